@@ -1,0 +1,34 @@
+/*
+ * data_dir: the directory of a journal: identity, lock, lanes.
+ */
+#ifndef DB_ENGINE_DATA_DIR_H
+#define DB_ENGINE_DATA_DIR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct data_dir {
+	char path[512];
+	uint64_t journal_id; /* random, never 0 */
+	uint16_t shards;
+	int lock_fd; /* -1: opened for reading only */
+};
+
+/*
+ * For the engine: makes the directory if it isn't there, takes the lock, makes or checks the
+ * identity. -EBUSY: another engine runs on it; -EINVAL: written with another number of shards, or
+ * no journal of ours in a non-empty directory; -ENOTSUP: newer format; -ENOSPC. Error line names
+ * directory and remedy.
+ */
+int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
+		  size_t error_bytes);
+
+/* For the tools: reads the identity, takes no lock. */
+int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
+
+void data_dir_close(struct data_dir *dir);
+
+/* Writes DATA/lane-NNN into out. */
+void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, size_t out_bytes);
+
+#endif

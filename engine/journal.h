@@ -1,0 +1,96 @@
+/*
+ * journal: the writer of one lane. Records go into the block being filled, which is written when it
+ * is full or as soon as a write slot is free: group commit that adapts to load by itself.
+ *
+ * Guarantees: LSNs without a gap; a record counts as durable only when its block and all before it
+ * are on disk; after a failed write nothing more is ever reported durable. Never: waits (but for
+ * journal_close), retries a write, allocates after journal_open.
+ *
+ * All calls from the worker that owns the lane, unless noted.
+ */
+#ifndef DB_ENGINE_JOURNAL_H
+#define DB_ENGINE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/disk.h"
+#include "engine/journal_format.h"
+
+struct journal;
+struct segment_source; /* engine/segments.h: hands out zero-filled segment files */
+
+/* Where a lane ends: what recovery found, and where the writer goes on. */
+struct lane_tail {
+	uint64_t next_lsn;      /* 1 for an empty lane */
+	uint64_t segment;       /* segment to write next */
+	uint64_t offset;        /* in it; BLOCK_ALIGN_BYTES.. SEGMENT_BYTES */
+	uint64_t prev_checksum; /* of the last block; 0 for an empty lane */
+	uint64_t last_at_ns;    /* highest instant in the lane: its clock goes on from here */
+};
+
+struct journal_options {
+	uint64_t journal_id;
+	uint16_t lane;
+	struct lane_tail tail;
+	struct disk *disk;               /* shared by the lanes of one worker; not owned */
+	struct segment_source *segments; /* not owned */
+	/* BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX bytes, aligned to BLOCK_ALIGN_BYTES, registered; not
+	 * owned */
+	void *buffers;
+};
+
+/* 0 or -errno with a line in error. Start-up thread. */
+int journal_open(struct journal **out, const struct journal_options *options, char *error,
+		 size_t error_bytes);
+
+/* Records that can be appended now without waiting for the disk. 0 when failed or out of segments.
+ */
+uint32_t journal_room(const struct journal *journal);
+
+/* The slot of the next record, zeroed or not; only if journal_room() > 0. Its LSN is
+ * journal_next_lsn. */
+struct record *journal_slot(struct journal *journal);
+
+/* Commits the slot just filled. */
+void journal_commit(struct journal *journal);
+
+uint64_t journal_next_lsn(const struct journal *journal);
+
+/* Queues the block being filled if a write slot is free and it holds records. disk->ops->submit is
+ * the worker's. now_ns: lane clock. */
+void journal_pump(struct journal *journal, uint64_t now_ns);
+
+/* Tells the journal of a completed write: token and result as the disk gave them. Tokens carry the
+ * lane in the upper 16 of their 64 bits, so that the worker finds the journal:
+ * journal_token_lane(). */
+void journal_written(struct journal *journal, uint64_t token, int64_t result);
+
+static inline uint16_t journal_token_lane(uint64_t token)
+{
+	return (uint16_t)(token >> 48);
+}
+
+/* All records up to this one are on disk. */
+uint64_t journal_durable_lsn(const struct journal *journal);
+
+/* A write failed: the lane commits nothing more. errno of that write, or 0. */
+int journal_error(const struct journal *journal);
+
+/* True when every appended record is durable and nothing is in flight. */
+bool journal_idle(const struct journal *journal);
+
+/* Blocks written and bytes written since open. */
+void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes);
+
+/*
+ * Queues a closing block that carries the last watermark, so that recovery can tell a damaged last
+ * block from a torn one. After journal_idle; the caller pumps the disk until idle again.
+ */
+void journal_seal(struct journal *journal, uint64_t now_ns);
+
+/* Frees the writer. The lane must be idle or failed. NULL is allowed. */
+void journal_close(struct journal *journal);
+
+#endif

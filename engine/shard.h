@@ -1,0 +1,93 @@
+/*
+ * shard: the state of a shard: its offers, its orders, what each buyer has. Pure memory: no I/O, no
+ * clock, no DPDK. Everything in it is derived from the lane's records, so the same lane always
+ * gives the same state; shard_hash proves it.
+ *
+ * A shard belongs to one thread at a time. Sized at shard_open; nothing allocates afterwards.
+ */
+#ifndef DB_ENGINE_SHARD_H
+#define DB_ENGINE_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/journal_format.h"
+
+struct shard;
+
+/* How big the tables must be. Sums over the shard's offers. */
+struct shard_size {
+	uint64_t offer_cnt; /* SKUs */
+	uint64_t order_cnt; /* orders to remember: at most the stock, as each takes a unit */
+	uint64_t buyer_cnt; /* (buyer, SKU) pairs to count: the stock of offers with a limit */
+};
+
+/* Bytes shard_open would take. */
+uint64_t shard_bytes(const struct shard_size *size);
+
+/* 0 or -ENOMEM. lane: the shard's number; shards: how many there are. */
+int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct shard_size *size);
+void shard_close(struct shard *shard);
+
+/*
+ * Applies the record with this LSN, which must be the next. 0; -EBADMSG with *why (static text) if
+ * the record cannot follow from the state: recovery and the tools must stop, the lane is not ours
+ * or damaged. Only a full shard (-ENOSPC) or a bad record fails.
+ */
+int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
+
+/* Conservation, per SKU: stock put on sale == free + held + sold, and sold == sum of its orders. */
+struct shard_totals {
+	uint64_t offers;
+	uint64_t orders;
+	uint64_t units_stocked; /* initial + restocked */
+	uint64_t units_free;
+	uint64_t units_held;
+	uint64_t units_sold;
+	uint64_t offers_broken; /* SKUs whose sum is wrong: 0, always */
+	uint64_t first_broken_sku;
+};
+void shard_totals(const struct shard *shard, struct shard_totals *totals);
+
+/* XXH3-128 of every offer, order and buyer count, summed: independent of table layout and size. */
+struct shard_hash {
+	uint64_t low;
+	uint64_t high;
+};
+struct shard_hash shard_hash(const struct shard *shard);
+
+/* Of the whole journal: the sum over its shards. */
+static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash)
+{
+	const unsigned __int128 total = (((unsigned __int128)sum->high << 64) | sum->low) +
+					(((unsigned __int128)hash.high << 64) | hash.low);
+
+	sum->low = (uint64_t)total;
+	sum->high = (uint64_t)(total >> 64);
+}
+
+uint64_t shard_next_lsn(const struct shard *shard);
+uint64_t shard_last_at_ns(const struct shard *shard);
+
+/* An offer as the shard has it now. */
+struct offer_view {
+	uint64_t sku;
+	uint64_t unit_price;
+	uint64_t opens_at_ns;
+	uint64_t closes_at_ns;
+	uint32_t stock; /* initial + restocked */
+	uint32_t free;
+	uint32_t held;
+	uint32_t sold;
+	uint32_t limit_per_buyer;
+	uint32_t hold_seconds;
+};
+
+/* False if the SKU is not on sale here. */
+bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view *out);
+
+/* The idx-th offer, 0 .. offers - 1, in the order they were put on sale. */
+void shard_offer_at(const struct shard *shard, uint64_t idx, struct offer_view *out);
+
+#endif

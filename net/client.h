@@ -1,0 +1,128 @@
+/*
+ * client: what a gateway links. Connects by PING, routes SKUs to shards, packs requests into full
+ * datagrams, signs, sends, matches replies to requests, retries under the same request id with
+ * backoff, times out. Never blocks but in client_poll.
+ *
+ * A client belongs to one thread. Nothing here needs DPDK or the engine.
+ */
+#ifndef DB_NET_CLIENT_H
+#define DB_NET_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/keys.h"
+#include "net/wire.h"
+
+struct client;
+
+/* One datagram on its way; `shard` picks the UDP port. */
+struct client_packet {
+	uint8_t *bytes;
+	uint32_t len;
+	uint16_t shard;
+};
+
+/*
+ * How datagrams travel. The default is a kernel UDP socket (client_transport_udp); a DPDK port is
+ * another. Calls come from the client's thread.
+ */
+struct client_transport {
+	/* Sends up to cnt packets; returns how many the transport took (the rest is tried again
+	 * later), or -errno. */
+	int (*send)(struct client_transport *transport, const struct client_packet *packets,
+		    int cnt);
+	/* Receives up to cnt datagrams into packets[].bytes (each WIRE_DATAGRAM_BYTES_MAX long),
+	 * sets len and shard; waits up to timeout_us for the first. Returns the count, or -errno.
+	 */
+	int (*receive)(struct client_transport *transport, struct client_packet *packets, int cnt,
+		       uint32_t timeout_us);
+	void (*close)(struct client_transport *transport);
+};
+
+struct client_options {
+	const char *server;    /* HOST:PORT, [IPv6]:PORT; the port of shard 0 */
+	const struct key *key; /* copied */
+	struct client_transport
+		*transport;      /* NULL: kernel UDP to server. Owned by the client from then on */
+	uint32_t timeout_ms;     /* whole life of a request, retries included; 0: 10,000 */
+	uint32_t retry_first_ms; /* first retransmission; doubles up to 1 s; 0: 20 */
+	uint32_t datagrams_in_flight_max; /* 0: 64 */
+	uint32_t entries_per_datagram;    /* 0: 29 */
+};
+
+/* A request as the caller knows it. An id of all zero asks for a random one. */
+struct client_request {
+	uint64_t id[2];
+	uint64_t buyer;
+	uint64_t sku;
+	uint64_t price_or_order;
+	uint32_t channel;
+	uint16_t quantity;
+	uint8_t op;
+	uint64_t user;        /* returned with the answer */
+	uint64_t intended_ns; /* when it should have left, CLOCK_MONOTONIC; 0: now. Base of latency
+			       */
+};
+
+struct client_answer {
+	uint64_t user;
+	bool answered; /* false: timed out, the outcome is unknown; verdict is VERDICT_UNAVAILABLE
+			*/
+	uint32_t attempts;       /* datagrams sent for it */
+	uint64_t latency_ns;     /* from intended_ns to the reply's arrival */
+	struct wire_reply reply; /* id always filled in */
+};
+
+/* Called from client_poll and client_drain, once for every submitted request, in any order. */
+typedef void client_answer_fn(void *context, const struct client_answer *answer);
+
+struct client_stats {
+	uint64_t datagrams_sent;
+	uint64_t datagrams_resent;
+	uint64_t datagrams_received;
+	uint64_t replies_unmatched; /* late, doubled, or not ours */
+	uint64_t replies_bad_tag;
+};
+
+/*
+ * Resolves, PINGs until answered or timed out. 0 and *out; -errno and a line in error otherwise
+ * (-ETIMEDOUT: nobody answered; -EINVAL: bad server text).
+ */
+int client_open(struct client **out, const struct client_options *options,
+		client_answer_fn *on_answer, void *context, char *error, size_t error_bytes);
+
+/* What the PING told: number of shards, and the engine's clock at that time. */
+uint16_t client_shards(const struct client *client);
+uint64_t client_engine_time_ns(const struct client *client);
+
+/*
+ * Takes a request. It leaves when its shard's datagram is full, or at client_flush or client_poll.
+ * 0; -EAGAIN when datagrams_in_flight_max are out: poll first.
+ */
+int client_submit(struct client *client, const struct client_request *request);
+
+/* Closes the datagrams being filled, so that the next poll sends them. */
+void client_flush(struct client *client);
+
+/* Sends, receives, retries. Waits up to timeout_us for something to happen. Returns the number of
+ * requests answered or timed out, or -errno of the transport. */
+int client_poll(struct client *client, uint32_t timeout_us);
+
+/* Requests submitted and not yet answered. */
+uint64_t client_pending(const struct client *client);
+
+/* Flushes and polls until nothing is pending (every request is answered or timed out). */
+int client_drain(struct client *client);
+
+const struct client_stats *client_stats(const struct client *client);
+
+/* Forgets what is pending. NULL is allowed. */
+void client_close(struct client *client);
+
+/* The kernel UDP transport: sendmmsg and recvmmsg on one socket. */
+int client_transport_udp(struct client_transport **out, const char *server, char *error,
+			 size_t error_bytes);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * port: where packets come from and go to, over DPDK. `lo`, `af_xdp:IFACE`, `memif:SOCKET`.
+ *
+ * port_check runs before anything on the machine is changed; port_open changes the machine (sysctls
+ * of lo, the XDP program) and port_close puts all of it back, also what a killed predecessor left.
+ */
+#ifndef DB_NET_PORT_H
+#define DB_NET_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/neighbour.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+enum port_kind {
+	PORT_LO,
+	PORT_AF_XDP,
+	PORT_MEMIF,
+};
+
+/* A parsed --port. `where` is the interface or the socket path. */
+struct port_spec {
+	enum port_kind kind;
+	char where[108];
+};
+
+struct port_options {
+	struct port_spec spec;
+	uint16_t udp_port_first;
+	uint16_t udp_port_cnt;
+	uint16_t queue_cnt; /* RX/TX pairs, one a worker */
+	bool client;        /* memif: the side that connects (role=client) */
+	uint32_t mbuf_cnt;  /* per queue; 0: the default */
+};
+
+/* Filled by port_open. Read-only afterwards. */
+struct port {
+	struct port_options options;
+	uint16_t port_id; /* DPDK ethdev */
+	bool zero_copy;
+	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
+	uint8_t mac[6];
+	struct rte_mempool *pools[64]; /* one a queue */
+	void *guard;                   /* what has to be put back; port_close */
+};
+
+/* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. 0 or -EINVAL with a line in error. */
+int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes);
+
+/*
+ * Whether this machine and user can run the port: interface exists and has queue_cnt queues, is not
+ * served by another doorbuster, privileges, kernel support, memif socket path usable. Changes
+ * nothing. 0, or -errno and a line for the operator (what is missing, what to do) in error.
+ */
+int port_check(const struct port_options *options, char *error, size_t error_bytes);
+
+/*
+ * The EAL arguments this port needs (--vdev=..., ...): appended to argv[*argc], which has room for
+ * argv_max; the strings are owned by the port layer until exit. Called after port_check, before
+ * rte_eal_init. Also does what must precede the EAL (AF_XDP: private mount of bpffs, sysctls,
+ * removal of a stale XDP program), so port_close must be called afterwards, also if the EAL fails.
+ */
+int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
+		  int *argc, int argv_max, char *error, size_t error_bytes);
+
+/* Configures and starts the device. After rte_eal_init. No traffic reaches us yet on AF_XDP ports.
+ */
+int port_open(struct port *port, char *error, size_t error_bytes);
+
+/* AF_XDP: from now on the XDP program takes / leaves our UDP ports. Others: nothing. Control
+ * thread. */
+int port_take_traffic(struct port *port, bool take);
+
+/* Stops the device and puts the machine back as it was. Safe after a failed or missing port_open.
+ */
+void port_close(struct port *port);
+
+/* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
+uint64_t port_missed(const struct port *port);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * The tag of a datagram: SipHash-2-4-128 (Aumasson, Bernstein 2012; libsodium's siphashx24) over
+ * all bytes before it. Any thread; no allocation.
+ */
+#ifndef DB_NET_TAG_H
+#define DB_NET_TAG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/wire.h"
+
+/* Writes the tag of the datagram[0 .. bytes - 16) behind it; `bytes` counts the tag. */
+void tag_sign(uint8_t *datagram, uint32_t bytes, const uint8_t key[WIRE_KEY_BYTES]);
+
+/* True if the datagram's last 16 bytes are its tag. Constant time in the content. */
+bool tag_verify(const uint8_t *datagram, uint32_t bytes, const uint8_t key[WIRE_KEY_BYTES]);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * Wire format, version 1: the datagrams between buyers' gateways and the engine. WIRE.md is the
+ * prose.
+ *
+ * Little-endian, fixed offsets, no padding. A datagram is a header, 1 to 29 entries, a tag. A reply
+ * has the size of its request, the same entries in the same order, and the same key. The structs
+ * may be laid over a buffer of any alignment (packed); copy entries out before working on them.
+ */
+#ifndef DB_NET_WIRE_H
+#define DB_NET_WIRE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is laid over host memory");
+
+enum {
+	WIRE_MAGIC = 0xDB05,
+	WIRE_VERSION = 1,
+
+	WIRE_KIND_REQUEST = 1,
+	WIRE_KIND_REPLY = 2,
+
+	WIRE_FLAG_BASKET = 1 << 0,
+	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET,
+
+	WIRE_HEADER_BYTES = 24,
+	WIRE_ENTRY_BYTES = 48,
+	WIRE_TAG_BYTES = 16,
+	WIRE_KEY_BYTES = 16,
+
+	/* 1,432 bytes: with IPv6, UDP and Ethernet headers just inside an MTU of 1,500. */
+	WIRE_ENTRY_CNT_MAX = 29,
+	WIRE_DATAGRAM_BYTES_MIN = WIRE_HEADER_BYTES + WIRE_ENTRY_BYTES + WIRE_TAG_BYTES,
+	WIRE_DATAGRAM_BYTES_MAX =
+		WIRE_HEADER_BYTES + WIRE_ENTRY_CNT_MAX * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES,
+
+	/* Shard n listens on this UDP port + n unless configured otherwise. */
+	WIRE_BASE_PORT = 7700,
+
+	/* The shard-map version of an engine that never moved a shard. */
+	WIRE_SHARD_MAP_VERSION = 1,
+};
+
+enum wire_op {
+	WIRE_OP_BUY = 1,
+	WIRE_OP_HOLD = 2,
+	WIRE_OP_CONFIRM = 3,
+	WIRE_OP_RELEASE = 4,
+	WIRE_OP_LOOKUP = 5,
+	WIRE_OP_PING = 6,
+};
+
+enum verdict {
+	VERDICT_NONE = 0,
+#define VERDICT(name, value, text) VERDICT_##name = (value),
+#include "net/verdict.def"
+#undef VERDICT
+	VERDICT_REFUSAL_FIRST = 32,
+	VERDICT_FAILURE_FIRST = 64,
+	VERDICT_END = 96,
+};
+
+enum durability {
+	DURABILITY_NONE = 0,
+	DURABILITY_MEMORY = 1,
+	DURABILITY_DURABLE = 2,
+	DURABILITY_REPLICATED = 3,
+};
+
+struct wire_header {
+	uint16_t magic;
+	uint8_t version;
+	uint8_t kind;
+	uint8_t count; /* entries, 1..WIRE_ENTRY_CNT_MAX */
+	uint8_t flags;
+	uint16_t shard; /* request: the shard addressed; reply: the shard that answered */
+	uint32_t key_id;
+	uint32_t shard_map_version;
+	uint64_t echo; /* opaque, returned as it came */
+} __attribute__((packed));
+
+struct wire_request {
+	uint64_t id[2]; /* 16 opaque bytes, not all zero; compared as bytes */
+	uint64_t buyer;
+	uint64_t sku;
+	uint64_t price_or_order; /* BUY, HOLD: highest unit price, 0 = any; CONFIRM, RELEASE: order
+				    id */
+	uint32_t channel;
+	uint16_t quantity;
+	uint8_t op;
+	uint8_t reserved; /* 0 */
+} __attribute__((packed));
+
+struct wire_reply {
+	uint64_t id[2];
+	uint64_t order_id; /* 0 = none */
+	uint64_t unit_price;
+	uint64_t instant_ns; /* ns since the epoch, meaning by verdict */
+	uint32_t stock_left; /* saturating, informational */
+	uint16_t quantity;
+	uint8_t verdict;
+	uint8_t durability;
+} __attribute__((packed));
+
+#define WIRE_AT(type, member, offset)                                                              \
+	static_assert(offsetof(struct type, member) == (offset), "wire offset of " #member)
+static_assert(sizeof(struct wire_header) == WIRE_HEADER_BYTES, "header size");
+WIRE_AT(wire_header, magic, 0);
+WIRE_AT(wire_header, version, 2);
+WIRE_AT(wire_header, kind, 3);
+WIRE_AT(wire_header, count, 4);
+WIRE_AT(wire_header, flags, 5);
+WIRE_AT(wire_header, shard, 6);
+WIRE_AT(wire_header, key_id, 8);
+WIRE_AT(wire_header, shard_map_version, 12);
+WIRE_AT(wire_header, echo, 16);
+static_assert(sizeof(struct wire_request) == WIRE_ENTRY_BYTES, "request entry size");
+WIRE_AT(wire_request, id, 0);
+WIRE_AT(wire_request, buyer, 16);
+WIRE_AT(wire_request, sku, 24);
+WIRE_AT(wire_request, price_or_order, 32);
+WIRE_AT(wire_request, channel, 40);
+WIRE_AT(wire_request, quantity, 44);
+WIRE_AT(wire_request, op, 46);
+WIRE_AT(wire_request, reserved, 47);
+static_assert(sizeof(struct wire_reply) == WIRE_ENTRY_BYTES, "reply entry size");
+WIRE_AT(wire_reply, id, 0);
+WIRE_AT(wire_reply, order_id, 16);
+WIRE_AT(wire_reply, unit_price, 24);
+WIRE_AT(wire_reply, instant_ns, 32);
+WIRE_AT(wire_reply, stock_left, 40);
+WIRE_AT(wire_reply, quantity, 44);
+WIRE_AT(wire_reply, verdict, 46);
+WIRE_AT(wire_reply, durability, 47);
+static_assert(WIRE_DATAGRAM_BYTES_MAX == 1432, "largest datagram");
+
+/* Bytes of a datagram of `count` entries. */
+static inline uint32_t wire_datagram_bytes(uint32_t count)
+{
+	return WIRE_HEADER_BYTES + count * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
+}
+
+/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection on 64 bits. */
+static inline uint64_t mix64(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= UINT64_C(0xbf58476d1ce4e5b9);
+	x ^= x >> 27;
+	x *= UINT64_C(0x94d049bb133111eb);
+	x ^= x >> 31;
+	return x;
+}
+
+/* The shard that owns a SKU; shards >= 1. */
+static inline uint16_t wire_shard_of(uint64_t sku, uint16_t shards)
+{
+	return (uint16_t)(((unsigned __int128)mix64(sku) * shards) >> 64);
+}
+
+/* Text and name of a verdict; "unknown verdict" and "UNKNOWN" for a value of no row. Any thread. */
+const char *verdict_text(uint8_t verdict);
+const char *verdict_name(uint8_t verdict);
+const char *durability_name(uint8_t durability);
+
+#endif
