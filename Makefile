@@ -38,7 +38,6 @@ $(BUILD)/%.o: %.c
 	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
-tools/%: ;
 $(BUILD)/tools/load/%.o: CFLAGS += $(DPDK_CFLAGS)
 
 $(LIB): $(call obj,$(LIB_SRCS))
@@ -64,6 +63,11 @@ $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1)): \
 	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
+
+# Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. Built with MODE=debug or asan.
+TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
+$(BUILD)/tests/unit: $(call obj,$(TEST_SRCS)) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 
 .PHONY: clean
 clean:
