@@ -50,6 +50,12 @@ struct shard_totals {
 };
 void shard_totals(const struct shard *shard, struct shard_totals *totals);
 
+/*
+ * Checks conservation of the next cnt offers behind *cursor, round and round: what debug builds do
+ * every turn. False if one is broken.
+ */
+bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
+
 /* XXH3-128 of every offer, order and buyer count, summed: independent of table layout and size. */
 struct shard_hash {
 	uint64_t low;
@@ -70,6 +76,9 @@ static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash
 uint64_t shard_next_lsn(const struct shard *shard);
 uint64_t shard_last_at_ns(const struct shard *shard);
 
+/* Memory the tables lie in: bytes on reserved hugepages, bytes on normal pages. */
+void shard_memory(const struct shard *shard, uint64_t *huge_bytes, uint64_t *normal_bytes);
+
 /* An offer as the shard has it now. */
 struct offer_view {
 	uint64_t sku;
@@ -83,6 +92,7 @@ struct offer_view {
 	uint32_t limit_per_buyer;
 	uint32_t hold_seconds;
 };
+static_assert(sizeof(struct offer_view) == 56, "hashed as it is: no padding");
 
 /* False if the SKU is not on sale here. */
 bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view *out);

@@ -1,0 +1,306 @@
+#include "engine/shard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "engine/check.h"
+#include "engine/shard_state.h"
+
+uint64_t shard_bytes(const struct shard_size *size)
+{
+	return sizeof(struct shard) + offers_bytes(size->offer_cnt) +
+	       orders_bytes(size->order_cnt) + buyers_bytes(size->buyer_cnt);
+}
+
+int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct shard_size *size)
+{
+	struct arena *arena = NULL;
+	int rc = arena_open(&arena);
+
+	if (rc != 0)
+		return rc;
+
+	struct shard *shard = arena_alloc(arena, sizeof(*shard));
+
+	rc = -ENOMEM;
+	if (shard == NULL)
+		goto fail;
+	*shard = (struct shard){.lane = lane, .shards = shards, .next_lsn = 1, .arena = arena};
+	CHECK(getrandom(&shard->key, sizeof(shard->key), 0) == sizeof(shard->key));
+	rc = offers_open(&shard->offers, arena, size->offer_cnt);
+	if (rc == 0)
+		rc = orders_open(&shard->orders, arena, size->order_cnt);
+	if (rc == 0)
+		rc = buyers_open(&shard->buyers, arena, size->buyer_cnt);
+	if (rc != 0)
+		goto fail;
+	*out = shard;
+	return 0;
+fail:
+	arena_close(arena);
+	return rc;
+}
+
+void shard_close(struct shard *shard)
+{
+	if (shard != NULL)
+		arena_close(shard->arena);
+}
+
+static int bad(const char **why, const char *text)
+{
+	*why = text;
+	return -EBADMSG;
+}
+
+static int apply_offer(struct shard *shard, const struct record *record, const char **why)
+{
+	const uint64_t hash = shard_offer_hash(shard, record->sku);
+
+	if (wire_shard_of(record->sku, shard->shards) != shard->lane)
+		return bad(why, "offer of a SKU that belongs to another shard");
+	if (offers_find(&shard->offers, hash, record->sku) != NULL)
+		return bad(why, "SKU put on sale twice");
+
+	struct offer *offer = offers_add(&shard->offers, hash, record->sku);
+
+	if (offer == NULL) {
+		*why = "more offers than the table was made for";
+		return -ENOSPC;
+	}
+	offer->unit_price = record->unit_price;
+	offer->opens_at_ns = record->offer.opens_at_ns;
+	offer->closes_at_ns = record->offer.closes_at_ns;
+	offer->stock = record->offer.stock;
+	offer->free = record->offer.stock;
+	offer->limit_per_buyer = record->offer.limit_per_buyer;
+	offer->hold_seconds = record->offer.hold_seconds;
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+	return 0;
+}
+
+/* Everything decide made sure of when it committed this order must hold again. */
+static int apply_order(struct shard *shard, const struct record *record, const char **why)
+{
+	struct offer *offer =
+		offers_find(&shard->offers, shard_offer_hash(shard, record->sku), record->sku);
+
+	if (offer == NULL)
+		return bad(why, "order of a SKU that was never put on sale");
+	if (record->quantity == 0)
+		return bad(why, "order of no units");
+	if (record->quantity > offer->free)
+		return bad(why, "order of more units than are free");
+	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
+		return bad(why, "order while the offer was not open");
+
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
+	const uint64_t order_hash = shard_order_hash(shard, record->order.request_id, record->sku);
+
+	if (orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) != NULL)
+		return bad(why, "request committed twice");
+
+	struct buyer_count *count = NULL;
+	*why = "more orders than the tables were made for";
+	if (shard->orders.cnt == shard->orders.cnt_max)
+		return -ENOSPC;
+	if (offer->limit_per_buyer > 0) {
+		count = buyers_find(&shard->buyers,
+				    shard_buyer_hash(shard, record->order.buyer, record->sku),
+				    record->order.buyer, offer_idx);
+		if (count == NULL)
+			return -ENOSPC;
+		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
+			return bad(why, "order beyond the limit per buyer");
+	}
+	shard_commit_order(shard, record, offer, count, order_hash);
+	return 0;
+}
+
+int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
+{
+	*why = "";
+	if (lsn != shard->next_lsn)
+		return bad(why, "LSN out of order");
+	if (record->at_ns < shard->last_at_ns)
+		return bad(why, "lane clock runs backwards");
+	if (record->flags != 0)
+		return bad(why, "record with unknown flags");
+	switch (record->kind) {
+	case RECORD_OFFER:
+		return apply_offer(shard, record, why);
+	case RECORD_ORDER:
+		return apply_order(shard, record, why);
+	default:
+		return bad(why, "record of unknown kind");
+	}
+}
+
+void shard_totals(const struct shard *shard, struct shard_totals *totals)
+{
+	const struct offers *offers = &shard->offers;
+	const struct orders *orders = &shard->orders;
+	uint64_t *ordered = calloc(offers->slot_cnt, sizeof(*ordered));
+
+	CHECK(ordered != NULL);
+	*totals = (struct shard_totals){.offers = offers->cnt, .orders = orders->cnt};
+	for (uint64_t i = 0; i < orders->cnt; i++)
+		ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
+	for (uint64_t i = 0; i < offers->cnt; i++) {
+		const struct offer *offer = &offers->slots[offers->by_age[i]];
+
+		totals->units_stocked += offer->stock;
+		totals->units_free += offer->free;
+		totals->units_held += offer->held;
+		totals->units_sold += offer->sold;
+		if (offer_conserved(offer) && offer->sold == ordered[offers->by_age[i]])
+			continue;
+		if (totals->offers_broken++ == 0)
+			totals->first_broken_sku = offer->sku;
+	}
+	free(ordered);
+}
+
+bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt)
+{
+	const struct offers *offers = &shard->offers;
+
+	for (unsigned i = 0; i < cnt && i < offers->cnt; i++) {
+		*cursor = *cursor + 1 < offers->cnt ? *cursor + 1 : 0;
+		if (!offer_conserved(&offers->slots[offers->by_age[*cursor]]))
+			return false;
+	}
+	return true;
+}
+
+/* What is hashed: canonical, without padding, independent of slots and table sizes. */
+struct hashed_order {
+	uint64_t order_id;
+	struct record record;
+};
+
+struct hashed_buyer {
+	uint64_t buyer;
+	uint64_t sku;
+	uint64_t units;
+};
+
+enum hash_seed {
+	HASH_SEED_LANE = 1,
+	HASH_SEED_OFFER,
+	HASH_SEED_ORDER,
+	HASH_SEED_BUYER,
+};
+
+static void hash_add(struct shard_hash *sum, enum hash_seed seed, const void *data, size_t bytes)
+{
+	const XXH128_hash_t hash = XXH3_128bits_withSeed(data, bytes, seed);
+
+	shard_hash_add(sum, (struct shard_hash){.low = hash.low64, .high = hash.high64});
+}
+
+static void hash_orders(const struct shard *shard, struct shard_hash *sum)
+{
+	for (uint64_t i = 0; i < shard->orders.cnt; i++) {
+		const struct order *order = &shard->orders.log[i];
+		const struct hashed_order hashed = {
+			.order_id = order_id_of(shard->lane, order->lsn),
+			.record = {.kind = RECORD_ORDER,
+				   .quantity = order->quantity,
+				   .channel = order->channel,
+				   .at_ns = order->at_ns,
+				   .sku = shard->offers.slots[order->offer_idx].sku,
+				   .unit_price = order->unit_price,
+				   .order = {.request_id = {order->request_id[0],
+							    order->request_id[1]},
+					     .buyer = order->buyer,
+					     .max_price = order->max_price}},
+		};
+
+		hash_add(sum, HASH_SEED_ORDER, &hashed, sizeof(hashed));
+	}
+}
+
+struct shard_hash shard_hash(const struct shard *shard)
+{
+	const uint64_t lane[] = {shard->lane, shard->shards, shard->next_lsn, shard->last_at_ns};
+	struct shard_hash sum = {0, 0};
+
+	hash_add(&sum, HASH_SEED_LANE, lane, sizeof(lane));
+	for (uint64_t i = 0; i < shard->offers.cnt; i++) {
+		struct offer_view view;
+
+		shard_offer_at(shard, i, &view);
+		hash_add(&sum, HASH_SEED_OFFER, &view, sizeof(view));
+	}
+	hash_orders(shard, &sum);
+	for (uint64_t i = 0; i < shard->buyers.bucket_cnt; i++) {
+		for (unsigned k = 0; k < BUYER_BUCKET_SLOTS; k++) {
+			const struct buyer_count *count = &shard->buyers.buckets[i].counts[k];
+
+			if (count->units == 0)
+				continue;
+
+			const struct hashed_buyer hashed = {
+				.buyer = count->buyer,
+				.sku = shard->offers.slots[count->offer_idx].sku,
+				.units = count->units,
+			};
+
+			hash_add(&sum, HASH_SEED_BUYER, &hashed, sizeof(hashed));
+		}
+	}
+	return sum;
+}
+
+uint64_t shard_next_lsn(const struct shard *shard)
+{
+	return shard->next_lsn;
+}
+
+uint64_t shard_last_at_ns(const struct shard *shard)
+{
+	return shard->last_at_ns;
+}
+
+void shard_memory(const struct shard *shard, uint64_t *huge_bytes, uint64_t *normal_bytes)
+{
+	arena_bytes(shard->arena, huge_bytes, normal_bytes);
+}
+
+static void view_offer(const struct offer *offer, struct offer_view *out)
+{
+	*out = (struct offer_view){
+		.sku = offer->sku,
+		.unit_price = offer->unit_price,
+		.opens_at_ns = offer->opens_at_ns,
+		.closes_at_ns = offer->closes_at_ns,
+		.stock = offer->stock,
+		.free = offer->free,
+		.held = offer->held,
+		.sold = offer->sold,
+		.limit_per_buyer = offer->limit_per_buyer,
+		.hold_seconds = offer->hold_seconds,
+	};
+}
+
+bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view *out)
+{
+	const struct offer *offer = offers_find(&shard->offers, shard_offer_hash(shard, sku), sku);
+
+	if (offer == NULL)
+		return false;
+	view_offer(offer, out);
+	return true;
+}
+
+void shard_offer_at(const struct shard *shard, uint64_t idx, struct offer_view *out)
+{
+	CHECK(idx < shard->offers.cnt);
+	view_offer(&shard->offers.slots[shard->offers.by_age[idx]], out);
+}
