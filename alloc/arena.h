@@ -12,8 +12,8 @@ struct arena;
 
 int arena_open(struct arena **out);
 
-/* Zeroed, aligned to 64 bytes (2 MiB from 2 MiB on). NULL when there is no memory. Lives until
- * arena_close. */
+/* Zeroed, aligned to 64 bytes (4 KiB from 4 KiB on, 2 MiB from 2 MiB on). NULL when there is no
+ * memory. Lives until arena_close. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
 /* Bytes of this arena on reserved hugepages, and on normal pages. */

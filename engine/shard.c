@@ -258,6 +258,11 @@ struct shard_hash shard_hash(const struct shard *shard)
 	return sum;
 }
 
+uint16_t shard_owner(const struct shard *shard, uint64_t sku)
+{
+	return wire_shard_of(sku, shard->shards);
+}
+
 uint64_t shard_next_lsn(const struct shard *shard)
 {
 	return shard->next_lsn;

@@ -73,6 +73,9 @@ static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash
 	sum->high = (uint64_t)(total >> 64);
 }
 
+/* The shard a SKU belongs to. */
+uint16_t shard_owner(const struct shard *shard, uint64_t sku);
+
 uint64_t shard_next_lsn(const struct shard *shard);
 uint64_t shard_last_at_ns(const struct shard *shard);
 

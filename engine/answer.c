@@ -1,0 +1,101 @@
+#include "engine/answer.h"
+
+#include "engine/check.h"
+
+bool answer_possible(const struct lane *lane, uint32_t request_cnt)
+{
+	/* An idle journal without room has no segment to go on with: waiting would not end. */
+	return lane->draining || journal_error(lane->journal) != 0 ||
+	       journal_room(lane->journal) >= request_cnt || journal_idle(lane->journal);
+}
+
+/* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */
+static enum verdict datagram_verdict(const struct lane *lane, const struct wire_header *header)
+{
+	if (journal_error(lane->journal) != 0)
+		return VERDICT_UNAVAILABLE;
+	if (header->shard != lane->idx)
+		return VERDICT_WRONG_SHARD;
+	if ((header->flags & WIRE_FLAG_BASKET) != 0)
+		return VERDICT_NOT_SUPPORTED;
+	return VERDICT_NONE;
+}
+
+static void decide_one(struct lane *lane, const struct wire_request *request,
+		       const struct decide_key *key, struct decision *decision)
+{
+	struct record *slot = NULL;
+
+	if (!lane->draining && journal_room(lane->journal) > 0)
+		slot = journal_slot(lane->journal);
+	decide(lane->shard, lane->clock_ns, request, key, slot, decision);
+	if (decision->committed) {
+		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
+		journal_commit(lane->journal);
+		lane->committed_at_ns = lane->clock_ns;
+	} else if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL) {
+		decision->verdict = VERDICT_DRAINING;
+	}
+}
+
+static uint8_t durability_of(const struct lane *lane, const struct decision *decision)
+{
+	if (decision->wait_lsn == 0)
+		return DURABILITY_NONE;
+	if (lane->ack_memory && decision->wait_lsn > journal_durable_lsn(lane->journal))
+		return DURABILITY_MEMORY;
+	return DURABILITY_DURABLE;
+}
+
+uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct wire_request *requests,
+			 const struct decide_key *keys, uint64_t *verdict_cnt)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
+	const enum verdict whole = datagram_verdict(lane, header);
+	uint64_t wait_lsn = 0;
+
+	for (uint32_t i = 0; i < header->count; i++) {
+		struct decision decision = {.verdict = (uint8_t)whole};
+
+		if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
+			decide_one(lane, &requests[i], &keys[i], &decision);
+		else if (whole == VERDICT_WRONG_SHARD)
+			decision.quantity = shard_owner(lane->shard, requests[i].sku);
+		replies[i] = (struct wire_reply){
+			.id = {requests[i].id[0], requests[i].id[1]},
+			.order_id = decision.order_id,
+			.unit_price = decision.unit_price,
+			.instant_ns = decision.instant_ns,
+			.stock_left = decision.stock_left,
+			.quantity = decision.quantity,
+			.verdict = decision.verdict,
+			.durability = durability_of(lane, &decision),
+		};
+		verdict_cnt[decision.verdict]++;
+		if (decision.wait_lsn > wait_lsn)
+			wait_lsn = decision.wait_lsn;
+	}
+	if (lane->ack_memory || wait_lsn <= journal_durable_lsn(lane->journal))
+		return 0;
+	return wait_lsn;
+}
+
+void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
+
+	for (uint32_t i = 0; i < header->count; i++) {
+		const struct wire_reply *reply = &replies[i];
+
+		if (reply->order_id == 0 || (reply->order_id & LSN_MAX) <= durable_lsn)
+			continue;
+		verdict_cnt[reply->verdict]--;
+		verdict_cnt[VERDICT_UNAVAILABLE]++;
+		replies[i] = (struct wire_reply){
+			.id = {reply->id[0], reply->id[1]},
+			.verdict = VERDICT_UNAVAILABLE,
+		};
+	}
+}

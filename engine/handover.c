@@ -1,0 +1,70 @@
+#include "engine/handover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "engine/limits.h"
+
+struct handover {
+	uint16_t worker_cnt;
+	struct rte_ring *rings[]; /* [from * worker_cnt + to] */
+};
+
+int handover_open(struct handover **out, uint16_t worker_cnt)
+{
+	const uint32_t ring_cnt = (uint32_t)worker_cnt * worker_cnt;
+	struct handover *handover =
+		calloc(1, sizeof(*handover) + ring_cnt * sizeof(handover->rings[0]));
+
+	if (handover == NULL)
+		return -ENOMEM;
+	handover->worker_cnt = worker_cnt;
+	for (uint32_t i = 0; i < ring_cnt; i++) {
+		char name[32];
+
+		if (i / worker_cnt == i % worker_cnt)
+			continue;
+		snprintf(name, sizeof(name), "handover_%u", i);
+		handover->rings[i] = rte_ring_create(name, HANDOVER_RING_CNT, SOCKET_ID_ANY,
+						     RING_F_SP_ENQ | RING_F_SC_DEQ);
+		if (handover->rings[i] == NULL) {
+			handover_close(handover);
+			return -ENOMEM;
+		}
+	}
+	*out = handover;
+	return 0;
+}
+
+void handover_close(struct handover *handover)
+{
+	if (handover == NULL)
+		return;
+	for (uint32_t i = 0; i < (uint32_t)handover->worker_cnt * handover->worker_cnt; i++)
+		rte_ring_free(handover->rings[i]);
+	free(handover);
+}
+
+bool handover_give(struct handover *handover, uint16_t from, uint16_t to, struct rte_mbuf *mbuf)
+{
+	return rte_ring_sp_enqueue(handover->rings[from * handover->worker_cnt + to], mbuf) == 0;
+}
+
+uint16_t handover_take(struct handover *handover, uint16_t to, struct rte_mbuf **mbufs,
+		       uint16_t cnt)
+{
+	uint16_t taken = 0;
+
+	for (uint16_t from = 0; from < handover->worker_cnt && taken < cnt; from++) {
+		if (from == to)
+			continue;
+		taken += (uint16_t)rte_ring_sc_dequeue_burst(
+			handover->rings[from * handover->worker_cnt + to], (void **)(mbufs + taken),
+			(unsigned)(cnt - taken), NULL);
+	}
+	return taken;
+}

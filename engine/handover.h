@@ -1,0 +1,26 @@
+/*
+ * handover: frames that reached a worker who doesn't own their shard. Where the port cannot steer
+ * by UDP port they are passed on in software: one SPSC ring for each pair of workers, never a lock.
+ * What does not fit is dropped and counted by the sender.
+ */
+#ifndef DB_ENGINE_HANDOVER_H
+#define DB_ENGINE_HANDOVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+struct handover;
+
+/* Rings between worker_cnt workers; after rte_eal_init. 0 or -errno. */
+int handover_open(struct handover **out, uint16_t worker_cnt);
+void handover_close(struct handover *handover);
+
+/* Worker `from` gives a frame to worker `to`. False: ring full, the frame stays the caller's. */
+bool handover_give(struct handover *handover, uint16_t from, uint16_t to, struct rte_mbuf *mbuf);
+
+/* Worker `to` takes up to cnt frames given to it. Returns how many. */
+uint16_t handover_take(struct handover *handover, uint16_t to, struct rte_mbuf **mbufs,
+		       uint16_t cnt);
+
+#endif

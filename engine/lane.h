@@ -1,0 +1,38 @@
+/*
+ * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
+ * Owned by one worker; the control thread looks at it only before the worker starts and after it
+ * ended.
+ */
+#ifndef DB_ENGINE_LANE_H
+#define DB_ENGINE_LANE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/journal.h"
+#include "engine/shard.h"
+#include "engine/waiting.h"
+
+struct lane {
+	struct shard *shard;
+	struct journal *journal;
+	uint64_t clock_ns;        /* never falls, also not across restarts */
+	uint64_t committed_at_ns; /* lane clock of the last commit */
+	uint64_t check_cursor;    /* shard_check */
+	uint16_t idx;
+	uint16_t worker_idx;
+	bool ack_memory;
+	bool draining;     /* decides nothing new */
+	_Atomic int error; /* errno of the write that failed, for the control thread */
+	struct waiting *waiting;
+};
+
+/* The lane's clock moves to the wall clock, unless that ran backwards. */
+static inline void lane_tick(struct lane *lane, uint64_t wall_ns)
+{
+	if (wall_ns > lane->clock_ns)
+		lane->clock_ns = wall_ns;
+}
+
+#endif

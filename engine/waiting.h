@@ -1,0 +1,61 @@
+/*
+ * waiting: the replies of a lane that rest on records not yet durable, in the order they were
+ * decided. A reply leaves when its record and all before it in the queue may; never earlier, never
+ * lost. Fixed size: the port is not read while there is no room.
+ */
+#ifndef DB_ENGINE_WAITING_H
+#define DB_ENGINE_WAITING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/check.h"
+#include "engine/limits.h"
+#include "net/decode.h"
+
+struct rte_mbuf;
+
+/* A frame whose entries are already replies; sealing and sending is what remains. */
+struct pending_reply {
+	struct rte_mbuf *mbuf;
+	uint64_t lsn; /* durable before it may leave; 0: at once */
+	struct frame_view view;
+	uint8_t key[WIRE_KEY_BYTES]; /* a copy: the key file may be read anew meanwhile */
+};
+
+struct waiting {
+	uint32_t head; /* free-running */
+	uint32_t tail;
+	struct pending_reply replies[REPLIES_WAITING_MAX];
+};
+static_assert((REPLIES_WAITING_MAX & (REPLIES_WAITING_MAX - 1)) == 0, "indexed by mask");
+
+static inline uint32_t waiting_room(const struct waiting *waiting)
+{
+	return REPLIES_WAITING_MAX - (waiting->tail - waiting->head);
+}
+
+static inline bool waiting_empty(const struct waiting *waiting)
+{
+	return waiting->tail == waiting->head;
+}
+
+static inline void waiting_push(struct waiting *waiting, const struct pending_reply *reply)
+{
+	DCHECK(waiting_room(waiting) > 0);
+	waiting->replies[waiting->tail++ & (REPLIES_WAITING_MAX - 1)] = *reply;
+}
+
+/* The oldest reply if it rests on records up to durable_lsn only, and takes it out; else NULL.
+ * Valid until the next push. */
+static inline struct pending_reply *waiting_pop(struct waiting *waiting, uint64_t durable_lsn)
+{
+	struct pending_reply *oldest = &waiting->replies[waiting->head & (REPLIES_WAITING_MAX - 1)];
+
+	if (waiting_empty(waiting) || oldest->lsn > durable_lsn)
+		return NULL;
+	waiting->head++;
+	return oldest;
+}
+
+#endif

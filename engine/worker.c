@@ -1,0 +1,467 @@
+#define _LGPL_SOURCE /* liburcu's fast path inline */
+#include "engine/worker.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <urcu-qsbr.h>
+
+#include "alloc/arena.h"
+#include "engine/admit.h"
+#include "engine/answer.h"
+#include "engine/check.h"
+#include "net/decode.h"
+#include "net/neighbour.h"
+#include "net/reply.h"
+
+enum {
+	/* Requests whose cache lines are on the way while one is decided: enough to hide memory. */
+	PREFETCH_AHEAD_CNT = 48,
+	TX_QUEUE_CNT = 512,
+	SHARD_CHECKS_PER_TURN_CNT = 64,
+};
+
+static const uint64_t SEAL_AFTER_IDLE_NS = 1000000;
+/* Draining ends when nothing has come for so long, and at the latest after so long. */
+static const uint64_t DRAIN_QUIET_NS = 20000000;
+static const uint64_t DRAIN_MAX_NS = 300000000;
+
+/* An admitted datagram on its way through decide. */
+struct item {
+	struct rte_mbuf *mbuf;
+	struct lane *lane;
+	const struct key *key; /* valid until the next quiescent state: the batch is done by then */
+	uint32_t first_request;
+	uint32_t request_cnt;
+	struct frame_view view;
+};
+
+/* The datagrams of one burst. */
+struct batch {
+	uint32_t item_cnt;
+	uint32_t item_next;  /* to be decided */
+	uint32_t item_ahead; /* to be prefetched */
+	uint32_t request_cnt;
+	struct item items[RX_BURST_MAX];
+	struct wire_request requests[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
+	struct decide_key keys[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
+};
+
+struct worker {
+	struct worker_shared *shared;
+	struct disk *disk;
+	uint64_t now_ns; /* wall clock of this turn */
+	uint16_t idx;    /* also its queue of the port */
+	uint16_t worker_cnt;
+	bool receiving;
+	uint32_t tx_cnt;
+	struct rte_mbuf *tx[TX_QUEUE_CNT];
+	struct worker_counters counters;
+	struct batch batch;
+	struct arena *arena;
+	uint8_t *buffers;
+};
+
+static struct lane *next_lane(const struct worker *worker, struct lane *lane)
+{
+	const uint32_t idx = lane == NULL ? worker->idx : (uint32_t)lane->idx + worker->worker_cnt;
+
+	return idx < worker->shared->shard_cnt ? &worker->shared->lanes[idx] : NULL;
+}
+
+#define FOR_EACH_LANE(worker, lane)                                                                \
+	for (struct lane *lane = next_lane(worker, NULL); lane != NULL;                            \
+	     lane = next_lane(worker, lane))
+
+static void drop_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
+{
+	worker->counters.drops[reason]++;
+	rte_pktmbuf_free(mbuf);
+}
+
+/* tx: gives the port what it takes; the rest stays for the next turn. */
+static void transmit(struct worker *worker)
+{
+	if (worker->tx_cnt == 0)
+		return;
+
+	const uint16_t sent = rte_eth_tx_burst(worker->shared->port->port_id, worker->idx,
+					       worker->tx, (uint16_t)worker->tx_cnt);
+
+	worker->tx_cnt -= sent;
+	for (uint32_t i = 0; i < worker->tx_cnt; i++)
+		worker->tx[i] = worker->tx[i + sent];
+}
+
+static void send_frame(struct worker *worker, struct rte_mbuf *mbuf)
+{
+	if (worker->tx_cnt == TX_QUEUE_CNT)
+		transmit(worker);
+	if (worker->tx_cnt == TX_QUEUE_CNT) {
+		drop_frame(worker, mbuf, DROP_TX_FULL);
+		return;
+	}
+	worker->tx[worker->tx_cnt++] = mbuf;
+}
+
+/* reply: the frame becomes its answer, in place. */
+static void send_reply(struct worker *worker, const struct lane *lane,
+		       const struct pending_reply *reply)
+{
+	uint8_t *frame = rte_pktmbuf_mtod(reply->mbuf, uint8_t *);
+
+	reply_seal(frame + reply->view.payload_offset, reply->view.payload_bytes, lane->idx,
+		   WIRE_SHARD_MAP_VERSION, reply->key);
+	reply_frame(frame, &reply->view);
+	worker->counters.replies++;
+	send_frame(worker, reply->mbuf);
+}
+
+/* What decode refused may still be a neighbour's question. */
+static void refuse_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
+{
+	uint32_t bytes = rte_pktmbuf_data_len(mbuf);
+
+	if (worker->shared->port->answers_neighbours &&
+	    (reason == DROP_NOT_IP || reason == DROP_NOT_UDP) &&
+	    neighbour_answer(&worker->shared->self, rte_pktmbuf_mtod(mbuf, uint8_t *), &bytes)) {
+		rte_pktmbuf_trim(mbuf, (uint16_t)(rte_pktmbuf_data_len(mbuf) - bytes));
+		worker->counters.neighbours_answered++;
+		send_frame(worker, mbuf);
+		return;
+	}
+	drop_frame(worker, mbuf, reason);
+}
+
+static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, const struct lane *lane)
+{
+	if (handover_give(worker->shared->handover, worker->idx, lane->worker_idx, mbuf))
+		worker->counters.handed_over++;
+	else
+		drop_frame(worker, mbuf, DROP_HANDOVER_FULL);
+}
+
+/* decode and admit: one frame becomes an item of the batch, or is dropped under one reason. */
+static void admit_frame(struct worker *worker, const struct key_ring *keys, struct rte_mbuf *mbuf)
+{
+	const struct worker_shared *shared = worker->shared;
+	const struct port_options *options = &shared->port->options;
+	struct batch *batch = &worker->batch;
+	struct item *item = &batch->items[batch->item_cnt];
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	enum drop reason = DROP_FRAME_SEGMENTED;
+
+	if (mbuf->nb_segs == 1)
+		reason = decode_frame(frame, rte_pktmbuf_data_len(mbuf), options->udp_port_first,
+				      options->udp_port_cnt, &item->view);
+	if (reason == DROP_NONE && shared->port->answers_neighbours &&
+	    !neighbour_is_ours(&shared->self, frame + item->view.l3_offset, item->view.ip_version))
+		reason = DROP_NOT_OUR_ADDRESS;
+	if (reason != DROP_NONE) {
+		refuse_frame(worker, mbuf, reason);
+		return;
+	}
+	item->lane = &shared->lanes[item->view.dst_port - options->udp_port_first];
+	if (item->lane->worker_idx != worker->idx) {
+		hand_over(worker, mbuf, item->lane);
+		return;
+	}
+
+	const uint8_t *datagram = frame + item->view.payload_offset;
+
+	reason = decode_datagram(datagram, item->view.payload_bytes);
+	if (reason == DROP_NONE)
+		reason = admit(keys, datagram, item->view.payload_bytes, &item->key);
+	if (reason != DROP_NONE) {
+		drop_frame(worker, mbuf, reason);
+		return;
+	}
+	item->mbuf = mbuf;
+	item->first_request = batch->request_cnt;
+	item->request_cnt = decode_requests(datagram, &batch->requests[batch->request_cnt]);
+	batch->request_cnt += item->request_cnt;
+	batch->item_cnt++;
+	worker->counters.datagrams++;
+	worker->counters.requests += item->request_cnt;
+}
+
+static bool replies_have_room(const struct worker *worker)
+{
+	FOR_EACH_LANE (worker, lane) {
+		if (waiting_room(lane->waiting) < RX_BURST_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* rx: a burst from the port and from other workers, unless the last one still waits for the disk.
+ */
+static void receive(struct worker *worker)
+{
+	struct rte_mbuf *mbufs[RX_BURST_MAX];
+	const struct worker_shared *shared = worker->shared;
+	struct batch *batch = &worker->batch;
+	uint16_t cnt = 0;
+
+	if (batch->item_next < batch->item_cnt || !replies_have_room(worker)) {
+		worker->counters.turns_stalled++;
+		return;
+	}
+	batch->item_cnt = 0;
+	batch->item_next = 0;
+	batch->item_ahead = 0;
+	batch->request_cnt = 0;
+	if (!worker->receiving)
+		return;
+	if (shared->handover != NULL)
+		cnt = handover_take(shared->handover, worker->idx, mbufs, RX_BURST_MAX / 2);
+	cnt = (uint16_t)(cnt + rte_eth_rx_burst(shared->port->port_id, worker->idx, mbufs + cnt,
+						(uint16_t)(RX_BURST_MAX - cnt)));
+	if (cnt == 0)
+		return;
+
+	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
+
+	worker->counters.frames += cnt;
+	for (uint16_t i = 0; i < cnt; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (uint16_t i = 0; i < cnt; i++)
+		admit_frame(worker, keys, mbufs[i]);
+}
+
+static void prefetch_ahead(struct batch *batch, uint32_t decided_cnt)
+{
+	while (batch->item_ahead < batch->item_cnt) {
+		const struct item *item = &batch->items[batch->item_ahead];
+
+		if (item->first_request >= decided_cnt + PREFETCH_AHEAD_CNT)
+			break;
+		for (uint32_t i = 0; i < item->request_cnt; i++) {
+			const uint32_t idx = item->first_request + i;
+
+			decide_prefetch(item->lane->shard, &batch->requests[idx],
+					&batch->keys[idx]);
+		}
+		batch->item_ahead++;
+	}
+}
+
+/* decide: the batch's datagrams in the order they came, as far as the journals have room. */
+static void decide_batch(struct worker *worker)
+{
+	struct batch *batch = &worker->batch;
+
+	for (; batch->item_next < batch->item_cnt; batch->item_next++) {
+		const struct item *item = &batch->items[batch->item_next];
+		struct lane *lane = item->lane;
+		struct pending_reply reply = {.mbuf = item->mbuf, .view = item->view};
+
+		if (!answer_possible(lane, item->request_cnt))
+			break;
+		prefetch_ahead(batch, item->first_request);
+		lane_tick(lane, worker->now_ns);
+		reply.lsn = answer_datagram(
+			lane, rte_pktmbuf_mtod(item->mbuf, uint8_t *) + item->view.payload_offset,
+			&batch->requests[item->first_request], &batch->keys[item->first_request],
+			worker->counters.verdicts);
+		memcpy(reply.key, item->key->bytes, sizeof(reply.key));
+		if (reply.lsn == 0)
+			send_reply(worker, lane, &reply);
+		else
+			waiting_push(lane->waiting, &reply);
+	}
+}
+
+static void on_written(void *context, uint64_t token, int64_t result)
+{
+	const struct worker *worker = context;
+
+	journal_written(worker->shared->lanes[journal_token_lane(token)].journal, token, result);
+}
+
+/* journal: what is down comes back, what was committed goes out; one system call at the most. */
+static void write_journals(struct worker *worker)
+{
+	worker->disk->ops->reap(worker->disk, on_written, worker);
+	FOR_EACH_LANE (worker, lane)
+		journal_pump(lane->journal, lane->clock_ns);
+	worker->disk->ops->submit(worker->disk);
+}
+
+/* reply: everything whose records are durable; on a failed lane the rest learns that nobody knows.
+ */
+static void release_replies(struct worker *worker)
+{
+	FOR_EACH_LANE (worker, lane) {
+		const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
+		const int error = journal_error(lane->journal);
+		struct pending_reply *reply;
+
+		while ((reply = waiting_pop(lane->waiting, error != 0 ? LSN_MAX : durable_lsn))) {
+			if (reply->lsn > durable_lsn)
+				answer_unavailable(rte_pktmbuf_mtod(reply->mbuf, uint8_t *) +
+							   reply->view.payload_offset,
+						   durable_lsn, worker->counters.verdicts);
+			send_reply(worker, lane, reply);
+		}
+		if (error != 0)
+			atomic_store_explicit(&lane->error, error, memory_order_relaxed);
+	}
+}
+
+/* Bounded work each turn that is nobody's request. */
+static void keep_house(struct worker *worker)
+{
+	FOR_EACH_LANE (worker, lane) {
+		lane_tick(lane, worker->now_ns);
+		if (journal_wants_seal(lane->journal) &&
+		    lane->clock_ns > lane->committed_at_ns + SEAL_AFTER_IDLE_NS)
+			journal_seal(lane->journal, lane->clock_ns);
+		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
+	}
+	/* A batch that waits for the journal still holds keys. */
+	if (worker->batch.item_next == worker->batch.item_cnt)
+		rcu_quiescent_state();
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* One turn: the journey of a request. */
+static void turn(struct worker *worker)
+{
+	worker->now_ns = clock_ns(CLOCK_REALTIME);
+	receive(worker); /* rx, decode, admit */
+	decide_batch(worker);
+	write_journals(worker);
+	release_replies(worker);
+	transmit(worker);
+	keep_house(worker);
+}
+
+static bool all_out(const struct worker *worker)
+{
+	if (worker->tx_cnt > 0 || worker->batch.item_next < worker->batch.item_cnt)
+		return false;
+	FOR_EACH_LANE (worker, lane) {
+		if (!waiting_empty(lane->waiting))
+			return false;
+		if (journal_error(lane->journal) == 0 && !journal_idle(lane->journal))
+			return false;
+	}
+	return true;
+}
+
+/* Refuses what still comes, gets every reply out, seals the lanes. */
+static void drain(struct worker *worker)
+{
+	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t quiet_ns = begin_ns;
+	uint64_t now_ns;
+
+	FOR_EACH_LANE (worker, lane)
+		lane->draining = true;
+	do {
+		const uint64_t frames = worker->counters.frames;
+
+		turn(worker);
+		now_ns = clock_ns(CLOCK_MONOTONIC);
+		if (worker->counters.frames != frames)
+			quiet_ns = now_ns;
+	} while (now_ns < quiet_ns + DRAIN_QUIET_NS && now_ns < begin_ns + DRAIN_MAX_NS);
+	worker->receiving = false;
+	while (!all_out(worker))
+		turn(worker);
+	FOR_EACH_LANE (worker, lane) {
+		if (journal_wants_seal(lane->journal))
+			journal_seal(lane->journal, lane->clock_ns);
+	}
+	while (!all_out(worker))
+		turn(worker);
+}
+
+int worker_run(void *context)
+{
+	struct worker *worker = context;
+
+	rcu_register_thread();
+	worker->receiving = true;
+	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)
+		turn(worker);
+	drain(worker);
+	rcu_unregister_thread();
+	return 0;
+}
+
+int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
+		uint16_t worker_cnt, struct disk *disk)
+{
+	struct arena *arena = NULL;
+	int rc = arena_open(&arena);
+
+	if (rc != 0)
+		return rc;
+
+	struct worker *worker = arena_alloc(arena, sizeof(*worker));
+	const uint32_t lane_cnt = (shared->shard_cnt - idx + worker_cnt - 1U) / worker_cnt;
+	const size_t buffer_bytes = (size_t)lane_cnt * BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
+	uint8_t *buffers = arena_alloc(arena, buffer_bytes);
+
+	rc = -ENOMEM;
+	if (worker == NULL || buffers == NULL)
+		goto fail;
+	rc = disk->ops->register_buffers(disk, buffers, buffer_bytes);
+	if (rc != 0)
+		goto fail;
+	*worker = (struct worker){
+		.shared = shared,
+		.disk = disk,
+		.idx = idx,
+		.worker_cnt = worker_cnt,
+		.queue_idx = idx,
+		.arena = arena,
+		.buffers = buffers,
+	};
+	for (uint32_t i = idx; i < shared->shard_cnt; i += worker_cnt) {
+		struct lane *lane = &shared->lanes[i];
+
+		lane->worker_idx = idx;
+		lane->waiting = arena_alloc(arena, sizeof(*lane->waiting));
+		rc = -ENOMEM;
+		if (lane->waiting == NULL)
+			goto fail;
+	}
+	*out = worker;
+	return 0;
+fail:
+	arena_close(arena);
+	return rc;
+}
+
+void worker_close(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	worker->disk->ops->close(worker->disk);
+	arena_close(worker->arena);
+}
+
+const struct worker_counters *worker_counters(const struct worker *worker)
+{
+	return &worker->counters;
+}
+
+void *worker_buffers(const struct worker *worker, uint16_t lane_idx)
+{
+	const size_t lane_bytes = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
+
+	return worker->buffers + lane_idx / worker->worker_cnt * lane_bytes;
+}

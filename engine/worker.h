@@ -1,0 +1,65 @@
+/*
+ * worker: the pinned thread that runs one or more shards. Its loop is the journey of a request; it
+ * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
+ * makes no system call but the journal's submit (and the port driver's own kick on AF_XDP).
+ */
+#ifndef DB_ENGINE_WORKER_H
+#define DB_ENGINE_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/disk.h"
+#include "engine/handover.h"
+#include "engine/lane.h"
+#include "net/keys.h"
+#include "net/port.h"
+
+enum worker_command {
+	WORKER_SELL,
+	WORKER_DRAIN, /* decide nothing new, get all replies out, seal the lanes, return */
+};
+
+/* Written by the worker only; read by others after it ended. */
+struct worker_counters {
+	uint64_t frames;
+	uint64_t datagrams; /* admitted */
+	uint64_t requests;
+	uint64_t replies; /* datagrams given to the port */
+	uint64_t neighbours_answered;
+	uint64_t handed_over;
+	uint64_t turns_stalled; /* the port was not read: replies or journal waited for the disk */
+	uint64_t drops[DROP_CNT];
+	uint64_t verdicts[VERDICT_END];
+};
+
+/* What all workers look at; filled by the control thread before they start. */
+struct worker_shared {
+	const struct port *port;
+	struct neighbour_address self; /* for ports that bypass the kernel whole */
+	struct key_ring *keys;     /* RCU: replaced by the control thread, read by the workers */
+	struct lane *lanes;        /* [shard_cnt] */
+	struct handover *handover; /* NULL with one worker */
+	uint16_t shard_cnt;
+	_Atomic int command; /* enum worker_command */
+};
+
+struct worker;
+
+/* 0 or -errno. lane i belongs to worker i % worker_cnt. The disk is the worker's from then on. */
+int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
+		uint16_t worker_cnt, struct disk *disk);
+void worker_close(struct worker *worker);
+
+/* Runs until WORKER_DRAIN is done. On the worker's own lcore; signature of rte_eal_remote_launch.
+ */
+int worker_run(void *worker);
+
+const struct worker_counters *worker_counters(const struct worker *worker);
+
+/* Memory for journal buffers of the worker's lanes: lane i's are at the i-th lane of this worker.
+ */
+void *worker_buffers(const struct worker *worker, uint16_t lane_idx);
+
+#endif
