@@ -1,0 +1,155 @@
+#include <errno.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/support/sale.h"
+
+static const uint64_t NOW_NS = 1000;
+
+/* A pseudo-random sale of cnt requests against shard; its records go to records. Returns how many.
+ */
+static uint64_t sell(struct shard *shard, uint64_t cnt, struct record *records)
+{
+	uint64_t record_cnt = 0;
+
+	for (uint64_t i = 1; i <= cnt; i++) {
+		struct wire_request request =
+			sale_buy(mix64(i) % (cnt / 2) + 1, mix64(i + cnt) % 50, i % 3 + 1);
+
+		request.quantity = (uint16_t)(mix64(i * 7) % 3 + 1);
+		record_cnt +=
+			sale_decide(shard, NOW_NS + i, &request, &records[record_cnt]).committed;
+	}
+	return record_cnt;
+}
+
+static const struct record *three_offers(void)
+{
+	static struct record offers[3];
+
+	offers[0] = sale_offer(1, 300, 10, 0);
+	offers[1] = sale_offer(2, 40, 20, 5);
+	offers[2] = sale_offer(3, 5, 30, 1);
+	return offers;
+}
+
+Test(shard, records_rebuild_the_same_state_in_tables_of_another_size)
+{
+	static struct record records[5000];
+	struct shard *sold = sale_open(5000, three_offers(), 3);
+	struct shard *rebuilt = sale_open(700, three_offers(), 3);
+	struct shard_totals totals;
+	const char *why = NULL;
+	const uint64_t cnt = sell(sold, 5000, records);
+
+	cr_assert(gt(u64, cnt, 100));
+	for (uint64_t i = 0; i < cnt; i++)
+		cr_assert(eq(int, shard_apply(rebuilt, 4 + i, &records[i], &why), 0), "%s", why);
+
+	const struct shard_hash one = shard_hash(sold);
+	const struct shard_hash two = shard_hash(rebuilt);
+
+	cr_assert(eq(u64, one.low, two.low));
+	cr_assert(eq(u64, one.high, two.high));
+	shard_totals(rebuilt, &totals);
+	cr_assert(eq(u64, totals.orders, cnt));
+	cr_assert(eq(u64, totals.offers_broken, 0));
+	cr_assert(eq(u64, totals.units_stocked, totals.units_free + totals.units_sold));
+	shard_close(sold);
+	shard_close(rebuilt);
+}
+
+Test(shard, hash_sees_every_field_of_an_order)
+{
+	static struct record records[10];
+	struct shard *shard = sale_open(10, three_offers(), 3);
+	const struct wire_request request = sale_buy(1, 42, 1);
+	const char *why = NULL;
+
+	cr_assert(sale_decide(shard, NOW_NS, &request, &records[0]).committed);
+
+	const struct shard_hash want = shard_hash(shard);
+
+	shard_close(shard);
+	for (unsigned field = 0; field < 8; field++) {
+		struct record other = records[0];
+
+		switch (field) {
+		case 0:
+			other.quantity++;
+			break;
+		case 1:
+			other.channel++;
+			break;
+		case 2:
+			other.at_ns++;
+			break;
+		case 3:
+			other.unit_price++;
+			break;
+		case 4:
+			other.order.request_id[0]++;
+			break;
+		case 5:
+			other.order.request_id[1]++;
+			break;
+		case 6:
+			other.order.buyer++;
+			break;
+		default:
+			other.order.max_price++;
+			break;
+		}
+		shard = sale_open(10, three_offers(), 3);
+		cr_assert(eq(int, shard_apply(shard, 4, &other, &why), 0));
+
+		const struct shard_hash got = shard_hash(shard);
+
+		cr_assert(any(ne(u64, got.low, want.low), ne(u64, got.high, want.high)));
+		shard_close(shard);
+	}
+}
+
+Test(shard, refuses_records_that_cannot_follow)
+{
+	struct shard *shard = sale_open(10, three_offers(), 3);
+	const struct wire_request request = sale_buy(1, 42, 3);
+	struct record good;
+	struct record bad;
+	const char *why = NULL;
+
+	cr_assert(sale_decide(shard, NOW_NS, &request, &good).committed);
+	cr_assert(eq(int, shard_apply(shard, 4, &good, &why), -EBADMSG), "LSN");
+	cr_assert(eq(int, shard_apply(shard, 6, &good, &why), -EBADMSG), "LSN");
+	cr_assert(eq(int, shard_apply(shard, 5, &good, &why), -EBADMSG), "twice");
+	bad = good;
+	bad.order.request_id[0]++;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "limit");
+	bad.order.buyer++;
+	bad.quantity = 5;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "oversell");
+	bad.quantity = 0;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "nothing");
+	bad.quantity = 1;
+	bad.sku = 99;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "unknown SKU");
+	bad.sku = 3;
+	bad.at_ns = good.at_ns - 1;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "clock");
+	bad.at_ns = good.at_ns;
+	bad.kind = 77;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "kind");
+	bad.kind = RECORD_ORDER;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), 0), "%s", why);
+	shard_close(shard);
+}
+
+Test(shard, says_the_memory_it_takes)
+{
+	const struct shard_size small = {.offer_cnt = 1, .order_cnt = 1000, .buyer_cnt = 1000};
+	const struct shard_size large = {.offer_cnt = 1, .order_cnt = 1000000, .buyer_cnt = 1000};
+
+	cr_assert(gt(u64, shard_bytes(&small), 64000));
+	cr_assert(gt(u64, shard_bytes(&large), shard_bytes(&small) + 999000 * 64));
+}
