@@ -110,7 +110,18 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 		MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
 		MALLOCX_ALIGN(bytes >= HUGEPAGE_BYTES ? HUGEPAGE_BYTES : CACHE_LINE_BYTES);
 
-	return mallocx(bytes > 0 ? bytes : 1, flags);
+	void *memory = mallocx(bytes > 0 ? bytes : 1, flags);
+
+	/* Faulted in now: a page that isn't there must show at start, not as a pause in the sale.
+	 * Kernels before 5.14 don't know how (EINVAL); they fault pages in when touched. */
+	if (memory != NULL && bytes >= BLOCK_ALIGN_BYTES &&
+	    madvise(memory, bytes / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES, MADV_POPULATE_WRITE) !=
+		    0 &&
+	    errno != EINVAL) {
+		dallocx(memory, flags);
+		return NULL;
+	}
+	return memory;
 }
 
 void arena_bytes(const struct arena *arena, uint64_t *huge, uint64_t *normal)
