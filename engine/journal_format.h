@@ -32,7 +32,7 @@ struct segment_header {
 	uint32_t magic;
 	uint16_t format;
 	uint16_t lane;
-	uint64_t checksum; /* over this struct with checksum = 0, seed 0 */
+	uint64_t checksum; /* over the bytes behind it, seed mix64(the 8 bytes before it) */
 	uint64_t journal_id;
 	uint64_t segment; /* 0, 1, 2, ... */
 	uint64_t segment_bytes;
@@ -117,7 +117,7 @@ static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
 uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64_t offset,
 		    uint64_t first_lsn);
 
-/* Checksum of a whole block as it would be stored; the field itself counts as 0. Any thread. */
+/* Checksum of a whole block as it would be stored; the field itself is left out. Any thread. */
 uint64_t block_checksum(const struct block_header *block, uint64_t seed);
 
 /* Checksum of a segment header as it would be stored. */

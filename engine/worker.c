@@ -421,15 +421,12 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	rc = disk->ops->register_buffers(disk, buffers, buffer_bytes);
 	if (rc != 0)
 		goto fail;
-	*worker = (struct worker){
-		.shared = shared,
-		.disk = disk,
-		.idx = idx,
-		.worker_cnt = worker_cnt,
-		.queue_idx = idx,
-		.arena = arena,
-		.buffers = buffers,
-	};
+	worker->shared = shared;
+	worker->disk = disk;
+	worker->idx = idx;
+	worker->worker_cnt = worker_cnt;
+	worker->arena = arena;
+	worker->buffers = buffers;
 	for (uint32_t i = idx; i < shared->shard_cnt; i += worker_cnt) {
 		struct lane *lane = &shared->lanes[i];
 

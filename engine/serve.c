@@ -1,0 +1,553 @@
+#include "engine/serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <sodium.h>
+#include <urcu-qsbr.h>
+
+#include "alloc/arena.h"
+#include "engine/catalog.h"
+#include "engine/check.h"
+#include "engine/data_dir.h"
+#include "engine/recover.h"
+#include "engine/segments.h"
+#include "engine/serve_offers.h"
+#include "engine/serve_report.h"
+#include "engine/worker.h"
+
+enum {
+	ERROR_BYTES = 512,
+	EAL_ARGS_MAX = 64,
+	/* What the EAL, the packet buffers and the program itself take besides the tables. */
+	MEMORY_RESERVE_BYTES = 512 << 20,
+};
+
+struct server {
+	const struct serve_options *options;
+	char error[ERROR_BYTES];
+	struct catalog *catalog;
+	struct data_dir data_dir;
+	struct recover_scan *scans; /* [shards] */
+	struct segment_preparer *preparer;
+	struct segment_source **segments; /* [shards] */
+	struct port port;
+	bool port_touched; /* port_close is owed */
+	bool eal_running;
+	struct disk *disks[WORKERS_MAX];
+	struct worker *workers[WORKERS_MAX];
+	struct worker_shared shared;
+	uint64_t offers_added;
+	bool failed;
+	bool told[SHARDS_MAX]; /* of a failed lane */
+};
+
+/* Fails with an errno and the words for it; the format names the thing and the remedy. */
+#define FAIL(server, rc, ...) (snprintf((server)->error, ERROR_BYTES, __VA_ARGS__), (rc))
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct port_options port_options_of(const struct serve_options *options)
+{
+	return (struct port_options){
+		.spec = options->port,
+		.udp_port_first = options->base_port,
+		.udp_port_cnt = options->shards,
+		.queue_cnt = options->core_cnt,
+	};
+}
+
+static int signals_up(struct server *server)
+{
+	sigset_t waited;
+
+	(void)server;
+	/* Waited for by the control thread; workers and the preparer inherit the mask. */
+	sigemptyset(&waited);
+	sigaddset(&waited, SIGTERM);
+	sigaddset(&waited, SIGINT);
+	sigaddset(&waited, SIGHUP);
+	return -pthread_sigmask(SIG_BLOCK, &waited, NULL);
+}
+
+static int catalog_up(struct server *server)
+{
+	return catalog_load(server->options->catalog, &server->catalog, server->error, ERROR_BYTES);
+}
+
+static void catalog_down(struct server *server)
+{
+	catalog_free(server->catalog);
+}
+
+static int keys_up(struct server *server)
+{
+	if (sodium_init() < 0)
+		return FAIL(server, -EIO, "libsodium does not start");
+	return keys_load(server->options->keys, &server->shared.keys, server->error, ERROR_BYTES);
+}
+
+static void keys_down(struct server *server)
+{
+	keys_free(server->shared.keys);
+}
+
+static int port_checked(struct server *server)
+{
+	const struct port_options options = port_options_of(server->options);
+
+	return port_check(&options, server->error, ERROR_BYTES);
+}
+
+static int data_up(struct server *server)
+{
+	return data_dir_open(&server->data_dir, server->options->data, server->options->shards,
+			     server->error, ERROR_BYTES);
+}
+
+static void data_down(struct server *server)
+{
+	data_dir_close(&server->data_dir);
+}
+
+static int scan_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+
+	server->scans = calloc(shards, sizeof(*server->scans));
+	server->segments = calloc(shards, sizeof(*server->segments));
+	server->shared.lanes = calloc(shards, sizeof(*server->shared.lanes));
+	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
+		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
+	for (uint16_t i = 0; i < shards; i++) {
+		const int rc = recover_scan(&server->data_dir, i, &server->scans[i], server->error,
+					    ERROR_BYTES);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void scan_down(struct server *server)
+{
+	for (uint16_t i = 0; server->scans != NULL && i < server->options->shards; i++)
+		recover_scan_free(&server->scans[i]);
+	free(server->scans);
+	free(server->segments);
+	free(server->shared.lanes);
+}
+
+/* Sizes the tables, says what they take, and refuses what isn't there. */
+static int shards_up(struct server *server)
+{
+	const struct serve_options *options = server->options;
+	const uint64_t available_bytes = arena_available_bytes();
+	struct shard_size sizes[SHARDS_MAX];
+	uint64_t bytes = 0;
+	uint64_t orders = 0;
+
+	for (uint16_t i = 0; i < options->shards; i++) {
+		const int rc =
+			serve_offers_size(server->catalog, &server->scans[i], i, options->shards,
+					  options->order_cnt_max, &sizes[i]);
+
+		if (rc != 0 || sizes[i].order_cnt > UINT32_MAX)
+			return FAIL(server, -ENOMEM,
+				    "%s: the stock of shard %u asks for %" PRIu64
+				    " remembered orders; more --shards or --max-orders N help",
+				    options->catalog, i, sizes[i].order_cnt);
+		bytes += shard_bytes(&sizes[i]);
+		orders += sizes[i].order_cnt;
+	}
+	fprintf(stderr,
+		"memory: tables for %" PRIu64 " orders take %" PRIu64 " MiB of %" PRIu64
+		" MiB available\n",
+		orders, bytes >> 20, available_bytes >> 20);
+	if (bytes + MEMORY_RESERVE_BYTES > available_bytes)
+		return FAIL(server, -ENOMEM,
+			    "tables for %" PRIu64 " orders take %" PRIu64 " MiB, %" PRIu64
+			    " MiB are available; lower the stock in %s, or set --max-orders N",
+			    orders, bytes >> 20, available_bytes >> 20, options->catalog);
+	for (uint16_t i = 0; i < options->shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+
+		lane->idx = i;
+		lane->ack_memory = options->ack_memory;
+		if (shard_open(&lane->shard, i, options->shards, &sizes[i]) != 0)
+			return FAIL(server, -ENOMEM, "no memory for the tables of shard %u", i);
+	}
+	return 0;
+}
+
+static void shards_down(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++)
+		shard_close(server->shared.lanes[i].shard);
+}
+
+/* The lanes' records become the state again; then the catalog must agree with it. */
+static int recovery_up(struct server *server)
+{
+	uint64_t records = 0;
+
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+		int rc = recover_lane(&server->data_dir, i, &server->scans[i], lane->shard,
+				      server->error, ERROR_BYTES);
+
+		if (rc != 0)
+			return rc;
+		lane->clock_ns = server->scans[i].tail.last_at_ns;
+		if (server->scans[i].torn)
+			fprintf(stderr,
+				"lane %u: cut a torn tail behind LSN %" PRIu64
+				"; none of it was ever acknowledged\n",
+				i, server->scans[i].tail.next_lsn - 1);
+		records += server->scans[i].tail.next_lsn - 1;
+	}
+	if (records > 0)
+		fprintf(stderr, "recovered: %" PRIu64 " records from %s\n", records,
+			server->options->data);
+	return serve_offers_check(server->catalog, server->options->catalog, server->shared.lanes,
+				  server->options->shards, server->error, ERROR_BYTES);
+}
+
+/* The lanes as the arguments of --lcores: the control thread, then the workers, each on its CPU. */
+static void lcores_of(const struct serve_options *options, char *out, size_t out_bytes)
+{
+	size_t used = (size_t)snprintf(out, out_bytes, "0@%u", options->control_core);
+
+	for (uint16_t i = 0; i < options->core_cnt && used < out_bytes; i++)
+		used += (size_t)snprintf(out + used, out_bytes - used, ",%u@%u", i + 1U,
+					 options->cores[i]);
+}
+
+static int eal_up(struct server *server)
+{
+	static char lcores[WORKERS_MAX * 12];
+	const struct serve_options *options = server->options;
+	const struct port_options port_options = port_options_of(options);
+	const char *argv[EAL_ARGS_MAX + 1] = {"doorbuster-serve", "--lcores", lcores, "--log-level",
+					      "warning"};
+	int argc = 5;
+
+	lcores_of(options, lcores, sizeof(lcores));
+	server->port_touched = true;
+
+	const int rc = port_eal_args(&server->port, &port_options, argv, &argc, EAL_ARGS_MAX,
+				     server->error, ERROR_BYTES);
+
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < options->eal_arg_cnt; i++) {
+		if (argc == EAL_ARGS_MAX)
+			return FAIL(server, -E2BIG, "too many EAL arguments behind --");
+		argv[argc++] = options->eal_args[i];
+	}
+	argv[argc] = NULL;
+	if (rte_eal_init(argc, (char **)argv) < 0)
+		return FAIL(server, -EIO,
+			    "the DPDK environment does not start (its own lines above say why); "
+			    "check the arguments behind --");
+	server->eal_running = true;
+	return 0;
+}
+
+static void eal_down(struct server *server)
+{
+	if (server->port_touched)
+		port_close(&server->port);
+	if (server->eal_running)
+		rte_eal_cleanup();
+}
+
+static int workers_up(struct server *server)
+{
+	const struct serve_options *options = server->options;
+	struct worker_shared *shared = &server->shared;
+
+	shared->port = &server->port;
+	shared->shard_cnt = options->shards;
+	memcpy(shared->self.ipv4, options->ipv4, sizeof(shared->self.ipv4));
+	memcpy(shared->self.ipv6, options->ipv6, sizeof(shared->self.ipv6));
+	if (options->core_cnt > 1 && handover_open(&shared->handover, options->core_cnt) != 0)
+		return FAIL(server, -ENOMEM, "no memory for the hand-over between workers");
+	for (uint16_t i = 0; i < options->core_cnt; i++) {
+		const unsigned lanes = options->shards / options->core_cnt + 1U;
+		int rc = disk_uring_open(&server->disks[i], lanes * WRITES_IN_FLIGHT_MAX,
+					 server->error, ERROR_BYTES);
+
+		if (rc != 0)
+			return rc;
+		rc = worker_open(&server->workers[i], shared, i, options->core_cnt,
+				 server->disks[i]);
+		if (rc != 0)
+			return FAIL(server, rc, "no memory for worker %u: %s", i, strerror(-rc));
+	}
+	return 0;
+}
+
+static void workers_down(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
+		if (server->workers[i] != NULL)
+			worker_close(server->workers[i]);
+		else if (server->disks[i] != NULL)
+			server->disks[i]->ops->close(server->disks[i]);
+	}
+	handover_close(server->shared.handover);
+}
+
+static int journal_up_one(struct server *server, uint16_t idx)
+{
+	struct lane *lane = &server->shared.lanes[idx];
+	const struct recover_scan *scan = &server->scans[idx];
+	char lane_path[600];
+	int rc = recover_cut(&server->data_dir, idx, scan, server->error, ERROR_BYTES);
+
+	if (rc != 0)
+		return rc;
+	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
+	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
+				 server->data_dir.journal_id, idx, scan->tail.segment,
+				 server->error, ERROR_BYTES);
+	if (rc != 0)
+		return rc;
+
+	const struct journal_options options = {
+		.journal_id = server->data_dir.journal_id,
+		.lane = idx,
+		.tail = scan->tail,
+		.disk = server->disks[lane->worker_idx],
+		.segments = server->segments[idx],
+		.buffers = worker_buffers(server->workers[lane->worker_idx], idx),
+	};
+
+	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
+}
+
+static int journals_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+	int rc = segment_preparer_open(&server->preparer, server->error, ERROR_BYTES);
+
+	for (uint16_t i = 0; rc == 0 && i < shards; i++)
+		rc = journal_up_one(server, i);
+	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+
+		rc = serve_offers_add(server->catalog, lane, shards,
+				      server->disks[lane->worker_idx], wall_ns(),
+				      &server->offers_added, server->error, ERROR_BYTES);
+	}
+	return rc;
+}
+
+static void journals_down(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++)
+		journal_close(server->shared.lanes[i].journal);
+	if (server->preparer != NULL)
+		segment_preparer_close(server->preparer);
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		if (server->segments[i] != NULL)
+			segment_source_close(server->segments[i]);
+	}
+}
+
+static int port_up(struct server *server)
+{
+	const int rc = port_open(&server->port, server->error, ERROR_BYTES);
+
+	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
+	return rc;
+}
+
+static int launch_up(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
+		const int rc = rte_eal_remote_launch(worker_run, server->workers[i], i + 1U);
+
+		if (rc != 0)
+			return FAIL(server, rc, "worker %u does not start: %s", i, strerror(-rc));
+	}
+	return port_take_traffic(&server->port, true);
+}
+
+static void launch_down(struct server *server)
+{
+	port_take_traffic(&server->port, false);
+	atomic_store(&server->shared.command, WORKER_DRAIN);
+	rte_eal_mp_wait_lcore();
+}
+
+/* Tells of each lane that failed, once. */
+static void watch_lanes(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+		const int error = atomic_load_explicit(&lane->error, memory_order_relaxed);
+
+		if (error == 0 || server->told[i])
+			continue;
+		server->told[i] = true;
+		server->failed = true;
+		fprintf(stderr,
+			"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from "
+			"now on. Check the disk of %s, then restart: recovery finds out what was "
+			"written\n",
+			i, strerror(error), server->options->data);
+	}
+}
+
+/* Runs when the workers have ended: what happened, and the state that the journal must give again.
+ */
+static void report_down(struct server *server)
+{
+	struct worker_counters sum = {0};
+
+	watch_lanes(server);
+	for (uint16_t i = 0; i < server->options->core_cnt; i++)
+		serve_report_add(&sum, worker_counters(server->workers[i]));
+	serve_report_traffic(&sum, port_missed(&server->port));
+	serve_report_lanes(server->shared.lanes, server->options->shards);
+	fflush(stdout);
+}
+
+static const struct step {
+	const char *name;
+	int (*up)(struct server *server);
+	void (*down)(struct server *server);
+} steps[] = {
+	{"signals", signals_up, NULL},
+	{"catalog", catalog_up, catalog_down},
+	{"keys", keys_up, keys_down},
+	{"port check", port_checked, NULL},
+	{"data directory", data_up, data_down},
+	{"lane scan", scan_up, scan_down},
+	{"tables", shards_up, shards_down},
+	{"recovery", recovery_up, NULL},
+	{"DPDK", eal_up, eal_down},
+	{"workers", workers_up, workers_down},
+	{"journals", journals_up, journals_down},
+	{"port", port_up, NULL},
+	{"report", NULL, report_down},
+	{"selling", launch_up, launch_down},
+};
+
+enum {
+	STEP_CNT = sizeof(steps) / sizeof(steps[0]),
+};
+
+static void say_ready(const struct server *server)
+{
+	const struct serve_options *options = server->options;
+	uint64_t huge = 0;
+	uint64_t normal = 0;
+
+	for (uint16_t i = 0; i < options->shards; i++) {
+		uint64_t shard_huge;
+		uint64_t shard_normal;
+
+		shard_memory(server->shared.lanes[i].shard, &shard_huge, &shard_normal);
+		huge += shard_huge;
+		normal += shard_normal;
+	}
+	printf("ready port=%s udp=%u", options->port_text, options->base_port);
+	if (options->shards > 1)
+		printf("-%u", options->base_port + options->shards - 1U);
+	printf(" shards=%u cores=", options->shards);
+	for (uint16_t i = 0; i < options->core_cnt; i++)
+		printf("%s%u", i > 0 ? "," : "", options->cores[i]);
+	printf(" ack=%s hugepages=%s zero-copy=%s offers_added=%" PRIu64 "\n",
+	       options->ack_memory ? "memory" : "durable",
+	       huge == 0     ? "no"
+	       : normal == 0 ? "yes"
+			     : "partly",
+	       server->port.zero_copy ? "yes" : "no", server->offers_added);
+	fflush(stdout);
+	if (normal > 0)
+		fprintf(stderr,
+			"hugepages: %" PRIu64 " MiB of tables lie on normal pages; random "
+			"reads cost up to a third more (sysctl vm.nr_hugepages)\n",
+			normal >> 20);
+}
+
+/* New keys for the workers; the old ring is freed when no worker can still look at it. */
+static void reload_keys(struct server *server)
+{
+	struct key_ring *fresh = NULL;
+	struct key_ring *old = server->shared.keys;
+
+	if (keys_load(server->options->keys, &fresh, server->error, ERROR_BYTES) != 0) {
+		fprintf(stderr, "keys: not reloaded, the old ones stay: %s\n", server->error);
+		return;
+	}
+	rcu_assign_pointer(server->shared.keys, fresh);
+	synchronize_rcu();
+	keys_free(old);
+	fprintf(stderr, "keys: %u loaded from %s\n", fresh->cnt, server->options->keys);
+}
+
+/* The control thread while the workers sell: sleeps, and does what signals ask for. */
+static void control(struct server *server)
+{
+	const struct timespec period = {.tv_nsec = 200000000};
+	sigset_t waited;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &waited);
+	for (;;) {
+		const int signal = sigtimedwait(&waited, NULL, &period);
+
+		if (signal == SIGTERM || signal == SIGINT)
+			return;
+		if (signal == SIGHUP)
+			reload_keys(server);
+		watch_lanes(server);
+	}
+}
+
+enum serve_exit serve(const struct serve_options *options)
+{
+	static struct server server;
+	enum serve_exit result = SERVE_EXIT_DRAINED;
+	int step;
+
+	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}};
+	for (step = 0; step < STEP_CNT; step++) {
+		if (steps[step].up == NULL || steps[step].up(&server) == 0)
+			continue;
+		fprintf(stderr, "doorbuster-serve: %s: %s\n", steps[step].name, server.error);
+		result = SERVE_EXIT_REFUSED;
+		break;
+	}
+	if (step == STEP_CNT) {
+		say_ready(&server);
+		control(&server);
+		fprintf(stderr, "draining\n");
+		step--;
+	}
+	/* Backwards, also over a step that stopped half-way: every `down` copes with that. */
+	for (; step >= 0; step--) {
+		if (steps[step].down != NULL)
+			steps[step].down(&server);
+	}
+	if (server.failed)
+		result = SERVE_EXIT_FAILED;
+	return result;
+}

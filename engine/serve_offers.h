@@ -1,0 +1,35 @@
+/*
+ * serve_offers: brings the catalog and the lanes together. What a lane already sells goes on as the
+ * lane has it; a catalog line that says otherwise is refused; new lines are put on sale.
+ */
+#ifndef DB_ENGINE_SERVE_OFFERS_H
+#define DB_ENGINE_SERVE_OFFERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/catalog.h"
+#include "engine/lane.h"
+#include "engine/recover.h"
+#include "engine/shard.h"
+
+/*
+ * How big the tables of shard `lane` of `shards` must be: for what its lane holds and for what the
+ * catalog adds. order_cnt_max caps orders and buyers (0: not), but never below what the lane holds.
+ */
+int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
+		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size);
+
+/* -EINVAL and a line naming file, line and column if the catalog contradicts a lane. */
+int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
+		       const struct lane *lanes, uint16_t shards, char *error, size_t error_bytes);
+
+/*
+ * Puts on sale what the lane doesn't have yet: one durable record each. Before the worker starts;
+ * waits for the disk. 0 or -errno with a line in error; *added counts.
+ */
+int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
+		     struct disk *disk, uint64_t now_ns, uint64_t *added, char *error,
+		     size_t error_bytes);
+
+#endif

@@ -1,0 +1,64 @@
+#include "engine/serve_report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "net/decode.h"
+#include "net/wire.h"
+
+void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters)
+{
+	/* Nothing but counters in there. */
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)counters;
+
+	static_assert(sizeof(*sum) % sizeof(*to) == 0, "only 64-bit counters");
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+void serve_report_traffic(const struct worker_counters *sum, uint64_t missed)
+{
+	printf("traffic frames=%" PRIu64 " datagrams=%" PRIu64 " requests=%" PRIu64
+	       " replies=%" PRIu64 " neighbours=%" PRIu64 " handed_over=%" PRIu64
+	       " missed_by_port=%" PRIu64 "\n",
+	       sum->frames, sum->datagrams, sum->requests, sum->replies, sum->neighbours_answered,
+	       sum->handed_over, missed);
+	for (unsigned reason = 0; reason < DROP_CNT; reason++) {
+		if (sum->drops[reason] > 0)
+			printf("drops %s %" PRIu64 "\n", drop_name(reason), sum->drops[reason]);
+	}
+	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
+		if (sum->verdicts[verdict] > 0)
+			printf("verdicts %s %" PRIu64 "\n", verdict_name((uint8_t)verdict),
+			       sum->verdicts[verdict]);
+	}
+}
+
+void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
+{
+	struct shard_hash sum = {0, 0};
+	uint64_t orders = 0;
+	uint64_t units = 0;
+
+	for (uint16_t i = 0; i < shard_cnt; i++) {
+		struct shard_totals totals;
+		uint64_t blocks;
+		uint64_t bytes;
+
+		shard_totals(lanes[i].shard, &totals);
+		journal_written_totals(lanes[i].journal, &blocks, &bytes);
+		printf("lane %u orders=%" PRIu64 " units=%" PRIu64 " free=%" PRIu64
+		       " durable_lsn=%" PRIu64 " blocks=%" PRIu64 " bytes=%" PRIu64
+		       " conserved=%s\n",
+		       i, totals.orders, totals.units_sold, totals.units_free,
+		       journal_durable_lsn(lanes[i].journal), blocks, bytes,
+		       totals.offers_broken == 0 ? "yes" : "NO");
+		shard_hash_add(&sum, shard_hash(lanes[i].shard));
+		orders += totals.orders;
+		units += totals.units_sold;
+	}
+	printf("drained orders=%" PRIu64 " units=%" PRIu64 " state_hash=%016" PRIx64 "%016" PRIx64
+	       "\n",
+	       orders, units, sum.high, sum.low);
+}

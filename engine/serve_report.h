@@ -1,0 +1,22 @@
+/*
+ * serve_report: what the server tells its operator at the end, on stdout: one line a fact, words
+ * and numbers, easy to read and to parse.
+ */
+#ifndef DB_ENGINE_SERVE_REPORT_H
+#define DB_ENGINE_SERVE_REPORT_H
+
+#include <stdint.h>
+
+#include "engine/lane.h"
+#include "engine/worker.h"
+
+/* Adds a worker's counters to the sum. */
+void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters);
+
+/* `traffic ...`, `drops REASON N`, `verdicts NAME N`: every reason and verdict that occurred. */
+void serve_report_traffic(const struct worker_counters *sum, uint64_t missed);
+
+/* `lane ...` for each, and as the last line `drained orders=N units=N state_hash=...`. */
+void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt);
+
+#endif
