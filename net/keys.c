@@ -1,0 +1,263 @@
+#include "net/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "engine/limits.h"
+
+enum {
+	LINE_BYTES_MAX = 256,
+	HEX_CHARS = 2 * WIRE_KEY_BYTES,
+};
+
+static int by_id(const void *a, const void *b)
+{
+	const struct key *one = a;
+	const struct key *two = b;
+
+	return one->id < two->id ? -1 : one->id > two->id;
+}
+
+/* `key_id hex`; false where the line is anything else. */
+static bool parse_line(char *line, struct key *key)
+{
+	char *rest = line;
+	const char *id = strsep(&rest, " \t");
+	const char *hex_end = NULL;
+	size_t got_bytes = 0;
+	char *end = NULL;
+
+	while (rest != NULL && (*rest == ' ' || *rest == '\t'))
+		rest++;
+	if (rest == NULL || id[0] < '0' || id[0] > '9')
+		return false;
+	errno = 0;
+
+	const unsigned long long value = strtoull(id, &end, 10);
+
+	if (*end != '\0' || errno != 0 || value > UINT32_MAX || strlen(rest) != HEX_CHARS ||
+	    sodium_hex2bin(key->bytes, sizeof(key->bytes), rest, HEX_CHARS, NULL, &got_bytes,
+			   &hex_end) != 0 ||
+	    got_bytes != sizeof(key->bytes))
+		return false;
+	key->id = (uint32_t)value;
+	return true;
+}
+
+/* Cuts comment, line end and blanks at both ends; returns what is left. */
+static char *bare(char *line)
+{
+	size_t bytes;
+
+	line[strcspn(line, "#\r\n")] = '\0';
+	while (*line == ' ' || *line == '\t')
+		line++;
+	bytes = strlen(line);
+	while (bytes > 0 && (line[bytes - 1] == ' ' || line[bytes - 1] == '\t'))
+		line[--bytes] = '\0';
+	return line;
+}
+
+static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *error,
+		     size_t error_bytes)
+{
+	char buffer[LINE_BYTES_MAX];
+	unsigned line = 0;
+	int rc = 0;
+
+	while (rc == 0 && fgets(buffer, sizeof(buffer), file) != NULL) {
+		const char *text = bare(buffer);
+
+		line++;
+		if (text[0] == '\0')
+			continue;
+		if (ring->cnt == KEYS_MAX) {
+			snprintf(error, error_bytes, "%s:%u: more than %d keys; remove old ones",
+				 path, line, KEYS_MAX);
+			rc = -E2BIG;
+		} else if (!parse_line(bare(buffer), &ring->keys[ring->cnt])) {
+			snprintf(
+				error, error_bytes,
+				"%s:%u: not a key; write the key id, a blank and %d hex digits, or "
+				"let `doorbuster keygen` do it",
+				path, line, HEX_CHARS);
+			rc = -EINVAL;
+		} else {
+			ring->cnt++;
+		}
+	}
+	sodium_memzero(buffer, sizeof(buffer));
+	if (rc != 0)
+		return rc;
+	if (ring->cnt == 0) {
+		snprintf(error, error_bytes, "%s: holds no key; `doorbuster keygen` makes one",
+			 path);
+		return -EINVAL;
+	}
+	qsort(ring->keys, ring->cnt, sizeof(ring->keys[0]), by_id);
+	for (uint32_t i = 1; i < ring->cnt; i++) {
+		if (ring->keys[i].id != ring->keys[i - 1].id)
+			continue;
+		snprintf(error, error_bytes, "%s: key id %" PRIu32 " stands there twice; keep one",
+			 path, ring->keys[i].id);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Opens a key file if nobody but its owner can read or write it. */
+static FILE *open_private(const char *path, const char *mode, int *rc, char *error,
+			  size_t error_bytes)
+{
+	FILE *file = fopen(path, mode);
+	struct stat info;
+
+	*rc = 0;
+	if (file == NULL || fstat(fileno(file), &info) != 0) {
+		*rc = -errno;
+		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-*rc),
+			 *rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
+	} else if (!S_ISREG(info.st_mode)) {
+		*rc = -EINVAL;
+		snprintf(error, error_bytes, "%s: not a regular file", path);
+	} else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+		*rc = -EACCES;
+		snprintf(error, error_bytes,
+			 "%s: others can read or write it (mode %04o); chmod 600 %s", path,
+			 (unsigned)(info.st_mode & 07777), path);
+	}
+	if (*rc != 0 && file != NULL) {
+		fclose(file);
+		file = NULL;
+	}
+	return file;
+}
+
+int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes)
+{
+	struct key_ring *ring;
+	int rc;
+	FILE *file = open_private(path, "re", &rc, error, error_bytes);
+
+	if (file == NULL)
+		return rc;
+	ring = calloc(1, sizeof(*ring) + KEYS_MAX * sizeof(ring->keys[0]));
+	if (ring == NULL) {
+		snprintf(error, error_bytes, "%s: no memory to read it", path);
+		fclose(file);
+		return -ENOMEM;
+	}
+	rc = read_keys(path, file, ring, error, error_bytes);
+	fclose(file);
+	if (rc != 0) {
+		keys_free(ring);
+		return rc;
+	}
+	*out = ring;
+	return 0;
+}
+
+void keys_free(struct key_ring *ring)
+{
+	if (ring == NULL)
+		return;
+	sodium_memzero(ring, sizeof(*ring) + ring->cnt * sizeof(ring->keys[0]));
+	free(ring);
+}
+
+const struct key *keys_find(const struct key_ring *ring, uint32_t id)
+{
+	uint32_t low = 0;
+	uint32_t high = ring->cnt;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (ring->keys[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ring->cnt && ring->keys[low].id == id ? &ring->keys[low] : NULL;
+}
+
+/* Writes one line with a fresh key and makes it last. Closes the file. */
+static int write_key(FILE *file, const char *path, uint32_t id, char *error, size_t error_bytes)
+{
+	uint8_t key[WIRE_KEY_BYTES];
+	char hex[HEX_CHARS + 1];
+	int rc = 0;
+
+	randombytes_buf(key, sizeof(key));
+	sodium_bin2hex(hex, sizeof(hex), key, sizeof(key));
+	if (fprintf(file, "%" PRIu32 " %s\n", id, hex) < 0 || fflush(file) != 0 ||
+	    fsync(fileno(file)) != 0)
+		rc = -errno;
+	sodium_memzero(key, sizeof(key));
+	sodium_memzero(hex, sizeof(hex));
+	if (fclose(file) != 0 && rc == 0)
+		rc = -errno;
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+	return rc;
+}
+
+int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		const int rc = -errno;
+
+		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
+			 rc == -EEXIST ? "; keys are never overwritten: name another file, or add "
+					 "to it with --append"
+				       : "");
+		return rc;
+	}
+
+	FILE *file = fdopen(fd, "w");
+
+	if (file == NULL) {
+		close(fd);
+		snprintf(error, error_bytes, "%s: no memory to write it", path);
+		return -ENOMEM;
+	}
+
+	const int rc = write_key(file, path, id, error, error_bytes);
+
+	if (rc != 0)
+		unlink(path);
+	return rc;
+}
+
+int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
+{
+	struct key_ring *ring = NULL;
+	int rc = keys_load(path, &ring, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+
+	const bool known = keys_find(ring, id) != NULL;
+
+	keys_free(ring);
+	if (known) {
+		snprintf(error, error_bytes,
+			 "%s: has a key %" PRIu32 " already; choose another --id", path, id);
+		return -EEXIST;
+	}
+
+	FILE *file = open_private(path, "ae", &rc, error, error_bytes);
+
+	return file == NULL ? rc : write_key(file, path, id, error, error_bytes);
+}
