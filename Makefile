@@ -22,7 +22,7 @@ LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) engine/main.c
-LIB_SRCS := $(filter-out $(DPDK_SRCS), $(wildcard engine/*.c net/*.c alloc/*.c))
+LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
 TOOL_BINS := $(foreach t,$(TOOLS),$(BUILD)/$(if $(filter doorbuster,$(t)),doorbuster,doorbuster-$(t)))
 
@@ -44,14 +44,18 @@ $(LIB): $(call obj,$(LIB_SRCS))
 	@rm -f $@
 	ar rcs $@ $^
 
-$(DPDK_LIB): $(call obj,$(filter net/port%,$(DPDK_SRCS)))
+$(DPDK_LIB): $(call obj,$(filter net/port%,$(DPDK_SRCS))) $(BUILD)/net/port_xdp_object.o
 	@rm -f $@
 	ar rcs $@ $^
 
-# The XDP program, embedded in the server (net/port_xdp_blob.S or port code includes it).
-$(BUILD)/net/xdp_take.bpf.o: net/xdp_take.bpf.c
+# The XDP program, embedded in what links the port.
+XDP_OBJECT := $(BUILD)/net/xdp_take.bpf.o
+$(XDP_OBJECT): net/xdp_take.bpf.c
 	@mkdir -p $(@D)
 	clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+
+$(BUILD)/net/port_xdp_object.o: net/port_xdp_object.S $(XDP_OBJECT)
+	$(CC) -DOBJECT='"$(XDP_OBJECT)"' -c $< -o $@
 
 $(BUILD)/doorbuster-serve: $(call obj,$(filter engine/%,$(DPDK_SRCS))) $(DPDK_LIB) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(LDLIBS)

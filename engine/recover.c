@@ -81,7 +81,7 @@ void recover_scan_free(struct recover_scan *scan)
 	scan->offer_cnt = 0;
 }
 
-void recover_size(const struct recover_scan *scan, struct shard_size *size)
+void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
 {
 	*size = (struct shard_size){
 		.offer_cnt = scan->offer_cnt,
@@ -149,7 +149,7 @@ static int zero_behind(const char *lane_dir, const struct lane_tail *tail)
 	return rc;
 }
 
-int recover_cut(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
+int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
 		char *error, size_t error_bytes)
 {
 	char lane_dir[600];
@@ -162,13 +162,13 @@ int recover_cut(const struct data_dir *dir, uint16_t lane, const struct recover_
 	else if (errno != EEXIST)
 		rc = -errno;
 	for (int64_t segment = segment_highest(lane_dir);
-	     rc == 0 && segment > (int64_t)scan->tail.segment; segment--) {
+	     rc == 0 && segment > (int64_t)tail->segment; segment--) {
 		segment_path(lane_dir, (uint64_t)segment, path, sizeof(path));
 		if (unlink(path) != 0 && errno != ENOENT)
 			rc = -errno;
 	}
 	if (rc == 0)
-		rc = zero_behind(lane_dir, &scan->tail);
+		rc = zero_behind(lane_dir, tail);
 	if (rc == 0)
 		rc = directory_sync(lane_dir);
 	if (rc != 0)

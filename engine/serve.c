@@ -274,6 +274,7 @@ static void eal_down(struct server *server)
 		port_close(&server->port);
 	if (server->eal_running)
 		rte_eal_cleanup();
+	port_sweep(&server->port);
 }
 
 static int workers_up(struct server *server)
@@ -318,7 +319,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 	struct lane *lane = &server->shared.lanes[idx];
 	const struct recover_scan *scan = &server->scans[idx];
 	char lane_path[600];
-	int rc = recover_cut(&server->data_dir, idx, scan, server->error, ERROR_BYTES);
+	int rc = recover_cut(&server->data_dir, idx, &scan->tail, server->error, ERROR_BYTES);
 
 	if (rc != 0)
 		return rc;
@@ -424,6 +425,7 @@ static void report_down(struct server *server)
 	watch_lanes(server);
 	for (uint16_t i = 0; i < server->options->core_cnt; i++)
 		serve_report_add(&sum, worker_counters(server->workers[i]));
+	sum.drops[DROP_TOO_LONG] += port_oversized(&server->port);
 	serve_report_traffic(&sum, port_missed(&server->port));
 	serve_report_lanes(server->shared.lanes, server->options->shards);
 	fflush(stdout);

@@ -13,9 +13,6 @@
 
 #include "net/neighbour.h"
 
-struct rte_mbuf;
-struct rte_mempool;
-
 enum port_kind {
 	PORT_LO,
 	PORT_AF_XDP,
@@ -37,15 +34,25 @@ struct port_options {
 	uint32_t mbuf_cnt;  /* per queue; 0: the default */
 };
 
-/* Filled by port_open. Read-only afterwards. */
+/* An AF_XDP port's hold on the machine. */
+struct port_xdp {
+	int ifindex;
+	int lock_fd;      /* abstract socket: one doorbuster an interface; -1 */
+	int object_fd;    /* memfd with the XDP program, for DPDK to load; -1 */
+	bool lo_prepared; /* the sysctls of lo are ours to put back */
+};
+
+/* Filled by port_eal_args and port_open. Read-only afterwards. */
 struct port {
 	struct port_options options;
 	uint16_t port_id; /* DPDK ethdev */
+	bool probed;      /* the ethdev is there */
 	bool zero_copy;
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
+	bool hugepages;          /* packet buffers lie on them */
 	uint8_t mac[6];
-	struct rte_mempool *pools[64]; /* one a queue */
-	void *guard;                   /* what has to be put back; port_close */
+	struct port_xdp xdp;
+	char file_prefix[32]; /* of the EAL's runtime files, removed at the end; empty: none */
 };
 
 /* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. 0 or -EINVAL with a line in error. */
@@ -59,10 +66,11 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 int port_check(const struct port_options *options, char *error, size_t error_bytes);
 
 /*
- * The EAL arguments this port needs (--vdev=..., ...): appended to argv[*argc], which has room for
- * argv_max; the strings are owned by the port layer until exit. Called after port_check, before
- * rte_eal_init. Also does what must precede the EAL (AF_XDP: private mount of bpffs, sysctls,
- * removal of a stale XDP program), so port_close must be called afterwards, also if the EAL fails.
+ * The EAL arguments this port needs (its --vdev, and memory: hugepages if enough are free, else
+ * normal pages): appended to argv[*argc], which has room for argv_max. After port_check, before
+ * rte_eal_init. From here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP
+ * program of a killed predecessor), so port_close must be called, also if the EAL fails. 0 or
+ * -errno, line in error.
  */
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes);
@@ -79,7 +87,13 @@ int port_take_traffic(struct port *port, bool take);
  */
 void port_close(struct port *port);
 
+/* Removes what the EAL leaves of its runtime files. After rte_eal_cleanup. */
+void port_sweep(const struct port *port);
+
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);
+
+/* AF_XDP: frames to our ports too long for any packet buffer, dropped before us. Others: 0. */
+uint64_t port_oversized(const struct port *port);
 
 #endif

@@ -1,0 +1,241 @@
+#include "net/port.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "net/port_kinds.h"
+
+enum {
+	/* The AF_XDP driver refuses small pools; replies that wait for the disk hold buffers too.
+	 */
+	MBUF_CNT_DEFAULT = 32767,
+	MBUF_CACHE_CNT = 256,
+	/* Beside the EAL's own needs, MiB a queue: 32,767 buffers of 2.3 KiB. */
+	MEMORY_QUEUE_MIB = 96,
+	MEMORY_BASE_MIB = 64,
+	HUGEPAGE_MIB = 2,
+	DESCRIPTOR_CNT = 2048,
+};
+
+/* What may follow the kind, as the user writes it. */
+static const struct {
+	const char *prefix;
+	enum port_kind kind;
+	const char *names;
+} kinds[] = {
+	{"af_xdp:", PORT_AF_XDP, "an interface"},
+	{"memif:", PORT_MEMIF, "a socket"},
+};
+
+int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes)
+{
+	*out = (struct port_spec){.kind = PORT_LO, .where = "lo"};
+	if (strcmp(text, "lo") == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const size_t bytes = strlen(kinds[i].prefix);
+
+		if (strncmp(text, kinds[i].prefix, bytes) != 0)
+			continue;
+
+		const size_t max = kinds[i].kind == PORT_AF_XDP ? IF_NAMESIZE : sizeof(out->where);
+
+		if (text[bytes] == '\0' || strlen(text + bytes) >= max ||
+		    strchr(text + bytes, ',') != NULL) {
+			snprintf(error, error_bytes,
+				 "--port %s: behind %s belongs %s, at most %zu characters and no "
+				 "comma",
+				 text, kinds[i].prefix, kinds[i].names, max - 1);
+			return -EINVAL;
+		}
+		out->kind = kinds[i].kind;
+		snprintf(out->where, sizeof(out->where), "%s", text + bytes);
+		return 0;
+	}
+	snprintf(error, error_bytes, "--port %s: expected lo, af_xdp:IFACE or memif:SOCKET", text);
+	return -EINVAL;
+}
+
+int port_check(const struct port_options *options, char *error, size_t error_bytes)
+{
+	return options->spec.kind == PORT_MEMIF ? port_memif_check(options, error, error_bytes)
+						: port_xdp_check(options, error, error_bytes);
+}
+
+static unsigned free_hugepages(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned cnt = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%u", &cnt) != 1)
+		cnt = 0;
+	fclose(file);
+	return cnt;
+}
+
+static bool add_arg(const char **argv, int *argc, int argv_max, const char *arg)
+{
+	if (*argc >= argv_max)
+		return false;
+	argv[(*argc)++] = arg;
+	return true;
+}
+
+/* In-memory hugepages leave nothing behind; without any, normal pages under a name of our own. */
+static bool add_memory_args(struct port *port, const char **argv, int *argc, int argv_max)
+{
+	static char mib[16];
+	static char prefix[sizeof(port->file_prefix) + 16];
+	const unsigned needed_mib = MEMORY_BASE_MIB + port->options.queue_cnt * MEMORY_QUEUE_MIB;
+
+	port->hugepages = free_hugepages() * HUGEPAGE_MIB >= needed_mib;
+	snprintf(mib, sizeof(mib), "%u", needed_mib);
+	if (port->hugepages)
+		return add_arg(argv, argc, argv_max, "--in-memory") &&
+		       add_arg(argv, argc, argv_max, "--single-file-segments") &&
+		       add_arg(argv, argc, argv_max, "-m") && add_arg(argv, argc, argv_max, mib);
+	snprintf(port->file_prefix, sizeof(port->file_prefix), "doorbuster-%d", getpid());
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", port->file_prefix);
+	return add_arg(argv, argc, argv_max, "--no-huge") &&
+	       add_arg(argv, argc, argv_max, prefix) && add_arg(argv, argc, argv_max, "-m") &&
+	       add_arg(argv, argc, argv_max, mib);
+}
+
+int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
+		  int *argc, int argv_max, char *error, size_t error_bytes)
+{
+	static char vdev[VDEV_TEXT_BYTES];
+	int rc;
+
+	*port = (struct port){
+		.options = *options,
+		.answers_neighbours = options->spec.kind == PORT_MEMIF,
+		.xdp = {.lock_fd = -1, .object_fd = -1},
+	};
+	rc = options->spec.kind == PORT_MEMIF ? port_memif_prepare(port, vdev, error, error_bytes)
+					      : port_xdp_prepare(port, vdev, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	if (!add_arg(argv, argc, argv_max, vdev) || !add_arg(argv, argc, argv_max, "--no-pci") ||
+	    !add_memory_args(port, argv, argc, argv_max)) {
+		snprintf(error, error_bytes, "too many EAL arguments");
+		return -E2BIG;
+	}
+	return 0;
+}
+
+static int set_up_queue(const struct port *port, uint16_t queue)
+{
+	const uint32_t mbuf_cnt =
+		port->options.mbuf_cnt > 0 ? port->options.mbuf_cnt : MBUF_CNT_DEFAULT;
+	struct rte_mempool *pool;
+	char name[32];
+	int rc;
+
+	snprintf(name, sizeof(name), "frames_%u", queue);
+	pool = rte_pktmbuf_pool_create(name, mbuf_cnt, MBUF_CACHE_CNT, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+				       SOCKET_ID_ANY);
+	if (pool == NULL)
+		return -ENOMEM;
+	rc = rte_eth_rx_queue_setup(port->port_id, queue, DESCRIPTOR_CNT, SOCKET_ID_ANY, NULL,
+				    pool);
+	if (rc == 0)
+		rc = rte_eth_tx_queue_setup(port->port_id, queue, DESCRIPTOR_CNT, SOCKET_ID_ANY,
+					    NULL);
+	return rc;
+}
+
+int port_open(struct port *port, char *error, size_t error_bytes)
+{
+	const char *device = port->options.spec.kind == PORT_MEMIF ? "net_memif0" : "net_af_xdp0";
+	/* No offloads asked for: the tag covers more than a checksum, replies carry their own. */
+	const struct rte_eth_conf conf = {0};
+	struct rte_ether_addr mac;
+	int rc = rte_eth_dev_get_port_by_name(device, &port->port_id);
+
+	if (rc != 0) {
+		snprintf(error, error_bytes, "DPDK made no port of %s (its lines above say why)",
+			 port->options.spec.where);
+		return rc;
+	}
+	port->probed = true;
+	rc = rte_eth_dev_configure(port->port_id, port->options.queue_cnt, port->options.queue_cnt,
+				   &conf);
+	for (uint16_t queue = 0; rc == 0 && queue < port->options.queue_cnt; queue++)
+		rc = set_up_queue(port, queue);
+	if (rc == 0)
+		rc = rte_eth_dev_start(port->port_id);
+	if (rc == 0)
+		rc = rte_eth_macaddr_get(port->port_id, &mac);
+	if (rc != 0) {
+		snprintf(error, error_bytes, "%s does not start with %u queues: %s",
+			 port->options.spec.where, port->options.queue_cnt, strerror(-rc));
+		return rc;
+	}
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	return 0;
+}
+
+int port_take_traffic(struct port *port, bool take)
+{
+	if (port->options.spec.kind == PORT_MEMIF)
+		return 0;
+	return port_xdp_take(port, port->options.udp_port_first,
+			     take ? port->options.udp_port_cnt : 0);
+}
+
+void port_close(struct port *port)
+{
+	if (port->probed) {
+		(void)rte_eth_dev_stop(port->port_id);
+		(void)rte_eth_dev_close(port->port_id);
+		port->probed = false;
+	}
+	if (port->options.spec.kind == PORT_MEMIF)
+		port_memif_restore(port);
+	else
+		port_xdp_restore(port);
+}
+
+void port_sweep(const struct port *port)
+{
+	static const char *const names[] = {
+		"config", "mp_socket", "hugepage_info", "fbarray_memzone", "dpdk_telemetry.v2",
+	};
+	char path[128];
+
+	if (port->file_prefix[0] == '\0')
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "/var/run/dpdk/%s/%s", port->file_prefix, names[i]);
+		(void)unlink(path);
+	}
+	snprintf(path, sizeof(path), "/var/run/dpdk/%s", port->file_prefix);
+	(void)rmdir(path);
+	(void)rmdir("/var/run/dpdk");
+}
+
+uint64_t port_missed(const struct port *port)
+{
+	struct rte_eth_stats stats;
+
+	if (!port->probed || rte_eth_stats_get(port->port_id, &stats) != 0)
+		return 0;
+	return stats.imissed + stats.rx_nombuf;
+}
+
+uint64_t port_oversized(const struct port *port)
+{
+	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_oversized(port);
+}

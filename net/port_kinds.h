@@ -1,0 +1,33 @@
+/*
+ * port_kinds: what differs between ports, for port.c only. Contracts as the port_ functions of the
+ * same names in port.h.
+ */
+#ifndef DB_NET_PORT_KINDS_H
+#define DB_NET_PORT_KINDS_H
+
+#include "net/port.h"
+
+enum {
+	VDEV_TEXT_BYTES = 256,
+};
+
+int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes);
+/* Writes the text of --vdev. */
+int port_xdp_prepare(struct port *port, char *vdev, char *error, size_t error_bytes);
+int port_xdp_take(const struct port *port, uint32_t first, uint32_t cnt);
+uint64_t port_xdp_oversized(const struct port *port);
+void port_xdp_restore(struct port *port);
+
+/* Our XDP program, an ELF object (port_xdp_object.S). */
+extern const uint8_t port_xdp_object[];
+extern const uint8_t port_xdp_object_end[];
+
+/* Sysctls of lo: set for us, and put back. After the interface's lock is ours. */
+int port_lo_prepare(char *error, size_t error_bytes);
+void port_lo_restore(void);
+
+int port_memif_check(const struct port_options *options, char *error, size_t error_bytes);
+int port_memif_prepare(struct port *port, char *vdev, char *error, size_t error_bytes);
+void port_memif_restore(struct port *port);
+
+#endif
