@@ -106,10 +106,11 @@ int arena_open(struct arena **out)
 
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-	const int flags =
-		MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
-		MALLOCX_ALIGN(bytes >= HUGEPAGE_BYTES ? HUGEPAGE_BYTES : CACHE_LINE_BYTES);
-
+	const size_t alignment = bytes >= HUGEPAGE_BYTES      ? HUGEPAGE_BYTES
+				 : bytes >= BLOCK_ALIGN_BYTES ? BLOCK_ALIGN_BYTES
+							      : CACHE_LINE_BYTES;
+	const int flags = MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
+			  MALLOCX_ALIGN(alignment);
 	void *memory = mallocx(bytes > 0 ? bytes : 1, flags);
 
 	/* Faulted in now: a page that isn't there must show at start, not as a pause in the sale.
