@@ -242,8 +242,13 @@ static int eal_up(struct server *server)
 	static char lcores[WORKERS_MAX * 12];
 	const struct serve_options *options = server->options;
 	const struct port_options port_options = port_options_of(options);
-	const char *argv[EAL_ARGS_MAX + 1] = {"doorbuster-serve", "--lcores", lcores, "--log-level",
-					      "warning"};
+	const char *argv[EAL_ARGS_MAX + 1] = {
+		"doorbuster-serve",
+		"--lcores",
+		lcores,
+		"--log-level=warning",
+		"--log-level=lib.telemetry:error",
+	};
 	int argc = 5;
 
 	lcores_of(options, lcores, sizeof(lcores));
@@ -342,6 +347,21 @@ static int journal_up_one(struct server *server, uint16_t idx)
 	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
 }
 
+/* Selling begins when segments wait ahead: making them would share the disk with the first orders.
+ */
+static void wait_for_segments(const struct server *server)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		const struct segment_source *source = server->segments[i];
+		const uint64_t next = server->scans[i].tail.segment + 1;
+
+		while (!segment_ready(source, next) && segment_source_error(source) == 0)
+			nanosleep(&pause, NULL);
+	}
+}
+
 static int journals_up(struct server *server)
 {
 	const uint16_t shards = server->options->shards;
@@ -356,6 +376,8 @@ static int journals_up(struct server *server)
 				      server->disks[lane->worker_idx], wall_ns(),
 				      &server->offers_added, server->error, ERROR_BYTES);
 	}
+	if (rc == 0)
+		wait_for_segments(server);
 	return rc;
 }
 

@@ -1,8 +1,10 @@
 #include "net/port.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,9 @@
 #include <rte_mbuf.h>
 
 #include "net/port_kinds.h"
+
+#define EAL_RUN_DIR "/var/run/dpdk"
+#define FILE_PREFIX "doorbuster-"
 
 enum {
 	/* The AF_XDP driver refuses small pools; replies that wait for the disk hold buffers too.
@@ -105,7 +110,7 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 		return add_arg(argv, argc, argv_max, "--in-memory") &&
 		       add_arg(argv, argc, argv_max, "--single-file-segments") &&
 		       add_arg(argv, argc, argv_max, "-m") && add_arg(argv, argc, argv_max, mib);
-	snprintf(port->file_prefix, sizeof(port->file_prefix), "doorbuster-%d", getpid());
+	snprintf(port->file_prefix, sizeof(port->file_prefix), FILE_PREFIX "%d", getpid());
 	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", port->file_prefix);
 	return add_arg(argv, argc, argv_max, "--no-huge") &&
 	       add_arg(argv, argc, argv_max, prefix) && add_arg(argv, argc, argv_max, "-m") &&
@@ -208,22 +213,44 @@ void port_close(struct port *port)
 		port_xdp_restore(port);
 }
 
+/* Removes a runtime directory of the EAL and the files in it. */
+static void remove_runtime(const char *name)
+{
+	char dir_path[256];
+	const struct dirent *entry;
+	DIR *dir;
+
+	snprintf(dir_path, sizeof(dir_path), EAL_RUN_DIR "/%s", name);
+	dir = opendir(dir_path);
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+	(void)rmdir(dir_path);
+}
+
 void port_sweep(const struct port *port)
 {
-	static const char *const names[] = {
-		"config", "mp_socket", "hugepage_info", "fbarray_memzone", "dpdk_telemetry.v2",
-	};
-	char path[128];
+	const struct dirent *entry;
+	DIR *dir = opendir(EAL_RUN_DIR);
 
-	if (port->file_prefix[0] == '\0')
+	if (dir == NULL)
 		return;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "/var/run/dpdk/%s/%s", port->file_prefix, names[i]);
-		(void)unlink(path);
+	while ((entry = readdir(dir)) != NULL) {
+		int pid = 0;
+
+		if (sscanf(entry->d_name, FILE_PREFIX "%d", &pid) != 1)
+			continue;
+		/* Ours, or of one that was killed. */
+		if (strcmp(entry->d_name, port->file_prefix) == 0 ||
+		    (kill(pid, 0) != 0 && errno == ESRCH))
+			remove_runtime(entry->d_name);
 	}
-	snprintf(path, sizeof(path), "/var/run/dpdk/%s", port->file_prefix);
-	(void)rmdir(path);
-	(void)rmdir("/var/run/dpdk");
+	closedir(dir);
+	(void)rmdir(EAL_RUN_DIR);
 }
 
 uint64_t port_missed(const struct port *port)

@@ -87,7 +87,8 @@ int port_take_traffic(struct port *port, bool take);
  */
 void port_close(struct port *port);
 
-/* Removes what the EAL leaves of its runtime files. After rte_eal_cleanup. */
+/* Removes what the EAL leaves of its runtime files, also of killed predecessors. After
+ * rte_eal_cleanup. */
 void port_sweep(const struct port *port);
 
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
