@@ -303,7 +303,10 @@ static int workers_up(struct server *server)
 		rc = worker_open(&server->workers[i], shared, i, options->core_cnt,
 				 server->disks[i]);
 		if (rc != 0)
-			return FAIL(server, rc, "no memory for worker %u: %s", i, strerror(-rc));
+			return FAIL(server, rc,
+				    "no memory for worker %u: %s; without privileges `ulimit -l` "
+				    "must allow 1 MiB of locked memory a shard",
+				    i, strerror(-rc));
 	}
 	return 0;
 }

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,12 +13,12 @@
 #include <unistd.h>
 
 #include <rte_bus_vdev.h>
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include "net/port_kinds.h"
 
-#define EAL_RUN_DIR "/var/run/dpdk"
 #define FILE_PREFIX "doorbuster-"
 
 enum {
@@ -214,13 +216,13 @@ void port_close(struct port *port)
 }
 
 /* Removes a runtime directory of the EAL and the files in it. */
-static void remove_runtime(const char *name)
+static void remove_runtime(const char *parent, const char *name)
 {
-	char dir_path[256];
+	char dir_path[PATH_MAX + NAME_MAX + 1];
 	const struct dirent *entry;
 	DIR *dir;
 
-	snprintf(dir_path, sizeof(dir_path), EAL_RUN_DIR "/%s", name);
+	snprintf(dir_path, sizeof(dir_path), "%s/%s", parent, name);
 	dir = opendir(dir_path);
 	if (dir == NULL)
 		return;
@@ -234,11 +236,17 @@ static void remove_runtime(const char *name)
 
 void port_sweep(const struct port *port)
 {
+	/* Of this user: /var/run/dpdk/PREFIX for root. Empty if the EAL never started. */
+	const char *runtime = rte_eal_get_runtime_dir();
 	const struct dirent *entry;
-	DIR *dir = opendir(EAL_RUN_DIR);
+	char parent[PATH_MAX];
+	DIR *dir;
 
+	snprintf(parent, sizeof(parent), "%s", runtime);
+	dir = runtime[0] != '\0' ? opendir(dirname(parent)) : NULL;
 	if (dir == NULL)
 		return;
+	/* dirname cut it in place. */
 	while ((entry = readdir(dir)) != NULL) {
 		int pid = 0;
 
@@ -247,10 +255,10 @@ void port_sweep(const struct port *port)
 		/* Ours, or of one that was killed. */
 		if (strcmp(entry->d_name, port->file_prefix) == 0 ||
 		    (kill(pid, 0) != 0 && errno == ESRCH))
-			remove_runtime(entry->d_name);
+			remove_runtime(parent, entry->d_name);
 	}
 	closedir(dir);
-	(void)rmdir(EAL_RUN_DIR);
+	(void)rmdir(parent);
 }
 
 uint64_t port_missed(const struct port *port)
