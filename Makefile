@@ -1,24 +1,31 @@
 # doorbuster. `make run` shows a sale, `make test` runs every test; both set the machine up first.
-# Variants: MODE=release (default), debug (checks on, used by the tests), asan (ASan + UBSan).
+# `make help` lists the rest. V=1 shows the commands.
+# Variants: MODE=release (default), debug (checks on, used by the tests), asan (ASan + UBSan),
+# fuzz (clang, libFuzzer).
 
 MODE ?= release
 BUILD := build/$(MODE)
+Q := $(if $(V),,@)
+SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
+# Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here to set it up.
 PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
-DPDK_CFLAGS = $(shell pkg-config --cflags libdpdk)
-DPDK_LIBS = $(shell pkg-config --libs libdpdk) -lbpf
+DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
+DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf
 
-CC := gcc
+CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
         -Wvla -Wundef -Wno-address-of-packed-member
-CFLAGS_release := -O3 -g -fno-omit-frame-pointer
-CFLAGS_debug := -O2 -g -fno-omit-frame-pointer -DDB_DEBUG
-CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -DDB_DEBUG -fsanitize=address,undefined \
+CFLAGS_release := -O3 -fno-omit-frame-pointer
+CFLAGS_debug := -O2 -fno-omit-frame-pointer -DDB_DEBUG
+CFLAGS_asan := -O1 -fno-omit-frame-pointer -DDB_DEBUG -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -fno-sanitize=alignment
-CFLAGS := -std=gnu11 -march=x86-64-v2 $(CFLAGS_$(MODE)) $(WARN) -I. -D_GNU_SOURCE
+CFLAGS_fuzz := $(CFLAGS_asan) -fsanitize=fuzzer-no-link
+CFLAGS := -std=gnu11 -g -march=x86-64-v2 $(CFLAGS_$(MODE)) $(WARN) -I. -D_GNU_SOURCE
 LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE))
-LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) engine/main.c
@@ -33,48 +40,105 @@ DPDK_LIB := $(BUILD)/libdoorbuster-port.a
 .PHONY: all
 all: $(BUILD)/doorbuster-serve $(TOOL_BINS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call SAY,CC  ,$<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
 $(BUILD)/tools/load/%.o: CFLAGS += $(DPDK_CFLAGS)
 
 $(LIB): $(call obj,$(LIB_SRCS))
+	$(call SAY,AR  ,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(DPDK_LIB): $(call obj,$(filter net/port%,$(DPDK_SRCS))) $(BUILD)/net/port_xdp_object.o
+	$(call SAY,AR  ,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 # The XDP program, embedded in what links the port.
 XDP_OBJECT := $(BUILD)/net/xdp_take.bpf.o
 $(XDP_OBJECT): net/xdp_take.bpf.c
 	@mkdir -p $(@D)
-	clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+	$(call SAY,BPF ,$<)
+	$(Q)clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
 
 $(BUILD)/net/port_xdp_object.o: net/port_xdp_object.S $(XDP_OBJECT)
-	$(CC) -DOBJECT='"$(XDP_OBJECT)"' -c $< -o $@
+	$(Q)$(CC) -DOBJECT='"$(XDP_OBJECT)"' -c $< -o $@
 
 $(BUILD)/doorbuster-serve: $(call obj,$(filter engine/%,$(DPDK_SRCS))) $(DPDK_LIB) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(LDLIBS)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(LDLIBS)
 
 # A tool is a folder with a main.c; tools/load also drives DPDK ports.
 define tool_rule
 $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1)): \
     $(call obj,$(wildcard tools/$(1)/*.c)) $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(LDLIBS)
+	$$(call SAY,LINK,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. Built with MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 $(BUILD)/tests/unit: $(call obj,$(TEST_SRCS)) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
 
-.PHONY: clean
+# What the end-to-end tests need besides the programs: one small program a file.
+E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
+$(E2E_BINS): $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Fuzzers, MODE=fuzz.
+FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: tests-built fuzz-built
+tests-built: all $(BUILD)/tests/unit $(E2E_BINS)
+fuzz-built: $(FUZZ_BINS)
+
+# Goals for people. Each sets up first, then builds with every core in a make of its own, because
+# what pkg-config says is asked when a make starts.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+.PHONY: run serve test asan fuzz check setup help clean
+setup:
+	@tools/setup/setup.sh
+
+run serve: setup
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@tools/demo/$@.sh $(BUILD)
+
+test: setup
+	@tests/run
+
+asan: setup
+	@tests/run --mode asan
+
+fuzz: setup
+	@$(MAKE) --no-print-directory $(JOBS) MODE=fuzz fuzz-built
+	@tests/fuzz.sh build/fuzz
+
+check: setup
+	@tests/check
+
+help:
+	@echo 'make run     a live-shopping drop on a real engine, checked to the last unit'
+	@echo 'make test    every test; ends on the line that counts them'
+	@echo 'make serve   keeps a demo engine selling until Ctrl-C'
+	@echo 'make all     the programs, in build/release'
+	@echo 'make check   format, style, static analysis'
+	@echo 'make asan    the tests under AddressSanitizer and UBSan'
+	@echo 'make fuzz    each fuzzer for a short while'
+	@echo 'make setup   installs missing packages (run, test and the others do it first)'
+	@echo 'make clean   removes build/'
+
 clean:
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
