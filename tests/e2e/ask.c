@@ -1,0 +1,298 @@
+/*
+ * ask: one datagram of requests to a running engine, and what it answered, a line an entry. Built
+ * from the wire format alone, not on the client library, so that each checks the other. Never
+ * retries. Exit code 0: a reply that keeps the format's promises; 3: no answer; 4: a reply that
+ * breaks one; 2: wrong arguments.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/keys.h"
+#include "net/tag.h"
+#include "net/wire.h"
+
+static const char usage[] =
+	"usage: ask --keys FILE [--to ADDRESS] [--port N] [--shard N] [--key-id N] [--basket]\n"
+	"           [--timeout-ms N] ENTRY...\n"
+	"ENTRY: key=value,... of op (buy, hold, confirm, release, lookup, ping or a number), sku,\n"
+	"buyer, id (32 hex digits), quantity, max, order, channel, reserved\n";
+
+enum {
+	EXIT_WRONG = 2,
+	EXIT_NO_ANSWER = 3,
+	EXIT_BROKEN_REPLY = 4,
+};
+
+struct ask {
+	const char *keys;
+	const char *address;
+	unsigned port;
+	unsigned shard;
+	unsigned key_id;
+	unsigned timeout_ms;
+	bool basket;
+	struct key key;
+	uint8_t sent[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t got[WIRE_DATAGRAM_BYTES_MAX + 1];
+	uint32_t bytes;
+	uint8_t cnt;
+};
+
+static void refuse(const char *what, const char *text)
+{
+	fprintf(stderr, "ask: %s: '%s'\n%s", what, text, usage);
+	exit(EXIT_WRONG);
+}
+
+static uint64_t number(const char *text)
+{
+	char *end = NULL;
+	uint64_t value;
+
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (end == text || *end != '\0' || errno != 0)
+		refuse("not a number", text);
+	return value;
+}
+
+static uint8_t op_of(const char *text)
+{
+	static const char *const names[] = {"",        "buy",    "hold", "confirm",
+					    "release", "lookup", "ping"};
+
+	for (uint8_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	}
+	return (uint8_t)number(text);
+}
+
+static void read_id(const char *text, uint64_t id[2])
+{
+	uint8_t bytes[16];
+
+	if (strlen(text) != 2 * sizeof(bytes))
+		refuse("an id has 32 hex digits", text);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		unsigned value;
+
+		if (sscanf(text + 2 * i, "%2x", &value) != 1)
+			refuse("an id has 32 hex digits", text);
+		bytes[i] = (uint8_t)value;
+	}
+	memcpy(id, bytes, sizeof(bytes));
+}
+
+static void read_field(struct wire_request *request, const char *name, const char *value)
+{
+	if (strcmp(name, "op") == 0)
+		request->op = op_of(value);
+	else if (strcmp(name, "sku") == 0)
+		request->sku = number(value);
+	else if (strcmp(name, "buyer") == 0)
+		request->buyer = number(value);
+	else if (strcmp(name, "quantity") == 0)
+		request->quantity = (uint16_t)number(value);
+	else if (strcmp(name, "max") == 0 || strcmp(name, "order") == 0)
+		request->price_or_order = number(value);
+	else if (strcmp(name, "channel") == 0)
+		request->channel = (uint32_t)number(value);
+	else if (strcmp(name, "reserved") == 0)
+		request->reserved = (uint8_t)number(value);
+	else
+		refuse("no such field", name);
+}
+
+static void read_entry(char *text, struct wire_request *request)
+{
+	uint64_t id[2] = {0, 0};
+	char *field;
+
+	*request = (struct wire_request){.op = WIRE_OP_BUY, .quantity = 1};
+	while ((field = strsep(&text, ",")) != NULL) {
+		char *name = strsep(&field, "=");
+
+		if (field == NULL)
+			refuse("no value", name);
+		if (strcmp(name, "id") == 0)
+			read_id(field, id);
+		else
+			read_field(request, name, field);
+	}
+	memcpy(request->id, id, sizeof(id));
+}
+
+static char **read_flags(struct ask *ask, char **argv)
+{
+	char **at = argv + 1;
+
+	for (; *at != NULL && strncmp(*at, "--", 2) == 0; at++) {
+		const char *flag = *at + 2;
+
+		if (strcmp(flag, "basket") == 0) {
+			ask->basket = true;
+			continue;
+		}
+		if (*++at == NULL)
+			refuse("no value", flag);
+		if (strcmp(flag, "keys") == 0)
+			ask->keys = *at;
+		else if (strcmp(flag, "to") == 0)
+			ask->address = *at;
+		else if (strcmp(flag, "port") == 0)
+			ask->port = (unsigned)number(*at);
+		else if (strcmp(flag, "shard") == 0)
+			ask->shard = (unsigned)number(*at);
+		else if (strcmp(flag, "key-id") == 0)
+			ask->key_id = (unsigned)number(*at);
+		else if (strcmp(flag, "timeout-ms") == 0)
+			ask->timeout_ms = (unsigned)number(*at);
+		else
+			refuse("no such flag", flag);
+	}
+	return at;
+}
+
+static void fill(struct ask *ask, char **entries)
+{
+	struct wire_header header = {
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.kind = WIRE_KIND_REQUEST,
+		.flags = ask->basket ? WIRE_FLAG_BASKET : 0,
+		.shard = (uint16_t)ask->shard,
+		.key_id = ask->key.id,
+		.shard_map_version = WIRE_SHARD_MAP_VERSION,
+		.echo = UINT64_C(0xec40) << 32 | (uint32_t)getpid(),
+	};
+
+	for (; entries[ask->cnt] != NULL; ask->cnt++) {
+		struct wire_request request;
+
+		if (ask->cnt == WIRE_ENTRY_CNT_MAX)
+			refuse("at most 29 entries", entries[ask->cnt]);
+		read_entry(entries[ask->cnt], &request);
+		memcpy(ask->sent + WIRE_HEADER_BYTES + ask->cnt * WIRE_ENTRY_BYTES, &request,
+		       sizeof(request));
+	}
+	header.count = ask->cnt;
+	memcpy(ask->sent, &header, sizeof(header));
+	ask->bytes = wire_datagram_bytes(ask->cnt);
+	tag_sign(ask->sent, ask->bytes, ask->key.bytes);
+}
+
+static int connect_to(const struct ask *ask)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found = NULL;
+	char service[16];
+	int fd = -1;
+
+	snprintf(service, sizeof(service), "%u", ask->port + ask->shard);
+	if (getaddrinfo(ask->address, service, &hints, &found) != 0)
+		refuse("not an address", ask->address);
+	fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
+		fprintf(stderr, "ask: %s port %s: %s\n", ask->address, service, strerror(errno));
+		exit(EXIT_WRONG);
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+/* What the format promises of every reply; NULL if this one keeps it. */
+static const char *broken(const struct ask *ask, ssize_t bytes)
+{
+	struct wire_header sent;
+	struct wire_header got;
+
+	if (bytes != (ssize_t)ask->bytes)
+		return "the reply has another size than its request";
+	memcpy(&sent, ask->sent, sizeof(sent));
+	memcpy(&got, ask->got, sizeof(got));
+	if (!tag_verify(ask->got, ask->bytes, ask->key.bytes))
+		return "wrong tag";
+	if (got.magic != WIRE_MAGIC || got.version != WIRE_VERSION || got.kind != WIRE_KIND_REPLY)
+		return "wrong magic, version or kind";
+	if (got.count != sent.count || got.key_id != sent.key_id || got.echo != sent.echo)
+		return "count, key or echo changed";
+	for (uint8_t i = 0; i < got.count; i++) {
+		const size_t at = WIRE_HEADER_BYTES + i * (size_t)WIRE_ENTRY_BYTES;
+
+		if (memcmp(ask->got + at, ask->sent + at, sizeof(uint64_t[2])) != 0)
+			return "the entries have other ids or another order";
+	}
+	return NULL;
+}
+
+static void print_reply(const struct ask *ask)
+{
+	struct wire_header header;
+
+	memcpy(&header, ask->got, sizeof(header));
+	for (uint8_t i = 0; i < ask->cnt; i++) {
+		struct wire_reply reply;
+
+		memcpy(&reply, ask->got + WIRE_HEADER_BYTES + i * (size_t)WIRE_ENTRY_BYTES,
+		       sizeof(reply));
+		printf("%s order=%" PRIu64 " price=%" PRIu64 " instant=%" PRIu64
+		       " left=%u quantity=%u durability=%s shard=%u\n",
+		       verdict_name(reply.verdict), reply.order_id, reply.unit_price,
+		       reply.instant_ns, reply.stock_left, reply.quantity,
+		       durability_name(reply.durability), header.shard);
+	}
+}
+
+static int exchange(struct ask *ask)
+{
+	const int fd = connect_to(ask);
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	const char *why;
+	ssize_t bytes;
+
+	if (send(fd, ask->sent, ask->bytes, 0) != (ssize_t)ask->bytes ||
+	    poll(&wait, 1, (int)ask->timeout_ms) <= 0)
+		return EXIT_NO_ANSWER;
+	bytes = recv(fd, ask->got, sizeof(ask->got), 0);
+	if (bytes < 0)
+		return EXIT_NO_ANSWER;
+	why = broken(ask, bytes);
+	if (why != NULL) {
+		fprintf(stderr, "ask: %s\n", why);
+		return EXIT_BROKEN_REPLY;
+	}
+	print_reply(ask);
+	close(fd);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static struct ask ask = {
+		.address = "127.0.0.1", .port = WIRE_BASE_PORT, .key_id = 1, .timeout_ms = 2000};
+	struct key_ring *ring = NULL;
+	const struct key *key;
+	char error[256];
+	char **entries = read_flags(&ask, argv);
+
+	if (argc < 2 || ask.keys == NULL || *entries == NULL)
+		refuse("--keys and an entry are needed", "");
+	if (keys_load(ask.keys, &ring, error, sizeof(error)) != 0)
+		refuse(error, ask.keys);
+	key = keys_find(ring, ask.key_id);
+	if (key == NULL)
+		refuse("no such key id in", ask.keys);
+	ask.key = *key;
+	keys_free(ring);
+	fill(&ask, entries);
+	return exchange(&ask);
+}
