@@ -4,34 +4,121 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 #include "engine/check.h"
 #include "engine/journal_format.h"
-#include "engine/segment_file.h"
+#include "engine/lane_files.h"
 
-#define IDENTITY "journal"
-#define LOCK     "lock"
+#define IDENTITY_NAME     "journal"
+#define IDENTITY_NEW_NAME "journal.new"
+#define LOCK_NAME         "lock"
+
+enum {
+	FILE_PATH_BYTES = 800,
+	IDENTITY_BYTES_MAX = 256,
+};
+
+/* What is to be said to the operator, and to whom. */
+struct teller {
+	const char *flag; /* "--data ", or "" for the tools */
+	const char *path;
+	char *error;
+	size_t error_bytes;
+};
+
+__attribute__((format(printf, 3, 4))) static int tell(const struct teller *teller, int rc,
+						      const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	snprintf(teller->error, teller->error_bytes, "%s%s%s", teller->flag, teller->path, text);
+	return rc;
+}
 
 void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, size_t out_bytes)
 {
 	snprintf(out, out_bytes, "%s/lane-%03u", dir->path, lane);
 }
 
-static void path_in(const struct data_dir *dir, const char *name, char *out, size_t out_bytes)
+static void path_in(const char *dir, const char *name, char out[FILE_PATH_BYTES])
 {
-	snprintf(out, out_bytes, "%s/%s", dir->path, name);
+	snprintf(out, FILE_PATH_BYTES, "%s/%s", dir, name);
 }
 
-/* True if there is nothing in the directory but perhaps our lock and a half-made identity. */
-static bool is_empty(const char *path)
+/* Bytes read, at most room - 1, with a 0 behind; or -errno. */
+static ssize_t read_file(const char *path, char *out, size_t room)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	got = read(fd, out, room - 1);
+	if (got < 0)
+		got = -errno;
+	else
+		out[got] = '\0';
+	close(fd);
+	return got;
+}
+
+/* 0 and the identity; -ENOENT without a line if there is none; else -errno and a line. */
+static int read_identity(struct data_dir *dir, const struct teller *teller)
+{
+	char path[FILE_PATH_BYTES];
+	char text[IDENTITY_BYTES_MAX];
+	unsigned format = 0;
+	unsigned shards = 0;
+	int end = 0;
+	ssize_t bytes;
+
+	path_in(dir->path, IDENTITY_NAME, path);
+	bytes = read_file(path, text, sizeof(text));
+	if (bytes == -ENOENT)
+		return -ENOENT;
+	if (bytes < 0)
+		return tell(teller, (int)bytes, ": its identity file %s cannot be read: %s", path,
+			    strerror((int)-bytes));
+	if (sscanf(text, "doorbuster-journal %u", &format) != 1)
+		return tell(teller, -EINVAL,
+			    " is no journal: %s does not begin with doorbuster-journal; name "
+			    "another directory",
+			    path);
+	if (format > JOURNAL_FORMAT)
+		return tell(teller, -ENOTSUP,
+			    " has journal format %u, this doorbuster knows up to %d: use the "
+			    "newer one that wrote it",
+			    format, JOURNAL_FORMAT);
+	if (sscanf(text, "doorbuster-journal %*u id %16" SCNx64 " shards %u %n", &dir->journal_id,
+		   &shards, &end) != 2 ||
+	    end != bytes || format == 0 || dir->journal_id == 0 || shards == 0 ||
+	    shards > SHARDS_MAX)
+		return tell(teller, -EINVAL,
+			    ": its identity file %s is damaged: put it back from "
+			    "a copy",
+			    path);
+	dir->shards = (uint16_t)shards;
+	return 0;
+}
+
+static bool is_empty_directory(const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
@@ -39,203 +126,287 @@ static bool is_empty(const char *path)
 
 	if (dir == NULL)
 		return false;
-	while ((entry = readdir(dir)) != NULL && empty)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-			strcmp(entry->d_name, LOCK) == 0 ||
-			strcmp(entry->d_name, "lost+found") == 0 ||
-			strcmp(entry->d_name, IDENTITY ".new") == 0;
+	while (empty && (entry = readdir(dir)) != NULL)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
 	closedir(dir);
 	return empty;
 }
 
-/* 0, -ENOENT if there is no identity, others with a line in error. */
-static int read_identity(struct data_dir *dir, char *error, size_t error_bytes)
+/* Whether a name in a directory without identity is what our start leaves when it is killed. */
+static bool is_our_beginning(const char *path, const char *name)
 {
-	char path[600];
-	unsigned format = 0;
-	unsigned shards = 0;
-	FILE *file;
+	char inner[FILE_PATH_BYTES];
 
-	path_in(dir, IDENTITY, path, sizeof(path));
-	file = fopen(path, "re");
-	if (file == NULL) {
-		const int rc = -errno;
-
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
-		return rc;
-	}
-
-	const int got = fscanf(file, "doorbuster-journal %u id %" SCNx64 " shards %u", &format,
-			       &dir->journal_id, &shards);
-
-	fclose(file);
-	if (got >= 1 && format > JOURNAL_FORMAT) {
-		snprintf(error, error_bytes,
-			 "%s: journal format %u is newer than this doorbuster's %d; use the newer "
-			 "doorbuster that wrote it",
-			 path, format, JOURNAL_FORMAT);
-		return -ENOTSUP;
-	}
-	if (got != 3 || format != JOURNAL_FORMAT || dir->journal_id == 0 || shards == 0 ||
-	    shards > SHARDS_MAX) {
-		snprintf(error, error_bytes,
-			 "%s: not the identity of a doorbuster journal; name another directory",
-			 path);
-		return -EINVAL;
-	}
-	dir->shards = (uint16_t)shards;
-	return 0;
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, LOCK_NAME) == 0 ||
+	    strcmp(name, IDENTITY_NEW_NAME) == 0 || strcmp(name, "lost+found") == 0)
+		return true;
+	path_in(path, name, inner);
+	return strncmp(name, "lane-", 5) == 0 && is_empty_directory(inner);
 }
 
-static int write_identity(struct data_dir *dir, uint16_t shards)
+/* 0 if the directory may become a journal; else -errno and a line. */
+static int check_unused(const char *path, const struct teller *teller)
 {
-	char path[600];
-	char temporary[600];
-	FILE *file;
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
 	int rc = 0;
 
-	while (dir->journal_id == 0)
-		CHECK(getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) ==
-		      sizeof(dir->journal_id));
-	dir->shards = shards;
-	path_in(dir, IDENTITY, path, sizeof(path));
-	path_in(dir, IDENTITY ".new", temporary, sizeof(temporary));
-	file = fopen(temporary, "we");
-	if (file == NULL)
-		return -errno;
-	fprintf(file, "doorbuster-journal %d\nid %016" PRIx64 "\nshards %u\n", JOURNAL_FORMAT,
-		dir->journal_id, shards);
-	if (fflush(file) != 0 || fsync(fileno(file)) != 0)
-		rc = -errno;
-	if (fclose(file) != 0 && rc == 0)
-		rc = -errno;
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
-	return rc != 0 ? rc : directory_sync(dir->path);
+	if (dir == NULL)
+		return tell(teller, -errno, " cannot be read: %s", strerror(errno));
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (!is_our_beginning(path, entry->d_name))
+			rc = tell(teller, -EINVAL,
+				  " is neither empty nor a journal: it holds %s; name another "
+				  "directory",
+				  entry->d_name);
+	}
+	closedir(dir);
+	return rc;
 }
 
-/* Room for what start-up makes: each lane's first segment and those kept ready ahead. */
-static int check_space(const char *path, uint16_t shards, char *error, size_t error_bytes)
+/* The directory itself if it is there, else the one it would be made in. */
+static int existing_path(const char *path, char out[PATH_MAX], const struct teller *teller)
 {
-	const uint64_t needed_bytes = shards * (1 + SEGMENTS_AHEAD_CNT) * SEGMENT_BYTES;
-	struct statvfs info;
+	char *slash;
 
-	if (statvfs(path, &info) != 0) {
-		const int rc = -errno;
-
-		snprintf(error, error_bytes, "--data %s: %s", path, strerror(-rc));
-		return rc;
-	}
-
-	const uint64_t free_bytes = (uint64_t)info.f_bavail * info.f_frsize;
-
-	if (free_bytes >= needed_bytes)
+	snprintf(out, PATH_MAX, "%s", path);
+	if (access(out, F_OK) == 0)
 		return 0;
-	snprintf(error, error_bytes,
-		 "--data %s: %" PRIu64 " MiB are free, %u shards need %" PRIu64
-		 " MiB to begin; free some space or name a directory on another disk",
-		 path, free_bytes >> 20, shards, needed_bytes >> 20);
-	return -ENOSPC;
+	for (size_t len = strlen(out); len > 1 && out[len - 1] == '/'; len--)
+		out[len - 1] = '\0';
+	slash = strrchr(out, '/');
+	if (slash == NULL)
+		snprintf(out, PATH_MAX, ".");
+	else
+		slash[slash == out ? 1 : 0] = '\0';
+	if (access(out, W_OK | X_OK) == 0)
+		return 0;
+	return tell(teller, -errno, " cannot be made: %s: %s", out, strerror(errno));
 }
 
-static int take_lock(struct data_dir *dir, char *error, size_t error_bytes)
+/* Whether the disk can carry a journal: durable, and with room for what the start makes. */
+static int check_disk(const char *path, uint16_t shards, bool is_new, const struct teller *teller)
 {
-	char path[600];
+	const uint64_t need_bytes = shards * (1 + SEGMENTS_AHEAD_CNT) * SEGMENT_BYTES;
+	char existing[PATH_MAX];
+	struct statfs info;
+	int rc = existing_path(path, existing, teller);
 
-	path_in(dir, LOCK, path, sizeof(path));
-	dir->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (dir->lock_fd < 0) {
-		const int rc = -errno;
-
-		snprintf(error, error_bytes, "--data %s: cannot be locked: %s", dir->path,
-			 strerror(-rc));
+	if (rc != 0)
 		return rc;
-	}
-	if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-		snprintf(error, error_bytes,
-			 "--data %s: another doorbuster works on it; stop that one or name "
-			 "another directory",
-			 dir->path);
-		return -EBUSY;
-	}
+	if (statfs(existing, &info) != 0)
+		return tell(teller, -errno, ": %s", strerror(errno));
+	if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC)
+		return tell(teller, -ENOTSUP,
+			    " lies in memory (tmpfs), a power cut would lose it: name a directory "
+			    "on ext4 or XFS");
+
+	const uint64_t free_bytes = (uint64_t)info.f_bavail * (uint64_t)info.f_bsize;
+
+	/* A journal that is there has most of its segments; it says by itself when it runs out. */
+	if (is_new && free_bytes < need_bytes)
+		return tell(teller, -ENOSPC,
+			    ": %" PRIu64 " MiB are free, %u shards need %" PRIu64
+			    " MiB to begin: free some space, or name a directory on another disk",
+			    free_bytes >> 20, shards, need_bytes >> 20);
 	return 0;
 }
 
-/* What is in a directory that was there already. -ENOENT: nothing, it can become a journal. */
-static int check_existing(struct data_dir *dir, uint16_t shards, char *error, size_t error_bytes)
+/* Takes DATA/lock. *made tells whether the file is new. */
+static int take_lock(struct data_dir *dir, bool *made, const struct teller *teller)
 {
-	const int rc = read_identity(dir, error, error_bytes);
+	char path[FILE_PATH_BYTES];
 
-	if (rc == -ENOENT && !is_empty(dir->path)) {
-		snprintf(error, error_bytes,
-			 "--data %s: neither empty nor a doorbuster journal; name another "
-			 "directory",
-			 dir->path);
-		return -EINVAL;
+	path_in(dir->path, LOCK_NAME, path);
+	dir->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	*made = dir->lock_fd >= 0;
+	if (dir->lock_fd < 0 && errno == EEXIST)
+		dir->lock_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (dir->lock_fd < 0)
+		return tell(teller, -errno,
+			    ": %s cannot be opened: %s; the directory and all in it must belong "
+			    "to the user who runs doorbuster",
+			    path, strerror(errno));
+	if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	*made = false;
+	if (errno != EWOULDBLOCK)
+		return tell(teller, -errno, ": %s cannot be locked: %s", path, strerror(errno));
+	return tell(teller, -EBUSY,
+		    " is in use by another doorbuster: stop that one, or name another directory");
+}
+
+/* Writes the identity under a temporary name and renames it: it is there whole or not at all. */
+static int write_identity(const struct data_dir *dir)
+{
+	char path[FILE_PATH_BYTES];
+	char temporary[FILE_PATH_BYTES];
+	char text[IDENTITY_BYTES_MAX];
+	const int bytes = snprintf(text, sizeof(text),
+				   "doorbuster-journal %d\nid %016" PRIx64 "\nshards %u\n",
+				   JOURNAL_FORMAT, dir->journal_id, dir->shards);
+	int rc = 0;
+
+	path_in(dir->path, IDENTITY_NAME, path);
+	path_in(dir->path, IDENTITY_NEW_NAME, temporary);
+
+	const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	errno = EIO; /* for a short write */
+	if (write(fd, text, (size_t)bytes) != bytes || fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	if (rc == 0 && rename(temporary, path) != 0)
+		rc = -errno;
+	if (rc != 0)
+		(void)unlink(temporary);
+	return rc == 0 ? directory_sync(dir->path) : rc;
+}
+
+/* The lanes' directories come before the identity: one that lacks later was lost. */
+static int make_lanes(const struct data_dir *dir)
+{
+	char path[FILE_PATH_BYTES];
+
+	for (uint16_t lane = 0; lane < dir->shards; lane++) {
+		data_dir_lane_path(dir, lane, path, sizeof(path));
+		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+			return -errno;
 	}
-	if (rc == 0 && dir->shards != shards) {
-		snprintf(error, error_bytes,
-			 "--data %s: written with %u shards, --shards says %u; start with --shards "
-			 "%u, or name another directory",
-			 dir->path, dir->shards, shards, dir->shards);
-		return -EINVAL;
+	return directory_sync(dir->path);
+}
+
+static void remove_lanes(const struct data_dir *dir)
+{
+	char path[FILE_PATH_BYTES];
+
+	for (uint16_t lane = 0; lane < SHARDS_MAX; lane++) {
+		data_dir_lane_path(dir, lane, path, sizeof(path));
+		(void)rmdir(path);
 	}
+}
+
+/* Makes a journal of a locked directory without one. */
+static int make_journal(struct data_dir *dir, uint16_t shards, const struct teller *teller)
+{
+	int rc;
+
+	/* What a killed start with other --shards left. */
+	remove_lanes(dir);
+	dir->shards = shards;
+	do {
+		CHECK(getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) ==
+		      sizeof(dir->journal_id));
+	} while (dir->journal_id == 0);
+	rc = make_lanes(dir);
+	if (rc == 0)
+		rc = write_identity(dir);
+	if (rc == 0)
+		return 0;
+	remove_lanes(dir);
+	return tell(teller, rc, ": cannot be written: %s", strerror(-rc));
+}
+
+/* Looks at what is there, without changing anything. 0, -ENOENT for nothing yet, or a refusal. */
+static int check_existing(struct data_dir *dir, uint16_t shards, const struct teller *teller)
+{
+	struct stat info;
+	int rc;
+
+	if (stat(dir->path, &info) != 0) {
+		if (errno == ENOENT)
+			return -ENOENT;
+		return tell(teller, -errno, ": %s", strerror(errno));
+	}
+	if (!S_ISDIR(info.st_mode))
+		return tell(teller, -ENOTDIR, " is no directory: name another");
+	rc = read_identity(dir, teller);
+	if (rc == -ENOENT) {
+		rc = check_unused(dir->path, teller);
+		return rc == 0 ? -ENOENT : rc;
+	}
+	if (rc == 0 && dir->shards != shards)
+		return tell(teller, -EINVAL,
+			    " was written with %u shards, --shards says %u: start with --shards "
+			    "%u, or name another directory",
+			    dir->shards, shards, dir->shards);
 	return rc;
+}
+
+static int set_path(struct data_dir *dir, const char *path, const struct teller *teller)
+{
+	*dir = (struct data_dir){.lock_fd = -1};
+	if (path[0] == '\0')
+		return tell(teller, -EINVAL, "the empty path names no directory");
+	if (strlen(path) >= sizeof(dir->path))
+		return tell(teller, -ENAMETOOLONG, ": path longer than %zu bytes",
+			    sizeof(dir->path) - 1);
+	snprintf(dir->path, sizeof(dir->path), "%s", path);
+	return 0;
+}
+
+/* Puts back what a refused open has made so far. */
+static void withdraw(struct data_dir *dir, bool made_lock, bool made_dir)
+{
+	char path[FILE_PATH_BYTES];
+
+	if (made_lock) {
+		path_in(dir->path, LOCK_NAME, path);
+		(void)unlink(path);
+	}
+	data_dir_close(dir);
+	if (made_dir)
+		(void)rmdir(dir->path);
 }
 
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
 		  size_t error_bytes)
 {
-	bool made = false;
-	int rc = 0;
+	const struct teller teller = {"--data ", path, error, error_bytes};
+	bool made_dir = false;
+	bool made_lock = false;
+	int found;
+	int rc = set_path(dir, path, &teller);
 
-	*dir = (struct data_dir){.lock_fd = -1};
-	if (strlen(path) >= sizeof(dir->path)) {
-		snprintf(error, error_bytes, "--data %s: path too long", path);
-		return -ENAMETOOLONG;
-	}
-	snprintf(dir->path, sizeof(dir->path), "%s", path);
-	if (mkdir(path, 0700) == 0) {
-		made = true;
-	} else if (errno != EEXIST) {
-		rc = -errno;
-		snprintf(error, error_bytes, "--data %s: cannot be made: %s", path, strerror(-rc));
+	CHECK(shards > 0 && shards <= SHARDS_MAX);
+	if (rc != 0)
 		return rc;
-	}
-	rc = check_existing(dir, shards, error, error_bytes);
-	if (rc == -ENOENT)
-		rc = check_space(path, shards, error, error_bytes);
-	if (rc == 0)
-		rc = take_lock(dir, error, error_bytes);
+	found = check_existing(dir, shards, &teller);
+	if (found != 0 && found != -ENOENT)
+		return found;
+	rc = check_disk(path, shards, found == -ENOENT, &teller);
+	if (rc != 0)
+		return rc;
+	if (mkdir(path, 0700) == 0)
+		made_dir = true;
+	else if (errno != EEXIST)
+		return tell(&teller, -errno, " cannot be made: %s", strerror(errno));
+	rc = take_lock(dir, &made_lock, &teller);
 	/* Once more under the lock: another engine may have been quicker. */
-	if (rc == 0)
-		rc = check_existing(dir, shards, error, error_bytes);
-	if (rc == -ENOENT) {
-		rc = write_identity(dir, shards);
-		if (rc != 0)
-			snprintf(error, error_bytes, "--data %s: cannot be written: %s", path,
-				 strerror(-rc));
+	if (rc == 0) {
+		found = check_existing(dir, shards, &teller);
+		rc = found == -ENOENT ? make_journal(dir, shards, &teller) : found;
 	}
-	if (rc != 0) {
-		char lock[600];
-
-		data_dir_close(dir);
-		path_in(dir, LOCK, lock, sizeof(lock));
-		if (made && unlink(lock) == 0)
-			rmdir(path);
-	}
+	if (rc != 0)
+		withdraw(dir, made_lock, made_dir);
 	return rc;
 }
 
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes)
 {
-	*dir = (struct data_dir){.lock_fd = -1};
-	if (strlen(path) >= sizeof(dir->path)) {
-		snprintf(error, error_bytes, "%s: path too long", path);
-		return -ENAMETOOLONG;
-	}
-	snprintf(dir->path, sizeof(dir->path), "%s", path);
-	return read_identity(dir, error, error_bytes);
+	const struct teller teller = {"", path, error, error_bytes};
+	int rc = set_path(dir, path, &teller);
+
+	if (rc == 0)
+		rc = read_identity(dir, &teller);
+	if (rc == -ENOENT)
+		return tell(&teller, -ENOENT,
+			    access(path, F_OK) == 0
+				    ? " is no journal: there is no file " IDENTITY_NAME " in it"
+				    : " does not exist");
+	return rc;
 }
 
 void data_dir_close(struct data_dir *dir)

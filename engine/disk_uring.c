@@ -1,7 +1,10 @@
 /*
- * disk_uring: the disk behind the journal, over io_uring. Durable when complete: the files are
- * opened O_DIRECT by whoever opens them, every write carries RWF_DSYNC. Completions are seen by
- * looking at the ring in memory, without a system call.
+ * disk_uring: the disk behind the journal, over io_uring. A write is durable when it completes:
+ * files are opened O_DIRECT, every write carries RWF_DSYNC and comes from registered memory.
+ *
+ * Completions are seen by looking at the ring, without a system call: the kernel posts them from an
+ * interrupt to the submitting thread. IORING_SETUP_SINGLE_ISSUER and what builds on it cannot be
+ * had, as the start-up thread writes the first offers and the worker goes on.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +20,9 @@
 struct disk_uring {
 	struct disk disk; /* first */
 	struct io_uring ring;
-	unsigned queued;
+	unsigned in_flight; /* queued or with the kernel */
+	unsigned in_flight_max;
+	unsigned queued; /* not yet with the kernel */
 };
 
 static struct disk_uring *of(struct disk *disk)
@@ -29,13 +34,18 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 		       uint64_t offset, uint64_t token)
 {
 	struct disk_uring *uring = of(disk);
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+	struct io_uring_sqe *sqe;
 
+	/* The completion ring is twice as big as the submission ring: it never overflows. */
+	if (uring->in_flight == uring->in_flight_max)
+		return -EAGAIN;
+	sqe = io_uring_get_sqe(&uring->ring);
 	if (sqe == NULL)
-		return -EBUSY;
+		return -EAGAIN;
 	io_uring_prep_write_fixed(sqe, fd, buffer, bytes, offset, 0);
 	sqe->rw_flags = RWF_DSYNC;
 	io_uring_sqe_set_data64(sqe, token);
+	uring->in_flight++;
 	uring->queued++;
 	return 0;
 }
@@ -43,16 +53,19 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 static int uring_submit(struct disk *disk)
 {
 	struct disk_uring *uring = of(disk);
+	int rc;
 
 	if (uring->queued == 0)
 		return 0;
-
-	const int rc = io_uring_submit(&uring->ring);
-
-	/* What the kernel didn't take now (EAGAIN, EINTR) stays queued for the next turn. */
-	if (rc >= 0)
-		uring->queued -= (unsigned)rc < uring->queued ? (unsigned)rc : uring->queued;
-	return rc < 0 ? rc : 0;
+	rc = io_uring_submit(&uring->ring);
+	if (rc >= 0) {
+		uring->queued -= (unsigned)rc;
+		return 0;
+	}
+	/* Short of memory, or interrupted: what the kernel didn't take stays queued for the next
+	 * turn. Everything else means that the ring itself is broken. */
+	CHECK(rc == -EAGAIN || rc == -EBUSY || rc == -EINTR || rc == -ENOMEM);
+	return rc;
 }
 
 static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
@@ -61,13 +74,14 @@ static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
 	struct io_uring_cqe *cqe;
 	int cnt = 0;
 
-	while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
+	while (uring->in_flight > 0 && io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
 		const uint64_t token = io_uring_cqe_get_data64(cqe);
 		const int64_t result = cqe->res;
 
 		io_uring_cqe_seen(&uring->ring, cqe);
-		done(context, token, result);
+		uring->in_flight--;
 		cnt++;
+		done(context, token, result);
 	}
 	return cnt;
 }
@@ -93,27 +107,55 @@ static const struct disk_ops uring_ops = {
 	.close = uring_close,
 };
 
+/* -1 where the kernel has no such switch. */
+static int io_uring_disabled(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/io_uring_disabled", "re");
+	int value = -1;
+
+	if (file == NULL)
+		return -1;
+	if (fscanf(file, "%d", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+static void explain(int rc, char *error, size_t error_bytes)
+{
+	const char *remedy = "";
+
+	if (rc == -EPERM && io_uring_disabled() > 0)
+		remedy = "; the sysctl kernel.io_uring_disabled forbids it: set it to 0";
+	else if (rc == -EPERM || rc == -EACCES)
+		remedy = "; a seccomp profile forbids it: run the container with one that allows "
+			 "io_uring_setup, io_uring_enter and io_uring_register";
+	else if (rc == -ENOSYS)
+		remedy = "; it takes Linux 5.10 or newer with CONFIG_IO_URING, and no seccomp "
+			 "profile that hides it";
+	else if (rc == -ENOMEM)
+		remedy = "; raise the limit of locked memory (ulimit -l)";
+	else if (rc == -EMFILE || rc == -ENFILE)
+		remedy = "; raise the limit of open files (ulimit -n)";
+	snprintf(error, error_bytes,
+		 "io_uring, which the journal writes with, does not start: %s%s", strerror(-rc),
+		 remedy);
+}
+
 int disk_uring_open(struct disk **out, unsigned writes_max, char *error, size_t error_bytes)
 {
 	struct disk_uring *uring = calloc(1, sizeof(*uring));
+	int rc = -ENOMEM;
 
-	if (uring == NULL) {
-		snprintf(error, error_bytes, "no memory for io_uring");
-		return -ENOMEM;
-	}
-
-	const int rc = io_uring_queue_init(writes_max, &uring->ring, 0);
-
+	if (uring != NULL)
+		rc = io_uring_queue_init(writes_max, &uring->ring, IORING_SETUP_CLAMP);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "io_uring is not to be had: %s; %s", strerror(-rc),
-			 rc == -EPERM    ? "allow it (sysctl kernel.io_uring_disabled=0, or the "
-					   "container's seccomp profile)"
-			 : rc == -ENOSYS ? "a kernel from 5.10 on has it"
-					 : "free some locked memory or descriptors");
+		explain(rc, error, error_bytes);
 		free(uring);
 		return rc;
 	}
 	uring->disk.ops = &uring_ops;
+	uring->in_flight_max = uring->ring.cq.ring_entries;
 	*out = &uring->disk;
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "engine/journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,53 +9,89 @@
 #include "engine/check.h"
 #include "engine/segments.h"
 
-/* A block on its way to the disk. */
-struct write_slot {
-	uint64_t last_lsn;
+enum {
+	/* The end of each segment that only a closing block may use, so that a lane can always be
+	 * sealed, also when the next segment isn't there. */
+	SEAL_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
+	/* Tokens: lane in the upper 16 bits, the block's number below. */
+	TOKEN_BLOCK_BITS = 48,
+};
+
+/*
+ * Blocks are numbered as they are opened; block n lies in buffer n % BLOCK_BUFFERS_CNT. They pass
+ * through four states, in order, so that three counters tell them all:
+ *
+ *	durable < head <= written out < sent <= closed < fill = being filled
+ */
+struct block_state {
+	uint64_t last_lsn; /* durable when this block and all before it are */
+	uint64_t offset;
+	uint64_t segment;
+	uint32_t record_cnt;
 	uint32_t bytes;
-	uint32_t buffer_idx;
-	int fd_done; /* the segment this block was the last of, or -1 */
+	int fd;
+	bool ends_segment; /* the file goes back when this block is down */
 	bool done;
 };
 
 struct journal {
-	/* The block being filled. */
-	struct block_header *block;
-	uint32_t record_cnt;
-	uint32_t record_max; /* what fits into a block and into the rest of the segment */
+	/* Touched by every record. */
+	struct record *slots; /* of the block being filled */
+	uint32_t record_cnt;  /* in it */
+	uint32_t record_max;  /* that fit into it and into the segment; 0: no place for it yet */
+	int error;
 	uint64_t next_lsn;
 	uint64_t durable_lsn;
-	int error;
 
-	/* Where it goes. */
-	int fd; /* -1: the next segment isn't ready */
+	uint64_t head; /* oldest block not down */
+	uint64_t sent; /* first block not given to the disk */
+	uint64_t fill; /* the block being filled */
+
+	/* Where the block being filled goes. */
+	int fd;
 	uint64_t segment;
+	uint64_t segment_bytes;
 	uint64_t offset;
-	uint64_t prev_checksum;
-	uint64_t watermark_lsn; /* durable_lsn as the disk knows it from the last block */
 
-	/* What is on its way: a ring, oldest first. */
-	struct write_slot slots[WRITES_IN_FLIGHT_MAX];
-	uint32_t slot_head; /* free-running */
-	uint32_t slot_tail;
-	uint32_t buffers_free; /* bit i: buffer i is neither filled nor on its way */
-	uint32_t buffer_idx;   /* of the block being filled */
+	uint64_t prev_checksum; /* of the block sent last */
+	uint64_t watermark_lsn; /* that it carries */
+	uint64_t blocks_written;
+	uint64_t bytes_written;
 
-	uint64_t journal_id;
-	uint16_t lane;
 	struct disk *disk;
 	struct segment_source *segments;
 	uint8_t *buffers;
-	uint64_t blocks_written;
-	uint64_t bytes_written;
+	uint64_t journal_id;
+	uint16_t lane;
+	const void *owner; /* debug builds: the thread that works on it */
+	struct block_state blocks[BLOCK_BUFFERS_CNT];
 };
 
-static_assert(BLOCK_BUFFERS_CNT < 32, "buffers are counted in a mask");
+/* Another thread may take over only while nothing is on its way. */
+static void own(struct journal *journal)
+{
+#ifdef DB_DEBUG
+	static _Thread_local char self;
 
-enum {
-	/* The end of each segment stays free for a closing block. */
-	SEAL_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
-};
+	if (journal->owner != &self) {
+		CHECK(journal->owner == NULL || journal->error != 0 || journal_idle(journal));
+		journal->owner = &self;
+	}
+#else
+	(void)journal;
+#endif
+}
+
+static struct block_state *block_of(struct journal *journal, uint64_t number)
+{
+	return &journal->blocks[number % BLOCK_BUFFERS_CNT];
+}
+
+static struct block_header *buffer_of(const struct journal *journal, uint64_t number)
+{
+	return (struct block_header *)(journal->buffers +
+				       number % BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX);
+}
 
 static void fail(struct journal *journal, int error)
 {
@@ -62,71 +99,77 @@ static void fail(struct journal *journal, int error)
 		journal->error = error;
 }
 
-static uint32_t in_flight(const struct journal *journal)
+/* Records that fit into a block at offset of a segment. */
+static uint32_t records_at(uint64_t offset, uint64_t segment_bytes)
 {
-	return journal->slot_tail - journal->slot_head;
+	const uint64_t end = segment_bytes - SEAL_RESERVE_BYTES;
+
+	if (offset >= end)
+		return 0;
+	if (end - offset >= BLOCK_BYTES_MAX)
+		return BLOCK_RECORDS_MAX;
+	return (uint32_t)((end - offset - BLOCK_HEADER_BYTES) / RECORD_BYTES);
 }
 
-/* Sizes the block being filled to what the segment still takes; moves on to the next segment. */
-static void place_block(struct journal *journal)
+/* Moves the place of the next block to the next segment, if that is ready. */
+static void next_segment(struct journal *journal)
 {
-	uint64_t space;
+	uint64_t bytes;
+	const int fd = segment_take(journal->segments, journal->segment + 1, &bytes);
 
-	if (journal->fd < 0) {
-		journal->fd = segment_take(journal->segments, journal->segment);
-		if (journal->fd < 0) {
-			journal->fd = -1;
-			journal->record_max = 0;
-			return;
-		}
-	}
-	space = SEGMENT_BYTES - SEAL_RESERVE_BYTES;
-	space = journal->offset < space ? space - journal->offset : 0;
-	if (space > BLOCK_BYTES_MAX)
-		space = BLOCK_BYTES_MAX;
-	journal->record_max = space > 0 ? (uint32_t)(space - BLOCK_HEADER_BYTES) / RECORD_BYTES : 0;
+	if (fd < 0)
+		return;
+	if (journal->fill > journal->head)
+		block_of(journal, journal->fill - 1)->ends_segment = true;
+	else
+		segment_done(journal->segments, journal->fd);
+	journal->fd = fd;
+	journal->segment++;
+	journal->segment_bytes = bytes;
+	journal->offset = BLOCK_ALIGN_BYTES;
 }
 
-/* No block of records fits into the segment any more: the next one, if it is ready. */
-static void advance_segment(struct journal *journal)
+/* Gives the block to be filled a buffer and a place, as soon as both are there. */
+static void open_block(struct journal *journal)
 {
-	if (journal->fd >= 0 && journal->record_max == 0) {
-		const int full_fd = journal->fd;
-
-		journal->segment++;
-		journal->offset = BLOCK_ALIGN_BYTES;
-		journal->fd = -1;
-		/* Its blocks may still be on their way: the last of them gives it back. */
-		if (in_flight(journal) > 0)
-			journal->slots[(journal->slot_tail - 1) % WRITES_IN_FLIGHT_MAX].fd_done =
-				full_fd;
-		else
-			segment_done(journal->segments, full_fd);
-	}
-	if (journal->fd < 0)
-		place_block(journal);
+	DCHECK(journal->record_cnt == 0);
+	journal->record_max = 0;
+	if (journal->fill - journal->head == BLOCK_BUFFERS_CNT)
+		return;
+	if (records_at(journal->offset, journal->segment_bytes) == 0)
+		next_segment(journal);
+	journal->slots = (struct record *)(buffer_of(journal, journal->fill) + 1);
+	journal->record_max = records_at(journal->offset, journal->segment_bytes);
 }
 
-static void take_buffer(struct journal *journal)
+/* The block being filled takes no more records; the next one begins. */
+static void close_block(struct journal *journal)
 {
-	DCHECK(journal->buffers_free != 0);
-	journal->buffer_idx = (uint32_t)__builtin_ctz(journal->buffers_free);
-	journal->buffers_free &= ~(1U << journal->buffer_idx);
-	journal->block = (struct block_header *)(journal->buffers +
-						 (size_t)journal->buffer_idx * BLOCK_BYTES_MAX);
+	struct block_state *block = block_of(journal, journal->fill);
+
+	*block = (struct block_state){
+		.last_lsn = journal->next_lsn - 1,
+		.offset = journal->offset,
+		.segment = journal->segment,
+		.record_cnt = journal->record_cnt,
+		.bytes = block_bytes_of(journal->record_cnt),
+		.fd = journal->fd,
+	};
+	journal->offset += block->bytes;
+	DCHECK(journal->offset <= journal->segment_bytes);
+	journal->fill++;
 	journal->record_cnt = 0;
+	open_block(journal);
 }
 
-/* Queues the block being filled, which may be empty (a closing block), and begins the next one. */
-static void queue_block(struct journal *journal, uint64_t now_ns)
+/* Writes the header of a closed block: it is final from now on. */
+static void seal_header(struct journal *journal, const struct block_state *block,
+			struct block_header *header, uint64_t now_ns)
 {
-	struct block_header *block = journal->block;
-	const uint32_t bytes = block_bytes_of(journal->record_cnt);
-	const uint32_t used_bytes = BLOCK_HEADER_BYTES + journal->record_cnt * RECORD_BYTES;
-	struct write_slot *slot = &journal->slots[journal->slot_tail % WRITES_IN_FLIGHT_MAX];
-	const uint64_t first_lsn = journal->next_lsn - journal->record_cnt;
+	const uint32_t used = BLOCK_HEADER_BYTES + block->record_cnt * RECORD_BYTES;
+	const uint64_t first_lsn = block->last_lsn + 1 - block->record_cnt;
 
-	*block = (struct block_header){
+	*header = (struct block_header){
 		.magic = BLOCK_MAGIC,
 		.format = JOURNAL_FORMAT,
 		.lane = journal->lane,
@@ -134,95 +177,126 @@ static void queue_block(struct journal *journal, uint64_t now_ns)
 		.first_lsn = first_lsn,
 		.durable_lsn = journal->durable_lsn,
 		.written_at_ns = now_ns,
-		.record_cnt = journal->record_cnt,
-		.block_bytes = bytes,
+		.record_cnt = block->record_cnt,
+		.block_bytes = block->bytes,
 	};
-	memset((uint8_t *)block + used_bytes, 0, bytes - used_bytes);
-	block->checksum =
-		block_checksum(block, block_seed(journal->journal_id, journal->lane,
-						 journal->segment, journal->offset, first_lsn));
-	*slot = (struct write_slot){
-		.last_lsn = journal->next_lsn - 1,
-		.bytes = bytes,
-		.buffer_idx = journal->buffer_idx,
-		.fd_done = -1,
-	};
+	memset((uint8_t *)header + used, 0, block->bytes - used);
+	header->checksum =
+		block_checksum(header, block_seed(journal->journal_id, journal->lane,
+						  block->segment, block->offset, first_lsn));
+	DCHECK(block_shape_wrong(header, journal->lane, journal->segment_bytes) == NULL);
+}
 
-	const uint64_t token =
-		(uint64_t)journal->lane << 48 | journal->slot_tail % WRITES_IN_FLIGHT_MAX;
-	const int rc = journal->disk->ops->write(journal->disk, journal->fd, block, bytes,
-						 journal->offset, token);
+/* Gives the oldest closed block to the disk. False: not now, or never. */
+static bool send_block(struct journal *journal, uint64_t now_ns)
+{
+	struct block_state *block = block_of(journal, journal->sent);
+	struct block_header *header = buffer_of(journal, journal->sent);
+	const uint64_t token = (uint64_t)journal->lane << TOKEN_BLOCK_BITS |
+			       (journal->sent & ((UINT64_C(1) << TOKEN_BLOCK_BITS) - 1));
 
+	seal_header(journal, block, header, now_ns);
+
+	const int rc = journal->disk->ops->write(journal->disk, block->fd, header, block->bytes,
+						 block->offset, token);
+
+	/* The disk's queue is full: nothing was tried, so this is no failed write. */
+	if (rc == -EAGAIN)
+		return false;
 	if (rc != 0) {
 		fail(journal, -rc);
-		return;
+		return false;
 	}
-	journal->slot_tail++;
-	journal->prev_checksum = block->checksum;
-	journal->watermark_lsn = journal->durable_lsn;
-	journal->offset += bytes;
+	journal->sent++;
+	journal->prev_checksum = header->checksum;
+	journal->watermark_lsn = header->durable_lsn;
 	journal->blocks_written++;
-	journal->bytes_written += bytes;
-	take_buffer(journal);
-	place_block(journal);
-	advance_segment(journal);
+	journal->bytes_written += block->bytes;
+	return true;
+}
+
+static bool slot_free(const struct journal *journal)
+{
+	return journal->sent - journal->head < WRITES_IN_FLIGHT_MAX;
 }
 
 int journal_open(struct journal **out, const struct journal_options *options, char *error,
 		 size_t error_bytes)
 {
-	struct journal *journal = calloc(1, sizeof(*journal));
+	const struct lane_tail *tail = &options->tail;
+	struct journal *journal = aligned_alloc(CACHE_LINE_BYTES, (sizeof(*journal) + 63) & ~63UL);
 
+	DCHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
 	if (journal == NULL) {
 		snprintf(error, error_bytes, "lane %u: no memory for its journal", options->lane);
 		return -ENOMEM;
 	}
-	journal->next_lsn = options->tail.next_lsn;
-	journal->durable_lsn = options->tail.next_lsn - 1;
-	/* watermark_lsn stays 0: a closing block soon says that what recovery found is durable. */
-	journal->fd = -1;
-	journal->segment = options->tail.segment;
-	journal->offset = options->tail.offset;
-	journal->prev_checksum = options->tail.prev_checksum;
-	journal->buffers_free = (1U << BLOCK_BUFFERS_CNT) - 1;
-	journal->journal_id = options->journal_id;
-	journal->lane = options->lane;
-	journal->disk = options->disk;
-	journal->segments = options->segments;
-	journal->buffers = options->buffers;
-	take_buffer(journal);
-	place_block(journal);
-	if (journal->fd < 0) {
-		snprintf(error, error_bytes, "lane %u: segment %llu isn't there to be written",
-			 journal->lane, (unsigned long long)journal->segment);
+	/* watermark_lsn 0: what recovery found gets its watermark at the first idle moment. */
+	*journal = (struct journal){
+		.next_lsn = tail->next_lsn,
+		.durable_lsn = tail->next_lsn - 1,
+		.segment = tail->segment,
+		.offset = tail->offset,
+		.prev_checksum = tail->prev_checksum,
+		.disk = options->disk,
+		.segments = options->segments,
+		.buffers = options->buffers,
+		.journal_id = options->journal_id,
+		.lane = options->lane,
+	};
+	journal->fd = segment_take(options->segments, tail->segment, &journal->segment_bytes);
+	if (journal->fd < 0 || tail->offset > journal->segment_bytes ||
+	    tail->offset % BLOCK_ALIGN_BYTES != 0 || tail->offset < BLOCK_ALIGN_BYTES) {
+		snprintf(error, error_bytes,
+			 "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
+			 "; start again, recovery reads it afresh",
+			 options->lane, tail->segment, tail->offset);
+		if (journal->fd >= 0)
+			segment_done(options->segments, journal->fd);
 		free(journal);
-		return -ENOENT;
+		return -EINVAL;
 	}
-	advance_segment(journal);
+	open_block(journal);
 	*out = journal;
 	return 0;
 }
 
+/* Records that the block behind the one being filled will take. */
+static uint32_t room_behind(const struct journal *journal)
+{
+	const uint64_t offset = journal->offset + block_bytes_of(journal->record_max);
+	uint32_t room = records_at(offset, journal->segment_bytes);
+	uint64_t bytes;
+
+	if (journal->fill + 1 - journal->head >= BLOCK_BUFFERS_CNT)
+		return 0;
+	if (room > 0)
+		return room;
+	bytes = segment_ready_bytes(journal->segments, journal->segment + 1);
+	return bytes > 0 ? records_at(BLOCK_ALIGN_BYTES, bytes) : 0;
+}
+
 uint32_t journal_room(const struct journal *journal)
 {
-	return journal->error != 0 ? 0 : journal->record_max - journal->record_cnt;
+	if (journal->error != 0 || journal->record_max == 0)
+		return 0;
+	return journal->record_max - journal->record_cnt + room_behind(journal);
 }
 
 struct record *journal_slot(struct journal *journal)
 {
-	DCHECK(journal_room(journal) > 0);
-	return (struct record *)(journal->block + 1) + journal->record_cnt;
+	own(journal);
+	DCHECK(journal->record_cnt < journal->record_max);
+	return &journal->slots[journal->record_cnt];
 }
 
 void journal_commit(struct journal *journal)
 {
-	const struct record *record = journal_slot(journal);
-
-	DCHECK(journal->next_lsn < LSN_MAX);
+	DCHECK(journal->record_cnt < journal->record_max && journal->next_lsn < LSN_MAX);
 	journal->record_cnt++;
 	journal->next_lsn++;
-	if (journal->record_cnt == journal->record_max && in_flight(journal) < WRITES_IN_FLIGHT_MAX)
-		queue_block(journal, record->at_ns);
+	if (journal->record_cnt == journal->record_max)
+		close_block(journal);
 }
 
 uint64_t journal_next_lsn(const struct journal *journal)
@@ -232,34 +306,46 @@ uint64_t journal_next_lsn(const struct journal *journal)
 
 void journal_pump(struct journal *journal, uint64_t now_ns)
 {
+	own(journal);
 	if (journal->error != 0)
 		return;
-	if (journal->record_cnt > 0 && in_flight(journal) < WRITES_IN_FLIGHT_MAX)
-		queue_block(journal, now_ns);
-	else if (journal->fd < 0)
-		place_block(journal);
+	if (journal->record_max == 0)
+		open_block(journal);
+	while (slot_free(journal) && journal->sent < journal->fill) {
+		if (!send_block(journal, now_ns))
+			return;
+	}
+	if (slot_free(journal) && journal->record_cnt > 0) {
+		close_block(journal);
+		send_block(journal, now_ns);
+	}
 }
 
 void journal_written(struct journal *journal, uint64_t token, int64_t result)
 {
-	struct write_slot *slot = &journal->slots[token & 0xffff];
+	const uint64_t number_mask = (UINT64_C(1) << TOKEN_BLOCK_BITS) - 1;
+	const uint64_t ahead = ((token & number_mask) - journal->head) & number_mask;
+	struct block_state *block = block_of(journal, journal->head + ahead);
 
-	DCHECK(journal_token_lane(token) == journal->lane);
-	if (result != slot->bytes)
+	own(journal);
+	CHECK(journal_token_lane(token) == journal->lane);
+	CHECK(ahead < journal->sent - journal->head && !block->done);
+	block->done = true;
+	if (result != (int64_t)block->bytes)
 		fail(journal, result < 0 ? (int)-result : EIO);
-	slot->done = true;
-	while (in_flight(journal) > 0) {
-		slot = &journal->slots[journal->slot_head % WRITES_IN_FLIGHT_MAX];
-		if (!slot->done)
-			break;
-		/* After a failure nothing more counts as durable, whatever still arrives. */
-		if (journal->error == 0)
-			journal->durable_lsn = slot->last_lsn;
-		if (slot->fd_done >= 0)
-			segment_done(journal->segments, slot->fd_done);
-		journal->buffers_free |= 1U << slot->buffer_idx;
-		journal->slot_head++;
+	/* After a failure nothing counts any more, whatever still arrives. */
+	if (journal->error != 0)
+		return;
+	while (journal->head < journal->sent && block_of(journal, journal->head)->done) {
+		block = block_of(journal, journal->head);
+		DCHECK(block->last_lsn >= journal->durable_lsn);
+		journal->durable_lsn = block->last_lsn;
+		if (block->ends_segment)
+			segment_done(journal->segments, block->fd);
+		journal->head++;
 	}
+	if (journal->record_max == 0)
+		open_block(journal);
 }
 
 uint64_t journal_durable_lsn(const struct journal *journal)
@@ -274,7 +360,7 @@ int journal_error(const struct journal *journal)
 
 bool journal_idle(const struct journal *journal)
 {
-	return in_flight(journal) == 0 && journal->record_cnt == 0;
+	return journal->head == journal->fill && journal->record_cnt == 0;
 }
 
 void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes)
@@ -285,22 +371,32 @@ void journal_written_totals(const struct journal *journal, uint64_t *blocks, uin
 
 bool journal_wants_seal(const struct journal *journal)
 {
-	return journal->durable_lsn > journal->watermark_lsn && journal->error == 0 &&
-	       journal_idle(journal) && journal->fd >= 0 &&
-	       journal->offset + SEAL_RESERVE_BYTES <= SEGMENT_BYTES;
+	return journal->durable_lsn > journal->watermark_lsn && journal_idle(journal) &&
+	       journal->error == 0 &&
+	       journal->offset + SEAL_RESERVE_BYTES <= journal->segment_bytes;
 }
 
 void journal_seal(struct journal *journal, uint64_t now_ns)
 {
-	DCHECK(journal_wants_seal(journal));
-	queue_block(journal, now_ns);
+	own(journal);
+	if (!journal_wants_seal(journal))
+		return;
+	close_block(journal);
+	send_block(journal, now_ns);
 }
 
 void journal_close(struct journal *journal)
 {
 	if (journal == NULL)
 		return;
-	if (journal->fd >= 0)
-		segment_done(journal->segments, journal->fd);
+	CHECK(journal->error != 0 || journal_idle(journal));
+	/* Files of writes that failed or never returned: nothing will be written to them. */
+	for (uint64_t number = journal->head; number < journal->fill; number++) {
+		const struct block_state *block = block_of(journal, number);
+
+		if (block->ends_segment)
+			segment_done(journal->segments, block->fd);
+	}
+	segment_done(journal->segments, journal->fd);
 	free(journal);
 }

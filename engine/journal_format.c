@@ -1,3 +1,6 @@
+/*
+ * Checksums and shape of the journal on disk: the one place that writer, recovery and tools share.
+ */
 #include "engine/journal_format.h"
 
 #include <string.h>
@@ -41,4 +44,64 @@ uint64_t segment_checksum(const struct segment_header *header)
 {
 	static_assert(offsetof(struct segment_header, checksum) == 8, "left out by checksum_of");
 	return checksum_of(header, sizeof(*header), 0);
+}
+
+const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes)
+{
+	if (block->magic != BLOCK_MAGIC)
+		return "no block begins here";
+	if (block->format != JOURNAL_FORMAT)
+		return "block of an unknown format";
+	if (block->lane != lane)
+		return "block of another lane";
+	if (block->record_cnt > BLOCK_RECORDS_MAX ||
+	    block->block_bytes != block_bytes_of(block->record_cnt))
+		return "block with a wrong size";
+	if (block->block_bytes > room_bytes)
+		return "block that crosses the segment's end";
+	if (block->first_lsn == 0 || block->first_lsn + block->record_cnt > LSN_MAX)
+		return "block with an impossible LSN";
+	if (block->durable_lsn >= block->first_lsn)
+		return "block with an impossible watermark";
+	if (block->reserved != 0)
+		return "block with reserved bytes in use";
+	return NULL;
+}
+
+const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,
+				 uint16_t lane, uint64_t segment)
+{
+	static const struct segment_header zeros;
+
+	if (memcmp(header, &zeros, sizeof(zeros)) == 0)
+		return "its header is all zero";
+	if (header->magic != SEGMENT_MAGIC)
+		return "it does not begin like a segment";
+	if (header->format != JOURNAL_FORMAT)
+		return "it has an unknown format";
+	if (header->checksum != segment_checksum(header))
+		return "its header is damaged";
+	if (header->journal_id != journal_id)
+		return "it belongs to another journal";
+	if (header->lane != lane)
+		return "it belongs to another lane";
+	if (header->segment != segment)
+		return "it is another segment under this name";
+	if (!segment_bytes_valid(header->segment_bytes))
+		return "its header gives an impossible size";
+	return NULL;
+}
+
+void segment_header_fill(struct segment_header *header, uint64_t journal_id, uint16_t lane,
+			 uint64_t segment, uint64_t segment_bytes)
+{
+	*header = (struct segment_header){
+		.magic = SEGMENT_MAGIC,
+		.format = JOURNAL_FORMAT,
+		.lane = lane,
+		.journal_id = journal_id,
+		.segment = segment,
+		.segment_bytes = segment_bytes,
+	};
+	header->checksum = segment_checksum(header);
 }

@@ -3,7 +3,7 @@
  *
  * DATA/journal          identity: format version, journal id, number of shards (text)
  * DATA/lock             flock: one engine a data directory
- * DATA/lane-NNN/seg-NNNNNNNNNNNN    segments of SEGMENT_BYTES, zero-filled ahead
+ * DATA/lane-NNN/seg-NNNNNNNNNNNN    segments, SEGMENT_BYTES each, zero-filled ahead
  *
  * A segment is a segment header (BLOCK_ALIGN_BYTES), then blocks back to back, then zeros. A block
  * is a block header, record_cnt records, zeros up to a multiple of BLOCK_ALIGN_BYTES. A block never
@@ -13,6 +13,7 @@
 #define DB_ENGINE_JOURNAL_FORMAT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -122,5 +123,30 @@ uint64_t block_checksum(const struct block_header *block, uint64_t seed);
 
 /* Checksum of a segment header as it would be stored. */
 uint64_t segment_checksum(const struct segment_header *header);
+
+/*
+ * What is wrong with a block header's fields by themselves, before its checksum can be asked, as a
+ * static text; NULL if nothing is. room_bytes: from the block to the end of its segment. A block
+ * that passes lies within room_bytes and its block_bytes may be trusted.
+ */
+const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes);
+
+/* What is wrong with a segment header, as a static text; NULL if nothing is. */
+const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,
+				 uint16_t lane, uint64_t segment);
+
+void segment_header_fill(struct segment_header *header, uint64_t journal_id, uint16_t lane,
+			 uint64_t segment, uint64_t segment_bytes);
+
+/* A header, at least one block, and the room for a closing block that a writer always keeps. */
+#define SEGMENT_BYTES_MIN (UINT64_C(3) * BLOCK_ALIGN_BYTES)
+#define SEGMENT_BYTES_MAX (UINT64_C(1) << 32)
+static_assert(SEGMENT_BYTES >= SEGMENT_BYTES_MIN && SEGMENT_BYTES <= SEGMENT_BYTES_MAX, "range");
+
+static inline bool segment_bytes_valid(uint64_t bytes)
+{
+	return bytes >= SEGMENT_BYTES_MIN && bytes <= SEGMENT_BYTES_MAX &&
+	       bytes % BLOCK_ALIGN_BYTES == 0;
+}
 
 #endif

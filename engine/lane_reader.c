@@ -1,48 +1,124 @@
 #include "engine/lane_reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "engine/segment_file.h"
+#include "engine/check.h"
 
-struct lane_reader {
-	char dir[600];
-	uint64_t journal_id;
-	uint16_t lane;
-	bool loaded;
-	int64_t highest; /* segment number there is, -1: none */
-	uint8_t *bytes;  /* the segment being read, whole */
-	uint64_t blocks;
-	struct lane_tail tail; /* where the next block is expected */
+enum {
+	/* Read at a time: big enough for the disk, small enough to stay in the cache. */
+	WINDOW_BYTES = 1 << 20,
+};
+static_assert((int)WINDOW_BYTES >= (int)BLOCK_BYTES_MAX, "a block fits into the window");
+
+struct place {
+	uint64_t segment;
+	uint64_t offset;
 };
 
-int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t journal_id,
-		     uint16_t lane, char *error, size_t error_bytes)
+struct lane_reader {
+	struct lane_files *files;
+	uint64_t journal_id;
+	uint16_t lane;
+	uint64_t segment_cnt; /* 0 .. segment_cnt - 1 are there */
+
+	/* The segment whose header was checked last. */
+	uint64_t entered;
+	uint64_t segment_bytes;
+
+	/* Bytes of a segment from an offset on. */
+	uint8_t *window;
+	struct place window_place;
+	uint64_t window_bytes; /* 0: nothing in it */
+
+	struct lane_tail tail; /* behind the last good block */
+	uint64_t watermark_lsn;
+	uint64_t blocks;
+
+	char *error; /* of the call under way */
+	size_t error_bytes;
+};
+
+static const uint64_t NONE_ENTERED = UINT64_MAX;
+
+__attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_reader *reader,
+								enum lane_read what,
+								struct place at, const char *format,
+								...)
+{
+	char path[SEGMENT_PATH_BYTES];
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	segment_path(reader->files->path, at.segment, path);
+	snprintf(reader->error, reader->error_bytes, "%s: offset %" PRIu64 ": %s%s", path,
+		 at.offset, text,
+		 what == LANE_CORRUPT ? "; the lane is damaged: put it back from a copy" : "");
+	return what;
+}
+
+/* Looks which segments there are. They must be all from 0 on: nothing removes one. */
+static int list_segments(struct lane_reader *reader, char *error, size_t error_bytes)
+{
+	uint64_t *numbers = NULL;
+	const int64_t cnt = reader->files->ops->list(reader->files, &numbers);
+	int rc = 0;
+
+	if (cnt == -ENOENT) {
+		snprintf(error, error_bytes,
+			 "%s: missing; the journal is damaged: put the directory back from a copy",
+			 reader->files->path);
+		return -EBADMSG;
+	}
+	if (cnt < 0) {
+		snprintf(error, error_bytes, "%s: %s", reader->files->path, strerror((int)-cnt));
+		return (int)cnt;
+	}
+	for (int64_t i = 0; i < cnt && rc == 0; i++) {
+		if (numbers[i] == (uint64_t)i)
+			continue;
+		snprintf(error, error_bytes,
+			 "%s: segment %" PRId64 " is missing, segment %" PRIu64
+			 " is there; the lane is damaged: put it back from a copy",
+			 reader->files->path, i, numbers[i]);
+		rc = -EBADMSG;
+	}
+	free(numbers);
+	if (rc == 0)
+		reader->segment_cnt = (uint64_t)cnt;
+	return rc;
+}
+
+int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, char *error, size_t error_bytes)
 {
 	struct lane_reader *reader = calloc(1, sizeof(*reader));
+	uint8_t *window = aligned_alloc(BLOCK_ALIGN_BYTES, WINDOW_BYTES);
+	int rc;
 
-	if (reader != NULL)
-		reader->bytes = aligned_alloc(BLOCK_ALIGN_BYTES, SEGMENT_BYTES);
-	if (reader == NULL || reader->bytes == NULL) {
+	if (reader == NULL || window == NULL) {
+		snprintf(error, error_bytes, "%s: no memory to read it", files->path);
+		files->ops->close(files);
 		free(reader);
-		snprintf(error, error_bytes, "lane %u: no memory to read it", lane);
+		free(window);
 		return -ENOMEM;
 	}
-	snprintf(reader->dir, sizeof(reader->dir), "%s/lane-%03u", data_dir, lane);
+	reader->files = files;
 	reader->journal_id = journal_id;
 	reader->lane = lane;
+	reader->entered = NONE_ENTERED;
+	reader->window = window;
 	reader->tail = (struct lane_tail){.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES};
-	reader->highest = segment_highest(reader->dir);
-	if (reader->highest < -1) {
-		const int rc = (int)(reader->highest + 1);
-
-		snprintf(error, error_bytes, "%s: %s", reader->dir, strerror(-rc));
+	rc = list_segments(reader, error, error_bytes);
+	if (rc != 0) {
 		lane_reader_close(reader);
 		return rc;
 	}
@@ -50,187 +126,281 @@ int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t jo
 	return 0;
 }
 
+int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t journal_id,
+		     uint16_t lane, char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	char lane_dir[sizeof(files->path)];
+	int rc;
+
+	snprintf(lane_dir, sizeof(lane_dir), "%s/lane-%03u", data_dir, lane);
+	rc = lane_files_open(&files, lane_dir);
+	if (rc != 0) {
+		snprintf(error, error_bytes, "%s: %s", lane_dir, strerror(-rc));
+		return rc;
+	}
+	return lane_reader_open_files(out, files, journal_id, lane, error, error_bytes);
+}
+
 void lane_reader_close(struct lane_reader *reader)
 {
 	if (reader == NULL)
 		return;
-	free(reader->bytes);
+	reader->files->ops->close(reader->files);
+	free(reader->window);
 	free(reader);
 }
 
-/* Reads a whole segment into reader->bytes and checks its header. */
-static enum lane_read load(struct lane_reader *reader, uint64_t segment, char *error,
-			   size_t error_bytes)
+/* The bytes at a place, from the window or the file; NULL and an error line if they can't be read.
+ */
+static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t bytes)
 {
-	const struct segment_header *header = (const struct segment_header *)reader->bytes;
-	char path[SEGMENT_PATH_BYTES];
-	uint64_t got_bytes = 0;
+	const struct place *window = &reader->window_place;
+	int64_t got;
 
-	reader->loaded = false;
-	segment_path(reader->dir, segment, path, sizeof(path));
+	if (reader->window_bytes > 0 && at.segment == window->segment &&
+	    at.offset >= window->offset &&
+	    at.offset + bytes <= window->offset + reader->window_bytes)
+		return reader->window + (at.offset - window->offset);
 
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	reader->window_bytes = 0;
+	got = reader->files->ops->read(reader->files, at.segment, reader->window, WINDOW_BYTES,
+				       at.offset);
+	if (got < (int64_t)bytes) {
+		say(reader, LANE_ERROR, at, "cannot be read: %s",
+		    got < 0 ? strerror((int)-got) : "the file ends before");
+		return NULL;
+	}
+	reader->window_place = at;
+	reader->window_bytes = (uint64_t)got;
+	return reader->window;
+}
 
-	if (fd < 0) {
-		snprintf(error, error_bytes, "%s: %s", path,
-			 errno == ENOENT ? "missing, but later segments are there"
-					 : strerror(errno));
-		return errno == ENOENT ? LANE_CORRUPT : LANE_ERROR;
-	}
-	while (got_bytes < SEGMENT_BYTES) {
-		const ssize_t got = read(fd, reader->bytes + got_bytes, SEGMENT_BYTES - got_bytes);
+/* Checks a segment's header and size. LANE_BLOCK if both are right. */
+static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
+{
+	const struct place at = {.segment = segment};
+	const struct segment_header *header;
+	const char *wrong;
+	int64_t bytes;
 
-		if (got < 0) {
-			snprintf(error, error_bytes, "%s: offset %" PRIu64 ": %s", path, got_bytes,
-				 strerror(errno));
-			close(fd);
-			return LANE_ERROR;
-		}
-		if (got == 0)
-			break;
-		got_bytes += (uint64_t)got;
-	}
-	close(fd);
-	if (got_bytes < SEGMENT_BYTES) {
-		snprintf(error, error_bytes,
-			 "%s: ends after %" PRIu64 " bytes, a segment has %" PRIu64, path,
-			 got_bytes, SEGMENT_BYTES);
-		return LANE_CORRUPT;
-	}
-	if (header->magic != SEGMENT_MAGIC || header->checksum != segment_checksum(header)) {
-		snprintf(error, error_bytes, "%s: offset 0: not the header of a segment", path);
-		return LANE_CORRUPT;
-	}
-	if (header->format != JOURNAL_FORMAT || header->journal_id != reader->journal_id ||
-	    header->lane != reader->lane || header->segment != segment ||
-	    header->segment_bytes != SEGMENT_BYTES) {
-		snprintf(error, error_bytes,
-			 "%s: offset 0: belongs to journal %016" PRIx64 " lane %u segment %" PRIu64
-			 " format %u, expected journal %016" PRIx64 " lane %u segment %" PRIu64,
-			 path, header->journal_id, header->lane, header->segment, header->format,
-			 reader->journal_id, reader->lane, segment);
-		return LANE_CORRUPT;
-	}
-	reader->loaded = true;
+	if (reader->entered == segment)
+		return LANE_BLOCK;
+	bytes = reader->files->ops->size(reader->files, segment);
+	if (bytes < 0)
+		return say(reader, LANE_ERROR, at, "%s", strerror((int)-bytes));
+	if (bytes < (int64_t)SEGMENT_BYTES_MIN)
+		return say(reader, LANE_CORRUPT, at, "only %" PRId64 " bytes are left of it",
+			   bytes);
+	header = (const struct segment_header *)view(reader, at, BLOCK_ALIGN_BYTES);
+	if (header == NULL)
+		return LANE_ERROR;
+	wrong = segment_header_wrong(header, reader->journal_id, reader->lane, segment);
+	if (wrong != NULL)
+		return say(reader, LANE_CORRUPT, at, "%s", wrong);
+	if (header->segment_bytes != (uint64_t)bytes)
+		return say(reader, LANE_CORRUPT, at, "%" PRId64 " bytes are left of %" PRIu64,
+			   bytes, header->segment_bytes);
+	reader->entered = segment;
+	reader->segment_bytes = header->segment_bytes;
 	return LANE_BLOCK;
 }
 
-/* The block at an offset of the loaded segment if it is one that was written there, else NULL. */
-static const struct block_header *block_at(const struct lane_reader *reader, uint64_t segment,
-					   uint64_t offset)
+static bool have_segment(struct lane_reader *reader, uint64_t segment)
 {
-	const struct block_header *block = (const struct block_header *)(reader->bytes + offset);
-
-	if (block->magic != BLOCK_MAGIC || block->format != JOURNAL_FORMAT ||
-	    block->lane != reader->lane || block->record_cnt > BLOCK_RECORDS_MAX ||
-	    block->block_bytes != block_bytes_of(block->record_cnt) ||
-	    offset + block->block_bytes > SEGMENT_BYTES)
-		return NULL;
-
-	const uint64_t seed =
-		block_seed(reader->journal_id, reader->lane, segment, offset, block->first_lsn);
-
-	return block->checksum == block_checksum(block, seed) ? block : NULL;
+	/* A running engine may have made it since. */
+	if (segment >= reader->segment_cnt)
+		(void)list_segments(reader, reader->error, reader->error_bytes);
+	return segment < reader->segment_cnt;
 }
 
-static bool all_zero(const uint8_t *bytes, uint64_t cnt)
+static bool all_zero(const uint8_t *bytes, size_t cnt)
 {
-	return cnt == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, cnt - 1) == 0);
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, cnt - 1) == 0;
 }
 
 /*
- * Looks behind the place where a block should have been: for one that knows it was durable.
- * Destroys what is loaded: the lane ends here in any case.
+ * The block at a place of the segment entered: *block if it is valid there, else *wrong says why
+ * not. LANE_ERROR if it can't be read.
  */
-static enum lane_read judge_rest(struct lane_reader *reader, char *error, size_t error_bytes)
+static enum lane_read check_block(struct lane_reader *reader, struct place at,
+				  const struct block_header **block, const char **wrong)
 {
-	const struct lane_tail tail = reader->tail;
-	bool zero = true;
+	const struct block_header *header;
+	uint64_t seed;
 
-	for (int64_t segment = (int64_t)tail.segment; segment <= reader->highest; segment++) {
-		uint64_t offset = BLOCK_ALIGN_BYTES;
-
-		if (segment == (int64_t)tail.segment) {
-			offset = tail.offset;
-		} else {
-			const enum lane_read read =
-				load(reader, (uint64_t)segment, error, error_bytes);
-
-			if (read != LANE_BLOCK)
-				return read;
-		}
-		if (all_zero(reader->bytes + offset, SEGMENT_BYTES - offset))
-			continue;
-		zero = false;
-		for (; offset < SEGMENT_BYTES; offset += BLOCK_ALIGN_BYTES) {
-			const struct block_header *block =
-				block_at(reader, (uint64_t)segment, offset);
-
-			if (block == NULL || block->durable_lsn < tail.next_lsn)
-				continue;
-			snprintf(error, error_bytes,
-				 "%s/seg-%012" PRIu64 ": offset %" PRIu64
-				 ": the block of LSN %" PRIu64
-				 " is damaged; the block at segment %" PRId64 " offset %" PRIu64
-				 " says that it once was on disk (LSN %" PRIu64 ")",
-				 reader->dir, tail.segment, tail.offset, tail.next_lsn, segment,
-				 offset, block->durable_lsn);
-			return LANE_CORRUPT;
-		}
-	}
-	return zero ? LANE_END : LANE_TORN;
+	header = (const struct block_header *)view(reader, at, BLOCK_ALIGN_BYTES);
+	if (header == NULL)
+		return LANE_ERROR;
+	*wrong = block_shape_wrong(header, reader->lane, reader->segment_bytes - at.offset);
+	if (*wrong != NULL)
+		return LANE_BLOCK;
+	header = (const struct block_header *)view(reader, at, header->block_bytes);
+	if (header == NULL)
+		return LANE_ERROR;
+	/* It may have been written between the two looks. */
+	*wrong = block_shape_wrong(header, reader->lane, reader->segment_bytes - at.offset);
+	if (*wrong != NULL)
+		return LANE_BLOCK;
+	seed = block_seed(reader->journal_id, reader->lane, at.segment, at.offset,
+			  header->first_lsn);
+	if (header->checksum != block_checksum(header, seed))
+		*wrong = "block with a wrong checksum";
+	*block = header;
+	return LANE_BLOCK;
 }
 
-/* Whether the writer left the last bytes of the loaded segment unused and went on to the next one.
- */
-static bool moved_on(const struct lane_reader *reader)
+/* Looks through one segment behind the last good block. LANE_END: zeros; LANE_TORN: something. */
+static enum lane_read judge_segment(struct lane_reader *reader, struct place at, const char *bad)
 {
-	const uint64_t left = SEGMENT_BYTES - reader->tail.offset;
+	const struct lane_tail *tail = &reader->tail;
+	enum lane_read result = LANE_END;
 
-	return left <= BLOCK_ALIGN_BYTES && (int64_t)reader->tail.segment < reader->highest &&
-	       all_zero(reader->bytes + reader->tail.offset, left);
+	for (; at.offset < reader->segment_bytes; at.offset += BLOCK_ALIGN_BYTES) {
+		const struct block_header *block = NULL;
+		const char *wrong = NULL;
+		const uint8_t *unit = view(reader, at, BLOCK_ALIGN_BYTES);
+
+		if (unit == NULL)
+			return LANE_ERROR;
+		if (all_zero(unit, BLOCK_ALIGN_BYTES))
+			continue;
+		result = LANE_TORN;
+		if (check_block(reader, at, &block, &wrong) != LANE_BLOCK)
+			return LANE_ERROR;
+		if (wrong != NULL || block->durable_lsn < tail->next_lsn)
+			continue;
+
+		const struct place missing = {tail->segment, tail->offset};
+
+		return say(reader, LANE_CORRUPT, missing,
+			   "LSN %" PRIu64
+			   " should be here, but there is: %s. The block in segment %" PRIu64
+			   " at offset %" PRIu64 " says that LSN %" PRIu64 " was on disk",
+			   tail->next_lsn, bad, at.segment, at.offset, block->durable_lsn);
+	}
+	return result;
+}
+
+/* No good block is where the next one should be: how does the lane end? */
+static enum lane_read judge(struct lane_reader *reader, const char *bad)
+{
+	enum lane_read result = LANE_END;
+
+	for (uint64_t segment = reader->tail.segment; have_segment(reader, segment); segment++) {
+		const bool first = segment == reader->tail.segment;
+		const struct place from = {segment,
+					   first ? reader->tail.offset : BLOCK_ALIGN_BYTES};
+		enum lane_read read = enter(reader, segment);
+
+		if (read == LANE_BLOCK)
+			read = judge_segment(reader, from, bad);
+		if (read == LANE_CORRUPT || read == LANE_ERROR)
+			return read;
+		if (read == LANE_TORN)
+			result = LANE_TORN;
+	}
+	return result;
+}
+
+/*
+ * Where the next block should be. A writer leaves a segment when only the room for a closing block
+ * is left; *skipped: that room is empty and there is a next segment.
+ */
+static enum lane_read find_place(struct lane_reader *reader, struct place *at, bool *skipped)
+{
+	enum lane_read read = enter(reader, at->segment);
+	const uint8_t *unit;
+
+	*skipped = false;
+	if (read != LANE_BLOCK || at->offset < reader->segment_bytes - BLOCK_ALIGN_BYTES ||
+	    !have_segment(reader, at->segment + 1))
+		return read;
+	if (at->offset < reader->segment_bytes) {
+		unit = view(reader, *at, BLOCK_ALIGN_BYTES);
+		if (unit == NULL)
+			return LANE_ERROR;
+		if (!all_zero(unit, BLOCK_ALIGN_BYTES))
+			return LANE_BLOCK;
+		*skipped = true;
+	}
+	at->segment++;
+	at->offset = BLOCK_ALIGN_BYTES;
+	return enter(reader, at->segment);
+}
+
+static void accept_block(struct lane_reader *reader, struct place at,
+			 const struct block_header *block, const struct record *records)
+{
+	struct lane_tail *tail = &reader->tail;
+
+	tail->next_lsn += block->record_cnt;
+	tail->segment = at.segment;
+	tail->offset = at.offset + block->block_bytes;
+	tail->prev_checksum = block->checksum;
+	if (block->written_at_ns > tail->last_at_ns)
+		tail->last_at_ns = block->written_at_ns;
+	if (block->record_cnt > 0 && records[block->record_cnt - 1].at_ns > tail->last_at_ns)
+		tail->last_at_ns = records[block->record_cnt - 1].at_ns;
+	reader->watermark_lsn = block->durable_lsn;
+	reader->blocks++;
+}
+
+static enum lane_read read_next(struct lane_reader *reader, const struct block_header **block)
+{
+	const struct lane_tail *tail = &reader->tail;
+	struct place at = {tail->segment, tail->offset};
+	const char *wrong = NULL;
+	bool skipped = false;
+	enum lane_read read;
+
+	if (!have_segment(reader, at.segment))
+		return LANE_END;
+	read = find_place(reader, &at, &skipped);
+	if (read != LANE_BLOCK)
+		return read;
+	if (at.offset == reader->segment_bytes)
+		return LANE_END;
+	read = check_block(reader, at, block, &wrong);
+	if (read != LANE_BLOCK)
+		return read;
+	if (wrong != NULL)
+		return judge(reader, wrong);
+	if ((*block)->first_lsn == tail->next_lsn &&
+	    (*block)->prev_checksum == tail->prev_checksum &&
+	    (*block)->durable_lsn >= reader->watermark_lsn) {
+		accept_block(reader, at, *block, (const struct record *)(*block + 1));
+		return LANE_BLOCK;
+	}
+	/* A closing block that should have been in the room that was skipped may be what lacks. */
+	if (skipped)
+		return judge(reader, "nothing");
+	return say(reader, LANE_CORRUPT, at,
+		   "the block of LSN %" PRIu64 " here does not follow the one before it, which "
+		   "ends with LSN %" PRIu64,
+		   (*block)->first_lsn, tail->next_lsn - 1);
 }
 
 enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
 				const struct record **records, char *error, size_t error_bytes)
 {
-	struct lane_tail *tail = &reader->tail;
+	enum lane_read read;
 
-	if (reader->highest < (int64_t)tail->segment)
-		return LANE_END;
-	if (reader->loaded && moved_on(reader)) {
-		tail->segment++;
-		tail->offset = BLOCK_ALIGN_BYTES;
-		reader->loaded = false;
+	reader->error = error;
+	reader->error_bytes = error_bytes;
+	read = read_next(reader, block);
+	/* Beside a running engine a block may have arrived between the look at its place and the
+	 * look behind it: only what stays is damage. */
+	if (read == LANE_CORRUPT) {
+		reader->window_bytes = 0;
+		reader->entered = NONE_ENTERED;
+		read = read_next(reader, block);
 	}
-	if (!reader->loaded) {
-		const enum lane_read read = load(reader, tail->segment, error, error_bytes);
-
-		if (read != LANE_BLOCK)
-			return read;
-	}
-
-	const struct block_header *found =
-		tail->offset < SEGMENT_BYTES ? block_at(reader, tail->segment, tail->offset) : NULL;
-
-	if (found == NULL || found->first_lsn != tail->next_lsn ||
-	    found->prev_checksum != tail->prev_checksum || found->durable_lsn >= found->first_lsn) {
-		const enum lane_read rest = judge_rest(reader, error, error_bytes);
-
-		reader->loaded = false;
-		reader->highest = -1; /* the lane has ended; asking again says so */
-		return rest;
-	}
-	*block = found;
-	*records = (const struct record *)(found + 1);
-	tail->next_lsn += found->record_cnt;
-	tail->offset += found->block_bytes;
-	tail->prev_checksum = found->checksum;
-	/* Whoever applies the records makes sure that instants never fall within a lane. */
-	if (found->record_cnt > 0)
-		tail->last_at_ns = (*records)[found->record_cnt - 1].at_ns;
-	reader->blocks++;
-	return LANE_BLOCK;
+	if (read == LANE_BLOCK)
+		*records = (const struct record *)(*block + 1);
+	else
+		reader->window_bytes = 0; /* asked again, it is read again */
+	return read;
 }
 
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail)

@@ -1,10 +1,14 @@
 /*
  * lane_reader: reads a lane's blocks in order and checks every one of them. Used by recovery and by
- * the offline tools; never writes.
+ * the offline tools; never writes. A lane that an engine is writing can be read meanwhile.
  *
- * The rule for a bad block: if any valid block of this lane behind it carries a watermark at or
- * above its first LSN, then it once was durable: corruption. Otherwise it was in flight when the
- * engine died: a torn tail, which ends the lane.
+ * The rule for a place where the next block should be and isn't: if any valid block of this lane
+ * there or behind carries a watermark at or above the missing LSN, then it once was durable:
+ * corruption. Otherwise it was in flight when the engine died: a torn tail, which ends the lane.
+ *
+ * What no crash can leave behind is corruption at once: a valid block that doesn't follow the one
+ * before it, a watermark that falls, a segment that is missing, short, or has a wrong header (it
+ * got its name only when it was whole and on disk).
  */
 #ifndef DB_ENGINE_LANE_READER_H
 #define DB_ENGINE_LANE_READER_H
@@ -14,6 +18,7 @@
 
 #include "engine/journal.h"
 #include "engine/journal_format.h"
+#include "engine/lane_files.h"
 
 struct lane_reader;
 
@@ -26,10 +31,19 @@ enum lane_read {
 	LANE_ERROR,   /* could not be read: error line */
 };
 
+/* 0; -EBADMSG if the lane's directory or a segment in the middle is missing; other -errno; with a
+ * line in error. */
 int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t journal_id,
 		     uint16_t lane, char *error, size_t error_bytes);
 
-/* The next block; *block is valid until the next call, its records follow it directly. */
+/* The same over files of any kind, which are the reader's from then on, also after a failure. */
+int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, char *error, size_t error_bytes);
+
+/*
+ * The next block; *block is valid until the next call, its records follow it directly. Behind
+ * LANE_END or LANE_TORN it may be asked again, for what a running engine has written since.
+ */
 enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
 				const struct record **records, char *error, size_t error_bytes);
 
@@ -39,6 +53,7 @@ void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);
 /* Blocks read so far. */
 uint64_t lane_reader_blocks(const struct lane_reader *reader);
 
+/* NULL is allowed. */
 void lane_reader_close(struct lane_reader *reader);
 
 #endif

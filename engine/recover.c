@@ -1,74 +1,127 @@
 #include "engine/recover.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "engine/check.h"
+#include "engine/lane_files.h"
 #include "engine/lane_reader.h"
-#include "engine/segment_file.h"
+
+static int open_files(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
+		      char *error, size_t error_bytes)
+{
+	char path[sizeof((*out)->path)];
+	int rc;
+
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	rc = lane_files_open(out, path);
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+	return rc;
+}
+
+/* Waits until no write of a killed predecessor is on its way to any segment. */
+static int settle(struct lane_files *files, char *error, size_t error_bytes)
+{
+	uint64_t *numbers = NULL;
+	const int64_t cnt = files->ops->list(files, &numbers);
+	int rc = 0;
+
+	/* What is missing is the reader's to judge. */
+	for (int64_t i = 0; i < cnt && rc == 0; i++) {
+		rc = files->ops->settle(files, numbers[i]);
+		if (rc != 0)
+			snprintf(error, error_bytes,
+				 "%s: segment %" PRIu64
+				 " is still being written by another process: %s; stop it, or wait "
+				 "for its disk",
+				 files->path, numbers[i], strerror(-rc));
+	}
+	free(numbers);
+	return rc;
+}
 
 static int keep_offer(struct recover_scan *scan, const struct record *record)
 {
 	/* Grows at powers of two. */
 	if ((scan->offer_cnt & (scan->offer_cnt - 1)) == 0) {
 		const uint64_t room = scan->offer_cnt == 0 ? 1 : scan->offer_cnt * 2;
-		struct record *grown = realloc(scan->offers, room * sizeof(*grown));
+		struct record *more = reallocarray(scan->offers, room, sizeof(*more));
 
-		if (grown == NULL)
+		if (more == NULL)
 			return -ENOMEM;
-		scan->offers = grown;
+		scan->offers = more;
 	}
 	scan->offers[scan->offer_cnt++] = *record;
 	return 0;
 }
 
-static int scan_records(struct recover_scan *scan, const struct record *records, uint32_t cnt)
+static int scan_block(struct recover_scan *scan, const struct record *records, uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++) {
-		if (records[i].kind == RECORD_ORDER)
+		if (records[i].kind == RECORD_ORDER) {
 			scan->order_cnt++;
-		else if (records[i].kind == RECORD_OFFER && keep_offer(scan, &records[i]) != 0)
+			scan->units_ordered += records[i].quantity;
+		} else if (records[i].kind == RECORD_OFFER && keep_offer(scan, &records[i]) != 0) {
 			return -ENOMEM;
+		}
 	}
 	return 0;
+}
+
+static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char *error,
+		    size_t error_bytes)
+{
+	const struct block_header *block;
+	const struct record *records;
+
+	for (;;) {
+		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+		case LANE_BLOCK:
+			if (scan_block(scan, records, block->record_cnt) == 0)
+				break;
+			snprintf(error, error_bytes, "no memory for %" PRIu64 " offers",
+				 scan->offer_cnt);
+			return -ENOMEM;
+		case LANE_TORN:
+			scan->torn = true;
+			return 0;
+		case LANE_END:
+			return 0;
+		case LANE_CORRUPT:
+			return -EBADMSG;
+		case LANE_ERROR:
+			return -EIO;
+		}
+	}
 }
 
 int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
 		 size_t error_bytes)
 {
+	struct lane_files *files = NULL;
 	struct lane_reader *reader = NULL;
-	const struct block_header *block;
-	const struct record *records;
-	enum lane_read read;
-	int rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
+	int rc = open_files(dir, lane, &files, error, error_bytes);
 
-	*out = (struct recover_scan){.tail = {.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES}};
-	/* A lane that was never begun, because the engine died while making the directory. */
-	if (rc == -ENOENT)
-		return 0;
+	*out = (struct recover_scan){0};
 	if (rc != 0)
 		return rc;
-	while (rc == 0) {
-		read = lane_reader_next(reader, &block, &records, error, error_bytes);
-		if (read != LANE_BLOCK)
-			break;
-		rc = scan_records(out, records, block->record_cnt);
+	if (dir->lock_fd >= 0)
+		rc = settle(files, error, error_bytes);
+	if (rc != 0) {
+		files->ops->close(files);
+		return rc;
 	}
+	rc = lane_reader_open_files(&reader, files, dir->journal_id, lane, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	rc = scan_all(reader, out, error, error_bytes);
 	lane_reader_tail(reader, &out->tail);
 	out->block_cnt = lane_reader_blocks(reader);
 	lane_reader_close(reader);
-	if (rc != 0)
-		snprintf(error, error_bytes, "lane %u: no memory for its offers", lane);
-	else if (read == LANE_CORRUPT)
-		rc = -EBADMSG;
-	else if (read == LANE_ERROR)
-		rc = -EIO;
-	out->torn = read == LANE_TORN;
 	if (rc != 0)
 		recover_scan_free(out);
 	return rc;
@@ -77,8 +130,7 @@ int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 void recover_scan_free(struct recover_scan *scan)
 {
 	free(scan->offers);
-	scan->offers = NULL;
-	scan->offer_cnt = 0;
+	*scan = (struct recover_scan){0};
 }
 
 void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
@@ -90,89 +142,143 @@ void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
 	};
 }
 
+static int apply_block(struct shard *shard, const struct block_header *block,
+		       const struct record *records, const char *lane_path, char *error,
+		       size_t error_bytes)
+{
+	for (uint32_t i = 0; i < block->record_cnt; i++) {
+		const char *why = "";
+		const int rc = shard_apply(shard, block->first_lsn + i, &records[i], &why);
+
+		if (rc == 0)
+			continue;
+		snprintf(error, error_bytes,
+			 "%s: LSN %" PRIu64 ", SKU %" PRIu64
+			 ": %s; the lane is intact but cannot be right: put it back from a copy",
+			 lane_path, block->first_lsn + i, records[i].sku, why);
+		return rc;
+	}
+	return 0;
+}
+
 int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
 		 struct shard *shard, char *error, size_t error_bytes)
 {
 	struct lane_reader *reader = NULL;
-	const struct block_header *block;
-	const struct record *records;
-	int rc = 0;
+	char path[sizeof(((struct lane_files *)NULL)->path)];
+	int rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
 
-	if (scan->tail.next_lsn == 1)
-		return 0;
-	rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
+	data_dir_lane_path(dir, lane, path, sizeof(path));
 	while (rc == 0 && shard_next_lsn(shard) < scan->tail.next_lsn) {
-		if (lane_reader_next(reader, &block, &records, error, error_bytes) != LANE_BLOCK) {
+		const struct block_header *block;
+		const struct record *records;
+
+		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+		case LANE_BLOCK:
+			rc = apply_block(shard, block, records, path, error, error_bytes);
+			break;
+		case LANE_CORRUPT:
 			rc = -EBADMSG;
 			break;
-		}
-		for (uint32_t i = 0; i < block->record_cnt && rc == 0; i++) {
-			const char *why = NULL;
-
-			rc = shard_apply(shard, block->first_lsn + i, &records[i], &why);
-			if (rc != 0)
-				snprintf(error, error_bytes, "lane %u: LSN %" PRIu64 ": %s", lane,
-					 block->first_lsn + i, why);
+		case LANE_ERROR:
+			rc = -EIO;
+			break;
+		case LANE_TORN:
+		case LANE_END:
+			rc = -EBADMSG;
+			snprintf(error, error_bytes,
+				 "%s: ends at LSN %" PRIu64 ", a moment ago it had LSN %" PRIu64
+				 "; somebody else changes it: stop that",
+				 path, shard_next_lsn(shard) - 1, scan->tail.next_lsn - 1);
+			break;
 		}
 	}
 	lane_reader_close(reader);
 	return rc;
 }
 
-/* Zeros from the tail to the end of its segment. Plain writes: the sync behind them counts. */
-static int zero_behind(const char *lane_dir, const struct lane_tail *tail)
+/* 1 if nothing but zeros lies behind an offset of a segment, 0 if something does, or -errno. */
+static int rest_is_empty(struct lane_files *files, uint64_t segment, uint64_t at, uint8_t *bytes)
 {
-	static const uint8_t zeros[BLOCK_BYTES_MAX];
-	char path[SEGMENT_PATH_BYTES];
-	uint64_t offset = tail->offset;
-	int rc = 0;
+	const int64_t end = files->ops->size(files, segment);
 
-	segment_path(lane_dir, tail->segment, path, sizeof(path));
-
-	const int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	while (rc == 0 && offset < SEGMENT_BYTES) {
-		const uint64_t left = SEGMENT_BYTES - offset;
-		const ssize_t got = pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros),
-					   (off_t)offset);
+	if (end < 0)
+		return (int)end;
+	for (; at < (uint64_t)end; at += BLOCK_BYTES_MAX) {
+		const int64_t got = files->ops->read(files, segment, bytes, BLOCK_BYTES_MAX, at);
 
 		if (got <= 0)
-			rc = got < 0 ? -errno : -EIO;
-		else
-			offset += (uint64_t)got;
+			return got < 0 ? (int)got : -EIO;
+		if (bytes[0] != 0 || memcmp(bytes, bytes + 1, (size_t)got - 1) != 0)
+			return 0;
 	}
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	close(fd);
+	return 1;
+}
+
+/* Zeros the tail's segment behind the tail, if it isn't zero, and syncs it in any case: what was
+ * read there may so far be only in the disk's cache. */
+static int cut_segment(struct lane_files *files, const struct lane_tail *tail, uint8_t *bytes)
+{
+	const int64_t end = files->ops->size(files, tail->segment);
+	const int empty =
+		end < 0 ? (int)end : rest_is_empty(files, tail->segment, tail->offset, bytes);
+
+	if (empty < 0)
+		return empty;
+	return files->ops->zero(files, tail->segment, empty == 1 ? (uint64_t)end : tail->offset);
+}
+
+/* Takes away the later segments from the first that holds something on, the last one first, so that
+ * there is no gap whenever this is interrupted. */
+static int cut_later_segments(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
+			      uint64_t tail_segment, uint8_t *bytes)
+{
+	int64_t keep_cnt = 0;
+	int rc = 1;
+
+	while (keep_cnt < cnt && rc == 1) {
+		if (numbers[keep_cnt] > tail_segment)
+			rc = rest_is_empty(files, numbers[keep_cnt], BLOCK_ALIGN_BYTES, bytes);
+		keep_cnt += rc == 1;
+	}
+	for (rc = rc < 0 ? rc : 0; rc == 0 && cnt > keep_cnt; cnt--)
+		rc = files->ops->remove(files, numbers[cnt - 1]);
+	return rc;
+}
+
+static int cut(struct lane_files *files, const struct lane_tail *tail)
+{
+	uint8_t *bytes = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX);
+	uint64_t *numbers = NULL;
+	const int64_t cnt = files->ops->list(files, &numbers);
+	int rc = cnt < 0 ? (int)cnt : 0;
+
+	if (bytes == NULL)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = cut_later_segments(files, numbers, cnt, tail->segment, bytes);
+	if (rc == 0 && cnt > 0)
+		rc = cut_segment(files, tail, bytes);
+	free(numbers);
+	free(bytes);
 	return rc;
 }
 
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
 		char *error, size_t error_bytes)
 {
-	char lane_dir[600];
-	char path[SEGMENT_PATH_BYTES];
-	int rc = 0;
+	struct lane_files *files = NULL;
+	int rc = open_files(dir, lane, &files, error, error_bytes);
 
-	data_dir_lane_path(dir, lane, lane_dir, sizeof(lane_dir));
-	if (mkdir(lane_dir, 0700) == 0)
-		rc = directory_sync(dir->path);
-	else if (errno != EEXIST)
-		rc = -errno;
-	for (int64_t segment = segment_highest(lane_dir);
-	     rc == 0 && segment > (int64_t)tail->segment; segment--) {
-		segment_path(lane_dir, (uint64_t)segment, path, sizeof(path));
-		if (unlink(path) != 0 && errno != ENOENT)
-			rc = -errno;
-	}
-	if (rc == 0)
-		rc = zero_behind(lane_dir, tail);
-	if (rc == 0)
-		rc = directory_sync(lane_dir);
+	CHECK(dir->lock_fd >= 0);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: cannot be prepared for writing: %s", lane_dir,
-			 strerror(-rc));
+		return rc;
+	rc = cut(files, tail);
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
+			 "): %s; check the disk and its permissions",
+			 files->path, tail->segment, tail->offset, strerror(-rc));
+	files->ops->close(files);
 	return rc;
 }

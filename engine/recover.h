@@ -35,7 +35,7 @@ struct recover_scan {
 };
 
 /*
- * Reads the lane once; a lane without directory or segments is empty. If `dir` holds the lock, it
+ * Reads the lane once; a lane without segments is empty. If `dir` holds the lock, it
  * first waits for writes of a killed predecessor that are still on their way. 0; -EBADMSG for a
  * damaged lane, other -errno where it can't be read; the line in error names segment and offset.
  */
@@ -56,9 +56,9 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover
 		 struct shard *shard, char *error, size_t error_bytes);
 
 /*
- * Makes the lane end at the tail a scan found: directory made if there is none, zeros behind the
- * tail, no later segment with anything in it (empty ones stay, they were prepared ahead), all of it
- * synced. What it removes was never acknowledged. 0 or -errno with a line in error.
+ * Makes the lane end at the tail a scan found: zeros behind it, no later segment with anything in
+ * it (empty ones stay, they were prepared ahead), all of it synced. What it removes was never
+ * acknowledged. Only under the lock. 0 or -errno with a line in error.
  */
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
 		char *error, size_t error_bytes);

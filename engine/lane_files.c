@@ -1,0 +1,266 @@
+#include "engine/lane_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/limits.h"
+
+enum {
+	ZERO_CHUNK_BYTES = 1 << 20,
+	/* A killed engine's writes take as long as its disk: 30 s is what the kernel gives a disk.
+	 */
+	SETTLE_TRIES_MAX = 3000,
+	SETTLE_PAUSE_NS = 10000000,
+};
+
+struct directory {
+	struct lane_files files; /* first */
+	int fd;                  /* of the segment read last, -1: none */
+	uint64_t segment;
+};
+
+static struct directory *of(struct lane_files *files)
+{
+	return (struct directory *)files;
+}
+
+void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_BYTES])
+{
+	snprintf(out, SEGMENT_PATH_BYTES, "%s/seg-%012" PRIu64, lane_dir, segment);
+}
+
+int directory_sync(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* True for seg- and twelve digits; not for what was left under a temporary name. */
+static bool parse_name(const char *name, uint64_t *segment)
+{
+	*segment = 0;
+	if (strncmp(name, "seg-", 4) != 0 || strlen(name) != 16)
+		return false;
+	for (const char *at = name + 4; *at != '\0'; at++) {
+		if (*at < '0' || *at > '9')
+			return false;
+		*segment = *segment * 10 + (uint64_t)(*at - '0');
+	}
+	return true;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const uint64_t one = *(const uint64_t *)a;
+	const uint64_t two = *(const uint64_t *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+static int64_t directory_list(struct lane_files *files, uint64_t **numbers)
+{
+	DIR *dir = opendir(files->path);
+	const struct dirent *entry;
+	uint64_t *found = NULL;
+	int64_t cnt = 0;
+	uint64_t segment;
+
+	if (dir == NULL)
+		return -errno;
+	while ((entry = readdir(dir)) != NULL) {
+		if (!parse_name(entry->d_name, &segment))
+			continue;
+
+		uint64_t *more = reallocarray(found, (size_t)cnt + 1, sizeof(*found));
+
+		if (more == NULL) {
+			free(found);
+			closedir(dir);
+			return -ENOMEM;
+		}
+		found = more;
+		found[cnt++] = segment;
+	}
+	closedir(dir);
+	if (cnt > 0)
+		qsort(found, (size_t)cnt, sizeof(*found), ascending);
+	*numbers = found;
+	return cnt;
+}
+
+static int open_segment(struct directory *directory, uint64_t segment)
+{
+	char path[SEGMENT_PATH_BYTES];
+
+	if (directory->fd >= 0 && directory->segment == segment)
+		return directory->fd;
+	if (directory->fd >= 0)
+		close(directory->fd);
+	segment_path(directory->files.path, segment, path);
+	directory->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (directory->fd < 0)
+		return -errno;
+	directory->segment = segment;
+	/* Advice only: twice the read-ahead. */
+	(void)posix_fadvise(directory->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return directory->fd;
+}
+
+static int64_t directory_size(struct lane_files *files, uint64_t segment)
+{
+	const int fd = open_segment(of(files), segment);
+	struct stat info;
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, &info) == 0 ? (int64_t)info.st_size : -errno;
+}
+
+static int64_t directory_read(struct lane_files *files, uint64_t segment, void *buffer,
+			      size_t bytes, uint64_t offset)
+{
+	const int fd = open_segment(of(files), segment);
+	size_t done = 0;
+
+	if (fd < 0)
+		return fd;
+	while (done < bytes) {
+		const ssize_t got =
+			pread(fd, (uint8_t *)buffer + done, bytes - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (int64_t)done;
+}
+
+/*
+ * The kernel ends a killed engine's requests after the engine: its lock is free while a write may
+ * still come. A writer holds a lock on each segment; the request itself keeps that one alive.
+ */
+static int directory_settle(struct lane_files *files, uint64_t segment)
+{
+	static const struct timespec pause = {.tv_nsec = SETTLE_PAUSE_NS};
+	char path[SEGMENT_PATH_BYTES];
+	int rc = -EBUSY;
+
+	segment_path(files->path, segment, path);
+
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	for (unsigned i = 0; i < SETTLE_TRIES_MAX && rc == -EBUSY; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			rc = 0;
+		else if (errno != EWOULDBLOCK)
+			rc = -errno;
+		else
+			nanosleep(&pause, NULL);
+	}
+	close(fd);
+	return rc;
+}
+
+static int zero_to(int fd, uint64_t offset, uint64_t end)
+{
+	static const uint8_t zeros[ZERO_CHUNK_BYTES];
+
+	while (offset < end) {
+		const uint64_t left = end - offset;
+		const ssize_t got = pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros),
+					   (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		offset += (uint64_t)got;
+	}
+	return 0;
+}
+
+static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t offset)
+{
+	char path[SEGMENT_PATH_BYTES];
+	struct stat info;
+	int rc = 0;
+
+	segment_path(files->path, segment, path);
+
+	const int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &info) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = zero_to(fd, offset, (uint64_t)info.st_size);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	/* The writer goes past the page cache; pages left there would only slow it down. */
+	if (rc == 0)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(fd);
+	return rc;
+}
+
+static int directory_remove(struct lane_files *files, uint64_t segment)
+{
+	char path[SEGMENT_PATH_BYTES];
+
+	segment_path(files->path, segment, path);
+	return unlink(path) == 0 ? directory_sync(files->path) : -errno;
+}
+
+static void directory_close(struct lane_files *files)
+{
+	if (of(files)->fd >= 0)
+		close(of(files)->fd);
+	free(files);
+}
+
+static const struct lane_files_ops directory_ops = {
+	.list = directory_list,
+	.size = directory_size,
+	.read = directory_read,
+	.settle = directory_settle,
+	.zero = directory_zero,
+	.remove = directory_remove,
+	.close = directory_close,
+};
+
+int lane_files_open(struct lane_files **out, const char *lane_dir)
+{
+	struct directory *directory = calloc(1, sizeof(*directory));
+
+	if (directory == NULL)
+		return -ENOMEM;
+	directory->files.ops = &directory_ops;
+	snprintf(directory->files.path, sizeof(directory->files.path), "%s", lane_dir);
+	directory->fd = -1;
+	*out = &directory->files;
+	return 0;
+}
