@@ -10,6 +10,7 @@ SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
 # Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here to set it up.
 PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
+TOOL_PKGS := jansson
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf
 
@@ -26,6 +27,7 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
+TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) engine/main.c
@@ -75,9 +77,9 @@ $(BUILD)/doorbuster-serve: $(call obj,$(filter engine/%,$(DPDK_SRCS))) $(DPDK_LI
 # A tool is a folder with a main.c; tools/load also drives DPDK ports.
 define tool_rule
 $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1)): \
-    $(call obj,$(wildcard tools/$(1)/*.c)) $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
+    $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c)) $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(LDLIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
