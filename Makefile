@@ -9,7 +9,7 @@ Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
 # Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here to set it up.
-PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
+PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr jansson
 TOOL_PKGS := jansson
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf

@@ -1,0 +1,256 @@
+/*
+ * doorbuster-buy: one purchase over an ordinary socket, retried under one request id until somebody
+ * answers or time is up. A thin user of the client library.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "net/client.h"
+#include "tools/common/cli.h"
+
+static const char help[] =
+	"usage: doorbuster buy --server HOST:PORT --keys FILE --sku N --buyer N [options]\n"
+	"\n"
+	"  --server HOST:PORT   the engine's first UDP port, like 127.0.0.1:7700 or [::1]:7700\n"
+	"  --keys FILE          the key file; --key-id N picks a key (default: the first)\n"
+	"  --sku N --buyer N    what, and for whom\n"
+	"  --quantity N         units (default 1)\n"
+	"  --request-id HEX     32 hex digits: ask again for an earlier purchase\n"
+	"                       (default: random)\n"
+	"  --max-price N        highest unit price, minor units (default: any)\n"
+	"  --channel N          where the sale came from (default 0)\n"
+	"  --lookup             only ask whether the request was committed\n"
+	"  --timeout-ms N       give up after so long (default 10000)\n"
+	"  --json               one JSON object instead of words\n"
+	"\n"
+	"Exit code 0: accepted, 1: refused, 2: no answer (the outcome is unknown: ask again with\n"
+	"the same --request-id) or bad usage.\n";
+
+struct buy_options {
+	const char *server;
+	const char *keys;
+	uint64_t key_id;
+	struct client_request request;
+	uint32_t timeout_ms;
+	bool has_sku;
+	bool has_buyer;
+	bool json;
+};
+
+enum {
+	OPT_SERVER = 256,
+	OPT_KEYS,
+	OPT_KEY_ID,
+	OPT_SKU,
+	OPT_BUYER,
+	OPT_QUANTITY,
+	OPT_REQUEST_ID,
+	OPT_MAX_PRICE,
+	OPT_CHANNEL,
+	OPT_LOOKUP,
+	OPT_TIMEOUT,
+	OPT_JSON,
+	OPT_HELP,
+};
+
+static const struct option long_options[] = {
+	{"server", required_argument, NULL, OPT_SERVER},
+	{"keys", required_argument, NULL, OPT_KEYS},
+	{"key-id", required_argument, NULL, OPT_KEY_ID},
+	{"sku", required_argument, NULL, OPT_SKU},
+	{"buyer", required_argument, NULL, OPT_BUYER},
+	{"quantity", required_argument, NULL, OPT_QUANTITY},
+	{"request-id", required_argument, NULL, OPT_REQUEST_ID},
+	{"max-price", required_argument, NULL, OPT_MAX_PRICE},
+	{"channel", required_argument, NULL, OPT_CHANNEL},
+	{"lookup", no_argument, NULL, OPT_LOOKUP},
+	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static bool read_option(int option, const char *text, struct buy_options *options)
+{
+	struct client_request *request = &options->request;
+
+	switch (option) {
+	case OPT_SERVER:
+		options->server = text;
+		return true;
+	case OPT_KEYS:
+		options->keys = text;
+		return true;
+	case OPT_KEY_ID:
+		return cli_u64("--key-id", text, 0, UINT32_MAX, &options->key_id);
+	case OPT_SKU:
+		options->has_sku = true;
+		return cli_u64("--sku", text, 0, UINT64_MAX, &request->sku);
+	case OPT_BUYER:
+		options->has_buyer = true;
+		return cli_u64("--buyer", text, 0, UINT64_MAX, &request->buyer);
+	case OPT_QUANTITY:
+		return cli_u16("--quantity", text, 0, UINT16_MAX, &request->quantity);
+	case OPT_REQUEST_ID:
+		return cli_request_id("--request-id", text, request->id);
+	case OPT_MAX_PRICE:
+		return cli_u64("--max-price", text, 0, UINT64_MAX, &request->price_or_order);
+	case OPT_CHANNEL:
+		return cli_u32("--channel", text, 0, UINT32_MAX, &request->channel);
+	case OPT_LOOKUP:
+		request->op = WIRE_OP_LOOKUP;
+		return true;
+	case OPT_TIMEOUT:
+		return cli_u32("--timeout-ms", text, 1, 3600000, &options->timeout_ms);
+	case OPT_JSON:
+		options->json = true;
+		return true;
+	default:
+		return cli_wrong("see doorbuster buy --help");
+	}
+}
+
+static bool check_together(const struct buy_options *options)
+{
+	if (options->server == NULL)
+		return cli_wrong("--server HOST:PORT is missing");
+	if (options->keys == NULL)
+		return cli_wrong("--keys FILE is missing");
+	if (!options->has_sku)
+		return cli_wrong("--sku N is missing");
+	if (!options->has_buyer && options->request.op == WIRE_OP_BUY)
+		return cli_wrong("--buyer N is missing");
+	return true;
+}
+
+static void print_json(const struct client_answer *answer, const char *request_id)
+{
+	const struct wire_reply *reply = &answer->reply;
+	json_t *object = json_pack(
+		"{s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:I, s:s, s:i, s:I}", "verdict",
+		verdict_name(reply->verdict), "request_id", request_id, "answered",
+		answer->answered, "order_id", (json_int_t)reply->order_id, "unit_price",
+		(json_int_t)reply->unit_price, "instant_ns", (json_int_t)reply->instant_ns,
+		"quantity", (int)reply->quantity, "stock_left", (json_int_t)reply->stock_left,
+		"durability", durability_name(reply->durability), "attempts", (int)answer->attempts,
+		"round_trip_us", (json_int_t)(answer->latency_ns / 1000));
+
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(object);
+}
+
+static void print_instant(const char *before, uint64_t instant_ns)
+{
+	const time_t seconds = (time_t)(instant_ns / 1000000000);
+	char text[32];
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	printf("%s%s.%03uZ", before, text, (unsigned)(instant_ns / 1000000 % 1000));
+}
+
+static void print_words(const struct client_answer *answer, const char *request_id)
+{
+	const struct wire_reply *reply = &answer->reply;
+
+	if (!answer->answered) {
+		printf("no answer after %u attempts: the outcome is unknown; ask again with "
+		       "--request-id %s\n",
+		       answer->attempts, request_id);
+		return;
+	}
+	printf("%s", verdict_text(reply->verdict));
+	if (reply->verdict == VERDICT_ACCEPTED) {
+		printf(": order %" PRIu64 ", %u at %" PRIu64, reply->order_id, reply->quantity,
+		       reply->unit_price);
+		print_instant(", ", reply->instant_ns);
+		printf(", %s", durability_name(reply->durability));
+	} else if (reply->verdict == VERDICT_NOT_OPEN) {
+		print_instant(": opens ", reply->instant_ns);
+	} else if (reply->verdict == VERDICT_CLOSED) {
+		print_instant(": closed ", reply->instant_ns);
+	} else if (reply->verdict == VERDICT_PRICE_TOO_HIGH) {
+		printf(": it costs %" PRIu64, reply->unit_price);
+	}
+	printf(" (%u left, %" PRIu64 " us, request id %s)\n", reply->stock_left,
+	       answer->latency_ns / 1000, request_id);
+}
+
+static void keep_answer(void *context, const struct client_answer *answer)
+{
+	*(struct client_answer *)context = *answer;
+}
+
+static int buy(struct buy_options *options)
+{
+	struct client_answer answer = {0};
+	struct client *client = NULL;
+	char request_id[33];
+	char error[512];
+	struct key key;
+
+	if (!cli_key(options->keys, options->key_id, &key))
+		return CLI_EXIT_FAILED;
+
+	const struct client_options client_options = {
+		.server = options->server,
+		.key = &key,
+		.timeout_ms = options->timeout_ms,
+	};
+
+	if (client_open(&client, &client_options, keep_answer, &answer, error, sizeof(error)) !=
+	    0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	if (client_submit(client, &options->request) != 0 || client_drain(client) != 0) {
+		cli_wrong("%s: cannot be reached", options->server);
+		client_close(client);
+		return CLI_EXIT_FAILED;
+	}
+	client_close(client);
+
+	const uint64_t id[2] = {answer.reply.id[0], answer.reply.id[1]};
+
+	cli_request_id_text(id, request_id);
+	(options->json ? print_json : print_words)(&answer, request_id);
+	if (!answer.answered || answer.reply.verdict >= VERDICT_FAILURE_FIRST)
+		return CLI_EXIT_FAILED;
+	return answer.reply.verdict == VERDICT_ACCEPTED ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
+}
+
+int main(int argc, char **argv)
+{
+	struct buy_options options = {
+		.key_id = UINT64_MAX,
+		.request = {.op = WIRE_OP_BUY, .quantity = 1},
+	};
+	int option;
+
+	cli_program("doorbuster-buy");
+	if (sodium_init() < 0) {
+		cli_wrong("libsodium does not start");
+		return CLI_EXIT_FAILED;
+	}
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			fputs(help, stdout);
+			return CLI_EXIT_GOOD;
+		}
+		if (!read_option(option, optarg, &options))
+			return CLI_EXIT_FAILED;
+	}
+	if (optind < argc) {
+		cli_wrong("'%s' is not a flag; see doorbuster buy --help", argv[optind]);
+		return CLI_EXIT_FAILED;
+	}
+	return check_together(&options) ? buy(&options) : CLI_EXIT_FAILED;
+}

@@ -1,0 +1,98 @@
+#include "tools/common/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+static const char *program = "doorbuster";
+
+void cli_program(const char *name)
+{
+	program = name;
+}
+
+bool cli_wrong(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return false;
+}
+
+bool cli_u64(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out >= min &&
+	    *out <= max)
+		return true;
+	return cli_wrong("%s: '%s' is not a whole number from %" PRIu64 " to %" PRIu64, flag, text,
+			 min, max);
+}
+
+bool cli_u32(const char *flag, const char *text, uint32_t min, uint32_t max, uint32_t *out)
+{
+	uint64_t value = 0;
+
+	if (!cli_u64(flag, text, min, max, &value))
+		return false;
+	*out = (uint32_t)value;
+	return true;
+}
+
+bool cli_u16(const char *flag, const char *text, uint16_t min, uint16_t max, uint16_t *out)
+{
+	uint64_t value = 0;
+
+	if (!cli_u64(flag, text, min, max, &value))
+		return false;
+	*out = (uint16_t)value;
+	return true;
+}
+
+bool cli_request_id(const char *flag, const char *text, uint64_t id[2])
+{
+	const char *end = NULL;
+	size_t bytes = 0;
+
+	if (sodium_hex2bin((unsigned char *)id, 16, text, strlen(text), NULL, &bytes, &end) != 0 ||
+	    bytes != 16 || *end != '\0')
+		return cli_wrong("%s: '%s' is not a request id; write 32 hex digits", flag, text);
+	if ((id[0] | id[1]) == 0)
+		return cli_wrong(
+			"%s: all zero is no request id; leave the flag out for a random one", flag);
+	return true;
+}
+
+void cli_request_id_text(const uint64_t id[2], char out[33])
+{
+	sodium_bin2hex(out, 33, (const unsigned char *)id, 16);
+}
+
+bool cli_key(const char *path, uint64_t id, struct key *out)
+{
+	struct key_ring *ring = NULL;
+	const struct key *key;
+	char error[512];
+
+	if (keys_load(path, &ring, error, sizeof(error)) != 0)
+		return cli_wrong("--keys: %s", error);
+	key = id == UINT64_MAX   ? &ring->keys[0]
+	      : id <= UINT32_MAX ? keys_find(ring, (uint32_t)id)
+				 : NULL;
+	if (key != NULL)
+		*out = *key;
+	keys_free(ring);
+	return key != NULL || cli_wrong("--key-id: %s has no key %" PRIu64, path, id);
+}

@@ -1,0 +1,38 @@
+/*
+ * cli: what all tools do with their command lines. Complaints go to stderr as
+ * `PROGRAM: --flag: what is wrong; what to do`.
+ */
+#ifndef DB_TOOLS_COMMON_CLI_H
+#define DB_TOOLS_COMMON_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/keys.h"
+
+enum {
+	CLI_EXIT_GOOD = 0,
+	CLI_EXIT_BAD = 1,   /* it ran, and the answer is no */
+	CLI_EXIT_FAILED = 2 /* it could not run: usage, files, no answer */
+};
+
+/* The name complaints begin with; the string stays the caller's. */
+void cli_program(const char *name);
+
+/* Complains; printf-like. Always false. */
+__attribute__((format(printf, 1, 2))) bool cli_wrong(const char *format, ...);
+
+/* A whole decimal number from min to max. */
+bool cli_u64(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *out);
+bool cli_u32(const char *flag, const char *text, uint32_t min, uint32_t max, uint32_t *out);
+bool cli_u16(const char *flag, const char *text, uint16_t min, uint16_t max, uint16_t *out);
+
+/* 16 bytes as 32 hex digits, in the order they have on the wire. */
+bool cli_request_id(const char *flag, const char *text, uint64_t id[2]);
+void cli_request_id_text(const uint64_t id[2], char out[33]);
+
+/* The key of a key file with this id, or its first if id is UINT64_MAX. Copied to *out. */
+bool cli_key(const char *path, uint64_t id, struct key *out);
+
+#endif

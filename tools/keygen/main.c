@@ -1,0 +1,67 @@
+/*
+ * doorbuster-keygen: makes a key file, or adds a key to one.
+ */
+#include <getopt.h>
+#include <stdio.h>
+
+#include <sodium.h>
+
+#include "tools/common/cli.h"
+
+static const char help[] =
+	"usage: doorbuster keygen FILE [--id N] [--append]\n"
+	"\n"
+	"Makes a key file (mode 0600) with one random 128-bit key for engine and gateways.\n"
+	"\n"
+	"  --id N     the key's id (default 1)\n"
+	"  --append   add the key to a file that is there: rotation without a pause is append,\n"
+	"             SIGHUP to the engine, move the gateways over, remove the old line, SIGHUP\n"
+	"  --help     this text\n";
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"id", required_argument, NULL, 'i'},
+		{"append", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	uint32_t id = 1;
+	bool append = false;
+	char error[512];
+	int option;
+
+	cli_program("doorbuster-keygen");
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'i':
+			if (!cli_u32("--id", optarg, 0, UINT32_MAX, &id))
+				return CLI_EXIT_FAILED;
+			break;
+		case 'a':
+			append = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return CLI_EXIT_GOOD;
+		default:
+			return CLI_EXIT_FAILED;
+		}
+	}
+	if (argc - optind != 1) {
+		cli_wrong("name one FILE; see doorbuster keygen --help");
+		return CLI_EXIT_FAILED;
+	}
+	if (sodium_init() < 0) {
+		cli_wrong("libsodium does not start");
+		return CLI_EXIT_FAILED;
+	}
+	if ((append ? keys_append : keys_generate)(argv[optind], id, error, sizeof(error)) != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	printf("key %u written to %s; hand it to engine (serve --keys) and gateways, to nobody "
+	       "else\n",
+	       id, argv[optind]);
+	return CLI_EXIT_GOOD;
+}
