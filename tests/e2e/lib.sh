@@ -1,0 +1,178 @@
+# What every end-to-end test is made of. Sourced; runs inside the namespaces that inside.sh sets up.
+# A test works in $DB_WORK, on a disk, and ends with the first thing that is not as expected.
+set -euo pipefail
+
+BIN=$DB_BUILD
+WORK=$DB_WORK
+DATA=$WORK/data
+KEYS=$WORK/keys
+CATALOG=$WORK/catalog.csv
+SERVE=$BIN/doorbuster-serve
+ENGINE_PID=
+ENGINE_OUT=
+ENGINE_CNT=0
+# ASan and debug builds on a busy machine start and drain slowly.
+START_LIMIT_S=30
+
+trap 'on_exit $?' EXIT
+
+on_exit() {
+	local rc=$1
+
+	# shellcheck disable=SC2046
+	kill -9 $(jobs -p) 2>/dev/null || true
+	wait 2>/dev/null || true
+	if [ "$rc" != 0 ] && [ "$rc" != 77 ] && [ -n "$ENGINE_OUT" ]; then
+		echo "last engine said:"
+		tail -n 30 "$ENGINE_OUT" "$ENGINE_OUT.err"
+	fi
+}
+
+fail() {
+	local frame=0
+
+	echo "FAILED: $*"
+	while caller $frame | sed 's/^/  at line /'; do
+		frame=$((frame + 1))
+		caller $frame >/dev/null || break
+	done
+	exit 1
+}
+
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+expect_eq() { # WHAT EXPECTED GOT
+	[ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
+}
+
+expect_match() { # WHAT PATTERN (extended regular expression) GOT
+	[[ $3 =~ $2 ]] || fail "$1: expected a match of '$2', got '$3'"
+}
+
+# The value of a field like left=99 in a line of words.
+field() { # NAME LINE
+	[[ " $2 " =~ [[:space:]]$1=([^[:space:]]*) ]] || fail "no $1= in '$2'"
+	echo "${BASH_REMATCH[1]}"
+}
+
+json() { # FILTER FILE
+	jq -er "$1" "$2" || fail "no $1 in $(head -c 400 "$2")"
+}
+
+# A request id of 32 hex digits from a number.
+id() {
+	printf '%032x' "$1"
+}
+
+make_keys() { # [KEY_ID...]
+	(umask 077; for key in "${@:-1}"; do
+		printf '%u %032x\n' "$key" $((key * 7919 + 1)); done >"$KEYS")
+}
+
+CATALOG_HEADER=sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds
+
+make_catalog() { # LINE...
+	printf '%s\n' "$CATALOG_HEADER" "$@" >"$CATALOG"
+}
+
+# Starts an engine and waits until it sells.
+start_engine() { # ARGS...
+	ENGINE_CNT=$((ENGINE_CNT + 1))
+	ENGINE_OUT=$WORK/engine.$ENGINE_CNT
+	"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" "$@" \
+		>"$ENGINE_OUT" 2>"$ENGINE_OUT.err" &
+	ENGINE_PID=$!
+	wait_for "the engine's ready line" grep -q '^ready ' "$ENGINE_OUT"
+}
+
+# Runs a command until it succeeds.
+wait_for() { # WHAT COMMAND...
+	local what=$1 deadline_s=$((SECONDS + START_LIMIT_S))
+	shift
+
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $deadline_s ] || fail "waited ${START_LIMIT_S} s for $what"
+		[ -z "$ENGINE_PID" ] || kill -0 "$ENGINE_PID" 2>/dev/null ||
+			fail "the engine ended while we waited for $what"
+		sleep 0.05
+	done
+}
+
+ready_line() {
+	grep '^ready ' "$ENGINE_OUT"
+}
+
+# SIGTERM; the engine must drain and end with 0.
+stop_engine() {
+	local rc=0
+
+	kill -TERM "$ENGINE_PID"
+	wait "$ENGINE_PID" || rc=$?
+	ENGINE_PID=
+	expect_eq "exit code of the engine" 0 "$rc"
+	expect_match "last line of the engine" '^drained ' "$(tail -n 1 "$ENGINE_OUT")"
+	! grep -E '^lane .*conserved=NO' "$ENGINE_OUT" || fail "a lane lost or made units"
+}
+
+kill9() {
+	kill -9 "$ENGINE_PID"
+	wait "$ENGINE_PID" 2>/dev/null || true
+	ENGINE_PID=
+}
+
+# orders, units and state_hash of the last drain.
+drained() { # NAME
+	field "$1" "$(tail -n 1 "$ENGINE_OUT")"
+}
+
+# The count of a `drops NAME n` or `verdicts NAME n` line of the last drain.
+counted() { # drops|verdicts NAME
+	awk -v kind="$1" -v name="$2" '$1 == kind && $2 == name { n = $3 } END { print n + 0 }' \
+		"$ENGINE_OUT"
+}
+
+ask() {
+	"$BIN/tests/e2e/ask" --keys "$KEYS" "$@"
+}
+
+# One request; its verdict must be the one given. The reply's line stays in $REPLY_LINE.
+expect_verdict() { # VERDICT ASK-ARGS...
+	local verdict=$1 rc=0
+	shift
+
+	REPLY_LINE=$(ask "$@") || rc=$?
+	expect_eq "exit code of ask $*" 0 "$rc"
+	expect_eq "verdict of $*" "$verdict" "${REPLY_LINE%% *}"
+}
+
+expect_no_answer() { # ASK-ARGS...
+	local rc=0
+
+	ask --timeout-ms 300 "$@" || rc=$?
+	expect_eq "exit code of ask $*, which nobody may answer" 3 "$rc"
+}
+
+verify() { # > $WORK/verify.json
+	"$BIN/doorbuster" journal verify "$DATA" --json >"$WORK/verify.json" ||
+		fail "journal verify: $(cat "$WORK/verify.json")"
+	expect_eq "conserved" true "$(json .conserved "$WORK/verify.json")"
+}
+
+# The journal must tell what the engine told when it drained.
+verify_agrees() {
+	verify
+	for name in orders units state_hash; do
+		expect_eq "$name of the journal" "$(drained $name)" \
+			"$(json ".$name" "$WORK/verify.json")"
+	done
+}
+
+# Every order of the journal once, a line each: request_id buyer sku quantity order_id.
+journal_orders() {
+	"$BIN/doorbuster" journal dump "$DATA" --json |
+		jq -r 'select(.kind == "order") |
+			"\(.request_id) \(.buyer) \(.sku) \(.quantity) \(.order_id)"'
+}

@@ -1,0 +1,68 @@
+# Every answer to a purchase, over the loopback interface.
+. "$(dirname "$0")/lib.sh"
+
+make_keys
+opens=$(date -u -d '+3 seconds' +%Y-%m-%dT%H:%M:%SZ)
+opens_ns=$(date -d "$opens" +%s)000000000
+make_catalog \
+	1001,3,4999,1,,, \
+	1002,5,250,0,,, \
+	1003,9,100,2,$opens,, \
+	1004,9,100,2,2020-01-01T00:00:00Z,2020-01-02T00:00:00Z, \
+	1005,9,100,3,,,
+start_engine
+expect_match "ready line" 'port=lo udp=7700 shards=1 cores=[0-9]+ ack=durable' "$(ready_line)"
+
+expect_verdict ACCEPTED sku=1001,buyer=1,id=$(id 1),channel=77
+accepted=$REPLY_LINE
+expect_eq "price" 4999 "$(field price "$accepted")"
+expect_eq "stock left" 2 "$(field left "$accepted")"
+expect_eq "quantity" 1 "$(field quantity "$accepted")"
+expect_eq "durability" durable "$(field durability "$accepted")"
+[ "$(field order "$accepted")" -gt 0 ] || fail "no order id in $accepted"
+
+expect_verdict ACCEPTED sku=1001,buyer=1,id=$(id 1),channel=77
+expect_eq "answer to the repeated request" "$accepted" "$REPLY_LINE"
+expect_verdict CONFLICT sku=1001,buyer=2,id=$(id 1),channel=77
+expect_verdict CONFLICT sku=1001,buyer=1,id=$(id 1),channel=78
+expect_verdict CONFLICT sku=1001,buyer=1,id=$(id 1),channel=77,quantity=2
+expect_verdict CONFLICT sku=1001,buyer=1,id=$(id 1),channel=77,max=5000
+
+expect_verdict LIMIT_REACHED sku=1001,buyer=1,id=$(id 2)
+expect_verdict PRICE_TOO_HIGH sku=1001,buyer=2,id=$(id 3),max=4998
+expect_eq "price told" 4999 "$(field price "$REPLY_LINE")"
+expect_verdict ACCEPTED sku=1001,buyer=2,id=$(id 3),max=4999
+expect_verdict ACCEPTED sku=1001,buyer=3,id=$(id 4)
+expect_verdict SOLD_OUT sku=1001,buyer=4,id=$(id 5)
+expect_eq "left when sold out" 0 "$(field left "$REPLY_LINE")"
+
+expect_verdict SOLD_OUT sku=1002,buyer=1,id=$(id 10),quantity=6
+expect_eq "left when too many were asked for" 5 "$(field left "$REPLY_LINE")"
+expect_verdict ACCEPTED sku=1002,buyer=1,id=$(id 10),quantity=5
+expect_verdict BAD_QUANTITY sku=1002,buyer=1,id=$(id 11),quantity=0
+expect_verdict UNKNOWN_SKU sku=4711,buyer=1,id=$(id 12)
+expect_verdict CLOSED sku=1004,buyer=1,id=$(id 13)
+expect_verdict LIMIT_REACHED sku=1005,buyer=1,id=$(id 14),quantity=4
+expect_verdict NOT_SUPPORTED op=hold,sku=1005,buyer=1,id=$(id 15)
+expect_verdict NOT_SUPPORTED op=confirm,sku=1005,buyer=1,id=$(id 15)
+expect_verdict NOT_SUPPORTED op=release,sku=1005,buyer=1,id=$(id 15)
+expect_verdict BAD_REQUEST op=9,sku=1005,buyer=1,id=$(id 15)
+expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),reserved=1
+expect_verdict BAD_REQUEST sku=1005,buyer=1
+expect_verdict NOT_SUPPORTED --basket sku=1005,buyer=1,id=$(id 16)
+
+expect_verdict NOT_OPEN sku=1003,buyer=1,id=$(id 20)
+expect_eq "opening instant" "$opens_ns" "$(field instant "$REPLY_LINE")"
+opened() {
+	[[ $(ask sku=1003,buyer=1,id=$(id 20)) == ACCEPTED* ]]
+}
+wait_for "the offer to open" opened
+[ "$(date +%s%N)" -ge "$opens_ns" ] || fail "sold before it opened"
+
+expect_verdict PONG op=ping,id=$(id 30)
+expect_eq "shards told" 1 "$(field quantity "$REPLY_LINE")"
+stop_engine
+expect_eq "orders" 5 "$(drained orders)"
+expect_eq "units" 9 "$(drained units)"
+expect_eq "limits counted" 2 "$(counted verdicts LIMIT_REACHED)"
+verify_agrees
