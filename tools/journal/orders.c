@@ -1,0 +1,442 @@
+#include "tools/journal/orders.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/check.h"
+#include "engine/lane_reader.h"
+#include "net/wire.h"
+#include "tools/common/cli.h"
+
+static const char header[] = "order_id,request_id,buyer,sku,quantity,unit_price,durability";
+
+enum column {
+	COLUMN_ORDER_ID,
+	COLUMN_REQUEST_ID,
+	COLUMN_BUYER,
+	COLUMN_SKU,
+	COLUMN_QUANTITY,
+	COLUMN_UNIT_PRICE,
+	COLUMN_DURABILITY,
+	COLUMN_CNT,
+};
+
+/* A line of the file: what a buyer was told. */
+struct claim {
+	uint64_t order_id;
+	uint64_t request_id[2];
+	uint64_t buyer;
+	uint64_t sku;
+	uint64_t unit_price;
+	uint32_t line;
+	uint16_t quantity;
+	uint8_t durability;
+	bool found;
+};
+
+/* An order of the lane at hand. */
+struct sold {
+	uint64_t sku;
+	uint64_t buyer;
+	uint64_t request_id[2];
+	uint64_t quantity;
+};
+
+struct orders {
+	struct claim *claims; /* by order id */
+	uint64_t claim_cnt;
+	uint64_t *buyers; /* of every order of every lane */
+	uint64_t buyer_cnt;
+	struct orders_result result;
+};
+
+static bool parse_u64(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= max;
+}
+
+static bool parse_id(const char *text, uint64_t id[2])
+{
+	uint8_t bytes[16];
+
+	if (strlen(text) != 32)
+		return false;
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned value;
+		int used = 0;
+
+		if (sscanf(text + (size_t)i * 2, "%2x%n", &value, &used) != 1 || used != 2)
+			return false;
+		bytes[i] = (uint8_t)value;
+	}
+	memcpy(id, bytes, sizeof(bytes));
+	return true;
+}
+
+/* By name, as tools write it, or by number, as it is on the wire. */
+static bool parse_durability(const char *text, uint8_t *out)
+{
+	uint64_t number;
+
+	for (uint8_t i = DURABILITY_NONE; i <= DURABILITY_REPLICATED; i++) {
+		*out = i;
+		if (strcasecmp(text, durability_name(i)) == 0)
+			return true;
+	}
+	if (!parse_u64(text, DURABILITY_REPLICATED, &number))
+		return false;
+	*out = (uint8_t)number;
+	return true;
+}
+
+/* The column that is wrong, or COLUMN_CNT if the line is right. */
+static enum column parse_claim(char *line, struct claim *claim)
+{
+	char *fields[COLUMN_CNT];
+	uint64_t quantity = 0;
+	char *rest = line;
+
+	for (unsigned i = 0; i < COLUMN_CNT; i++) {
+		fields[i] = strsep(&rest, ",");
+		if (fields[i] == NULL)
+			return (enum column)i;
+	}
+	if (rest != NULL || !parse_durability(fields[COLUMN_DURABILITY], &claim->durability))
+		return COLUMN_DURABILITY;
+	if (!parse_u64(fields[COLUMN_ORDER_ID], UINT64_MAX, &claim->order_id))
+		return COLUMN_ORDER_ID;
+	if (!parse_id(fields[COLUMN_REQUEST_ID], claim->request_id))
+		return COLUMN_REQUEST_ID;
+	if (!parse_u64(fields[COLUMN_BUYER], UINT64_MAX, &claim->buyer))
+		return COLUMN_BUYER;
+	if (!parse_u64(fields[COLUMN_SKU], UINT64_MAX, &claim->sku))
+		return COLUMN_SKU;
+	if (!parse_u64(fields[COLUMN_QUANTITY], QUANTITY_MAX, &quantity))
+		return COLUMN_QUANTITY;
+	if (!parse_u64(fields[COLUMN_UNIT_PRICE], UINT64_MAX, &claim->unit_price))
+		return COLUMN_UNIT_PRICE;
+	claim->quantity = (uint16_t)quantity;
+	return COLUMN_CNT;
+}
+
+static struct claim *add_claim(struct orders *orders)
+{
+	/* Grows at powers of two. */
+	if ((orders->claim_cnt & (orders->claim_cnt - 1)) == 0) {
+		const uint64_t room = orders->claim_cnt == 0 ? 1 : orders->claim_cnt * 2;
+		struct claim *more = reallocarray(orders->claims, room, sizeof(*more));
+
+		if (more == NULL)
+			return NULL;
+		orders->claims = more;
+	}
+	return &orders->claims[orders->claim_cnt++];
+}
+
+static int load_lines(struct orders *orders, FILE *file, const char *path, char *error,
+		      size_t error_bytes)
+{
+	char line[512];
+	uint32_t number = 0;
+
+	while (fgets(line, sizeof(line), file) != NULL) {
+		number++;
+		line[strcspn(line, "\r\n")] = '\0';
+		if (number == 1) {
+			if (strcmp(line, header) == 0)
+				continue;
+			snprintf(error, error_bytes, "%s:1: the first line must be %s", path,
+				 header);
+			return -EINVAL;
+		}
+		if (line[0] == '\0')
+			continue;
+
+		struct claim *claim = add_claim(orders);
+
+		if (claim == NULL) {
+			snprintf(error, error_bytes, "%s: no memory for its orders", path);
+			return -ENOMEM;
+		}
+		*claim = (struct claim){.line = number};
+
+		const enum column wrong = parse_claim(line, claim);
+
+		if (wrong != COLUMN_CNT) {
+			snprintf(error, error_bytes,
+				 "%s:%u: column %u is wrong; the columns are %s", path, number,
+				 wrong + 1U, header);
+			return -EINVAL;
+		}
+	}
+	if (number > 0 && !ferror(file))
+		return 0;
+	snprintf(error, error_bytes, "%s: %s", path,
+		 ferror(file) ? "cannot be read" : "empty; not even a header line is in it");
+	return -EINVAL;
+}
+
+static int by_order_id(const void *a, const void *b)
+{
+	const struct claim *one = a;
+	const struct claim *two = b;
+
+	if (one->order_id != two->order_id)
+		return one->order_id < two->order_id ? -1 : 1;
+	return one->line < two->line ? -1 : 1;
+}
+
+int orders_load(struct orders **out, const char *path, char *error, size_t error_bytes)
+{
+	struct orders *orders = calloc(1, sizeof(*orders));
+	FILE *file = fopen(path, "re");
+	int rc = 0;
+
+	CHECK(orders != NULL);
+	if (file == NULL) {
+		rc = -errno;
+		snprintf(error, error_bytes, "--orders %s: %s", path, strerror(-rc));
+	} else {
+		rc = load_lines(orders, file, path, error, error_bytes);
+		fclose(file);
+	}
+	if (rc != 0) {
+		orders_free(orders);
+		return rc;
+	}
+	if (orders->claim_cnt > 0)
+		qsort(orders->claims, orders->claim_cnt, sizeof(*orders->claims), by_order_id);
+	orders->result.checked = orders->claim_cnt;
+	*out = orders;
+	return 0;
+}
+
+void orders_free(struct orders *orders)
+{
+	if (orders == NULL)
+		return;
+	free(orders->claims);
+	free(orders->buyers);
+	free(orders);
+}
+
+static void note_bad(struct orders *orders, uint64_t line)
+{
+	if (orders->result.first_bad_line == 0 || line < orders->result.first_bad_line)
+		orders->result.first_bad_line = line;
+}
+
+static bool same(const struct claim *claim, const struct record *record)
+{
+	return memcmp(claim->request_id, record->order.request_id, sizeof(claim->request_id)) ==
+		       0 &&
+	       claim->buyer == record->order.buyer && claim->sku == record->sku &&
+	       claim->quantity == record->quantity && claim->unit_price == record->unit_price;
+}
+
+/* The first claim at or above an order id. */
+static uint64_t find_claim(const struct orders *orders, uint64_t order_id)
+{
+	uint64_t low = 0;
+	uint64_t high = orders->claim_cnt;
+
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (orders->claims[middle].order_id < order_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Both sides ascend: the lane by LSN, the claims by order id. */
+static void match(struct orders *orders, uint64_t *next, uint64_t order_id,
+		  const struct record *record)
+{
+	while (*next < orders->claim_cnt && orders->claims[*next].order_id < order_id)
+		(*next)++;
+	for (; *next < orders->claim_cnt && orders->claims[*next].order_id == order_id; (*next)++) {
+		struct claim *claim = &orders->claims[*next];
+
+		claim->found = true;
+		if (same(claim, record))
+			continue;
+		orders->result.different++;
+		note_bad(orders, claim->line);
+	}
+}
+
+static int by_request(const void *a, const void *b)
+{
+	const struct sold *one = a;
+	const struct sold *two = b;
+	const int ids = memcmp(one->request_id, two->request_id, sizeof(one->request_id));
+
+	if (ids != 0)
+		return ids;
+	return one->sku < two->sku ? -1 : one->sku > two->sku;
+}
+
+static int by_buyer(const void *a, const void *b)
+{
+	const struct sold *one = a;
+	const struct sold *two = b;
+
+	if (one->sku != two->sku)
+		return one->sku < two->sku ? -1 : 1;
+	return one->buyer < two->buyer ? -1 : one->buyer > two->buyer;
+}
+
+static int by_sku(const void *a, const void *b)
+{
+	const struct record *one = a;
+	const struct record *two = b;
+
+	return one->sku < two->sku ? -1 : one->sku > two->sku;
+}
+
+static uint64_t limit_of(const struct record *offers, uint64_t offer_cnt, uint64_t sku)
+{
+	const struct record wanted = {.sku = sku};
+	const struct record *offer =
+		offer_cnt == 0 ? NULL
+			       : bsearch(&wanted, offers, offer_cnt, sizeof(*offers), by_sku);
+
+	return offer == NULL || offer->offer.limit_per_buyer == 0 ? UINT64_MAX
+								  : offer->offer.limit_per_buyer;
+}
+
+/* A SKU is sold by one lane only, so that each lane can be counted by itself. */
+static void count_lane(struct orders *orders, struct sold *sold, uint64_t cnt,
+		       const struct record *offers, uint64_t offer_cnt)
+{
+	qsort(sold, cnt, sizeof(*sold), by_request);
+	for (uint64_t i = 1; i < cnt; i++)
+		orders->result.doubled += by_request(&sold[i - 1], &sold[i]) == 0;
+	qsort(sold, cnt, sizeof(*sold), by_buyer);
+	for (uint64_t i = 0; i < cnt;) {
+		const struct sold *first = &sold[i];
+		uint64_t units = 0;
+
+		for (; i < cnt && by_buyer(first, &sold[i]) == 0; i++)
+			units += sold[i].quantity;
+		orders->result.buyers_over_limit += units > limit_of(offers, offer_cnt, first->sku);
+	}
+}
+
+static uint64_t collect(struct orders *orders, uint16_t lane, const struct block_header *block,
+			const struct record *records, uint64_t *next, struct sold *sold)
+{
+	uint64_t cnt = 0;
+
+	for (uint32_t i = 0; i < block->record_cnt; i++) {
+		const struct record *record = &records[i];
+
+		if (record->kind != RECORD_ORDER)
+			continue;
+		match(orders, next, order_id_of(lane, block->first_lsn + i), record);
+		sold[cnt++] = (struct sold){
+			.sku = record->sku,
+			.buyer = record->order.buyer,
+			.request_id = {record->order.request_id[0], record->order.request_id[1]},
+			.quantity = record->quantity,
+		};
+	}
+	return cnt;
+}
+
+/* Reads the lane into sold[] and buyers[], which have room for what the scan counted. */
+static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
+		     const struct recover_scan *scan, struct sold *sold, char *error,
+		     size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	uint64_t next = find_claim(orders, order_id_of(lane, 0));
+	uint64_t lsn = 1;
+	uint64_t cnt = 0;
+	int rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
+
+	while (rc == 0 && lsn < scan->tail.next_lsn) {
+		const struct block_header *block;
+		const struct record *records;
+
+		if (lane_reader_next(reader, &block, &records, error, error_bytes) != LANE_BLOCK) {
+			rc = -EBADMSG;
+			break;
+		}
+		lsn += block->record_cnt;
+		CHECK(lsn <= scan->tail.next_lsn);
+		cnt += collect(orders, lane, block, records, &next, sold + cnt);
+	}
+	lane_reader_close(reader);
+	for (uint64_t i = 0; i < cnt; i++)
+		orders->buyers[orders->buyer_cnt++] = sold[i].buyer;
+	return rc;
+}
+
+int orders_check_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
+		      const struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct sold *sold = calloc(scan->order_cnt + 1, sizeof(*sold));
+	struct record *offers = calloc(scan->offer_cnt + 1, sizeof(*offers));
+	uint64_t *buyers = reallocarray(orders->buyers, orders->buyer_cnt + scan->order_cnt + 1,
+					sizeof(*buyers));
+	int rc = -ENOMEM;
+
+	if (buyers != NULL)
+		orders->buyers = buyers;
+	if (sold == NULL || offers == NULL || buyers == NULL) {
+		snprintf(error, error_bytes, "lane %u: no memory to compare %" PRIu64 " orders",
+			 lane, scan->order_cnt);
+	} else {
+		rc = read_lane(orders, dir, lane, scan, sold, error, error_bytes);
+		if (scan->offer_cnt > 0)
+			memcpy(offers, scan->offers, scan->offer_cnt * sizeof(*offers));
+		qsort(offers, scan->offer_cnt, sizeof(*offers), by_sku);
+		if (rc == 0)
+			count_lane(orders, sold, scan->order_cnt, offers, scan->offer_cnt);
+	}
+	free(offers);
+	free(sold);
+	return rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t one = *(const uint64_t *)a;
+	const uint64_t two = *(const uint64_t *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+void orders_finish(struct orders *orders, struct orders_result *result)
+{
+	if (orders->buyer_cnt > 0)
+		qsort(orders->buyers, orders->buyer_cnt, sizeof(*orders->buyers), by_value);
+	for (uint64_t i = 0; i < orders->buyer_cnt; i++)
+		orders->result.distinct_buyers +=
+			i == 0 || orders->buyers[i] != orders->buyers[i - 1];
+	for (uint64_t i = 0; i < orders->claim_cnt; i++) {
+		const struct claim *claim = &orders->claims[i];
+
+		if (claim->found)
+			continue;
+		if (claim->durability >= DURABILITY_DURABLE) {
+			orders->result.missing++;
+			note_bad(orders, claim->line);
+		} else {
+			orders->result.forgotten++;
+		}
+	}
+	*result = orders->result;
+}

@@ -1,0 +1,299 @@
+/*
+ * verify: reads all lanes as recovery does, into tables of its own, and tells what it found. A
+ * damaged lane doesn't keep it from the others.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "alloc/arena.h"
+#include "engine/check.h"
+#include "engine/recover.h"
+#include "tools/common/cli.h"
+#include "tools/journal/journal_tool.h"
+#include "tools/journal/orders.h"
+
+struct lane_result {
+	int rc; /* 0, -EBADMSG: damaged, other -errno: could not be read */
+	char error[TOOL_ERROR_BYTES];
+	uint64_t last_lsn;
+	uint64_t block_cnt;
+	bool torn;
+	struct shard_totals totals;
+};
+
+struct verify {
+	struct data_dir dir;
+	struct lane_result *lanes; /* [dir.shards] */
+	struct shard_totals sum;
+	struct shard_hash hash;
+	bool damaged;
+	bool unreadable;
+	struct orders *orders; /* NULL: not asked for */
+	struct orders_result found;
+};
+
+static int open_tables(const struct verify *verify, uint16_t lane, const struct recover_scan *scan,
+		       struct shard **shard, char *error, size_t error_bytes)
+{
+	struct shard_size size;
+	uint64_t bytes;
+
+	recover_sizes(scan, &size);
+	bytes = shard_bytes(&size);
+	if (bytes <= arena_available_bytes() &&
+	    shard_open(shard, lane, verify->dir.shards, &size) == 0)
+		return 0;
+	snprintf(error, error_bytes,
+		 "lane %u: its tables take %" PRIu64 " MiB, %" PRIu64
+		 " MiB are available: verify on a bigger machine",
+		 lane, bytes >> 20, arena_available_bytes() >> 20);
+	return -ENOMEM;
+}
+
+static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result *result)
+{
+	struct recover_scan scan = {0};
+	struct shard *shard = NULL;
+	char *error = result->error;
+	int rc = recover_scan(&verify->dir, lane, &scan, error, TOOL_ERROR_BYTES);
+
+	if (rc == 0)
+		rc = open_tables(verify, lane, &scan, &shard, error, TOOL_ERROR_BYTES);
+	if (rc == 0)
+		rc = recover_lane(&verify->dir, lane, &scan, shard, error, TOOL_ERROR_BYTES);
+	if (rc == 0 && verify->orders != NULL)
+		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error,
+				       TOOL_ERROR_BYTES);
+	if (rc == 0) {
+		result->last_lsn = scan.tail.next_lsn - 1;
+		result->block_cnt = scan.block_cnt;
+		result->torn = scan.torn;
+		shard_totals(shard, &result->totals);
+		shard_hash_add(&verify->hash, shard_hash(shard));
+	}
+	/* The scan counted without the engine's tables. */
+	if (rc == 0 && (scan.order_cnt != result->totals.orders ||
+			scan.units_ordered != result->totals.units_sold)) {
+		snprintf(error, TOOL_ERROR_BYTES,
+			 "lane %u: %" PRIu64 " orders over %" PRIu64
+			 " units are on disk, the tables made of them say %" PRIu64 " and %" PRIu64,
+			 lane, scan.order_cnt, scan.units_ordered, result->totals.orders,
+			 result->totals.units_sold);
+		rc = -EBADMSG;
+	}
+	shard_close(shard);
+	recover_scan_free(&scan);
+	return rc;
+}
+
+static void add_totals(struct shard_totals *sum, const struct shard_totals *totals)
+{
+	sum->offers += totals->offers;
+	sum->orders += totals->orders;
+	sum->units_stocked += totals->units_stocked;
+	sum->units_free += totals->units_free;
+	sum->units_held += totals->units_held;
+	sum->units_sold += totals->units_sold;
+	if (sum->offers_broken == 0)
+		sum->first_broken_sku = totals->first_broken_sku;
+	sum->offers_broken += totals->offers_broken;
+}
+
+static void verify_all(struct verify *verify)
+{
+	for (uint16_t lane = 0; lane < verify->dir.shards; lane++) {
+		struct lane_result *result = &verify->lanes[lane];
+
+		result->rc = verify_lane(verify, lane, result);
+		if (result->rc == 0)
+			add_totals(&verify->sum, &result->totals);
+		else if (result->rc == -EBADMSG)
+			verify->damaged = true;
+		else
+			verify->unreadable = true;
+	}
+	if (verify->orders != NULL)
+		orders_finish(verify->orders, &verify->found);
+}
+
+static bool conserved(const struct verify *verify)
+{
+	const struct shard_totals *sum = &verify->sum;
+
+	return !verify->damaged && !verify->unreadable && sum->offers_broken == 0 &&
+	       sum->units_stocked == sum->units_free + sum->units_held + sum->units_sold;
+}
+
+static bool orders_good(const struct verify *verify)
+{
+	const struct orders_result *found = &verify->found;
+
+	return found->missing == 0 && found->different == 0 && found->buyers_over_limit == 0 &&
+	       found->doubled == 0;
+}
+
+static void hash_text(const struct verify *verify, char out[33])
+{
+	snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, verify->hash.high, verify->hash.low);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *lane_json(const struct lane_result *result, uint16_t lane)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "lane", number(lane));
+	json_object_set_new(object, "good", json_boolean(result->rc == 0));
+	if (result->rc != 0) {
+		json_object_set_new(object, "error", json_string(result->error));
+		return object;
+	}
+	json_object_set_new(object, "first_lsn", number(result->last_lsn > 0));
+	json_object_set_new(object, "last_lsn", number(result->last_lsn));
+	json_object_set_new(object, "blocks", number(result->block_cnt));
+	json_object_set_new(object, "offers", number(result->totals.offers));
+	json_object_set_new(object, "orders", number(result->totals.orders));
+	json_object_set_new(object, "units", number(result->totals.units_sold));
+	json_object_set_new(object, "torn", json_boolean(result->torn));
+	return object;
+}
+
+static void orders_json(const struct verify *verify, json_t *root)
+{
+	const struct orders_result *found = &verify->found;
+
+	json_object_set_new(root, "orders_checked", number(found->checked));
+	json_object_set_new(root, "orders_missing", number(found->missing));
+	json_object_set_new(root, "orders_different", number(found->different));
+	json_object_set_new(root, "orders_forgotten", number(found->forgotten));
+	json_object_set_new(root, "distinct_buyers", number(found->distinct_buyers));
+	json_object_set_new(root, "buyers_over_limit", number(found->buyers_over_limit));
+	json_object_set_new(root, "requests_doubled", number(found->doubled));
+}
+
+static void print_json(const struct verify *verify)
+{
+	const struct shard_totals *sum = &verify->sum;
+	json_t *root = json_object();
+	json_t *lanes = json_array();
+	uint64_t torn = 0;
+	char text[33];
+
+	for (uint16_t lane = 0; lane < verify->dir.shards; lane++) {
+		json_array_append_new(lanes, lane_json(&verify->lanes[lane], lane));
+		torn += verify->lanes[lane].torn;
+	}
+	snprintf(text, sizeof(text), "%016" PRIx64, verify->dir.journal_id);
+	json_object_set_new(root, "journal_id", json_string(text));
+	json_object_set_new(root, "shards", number(verify->dir.shards));
+	json_object_set_new(root, "good", json_boolean(conserved(verify) && orders_good(verify)));
+	json_object_set_new(root, "damaged", json_boolean(verify->damaged));
+	json_object_set_new(root, "offers", number(sum->offers));
+	json_object_set_new(root, "orders", number(sum->orders));
+	json_object_set_new(root, "units", number(sum->units_sold));
+	json_object_set_new(root, "units_stocked", number(sum->units_stocked));
+	json_object_set_new(root, "units_free", number(sum->units_free));
+	json_object_set_new(root, "units_held", number(sum->units_held));
+	json_object_set_new(root, "conserved", json_boolean(conserved(verify)));
+	json_object_set_new(root, "torn_tails", number(torn));
+	hash_text(verify, text);
+	json_object_set_new(root, "state_hash", json_string(text));
+	if (verify->orders != NULL)
+		orders_json(verify, root);
+	json_object_set_new(root, "lanes", lanes);
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+}
+
+static void print_orders(const struct verify *verify)
+{
+	const struct orders_result *found = &verify->found;
+
+	printf("orders   %" PRIu64 " acknowledged: %" PRIu64 " missing, %" PRIu64 " different",
+	       found->checked, found->missing, found->different);
+	if (found->forgotten > 0)
+		printf(", %" PRIu64 " forgotten that were told from memory", found->forgotten);
+	if (found->first_bad_line > 0)
+		printf("; the first is line %" PRIu64, found->first_bad_line);
+	printf("\nbuyers   %" PRIu64 " distinct, %" PRIu64 " beyond their limit, %" PRIu64
+	       " orders under a request id that was used before\n",
+	       found->distinct_buyers, found->buyers_over_limit, found->doubled);
+}
+
+static void print_text(const struct verify *verify)
+{
+	const struct shard_totals *sum = &verify->sum;
+	char hash[33];
+
+	printf("lane   first LSN    last LSN      blocks      orders       units\n");
+	for (uint16_t lane = 0; lane < verify->dir.shards; lane++) {
+		const struct lane_result *result = &verify->lanes[lane];
+
+		if (result->rc != 0) {
+			printf("%4u   %s: %s\n", lane,
+			       result->rc == -EBADMSG ? "DAMAGED" : "UNREADABLE", result->error);
+			continue;
+		}
+		printf("%4u  %10u  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "%s\n",
+		       lane, result->last_lsn > 0, result->last_lsn, result->block_cnt,
+		       result->totals.orders, result->totals.units_sold,
+		       result->torn ? "  torn tail, never acknowledged" : "");
+	}
+	printf("\nsold     %" PRIu64 " orders, %" PRIu64 " units, %" PRIu64 " SKUs\n", sum->orders,
+	       sum->units_sold, sum->offers);
+	printf("units    %" PRIu64 " stocked = %" PRIu64 " free + %" PRIu64 " held + %" PRIu64
+	       " sold: %s\n",
+	       sum->units_stocked, sum->units_free, sum->units_held, sum->units_sold,
+	       conserved(verify) ? "conserved" : "NOT CONSERVED");
+	if (sum->offers_broken > 0)
+		printf("         %" PRIu64 " SKUs are wrong, the first is %" PRIu64 "\n",
+		       sum->offers_broken, sum->first_broken_sku);
+	if (verify->orders != NULL)
+		print_orders(verify);
+	hash_text(verify, hash);
+	printf("state    %s\n", hash);
+	printf("%s\n",
+	       conserved(verify) && orders_good(verify) ? "all is right" : "SOMETHING IS WRONG");
+}
+
+int journal_verify(const struct verify_options *options)
+{
+	struct verify verify = {0};
+	char error[TOOL_ERROR_BYTES];
+	int result = CLI_EXIT_GOOD;
+
+	if (data_dir_read(&verify.dir, options->path, error, sizeof(error)) != 0 ||
+	    (options->orders != NULL &&
+	     orders_load(&verify.orders, options->orders, error, sizeof(error)) != 0)) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	verify.lanes = calloc(verify.dir.shards, sizeof(*verify.lanes));
+	CHECK(verify.lanes != NULL);
+	verify_all(&verify);
+	if (options->json)
+		print_json(&verify);
+	else
+		print_text(&verify);
+	if (!conserved(&verify) || !orders_good(&verify))
+		result = CLI_EXIT_BAD;
+	if (verify.unreadable && !verify.damaged)
+		result = CLI_EXIT_FAILED;
+	for (uint16_t lane = 0; lane < verify.dir.shards; lane++) {
+		if (verify.lanes[lane].rc != 0)
+			cli_wrong("%s", verify.lanes[lane].error);
+	}
+	orders_free(verify.orders);
+	free(verify.lanes);
+	return result;
+}
