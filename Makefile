@@ -9,7 +9,7 @@ Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
 # Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here to set it up.
-PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr jansson
+PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
 TOOL_PKGS := jansson
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf
@@ -27,7 +27,7 @@ LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
-TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
+TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) engine/main.c

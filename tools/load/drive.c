@@ -1,0 +1,152 @@
+#include "tools/load/drive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/load/report.h"
+
+enum {
+	/* How long a poll may sleep when there is nothing to send. */
+	POLL_US = 1000,
+	/* Submitted between two looks at the network. */
+	SUBMIT_MAX = 4096,
+	ECHO_BURST_CNT = 64,
+};
+
+/* An echo that didn't come for so long was lost. */
+static const uint64_t ECHO_LOST_NS = 200000000;
+
+volatile sig_atomic_t drive_stop;
+
+uint64_t drive_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* When the n-th request is due. */
+static uint64_t due_ns(uint64_t begin_ns, uint64_t n, uint64_t rate)
+{
+	return begin_ns + (uint64_t)((unsigned __int128)n * 1000000000 / rate);
+}
+
+/* Submits what is due and what the client takes. Returns the next to submit. */
+static uint32_t submit_some(struct client *client, const struct scenario *scenario, uint32_t next,
+			    uint64_t begin_ns, uint64_t rate)
+{
+	const uint64_t now_ns = drive_now_ns();
+
+	for (unsigned i = 0; i < SUBMIT_MAX && next < scenario->send_cnt; i++, next++) {
+		struct client_request request;
+
+		scenario_request(scenario, next, &request);
+		request.intended_ns = now_ns;
+		if (rate > 0) {
+			request.intended_ns = due_ns(begin_ns, next, rate);
+			if (request.intended_ns > now_ns)
+				break;
+		}
+		if (client_submit(client, &request) != 0)
+			break;
+	}
+	return next;
+}
+
+int drive_sale(struct client *client, const struct scenario *scenario, uint64_t rate,
+	       const struct tally *tally, struct drive_result *result)
+{
+	const uint64_t begin_ns = drive_now_ns();
+	uint32_t next = 0;
+	int rc = 0;
+
+	report_progress_begin();
+	while (rc >= 0 && !drive_stop &&
+	       (next < scenario->send_cnt || client_pending(client) > 0)) {
+		uint32_t wait_us = POLL_US;
+
+		if (next < scenario->send_cnt)
+			next = submit_some(client, scenario, next, begin_ns, rate);
+		if (rate > 0 && next < scenario->send_cnt) {
+			const uint64_t due = due_ns(begin_ns, next, rate);
+			const uint64_t now_ns = drive_now_ns();
+
+			wait_us = due > now_ns ? (uint32_t)((due - now_ns) / 1000) : 0;
+			wait_us = wait_us < POLL_US ? wait_us : POLL_US;
+		}
+		rc = client_poll(client, wait_us);
+		report_progress(tally, next, scenario->send_cnt, drive_now_ns() - begin_ns);
+	}
+	report_progress_end();
+	*result = (struct drive_result){
+		.submitted = next,
+		.elapsed_ns = drive_now_ns() - begin_ns,
+		.stopped = drive_stop != 0,
+	};
+	return rc < 0 ? rc : 0;
+}
+
+/* A datagram that carries when it left. */
+static void fill_echo(uint8_t *bytes, uint32_t len, uint64_t now_ns)
+{
+	memset(bytes, 0, len);
+	memcpy(bytes + offsetof(struct wire_header, echo), &now_ns, sizeof(now_ns));
+}
+
+int drive_echo(struct client_transport *transport, uint32_t datagram_cnt, uint32_t in_flight,
+	       uint32_t entries, struct tally *tally, struct drive_result *result)
+{
+	static uint8_t out[ECHO_BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
+	static uint8_t in[ECHO_BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
+	struct client_packet packets[ECHO_BURST_CNT];
+	const uint32_t len = wire_datagram_bytes(entries);
+	const uint64_t begin_ns = drive_now_ns();
+	uint64_t heard_ns = begin_ns;
+	uint64_t sent_cnt = 0;
+	uint64_t lost_cnt = 0;
+
+	while (!drive_stop && tally->answered + lost_cnt < datagram_cnt) {
+		const uint64_t out_cnt = sent_cnt - tally->answered - lost_cnt;
+		const uint64_t now_ns = drive_now_ns();
+		uint64_t room = in_flight > out_cnt ? in_flight - out_cnt : 0;
+		int cnt;
+
+		room = room < datagram_cnt - sent_cnt ? room : datagram_cnt - sent_cnt;
+		room = room < ECHO_BURST_CNT ? room : ECHO_BURST_CNT;
+		for (unsigned i = 0; i < room; i++) {
+			fill_echo(out[i], len, now_ns);
+			packets[i] = (struct client_packet){.bytes = out[i], .len = len};
+		}
+		cnt = room > 0 ? transport->send(transport, packets, (int)room) : 0;
+		if (cnt < 0)
+			return cnt;
+		sent_cnt += (uint64_t)cnt;
+		for (unsigned i = 0; i < ECHO_BURST_CNT; i++)
+			packets[i].bytes = in[i];
+		cnt = transport->receive(transport, packets, ECHO_BURST_CNT, POLL_US);
+		if (cnt < 0)
+			return cnt;
+		for (int i = 0; i < cnt; i++) {
+			uint64_t left_ns;
+
+			memcpy(&left_ns, packets[i].bytes + offsetof(struct wire_header, echo),
+			       sizeof(left_ns));
+			heard_ns = drive_now_ns();
+			histogram_add(&tally->latency_ns, heard_ns - left_ns);
+			tally->answered++;
+		}
+		if (out_cnt > 0 && drive_now_ns() > heard_ns + ECHO_LOST_NS) {
+			lost_cnt = sent_cnt - tally->answered;
+			heard_ns = drive_now_ns();
+		}
+	}
+	tally->unanswered = lost_cnt;
+	*result = (struct drive_result){
+		.submitted = sent_cnt,
+		.elapsed_ns = drive_now_ns() - begin_ns,
+		.stopped = drive_stop != 0,
+	};
+	return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * drive: sends a scenario's requests, open loop by schedule or as fast as answers come.
+ */
+#ifndef DB_TOOLS_LOAD_DRIVE_H
+#define DB_TOOLS_LOAD_DRIVE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/client.h"
+#include "tools/load/options.h"
+#include "tools/load/scenario.h"
+#include "tools/load/tally.h"
+
+/* Set by the handler of SIGINT and SIGTERM: send no more, and end. */
+extern volatile sig_atomic_t drive_stop;
+
+uint64_t drive_now_ns(void);
+
+struct drive_result {
+	uint64_t submitted;
+	uint64_t elapsed_ns;
+	bool stopped;
+};
+
+/* 0 or -errno of the transport. */
+int drive_sale(struct client *client, const struct scenario *scenario, uint64_t rate,
+	       const struct tally *tally, struct drive_result *result);
+
+/* Echo: datagrams and their round trips, nothing of a sale. latency and answered go to the tally.
+ */
+int drive_echo(struct client_transport *transport, uint32_t datagram_cnt, uint32_t in_flight,
+	       uint32_t entries, struct tally *tally, struct drive_result *result);
+
+#endif

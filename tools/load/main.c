@@ -1,0 +1,188 @@
+/*
+ * doorbuster-load: drives a sale and checks every answer.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "tools/common/cli.h"
+#include "tools/load/drive.h"
+#include "tools/load/options.h"
+#include "tools/load/report.h"
+#include "tools/load/transport_port.h"
+
+enum {
+	ERROR_BYTES = 512,
+};
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	drive_stop = 1;
+}
+
+static void catch_signals(void)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static int write_catalog(const struct load_options *options, const struct scenario *scenario)
+{
+	const int rc = scenario_catalog(scenario, options->catalog_out);
+
+	if (rc == 0)
+		return CLI_EXIT_GOOD;
+	cli_wrong("--catalog-out %s: %s", options->catalog_out, strerror(-rc));
+	return CLI_EXIT_FAILED;
+}
+
+/* A DPDK port if one was named, else NULL: the client's own socket. */
+static bool open_transport(const struct load_options *options, struct client_transport **out)
+{
+	const struct transport_port_options port_options = {
+		.port = options->port,
+		.address = options->address,
+		.server = options->server,
+		.queue_cnt = options->queues,
+		.core = options->core,
+		.broadcast = options->kind == SCENARIO_ECHO,
+		.eal_args = options->eal_args,
+		.eal_arg_cnt = options->eal_arg_cnt,
+	};
+	char error[ERROR_BYTES];
+
+	*out = NULL;
+	if (options->port == NULL)
+		return true;
+	if (transport_port_open(out, &port_options, error, sizeof(error)) == 0)
+		return true;
+	return cli_wrong("%s", error);
+}
+
+static int finish(const struct report *report)
+{
+	const struct tally *tally = report->tally;
+
+	(report->options->json ? report_json : report_table)(report);
+	return tally->unanswered == 0 && tally->contradictions == 0 && !report->result->stopped
+		       ? CLI_EXIT_GOOD
+		       : CLI_EXIT_BAD;
+}
+
+static int run_echo(const struct load_options *options, const struct scenario *scenario,
+		    struct tally *tally)
+{
+	struct client_transport *transport = NULL;
+	struct drive_result result;
+	char error[ERROR_BYTES];
+	int rc;
+
+	if (!open_transport(options, &transport))
+		return CLI_EXIT_FAILED;
+	if (transport == NULL &&
+	    client_transport_udp(&transport, options->server, error, sizeof(error)) != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	rc = drive_echo(transport, scenario->send_cnt, options->in_flight, options->entries, tally,
+			&result);
+	transport->close(transport);
+	if (rc != 0) {
+		cli_wrong("%s: %s", options->server, strerror(-rc));
+		return CLI_EXIT_FAILED;
+	}
+	return finish(&(struct report){options, scenario, tally, &result, NULL});
+}
+
+static int run_sale(const struct load_options *options, const struct scenario *scenario,
+		    struct tally *tally)
+{
+	struct client_options client_options = {
+		.server = options->server,
+		.timeout_ms = options->timeout_ms,
+		.datagrams_in_flight_max = options->in_flight,
+		.entries_per_datagram = options->entries,
+	};
+	struct client *client = NULL;
+	struct client_stats stats;
+	struct drive_result result;
+	char error[ERROR_BYTES];
+	struct key key;
+	int rc;
+
+	if (!cli_key(options->keys, options->key_id, &key) ||
+	    !open_transport(options, &client_options.transport))
+		return CLI_EXIT_FAILED;
+	client_options.key = &key;
+	if (client_open(&client, &client_options, tally_answer, tally, error, sizeof(error)) != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	rc = drive_sale(client, scenario, options->rate, tally, &result);
+	stats = *client_stats(client);
+	client_close(client);
+	if (rc != 0) {
+		cli_wrong("%s: %s", options->server, strerror(-rc));
+		return CLI_EXIT_FAILED;
+	}
+	return finish(&(struct report){options, scenario, tally, &result, &stats});
+}
+
+/* The file of --orders if it is asked for; false if it can't be written. */
+static bool open_orders(const char *path, FILE **file)
+{
+	*file = NULL;
+	if (path == NULL)
+		return true;
+	*file = fopen(path, "we");
+	return *file != NULL || cli_wrong("--orders %s: %s", path, strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	static struct tally tally;
+	struct load_options options;
+	struct scenario scenario;
+	FILE *orders = NULL;
+	int rc = CLI_EXIT_FAILED;
+
+	cli_program("doorbuster-load");
+	if (sodium_init() < 0) {
+		cli_wrong("libsodium does not start");
+		return CLI_EXIT_FAILED;
+	}
+	switch (load_options_parse(&options, argc, argv)) {
+	case LOAD_OPTIONS_HELP:
+		return CLI_EXIT_GOOD;
+	case LOAD_OPTIONS_WRONG:
+		return CLI_EXIT_FAILED;
+	default:
+		break;
+	}
+	if (!scenario_open(&scenario, options.kind, options.seed, options.requests, options.skus)) {
+		cli_wrong("no memory for the scenario; lower --requests");
+		return CLI_EXIT_FAILED;
+	}
+	scenario.channel = options.channel;
+	if (options.catalog_out != NULL) {
+		rc = write_catalog(&options, &scenario);
+	} else if (open_orders(options.orders_out, &orders) &&
+		   tally_open(&tally, &scenario, orders)) {
+		catch_signals();
+		rc = options.kind == SCENARIO_ECHO ? run_echo(&options, &scenario, &tally)
+						   : run_sale(&options, &scenario, &tally);
+	}
+	if (orders != NULL && fclose(orders) != 0) {
+		cli_wrong("--orders %s: %s", options.orders_out, strerror(errno));
+		rc = CLI_EXIT_FAILED;
+	}
+	tally_close(&tally);
+	scenario_close(&scenario);
+	return rc;
+}

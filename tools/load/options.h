@@ -1,0 +1,45 @@
+/*
+ * options: the command line of `doorbuster load`.
+ */
+#ifndef DB_TOOLS_LOAD_OPTIONS_H
+#define DB_TOOLS_LOAD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tools/load/scenario.h"
+
+struct load_options {
+	enum scenario_kind kind;
+	const char *server;
+	const char *keys;
+	const char *catalog_out;
+	const char *orders_out;
+	const char *port; /* NULL: a kernel socket */
+	const char *address;
+	uint64_t key_id; /* UINT64_MAX: the first */
+	uint64_t seed;
+	uint64_t rate; /* requests a second; 0: as fast as it goes */
+	uint32_t requests;
+	uint32_t skus;
+	uint32_t in_flight;
+	uint32_t entries;
+	uint32_t timeout_ms;
+	uint32_t channel;
+	uint16_t queues;
+	uint16_t core;
+	bool json;
+	bool has_scenario;
+	char **eal_args;
+	int eal_arg_cnt;
+};
+
+enum load_options_result {
+	LOAD_OPTIONS_OK,
+	LOAD_OPTIONS_HELP,
+	LOAD_OPTIONS_WRONG,
+};
+
+enum load_options_result load_options_parse(struct load_options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,207 @@
+#include "tools/load/scenario.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DROP_BUYERS = 2700000,
+	DROP_STOCK = 15000,
+	DROP_PRICE = 4990,
+	DROP_TWICE_PERCENT = 5,
+	SINGLES_DAY_REQUESTS = 4000000,
+	SINGLES_DAY_SKUS = 100000,
+	SINGLES_DAY_QUANTITY_MAX = 3,
+	/* Beyond what is expected: chance, and SKUs hardly anybody asks for. */
+	SINGLES_DAY_SPARE_PERCENT = 30,
+	SINGLES_DAY_SPARE_UNITS = 100,
+	SINGLES_DAY_PRICE = 1990,
+};
+
+static const double ZIPF_EXPONENT = 0.99;
+
+/* A column of Vose's alias method (1991): itself with `share` of 2^32, else the other. */
+struct alias {
+	uint32_t share;
+	uint32_t other;
+};
+
+static const char *const names[] = {"drop", "singles-day", "echo"};
+
+bool scenario_kind_of(const char *name, enum scenario_kind *out)
+{
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum scenario_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *scenario_name(enum scenario_kind kind)
+{
+	return names[kind];
+}
+
+/* How much of the demand the SKU of this rank (from 0) draws, unscaled. */
+static double weight_of(uint32_t rank)
+{
+	return 1.0 / pow(rank + 1.0, ZIPF_EXPONENT);
+}
+
+static double weight_sum(uint32_t sku_cnt)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < sku_cnt; i++)
+		sum += weight_of(i);
+	return sum;
+}
+
+/* Pairs columns that hold too little with columns that hold too much. */
+static bool make_aliases(struct scenario *scenario)
+{
+	const uint32_t cnt = scenario->sku_cnt;
+	const double sum = weight_sum(cnt);
+	double *height = malloc(cnt * sizeof(*height));
+	uint32_t *work = malloc(cnt * sizeof(*work));
+	uint32_t small = 0;   /* stack of too low columns grows from the front */
+	uint32_t large = cnt; /* of the others from the back */
+
+	scenario->aliases = malloc(cnt * sizeof(*scenario->aliases));
+	if (height == NULL || work == NULL || scenario->aliases == NULL) {
+		free(height);
+		free(work);
+		return false;
+	}
+	for (uint32_t i = 0; i < cnt; i++) {
+		height[i] = weight_of(i) / sum * cnt;
+		work[height[i] < 1.0 ? small++ : --large] = i;
+	}
+	while (small > 0 && large < cnt) {
+		const uint32_t low = work[--small];
+		const uint32_t high = work[large];
+
+		scenario->aliases[low] = (struct alias){
+			.share = (uint32_t)(height[low] * UINT32_MAX), .other = high};
+		height[high] -= 1.0 - height[low];
+		if (height[high] < 1.0) {
+			large++;
+			work[small++] = high;
+		}
+	}
+	/* What rounding left over is full. */
+	for (uint32_t i = 0; i < small; i++)
+		scenario->aliases[work[i]] = (struct alias){UINT32_MAX, work[i]};
+	for (uint32_t i = large; i < cnt; i++)
+		scenario->aliases[work[i]] = (struct alias){UINT32_MAX, work[i]};
+	free(height);
+	free(work);
+	return true;
+}
+
+/* All indexes once, the first 5 % of them twice, shuffled (Fisher and Yates) by the seed. */
+static bool make_order(struct scenario *scenario)
+{
+	uint64_t state = scenario->seed;
+
+	scenario->order = malloc(scenario->send_cnt * sizeof(*scenario->order));
+	if (scenario->order == NULL)
+		return false;
+	for (uint32_t i = 0; i < scenario->send_cnt; i++)
+		scenario->order[i] = i % scenario->distinct_cnt;
+	for (uint32_t i = scenario->send_cnt - 1; i > 0; i--) {
+		const uint32_t other =
+			(uint32_t)(((unsigned __int128)mix64(++state) * (i + 1U)) >> 64);
+		const uint32_t held = scenario->order[i];
+
+		scenario->order[i] = scenario->order[other];
+		scenario->order[other] = held;
+	}
+	return true;
+}
+
+bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t seed,
+		   uint32_t request_cnt, uint32_t sku_cnt)
+{
+	bool made = true;
+
+	*scenario = (struct scenario){.kind = kind, .seed = mix64(seed)};
+	if (kind == SCENARIO_DROP) {
+		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : DROP_BUYERS;
+		scenario->send_cnt =
+			scenario->distinct_cnt +
+			(uint32_t)((uint64_t)scenario->distinct_cnt * DROP_TWICE_PERCENT / 100);
+		scenario->sku_cnt = 1;
+		made = make_order(scenario);
+	} else {
+		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : SINGLES_DAY_REQUESTS;
+		scenario->send_cnt = scenario->distinct_cnt;
+		scenario->sku_cnt = sku_cnt > 0 ? sku_cnt : SINGLES_DAY_SKUS;
+		if (kind == SCENARIO_SINGLES_DAY)
+			made = make_aliases(scenario);
+	}
+	if (!made)
+		scenario_close(scenario);
+	return made;
+}
+
+void scenario_close(struct scenario *scenario)
+{
+	free(scenario->order);
+	free(scenario->aliases);
+	scenario->order = NULL;
+	scenario->aliases = NULL;
+}
+
+void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out)
+{
+	const uint32_t idx = scenario->order != NULL ? scenario->order[n] : n;
+	/* mix64 is a bijection: no two indexes share an id or a buyer. */
+	const uint64_t random = mix64(scenario->seed + idx);
+
+	*out = (struct client_request){
+		.id = {random, mix64(scenario->seed ^ idx) | 1},
+		.buyer = mix64(~scenario->seed + idx),
+		.sku = 1,
+		.channel = scenario->channel,
+		.quantity = 1,
+		.op = WIRE_OP_BUY,
+		.user = idx,
+	};
+	if (scenario->aliases != NULL) {
+		const uint64_t draw = mix64(random);
+		const uint32_t column = (uint32_t)(((draw >> 32) * scenario->sku_cnt) >> 32);
+		const struct alias *alias = &scenario->aliases[column];
+
+		out->sku = 1 + ((uint32_t)draw <= alias->share ? column : alias->other);
+		out->quantity = (uint16_t)(1 + mix64(draw) % SINGLES_DAY_QUANTITY_MAX);
+	}
+}
+
+int scenario_catalog(const struct scenario *scenario, const char *path)
+{
+	const double units = scenario->distinct_cnt * (1.0 + SINGLES_DAY_QUANTITY_MAX) / 2.0;
+	const double sum = weight_sum(scenario->sku_cnt);
+	FILE *file = fopen(path, "we");
+	int rc = 0;
+
+	if (file == NULL)
+		return -errno;
+	fputs("sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n", file);
+	if (scenario->kind == SCENARIO_DROP)
+		fprintf(file, "1,%d,%d,1,,,\n", DROP_STOCK, DROP_PRICE);
+	for (uint32_t i = 0; scenario->kind == SCENARIO_SINGLES_DAY && i < scenario->sku_cnt; i++)
+		fprintf(file, "%u,%.0f,%d,0,,,\n", i + 1,
+			weight_of(i) / sum * units * (100 + SINGLES_DAY_SPARE_PERCENT) / 100 +
+				SINGLES_DAY_SPARE_UNITS,
+			SINGLES_DAY_PRICE);
+	if (ferror(file))
+		rc = -EIO;
+	if (fclose(file) != 0)
+		rc = -errno;
+	return rc;
+}

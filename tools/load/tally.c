@@ -1,0 +1,79 @@
+#include "tools/load/tally.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "tools/common/cli.h"
+
+bool tally_open(struct tally *tally, const struct scenario *scenario, FILE *orders_file)
+{
+	tally->scenario = scenario;
+	tally->orders_file = orders_file;
+	tally->order_ids = calloc(scenario->distinct_cnt, sizeof(*tally->order_ids));
+	if (orders_file != NULL)
+		fputs("order_id,request_id,buyer,sku,quantity,unit_price,durability\n",
+		      orders_file);
+	return tally->order_ids != NULL;
+}
+
+void tally_close(struct tally *tally)
+{
+	free(tally->order_ids);
+	tally->order_ids = NULL;
+}
+
+/* Request idx as it was sent; the order of sending doesn't matter for its content. */
+static void write_order(struct tally *tally, const struct client_answer *answer)
+{
+	const struct wire_reply *reply = &answer->reply;
+	struct scenario by_index = *tally->scenario;
+	struct client_request request;
+	char id[33];
+
+	by_index.order = NULL;
+	scenario_request(&by_index, (uint32_t)answer->user, &request);
+	cli_request_id_text(request.id, id);
+	fprintf(tally->orders_file, "%" PRIu64 ",%s,%" PRIu64 ",%" PRIu64 ",%u,%" PRIu64 ",%s\n",
+		reply->order_id, id, request.buyer, request.sku, reply->quantity, reply->unit_price,
+		durability_name(reply->durability));
+}
+
+static void accept_order(struct tally *tally, const struct client_answer *answer)
+{
+	uint64_t *known = &tally->order_ids[answer->user];
+
+	if (*known == 0) {
+		*known = answer->reply.order_id;
+		tally->accepted_new++;
+		tally->units += answer->reply.quantity;
+		tally->contradictions += answer->reply.order_id == 0;
+		if (tally->orders_file != NULL)
+			write_order(tally, answer);
+	} else if (*known == answer->reply.order_id) {
+		tally->accepted_again++;
+	} else {
+		tally->contradictions++;
+	}
+}
+
+void tally_answer(void *context, const struct client_answer *answer)
+{
+	struct tally *tally = context;
+
+	if (!answer->answered) {
+		tally->unanswered++;
+		return;
+	}
+	tally->answered++;
+	histogram_add(&tally->latency_ns, answer->latency_ns);
+	if (answer->reply.verdict >= VERDICT_END) {
+		tally->contradictions++;
+		return;
+	}
+	tally->verdicts[answer->reply.verdict]++;
+	if (answer->reply.verdict == VERDICT_ACCEPTED)
+		accept_order(tally, answer);
+	/* Refused after it was accepted, under the same id: an order would be lost. */
+	else if (answer->reply.verdict == VERDICT_CONFLICT)
+		tally->contradictions++;
+}

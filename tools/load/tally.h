@@ -1,0 +1,36 @@
+/*
+ * tally: what the answers of a run add up to, and whether they contradict each other.
+ */
+#ifndef DB_TOOLS_LOAD_TALLY_H
+#define DB_TOOLS_LOAD_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "net/client.h"
+#include "tools/load/histogram.h"
+#include "tools/load/scenario.h"
+
+struct tally {
+	const struct scenario *scenario;
+	FILE *orders_file;   /* --orders; NULL: none */
+	uint64_t *order_ids; /* by index: what it was told, 0 nothing yet */
+	uint64_t answered;
+	uint64_t unanswered;
+	uint64_t accepted_new;
+	uint64_t accepted_again;
+	uint64_t units;
+	uint64_t contradictions; /* same request, another order or other content */
+	uint64_t verdicts[VERDICT_END];
+	struct histogram latency_ns;
+};
+
+/* False: no memory. The tally must be zeroed. */
+bool tally_open(struct tally *tally, const struct scenario *scenario, FILE *orders_file);
+void tally_close(struct tally *tally);
+
+/* A client_answer_fn; context is the tally. */
+void tally_answer(void *tally, const struct client_answer *answer);
+
+#endif

@@ -1,0 +1,355 @@
+#include "tools/load/transport_port.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_arp.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <rte_mbuf.h>
+#include <rte_udp.h>
+
+#include "engine/check.h"
+#include "engine/limits.h"
+#include "net/decode.h"
+#include "net/port.h"
+#include "tools/common/cli.h"
+
+enum {
+	BURST_CNT = 64,
+	SOURCE_PORT = 40000,
+	EAL_ARGS_MAX = 64,
+	SEND_POOL_CNT = 8191,
+	SEND_POOL_CACHE_CNT = 256,
+	LINK_WAIT_MS = 5000,
+	ARP_TRIES = 20,
+	ARP_WAIT_MS = 100,
+	TTL = 64,
+};
+
+struct transport_port {
+	struct client_transport transport; /* first */
+	struct port port;
+	struct rte_mempool *pool;
+	struct rte_ether_addr server_mac;
+	rte_be32_t address;
+	rte_be32_t server_address;
+	uint16_t server_port;
+	bool eal_running;
+};
+
+static void sleep_ms(unsigned ms)
+{
+	const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
+/* Headers in front of a datagram. The engine never reads the UDP checksum: the tag covers more. */
+static void build_headers(const struct transport_port *self, uint8_t *frame, uint32_t bytes,
+			  uint16_t shard)
+{
+	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	ether->dst_addr = self->server_mac;
+	memcpy(&ether->src_addr, self->port.mac, sizeof(ether->src_addr));
+	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length =
+			rte_cpu_to_be_16((uint16_t)(IPV4_HEADER_BYTES + UDP_HEADER_BYTES + bytes)),
+		.time_to_live = TTL,
+		.next_proto_id = IPPROTO_UDP,
+		.src_addr = self->address,
+		.dst_addr = self->server_address,
+	};
+	ip->hdr_checksum = rte_ipv4_cksum(ip);
+	*udp = (struct rte_udp_hdr){
+		.src_port = RTE_BE16(SOURCE_PORT),
+		.dst_port = rte_cpu_to_be_16((uint16_t)(self->server_port + shard)),
+		.dgram_len = rte_cpu_to_be_16((uint16_t)(UDP_HEADER_BYTES + bytes)),
+	};
+}
+
+static int port_send(struct client_transport *transport, const struct client_packet *packets,
+		     int cnt)
+{
+	struct transport_port *self = (struct transport_port *)transport;
+	const uint32_t headers = ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES;
+	struct rte_mbuf *mbufs[BURST_CNT];
+	int sent = 0;
+
+	if (cnt > BURST_CNT)
+		cnt = BURST_CNT;
+	if (rte_pktmbuf_alloc_bulk(self->pool, mbufs, (unsigned)cnt) != 0)
+		return 0;
+	for (int i = 0; i < cnt; i++) {
+		uint8_t *frame = (uint8_t *)rte_pktmbuf_append(
+			mbufs[i], (uint16_t)(headers + packets[i].len));
+
+		CHECK(frame != NULL); /* a fresh buffer holds the largest datagram */
+		build_headers(self, frame, packets[i].len, packets[i].shard);
+		memcpy(frame + headers, packets[i].bytes, packets[i].len);
+	}
+	/* Runs of one queue go out together. */
+	while (sent < cnt) {
+		const uint16_t queue = packets[sent].shard % self->port.options.queue_cnt;
+		int end = sent + 1;
+
+		while (end < cnt && packets[end].shard % self->port.options.queue_cnt == queue)
+			end++;
+
+		const int taken = rte_eth_tx_burst(self->port.port_id, queue, mbufs + sent,
+						   (uint16_t)(end - sent));
+
+		sent += taken;
+		if (sent < end)
+			break;
+	}
+	rte_pktmbuf_free_bulk(mbufs + sent, (unsigned)(cnt - sent));
+	return sent;
+}
+
+/* The datagram of a frame from the server to us; false for any other frame. */
+static bool unpack(const struct transport_port *self, const struct rte_mbuf *mbuf,
+		   struct client_packet *packet)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	const struct rte_ipv4_hdr *ip;
+	const struct rte_udp_hdr *udp;
+	struct frame_view view;
+	uint16_t port;
+
+	if (mbuf->nb_segs != 1 ||
+	    decode_frame(frame, rte_pktmbuf_data_len(mbuf), SOURCE_PORT, 1, &view) != DROP_NONE ||
+	    view.ip_version != 4 || view.payload_bytes > WIRE_DATAGRAM_BYTES_MAX)
+		return false;
+	ip = (const struct rte_ipv4_hdr *)(frame + view.l3_offset);
+	udp = (const struct rte_udp_hdr *)(frame + view.l4_offset);
+	port = rte_be_to_cpu_16(udp->src_port);
+	if (ip->src_addr != self->server_address || port < self->server_port ||
+	    port - self->server_port >= SHARDS_MAX)
+		return false;
+	memcpy(packet->bytes, frame + view.payload_offset, view.payload_bytes);
+	packet->len = view.payload_bytes;
+	packet->shard = (uint16_t)(port - self->server_port);
+	return true;
+}
+
+/* Polls: waiting is left to the caller's loop, which comes back at once. */
+static int port_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
+			uint32_t timeout_us)
+{
+	struct transport_port *self = (struct transport_port *)transport;
+	struct rte_mbuf *mbufs[BURST_CNT];
+	int kept = 0;
+
+	(void)timeout_us;
+	for (uint16_t queue = 0; queue < self->port.options.queue_cnt && kept < cnt; queue++) {
+		const int room = cnt - kept < BURST_CNT ? cnt - kept : BURST_CNT;
+		const uint16_t got =
+			rte_eth_rx_burst(self->port.port_id, queue, mbufs, (uint16_t)room);
+
+		for (uint16_t i = 0; i < got; i++)
+			kept += unpack(self, mbufs[i], &packets[kept]);
+		rte_pktmbuf_free_bulk(mbufs, got);
+	}
+	return kept;
+}
+
+static void port_transport_close(struct client_transport *transport)
+{
+	struct transport_port *self = (struct transport_port *)transport;
+
+	port_close(&self->port);
+	if (self->eal_running)
+		rte_eal_cleanup();
+	port_sweep(&self->port);
+	free(self);
+}
+
+static bool send_arp_request(struct transport_port *self)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(self->pool);
+	struct rte_ether_hdr *ether;
+	struct rte_arp_hdr *arp;
+
+	if (mbuf == NULL)
+		return false;
+	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(mbuf, sizeof(*ether) + sizeof(*arp));
+	if (ether == NULL) {
+		rte_pktmbuf_free(mbuf);
+		return false;
+	}
+	arp = (struct rte_arp_hdr *)(ether + 1);
+	memset(&ether->dst_addr, 0xff, sizeof(ether->dst_addr));
+	memcpy(&ether->src_addr, self->port.mac, sizeof(ether->src_addr));
+	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);
+	*arp = (struct rte_arp_hdr){
+		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
+		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+		.arp_hlen = RTE_ETHER_ADDR_LEN,
+		.arp_plen = sizeof(rte_be32_t),
+		.arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
+		.arp_data = {.arp_sha = ether->src_addr,
+			     .arp_sip = self->address,
+			     .arp_tip = self->server_address},
+	};
+	if (rte_eth_tx_burst(self->port.port_id, 0, &mbuf, 1) == 1)
+		return true;
+	rte_pktmbuf_free(mbuf);
+	return false;
+}
+
+static bool take_arp_reply(struct transport_port *self)
+{
+	struct rte_mbuf *mbufs[BURST_CNT];
+	const uint16_t got = rte_eth_rx_burst(self->port.port_id, 0, mbufs, BURST_CNT);
+	bool found = false;
+
+	for (uint16_t i = 0; i < got; i++) {
+		const struct rte_ether_hdr *ether =
+			rte_pktmbuf_mtod(mbufs[i], const struct rte_ether_hdr *);
+		const struct rte_arp_hdr *arp = (const struct rte_arp_hdr *)(ether + 1);
+
+		if (rte_pktmbuf_data_len(mbufs[i]) < sizeof(*ether) + sizeof(*arp) ||
+		    ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_ARP) ||
+		    arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REPLY) ||
+		    arp->arp_data.arp_sip != self->server_address)
+			continue;
+		self->server_mac = arp->arp_data.arp_sha;
+		found = true;
+	}
+	rte_pktmbuf_free_bulk(mbufs, got);
+	return found;
+}
+
+static int find_server(struct transport_port *self, const struct transport_port_options *options,
+		       char *error, size_t error_bytes)
+{
+	struct rte_eth_link link = {0};
+
+	for (unsigned ms = 0; link.link_status != RTE_ETH_LINK_UP; ms++) {
+		if (ms == LINK_WAIT_MS) {
+			snprintf(error, error_bytes, "%s: nobody on the other side", options->port);
+			return -ETIMEDOUT;
+		}
+		sleep_ms(1);
+		(void)rte_eth_link_get_nowait(self->port.port_id, &link);
+	}
+	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
+	if (options->broadcast)
+		return 0;
+	for (unsigned try = 0; try < ARP_TRIES; try++) {
+		(void)send_arp_request(self);
+		for (unsigned ms = 0; ms < ARP_WAIT_MS; ms++) {
+			if (take_arp_reply(self))
+				return 0;
+			sleep_ms(1);
+		}
+	}
+	snprintf(error, error_bytes, "%s: no ARP answer from %s; is that the engine's --address?",
+		 options->port, options->server);
+	return -EHOSTUNREACH;
+}
+
+static int start_eal(struct transport_port *self, const struct transport_port_options *options,
+		     const struct port_options *port_options, char *error, size_t error_bytes)
+{
+	static char lcores[16];
+	const char *argv[EAL_ARGS_MAX + 1] = {
+		"doorbuster-load",
+		"--lcores",
+		lcores,
+		"--log-level=warning",
+		"--log-level=lib.telemetry:error",
+		"--no-telemetry",
+	};
+	int argc = 6;
+	int rc;
+
+	snprintf(lcores, sizeof(lcores), "0@%u", options->core);
+	rc = port_eal_args(&self->port, port_options, argv, &argc, EAL_ARGS_MAX, error,
+			   error_bytes);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; i < options->eal_arg_cnt && argc < EAL_ARGS_MAX; i++)
+		argv[argc++] = options->eal_args[i];
+	argv[argc] = NULL;
+	if (rte_eal_init(argc, (char **)argv) < 0) {
+		snprintf(error, error_bytes, "the DPDK environment does not start");
+		return -EIO;
+	}
+	self->eal_running = true;
+	rc = port_open(&self->port, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	self->pool = rte_pktmbuf_pool_create("requests", SEND_POOL_CNT, SEND_POOL_CACHE_CNT, 0,
+					     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (self->pool == NULL) {
+		snprintf(error, error_bytes, "no memory for packets");
+		return -ENOMEM;
+	}
+	return port_take_traffic(&self->port, true);
+}
+
+/* ADDRESS:PORT of an IPv4 server. */
+static bool parse_server(struct transport_port *self, const char *text)
+{
+	char host[INET_ADDRSTRLEN];
+	const char *colon = strchr(text, ':');
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(host))
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	return inet_pton(AF_INET, host, &self->server_address) == 1 &&
+	       cli_u16("--server", colon + 1, 1, UINT16_MAX, &self->server_port);
+}
+
+int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
+			char *error, size_t error_bytes)
+{
+	struct transport_port *self = calloc(1, sizeof(*self));
+	struct port_options port_options = {
+		.udp_port_first = SOURCE_PORT,
+		.udp_port_cnt = 1,
+		.queue_cnt = options->queue_cnt,
+		.client = true,
+	};
+	int rc = -EINVAL;
+
+	if (self == NULL) {
+		snprintf(error, error_bytes, "no memory");
+		return -ENOMEM;
+	}
+	if (!parse_server(self, options->server) ||
+	    inet_pton(AF_INET, options->address, &self->address) != 1)
+		snprintf(error, error_bytes,
+			 "over --port, --server is IPv4:PORT and --address IPv4");
+	else
+		rc = port_parse(options->port, &port_options.spec, error, error_bytes);
+	if (rc == 0)
+		rc = port_check(&port_options, error, error_bytes);
+	if (rc != 0) {
+		free(self);
+		return rc;
+	}
+	rc = start_eal(self, options, &port_options, error, error_bytes);
+	if (rc == 0)
+		rc = find_server(self, options, error, error_bytes);
+	if (rc != 0) {
+		port_transport_close(&self->transport);
+		return rc;
+	}
+	self->transport = (struct client_transport){
+		.send = port_send, .receive = port_receive, .close = port_transport_close};
+	*out = &self->transport;
+	return 0;
+}

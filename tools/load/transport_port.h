@@ -1,0 +1,31 @@
+/*
+ * transport_port: the client's datagrams over a DPDK port instead of a kernel socket. IPv4; one
+ * queue pair a worker of the engine, shard n on queue n % queues.
+ */
+#ifndef DB_TOOLS_LOAD_TRANSPORT_PORT_H
+#define DB_TOOLS_LOAD_TRANSPORT_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/client.h"
+
+struct transport_port_options {
+	const char *port;    /* as port_parse takes it */
+	const char *address; /* our IPv4 address */
+	const char *server;  /* ADDRESS:PORT of shard 0 */
+	uint16_t queue_cnt;
+	uint16_t core;
+	bool broadcast; /* don't ask for the server's MAC: send to all (echo servers answer no ARP)
+			 */
+	char **eal_args;
+	int eal_arg_cnt;
+};
+
+/* Starts the EAL and the port, waits for the link, asks for the server's MAC by ARP. 0 or -errno
+ * with a line in error. Once a process. */
+int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
+			char *error, size_t error_bytes);
+
+#endif
