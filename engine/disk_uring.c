@@ -7,6 +7,7 @@
  * had, as the start-up thread writes the first offers and the worker goes on.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,10 @@ static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
 		cnt++;
 		done(context, token, result);
 	}
+	/* The kernel finishes a durable write in a worker of its own on the core that submitted it.
+	 * Who spins there must let it run, or it waits for the scheduler's next tick. */
+	if (cnt == 0 && uring->in_flight > 0)
+		sched_yield();
 	return cnt;
 }
 
