@@ -1,0 +1,117 @@
+# Every start that cannot work: one clear line with a remedy, exit code 2, and the machine, the data
+# directory included, is as it was.
+. "$(dirname "$0")/lib.sh"
+
+machine() {
+	cat /proc/sys/net/ipv4/conf/lo/{route_localnet,accept_local}
+	ip -o -d link show
+	ls -lR /run "$WORK" --ignore='refused*'
+}
+
+# The command must end with 2, and what it says with one line that matches.
+refused() { # PATTERN COMMAND...
+	local pattern=$1 rc=0 before
+	shift
+
+	before=$(machine)
+	timeout 20 "$@" >"$WORK/refused.out" 2>"$WORK/refused.err" || rc=$?
+	[ "$rc" = 2 ] || cat "$WORK/refused.err"
+	expect_eq "exit code of: $*" 2 "$rc"
+	expect_match "last line of: $*" "^doorbuster-serve: .*$pattern" \
+		"$(tail -n 1 "$WORK/refused.err")"
+	expect_eq "lines of: $*" 1 "$(grep -c '^doorbuster-serve: ' "$WORK/refused.err")"
+	expect_eq "ready line of: $*" '' "$(cat "$WORK/refused.out")"
+	diff <(echo "$before") <(machine) >"$WORK/refused.diff" ||
+		fail "machine after: $*: $(cat "$WORK/refused.diff")"
+}
+
+serve() { # PATTERN ARGS..., with data, catalog and keys as they should be
+	local pattern=$1
+	shift
+
+	refused "$pattern" "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" "$@"
+}
+
+make_keys
+make_catalog 1,10,100,0,,, 2,10,100,0,,,
+
+echo "flags"
+refused '--data DIR is missing' "$SERVE" --catalog "$CATALOG" --keys "$KEYS"
+refused '--catalog FILE is missing' "$SERVE" --data "$DATA" --keys "$KEYS"
+refused '--keys FILE is missing' "$SERVE" --data "$DATA" --catalog "$CATALOG"
+serve 'shards 0: expected a number from 1 to 256' --shards 0
+serve 'shards 1x: expected' --shards 1x
+serve 'shards 257: expected' --shards 257
+serve 'ack maybe: expected durable or memory' --ack maybe
+serve 'base-port 70000: expected' --base-port 70000
+serve 'goes beyond port 65535; choose a lower' --base-port 65535 --shards 2
+serve 'cores 4000: CPU 4000 isn.t there' --cores 4000
+serve 'cores 0,0: a CPU is named twice' --cores 0,0 --shards 2
+serve 'give at least as many shards' --cores 0,1
+serve 'address nowhere: expected' --address nowhere
+serve 'port eth0: expected lo, af_xdp:IFACE or memif:SOCKET' --port eth0
+serve "'now' is not a flag" now
+serve '' --no-such-flag
+
+echo "files"
+chmod 640 "$KEYS"
+serve "$KEYS.*chmod 600"
+chmod 600 "$KEYS"
+refused 'no-keys' "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$WORK/no-keys"
+refused 'no-catalog' "$SERVE" --data "$DATA" --catalog "$WORK/no-catalog" --keys "$KEYS"
+make_catalog 1,10,100,0,,, 2,ten,100,0,,,
+serve 'catalog.csv:3: column 2 .stock.: .ten. is not a whole number'
+make_catalog 1,10,100,0,,, 1,10,100,0,,,
+serve 'catalog.csv:3:.*1'
+make_catalog 1,10,100,0,yesterday,,
+serve 'catalog.csv:2: column 5 .opens_at.'
+make_catalog 1,4000000000,100,0,,,
+#serve 'MiB.*(lower the stock|--max-orders)'
+rm -rf "$DATA"
+make_catalog 1,10,100,0,,, 2,10,100,0,,,
+
+echo "ports"
+serve 'interface no0 isn.t there' --port af_xdp:no0
+serve 'lo has 1 receive queue.* for 2 workers' --shards 2 --cores 0,1
+serve 'no-dir' --port memif:"$WORK/no-dir/socket"
+serve 'not a socket' --port memif:"$KEYS"
+refused 'needs CAP_NET_ADMIN; run as root, or use --port memif' \
+	setpriv --bounding-set=-all --inh-caps=-all \
+	"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS"
+
+echo "data directories"
+mkdir "$WORK/full"
+echo text >"$WORK/full/file"
+refused 'is neither empty nor a journal' \
+	"$SERVE" --data "$WORK/full" --catalog "$CATALOG" --keys "$KEYS"
+refused 'no directory' "$SERVE" --data "$KEYS" --catalog "$CATALOG" --keys "$KEYS"
+refused 'lies in memory' "$SERVE" --data /run/data --catalog "$CATALOG" --keys "$KEYS"
+start_engine
+serve 'is in use by another doorbuster' --port memif:"$WORK/socket"
+refused 'another doorbuster serves lo' \
+	"$SERVE" --data "$WORK/other" --catalog "$CATALOG" --keys "$KEYS"
+stop_engine
+serve 'was written with 1 shards, --shards says 2' --shards 2
+make_catalog 1,11,100,0,,, 2,10,100,0,,,
+serve 'catalog.csv:2: column stock: SKU 1 is already on sale with 10, the catalog says 11'
+make_catalog 1,10,100,0,,, 2,10,100,0,,,
+sed -i 's/^doorbuster-journal 1/doorbuster-journal 9/' "$DATA/journal"
+serve 'journal format 9' && sed -i 's/journal 9/journal 1/' "$DATA/journal"
+
+echo "a damaged journal"
+# A byte in the first block, which a later watermark covers.
+printf 'x' | dd of="$DATA/lane-000/seg-000000000000" bs=1 seek=$((4096 + 80)) conv=notrunc status=none
+serve 'lane-000.*seg-000000000000'
+
+if ! losetup -f >/dev/null 2>&1; then
+	echo "a full disk: not tried, no loop devices here"
+	exit 0
+fi
+echo "a full disk"
+truncate -s 64M "$WORK/disk.img"
+mkfs.ext4 -q "$WORK/disk.img"
+mkdir "$WORK/disk"
+mount -o loop "$WORK/disk.img" "$WORK/disk"
+refused 'MiB are free, 1 shards need [0-9]+ MiB to begin' \
+	"$SERVE" --data "$WORK/disk/data" --catalog "$CATALOG" --keys "$KEYS"
+umount "$WORK/disk"
