@@ -1,0 +1,154 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "net/reply.h"
+#include "net/tag.h"
+#include "tests/support/frames.h"
+
+/* The hex digits of the block behind a marker in WIRE.md, comments left out. Returns the bytes. */
+static uint32_t read_example(const char *marker, uint8_t out[WIRE_DATAGRAM_BYTES_MAX])
+{
+	FILE *file = fopen("net/WIRE.md", "r");
+	char line[256];
+	uint32_t cnt = 0;
+	int fences = 0;
+	bool found = false;
+
+	cr_assert(file != NULL, "run the tests from the top of the tree");
+	while (fences < 2 && fgets(line, sizeof(line), file) != NULL) {
+		char *at = line;
+
+		found |= strstr(line, marker) != NULL;
+		if (!found)
+			continue;
+		if (strncmp(line, "```", 3) == 0) {
+			fences++;
+			continue;
+		}
+		line[strcspn(line, "#")] = '\0';
+		while (fences == 1 && isxdigit((unsigned char)*at))
+			out[cnt++] = (uint8_t)strtoul(at, &at, 16), at += *at == ' ';
+	}
+	fclose(file);
+	return cnt;
+}
+
+static uint32_t build_request(uint8_t out[WIRE_DATAGRAM_BYTES_MAX])
+{
+	static const uint8_t id[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+				     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+	struct wire_request request = {
+		.buyer = 424242,
+		.sku = 1,
+		.price_or_order = 5000,
+		.channel = 77,
+		.quantity = 2,
+		.op = WIRE_OP_BUY,
+	};
+
+	*(struct wire_header *)out = (struct wire_header){
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.kind = WIRE_KIND_REQUEST,
+		.count = 1,
+		.key_id = 1,
+		.shard_map_version = WIRE_SHARD_MAP_VERSION,
+		.echo = UINT64_C(0x1122334455667788),
+	};
+	memcpy(request.id, id, sizeof(id));
+	memcpy(out + WIRE_HEADER_BYTES, &request, sizeof(request));
+	tag_sign(out, wire_datagram_bytes(1), frame_key);
+	return wire_datagram_bytes(1);
+}
+
+Test(wire, request_of_the_document_byte_for_byte)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+
+	cr_assert(eq(u32, read_example("example: request", want), WIRE_DATAGRAM_BYTES_MIN));
+	cr_assert(eq(u32, build_request(built), WIRE_DATAGRAM_BYTES_MIN));
+	cr_assert(memcmp(want, built, WIRE_DATAGRAM_BYTES_MIN) == 0);
+}
+
+Test(wire, reply_of_the_document_byte_for_byte)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+	struct wire_reply *reply = (struct wire_reply *)(built + WIRE_HEADER_BYTES);
+	const uint32_t bytes = build_request(built);
+
+	reply->order_id = 2;
+	reply->unit_price = 4990;
+	reply->instant_ns = UINT64_C(1794326400000000000);
+	reply->stock_left = 14998;
+	reply->quantity = 2;
+	reply->verdict = VERDICT_ACCEPTED;
+	reply->durability = DURABILITY_DURABLE;
+	reply_seal(built, bytes, 0, WIRE_SHARD_MAP_VERSION, frame_key);
+	cr_assert(eq(u32, read_example("example: reply", want), bytes));
+	cr_assert(memcmp(want, built, bytes) == 0);
+}
+
+/* Of the reference implementation, vectors_sip128[0] and [15]. */
+Test(wire, tag_is_siphash_2_4_128)
+{
+	static const uint8_t of_nothing[] = {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6,
+					     0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93};
+	static const uint8_t of_fifteen[] = {0x54, 0x93, 0xe9, 0x99, 0x33, 0xb0, 0xa8, 0x11,
+					     0x7e, 0x08, 0xec, 0x0f, 0x97, 0xcf, 0xc3, 0xd9};
+	uint8_t data[15 + WIRE_TAG_BYTES];
+
+	tag_sign(data, WIRE_TAG_BYTES, frame_key);
+	cr_assert(memcmp(data, of_nothing, sizeof(of_nothing)) == 0);
+	for (uint8_t i = 0; i < 15; i++)
+		data[i] = i;
+	tag_sign(data, sizeof(data), frame_key);
+	cr_assert(memcmp(data + 15, of_fifteen, sizeof(of_fifteen)) == 0);
+}
+
+Test(wire, any_flipped_bit_breaks_the_tag)
+{
+	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+	const uint32_t bytes = frame_datagram(datagram, 1);
+
+	cr_assert(tag_verify(datagram, bytes, frame_key));
+	for (uint32_t bit = 0; bit < bytes * 8; bit++) {
+		datagram[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		cr_assert(not(tag_verify(datagram, bytes, frame_key)));
+		datagram[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+}
+
+Test(wire, shards_as_the_document_says)
+{
+	uint32_t cnt[7] = {0};
+
+	cr_assert(eq(u64, mix64(1), UINT64_C(0x5692161d100b05e5)));
+	cr_assert(eq(u16, wire_shard_of(1, 4), 1));
+	cr_assert(eq(u16, wire_shard_of(2, 4), 3));
+	for (uint64_t sku = 0; sku < 70000; sku++) {
+		const uint16_t shard = wire_shard_of(sku, 7);
+
+		cr_assert(lt(u16, shard, 7));
+		cnt[shard]++;
+	}
+	for (unsigned i = 0; i < 7; i++)
+		cr_assert(all(gt(u32, cnt[i], 9500), lt(u32, cnt[i], 10500)));
+}
+
+Test(wire, verdicts_lie_in_their_ranges)
+{
+	cr_assert(eq(int, VERDICT_ACCEPTED, 1));
+#define VERDICT(name, value, text)                                                                 \
+	cr_assert(eq(str, (char *)verdict_name(value), #name));                                    \
+	cr_assert(eq(str, (char *)verdict_text(value), text));
+#include "net/verdict.def"
+#undef VERDICT
+	cr_assert(eq(str, (char *)verdict_name(0), "UNKNOWN"));
+}
