@@ -1,12 +1,14 @@
 /*
  * journal: the writer of one lane. Records go into the block being filled, which is written when it
- * is full or as soon as a write slot is free: group commit that adapts to load by itself.
+ * is full, or before if hardly anything else is on its way: group commit that adapts to load by
+ * itself, lone records at once and full blocks side by side under load.
  *
  * Guarantees: LSNs without a gap; a record counts as durable only when its block and all before it
  * are on disk; after a failed write nothing more is ever reported durable. Never: waits (but for
  * journal_close), retries a write, allocates after journal_open.
  *
- * All calls from the worker that owns the lane, unless noted.
+ * All calls from the worker that owns the lane, unless noted. Another thread may take over only
+ * while the lane is idle (asserted in debug builds).
  */
 #ifndef DB_ENGINE_JOURNAL_H
 #define DB_ENGINE_JOURNAL_H
@@ -58,8 +60,8 @@ void journal_commit(struct journal *journal);
 
 uint64_t journal_next_lsn(const struct journal *journal);
 
-/* Queues the block being filled if a write slot is free and it holds records. disk->ops->submit is
- * the worker's. now_ns: lane clock. */
+/* Queues full blocks while write slots are free, and the block being filled if it holds records and
+ * at most one other is on its way. disk->ops->submit is the worker's. now_ns: lane clock. */
 void journal_pump(struct journal *journal, uint64_t now_ns);
 
 /* Tells the journal of a completed write: token and result as the disk gave them. Tokens carry the

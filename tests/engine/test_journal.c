@@ -62,43 +62,68 @@ static uint64_t read_back(struct lane_tail *tail)
 	return cnt;
 }
 
-Test(journal, groups_what_comes_while_all_slots_are_taken)
+Test(journal, lone_records_leave_at_once_and_then_wait_for_company)
 {
 	open_disk(BIG_SEGMENT_BYTES, 2);
-	for (unsigned i = 0; i < WRITES_IN_FLIGHT_MAX; i++) {
-		append_records(journal, 1);
+	append_records(journal, 1);
+	journal_pump(journal, NOW_NS);
+	append_records(journal, 1);
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 2));
+	append_records(journal, 700);
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 2), "not full, and two are on their way");
+	memory_disk_complete(disk, 0, journal);
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 2));
+	cr_assert(eq(u32, nth_write(1)->record_cnt, 700));
+	cr_assert(eq(u64, nth_write(1)->first_lsn, 3));
+	cr_assert(eq(u64, nth_write(1)->durable_lsn, 1));
+	memory_disk_complete_all(disk, journal);
+	cr_assert(eq(u64, journal_durable_lsn(journal), 702));
+	cr_assert(journal_idle(journal));
+	close_disk();
+}
+
+Test(journal, full_blocks_take_every_write_slot)
+{
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	for (unsigned i = 0; i < WRITES_IN_FLIGHT_MAX + 1; i++) {
+		append_records(journal, BLOCK_RECORDS_MAX);
 		journal_pump(journal, NOW_NS);
 	}
 	cr_assert(eq(uint, disk->write_cnt, WRITES_IN_FLIGHT_MAX));
-	append_records(journal, 700);
-	journal_pump(journal, NOW_NS);
-	cr_assert(eq(uint, disk->write_cnt, WRITES_IN_FLIGHT_MAX), "no slot is free");
 	memory_disk_complete(disk, 0, journal);
 	journal_pump(journal, NOW_NS);
 	cr_assert(eq(uint, disk->write_cnt, WRITES_IN_FLIGHT_MAX));
-	cr_assert(eq(u32, nth_write(WRITES_IN_FLIGHT_MAX - 1)->record_cnt, 700));
-	cr_assert(eq(u64, nth_write(WRITES_IN_FLIGHT_MAX - 1)->durable_lsn, 1));
 	memory_disk_complete_all(disk, journal);
-	cr_assert(eq(u64, journal_durable_lsn(journal), WRITES_IN_FLIGHT_MAX + 700));
-	cr_assert(journal_idle(journal));
+	cr_assert(eq(u64, journal_durable_lsn(journal),
+		     (WRITES_IN_FLIGHT_MAX + 1) * BLOCK_RECORDS_MAX));
 	close_disk();
+}
+
+/* Four full blocks on their way. */
+static void write_four(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		append_records(journal, BLOCK_RECORDS_MAX);
+		journal_pump(journal, NOW_NS);
+	}
+	cr_assert(eq(uint, disk->write_cnt, 4));
 }
 
 Test(journal, is_durable_in_order_only)
 {
 	open_disk(BIG_SEGMENT_BYTES, 2);
-	for (unsigned i = 0; i < 4; i++) {
-		append_records(journal, 10);
-		journal_pump(journal, NOW_NS);
-	}
+	write_four();
 	memory_disk_complete(disk, 2, journal);
 	memory_disk_complete(disk, 2, journal);
 	cr_assert(eq(u64, journal_durable_lsn(journal), 0));
 	memory_disk_complete(disk, 0, journal);
-	cr_assert(eq(u64, journal_durable_lsn(journal), 10));
+	cr_assert(eq(u64, journal_durable_lsn(journal), BLOCK_RECORDS_MAX));
 	cr_assert(not(journal_idle(journal)));
 	memory_disk_complete(disk, 0, journal);
-	cr_assert(eq(u64, journal_durable_lsn(journal), 40));
+	cr_assert(eq(u64, journal_durable_lsn(journal), 4 * BLOCK_RECORDS_MAX));
 	cr_assert(journal_idle(journal));
 	close_disk();
 }
@@ -114,9 +139,8 @@ Test(journal, room_ends_with_the_buffers_and_comes_back)
 		journal_pump(journal, NOW_NS);
 	}
 	cr_assert(eq(uint, disk->write_cnt, WRITES_IN_FLIGHT_MAX));
-	cr_assert(eq(u32, appended,
-		     WRITES_IN_FLIGHT_MAX +
-			     (BLOCK_BUFFERS_CNT - WRITES_IN_FLIGHT_MAX) * BLOCK_RECORDS_MAX));
+	/* Two lone records, then full blocks in all other buffers. */
+	cr_assert(eq(u32, appended, 2 + (BLOCK_BUFFERS_CNT - 2) * BLOCK_RECORDS_MAX));
 	memory_disk_complete(disk, 1, journal);
 	cr_assert(eq(u32, journal_room(journal), 0), "the oldest still holds its buffer");
 	memory_disk_complete(disk, 0, journal);
@@ -166,15 +190,12 @@ Test(journal, room_is_a_promise)
 Test(journal, a_failed_write_is_final)
 {
 	open_disk(BIG_SEGMENT_BYTES, 2);
-	for (unsigned i = 0; i < 4; i++) {
-		append_records(journal, 10);
-		journal_pump(journal, NOW_NS);
-	}
+	write_four();
 	memory_disk_complete(disk, 0, journal);
 	memory_disk_end(disk, 1, journal, 0, -EIO);
 	cr_assert(eq(int, journal_error(journal), EIO));
 	memory_disk_complete_all(disk, journal);
-	cr_assert(eq(u64, journal_durable_lsn(journal), 10), "nothing more counts");
+	cr_assert(eq(u64, journal_durable_lsn(journal), BLOCK_RECORDS_MAX), "nothing more counts");
 	cr_assert(eq(u32, journal_room(journal), 0));
 	journal_pump(journal, NOW_NS);
 	cr_assert(eq(uint, disk->write_cnt, 0), "nothing more is written");

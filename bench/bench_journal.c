@@ -1,0 +1,242 @@
+/*
+ * bench_journal: the lane on a real disk, without network and decide: durable orders/s and write
+ * latency next to raw durable writes of the same size in the same run, CPU a write, and recovery's
+ * speed. usage: bench_journal DIR [ORDERS [BATCH]]; defaults 10,000,000 and 64 orders a turn.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/check.h"
+#include "engine/data_dir.h"
+#include "engine/disk.h"
+#include "engine/journal.h"
+#include "engine/lane_reader.h"
+#include "engine/recover.h"
+#include "engine/segments.h"
+#include "net/wire.h"
+
+enum {
+	RAW_BYTES = 16384,
+	RAW_CNT = 4000,
+};
+
+static char error[512];
+
+struct latencies {
+	uint64_t cnt;
+	uint64_t ns[1 << 20];
+};
+
+static struct latencies journal_latencies;
+static struct latencies raw_latencies;
+/* When the pump first saw a record up to this LSN, by block: what waits for the disk. */
+static uint64_t sent_lsn[64];
+static uint64_t sent_ns[64];
+
+static uint64_t clock_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void must(int rc)
+{
+	if (rc == 0)
+		return;
+	fprintf(stderr, "%s\n", error);
+	exit(2);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	const uint64_t one = *(const uint64_t *)a;
+	const uint64_t two = *(const uint64_t *)b;
+
+	return one < two ? -1 : one > two;
+}
+
+static void note(struct latencies *latencies, uint64_t ns)
+{
+	if (latencies->cnt < sizeof(latencies->ns) / sizeof(latencies->ns[0]))
+		latencies->ns[latencies->cnt++] = ns;
+}
+
+static double quantile_us(struct latencies *latencies, double q)
+{
+	qsort(latencies->ns, latencies->cnt, sizeof(uint64_t), ascending);
+	return latencies->cnt == 0
+		       ? 0
+		       : (double)latencies->ns[(uint64_t)(q * (double)(latencies->cnt - 1))] / 1000;
+}
+
+/* One write at a time, O_DIRECT and RWF_DSYNC, into a zero-filled file. */
+static void raw_writes(const char *dir)
+{
+	char path[600];
+	uint8_t *bytes = aligned_alloc(BLOCK_ALIGN_BYTES, RAW_BYTES);
+
+	snprintf(path, sizeof(path), "%s/raw", dir);
+
+	const int fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0 && bytes != NULL);
+	memset(bytes, 0, RAW_BYTES);
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < RAW_CNT; i++) {
+			const struct iovec iov = {.iov_base = bytes, .iov_len = RAW_BYTES};
+			const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+
+			CHECK(pwritev2(fd, &iov, 1, (off_t)i * RAW_BYTES,
+				       pass == 0 ? 0 : RWF_DSYNC) == RAW_BYTES);
+			if (pass == 1)
+				note(&raw_latencies, clock_of(CLOCK_MONOTONIC) - begin_ns);
+		}
+		CHECK(fsync(fd) == 0);
+	}
+	close(fd);
+	unlink(path);
+	free(bytes);
+}
+
+static void on_written(void *context, uint64_t token, int64_t result)
+{
+	journal_written(context, token, result);
+}
+
+/* One turn of a worker: reap, pump, submit; latency is from the append of a turn to its sync. */
+static void turn(struct journal *journal, struct disk *disk, uint64_t *oldest, uint64_t newest)
+{
+	disk->ops->reap(disk, on_written, journal);
+	while (*oldest < newest && sent_lsn[*oldest % 64] <= journal_durable_lsn(journal)) {
+		note(&journal_latencies, clock_of(CLOCK_MONOTONIC) - sent_ns[*oldest % 64]);
+		(*oldest)++;
+	}
+	journal_pump(journal, 1);
+	disk->ops->submit(disk);
+	CHECK(journal_error(journal) == 0);
+}
+
+static void write_orders(struct journal *journal, struct disk *disk, uint64_t order_cnt,
+			 uint64_t batch_cnt, uint64_t pace_ns)
+{
+	const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+	const uint64_t begin_cpu_ns = clock_of(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t oldest = 0;
+	uint64_t newest = 0;
+	uint64_t blocks_before;
+	uint64_t bytes_before;
+	uint64_t blocks;
+	uint64_t bytes;
+
+	journal_latencies.cnt = 0;
+	journal_written_totals(journal, &blocks_before, &bytes_before);
+	for (uint64_t i = 0; i < order_cnt;) {
+		const bool due = pace_ns == 0 ||
+				 clock_of(CLOCK_MONOTONIC) - begin_ns >= i / batch_cnt * pace_ns;
+
+		if (due && journal_room(journal) >= batch_cnt) {
+			for (uint64_t k = 0; k < batch_cnt; k++, i++) {
+				*journal_slot(journal) = (struct record){
+					.kind = RECORD_ORDER,
+					.quantity = 1,
+					.at_ns = 1,
+					.order = {.request_id = {i, i}, .buyer = i},
+				};
+				journal_commit(journal);
+			}
+			if (newest - oldest < 64) {
+				sent_lsn[newest % 64] = journal_next_lsn(journal) - 1;
+				sent_ns[newest++ % 64] = clock_of(CLOCK_MONOTONIC);
+			}
+		}
+		turn(journal, disk, &oldest, newest);
+	}
+	while (!journal_idle(journal))
+		turn(journal, disk, &oldest, newest);
+
+	const double wall_s = (double)(clock_of(CLOCK_MONOTONIC) - begin_ns) / 1e9;
+
+	(void)begin_cpu_ns;
+	journal_written_totals(journal, &blocks, &bytes);
+	blocks -= blocks_before;
+	bytes -= bytes_before;
+	printf("%8.2f M orders/s  %8.0f blocks/s  %6.1f orders a block  %7.1f MB/s  p50 %7.1f us  "
+	       "p99 %7.1f us\n",
+	       (double)order_cnt / wall_s / 1e6, (double)blocks / wall_s,
+	       (double)order_cnt / (double)blocks, (double)bytes / wall_s / 1e6,
+	       quantile_us(&journal_latencies, 0.5), quantile_us(&journal_latencies, 0.99));
+}
+
+static void read_lane(const struct data_dir *dir)
+{
+	for (unsigned pass = 0; pass < 3; pass++) {
+		const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+		struct recover_scan scan;
+
+		must(recover_scan(dir, 0, &scan, error, sizeof(error)));
+
+		const double s = (double)(clock_of(CLOCK_MONOTONIC) - begin_ns) / 1e9;
+
+		printf("scan %u: %6.1f M orders/s\n", pass, (double)scan.order_cnt / s / 1e6);
+		recover_scan_free(&scan);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const size_t buffer_bytes = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
+	const uint64_t order_cnt = argc > 2 ? strtoull(argv[2], NULL, 10) : 10000000;
+	const uint64_t batch_cnt = argc > 3 ? strtoull(argv[3], NULL, 10) : 64;
+	struct journal_options options = {.buffers =
+						  aligned_alloc(BLOCK_ALIGN_BYTES, buffer_bytes)};
+	struct segment_preparer *preparer;
+	struct recover_scan scan;
+	struct journal *journal;
+	struct data_dir dir;
+	char lane_path[600];
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: bench_journal DIR [ORDERS [BATCH]]\n");
+		return 2;
+	}
+	must(data_dir_open(&dir, argv[1], 1, error, sizeof(error)));
+	must(recover_scan(&dir, 0, &scan, error, sizeof(error)));
+	must(recover_cut(&dir, 0, &scan.tail, error, sizeof(error)));
+	must(disk_uring_open(&options.disk, WRITES_IN_FLIGHT_MAX, error, sizeof(error)));
+	must(options.disk->ops->register_buffers(options.disk, options.buffers, buffer_bytes));
+	must(segment_preparer_open(&preparer, error, sizeof(error)));
+	data_dir_lane_path(&dir, 0, lane_path, sizeof(lane_path));
+	must(segment_source_open(&options.segments, preparer, lane_path, dir.journal_id, 0,
+				 scan.tail.segment, error, sizeof(error)));
+	options.journal_id = dir.journal_id;
+	options.tail = scan.tail;
+	must(journal_open(&journal, &options, error, sizeof(error)));
+
+	raw_writes(argv[1]);
+	printf("raw 16 KiB durable write: p50 %.1f us  p99 %.1f us\n",
+	       quantile_us(&raw_latencies, 0.5), quantile_us(&raw_latencies, 0.99));
+	printf("full speed ");
+	write_orders(journal, options.disk, order_cnt, batch_cnt, 0);
+	printf("5.8 M/s    ");
+	write_orders(journal, options.disk, order_cnt / 4, batch_cnt,
+		     batch_cnt * 1000000000 / 5800000);
+	printf("1 M/s      ");
+	write_orders(journal, options.disk, order_cnt / 10, batch_cnt, batch_cnt * 1000);
+	printf("0.1 M/s    ");
+	write_orders(journal, options.disk, order_cnt / 50, 29, 29 * 10000);
+	journal_close(journal);
+	options.disk->ops->close(options.disk);
+	segment_preparer_close(preparer);
+	segment_source_close(options.segments);
+	read_lane(&dir);
+	data_dir_close(&dir);
+	return 0;
+}
