@@ -1,0 +1,40 @@
+/*
+ * fuzz_decode: arbitrary bytes as a frame. What decode accepts must lie inside the frame, survive
+ * being answered, and never be accepted as a request again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/check.h"
+#include "net/decode.h"
+#include "net/reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	static const uint8_t key[WIRE_KEY_BYTES];
+	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+	struct frame_view view;
+	uint8_t *frame;
+
+	if (bytes == 0 || bytes > UINT16_MAX)
+		return 0;
+	/* A block of its own: AddressSanitizer sees the first byte behind it. */
+	frame = malloc(bytes);
+	CHECK(frame != NULL);
+	memcpy(frame, data, bytes);
+	if (decode_frame(frame, (uint32_t)bytes, 0, UINT16_MAX, &view) == DROP_NONE) {
+		uint8_t *datagram = frame + view.payload_offset;
+
+		CHECK((size_t)view.payload_offset + view.payload_bytes <= bytes);
+		if (decode_datagram(datagram, view.payload_bytes) == DROP_NONE) {
+			CHECK(decode_requests(datagram, requests) <= WIRE_ENTRY_CNT_MAX);
+			reply_seal(datagram, view.payload_bytes, 0, 1, key);
+			reply_frame(frame, &view);
+			CHECK(decode_datagram(datagram, view.payload_bytes) == DROP_BAD_KIND);
+		}
+	}
+	free(frame);
+	return 0;
+}
