@@ -31,6 +31,8 @@ enum {
 	MEMORY_RESERVE_BYTES = 512 << 20,
 };
 
+static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
+
 struct server {
 	const struct serve_options *options;
 	char error[ERROR_BYTES];
@@ -350,17 +352,21 @@ static int journal_up_one(struct server *server, uint16_t idx)
 	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
 }
 
-/* Selling begins when segments wait ahead: making them would share the disk with the first orders.
+/*
+ * Selling begins when segments wait ahead: making them would share the disk with the first orders.
+ * Only for a while: a lane can go on without, too.
  */
 static void wait_for_segments(const struct server *server)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
+	const uint64_t until_ns = wall_ns() + SEGMENTS_WAIT_NS;
 
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		const struct segment_source *source = server->segments[i];
 		const uint64_t next = server->scans[i].tail.segment + 1;
 
-		while (!segment_ready(source, next) && segment_source_error(source) == 0)
+		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
+		       wall_ns() < until_ns)
 			nanosleep(&pause, NULL);
 	}
 }
@@ -372,6 +378,8 @@ static int journals_up(struct server *server)
 
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = journal_up_one(server, i);
+	if (rc == 0)
+		wait_for_segments(server);
 	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 
@@ -379,8 +387,6 @@ static int journals_up(struct server *server)
 				      server->disks[lane->worker_idx], wall_ns(),
 				      &server->offers_added, server->error, ERROR_BYTES);
 	}
-	if (rc == 0)
-		wait_for_segments(server);
 	return rc;
 }
 

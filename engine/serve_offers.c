@@ -10,6 +10,11 @@
 #include "engine/check.h"
 #include "net/wire.h"
 
+enum {
+	/* Turns of pump, 20 us and more each: some seconds. */
+	SPACE_TURNS_MAX = 100000,
+};
+
 static int by_sku(const void *a, const void *b)
 {
 	const struct record *one = a;
@@ -130,16 +135,27 @@ static void pump(struct lane *lane, struct disk *disk)
 		nanosleep(&pause, NULL);
 }
 
-/* Waits until the journal takes a record. */
+/* Waits until the journal takes a record; an idle journal without room has no disk to go on with.
+ */
 static int wait_for_room(struct lane *lane, struct disk *disk, char *error, size_t error_bytes)
 {
-	while (journal_room(lane->journal) == 0 && journal_error(lane->journal) == 0)
+	int rc;
+
+	for (unsigned turns = 0; journal_room(lane->journal) == 0; turns++) {
+		if (journal_error(lane->journal) != 0)
+			break;
+		if (!journal_idle(lane->journal))
+			turns = 0;
+		if (turns == SPACE_TURNS_MAX)
+			break;
 		pump(lane, disk);
-	if (journal_error(lane->journal) == 0)
+	}
+	if (journal_room(lane->journal) > 0)
 		return 0;
-	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold",
-		 lane->idx, strerror(journal_error(lane->journal)));
-	return -journal_error(lane->journal);
+	rc = journal_error(lane->journal) != 0 ? journal_error(lane->journal) : ENOSPC;
+	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold%s",
+		 lane->idx, strerror(rc), rc == ENOSPC ? "; free some space for --data" : "");
+	return -rc;
 }
 
 int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,

@@ -187,7 +187,7 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 	return DROP_NONE;
 }
 
-uint32_t decode_requests(const uint8_t *datagram, struct wire_request out[WIRE_ENTRY_CNT_MAX])
+uint32_t decode_requests(const uint8_t *datagram, struct wire_request *out)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
 

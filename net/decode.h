@@ -56,9 +56,10 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes);
 
 /*
- * Copies the entries of a datagram that decode_datagram accepted. Returns their count. The entries
- * themselves may still be nonsense: that is for decide to refuse.
+ * Copies the entries of a datagram that decode_datagram accepted to out, which has room for them
+ * (at most WIRE_ENTRY_CNT_MAX). Returns their count. The entries themselves may still be nonsense:
+ * that is for decide to refuse.
  */
-uint32_t decode_requests(const uint8_t *datagram, struct wire_request out[WIRE_ENTRY_CNT_MAX]);
+uint32_t decode_requests(const uint8_t *datagram, struct wire_request *out);
 
 #endif

@@ -1,0 +1,210 @@
+#include <errno.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/answer.h"
+#include "tests/support/frames.h"
+#include "tests/support/memory_disk.h"
+#include "tests/support/sale.h"
+
+static const uint64_t SEGMENT = 4 << 20;
+
+static struct memory_disk *disk;
+static struct lane lane;
+static uint64_t verdicts[VERDICT_END];
+static uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+static const struct wire_reply *const replies =
+	(const struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
+
+/* A lane that sells SKU 1, as the server starts it: the offer is record 1 and on disk. */
+static void open_lane(void)
+{
+	const struct record offer = sale_offer(1, 1000, 4990, 0);
+	const struct lane_tail tail = empty_tail();
+
+	disk = memory_disk_open(7, 0, SEGMENT, 2);
+	lane = (struct lane){
+		.shard = sale_open(1000, &offer, 1),
+		.journal = memory_disk_journal(disk, &tail),
+		.clock_ns = 1000,
+	};
+	*journal_slot(lane.journal) = offer;
+	journal_commit(lane.journal);
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+}
+
+static void close_lane(void)
+{
+	while (journal_error(lane.journal) == 0 && !journal_idle(lane.journal)) {
+		journal_pump(lane.journal, lane.clock_ns);
+		memory_disk_complete_all(disk, lane.journal);
+	}
+	journal_close(lane.journal);
+	shard_close(lane.shard);
+	memory_disk_close(disk);
+}
+
+TestSuite(answer, .init = open_lane, .fini = close_lane);
+
+static struct wire_header *header(void)
+{
+	return (struct wire_header *)datagram;
+}
+
+/* Answers a datagram of cnt BUYs whose first request id is `first`; what the reply waits for. */
+static uint64_t ask(uint8_t cnt, uint64_t first, uint8_t flags, uint16_t shard)
+{
+	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+	struct decide_key keys[WIRE_ENTRY_CNT_MAX];
+
+	frame_datagram(datagram, cnt);
+	header()->flags = flags;
+	header()->shard = shard;
+	decode_requests(datagram, requests);
+	for (uint8_t i = 0; i < cnt; i++) {
+		requests[i].id[0] = first + i;
+		decide_prefetch(lane.shard, &requests[i], &keys[i]);
+	}
+	return answer_datagram(&lane, datagram, requests, keys, verdicts);
+}
+
+Test(answer, a_yes_waits_for_its_record)
+{
+	cr_assert(eq(u64, ask(3, 100, 0, 0), 4));
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(eq(u8, replies[i].verdict, VERDICT_ACCEPTED));
+		cr_assert(eq(u8, replies[i].durability, DURABILITY_DURABLE));
+		cr_assert(eq(u64, replies[i].order_id, 2 + i));
+		cr_assert(eq(u64, replies[i].id[0], 100 + i));
+	}
+	cr_assert(eq(u64, journal_durable_lsn(lane.journal), 1));
+	cr_assert(eq(u64, verdicts[VERDICT_ACCEPTED], 3));
+}
+
+Test(answer, a_retry_waits_for_the_first_answers_record)
+{
+	(void)ask(1, 100, 0, 0);
+	cr_assert(eq(u64, ask(1, 100, 0, 0), 2), "the first is still on its way");
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	cr_assert(eq(u64, ask(1, 100, 0, 0), 0), "now it is on disk");
+	cr_assert(eq(u64, replies[0].order_id, 2));
+	cr_assert(eq(u8, replies[0].durability, DURABILITY_DURABLE));
+}
+
+Test(answer, refusals_wait_for_nothing)
+{
+	struct wire_request request;
+
+	(void)ask(1, 100, 0, 0);
+	frame_datagram(datagram, 1);
+	decode_requests(datagram, &request);
+
+	struct decide_key key;
+
+	request.sku = 99;
+	decide_prefetch(lane.shard, &request, &key);
+	cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_UNKNOWN_SKU));
+	cr_assert(eq(u8, replies[0].durability, DURABILITY_NONE));
+}
+
+Test(answer, memory_ack_waits_for_nothing_and_says_so)
+{
+	lane.ack_memory = true;
+	cr_assert(eq(u64, ask(1, 100, 0, 0), 0));
+	cr_assert(eq(u8, replies[0].durability, DURABILITY_MEMORY));
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	(void)ask(1, 100, 0, 0);
+	cr_assert(eq(u8, replies[0].durability, DURABILITY_DURABLE));
+}
+
+Test(answer, other_shard_in_the_header_executes_nothing)
+{
+	cr_assert(eq(u64, ask(2, 100, 0, 5), 0));
+	cr_assert(eq(u8, replies[1].verdict, VERDICT_WRONG_SHARD));
+	cr_assert(eq(u16, replies[1].quantity, 0));
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 2));
+}
+
+Test(answer, baskets_are_not_supported)
+{
+	cr_assert(eq(u64, ask(2, 100, WIRE_FLAG_BASKET, 0), 0));
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_NOT_SUPPORTED));
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 2));
+}
+
+Test(answer, draining_sells_nothing_new_and_still_tells_what_was_sold)
+{
+	(void)ask(1, 100, 0, 0);
+	lane.draining = true;
+	cr_assert(eq(u64, ask(2, 100, 0, 0), 2));
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_ACCEPTED));
+	cr_assert(eq(u8, replies[1].verdict, VERDICT_DRAINING));
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 3));
+}
+
+Test(answer, failed_write_is_final_and_what_it_held_is_taken_back)
+{
+	static uint8_t waiting[WIRE_DATAGRAM_BYTES_MAX];
+	const struct wire_reply *taken = (const struct wire_reply *)(waiting + WIRE_HEADER_BYTES);
+
+	(void)ask(1, 100, 0, 0);
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	/* One entry is durable, one isn't. */
+	(void)ask(2, 100, 0, 0);
+	memcpy(waiting, datagram, sizeof(waiting));
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_end(disk, 0, lane.journal, 0, -EIO);
+	cr_assert(eq(int, journal_error(lane.journal), EIO));
+	answer_unavailable(waiting, journal_durable_lsn(lane.journal), verdicts);
+	cr_assert(eq(u8, taken[0].verdict, VERDICT_ACCEPTED));
+	cr_assert(eq(u64, taken[0].order_id, 2));
+	cr_assert(eq(u8, taken[1].verdict, VERDICT_UNAVAILABLE));
+	cr_assert(eq(u64, taken[1].order_id, 0));
+	cr_assert(eq(u64, taken[1].id[0], 101));
+	cr_assert(eq(u64, ask(1, 200, 0, 0), 0));
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_UNAVAILABLE));
+}
+
+Test(answer, asks_to_wait_only_where_waiting_helps)
+{
+	/* Fills everything the journal has buffers for. */
+	for (uint64_t id = 1000; journal_room(lane.journal) >= 1 && id < 1900; id += 29)
+		(void)ask(29, id, 0, 0);
+	cr_assert(answer_possible(&lane, 1) || !journal_idle(lane.journal));
+	memory_disk_complete_all(disk, lane.journal);
+	cr_assert(answer_possible(&lane, WIRE_ENTRY_CNT_MAX));
+}
+
+Test(answer, without_journal_space_nothing_is_sold)
+{
+	/* A segment of three blocks, and no other: it is soon full. */
+	close_lane();
+
+	const struct record offer = sale_offer(1, 1000, 4990, 0);
+	const struct lane_tail tail = empty_tail();
+
+	disk = memory_disk_open(7, 0, 3 * BLOCK_ALIGN_BYTES, 1);
+	lane.shard = sale_open(1000, &offer, 1);
+	lane.journal = memory_disk_journal(disk, &tail);
+	*journal_slot(lane.journal) = offer;
+	journal_commit(lane.journal);
+	for (unsigned i = 0; i < 10; i++) {
+		journal_pump(lane.journal, lane.clock_ns);
+		memory_disk_complete_all(disk, lane.journal);
+		cr_assert(answer_possible(&lane, WIRE_ENTRY_CNT_MAX));
+		(void)ask(29, 100 + 29 * i, 0, 0);
+	}
+	cr_assert(eq(u8, replies[28].verdict, VERDICT_JOURNAL_FULL));
+	/* With space again it goes on by itself. */
+	memory_disk_add_segment(disk);
+	journal_pump(lane.journal, lane.clock_ns);
+	(void)ask(1, 5000, 0, 0);
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_ACCEPTED));
+}
