@@ -23,8 +23,11 @@ static const char *dir;
 
 static void set_up(void)
 {
+	static char own[512];
+
 	temp_dir_make();
-	dir = temp_path("data");
+	snprintf(own, sizeof(own), "%s", temp_path("data"));
+	dir = own;
 	lane.requests = 0;
 }
 

@@ -1,0 +1,230 @@
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/data_dir.h"
+#include "tests/support/temp_dir.h"
+
+static char error[512];
+static const char *path;
+
+static void set_up(void)
+{
+	static char own[512];
+
+	temp_dir_make();
+	snprintf(own, sizeof(own), "%s", temp_path("data"));
+	path = own;
+}
+
+static int open_close(uint16_t shards, struct data_dir *dir)
+{
+	const int rc = data_dir_open(dir, path, shards, error, sizeof(error));
+
+	data_dir_close(dir);
+	return rc;
+}
+
+static void assert_says(const char *text)
+{
+	cr_assert(ne(ptr, strstr(error, text), NULL), "'%s' lacks '%s'", error, text);
+}
+
+static unsigned entries(const char *where)
+{
+	DIR *dir = opendir(where);
+	unsigned cnt = 0;
+
+	cr_assert(ne(ptr, dir, NULL));
+	while (readdir(dir) != NULL)
+		cnt++;
+	closedir(dir);
+	return cnt - 2;
+}
+
+Test(data_dir, makes_a_journal_and_knows_it_again, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir made;
+	struct data_dir again;
+	char lane[600];
+
+	cr_assert(eq(int, open_close(3, &made), 0), "%s", error);
+	cr_assert(ne(u64, made.journal_id, 0));
+	cr_assert(eq(int, open_close(3, &again), 0), "%s", error);
+	cr_assert(eq(u64, made.journal_id, again.journal_id));
+	cr_assert(eq(int, data_dir_read(&again, path, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(u64, made.journal_id, again.journal_id));
+	cr_assert(eq(int, again.shards, 3));
+	cr_assert(eq(int, again.lock_fd, -1));
+	data_dir_lane_path(&made, 2, lane, sizeof(lane));
+	cr_assert(path_exists(lane));
+	cr_assert(eq(uint, entries(path), 5), "journal, lock and three lanes");
+}
+
+Test(data_dir, another_journal_has_another_id, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir one;
+	struct data_dir two;
+
+	cr_assert(eq(int, open_close(1, &one), 0));
+	path = temp_path("other");
+	cr_assert(eq(int, open_close(1, &two), 0));
+	cr_assert(ne(u64, one.journal_id, two.journal_id));
+}
+
+Test(data_dir, refuses_another_number_of_shards, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, open_close(4, &dir), 0));
+	cr_assert(eq(int, open_close(2, &dir), -EINVAL));
+	assert_says("was written with 4 shards, --shards says 2: start with --shards 4");
+	cr_assert(eq(int, open_close(4, &dir), 0));
+}
+
+Test(data_dir, refuses_while_another_process_has_it, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, data_dir_open(&dir, path, 1, error, sizeof(error)), 0));
+
+	const pid_t child = fork();
+
+	if (child == 0) {
+		struct data_dir mine;
+
+		_exit(data_dir_open(&mine, path, 1, error, sizeof(error)) == -EBUSY &&
+				      strstr(error, "in use by another doorbuster") != NULL
+			      ? 0
+			      : 1);
+	}
+
+	int status;
+
+	waitpid(child, &status, 0);
+	cr_assert(eq(int, status, 0));
+	data_dir_close(&dir);
+	cr_assert(eq(int, open_close(1, &dir), 0), "free again");
+}
+
+Test(data_dir, a_killed_owner_leaves_no_stale_lock, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+	const pid_t child = fork();
+
+	if (child == 0) {
+		if (data_dir_open(&dir, path, 1, error, sizeof(error)) == 0)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	waitpid(child, NULL, 0);
+	cr_assert(path_exists(temp_path("data/lock")));
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+}
+
+Test(data_dir, refuses_a_directory_of_somebody_else_and_leaves_it_alone, .init = set_up,
+     .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	write_text(temp_path("data/thesis.tex"), "years of work");
+	cr_assert(eq(int, open_close(1, &dir), -EINVAL));
+	assert_says("neither empty nor a journal: it holds thesis.tex");
+	cr_assert(eq(uint, entries(path), 1));
+}
+
+Test(data_dir, takes_an_empty_directory_and_what_a_killed_start_left, .init = set_up,
+     .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	write_text(temp_path("data/lock"), "");
+	write_text(temp_path("data/journal.new"), "doorbuster-jour");
+	cr_assert(eq(int, mkdir(temp_path("data/lane-000"), 0700), 0));
+	cr_assert(eq(int, mkdir(temp_path("data/lane-007"), 0700), 0));
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(not(path_exists(temp_path("data/lane-007"))), "it had more shards");
+	cr_assert(not(path_exists(temp_path("data/journal.new"))));
+}
+
+Test(data_dir, a_lane_without_identity_is_not_ours_to_take, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, open_close(1, &dir), 0));
+	write_text(temp_path("data/lane-000/seg-000000000000"), "orders");
+	cr_assert(eq(int, unlink(temp_path("data/journal")), 0));
+	cr_assert(eq(int, open_close(1, &dir), -EINVAL));
+	assert_says("it holds lane-000");
+}
+
+Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
+     .fini = temp_dir_remove)
+{
+	static const char *const damaged[] = {
+		"doorbuster-journal 1\n",
+		"doorbuster-journal 1\nid 0\nshards 1\n",
+		"doorbuster-journal 1\nid 00000000000000ab\nshards 0\n",
+		"doorbuster-journal 1\nid 00000000000000ab\nshards 257\n",
+		"doorbuster-journal 1\nid 00000000000000ab\nshards 1\nmore\n",
+		"doorbuster-journal 0\nid 00000000000000ab\nshards 1\n",
+		"something else",
+		"",
+	};
+	struct data_dir dir;
+
+	cr_assert(eq(int, open_close(1, &dir), 0));
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		write_text(temp_path("data/journal"), damaged[i]);
+		cr_assert(eq(int, open_close(1, &dir), -EINVAL), "%s", damaged[i]);
+		assert_says("data/journal");
+		cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -EINVAL));
+	}
+	write_text(temp_path("data/journal"), "doorbuster-journal 2\nwho knows\n");
+	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
+	assert_says("journal format 2");
+	write_text(temp_path("data/journal"),
+		   "doorbuster-journal 1\nid 00000000000000ab\nshards 1\n");
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(eq(u64, dir.journal_id, 0xab));
+}
+
+Test(data_dir, refuses_memory_and_impossible_paths, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	path = "/dev/shm/doorbuster-test-never-made";
+	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
+	assert_says("tmpfs");
+	cr_assert(not(path_exists(path)));
+	path = temp_path("no/such/parent");
+	cr_assert(eq(int, open_close(1, &dir), -ENOENT));
+	assert_says("cannot be made");
+	write_text(temp_path("file"), "");
+	path = temp_path("file");
+	cr_assert(eq(int, open_close(1, &dir), -ENOTDIR));
+	assert_says("is no directory");
+	path = "";
+	cr_assert(eq(int, open_close(1, &dir), -EINVAL));
+}
+
+Test(data_dir, reading_says_what_is_missing, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -ENOENT));
+	assert_says("does not exist");
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -ENOENT));
+	assert_says("there is no file journal in it");
+}
