@@ -8,7 +8,7 @@ BUILD := build/$(MODE)
 Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
-# Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here to set it up.
+# Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here first.
 PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
 TOOL_PKGS := jansson
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
@@ -30,10 +30,12 @@ LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
 
 # Only the port, the worker and the server's main know DPDK.
-DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) engine/main.c
+DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/handover.c engine/serve*.c) \
+             engine/main.c
 LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
-TOOL_BINS := $(foreach t,$(TOOLS),$(BUILD)/$(if $(filter doorbuster,$(t)),doorbuster,doorbuster-$(t)))
+tool_bin = $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1))
+TOOL_BINS := $(foreach t,$(TOOLS),$(call tool_bin,$(t)))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB := $(BUILD)/libdoorbuster.a
@@ -65,7 +67,8 @@ XDP_OBJECT := $(BUILD)/net/xdp_take.bpf.o
 $(XDP_OBJECT): net/xdp_take.bpf.c
 	@mkdir -p $(@D)
 	$(call SAY,BPF ,$<)
-	$(Q)clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) -c $< -o $@
+	$(Q)clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) \
+	    -c $< -o $@
 
 $(BUILD)/net/port_xdp_object.o: net/port_xdp_object.S $(XDP_OBJECT)
 	$(Q)$(CC) -DOBJECT='"$(XDP_OBJECT)"' -c $< -o $@
@@ -76,14 +79,15 @@ $(BUILD)/doorbuster-serve: $(call obj,$(filter engine/%,$(DPDK_SRCS))) $(DPDK_LI
 
 # A tool is a folder with a main.c; tools/load also drives DPDK ports.
 define tool_rule
-$(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1)): \
-    $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c)) $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
+$(call tool_bin,$(1)): $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c)) \
+    $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) \
+	    $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
-# Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. Built with MODE=debug or asan.
+# Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 $(BUILD)/tests/unit: $(call obj,$(TEST_SRCS)) $(LIB)
 	$(call SAY,LINK,$@)
@@ -104,6 +108,23 @@ $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 .PHONY: tests-built fuzz-built
 tests-built: all $(BUILD)/tests/unit $(E2E_BINS)
 fuzz-built: $(FUZZ_BINS)
+
+# Static analysis: a stamp a source, made again when the source, a header of it or a rule changed.
+# cppcheck can't read Criterion's macros.
+ANALYSED := $(filter-out %.bpf.c,$(shell find engine net alloc tools bench tests -name '*.c'))
+ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
+    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS))
+CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \
+    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=unknownMacro
+STAMPS := $(patsubst %,build/check/%.ok,$(ANALYSED))
+.PHONY: analysis
+analysis: $(STAMPS)
+build/check/%.ok: % .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(ANALYSIS_FLAGS) 2>$@.log || { grep -v 'warnings\? generated' $@.log; exit 1; }
+	$(if $(filter tests/%,$<),,@$(CPPCHECK) $<)
+	@$(CC) $(ANALYSIS_FLAGS) -MM -MP -MT $@ -MF $@.d $<
+	@touch $@
 
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
@@ -143,4 +164,4 @@ help:
 clean:
 	rm -rf build
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) build/check -name '*.d' 2>/dev/null)

@@ -1,4 +1,4 @@
-# The same engine answers on ::1, and what was bought over one address family is known over the other.
+# The same engine answers on ::1; what was bought over one address family is known over the other.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

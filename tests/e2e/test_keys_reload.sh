@@ -1,4 +1,4 @@
-# SIGHUP reads the key file again: a new key works, a removed one doesn't, a bad file changes nothing.
+# SIGHUP reads the key file again: a new key works, a removed one does not, a bad file is ignored.
 . "$(dirname "$0")/lib.sh"
 
 make_keys 1

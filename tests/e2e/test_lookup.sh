@@ -18,7 +18,8 @@ start_engine
 expect_verdict ACCEPTED op=lookup,sku=1,id=$(id 1)
 expect_eq "order looked up after a crash" "$order" "$(field order "$REPLY_LINE")"
 "$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku 1 --buyer 1 --lookup --json \
-	--request-id "$(id 1)" >"$WORK/lookup.json" || fail "buy --lookup: $(cat "$WORK/lookup.json")"
+	--request-id "$(id 1)" >"$WORK/lookup.json" ||
+	fail "buy --lookup: $(cat "$WORK/lookup.json")"
 expect_eq "order that buy looks up" "$order" "$(json .order_id "$WORK/lookup.json")"
 stop_engine
 expect_eq "orders" 1 "$(drained orders)"

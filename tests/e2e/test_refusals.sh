@@ -100,7 +100,7 @@ serve 'journal format 9' && sed -i 's/journal 9/journal 1/' "$DATA/journal"
 
 echo "a damaged journal"
 # A byte in the first block, which a later watermark covers.
-printf 'x' | dd of="$DATA/lane-000/seg-000000000000" bs=1 seek=$((4096 + 80)) conv=notrunc status=none
+printf x | dd of="$DATA/lane-000/seg-000000000000" bs=1 seek=4176 conv=notrunc status=none
 serve 'lane-000.*seg-000000000000'
 
 if ! losetup -f >/dev/null 2>&1; then

@@ -1,0 +1,82 @@
+#!/bin/bash
+# Proves that every rule of tidy.sh still finds what it is for: a small tree of bad samples, and for
+# each the line that must be printed; and a good tree, of which nothing may be said.
+set -u
+tidy=$(cd "$(dirname "$0")" && pwd)/tidy.sh
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+failed=0
+
+fresh() {
+	rm -rf "${tree:?}"/*
+	mkdir -p "$tree"/{engine,net,tests/engine,tests/net}
+	printf '/* Guarantees nothing. */\nint good(void)\n{\n\treturn 1;\n}\n' >"$tree/engine/good.c"
+	echo >"$tree/tests/engine/test_good.c"
+	echo 'DROP(GOOD, "text")' >"$tree/net/drop.def"
+	echo 'VERDICT(FINE, 1, "fine")' >"$tree/net/verdict.def"
+	echo 'FINE' >"$tree/net/WIRE.md"
+	printf '/* Counts. */\nint x = DROP_GOOD;\n' >"$tree/net/count.c"
+	echo 'net/count.c tests/engine/test_good.c it is only here for its row' >"$tree/tests/covered.txt"
+}
+
+# The tree as it stands must make tidy say exactly one thing, which matches.
+finds() { # PATTERN
+	local said
+	said=$("$tidy" "$tree")
+	if [ $? = 0 ] || ! grep -qE -- "$1" <<<"$said" || [ "$(wc -l <<<"$said")" != 1 ]; then
+		printf 'tidy_self: expected one line like "%s", got:\n%s\n' "$1" "$said"
+		failed=1
+	fi
+	fresh
+}
+
+fresh
+if ! said=$("$tidy" "$tree") || [ -n "$said" ]; then
+	printf 'tidy_self: the good tree is found bad:\n%s\n' "$said"
+	failed=1
+fi
+
+file=$tree/engine/good.c
+printf 'int x; \n' >>"$file"; finds 'good.c:6: trailing white space'
+printf 'int x;\r\n' >>"$file"; finds 'good.c:6: carriage return'
+printf '\t%093d\n' 0 >>"$file"; finds 'good.c:6: 101 columns'
+printf '#if 0\n#endif\n' >>"$file"; finds 'good.c:6: dead code'
+printf '/* TODO: later */\n' >>"$file"; finds 'good.c:6: do it'
+yes 'int x;' | head -n 900 >>"$file"; finds 'good.c: 905 lines'
+{ echo 'int f(void)'; echo '{'; yes ';' | head -n 71; echo '}'; } >>"$file"
+finds 'good.c:7: function of 71 lines'
+for call in strcpy sprintf strcat gets atoi strtok system popen rand localtime; do
+	printf '\t%s(x);\n' $call >>"$file"
+	finds "good.c:6: banned call:.*$call"
+done
+printf '\tx = "strcpy(x)"; /* strcpy(x) */ // strcpy(x)\n\tsnprintf(x);\n' >>"$file"
+printf '\tatoi();\n' >>"$file"; finds 'good.c:8: banned call'
+printf '/* Decides. */\n\tcalloc(1, 1);\n' >"$tree/engine/decide.c"
+echo >"$tree/tests/engine/test_decide.c"; finds 'decide.c:2: no heap'
+printf '/* A header. */\n#ifndef DB_GOOD_H\n#define DB_GOOD_H\n#endif\n' >"$tree/engine/good.h"
+finds 'good.h:1: header guard is not DB_ENGINE_GOOD_H'
+sed -i 1d "$tree/net/count.c"; finds 'count.c:1: does not begin with a comment'
+rm "$tree/tests/engine/test_good.c"
+echo 'net/count.c tests/covered.txt reason' >"$tree/tests/covered.txt"
+finds 'good.c:1: no tests/engine/test_good.c'
+: >"$tree/tests/covered.txt"; finds 'count.c:1: no tests/net/test_count.c'
+echo 'net/count.c tests/gone.sh reason' >"$tree/tests/covered.txt"; finds 'gone.sh, named for'
+echo 'net/count.c tests/covered.txt' >"$tree/tests/covered.txt"; finds 'no reason given'
+echo 'net/gone.c tests/covered.txt reason' >>"$tree/tests/covered.txt"; finds 'gone.c does not exist'
+echo >"$tree/tests/net/test_count.c"; finds 'drop the line'
+echo 'DROP(OTHER, "text")' >>"$tree/net/drop.def"; finds 'DROP_OTHER is counted nowhere'
+echo 'VERDICT(OTHER, 2, "text")' >>"$tree/net/verdict.def"; finds 'OTHER is not explained'
+mkdir "$tree/misc"; finds 'misc: a top-level name'
+
+git -C "$tree" init -q -b main
+commit() {
+	git -C "$tree" -c user.name=x -c user.email=x@localhost commit -q --allow-empty -m "$1"
+}
+commit 'engine: sell a thing'
+for subject in 'Engine: sell' 'engine: Sell' 'sell a thing' 'engine: sell it.' \
+	"engine: $(printf '%060d' 0)"; do
+	commit "$subject"
+	finds '^commit [0-9a-f]+: '
+	git -C "$tree" reset -q --hard HEAD~1 2>/dev/null
+done
+exit $failed
