@@ -206,7 +206,7 @@ static int check_disk(const char *path, uint16_t shards, bool is_new, const stru
 	/* A journal that is there has most of its segments; it says by itself when it runs out. */
 	if (is_new && free_bytes < need_bytes)
 		return tell(teller, -ENOSPC,
-			    ": %" PRIu64 " MiB are free, %u shards need %" PRIu64
+			    ": %" PRIu64 " MiB are free, --shards %u takes %" PRIu64
 			    " MiB to begin: free some space, or name a directory on another disk",
 			    free_bytes >> 20, shards, need_bytes >> 20);
 	return 0;

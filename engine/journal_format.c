@@ -59,7 +59,7 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 		return "block with a wrong size";
 	if (block->block_bytes > room_bytes)
 		return "block that crosses the segment's end";
-	if (block->first_lsn == 0 || block->first_lsn + block->record_cnt > LSN_MAX)
+	if (block->first_lsn == 0 || block->first_lsn > LSN_MAX - block->record_cnt)
 		return "block with an impossible LSN";
 	if (block->durable_lsn >= block->first_lsn)
 		return "block with an impossible watermark";
