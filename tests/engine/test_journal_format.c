@@ -62,7 +62,7 @@ static void make_example(void)
 		block, block_seed(JOURNAL_ID, LANE, SEGMENT, BLOCK_ALIGN_BYTES, block->first_lsn));
 }
 
-/* Lines of the document that begin with eight hex digits: offset, two spaces, bytes. */
+/* The document's indented lines that begin with eight hex digits: offset, two spaces, bytes. */
 static size_t read_document(uint8_t *out)
 {
 	FILE *file = fopen("engine/JOURNAL.md", "r");
@@ -72,14 +72,15 @@ static size_t read_document(uint8_t *out)
 	cr_assert(ne(ptr, file, NULL), "run from the repository's root");
 	while (fgets(line, sizeof(line), file) != NULL) {
 		unsigned long offset;
+		unsigned byte;
 		int used = 0;
 
-		if (strlen(line) < 10 || strspn(line, "0123456789abcdef") != 8 ||
-		    sscanf(line, "%8lx  %n", &offset, &used) != 1)
-			continue;
+		const char *at = line + strspn(line, " ");
 
-		char *at = line + used;
-		unsigned byte;
+		if (strspn(at, "0123456789abcdef") != 8 ||
+		    sscanf(at, "%8lx  %n", &offset, &used) != 1)
+			continue;
+		at += used;
 
 		for (unsigned i = 0; i < 16 && sscanf(at, "%2x%n", &byte, &used) == 1; i++) {
 			cr_assert(lt(sz, offset + i, EXAMPLE_BYTES));
