@@ -125,4 +125,8 @@ void client_close(struct client *client);
 int client_transport_udp(struct client_transport **out, const char *server, char *error,
 			 size_t error_bytes);
 
+/* Sends IPv4 without UDP checksums from now on: for a peer that swaps addresses but cannot complete
+ * a checksum that loopback left partial. */
+void client_transport_udp_plain(struct client_transport *transport);
+
 #endif

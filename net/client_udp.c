@@ -231,3 +231,11 @@ int client_transport_udp(struct client_transport **out, const char *server, char
 	*out = &udp->transport;
 	return 0;
 }
+
+void client_transport_udp_plain(struct client_transport *transport)
+{
+	const int on = 1;
+
+	(void)setsockopt(((struct client_udp *)transport)->fd, SOL_SOCKET, SO_NO_CHECK, &on,
+			 sizeof(on));
+}

@@ -26,8 +26,8 @@ enum {
 	 */
 	MBUF_CNT_DEFAULT = 32767,
 	MBUF_CACHE_CNT = 256,
-	/* Beside the EAL's own needs, MiB a queue: 32,767 buffers of 2.3 KiB. */
-	MEMORY_QUEUE_MIB = 96,
+	/* Beside the EAL's own needs, MiB a queue: 32,767 buffers, a page each without hugepages. */
+	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
 	HUGEPAGE_MIB = 2,
 	DESCRIPTOR_CNT = 2048,

@@ -85,10 +85,12 @@ static int run_echo(const struct load_options *options, const struct scenario *s
 
 	if (!open_transport(options, &transport))
 		return CLI_EXIT_FAILED;
-	if (transport == NULL &&
-	    client_transport_udp(&transport, options->server, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
-		return CLI_EXIT_FAILED;
+	if (transport == NULL) {
+		if (client_transport_udp(&transport, options->server, error, sizeof(error)) != 0) {
+			cli_wrong("%s", error);
+			return CLI_EXIT_FAILED;
+		}
+		client_transport_udp_plain(transport);
 	}
 	rc = drive_echo(transport, scenario->send_cnt, options->in_flight, options->entries, tally,
 			&result);

@@ -24,6 +24,8 @@ enum {
 	BURST_CNT = 64,
 	SOURCE_PORT = 40000,
 	EAL_ARGS_MAX = 64,
+	/* The AF_XDP driver refuses less. */
+	RECEIVE_POOL_CNT = 16383,
 	SEND_POOL_CNT = 8191,
 	SEND_POOL_CACHE_CNT = 256,
 	LINK_WAIT_MS = 5000,
@@ -322,6 +324,7 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 		.udp_port_cnt = 1,
 		.queue_cnt = options->queue_cnt,
 		.client = true,
+		.mbuf_cnt = RECEIVE_POOL_CNT,
 	};
 	int rc = -EINVAL;
 
