@@ -4,13 +4,14 @@
 set -eu
 
 # Compilers (clang builds the XDP program); what the engine links; machine set-up by hand and in
-# tests; tests and fuzzers (dpdk brings testpmd); checks.
+# tests; tests and fuzzers (dpdk-dev brings testpmd); benchmarks; checks.
 packages="
 	gcc libc6-dev make pkg-config clang llvm
 	libdpdk-dev libbpf-dev libxdp-dev libnuma-dev
 	libjemalloc-dev liburcu-dev liburing-dev libsodium-dev libxxhash-dev libjansson-dev
 	iproute2 procps util-linux ethtool
-	libcriterion-dev libclang-rt-14-dev dpdk jq iputils-ping e2fsprogs
+	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
+	bpftool python3
 	clang-format clang-tidy cppcheck git
 "
 
