@@ -87,20 +87,10 @@ bool journal_idle(const struct journal *journal);
 void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes);
 
 /*
- * True if the lane is idle and the disk doesn't yet know that all of it is durable: time for
- * journal_seal, if the idleness lasts.
- */
-bool journal_wants_seal(const struct journal *journal);
-
-/*
  * Queues a closing block that carries the last watermark, so that recovery can tell a damaged last
- * block from a torn one. Only if journal_wants_seal(); the caller pumps the disk until idle again.
+ * block from a torn one. Nothing unless journal_wants_seal; the caller pumps the disk until idle.
  */
 void journal_seal(struct journal *journal, uint64_t now_ns);
-
-/* True when the lane is idle and records became durable that no block's watermark covers yet: a
- * closing block is due as soon as the worker has nothing better to do. */
-bool journal_wants_seal(const struct journal *journal);
 
 /* Frees the writer. The lane must be idle or failed. NULL is allowed. */
 void journal_close(struct journal *journal);

@@ -222,7 +222,6 @@ Test(recover, waits_for_writes_of_a_killed_predecessor, .init = set_up, .fini = 
 
 	reopen(SMALL_BYTES);
 	real_lane_sell(&lane, 10);
-	tail = lane.scan.tail;
 	real_lane_close(&lane);
 	reopen(SMALL_BYTES);
 	tail = lane.scan.tail;
