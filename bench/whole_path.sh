@@ -1,11 +1,12 @@
 #!/bin/bash
-# The whole path, engine and load on a core each: drop and singles-day, durable and memory, over memif and
-# over lo, beside what testpmd 5tswap carries on the same port with the same datagrams.
+# The whole path, engine and load on a core each: drop and singles-day, durable and memory, over
+# memif and over lo, beside what testpmd 5tswap carries on the same port with the same datagrams.
 #
-#   bench/whole_path.sh [ROUNDS]      (default 3; results as lines `PORT WHAT ACK ...`, medians last)
+#   bench/whole_path.sh [ROUNDS]   (default 3; a line a run, `PORT WHAT ACK ...`, medians last)
 #
-# Runs in a network namespace of its own and leaves nothing behind. Takes about 20 s a round. Needs root, and
-# the packages dpdk-dev and bpftool. Make sure that nothing else runs: both cores are taken whole.
+# Runs in namespaces of its own and leaves nothing behind. Takes about 45 s a round. Needs root, and
+# the packages dpdk-dev, bpftool and python3. Make sure that nothing else runs: both cores are taken
+# whole.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 rounds=${1:-3}
@@ -15,7 +16,7 @@ if [ -z "${DB_BENCH_INSIDE:-}" ]; then
 			{ echo "$program is missing: tools/setup/setup.sh installs it" >&2; exit 2; }
 	done
 	make -s -j"$(nproc)" all || exit 1
-	exec env DB_BENCH_INSIDE=1 unshare -n -m -p -f --mount-proc "$0" "$rounds"
+	exec env DB_BENCH_INSIDE=1 unshare -n -m -p -f --mount-proc bench/whole_path.sh "$rounds"
 fi
 bin=$PWD/build/release
 work=$(mktemp -d "$PWD/build/bench.XXXXXX")
@@ -43,7 +44,8 @@ load() { # PORT ARGS...
 	local port=$1
 	shift
 	if [ "$port" = memif ]; then
-		"$bin/doorbuster-load" --json --port "memif:$sock" --server 198.18.0.1:7700 --core 0 "$@"
+		"$bin/doorbuster-load" --json --port "memif:$sock" --server 198.18.0.1:7700 \
+			--core 0 "$@"
 	else
 		taskset -c 0 "$bin/doorbuster-load" --json --server 127.0.0.1:7700 "$@"
 	fi
@@ -69,7 +71,8 @@ engine() { # PORT SCENARIO ACK
 		--keys "$work/keys" --ack "$ack" --cores 1 >"$work/out" 2>"$work/err" &
 	server=$!
 	wait_for "$work/out" '^ready' || exit 1
-	load "$port" --scenario "$scenario" --keys "$work/keys" --in-flight 128 | line "$port" "$scenario" "$ack"
+	load "$port" --scenario "$scenario" --keys "$work/keys" --in-flight 128 |
+		line "$port" "$scenario" "$ack"
 	end_server
 }
 
@@ -80,13 +83,15 @@ testpmd() { # PORT
 		vdev=net_af_xdp0,iface=lo,busy_budget=0,xdp_prog=$bin/net/xdp_take.bpf.o
 	fi
 	dpdk-testpmd --lcores '0@0,1@1' --no-huge --file-prefix=bench-testpmd -m 512 --no-pci \
-		--log-level=warning --vdev="$vdev" -- --forward-mode=5tswap --auto-start --no-flush-rx \
-		--total-num-mbufs=32767 --burst=64 --stats-period=1000 >"$work/out" 2>&1 &
+		--log-level=warning --vdev="$vdev" -- --forward-mode=5tswap --auto-start \
+		--no-flush-rx --total-num-mbufs=32767 --burst=64 --stats-period=1000 \
+		>"$work/out" 2>&1 &
 	server=$!
 	wait_for "$work/out" 'Port statistics' || exit 1
 	[ "$port" = memif ] ||
 		bpftool map update name taken_ports key 0 0 0 0 value 20 30 0 0 1 0 0 0
-	load "$port" --scenario echo --requests 500000 --in-flight 128 | line "$port" testpmd-5tswap none
+	load "$port" --scenario echo --requests 500000 --in-flight 128 |
+		line "$port" testpmd-5tswap none
 	end_server
 	sysctl -qw net.ipv4.conf.lo.route_localnet=0 net.ipv4.conf.lo.accept_local=0
 }

@@ -253,7 +253,7 @@ static int read_file(struct reader *reader, FILE *file, struct catalog **catalog
 		char *line = NULL;
 		const ssize_t bytes = getline(&buffer, &buffer_bytes, file);
 
-		if (bytes < 0)
+		if (bytes < 0 || buffer == NULL)
 			break;
 		reader->line++;
 		rc = clean_line(reader, buffer, bytes, &line);

@@ -376,7 +376,7 @@ static int send_queue(struct client *client)
 		if (sent < 0)
 			return sent;
 		client->stats.datagrams_sent += (uint64_t)sent;
-		for (int i = 0; i < sent; i++) {
+		for (int i = 0; i < sent && i < cnt; i++) {
 			struct slot *slot = &client->slots[idxs[i]];
 
 			client->queue_head = slot->timer_next;

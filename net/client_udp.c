@@ -109,6 +109,7 @@ static int udp_receive(struct client_transport *transport, struct client_packet 
 	if (cnt > BURST_CNT)
 		cnt = BURST_CNT;
 	for (int i = 0; i < cnt; i++) {
+		from[i].ss_family = AF_UNSPEC;
 		parts[i] = (struct iovec){.iov_base = packets[i].bytes,
 					  .iov_len = WIRE_DATAGRAM_BYTES_MAX};
 		messages[i] = (struct mmsghdr){

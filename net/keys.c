@@ -123,7 +123,7 @@ static FILE *open_private(const char *path, const char *mode, int *rc, char *err
 
 	*rc = 0;
 	if (file == NULL || fstat(fileno(file), &info) != 0) {
-		*rc = -errno;
+		*rc = errno != 0 ? -errno : -EIO;
 		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-*rc),
 			 *rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
 	} else if (!S_ISREG(info.st_mode)) {

@@ -22,11 +22,10 @@
 #define FILE_PREFIX "doorbuster-"
 
 enum {
-	/* The AF_XDP driver refuses small pools; replies that wait for the disk hold buffers too.
-	 */
+	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
 	MBUF_CNT_DEFAULT = 32767,
 	MBUF_CACHE_CNT = 256,
-	/* Beside the EAL's own needs, MiB a queue: 32,767 buffers, a page each without hugepages. */
+	/* Beside the EAL's own needs, MiB a queue: a page a buffer without hugepages. */
 	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
 	HUGEPAGE_MIB = 2,

@@ -20,7 +20,7 @@ void port_xdp_restore(struct port *port);
 
 /* Our XDP program, an ELF object (port_xdp_object.S). */
 extern const uint8_t port_xdp_object[];
-extern const uint8_t port_xdp_object_end[];
+extern const uint32_t port_xdp_object_bytes;
 
 /* Sysctls of lo: set for us, and put back. After the interface's lock is ours. */
 int port_lo_prepare(char *error, size_t error_bytes);

@@ -87,7 +87,7 @@ static bool read_saved(const char *path, int values[SYSCTL_CNT])
 
 static int save(const char *path, char *error, size_t error_bytes)
 {
-	int values[SYSCTL_CNT];
+	int values[SYSCTL_CNT] = {0};
 	FILE *file;
 
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {

@@ -205,7 +205,7 @@ int port_xdp_check(const struct port_options *options, char *error, size_t error
 /* DPDK opens a path; ours leads to memory. */
 static int object_in_memory(void)
 {
-	const size_t bytes = (size_t)(port_xdp_object_end - port_xdp_object);
+	const size_t bytes = port_xdp_object_bytes;
 	const int fd = memfd_create("doorbuster-xdp", MFD_CLOEXEC);
 
 	if (fd < 0)
