@@ -87,6 +87,12 @@ bool journal_idle(const struct journal *journal);
 void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes);
 
 /*
+ * True when the lane is idle and records became durable that no block's watermark covers yet: a
+ * closing block is due as soon as the worker has nothing better to do.
+ */
+bool journal_wants_seal(const struct journal *journal);
+
+/*
  * Queues a closing block that carries the last watermark, so that recovery can tell a damaged last
  * block from a torn one. Nothing unless journal_wants_seal; the caller pumps the disk until idle.
  */
