@@ -1,0 +1,44 @@
+#!/bin/bash
+# `make serve`: keeps a demo engine selling until Ctrl-C, on the journal of the last time; Ctrl-C
+# drains it. Prints what to type in another terminal to buy.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bin=${1:-build/release}
+demo=build/serve
+
+. tools/demo/lib.sh
+
+if [ ! -e "$demo/keys" ]; then
+	prepare_demo "$demo"
+	cat >"$demo/catalog.csv" <<-END
+		sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds
+		1001,15000,4999,1,,,
+		1002,200,129900,2,,,
+		1003,1000000,250,0,,,
+		1004,500,9900,1,$(date -u -d '+60 seconds' +%Y-%m-%dT%H:%M:%SZ),,
+	END
+fi
+start_demo "$bin" "$demo"
+say "engine    $(sed -n 's/^ready //p' "$demo/engine.out")"
+say "catalog   $demo/catalog.csv: 1001, one a buyer; 1002, two; 1003, any; 1004 opens later"
+say
+say "In another terminal, as a user who may read $demo/keys:"
+say
+server='--server 127.0.0.1:7700'
+if [ "$port" != lo ]; then
+	say "  $bin/doorbuster load --scenario drop --server 198.18.0.1:7700 --port $port \\"
+	say "      --keys $demo/keys --requests 100000"
+else
+	say "  $bin/doorbuster buy $server --keys $demo/keys --sku 1001 --buyer 42"
+	say "  $bin/doorbuster buy $server --keys $demo/keys --sku 1002 --buyer 42 --quantity 2 --json"
+fi
+say "  $bin/doorbuster journal verify $demo/data"
+say
+say "Ctrl-C drains the engine; started again, it goes on with this sale. rm -r $demo begins anew."
+trap 'echo; stop_demo; tail -n 1 "$demo/engine.out"; exit 0' INT TERM
+while kill -0 "$engine" 2>/dev/null; do
+	sleep 0.2
+done
+say "The engine ended by itself:" >&2
+cat "$demo/engine.err" >&2
+exit 1
