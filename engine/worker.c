@@ -347,9 +347,11 @@ static void turn(struct worker *worker)
 	keep_house(worker);
 }
 
-static bool all_out(const struct worker *worker)
+/* Nothing is left to decide, to write or to wait for; only the port may still have to take frames.
+ */
+static bool all_decided(const struct worker *worker)
 {
-	if (worker->tx_cnt > 0 || worker->batch.item_next < worker->batch.item_cnt)
+	if (worker->batch.item_next < worker->batch.item_cnt)
 		return false;
 	FOR_EACH_LANE (worker, lane) {
 		if (!waiting_empty(lane->waiting))
@@ -358,6 +360,17 @@ static bool all_out(const struct worker *worker)
 			return false;
 	}
 	return true;
+}
+
+/* The last replies; a peer that takes none any more is not waited for. */
+static void flush_frames(struct worker *worker)
+{
+	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+
+	while (worker->tx_cnt > 0 && clock_ns(CLOCK_MONOTONIC) < begin_ns + DRAIN_MAX_NS)
+		transmit(worker);
+	while (worker->tx_cnt > 0)
+		drop_frame(worker, worker->tx[--worker->tx_cnt], DROP_TX_FULL);
 }
 
 /* Refuses what still comes, gets every reply out, seals the lanes. */
@@ -378,14 +391,15 @@ static void drain(struct worker *worker)
 			quiet_ns = now_ns;
 	} while (now_ns < quiet_ns + DRAIN_QUIET_NS && now_ns < begin_ns + DRAIN_MAX_NS);
 	worker->receiving = false;
-	while (!all_out(worker))
+	while (!all_decided(worker))
 		turn(worker);
 	FOR_EACH_LANE (worker, lane) {
 		if (journal_wants_seal(lane->journal))
 			journal_seal(lane->journal, lane->clock_ns);
 	}
-	while (!all_out(worker))
+	while (!all_decided(worker))
 		turn(worker);
+	flush_frames(worker);
 }
 
 int worker_run(void *context)
