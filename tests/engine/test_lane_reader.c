@@ -434,18 +434,37 @@ Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 	memory_disk_close(disk);
 }
 
+/* The watermark that just reaches the missing LSN is evidence too. */
+Test(lane_reader, a_watermark_at_the_missing_lsn_is_enough)
+{
+	const struct lane_tail tail = empty_tail();
+	struct journal *journal;
+
+	disk = memory_disk_open(JOURNAL_ID, LANE, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 1);
+	journal = memory_disk_journal(disk, &tail);
+	for (unsigned i = 0; i < 2; i++) {
+		append_records(journal, 1);
+		journal_pump(journal, 5000);
+		memory_disk_complete_all(disk, journal);
+	}
+	journal_close(journal);
+	memset(unit(0, 1), 0, BLOCK_ALIGN_BYTES);
+	cr_assert(eq(int, read_lane().read, LANE_CORRUPT));
+	memory_disk_close(disk);
+}
+
 /* Beside a running engine: a block arrives between the look at its place and the look behind it. */
 static struct lane_files late_files;
 static struct lane_files *real_files;
 static uint8_t late_block[BLOCK_ALIGN_BYTES];
 static unsigned reads_until_late;
+static bool small_reads; /* each place is looked at anew */
 
 static int64_t late_read(struct lane_files *files, uint64_t segment, void *buffer, size_t bytes,
 			 uint64_t offset)
 {
 	(void)files;
-	/* Small reads, so that each place is looked at anew. */
-	if (bytes > BLOCK_BYTES_MAX)
+	if (small_reads && bytes > BLOCK_BYTES_MAX)
 		bytes = BLOCK_ALIGN_BYTES;
 	if (reads_until_late > 0 && --reads_until_late == 0)
 		memcpy(unit(0, 2), late_block, sizeof(late_block));
@@ -477,8 +496,9 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 
 	make_lane(true, BLOCK_CNT, 1);
 	memcpy(late_block, unit(0, 2), sizeof(late_block));
-	/* The fourth read is the look behind; what is there says that the block arrived before. */
-	for (unsigned late = 1; late <= 4; late++) {
+	/* The fourth small read is the look behind; what is there says that the block arrived
+	 * before. A big read sees the whole segment at once; the second one is the second look. */
+	for (unsigned late = 1; late <= 5; late++) {
 		const struct block_header *block;
 		const struct record *records;
 		struct lane_reader *reader = NULL;
@@ -486,7 +506,8 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 		uint64_t cnt = 0;
 
 		memset(unit(0, 2), 0, BLOCK_ALIGN_BYTES);
-		reads_until_late = late;
+		small_reads = late <= 4;
+		reads_until_late = small_reads ? late : 2;
 		real_files = memory_disk_files(disk);
 		late_files = (struct lane_files){.ops = &ops, .path = "late"};
 		cr_assert(eq(int,

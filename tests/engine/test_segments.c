@@ -165,14 +165,17 @@ Test(segments, of_a_stranger_are_refused, .init = set_up, .fini = temp_dir_remov
 
 Test(segments, hold_a_lock_while_they_are_open, .init = set_up, .fini = temp_dir_remove)
 {
-	int fd;
+	/* Made, then taken over. */
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
 
-	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
-	fd = open(path_of(0), O_RDONLY);
-	cr_assert(eq(int, flock(fd, LOCK_EX | LOCK_NB), -1));
-	close_source();
-	cr_assert(eq(int, flock(fd, LOCK_EX | LOCK_NB), 0));
-	close(fd);
+		const int fd = open(path_of(0), O_RDONLY);
+
+		cr_assert(eq(int, flock(fd, LOCK_EX | LOCK_NB), -1));
+		close_source();
+		cr_assert(eq(int, flock(fd, LOCK_EX | LOCK_NB), 0));
+		close(fd);
+	}
 }
 
 /* A limit on the size of files stands for a full disk: both end a write half way. */
