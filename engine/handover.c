@@ -11,12 +11,23 @@
 
 struct handover {
 	uint16_t worker_cnt;
-	struct rte_ring *rings[]; /* [from * worker_cnt + to] */
+	struct rte_ring *rings[]; /* [ring_of] */
 };
+
+static uint32_t ring_of(const struct handover *handover, enum handover_kind kind, uint16_t from,
+			uint16_t to)
+{
+	return ((uint32_t)kind * handover->worker_cnt + from) * handover->worker_cnt + to;
+}
+
+static uint32_t rings_of(uint16_t worker_cnt)
+{
+	return (uint32_t)HANDOVER_KINDS * worker_cnt * worker_cnt;
+}
 
 int handover_open(struct handover **out, uint16_t worker_cnt)
 {
-	const uint32_t ring_cnt = (uint32_t)worker_cnt * worker_cnt;
+	const uint32_t ring_cnt = rings_of(worker_cnt);
 	struct handover *handover =
 		calloc(1, sizeof(*handover) + ring_cnt * sizeof(handover->rings[0]));
 
@@ -26,7 +37,8 @@ int handover_open(struct handover **out, uint16_t worker_cnt)
 	for (uint32_t i = 0; i < ring_cnt; i++) {
 		char name[32];
 
-		if (i / worker_cnt == i % worker_cnt)
+		/* Nobody hands over to himself. */
+		if (i / worker_cnt % worker_cnt == i % worker_cnt)
 			continue;
 		snprintf(name, sizeof(name), "handover_%u", i);
 		handover->rings[i] = rte_ring_create(name, HANDOVER_RING_CNT, SOCKET_ID_ANY,
@@ -44,27 +56,20 @@ void handover_close(struct handover *handover)
 {
 	if (handover == NULL)
 		return;
-	for (uint32_t i = 0; i < (uint32_t)handover->worker_cnt * handover->worker_cnt; i++)
+	for (uint32_t i = 0; i < rings_of(handover->worker_cnt); i++)
 		rte_ring_free(handover->rings[i]);
 	free(handover);
 }
 
-bool handover_give(struct handover *handover, uint16_t from, uint16_t to, struct rte_mbuf *mbuf)
+bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
+		   struct rte_mbuf *mbuf)
 {
-	return rte_ring_sp_enqueue(handover->rings[from * handover->worker_cnt + to], mbuf) == 0;
+	return rte_ring_sp_enqueue(handover->rings[ring_of(handover, kind, from, to)], mbuf) == 0;
 }
 
-uint16_t handover_take(struct handover *handover, uint16_t to, struct rte_mbuf **mbufs,
-		       uint16_t cnt)
+uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
+		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt)
 {
-	uint16_t taken = 0;
-
-	for (uint16_t from = 0; from < handover->worker_cnt && taken < cnt; from++) {
-		if (from == to)
-			continue;
-		taken += (uint16_t)rte_ring_sc_dequeue_burst(
-			handover->rings[from * handover->worker_cnt + to], (void **)(mbufs + taken),
-			(unsigned)(cnt - taken), NULL);
-	}
-	return taken;
+	return (uint16_t)rte_ring_sc_dequeue_burst(
+		handover->rings[ring_of(handover, kind, from, to)], (void **)mbufs, cnt, NULL);
 }

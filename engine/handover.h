@@ -1,6 +1,6 @@
 /*
  * handover: frames that reached a worker who doesn't own their shard. Where the port cannot steer
- * by UDP port they are passed on in software: one SPSC ring for each pair of workers, never a lock.
+ * by UDP port they are passed on in software: SPSC rings for each pair of workers, never a lock.
  * What does not fit is dropped and counted by the sender.
  */
 #ifndef DB_ENGINE_HANDOVER_H
@@ -16,11 +16,20 @@ struct handover;
 int handover_open(struct handover **out, uint16_t worker_cnt);
 void handover_close(struct handover *handover);
 
-/* Worker `from` gives a frame to worker `to`. False: ring full, the frame stays the caller's. */
-bool handover_give(struct handover *handover, uint16_t from, uint16_t to, struct rte_mbuf *mbuf);
+/* Frames for a shard of another worker, and the answers on their way back: who received the
+ * question sends the answer, on the queue it came from. */
+enum handover_kind {
+	HANDOVER_QUESTION,
+	HANDOVER_ANSWER,
+	HANDOVER_KINDS,
+};
 
-/* Worker `to` takes up to cnt frames given to it. Returns how many. */
-uint16_t handover_take(struct handover *handover, uint16_t to, struct rte_mbuf **mbufs,
-		       uint16_t cnt);
+/* Worker `from` gives a frame to worker `to`. False: ring full, the frame stays the caller's. */
+bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
+		   struct rte_mbuf *mbuf);
+
+/* Worker `to` takes up to cnt frames of a kind that worker `from` gave it. Returns how many. */
+uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
+		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt);
 
 #endif

@@ -20,6 +20,7 @@ struct pending_reply {
 	struct rte_mbuf *mbuf;
 	uint64_t lsn; /* durable before it may leave; 0: at once */
 	struct frame_view view;
+	uint16_t origin_idx;         /* worker that received it, and sends the answer */
 	uint8_t key[WIRE_KEY_BYTES]; /* a copy: the key file may be read anew meanwhile */
 };
 

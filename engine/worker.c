@@ -35,7 +35,8 @@ struct item {
 	struct lane *lane;
 	const struct key *key; /* valid until the next quiescent state: the batch is done by then */
 	uint32_t first_request;
-	uint32_t request_cnt;
+	uint16_t request_cnt;
+	uint16_t origin_idx; /* worker that received it */
 	struct frame_view view;
 };
 
@@ -54,7 +55,8 @@ struct worker {
 	struct worker_shared *shared;
 	struct disk *disk;
 	uint64_t now_ns; /* wall clock of this turn */
-	uint16_t idx;    /* also its queue of the port */
+	uint16_t idx;
+	struct port_queue queue; /* the port is open when the worker runs, not before */
 	uint16_t worker_cnt;
 	bool receiving;
 	uint32_t tx_cnt;
@@ -88,7 +90,7 @@ static void transmit(struct worker *worker)
 	if (worker->tx_cnt == 0)
 		return;
 
-	const uint16_t sent = rte_eth_tx_burst(worker->shared->port->port_id, worker->idx,
+	const uint16_t sent = rte_eth_tx_burst(worker->queue.port_id, worker->queue.queue_id,
 					       worker->tx, (uint16_t)worker->tx_cnt);
 
 	worker->tx_cnt -= sent;
@@ -117,7 +119,11 @@ static void send_reply(struct worker *worker, const struct lane *lane,
 		   WIRE_SHARD_MAP_VERSION, reply->key);
 	reply_frame(frame, &reply->view);
 	worker->counters.replies++;
-	send_frame(worker, reply->mbuf);
+	if (reply->origin_idx == worker->idx)
+		send_frame(worker, reply->mbuf);
+	else if (!handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
+				reply->origin_idx, reply->mbuf))
+		drop_frame(worker, reply->mbuf, DROP_HANDOVER_FULL);
 }
 
 /* What decode refused may still be a neighbour's question. */
@@ -138,14 +144,16 @@ static void refuse_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop
 
 static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, const struct lane *lane)
 {
-	if (handover_give(worker->shared->handover, worker->idx, lane->worker_idx, mbuf))
+	if (handover_give(worker->shared->handover, HANDOVER_QUESTION, worker->idx,
+			  lane->worker_idx, mbuf))
 		worker->counters.handed_over++;
 	else
 		drop_frame(worker, mbuf, DROP_HANDOVER_FULL);
 }
 
 /* decode and admit: one frame becomes an item of the batch, or is dropped under one reason. */
-static void admit_frame(struct worker *worker, const struct key_ring *keys, struct rte_mbuf *mbuf)
+static void admit_frame(struct worker *worker, const struct key_ring *keys, struct rte_mbuf *mbuf,
+			uint16_t origin_idx)
 {
 	const struct worker_shared *shared = worker->shared;
 	const struct port_options *options = &shared->port->options;
@@ -180,8 +188,10 @@ static void admit_frame(struct worker *worker, const struct key_ring *keys, stru
 		return;
 	}
 	item->mbuf = mbuf;
+	item->origin_idx = origin_idx;
 	item->first_request = batch->request_cnt;
-	item->request_cnt = decode_requests(datagram, &batch->requests[batch->request_cnt]);
+	item->request_cnt =
+		(uint16_t)decode_requests(datagram, &batch->requests[batch->request_cnt]);
 	batch->request_cnt += item->request_cnt;
 	batch->item_cnt++;
 	worker->counters.datagrams++;
@@ -197,14 +207,48 @@ static bool replies_have_room(const struct worker *worker)
 	return true;
 }
 
+/* A burst that came to worker origin_idx: the batch has room for it. */
+static void admit_burst(struct worker *worker, struct rte_mbuf **mbufs, uint16_t cnt,
+			uint16_t origin_idx)
+{
+	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
+
+	for (uint16_t i = 0; i < cnt; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (uint16_t i = 0; i < cnt; i++)
+		admit_frame(worker, keys, mbufs[i], origin_idx);
+}
+
+/* What other workers hand over: questions for our shards, as many as the batch has room for, and
+ * answers to questions that came in here. */
+static void receive_handed_over(struct worker *worker)
+{
+	struct handover *handover = worker->shared->handover;
+	struct rte_mbuf *mbufs[RX_BURST_MAX];
+
+	for (uint16_t from = 0; from < worker->worker_cnt; from++) {
+		const uint32_t room = RX_BURST_MAX - worker->batch.item_cnt;
+		uint16_t cnt;
+
+		if (from == worker->idx)
+			continue;
+		cnt = handover_take(handover, HANDOVER_ANSWER, from, worker->idx, mbufs,
+				    RX_BURST_MAX);
+		for (uint16_t i = 0; i < cnt; i++)
+			send_frame(worker, mbufs[i]);
+		cnt = handover_take(handover, HANDOVER_QUESTION, from, worker->idx, mbufs,
+				    (uint16_t)room);
+		admit_burst(worker, mbufs, cnt, from);
+	}
+}
+
 /* rx: a burst from the port and from other workers, unless the last one still waits for the disk.
  */
 static void receive(struct worker *worker)
 {
 	struct rte_mbuf *mbufs[RX_BURST_MAX];
-	const struct worker_shared *shared = worker->shared;
 	struct batch *batch = &worker->batch;
-	uint16_t cnt = 0;
+	uint16_t cnt;
 
 	if (batch->item_next < batch->item_cnt || !replies_have_room(worker)) {
 		worker->counters.turns_stalled++;
@@ -214,22 +258,14 @@ static void receive(struct worker *worker)
 	batch->item_next = 0;
 	batch->item_ahead = 0;
 	batch->request_cnt = 0;
+	if (worker->shared->handover != NULL)
+		receive_handed_over(worker);
 	if (!worker->receiving)
 		return;
-	if (shared->handover != NULL)
-		cnt = handover_take(shared->handover, worker->idx, mbufs, RX_BURST_MAX / 2);
-	cnt = (uint16_t)(cnt + rte_eth_rx_burst(shared->port->port_id, worker->idx, mbufs + cnt,
-						(uint16_t)(RX_BURST_MAX - cnt)));
-	if (cnt == 0)
-		return;
-
-	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
-
+	cnt = rte_eth_rx_burst(worker->queue.port_id, worker->queue.queue_id, mbufs,
+			       (uint16_t)(RX_BURST_MAX - batch->item_cnt));
 	worker->counters.frames += cnt;
-	for (uint16_t i = 0; i < cnt; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
-	for (uint16_t i = 0; i < cnt; i++)
-		admit_frame(worker, keys, mbufs[i]);
+	admit_burst(worker, mbufs, cnt, worker->idx);
 }
 
 static void prefetch_ahead(struct batch *batch, uint32_t decided_cnt)
@@ -257,7 +293,11 @@ static void decide_batch(struct worker *worker)
 	for (; batch->item_next < batch->item_cnt; batch->item_next++) {
 		const struct item *item = &batch->items[batch->item_next];
 		struct lane *lane = item->lane;
-		struct pending_reply reply = {.mbuf = item->mbuf, .view = item->view};
+		struct pending_reply reply = {
+			.mbuf = item->mbuf,
+			.view = item->view,
+			.origin_idx = item->origin_idx,
+		};
 
 		if (!answer_possible(lane, item->request_cnt))
 			break;
@@ -399,6 +439,13 @@ static void drain(struct worker *worker)
 	}
 	while (!all_decided(worker))
 		turn(worker);
+	/* Others may still have questions for our shards, or answers to ours. */
+	atomic_fetch_add(&worker->shared->drained_cnt, 1);
+	while (atomic_load(&worker->shared->drained_cnt) < worker->worker_cnt)
+		turn(worker);
+	do {
+		turn(worker);
+	} while (!all_decided(worker));
 	flush_frames(worker);
 }
 
@@ -407,6 +454,7 @@ int worker_run(void *context)
 	struct worker *worker = context;
 
 	rcu_register_thread();
+	worker->queue = worker->shared->port->queues[worker->idx];
 	worker->receiving = true;
 	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)
 		turn(worker);

@@ -23,7 +23,7 @@ enum worker_command {
 
 /* Written by the worker only; read by others after it ended. */
 struct worker_counters {
-	uint64_t frames;
+	uint64_t frames;    /* from the port */
 	uint64_t datagrams; /* admitted */
 	uint64_t requests;
 	uint64_t replies; /* datagrams given to the port */
@@ -42,7 +42,8 @@ struct worker_shared {
 	struct lane *lanes;        /* [shard_cnt] */
 	struct handover *handover; /* NULL with one worker */
 	uint16_t shard_cnt;
-	_Atomic int command; /* enum worker_command */
+	_Atomic int command;          /* enum worker_command */
+	_Atomic uint32_t drained_cnt; /* workers that wait only for the others */
 };
 
 struct worker;

@@ -77,6 +77,19 @@ int port_check(const struct port_options *options, char *error, size_t error_byt
 						: port_xdp_check(options, error, error_bytes);
 }
 
+/* memif has a device a worker, AF_XDP a queue. */
+static uint16_t devices_of(const struct port *port)
+{
+	return port->options.spec.kind == PORT_MEMIF ? port->options.queue_cnt : 1;
+}
+
+/* As in the --vdev of port_xdp_prepare and port_memif_prepare. */
+static void device_name(const struct port *port, uint16_t device, char *out, size_t out_bytes)
+{
+	snprintf(out, out_bytes, "%s%u",
+		 port->options.spec.kind == PORT_MEMIF ? "net_memif" : "net_af_xdp", device);
+}
+
 static unsigned free_hugepages(void)
 {
 	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
@@ -121,7 +134,9 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes)
 {
-	static char vdev[VDEV_TEXT_BYTES];
+	static char vdevs[WORKERS_MAX][VDEV_TEXT_BYTES];
+	uint16_t device_cnt;
+	bool added = true;
 	int rc;
 
 	*port = (struct port){
@@ -129,11 +144,16 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 		.answers_neighbours = options->spec.kind == PORT_MEMIF,
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 	};
-	rc = options->spec.kind == PORT_MEMIF ? port_memif_prepare(port, vdev, error, error_bytes)
-					      : port_xdp_prepare(port, vdev, error, error_bytes);
+	device_cnt = devices_of(port);
+	if (options->spec.kind == PORT_MEMIF)
+		rc = port_memif_prepare(port, vdevs, error, error_bytes);
+	else
+		rc = port_xdp_prepare(port, vdevs[0], error, error_bytes);
 	if (rc != 0)
 		return rc;
-	if (!add_arg(argv, argc, argv_max, vdev) || !add_arg(argv, argc, argv_max, "--no-pci") ||
+	for (uint16_t i = 0; i < device_cnt && added; i++)
+		added = add_arg(argv, argc, argv_max, vdevs[i]);
+	if (!added || !add_arg(argv, argc, argv_max, "--no-pci") ||
 	    !add_memory_args(port, argv, argc, argv_max)) {
 		snprintf(error, error_bytes, "too many EAL arguments");
 		return -E2BIG;
@@ -141,51 +161,65 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 	return 0;
 }
 
-static int set_up_queue(const struct port *port, uint16_t queue)
+/* Queue pair i of the port, with a pool of its own. */
+static int set_up_queue(const struct port *port, uint16_t i)
 {
+	const struct port_queue *queue = &port->queues[i];
 	const uint32_t mbuf_cnt =
 		port->options.mbuf_cnt > 0 ? port->options.mbuf_cnt : MBUF_CNT_DEFAULT;
 	struct rte_mempool *pool;
 	char name[32];
 	int rc;
 
-	snprintf(name, sizeof(name), "frames_%u", queue);
+	snprintf(name, sizeof(name), "frames_%u", i);
 	pool = rte_pktmbuf_pool_create(name, mbuf_cnt, MBUF_CACHE_CNT, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 				       SOCKET_ID_ANY);
 	if (pool == NULL)
 		return -ENOMEM;
-	rc = rte_eth_rx_queue_setup(port->port_id, queue, DESCRIPTOR_CNT, SOCKET_ID_ANY, NULL,
-				    pool);
+	rc = rte_eth_rx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT, SOCKET_ID_ANY,
+				    NULL, pool);
 	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(port->port_id, queue, DESCRIPTOR_CNT, SOCKET_ID_ANY,
-					    NULL);
+		rc = rte_eth_tx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT,
+					    SOCKET_ID_ANY, NULL);
 	return rc;
+}
+
+/* Starts the next device, with the queue pairs from `first` on. */
+static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt)
+{
+	/* No offloads asked for: the tag covers more than a checksum, replies carry their own. */
+	const struct rte_eth_conf conf = {0};
+	uint16_t port_id;
+	char name[32];
+	int rc;
+
+	device_name(port, port->device_cnt, name, sizeof(name));
+	rc = rte_eth_dev_get_port_by_name(name, &port_id);
+	if (rc != 0)
+		return rc;
+	port->device_cnt++;
+	rc = rte_eth_dev_configure(port_id, queue_cnt, queue_cnt, &conf);
+	for (uint16_t i = 0; rc == 0 && i < queue_cnt; i++) {
+		port->queues[first + i] = (struct port_queue){port_id, i};
+		rc = set_up_queue(port, (uint16_t)(first + i));
+	}
+	return rc != 0 ? rc : rte_eth_dev_start(port_id);
 }
 
 int port_open(struct port *port, char *error, size_t error_bytes)
 {
-	const char *device = port->options.spec.kind == PORT_MEMIF ? "net_memif0" : "net_af_xdp0";
-	/* No offloads asked for: the tag covers more than a checksum, replies carry their own. */
-	const struct rte_eth_conf conf = {0};
+	const uint16_t device_cnt = devices_of(port);
+	const uint16_t queue_cnt = port->options.queue_cnt / device_cnt;
 	struct rte_ether_addr mac;
-	int rc = rte_eth_dev_get_port_by_name(device, &port->port_id);
+	int rc = 0;
 
-	if (rc != 0) {
-		snprintf(error, error_bytes, "DPDK made no port of %s (its lines above say why)",
-			 port->options.spec.where);
-		return rc;
-	}
-	port->probed = true;
-	rc = rte_eth_dev_configure(port->port_id, port->options.queue_cnt, port->options.queue_cnt,
-				   &conf);
-	for (uint16_t queue = 0; rc == 0 && queue < port->options.queue_cnt; queue++)
-		rc = set_up_queue(port, queue);
+	for (uint16_t i = 0; i < device_cnt && rc == 0; i++)
+		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt);
 	if (rc == 0)
-		rc = rte_eth_dev_start(port->port_id);
-	if (rc == 0)
-		rc = rte_eth_macaddr_get(port->port_id, &mac);
+		rc = rte_eth_macaddr_get(port->queues[0].port_id, &mac);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s does not start with %u queues: %s",
+		snprintf(error, error_bytes,
+			 "%s does not start with %u queues: %s (DPDK's lines above say why)",
 			 port->options.spec.where, port->options.queue_cnt, strerror(-rc));
 		return rc;
 	}
@@ -203,10 +237,15 @@ int port_take_traffic(struct port *port, bool take)
 
 void port_close(struct port *port)
 {
-	if (port->probed) {
-		(void)rte_eth_dev_stop(port->port_id);
-		(void)rte_eth_dev_close(port->port_id);
-		port->probed = false;
+	while (port->device_cnt > 0) {
+		char name[32];
+		uint16_t port_id;
+
+		device_name(port, --port->device_cnt, name, sizeof(name));
+		if (rte_eth_dev_get_port_by_name(name, &port_id) != 0)
+			continue;
+		(void)rte_eth_dev_stop(port_id);
+		(void)rte_eth_dev_close(port_id);
 	}
 	if (port->options.spec.kind == PORT_MEMIF)
 		port_memif_restore(port);
@@ -262,11 +301,19 @@ void port_sweep(const struct port *port)
 
 uint64_t port_missed(const struct port *port)
 {
-	struct rte_eth_stats stats;
+	uint64_t missed = 0;
 
-	if (!port->probed || rte_eth_stats_get(port->port_id, &stats) != 0)
-		return 0;
-	return stats.imissed + stats.rx_nombuf;
+	for (uint16_t i = 0; i < port->device_cnt; i++) {
+		struct rte_eth_stats stats;
+		char name[32];
+		uint16_t port_id;
+
+		device_name(port, i, name, sizeof(name));
+		if (rte_eth_dev_get_port_by_name(name, &port_id) == 0 &&
+		    rte_eth_stats_get(port_id, &stats) == 0)
+			missed += stats.imissed + stats.rx_nombuf;
+	}
+	return missed;
 }
 
 uint64_t port_oversized(const struct port *port)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/limits.h"
 #include "net/neighbour.h"
 
 enum port_kind {
@@ -29,7 +30,7 @@ struct port_options {
 	struct port_spec spec;
 	uint16_t udp_port_first;
 	uint16_t udp_port_cnt;
-	uint16_t queue_cnt; /* RX/TX pairs, one a worker */
+	uint16_t queue_cnt; /* RX/TX pairs, one a worker; at most WORKERS_MAX */
 	bool client;        /* memif: the side that connects (role=client) */
 	uint32_t mbuf_cnt;  /* per queue; 0: the default */
 };
@@ -42,11 +43,19 @@ struct port_xdp {
 	bool lo_prepared; /* the sysctls of lo are ours to put back */
 };
 
+/* Where a worker receives and sends: a DPDK ethdev and its queue. */
+struct port_queue {
+	uint16_t port_id;
+	uint16_t queue_id;
+};
+
 /* Filled by port_eal_args and port_open. Read-only afterwards. */
 struct port {
 	struct port_options options;
-	uint16_t port_id; /* DPDK ethdev */
-	bool probed;      /* the ethdev is there */
+	/* One a worker. AF_XDP: the queues of one device. memif: a device each, so that a peer
+	 * which connects to some of them only reaches just their workers. */
+	struct port_queue queues[WORKERS_MAX];
+	uint16_t device_cnt; /* ethdevs that are there; the i-th has the name i */
 	bool zero_copy;
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
 	bool hugepages;          /* packet buffers lie on them */

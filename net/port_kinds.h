@@ -27,7 +27,9 @@ int port_lo_prepare(char *error, size_t error_bytes);
 void port_lo_restore(void);
 
 int port_memif_check(const struct port_options *options, char *error, size_t error_bytes);
-int port_memif_prepare(struct port *port, char *vdev, char *error, size_t error_bytes);
+/* One --vdev a queue. */
+int port_memif_prepare(struct port *port, char vdevs[][VDEV_TEXT_BYTES], char *error,
+		       size_t error_bytes);
 void port_memif_restore(struct port *port);
 
 #endif

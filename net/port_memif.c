@@ -72,7 +72,8 @@ int port_memif_check(const struct port_options *options, char *error, size_t err
 	return 0;
 }
 
-int port_memif_prepare(struct port *port, char *vdev, char *error, size_t error_bytes)
+int port_memif_prepare(struct port *port, char vdevs[][VDEV_TEXT_BYTES], char *error,
+		       size_t error_bytes)
 {
 	const struct port_options *options = &port->options;
 
@@ -81,11 +82,14 @@ int port_memif_prepare(struct port *port, char *vdev, char *error, size_t error_
 	/* Nobody serves it (port_memif_check): what a killed engine left would be in the way. */
 	if (!options->client)
 		(void)unlink(options->spec.where);
-	snprintf(vdev, VDEV_TEXT_BYTES,
-		 "--vdev=net_memif0,role=%s,socket-abstract=no,socket=%s,rsize=%d,"
-		 "mac=02:db:05:00:00:%s",
-		 options->client ? "client" : "server", options->spec.where, RING_SIZE_LOG2,
-		 options->client ? "02" : "01");
+	/* Interfaces of one queue each, all on one socket: DPDK's driver does not notice a peer
+	 * with fewer queues, and would work on rings that aren't there. */
+	for (uint16_t i = 0; i < options->queue_cnt; i++)
+		snprintf(vdevs[i], VDEV_TEXT_BYTES,
+			 "--vdev=net_memif%u,id=%u,role=%s,socket-abstract=no,socket=%s,rsize=%d,"
+			 "mac=02:db:05:00:00:%s",
+			 i, i, options->client ? "client" : "server", options->spec.where,
+			 RING_SIZE_LOG2, options->client ? "02" : "01");
 	return 0;
 }
 

@@ -108,7 +108,8 @@ static int port_send(struct client_transport *transport, const struct client_pac
 		while (end < cnt && packets[end].shard % self->port.options.queue_cnt == queue)
 			end++;
 
-		const int taken = rte_eth_tx_burst(self->port.port_id, queue, mbufs + sent,
+		const int taken = rte_eth_tx_burst(self->port.queues[queue].port_id,
+						   self->port.queues[queue].queue_id, mbufs + sent,
 						   (uint16_t)(end - sent));
 
 		sent += taken;
@@ -157,7 +158,8 @@ static int port_receive(struct client_transport *transport, struct client_packet
 	for (uint16_t queue = 0; queue < self->port.options.queue_cnt && kept < cnt; queue++) {
 		const int room = cnt - kept < BURST_CNT ? cnt - kept : BURST_CNT;
 		const uint16_t got =
-			rte_eth_rx_burst(self->port.port_id, queue, mbufs, (uint16_t)room);
+			rte_eth_rx_burst(self->port.queues[queue].port_id,
+					 self->port.queues[queue].queue_id, mbufs, (uint16_t)room);
 
 		for (uint16_t i = 0; i < got; i++)
 			kept += unpack(self, mbufs[i], &packets[kept]);
@@ -204,7 +206,7 @@ static bool send_arp_request(struct transport_port *self)
 			     .arp_sip = self->address,
 			     .arp_tip = self->server_address},
 	};
-	if (rte_eth_tx_burst(self->port.port_id, 0, &mbuf, 1) == 1)
+	if (rte_eth_tx_burst(self->port.queues[0].port_id, 0, &mbuf, 1) == 1)
 		return true;
 	rte_pktmbuf_free(mbuf);
 	return false;
@@ -213,7 +215,7 @@ static bool send_arp_request(struct transport_port *self)
 static bool take_arp_reply(struct transport_port *self)
 {
 	struct rte_mbuf *mbufs[BURST_CNT];
-	const uint16_t got = rte_eth_rx_burst(self->port.port_id, 0, mbufs, BURST_CNT);
+	const uint16_t got = rte_eth_rx_burst(self->port.queues[0].port_id, 0, mbufs, BURST_CNT);
 	bool found = false;
 
 	for (uint16_t i = 0; i < got; i++) {
@@ -233,18 +235,34 @@ static bool take_arp_reply(struct transport_port *self)
 	return found;
 }
 
+/* Waits until every queue has somebody on the other side. */
+static bool links_up(const struct transport_port *self)
+{
+	for (unsigned ms = 0; ms < LINK_WAIT_MS; ms++) {
+		uint16_t up = 0;
+
+		for (uint16_t i = 0; i < self->port.options.queue_cnt; i++) {
+			struct rte_eth_link link = {0};
+
+			(void)rte_eth_link_get_nowait(self->port.queues[i].port_id, &link);
+			up += link.link_status == RTE_ETH_LINK_UP;
+		}
+		if (up == self->port.options.queue_cnt)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
 static int find_server(struct transport_port *self, const struct transport_port_options *options,
 		       char *error, size_t error_bytes)
 {
-	struct rte_eth_link link = {0};
-
-	for (unsigned ms = 0; link.link_status != RTE_ETH_LINK_UP; ms++) {
-		if (ms == LINK_WAIT_MS) {
-			snprintf(error, error_bytes, "%s: nobody on the other side", options->port);
-			return -ETIMEDOUT;
-		}
-		sleep_ms(1);
-		(void)rte_eth_link_get_nowait(self->port.port_id, &link);
+	if (!links_up(self)) {
+		snprintf(error, error_bytes,
+			 "%s: nobody on the other side of every queue; --queues may be as many as "
+			 "the engine has --cores",
+			 options->port);
+		return -ETIMEDOUT;
 	}
 	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
 	if (options->broadcast)
