@@ -16,7 +16,8 @@ if [ -z "${DB_BENCH_INSIDE:-}" ]; then
 			{ echo "$program is missing: tools/setup/setup.sh installs it" >&2; exit 2; }
 	done
 	make -s -j"$(nproc)" all || exit 1
-	exec env DB_BENCH_INSIDE=1 unshare -n -m -p -f --mount-proc bench/whole_path.sh "$rounds"
+	export DB_BENCH_INSIDE=1
+	exec unshare -n -m -p -f --mount-proc bench/whole_path.sh "$rounds"
 fi
 bin=$PWD/build/release
 work=$(mktemp -d "$PWD/build/bench.XXXXXX")

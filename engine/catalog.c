@@ -250,11 +250,12 @@ static int read_file(struct reader *reader, FILE *file, struct catalog **catalog
 		return -ENOMEM;
 	(*catalog)->cnt = 0;
 	while (rc == 0) {
-		char *line = NULL;
 		const ssize_t bytes = getline(&buffer, &buffer_bytes, file);
 
 		if (bytes < 0 || buffer == NULL)
 			break;
+		char *line = buffer;
+
 		reader->line++;
 		rc = clean_line(reader, buffer, bytes, &line);
 		if (rc == 0)

@@ -122,7 +122,7 @@ static int udp_receive(struct client_transport *transport, struct client_packet 
 	got = recvmmsg(udp->fd, messages, (unsigned)cnt, MSG_DONTWAIT, NULL);
 	if (got < 0)
 		return is_passing(errno) ? 0 : -errno;
-	for (int i = 0; i < got; i++) {
+	for (int i = 0; i < got && i < cnt; i++) {
 		uint16_t shard;
 
 		if (!from_server(udp, &from[i], &shard) ||

@@ -114,41 +114,41 @@ static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *
 	return 0;
 }
 
-/* Opens a key file if nobody but its owner can read or write it. */
-static FILE *open_private(const char *path, const char *mode, int *rc, char *error,
-			  size_t error_bytes)
+/* Opens a key file if nobody but its owner can read or write it. 0 or -errno. */
+static int open_private(const char *path, const char *mode, FILE **out, char *error,
+			size_t error_bytes)
 {
 	FILE *file = fopen(path, mode);
 	struct stat info;
+	int rc = -EACCES;
 
-	*rc = 0;
-	if (file == NULL || fstat(fileno(file), &info) != 0) {
-		*rc = errno != 0 ? -errno : -EIO;
-		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-*rc),
-			 *rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
-	} else if (!S_ISREG(info.st_mode)) {
-		*rc = -EINVAL;
+	if (file == NULL) {
+		rc = -errno;
+		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
+			 rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
+		return rc;
+	}
+	if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
 		snprintf(error, error_bytes, "%s: not a regular file", path);
 	} else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-		*rc = -EACCES;
 		snprintf(error, error_bytes,
 			 "%s: others can read or write it (mode %04o); chmod 600 %s", path,
 			 (unsigned)(info.st_mode & 07777), path);
+	} else {
+		*out = file;
+		return 0;
 	}
-	if (*rc != 0 && file != NULL) {
-		fclose(file);
-		file = NULL;
-	}
-	return file;
+	fclose(file);
+	return rc;
 }
 
 int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes)
 {
 	struct key_ring *ring;
-	int rc;
-	FILE *file = open_private(path, "re", &rc, error, error_bytes);
+	FILE *file = NULL;
+	int rc = open_private(path, "re", &file, error, error_bytes);
 
-	if (file == NULL)
+	if (rc != 0)
 		return rc;
 	ring = calloc(1, sizeof(*ring) + KEYS_MAX * sizeof(ring->keys[0]));
 	if (ring == NULL) {
@@ -245,7 +245,7 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 	struct key_ring *ring = NULL;
 	int rc = keys_load(path, &ring, error, error_bytes);
 
-	if (rc != 0)
+	if (rc != 0 || ring == NULL)
 		return rc;
 
 	const bool known = keys_find(ring, id) != NULL;
@@ -257,7 +257,8 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 		return -EEXIST;
 	}
 
-	FILE *file = open_private(path, "ae", &rc, error, error_bytes);
+	FILE *file = NULL;
 
-	return file == NULL ? rc : write_key(file, path, id, error, error_bytes);
+	rc = open_private(path, "ae", &file, error, error_bytes);
+	return rc != 0 ? rc : write_key(file, path, id, error, error_bytes);
 }

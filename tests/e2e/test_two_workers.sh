@@ -1,5 +1,5 @@
-# Four shards on two workers over memif: a load that uses both workers' queues, and one that uses only
-# the first's, so that every other question and its answer are handed over.
+# Four shards on two workers over memif: a load that uses both workers' queues, and one that uses
+# only the first's, so that every other question and its answer are handed over.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +15,8 @@ for queues in 2 1; do
 	start_engine --port memif:"$WORK/memif" --shards 4 --cores 0,1
 	# shellcheck disable=SC2086
 	"$BIN/doorbuster" load $LOAD --server 198.18.0.1:7700 --port memif:"$WORK/memif" \
-		--queues $queues --keys "$KEYS" --timeout-ms 60000 --json --orders "$WORK/orders.csv" \
+		--queues $queues --keys "$KEYS" --timeout-ms 60000 --json \
+		--orders "$WORK/orders.csv" \
 		>"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load over $queues queues: $(cat "$WORK/load.json" "$WORK/load.err")"
 	expect_eq "orders told" 30000 "$(json .orders "$WORK/load.json")"
