@@ -76,10 +76,12 @@ struct client {
 	uint8_t received[BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
 };
 
-static uint64_t monotonic_ns(void)
+static uint64_t clock_ns(const struct client *client)
 {
 	struct timespec now;
 
+	if (client->transport->now_ns != NULL)
+		return client->transport->now_ns(client->transport);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
@@ -110,7 +112,7 @@ static int32_t take_slot(struct client *client, uint16_t shard)
 	slot->shard = shard;
 	slot->count = 0;
 	slot->backoff_ms = client->retry_first_ms;
-	slot->deadline_ns = client->now_ns + client->timeout_ns;
+	slot->deadline_ns = UINT64_MAX;
 	return idx;
 }
 
@@ -134,11 +136,15 @@ static void queue_slot(struct client *client, int32_t idx)
 	client->queue_tail = idx;
 }
 
+/* Fires after wait_ms, or when its time is up if that comes first. */
 static void start_timer(struct client *client, int32_t idx, uint32_t wait_ms)
 {
 	struct slot *slot = &client->slots[idx];
+	const uint64_t end_ms = slot->deadline_ns / 1000000 + 1;
 	uint64_t due_ms = client->now_ns / 1000000 + (wait_ms > 0 ? wait_ms : 1);
 
+	if (due_ms > end_ms)
+		due_ms = end_ms;
 	if (due_ms < client->wheel_ms)
 		due_ms = client->wheel_ms;
 	slot->state = SLOT_WAITING;
@@ -208,7 +214,7 @@ static void close_datagram(struct client *client, uint16_t shard)
 
 /* Puts a request into its shard's datagram. False: no datagram to be had. */
 static bool add_entry(struct client *client, uint16_t shard, const struct wire_request *request,
-		      const struct entry *entry)
+		      const struct entry *entry, uint64_t deadline_ns)
 {
 	int32_t idx = client->filling[shard];
 
@@ -224,6 +230,8 @@ static bool add_entry(struct client *client, uint16_t shard, const struct wire_r
 	requests_of(slot)[slot->count] = *request;
 	slot->entries[slot->count] = *entry;
 	slot->count++;
+	if (deadline_ns < slot->deadline_ns)
+		slot->deadline_ns = deadline_ns;
 	if (slot->count == client->entries_max)
 		close_datagram(client, shard);
 	return true;
@@ -272,13 +280,13 @@ static bool worth_retrying(uint8_t verdict)
 
 /* The shard a WRONG_SHARD answer points to, for the first time, if there is such a shard. */
 static bool reroute(struct client *client, const struct wire_request *request, struct entry *entry,
-		    const struct wire_reply *reply)
+		    uint64_t deadline_ns, const struct wire_reply *reply)
 {
 	if (reply->verdict != VERDICT_WRONG_SHARD || entry->rerouted ||
 	    reply->quantity >= client->shards)
 		return false;
 	entry->rerouted = true;
-	if (add_entry(client, reply->quantity, request, entry))
+	if (add_entry(client, reply->quantity, request, entry, deadline_ns))
 		return true;
 	entry->rerouted = false;
 	return false;
@@ -296,7 +304,8 @@ static void answer_slot(struct client *client, int32_t idx, const struct wire_re
 
 	stop_timer(client, idx);
 	for (unsigned i = 0; i < slot->count; i++) {
-		if (reroute(client, &requests[i], &slot->entries[i], &replies[i]))
+		if (reroute(client, &requests[i], &slot->entries[i], slot->deadline_ns,
+			    &replies[i]))
 			continue;
 		if (in_time && worth_retrying(replies[i].verdict)) {
 			requests[kept] = requests[i];
@@ -391,6 +400,36 @@ static int send_queue(struct client *client)
 	return 0;
 }
 
+/* What could not even be sent in its time. */
+static void expire_queue(struct client *client)
+{
+	int32_t *link = &client->queue_head;
+	int32_t expired = NO_SLOT;
+	int32_t last = NO_SLOT;
+
+	while (*link != NO_SLOT) {
+		const int32_t idx = *link;
+		struct slot *slot = &client->slots[idx];
+
+		if (client->now_ns < slot->deadline_ns) {
+			last = idx;
+			link = &slot->timer_next;
+			continue;
+		}
+		*link = slot->timer_next;
+		slot->timer_next = expired;
+		expired = idx;
+	}
+	client->queue_tail = last;
+	/* Only now: who is told may submit, and so queue, something new. */
+	while (expired != NO_SLOT) {
+		const int32_t idx = expired;
+
+		expired = client->slots[idx].timer_next;
+		give_up(client, idx);
+	}
+}
+
 static int receive_all(struct client *client, uint32_t timeout_us)
 {
 	struct client_packet packets[BURST_CNT];
@@ -403,7 +442,7 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 		if (cnt < 0)
 			return cnt;
 		timeout_us = 0;
-		client->now_ns = monotonic_ns();
+		client->now_ns = clock_ns(client);
 		for (int i = 0; i < cnt; i++) {
 			int32_t idx;
 
@@ -445,7 +484,7 @@ int client_poll(struct client *client, uint32_t timeout_us)
 	int rc;
 
 	client->answered = 0;
-	client->now_ns = monotonic_ns();
+	client->now_ns = clock_ns(client);
 	client_flush(client);
 	rc = send_queue(client);
 	/* Never sleeps over a timer by more than a millisecond or two. */
@@ -454,15 +493,14 @@ int client_poll(struct client *client, uint32_t timeout_us)
 	if (rc == 0) {
 		fire_timers(client);
 		rc = send_queue(client);
+		expire_queue(client);
 	}
 	return rc != 0 ? rc : (int)client->answered;
 }
 
 int client_submit(struct client *client, const struct client_request *request)
 {
-	const uint64_t intended_ns =
-		request->intended_ns != 0 ? request->intended_ns : monotonic_ns();
-	const struct entry entry = {.user = request->user, .intended_ns = intended_ns};
+	struct entry entry = {.user = request->user, .intended_ns = request->intended_ns};
 	struct wire_request wire = {
 		.id = {request->id[0], request->id[1]},
 		.buyer = request->buyer,
@@ -477,7 +515,12 @@ int client_submit(struct client *client, const struct client_request *request)
 
 	if ((request->id[0] | request->id[1]) == 0)
 		randombytes_buf(wire.id, sizeof(wire.id));
-	if (!add_entry(client, shard, &wire, &entry))
+	/* Once a datagram is often enough: the first entry's deadline is the datagram's. */
+	if (client->filling[shard] == NO_SLOT || entry.intended_ns == 0)
+		client->now_ns = clock_ns(client);
+	if (entry.intended_ns == 0)
+		entry.intended_ns = client->now_ns;
+	if (!add_entry(client, shard, &wire, &entry, client->now_ns + client->timeout_ns))
 		return -EAGAIN;
 	client->pending++;
 	return 0;
@@ -538,7 +581,8 @@ static int ping(struct client *client, const char *server, char *error, size_t e
 
 	client->on_answer = on_pong;
 	client->context = &pong;
-	client->now_ns = monotonic_ns();
+	client->now_ns = clock_ns(client);
+	client->wheel_ms = client->now_ns / 1000000;
 	rc = client_submit(client, &request);
 	if (rc == 0)
 		rc = client_drain(client);
@@ -589,8 +633,6 @@ static struct client *make_client(const struct client_options *options)
 				      ? options->entries_per_datagram
 				      : WIRE_ENTRY_CNT_MAX;
 	client->free_head = client->queue_head = NO_SLOT;
-	client->now_ns = monotonic_ns();
-	client->wheel_ms = client->now_ns / 1000000;
 	for (unsigned i = 0; i < WHEEL_CNT; i++)
 		client->wheel[i] = NO_SLOT;
 	client->slots = calloc(client->slot_cnt, sizeof(*client->slots));

@@ -39,6 +39,9 @@ struct client_transport {
 	int (*receive)(struct client_transport *transport, struct client_packet *packets, int cnt,
 		       uint32_t timeout_us);
 	void (*close)(struct client_transport *transport);
+	/* ns since any fixed instant, never falling; NULL: CLOCK_MONOTONIC. A simulated network
+	 * brings its own. */
+	uint64_t (*now_ns)(struct client_transport *transport);
 };
 
 struct client_options {
@@ -62,8 +65,8 @@ struct client_request {
 	uint16_t quantity;
 	uint8_t op;
 	uint64_t user;        /* returned with the answer */
-	uint64_t intended_ns; /* when it should have left, CLOCK_MONOTONIC; 0: now. Base of latency
-			       */
+	uint64_t intended_ns; /* when it should have left, by the transport's clock; 0: now. Base of
+				 latency */
 };
 
 struct client_answer {

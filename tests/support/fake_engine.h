@@ -1,0 +1,72 @@
+/*
+ * fake_engine: a client_transport with an engine behind it that answers as a test tells it to. It
+ * asserts that every datagram the client sends is well formed and signed. A PING is always
+ * answered, unless it is mute.
+ */
+#ifndef DB_TESTS_SUPPORT_FAKE_ENGINE_H
+#define DB_TESTS_SUPPORT_FAKE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/client.h"
+
+enum {
+	FAKE_OUTBOX_CNT = 512,
+	FAKE_SEEN_MAX = 512,
+	FAKE_SHARDS_MAX = 8,
+};
+
+#define FAKE_ENGINE_TIME_NS UINT64_C(1700000000123456789)
+
+/* What becomes of a reply. */
+enum fake_fate {
+	FATE_ANSWER,
+	FATE_LOSE,
+	FATE_DOUBLE,
+	FATE_LAST_FIRST, /* overtakes all replies that are on their way */
+	FATE_FORGE,      /* one bit of the tag is wrong */
+};
+
+struct fake_datagram {
+	uint32_t len;
+	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX];
+};
+
+struct fake_engine;
+
+/* Gets a finished but for its tag reply, of ACCEPTED entries, and may change it. */
+typedef enum fake_fate fake_rule(struct fake_engine *engine, struct fake_datagram *reply);
+
+struct fake_engine {
+	struct client_transport transport; /* first */
+	struct key key;
+	uint16_t shards;
+	fake_rule *rule; /* NULL: FATE_ANSWER */
+	int sent_max;    /* packets taken a call; < 0: -errno of every call */
+	int receive_rc;  /* < 0: what every receive returns */
+	uint64_t now_ns; /* the client's clock; a rule or a test may move it forward */
+	bool mute;       /* takes everything, says nothing */
+	bool closed;     /* by the client */
+	uint32_t seen;   /* datagrams, PINGs not counted; the rule sees itself counted */
+	uint32_t served; /* entries of them */
+	uint32_t per_shard[FAKE_SHARDS_MAX];
+	struct fake_datagram requests[FAKE_SEEN_MAX]; /* as they came */
+	uint32_t outbox_cnt;
+	struct fake_datagram outbox[FAKE_OUTBOX_CNT];
+};
+
+void fake_engine_init(struct fake_engine *engine, uint16_t shards);
+
+/* Puts bytes on their way to the client, as they are. */
+void fake_engine_post(struct fake_engine *engine, const struct fake_datagram *datagram);
+void fake_engine_sign(const struct fake_engine *engine, struct fake_datagram *datagram);
+
+/* Makes a reply with all entries accepted of a request, in place; without a tag. */
+void fake_engine_accept(struct fake_datagram *datagram);
+
+struct wire_header *fake_header(struct fake_datagram *datagram);
+struct wire_reply *fake_replies(struct fake_datagram *datagram);
+const struct wire_request *fake_requests(const struct fake_datagram *datagram);
+
+#endif
