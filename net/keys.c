@@ -115,15 +115,18 @@ static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *
 }
 
 /* Opens a key file if nobody but its owner can read or write it. 0 or -errno. */
-static int open_private(const char *path, const char *mode, FILE **out, char *error,
-			size_t error_bytes)
+static int open_private(const char *path, int flags, FILE **out, char *error, size_t error_bytes)
 {
-	FILE *file = fopen(path, mode);
+	/* A FIFO must not make us wait for its writer. */
+	const int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FILE *file = fd >= 0 ? fdopen(fd, (flags & O_ACCMODE) == O_RDONLY ? "r" : "a+") : NULL;
 	struct stat info;
 	int rc = -EACCES;
 
 	if (file == NULL) {
 		rc = -errno;
+		if (fd >= 0)
+			close(fd);
 		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
 			 rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
 		return rc;
@@ -146,7 +149,7 @@ int keys_load(const char *path, struct key_ring **out, char *error, size_t error
 {
 	struct key_ring *ring;
 	FILE *file = NULL;
-	int rc = open_private(path, "re", &file, error, error_bytes);
+	int rc = open_private(path, O_RDONLY, &file, error, error_bytes);
 
 	if (rc != 0)
 		return rc;
@@ -259,6 +262,11 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 
 	FILE *file = NULL;
 
-	rc = open_private(path, "ae", &file, error, error_bytes);
-	return rc != 0 ? rc : write_key(file, path, id, error, error_bytes);
+	rc = open_private(path, O_RDWR | O_APPEND, &file, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	/* An editor may have left the last line without its end. */
+	if (fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n')
+		fputc('\n', file);
+	return write_key(file, path, id, error, error_bytes);
 }

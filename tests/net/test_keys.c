@@ -1,0 +1,179 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/limits.h"
+#include "net/keys.h"
+#include "tests/support/temp_dir.h"
+
+#define HEX "000102030405060708090a0b0c0d0e0f"
+
+static struct key_ring *ring;
+static const char *path;
+static char error[512];
+
+static void set_up(void)
+{
+	(void)temp_dir_make();
+	path = temp_path("keys");
+}
+
+static void tear_down(void)
+{
+	keys_free(ring);
+	ring = NULL;
+	temp_dir_remove();
+}
+
+TestSuite(keys, .init = set_up, .fini = tear_down);
+
+static int load(const char *text)
+{
+	write_text(path, text);
+	cr_assert(eq(int, chmod(path, 0600), 0));
+	return keys_load(path, &ring, error, sizeof(error));
+}
+
+/* Refused with this, in a line that names the file. */
+static void check_refused(const char *text, int rc, const char *words)
+{
+	cr_assert(eq(int, load(text), rc), "%s", text);
+	cr_assert(ring == NULL);
+	cr_assert(strstr(error, path) == error, "%s", error);
+	cr_assert(strstr(error, words) != NULL, "'%s' is not in: %s", words, error);
+}
+
+Test(keys, are_found_by_id)
+{
+	const uint8_t bytes[WIRE_KEY_BYTES] = {0, 1, 2,  3,  4,  5,  6,  7,
+					       8, 9, 10, 11, 12, 13, 14, 15};
+
+	cr_assert(eq(int,
+		     load("# of gateway 1\n4294967295 " HEX "\n\n"
+			  " 7\t ffffffffffffffffffffffffffffffff # old\r\n"
+			  "0 000102030405060708090A0B0C0D0E0F"),
+		     0),
+		  "%s", error);
+	cr_assert(eq(u32, ring->cnt, 3));
+	cr_assert(eq(u32, keys_find(ring, 0)->id, 0));
+	cr_assert(memcmp(keys_find(ring, 0)->bytes, bytes, sizeof(bytes)) == 0);
+	cr_assert(memcmp(keys_find(ring, UINT32_MAX)->bytes, bytes, sizeof(bytes)) == 0);
+	cr_assert(eq(u8, keys_find(ring, 7)->bytes[15], 0xff));
+	cr_assert(keys_find(ring, 1) == NULL);
+	cr_assert(keys_find(ring, 8) == NULL);
+	cr_assert(keys_find(ring, UINT32_MAX - 1) == NULL);
+}
+
+Test(keys, wrong_lines_are_named)
+{
+	static const char *const lines[] = {
+		"1",
+		"1 ",
+		"1 0001",
+		"1 " HEX "00",
+		"1 000102030405060708090a0b0c0d0e0g",
+		"1 " HEX " x",
+		HEX,
+		"-1 " HEX,
+		"+1 " HEX,
+		"x " HEX,
+		"1x " HEX,
+		"4294967296 " HEX,
+		"99999999999999999999999 " HEX,
+	};
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "9 " HEX "\n# comment\n%s\n", lines[i]);
+		check_refused(text, -EINVAL, ":3: not a key");
+		cr_assert(strstr(error, HEX) == NULL, "a key was told: %s", error);
+	}
+}
+
+Test(keys, none_at_all_is_refused)
+{
+	check_refused("", -EINVAL, "holds no key");
+	check_refused("# nothing\n\n", -EINVAL, "doorbuster keygen");
+}
+
+Test(keys, the_same_id_twice_is_refused)
+{
+	check_refused("5 " HEX "\n3 " HEX "\n5 " HEX "\n", -EINVAL, "key id 5 stands there twice");
+}
+
+Test(keys, too_many_are_refused)
+{
+	FILE *file = fopen(path, "w");
+
+	for (unsigned id = 0; id <= KEYS_MAX; id++)
+		fprintf(file, "%u " HEX "\n", id);
+	cr_assert(eq(int, fclose(file), 0));
+	cr_assert(eq(int, chmod(path, 0600), 0));
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -E2BIG));
+	cr_assert(strstr(error, ":4097: more than 4096") != NULL, "%s", error);
+}
+
+Test(keys, a_file_that_others_can_read_is_refused)
+{
+	static const mode_t modes[] = {0604, 0602, 0640, 0620, 0610, 0666};
+
+	write_text(path, "1 " HEX "\n");
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		cr_assert(eq(int, chmod(path, modes[i]), 0));
+		cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -EACCES));
+		cr_assert(strstr(error, "chmod 600") != NULL, "%s", error);
+	}
+	cr_assert(eq(int, chmod(path, 0400), 0));
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0));
+}
+
+Test(keys, only_regular_files_are_read, .timeout = 5)
+{
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -ENOENT));
+	cr_assert(strstr(error, "keygen") != NULL, "%s", error);
+	cr_assert(eq(int, mkfifo(path, 0600), 0));
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -EACCES));
+	cr_assert(strstr(error, "not a regular file") != NULL, "%s", error);
+}
+
+Test(keys, generated_ones_are_private_random_and_never_overwritten)
+{
+	struct stat info;
+	uint8_t first[WIRE_KEY_BYTES];
+
+	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, stat(path, &info), 0));
+	cr_assert(eq(u32, info.st_mode & 0777, 0600));
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	memcpy(first, keys_find(ring, 42)->bytes, sizeof(first));
+	keys_free(ring);
+	ring = NULL;
+	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), -EEXIST));
+
+	cr_assert(eq(int, unlink(path), 0));
+	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), 0));
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0));
+	cr_assert(memcmp(keys_find(ring, 42)->bytes, first, sizeof(first)) != 0);
+}
+
+Test(keys, are_appended)
+{
+	/* An editor may have left the last line without its end. */
+	cr_assert(eq(int, load("1 " HEX), 0));
+	keys_free(ring);
+	ring = NULL;
+	cr_assert(eq(int, keys_append(path, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_append(path, 3, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_append(path, 2, error, sizeof(error)), -EEXIST));
+	cr_assert(strstr(error, "has a key 2 already") != NULL, "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(u32, ring->cnt, 3));
+	cr_assert(eq(u8, keys_find(ring, 1)->bytes[15], 15));
+}
