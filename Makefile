@@ -89,9 +89,11 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
-$(BUILD)/tests/unit: $(call obj,$(TEST_SRCS)) $(LIB)
+TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c scenario.c tally.c) \
+                    $(wildcard tools/common/*.c)
+$(BUILD)/tests/unit: $(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS)) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
 
 # What the end-to-end tests need besides the programs: one small program a file.
 E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
@@ -121,7 +123,8 @@ STAMPS := $(patsubst %,build/check/%.ok,$(ANALYSED))
 analysis: $(STAMPS)
 build/check/%.ok: % .clang-tidy
 	@mkdir -p $(@D)
-	@clang-tidy --quiet $< -- $(ANALYSIS_FLAGS) 2>$@.log || { grep -v 'warnings\? generated' $@.log; exit 1; }
+	@clang-tidy --quiet $< -- $(ANALYSIS_FLAGS) 2>$@.log || \
+	    { grep -v 'warnings\? generated' $@.log; exit 1; }
 	$(if $(filter tests/%,$<),,@$(CPPCHECK) $<)
 	@$(CC) $(ANALYSIS_FLAGS) -MM -MP -MT $@ -MF $@.d $<
 	@touch $@

@@ -13,7 +13,7 @@ rounds=${1:-3}
 if [ -z "${DB_BENCH_INSIDE:-}" ]; then
 	for program in dpdk-testpmd bpftool; do
 		command -v $program >/dev/null ||
-			{ echo "$program is missing: tools/setup/setup.sh installs it" >&2; exit 2; }
+			{ echo "$program is missing: make setup installs it" >&2; exit 2; }
 	done
 	make -s -j"$(nproc)" all || exit 1
 	export DB_BENCH_INSIDE=1

@@ -21,7 +21,8 @@ BANNED+='|alloca|rand|srand|random|setjmp|longjmp|strncpy|strncat|asctime|ctime|
 HOT='engine/(admit|answer|decide|offers|orders|buyers)\.c|net/(decode|reply|tag|neighbour)\.c'
 HOT_BANNED='malloc|calloc|realloc|free|strdup|printf|fprintf|usleep|nanosleep'
 
-sources=$(find engine net alloc tools bench tests \( -name '*.c' -o -name '*.h' \) 2>/dev/null | sort)
+sources=$(find engine net alloc tools bench tests \( -name '*.c' -o -name '*.h' \) 2>/dev/null |
+	sort)
 texts=$(find . \( -path ./.git -o -path ./build \) -prune -o -type f \( -name '*.[chS]' \
 	-o -name '*.def' -o -name '*.sh' -o -name '*.md' -o -name Makefile -o -path './tests/run' \
 	-o -path './tests/check' -o -path './.ci/*' \) -print | sed 's|^\./||' | sort)
@@ -104,8 +105,8 @@ tidy_headers() {
 	done
 }
 
-# Every source has a test that mirrors its path, or a line in tests/covered.txt: what else covers it,
-# and why.
+# Every source has a test that mirrors its path, or a line in tests/covered.txt: what else covers
+# it, and why.
 tidy_tests() {
 	local file stem test line
 	for file in $(grep -E '^(engine|net|alloc)/[^/]*\.c$' <<<"$sources"); do
@@ -151,7 +152,8 @@ tidy_commits() {
 		length(subject) > most {
 			print "commit " id ": subject of " length(subject) " columns: " subject
 		}
-		subject !~ /^[a-z][a-z0-9_.-]*: [^A-Z]/ || subject ~ /\.$/ {
+		# A file keeps the case of its name.
+		subject !~ /^[a-z][a-z0-9_.-]*: ([^A-Z]|[A-Z]+\.md[ ,])/ || subject ~ /\.$/ {
 			print "commit " id ": not `area: verb in lower case`: " subject
 		}'
 }

@@ -10,13 +10,15 @@ failed=0
 fresh() {
 	rm -rf "${tree:?}"/*
 	mkdir -p "$tree"/{engine,net,tests/engine,tests/net}
-	printf '/* Guarantees nothing. */\nint good(void)\n{\n\treturn 1;\n}\n' >"$tree/engine/good.c"
+	printf '/* Guarantees nothing. */\nint good(void)\n{\n\treturn 1;\n}\n' \
+		>"$tree/engine/good.c"
 	echo >"$tree/tests/engine/test_good.c"
 	echo 'DROP(GOOD, "text")' >"$tree/net/drop.def"
 	echo 'VERDICT(FINE, 1, "fine")' >"$tree/net/verdict.def"
 	echo 'FINE' >"$tree/net/WIRE.md"
 	printf '/* Counts. */\nint x = DROP_GOOD;\n' >"$tree/net/count.c"
-	echo 'net/count.c tests/engine/test_good.c it is only here for its row' >"$tree/tests/covered.txt"
+	echo 'net/count.c tests/engine/test_good.c it is only here for its row' \
+		>"$tree/tests/covered.txt"
 }
 
 # The tree as it stands must make tidy say exactly one thing, which matches.
@@ -62,7 +64,8 @@ finds 'good.c:1: no tests/engine/test_good.c'
 : >"$tree/tests/covered.txt"; finds 'count.c:1: no tests/net/test_count.c'
 echo 'net/count.c tests/gone.sh reason' >"$tree/tests/covered.txt"; finds 'gone.sh, named for'
 echo 'net/count.c tests/covered.txt' >"$tree/tests/covered.txt"; finds 'no reason given'
-echo 'net/gone.c tests/covered.txt reason' >>"$tree/tests/covered.txt"; finds 'gone.c does not exist'
+echo 'net/gone.c tests/covered.txt reason' >>"$tree/tests/covered.txt"
+finds 'gone.c does not exist'
 echo >"$tree/tests/net/test_count.c"; finds 'drop the line'
 echo 'DROP(OTHER, "text")' >>"$tree/net/drop.def"; finds 'DROP_OTHER is counted nowhere'
 echo 'VERDICT(OTHER, 2, "text")' >>"$tree/net/verdict.def"; finds 'OTHER is not explained'
@@ -73,6 +76,11 @@ commit() {
 	git -C "$tree" -c user.name=x -c user.email=x@localhost commit -q --allow-empty -m "$1"
 }
 commit 'engine: sell a thing'
+commit 'net: WIRE.md, a worked example'
+if ! said=$("$tidy" "$tree"); then
+	printf 'tidy_self: good commits are found bad:\n%s\n' "$said"
+	failed=1
+fi
 for subject in 'Engine: sell' 'engine: Sell' 'sell a thing' 'engine: sell it.' \
 	"engine: $(printf '%060d' 0)"; do
 	commit "$subject"

@@ -30,7 +30,8 @@ if [ "$port" != lo ]; then
 	say "      --keys $demo/keys --requests 100000"
 else
 	say "  $bin/doorbuster buy $server --keys $demo/keys --sku 1001 --buyer 42"
-	say "  $bin/doorbuster buy $server --keys $demo/keys --sku 1002 --buyer 42 --quantity 2 --json"
+	say "  $bin/doorbuster buy $server --keys $demo/keys --sku 1002 --buyer 42 --quantity 2" \
+		"--json"
 fi
 say "  $bin/doorbuster journal verify $demo/data"
 say
