@@ -112,6 +112,6 @@ truncate -s 64M "$WORK/disk.img"
 mkfs.ext4 -q "$WORK/disk.img"
 mkdir "$WORK/disk"
 mount -o loop "$WORK/disk.img" "$WORK/disk"
-refused 'MiB are free, 1 shards need [0-9]+ MiB to begin' \
+refused 'MiB are free, --shards 1 takes [0-9]+ MiB to begin' \
 	"$SERVE" --data "$WORK/disk/data" --catalog "$CATALOG" --keys "$KEYS"
 umount "$WORK/disk"
