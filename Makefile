@@ -101,14 +101,21 @@ $(E2E_BINS): $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Benchmarks of parts; bench/whole_path.sh measures the programs.
+BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
+$(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Fuzzers, MODE=fuzz.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-.PHONY: tests-built fuzz-built
-tests-built: all $(BUILD)/tests/unit $(E2E_BINS)
+.PHONY: tests-built bench-built fuzz-built
+tests-built: all $(BUILD)/tests/unit $(E2E_BINS) $(BENCH_BINS)
+bench-built: all $(BENCH_BINS)
 fuzz-built: $(FUZZ_BINS)
 
 # Static analysis: a stamp a source, made again when the source, a header of it or a rule changed.
@@ -132,7 +139,7 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan fuzz check setup help clean
+.PHONY: run serve test asan fuzz bench check setup help clean
 setup:
 	@tools/setup/setup.sh
 
@@ -150,6 +157,10 @@ fuzz: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=fuzz fuzz-built
 	@tests/fuzz.sh build/fuzz
 
+bench: setup
+	@$(MAKE) --no-print-directory $(JOBS) bench-built
+	@bench/run.sh $(BUILD)
+
 check: setup
 	@tests/check
 
@@ -161,6 +172,7 @@ help:
 	@echo 'make check   format, style, static analysis'
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
+	@echo 'make bench   decide, journal and the whole path, each beside its baseline; 4 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'
 

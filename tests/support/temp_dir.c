@@ -13,7 +13,7 @@ static char dir[256];
 
 const char *temp_dir_make(void)
 {
-	const char *base = getenv("DOORBUSTER_TEST_DIR");
+	const char *base = getenv("DB_TEST_DIR");
 
 	snprintf(dir, sizeof(dir), "%s/doorbuster-test-XXXXXX", base != NULL ? base : "/var/tmp");
 	CHECK(mkdtemp(dir) != NULL);

@@ -1,6 +1,6 @@
 /*
  * temp_dir: a directory on a real disk for one test. /var/tmp, as /tmp may lie in memory;
- * DOORBUSTER_TEST_DIR overrides.
+ * DB_TEST_DIR overrides.
  */
 #ifndef DB_TESTS_SUPPORT_TEMP_DIR_H
 #define DB_TESTS_SUPPORT_TEMP_DIR_H
