@@ -35,6 +35,8 @@ static void decide_one(struct lane *lane, const struct wire_request *request,
 		lane->committed_at_ns = lane->clock_ns;
 	} else if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL) {
 		decision->verdict = VERDICT_DRAINING;
+	} else if (decision->verdict == VERDICT_CLOSED) {
+		journal_note_instant(lane->journal, decision->instant_ns);
 	}
 }
 

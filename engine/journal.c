@@ -61,6 +61,8 @@ struct journal {
 
 	uint64_t prev_checksum; /* of the block sent last */
 	uint64_t watermark_lsn; /* that it carries */
+	uint64_t written_at_ns; /* that it carries */
+	uint64_t noted_ns;      /* latest instant that a block must carry */
 	uint64_t blocks_written;
 	uint64_t bytes_written;
 
@@ -216,6 +218,7 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 	journal->sent++;
 	journal->prev_checksum = header->checksum;
 	journal->watermark_lsn = header->durable_lsn;
+	journal->written_at_ns = header->written_at_ns;
 	journal->blocks_written++;
 	journal->bytes_written += block->bytes;
 	return true;
@@ -244,6 +247,7 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 		.segment = tail->segment,
 		.offset = tail->offset,
 		.prev_checksum = tail->prev_checksum,
+		.written_at_ns = tail->last_at_ns,
 		.disk = options->disk,
 		.segments = options->segments,
 		.buffers = options->buffers,
@@ -375,10 +379,17 @@ void journal_written_totals(const struct journal *journal, uint64_t *blocks, uin
 	*bytes = journal->bytes_written;
 }
 
+void journal_note_instant(struct journal *journal, uint64_t instant_ns)
+{
+	if (instant_ns > journal->noted_ns)
+		journal->noted_ns = instant_ns;
+}
+
 bool journal_wants_seal(const struct journal *journal)
 {
-	return journal->durable_lsn > journal->watermark_lsn && journal_idle(journal) &&
-	       journal->error == 0 &&
+	return (journal->durable_lsn > journal->watermark_lsn ||
+		journal->noted_ns > journal->written_at_ns) &&
+	       journal_idle(journal) && journal->error == 0 &&
 	       journal->offset + SEAL_RESERVE_BYTES <= journal->segment_bytes;
 }
 

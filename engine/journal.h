@@ -87,8 +87,15 @@ bool journal_idle(const struct journal *journal);
 void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes);
 
 /*
- * True when the lane is idle and records became durable that no block's watermark covers yet: a
- * closing block is due as soon as the worker has nothing better to do.
+ * An answer that leaves no record rests on the lane's clock having reached this instant (an offer
+ * that closed): a block must carry it, or a restart with the system clock set back would unsay it.
+ */
+void journal_note_instant(struct journal *journal, uint64_t instant_ns);
+
+/*
+ * True when the lane is idle and records became durable that no block's watermark covers yet, or an
+ * instant was noted that no block carries: a closing block is due as soon as the worker has nothing
+ * better to do.
  */
 bool journal_wants_seal(const struct journal *journal);
 

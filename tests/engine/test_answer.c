@@ -208,3 +208,47 @@ Test(answer, without_journal_space_nothing_is_sold)
 	(void)ask(1, 5000, 0, 0);
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_ACCEPTED));
 }
+
+/* What closed stays closed after a restart with the clock set back: a block carries the time. */
+Test(answer, closed_is_noted_in_the_lane)
+{
+	const struct block_header *last;
+	struct wire_request request;
+	struct decide_key key;
+	struct record offer = sale_offer(2, 10, 100, 0);
+	const char *why;
+
+	journal_seal(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	offer.at_ns = lane.clock_ns;
+	offer.offer.closes_at_ns = 5000;
+	cr_assert(eq(int, shard_apply(lane.shard, 2, &offer, &why), 0), "%s", why);
+	*journal_slot(lane.journal) = offer;
+	journal_commit(lane.journal);
+	journal_pump(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	journal_seal(lane.journal, lane.clock_ns);
+	memory_disk_complete_all(disk, lane.journal);
+	cr_assert(not(journal_wants_seal(lane.journal)));
+
+	lane.clock_ns = 6000;
+	for (unsigned round = 0; round < 2; round++) {
+		frame_datagram(datagram, 1);
+		header()->shard = 0;
+		decode_requests(datagram, &request);
+		request.sku = 2;
+		decide_prefetch(lane.shard, &request, &key);
+		cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
+		cr_assert(eq(u8, replies[0].verdict, VERDICT_CLOSED));
+		/* Once is enough. */
+		cr_assert(eq(int, journal_wants_seal(lane.journal), round == 0));
+		journal_seal(lane.journal, lane.clock_ns);
+		cr_assert(eq(u32, disk->write_cnt, round == 0));
+		if (round == 0) {
+			last = disk->writes[0].buffer;
+			cr_assert(eq(u32, last->record_cnt, 0));
+			cr_assert(eq(u64, last->written_at_ns, 6000));
+			memory_disk_complete_all(disk, lane.journal);
+		}
+	}
+}

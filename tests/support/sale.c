@@ -5,7 +5,7 @@
 struct shard *sale_open(uint64_t room, const struct record *offers, uint32_t offer_cnt)
 {
 	const struct shard_size size = {
-		.offer_cnt = offer_cnt,
+		.offer_cnt = offer_cnt + 1,
 		.order_cnt = room,
 		.buyer_cnt = room,
 	};
