@@ -18,7 +18,7 @@ static const char help[] =
 	"usage: doorbuster buy --server HOST:PORT --keys FILE --sku N --buyer N [options]\n"
 	"\n"
 	"  --server HOST:PORT   the engine's first UDP port, like 127.0.0.1:7700 or [::1]:7700\n"
-	"  --keys FILE          the key file; --key-id N picks a key (default: the first)\n"
+	"  --keys FILE          the key file; --key-id N picks a key (default: lowest)\n"
 	"  --sku N --buyer N    what, and for whom\n"
 	"  --quantity N         units (default 1)\n"
 	"  --request-id HEX     32 hex digits: ask again for an earlier purchase\n"

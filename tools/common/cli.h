@@ -32,7 +32,7 @@ bool cli_u16(const char *flag, const char *text, uint16_t min, uint16_t max, uin
 bool cli_request_id(const char *flag, const char *text, uint64_t id[2]);
 void cli_request_id_text(const uint64_t id[2], char out[33]);
 
-/* The key of a key file with this id, or its first if id is UINT64_MAX. Copied to *out. */
+/* The key of a key file with this id, or the lowest if id is UINT64_MAX. Copied to *out. */
 bool cli_key(const char *path, uint64_t id, struct key *out);
 
 #endif

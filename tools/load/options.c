@@ -27,7 +27,7 @@ static const char help[] =
 	"  --timeout-ms N       ask again for so long (default 10000)\n"
 	"  --seed N             makes ids, buyers and order (default: random)\n"
 	"  --channel N          where the sales came from (default 0)\n"
-	"  --key-id N           key to sign with (default: the file's first)\n"
+	"  --key-id N           key to sign with (default: the file's lowest)\n"
 	"  --orders FILE        write every accepted order, for `doorbuster journal verify "
 	"--orders`\n"
 	"  --json               one JSON object on stdout instead of the table\n"
