@@ -90,7 +90,7 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c scenario.c tally.c) \
-                    $(wildcard tools/common/*.c)
+                    tools/journal/orders.c $(wildcard tools/common/*.c)
 $(BUILD)/tests/unit: $(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS)) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(TOOL_LDLIBS) $(LDLIBS)

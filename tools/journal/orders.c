@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "engine/check.h"
 #include "engine/lane_reader.h"
 #include "net/wire.h"
@@ -65,20 +67,12 @@ static bool parse_u64(const char *text, uint64_t max, uint64_t *out)
 
 static bool parse_id(const char *text, uint64_t id[2])
 {
-	uint8_t bytes[16];
+	const char *end = NULL;
+	size_t bytes = 0;
 
-	if (strlen(text) != 32)
-		return false;
-	for (unsigned i = 0; i < 16; i++) {
-		unsigned value;
-		int used = 0;
-
-		if (sscanf(text + (size_t)i * 2, "%2x%n", &value, &used) != 1 || used != 2)
-			return false;
-		bytes[i] = (uint8_t)value;
-	}
-	memcpy(id, bytes, sizeof(bytes));
-	return true;
+	return sodium_hex2bin((unsigned char *)id, 16, text, strlen(text), NULL, &bytes, &end) ==
+		       0 &&
+	       bytes == 16 && *end == '\0';
 }
 
 /* By name, as tools write it, or by number, as it is on the wire. */
