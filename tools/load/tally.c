@@ -56,6 +56,19 @@ static void accept_order(struct tally *tally, const struct client_answer *answer
 	}
 }
 
+/*
+ * A refusal that denies an order: what was accepted is answered as accepted from then on, and no
+ * two requests share an id.
+ */
+static bool denies(const struct tally *tally, const struct client_answer *answer)
+{
+	const uint8_t verdict = answer->reply.verdict;
+
+	return verdict == VERDICT_CONFLICT ||
+	       (verdict >= VERDICT_REFUSAL_FIRST && verdict < VERDICT_FAILURE_FIRST &&
+		tally->order_ids[answer->user] != 0);
+}
+
 void tally_answer(void *context, const struct client_answer *answer)
 {
 	struct tally *tally = context;
@@ -73,7 +86,6 @@ void tally_answer(void *context, const struct client_answer *answer)
 	tally->verdicts[answer->reply.verdict]++;
 	if (answer->reply.verdict == VERDICT_ACCEPTED)
 		accept_order(tally, answer);
-	/* Refused after it was accepted, under the same id: an order would be lost. */
-	else if (answer->reply.verdict == VERDICT_CONFLICT)
-		tally->contradictions++;
+	else
+		tally->contradictions += denies(tally, answer);
 }

@@ -21,7 +21,7 @@ struct tally {
 	uint64_t accepted_new;
 	uint64_t accepted_again;
 	uint64_t units;
-	uint64_t contradictions; /* same request, another order or other content */
+	uint64_t contradictions; /* same request: another order, other content, or no more */
 	uint64_t verdicts[VERDICT_END];
 	struct histogram latency_ns;
 };
