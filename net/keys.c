@@ -266,7 +266,7 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 	if (rc != 0)
 		return rc;
 	/* An editor may have left the last line without its end. */
-	if (fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n')
+	if (fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n' && fseek(file, 0, SEEK_END) == 0)
 		fputc('\n', file);
 	return write_key(file, path, id, error, error_bytes);
 }
