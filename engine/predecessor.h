@@ -1,0 +1,17 @@
+/*
+ * predecessor: an engine that was killed holds its locks until the kernel has taken its memory
+ * apart, which takes a second for a few GiB. Who finds a lock held waits for such an engine, and
+ * refuses at once for one that lives.
+ */
+#ifndef DB_ENGINE_PREDECESSOR_H
+#define DB_ENGINE_PREDECESSOR_H
+
+#include <stdbool.h>
+
+/*
+ * True, after a short pause, if a doorbuster-serve of this PID namespace is on its way out: killed,
+ * and not gone yet. The caller looks at its lock again, and asks again. Start-up thread.
+ */
+bool predecessor_is_ending(void);
+
+#endif
