@@ -4,6 +4,9 @@
 # fuzz (clang, libFuzzer).
 
 MODE ?= release
+ifneq ($(words $(filter release debug asan fuzz,$(MODE)) $(MODE)),2)
+$(error MODE=$(MODE): there is release, debug, asan and fuzz)
+endif
 BUILD := build/$(MODE)
 Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
@@ -52,37 +55,49 @@ $(BUILD)/%.o: %.c Makefile
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
 $(BUILD)/tools/load/%.o: CFLAGS += $(DPDK_CFLAGS)
 
-$(LIB): $(call obj,$(LIB_SRCS))
-	$(call SAY,AR  ,$@)
-	@rm -f $@
-	$(Q)ar rcs $@ $^
+# What is made of objects is made again when their list changes: of a source that is gone, nothing
+# stays. The list is written only when it is another.
+.PHONY: always
+%.list: always
+	@mkdir -p $(@D)
+	@echo '$(LIST)' | cmp -s - $@ || echo '$(LIST)' >$@
+listed = $(eval $(1).list: LIST := $(2))$(2) $(1).list
+objects = $(filter %.o %.a,$^)
 
-$(DPDK_LIB): $(call obj,$(filter net/port%,$(DPDK_SRCS))) $(BUILD)/net/port_xdp_object.o
+$(LIB): $(call listed,$(LIB),$(call obj,$(LIB_SRCS)))
 	$(call SAY,AR  ,$@)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar rcs $@ $(objects)
+
+$(DPDK_LIB): $(call listed,$(DPDK_LIB),$(call obj,$(filter net/port%,$(DPDK_SRCS)))) \
+    $(BUILD)/net/port_xdp_object.o
+	$(call SAY,AR  ,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $(objects)
 
 # The XDP program, embedded in what links the port.
 XDP_OBJECT := $(BUILD)/net/xdp_take.bpf.o
-$(XDP_OBJECT): net/xdp_take.bpf.c
+$(XDP_OBJECT): net/xdp_take.bpf.c Makefile
 	@mkdir -p $(@D)
 	$(call SAY,BPF ,$<)
 	$(Q)clang -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell gcc -print-multiarch) \
 	    -c $< -o $@
 
-$(BUILD)/net/port_xdp_object.o: net/port_xdp_object.S $(XDP_OBJECT)
+$(BUILD)/net/port_xdp_object.o: net/port_xdp_object.S $(XDP_OBJECT) Makefile
 	$(Q)$(CC) -DOBJECT='"$(XDP_OBJECT)"' -c $< -o $@
 
-$(BUILD)/doorbuster-serve: $(call obj,$(filter engine/%,$(DPDK_SRCS))) $(DPDK_LIB) $(LIB)
+SERVE := $(BUILD)/doorbuster-serve
+$(SERVE): $(call listed,$(SERVE),$(call obj,$(filter engine/%,$(DPDK_SRCS)))) $(DPDK_LIB) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(DPDK_LIBS) $(LDLIBS)
 
 # A tool is a folder with a main.c; tools/load also drives DPDK ports.
+tool_objs = $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c))
 define tool_rule
-$(call tool_bin,$(1)): $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c)) \
+$(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1))) \
     $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) \
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) \
 	    $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
@@ -91,9 +106,10 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c scenario.c tally.c) \
                     tools/journal/orders.c $(wildcard tools/common/*.c)
-$(BUILD)/tests/unit: $(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS)) $(LIB)
+UNIT := $(BUILD)/tests/unit
+$(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
 
 # What the end-to-end tests need besides the programs: one small program a file.
 E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/e2e/*.c))
@@ -114,7 +130,7 @@ $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: tests-built bench-built fuzz-built
-tests-built: all $(BUILD)/tests/unit $(E2E_BINS) $(BENCH_BINS)
+tests-built: all $(UNIT) $(E2E_BINS) $(BENCH_BINS)
 bench-built: all $(BENCH_BINS)
 fuzz-built: $(FUZZ_BINS)
 
@@ -139,19 +155,29 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan fuzz bench check setup help clean
+.PHONY: run serve test asan test-ran asan-ran fuzz bench check setup help clean
 setup:
-	@tools/setup/setup.sh
+	$(NOW)@tools/setup/setup.sh
 
 run serve: setup
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/demo/$@.sh $(BUILD)
 
-test: setup
-	@tests/run
+# Both end on the line that counts the tests. What make says of a failed line would come after it,
+# so the line never fails; but asked with -q, a goal for which there is still something to do makes
+# make end with 1 and no word.
+ifneq ($(filter $(MAKECMDGOALS),test asan),)
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+MAKEFLAGS += -q
+NOW := +
+endif
+endif
+test-ran asan-ran: %-ran: setup
+	$(NOW)@mkdir -p build; rm -f build/$*.failed
+	$(NOW)@tests/run --mode $(if $(filter asan,$*),asan,debug) || touch build/$*.failed
 
-asan: setup
-	@tests/run --mode asan
+test asan: %: %-ran
+	@$(if $(shell ls build/$@.failed 2>/dev/null),false)
 
 fuzz: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=fuzz fuzz-built
