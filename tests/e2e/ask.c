@@ -278,7 +278,7 @@ static int exchange(struct ask *ask)
 int main(int argc, char **argv)
 {
 	static struct ask ask = {
-		.address = "127.0.0.1", .port = WIRE_BASE_PORT, .key_id = 1, .timeout_ms = 2000};
+		.address = "127.0.0.1", .port = WIRE_BASE_PORT, .key_id = 1, .timeout_ms = 10000};
 	struct key_ring *ring = NULL;
 	const struct key *key;
 	char error[256];

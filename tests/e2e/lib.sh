@@ -123,6 +123,54 @@ kill9() {
 	ENGINE_PID=
 }
 
+# Orders on disk by now, also beside a running engine.
+orders_on_disk() {
+	"$BIN/doorbuster" journal verify "$DATA" --json | jq .orders
+}
+
+orders_reached() { # COUNT
+	[ "$(orders_on_disk)" -ge "$1" ]
+}
+
+# Kills the engine N times while a load of REQUESTS that are all sold comes in, and starts it again.
+# Counts decide, not the clock: a kill counts if the journal lacked some of the load's orders then,
+# and where the load was over too soon there is another one. Leaves the buyers' receipts of the
+# loads in $WORK/orders.1 and so on; ORDERS and LOADS tell how much came together. There are at most
+# 2 N loads.
+kill9_in_loads() { # N REQUESTS LOAD-ARGS...
+	local wanted=$1 requests=$2 kills=0 load got step=$(($2 / 20))
+	shift 2
+
+	ORDERS=0 LOADS=0
+	while [ $kills -lt "$wanted" ]; do
+		LOADS=$((LOADS + 1))
+		[ $LOADS -le $((2 * wanted)) ] ||
+			fail "only $kills kills came in the middle of $((2 * wanted)) loads"
+		"$BIN/doorbuster" load "$@" --requests "$requests" --seed $LOADS \
+			--orders "$WORK/orders.$LOADS" --json >"$WORK/load.json" \
+			2>"$WORK/load.err" &
+		load=$!
+		got=$ORDERS
+		while [ $kills -lt "$wanted" ] && [ $((got + step)) -lt $((ORDERS + requests)) ]; do
+			wait_for "$step more orders" orders_reached $((got + step))
+			! orders_reached $((ORDERS + requests)) || break
+			kill9
+			got=$(orders_on_disk)
+			[ "$got" -ge $((ORDERS + requests)) ] || kills=$((kills + 1))
+			start_engine
+			echo "load $LOADS: killed with $got orders on disk, $kills kills counted"
+			expect_eq "records that start-up found" \
+				$((got + $(wc -l <"$CATALOG") - 1)) \
+				"$(sed -n 's/^recovered: \([0-9]*\) .*/\1/p' "$ENGINE_OUT.err")"
+		done
+		wait $load || fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
+		ORDERS=$((ORDERS + requests))
+		expect_eq "orders that buyers were told" "$requests" \
+			"$(($(wc -l <"$WORK/orders.$LOADS") - 1))"
+		expect_eq "orders on disk" $ORDERS "$(orders_on_disk)"
+	done
+}
+
 # orders, units and state_hash of the last drain.
 drained() { # NAME
 	field "$1" "$(tail -n 1 "$ENGINE_OUT")"

@@ -2,7 +2,8 @@
  * send_raw: frames as no client would send them, straight onto an interface. For each it knows the
  * reason under which the engine has to count it; prints `sent REASON COUNT` for each reason and
  * `answered N`, the frames that came back from the engine's port. With --good the frames are valid
- * ones (IPv4, IPv6; none, one and two VLAN tags), and every one has to be answered.
+ * ones (IPv4, IPv6; none, one and two VLAN tags), and every one has to be answered. The last frame
+ * is a valid one in any case: its answer tells that the engine has seen those before it.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,8 +28,10 @@ enum {
 	FRAME_BYTES_MAX = 2048,
 	ENGINE_PORT = WIRE_BASE_PORT,
 	OUR_PORT = 40000,
-	/* Far more than the engine's answer takes, however busy the machine. */
-	QUIET_MS = 500,
+	/* More than the engine's answer takes, however busy the machine. */
+	ANSWER_MS = 10000,
+	/* Then for answers that nobody may give. */
+	QUIET_MS = 100,
 };
 
 struct frame {
@@ -264,13 +267,13 @@ static bool is_answer(const uint8_t *frame, ssize_t bytes)
 	       frame[l4 + 1] == (ENGINE_PORT & 0xff);
 }
 
-/* Counts answers until it has been quiet for a while. */
-static void listen_for_answers(struct sender *sender)
+/* Counts answers until as many came as there must be, and it has been quiet for a while. */
+static void listen_for_answers(struct sender *sender, unsigned expected)
 {
 	struct pollfd wait = {.fd = sender->fd, .events = POLLIN};
 	uint8_t bytes[FRAME_BYTES_MAX];
 
-	while (poll(&wait, 1, QUIET_MS) > 0) {
+	while (poll(&wait, 1, sender->answered < expected ? ANSWER_MS : QUIET_MS) > 0) {
 		struct sockaddr_ll from = {0};
 		socklen_t from_bytes = sizeof(from);
 		const ssize_t got = recvfrom(sender->fd, bytes, sizeof(bytes), 0,
@@ -301,7 +304,9 @@ static void send_bad(struct sender *sender)
 		send_frame(sender, &frame);
 		sender->sent[rows[i].reason]++;
 	}
-	listen_for_answers(sender);
+	make_good(sender, &frame, false, 0);
+	send_frame(sender, &frame);
+	listen_for_answers(sender, 1);
 	for (unsigned reason = 0; reason < DROP_CNT; reason++) {
 		if (sender->sent[reason] > 0)
 			printf("sent %s %lu\n", drop_name(reason), sender->sent[reason]);
@@ -319,7 +324,7 @@ static void send_good(struct sender *sender)
 			send_frame(sender, &frame);
 		}
 	}
-	listen_for_answers(sender);
+	listen_for_answers(sender, sent);
 	printf("sent good %u\n", sent);
 }
 

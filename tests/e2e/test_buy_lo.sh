@@ -2,14 +2,15 @@
 . "$(dirname "$0")/lib.sh"
 
 make_keys
-opens=$(date -u -d '+3 seconds' +%Y-%m-%dT%H:%M:%SZ)
+opens=2199-11-11T00:00:00Z
 opens_ns=$(date -d "$opens" +%s)000000000
-make_catalog \
+offers=(\
 	1001,3,4999,1,,, \
 	1002,5,250,0,,, \
 	1003,9,100,2,$opens,, \
 	1004,9,100,2,2020-01-01T00:00:00Z,2020-01-02T00:00:00Z, \
-	1005,9,100,3,,,
+	1005,9,100,3,,,)
+make_catalog "${offers[@]}"
 start_engine
 expect_match "ready line" 'port=lo udp=7700 shards=1 cores=[0-9]+ ack=durable' "$(ready_line)"
 
@@ -53,8 +54,21 @@ expect_verdict NOT_SUPPORTED --basket sku=1005,buyer=1,id=$(id 16)
 
 expect_verdict NOT_OPEN sku=1003,buyer=1,id=$(id 20)
 expect_eq "opening instant" "$opens_ns" "$(field instant "$REPLY_LINE")"
+
+# An offer that opens while we look. Whether it still is closed when we first ask, the clock tells.
+opens=$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)
+opens_ns=$(date -d "$opens" +%s)000000000
+stop_engine
+expect_eq "limits counted" 2 "$(counted verdicts LIMIT_REACHED)"
+make_catalog "${offers[@]}" "1006,9,100,2,$opens,,"
+start_engine
+first=$(ask sku=1006,buyer=1,id="$(id 21)")
+if [ "$(date +%s%N)" -lt "$opens_ns" ]; then
+	expect_match "answer before the opening" '^NOT_OPEN ' "$first"
+	expect_eq "opening instant" "$opens_ns" "$(field instant "$first")"
+fi
 opened() {
-	[[ $(ask sku=1003,buyer=1,id=$(id 20)) == ACCEPTED* ]]
+	[[ $(ask sku=1006,buyer=1,id="$(id 21)") == ACCEPTED* ]]
 }
 wait_for "the offer to open" opened
 [ "$(date +%s%N)" -ge "$opens_ns" ] || fail "sold before it opened"
@@ -64,5 +78,4 @@ expect_eq "shards told" 1 "$(field quantity "$REPLY_LINE")"
 stop_engine
 expect_eq "orders" 5 "$(drained orders)"
 expect_eq "units" 9 "$(drained units)"
-expect_eq "limits counted" 2 "$(counted verdicts LIMIT_REACHED)"
 verify_agrees

@@ -12,7 +12,8 @@ expect_match "ready line" "port=memif:$SOCKET " "$(ready_line)"
 
 for round in 1 2; do
 	"$BIN/doorbuster" load --scenario drop --server 198.18.0.1:7700 --port memif:"$SOCKET" \
-		--keys "$KEYS" --seed 4 --requests 100000 --orders "$WORK/orders.csv" --json \
+		--keys "$KEYS" --seed 4 --requests 100000 --timeout-ms 60000 \
+		--orders "$WORK/orders.csv" --json \
 		>"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load $round: $(cat "$WORK/load.json" "$WORK/load.err")"
 	# The second load sends the same requests again: the same answers, nothing sold twice.
