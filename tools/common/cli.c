@@ -20,6 +20,8 @@ bool cli_wrong(const char *format, ...)
 {
 	va_list args;
 
+	/* Where both streams end in one file they keep their order. */
+	fflush(stdout);
 	fprintf(stderr, "%s: ", program);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
@@ -28,14 +30,32 @@ bool cli_wrong(const char *format, ...)
 	return false;
 }
 
-bool cli_u64(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+int cli_end(int rc)
+{
+	/* What failed before tells no reason any more. */
+	const bool failed_before = ferror(stdout) != 0;
+
+	if (fflush(stdout) == 0 && !failed_before)
+		return rc;
+	if (failed_before)
+		cli_wrong("stdout: not all of the output could be written");
+	else
+		cli_wrong("stdout: not all of the output could be written: %s", strerror(errno));
+	return CLI_EXIT_FAILED;
+}
+
+bool cli_parse_u64(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end = NULL;
 
 	errno = 0;
 	*out = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out >= min &&
-	    *out <= max)
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= max;
+}
+
+bool cli_u64(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	if (cli_parse_u64(text, max, out) && *out >= min)
 		return true;
 	return cli_wrong("%s: '%s' is not a whole number from %" PRIu64 " to %" PRIu64, flag, text,
 			 min, max);
@@ -61,13 +81,19 @@ bool cli_u16(const char *flag, const char *text, uint16_t min, uint16_t max, uin
 	return true;
 }
 
-bool cli_request_id(const char *flag, const char *text, uint64_t id[2])
+bool cli_parse_request_id(const char *text, uint64_t id[2])
 {
 	const char *end = NULL;
 	size_t bytes = 0;
 
-	if (sodium_hex2bin((unsigned char *)id, 16, text, strlen(text), NULL, &bytes, &end) != 0 ||
-	    bytes != 16 || *end != '\0')
+	return sodium_hex2bin((unsigned char *)id, 16, text, strlen(text), NULL, &bytes, &end) ==
+		       0 &&
+	       bytes == 16 && *end == '\0';
+}
+
+bool cli_request_id(const char *flag, const char *text, uint64_t id[2])
+{
+	if (!cli_parse_request_id(text, id))
 		return cli_wrong("%s: '%s' is not a request id; write 32 hex digits", flag, text);
 	if ((id[0] | id[1]) == 0)
 		return cli_wrong(

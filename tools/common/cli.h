@@ -23,12 +23,21 @@ void cli_program(const char *name);
 /* Complains; printf-like. Always false. */
 __attribute__((format(printf, 1, 2))) bool cli_wrong(const char *format, ...);
 
+/* The exit code of a program that would end with rc: CLI_EXIT_FAILED, and a complaint, if what it
+ * printed on stdout did not all get there. */
+int cli_end(int rc);
+
+/* A whole decimal number up to max, and nothing else in the text. Doesn't complain. */
+bool cli_parse_u64(const char *text, uint64_t max, uint64_t *out);
+
 /* A whole decimal number from min to max. */
 bool cli_u64(const char *flag, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool cli_u32(const char *flag, const char *text, uint32_t min, uint32_t max, uint32_t *out);
 bool cli_u16(const char *flag, const char *text, uint16_t min, uint16_t max, uint16_t *out);
 
-/* 16 bytes as 32 hex digits, in the order they have on the wire. */
+/* 16 bytes as 32 hex digits, in the order they have on the wire. The first doesn't complain, the
+ * second also of an id of all zero, which is none. */
+bool cli_parse_request_id(const char *text, uint64_t id[2]);
 bool cli_request_id(const char *flag, const char *text, uint64_t id[2]);
 void cli_request_id_text(const uint64_t id[2], char out[33]);
 

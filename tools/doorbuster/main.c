@@ -14,11 +14,11 @@
 
 #include "engine/journal_format.h"
 #include "net/wire.h"
+#include "tools/common/cli.h"
 
 #define VERB_PREFIX "doorbuster-"
 
 enum {
-	EXIT_REFUSED = 2,
 	VERBS_MAX = 64,
 	VERB_BYTES = 32,
 };
@@ -117,7 +117,7 @@ static int list(const char *directory)
 	if (verbs.cnt == 0)
 		printf("  (no %sVERB in %s; `make` builds them)\n", VERB_PREFIX, directory);
 	printf("\ndoorbuster VERB --help tells more.\n");
-	return EXIT_SUCCESS;
+	return CLI_EXIT_GOOD;
 }
 
 /* Edits (insert, delete, replace) from one word to the other. */
@@ -163,10 +163,10 @@ static int unknown(const char *directory, const char *verb)
 		fprintf(stderr, "; did you mean '%s'?\n", nearest);
 	else
 		fprintf(stderr, "; `doorbuster help` lists them\n");
-	return EXIT_REFUSED;
+	return CLI_EXIT_FAILED;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	char directory[PATH_MAX];
 	char program[PATH_MAX];
@@ -174,11 +174,11 @@ int main(int argc, char **argv)
 	int bytes;
 
 	if (!own_directory(directory))
-		return EXIT_REFUSED;
+		return CLI_EXIT_FAILED;
 	if (strcmp(verb, "--version") == 0) {
 		printf("doorbuster: wire format %d, journal format %d\n", WIRE_VERSION,
 		       JOURNAL_FORMAT);
-		return EXIT_SUCCESS;
+		return CLI_EXIT_GOOD;
 	}
 	if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
 		return list(directory);
@@ -193,5 +193,10 @@ int main(int argc, char **argv)
 	if (errno == ENOENT)
 		return unknown(directory, verb);
 	fprintf(stderr, "doorbuster: %s: %s\n", program, strerror(errno));
-	return EXIT_REFUSED;
+	return CLI_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	return cli_end(run(argc, argv));
 }

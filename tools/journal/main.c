@@ -120,9 +120,8 @@ static int dump(int argc, char **argv)
 	return journal_dump(&options);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	cli_program("doorbuster journal");
 	if (argc >= 2 && strcmp(argv[1], "verify") == 0)
 		return verify(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "dump") == 0)
@@ -132,4 +131,10 @@ int main(int argc, char **argv)
 		return CLI_EXIT_GOOD;
 	}
 	return wrong_usage();
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster journal");
+	return cli_end(run(argc, argv));
 }

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "engine/check.h"
 #include "engine/lane_reader.h"
 #include "net/wire.h"
@@ -56,25 +54,6 @@ struct orders {
 	struct orders_result result;
 };
 
-static bool parse_u64(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end = NULL;
-
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= max;
-}
-
-static bool parse_id(const char *text, uint64_t id[2])
-{
-	const char *end = NULL;
-	size_t bytes = 0;
-
-	return sodium_hex2bin((unsigned char *)id, 16, text, strlen(text), NULL, &bytes, &end) ==
-		       0 &&
-	       bytes == 16 && *end == '\0';
-}
-
 /* By name, as tools write it, or by number, as it is on the wire. */
 static bool parse_durability(const char *text, uint8_t *out)
 {
@@ -85,7 +64,7 @@ static bool parse_durability(const char *text, uint8_t *out)
 		if (strcasecmp(text, durability_name(i)) == 0)
 			return true;
 	}
-	if (!parse_u64(text, DURABILITY_REPLICATED, &number))
+	if (!cli_parse_u64(text, DURABILITY_REPLICATED, &number))
 		return false;
 	*out = (uint8_t)number;
 	return true;
@@ -105,17 +84,17 @@ static enum column parse_claim(char *line, struct claim *claim)
 	}
 	if (rest != NULL || !parse_durability(fields[COLUMN_DURABILITY], &claim->durability))
 		return COLUMN_DURABILITY;
-	if (!parse_u64(fields[COLUMN_ORDER_ID], UINT64_MAX, &claim->order_id))
+	if (!cli_parse_u64(fields[COLUMN_ORDER_ID], UINT64_MAX, &claim->order_id))
 		return COLUMN_ORDER_ID;
-	if (!parse_id(fields[COLUMN_REQUEST_ID], claim->request_id))
+	if (!cli_parse_request_id(fields[COLUMN_REQUEST_ID], claim->request_id))
 		return COLUMN_REQUEST_ID;
-	if (!parse_u64(fields[COLUMN_BUYER], UINT64_MAX, &claim->buyer))
+	if (!cli_parse_u64(fields[COLUMN_BUYER], UINT64_MAX, &claim->buyer))
 		return COLUMN_BUYER;
-	if (!parse_u64(fields[COLUMN_SKU], UINT64_MAX, &claim->sku))
+	if (!cli_parse_u64(fields[COLUMN_SKU], UINT64_MAX, &claim->sku))
 		return COLUMN_SKU;
-	if (!parse_u64(fields[COLUMN_QUANTITY], QUANTITY_MAX, &quantity))
+	if (!cli_parse_u64(fields[COLUMN_QUANTITY], QUANTITY_MAX, &quantity))
 		return COLUMN_QUANTITY;
-	if (!parse_u64(fields[COLUMN_UNIT_PRICE], UINT64_MAX, &claim->unit_price))
+	if (!cli_parse_u64(fields[COLUMN_UNIT_PRICE], UINT64_MAX, &claim->unit_price))
 		return COLUMN_UNIT_PRICE;
 	claim->quantity = (uint16_t)quantity;
 	return COLUMN_CNT;

@@ -18,7 +18,7 @@ static const char help[] =
 	"             SIGHUP to the engine, move the gateways over, remove the old line, SIGHUP\n"
 	"  --help     this text\n";
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"id", required_argument, NULL, 'i'},
@@ -31,7 +31,6 @@ int main(int argc, char **argv)
 	char error[512];
 	int option;
 
-	cli_program("doorbuster-keygen");
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'i':
@@ -64,4 +63,10 @@ int main(int argc, char **argv)
 	       "else\n",
 	       id, argv[optind]);
 	return CLI_EXIT_GOOD;
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster-keygen");
+	return cli_end(run(argc, argv));
 }

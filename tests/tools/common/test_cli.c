@@ -202,3 +202,46 @@ Test(cli, key_that_is_not_there_is_told)
 	cr_assert(strstr(heard(), "has no key 4294967299\n") != NULL, "%s", told);
 	cr_assert(eq(u32, key.id, 77));
 }
+
+Test(cli, texts_are_parsed_without_complaint)
+{
+	static const uint8_t bytes[16] = {0, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+	uint64_t id[2] = {1, 1};
+	uint64_t value = 1;
+
+	cr_assert(cli_parse_u64("18446744073709551615", UINT64_MAX, &value));
+	cr_assert(eq(u64, value, UINT64_MAX));
+	cr_assert(cli_parse_u64("7", 7, &value));
+	cr_assert(not(cli_parse_u64("8", 7, &value)));
+	cr_assert(not(cli_parse_u64("-1", UINT64_MAX, &value)));
+	cr_assert(not(cli_parse_u64("", UINT64_MAX, &value)));
+	cr_assert(cli_parse_request_id(HEX, id));
+	cr_assert(memcmp(id, bytes, sizeof(bytes)) == 0);
+	/* A journal of somebody else may hold it. */
+	cr_assert(cli_parse_request_id("00000000000000000000000000000000", id));
+	cr_assert(not(cli_parse_request_id(HEX "0", id)));
+	check_heard("");
+}
+
+/* Its own process has a stdout of its own. */
+static void stdout_is(const char *path)
+{
+	cr_assert(freopen(path, "we", stdout) != NULL);
+}
+
+Test(cli, what_could_not_be_printed_is_told)
+{
+	stdout_is("/dev/full");
+	cr_assert(eq(int, cli_end(CLI_EXIT_GOOD), CLI_EXIT_GOOD), "nothing was printed");
+	printf("lost");
+	cr_assert(eq(int, cli_end(CLI_EXIT_GOOD), CLI_EXIT_FAILED));
+	check_heard("test: stdout: not all of the output could be written: No space left on "
+		    "device\n");
+	/* Lost before, whatever was printed since. */
+	cr_assert(eq(int, cli_end(CLI_EXIT_BAD), CLI_EXIT_FAILED));
+	check_heard("test: stdout: not all of the output could be written\n");
+	stdout_is("/dev/null");
+	printf("printed");
+	cr_assert(eq(int, cli_end(CLI_EXIT_BAD), CLI_EXIT_BAD));
+	check_heard("");
+}
