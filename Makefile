@@ -104,8 +104,8 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
-TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c scenario.c tally.c) \
-                    tools/journal/orders.c $(wildcard tools/common/*.c)
+TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c options.c scenario.c tally.c) \
+                    tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c)
 UNIT := $(BUILD)/tests/unit
 $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)

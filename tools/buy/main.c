@@ -8,10 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include <jansson.h>
 #include <sodium.h>
 
 #include "net/client.h"
+#include "tools/buy/outcome.h"
 #include "tools/common/cli.h"
 
 static const char help[] =
@@ -27,10 +27,13 @@ static const char help[] =
 	"  --channel N          where the sale came from (default 0)\n"
 	"  --lookup             only ask whether the request was committed\n"
 	"  --timeout-ms N       give up after so long (default 10000)\n"
-	"  --json               one JSON object instead of words\n"
+	"  --json               one JSON object instead of words; its numbers are whole, up to\n"
+	"                       2^64 - 1\n"
 	"\n"
-	"Exit code 0: accepted, 1: refused, 2: no answer (the outcome is unknown: ask again with\n"
-	"the same --request-id) or bad usage.\n";
+	"Exit code 0: accepted; 1: refused, or the engine could not (nothing was changed); 2: no\n"
+	"answer or UNAVAILABLE (the outcome is unknown: ask again with the same --request-id), "
+	"bad\n"
+	"usage, or the answer could not be printed.\n";
 
 struct buy_options {
 	const char *server;
@@ -129,21 +132,19 @@ static bool check_together(const struct buy_options *options)
 	return true;
 }
 
+/* By hand: no text here needs escaping, and jansson's integers end at 2^63 - 1. */
 static void print_json(const struct client_answer *answer, const char *request_id)
 {
 	const struct wire_reply *reply = &answer->reply;
-	json_t *object = json_pack(
-		"{s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:I, s:s, s:i, s:I}", "verdict",
-		verdict_name(reply->verdict), "request_id", request_id, "answered",
-		answer->answered, "order_id", (json_int_t)reply->order_id, "unit_price",
-		(json_int_t)reply->unit_price, "instant_ns", (json_int_t)reply->instant_ns,
-		"quantity", (int)reply->quantity, "stock_left", (json_int_t)reply->stock_left,
-		"durability", durability_name(reply->durability), "attempts", (int)answer->attempts,
-		"round_trip_us", (json_int_t)(answer->latency_ns / 1000));
 
-	json_dumpf(object, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(object);
+	printf("{\"verdict\":\"%s\",\"request_id\":\"%s\",\"answered\":%s,",
+	       verdict_name(reply->verdict), request_id, answer->answered ? "true" : "false");
+	printf("\"order_id\":%" PRIu64 ",\"unit_price\":%" PRIu64 ",\"instant_ns\":%" PRIu64 ",",
+	       reply->order_id, reply->unit_price, reply->instant_ns);
+	printf("\"quantity\":%u,\"stock_left\":%u,\"durability\":\"%s\",", reply->quantity,
+	       reply->stock_left, durability_name(reply->durability));
+	printf("\"attempts\":%u,\"round_trip_us\":%" PRIu64 "}\n", answer->attempts,
+	       answer->latency_ns / 1000);
 }
 
 static void print_instant(const char *before, uint64_t instant_ns)
@@ -222,12 +223,10 @@ static int buy(struct buy_options *options)
 
 	cli_request_id_text(id, request_id);
 	(options->json ? print_json : print_words)(&answer, request_id);
-	if (!answer.answered || answer.reply.verdict >= VERDICT_FAILURE_FIRST)
-		return CLI_EXIT_FAILED;
-	return answer.reply.verdict == VERDICT_ACCEPTED ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
+	return outcome_exit(&answer);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct buy_options options = {
 		.key_id = UINT64_MAX,
@@ -235,7 +234,6 @@ int main(int argc, char **argv)
 	};
 	int option;
 
-	cli_program("doorbuster-buy");
 	if (sodium_init() < 0) {
 		cli_wrong("libsodium does not start");
 		return CLI_EXIT_FAILED;
@@ -253,4 +251,10 @@ int main(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	}
 	return check_together(&options) ? buy(&options) : CLI_EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster-buy");
+	return cli_end(run(argc, argv));
 }
