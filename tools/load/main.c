@@ -69,8 +69,14 @@ static int finish(const struct report *report)
 {
 	const struct tally *tally = report->tally;
 
+	const bool fits = report->options->kind == SCENARIO_ECHO || tally_fits(tally);
+
 	(report->options->json ? report_json : report_table)(report);
-	return tally->unanswered == 0 && tally->contradictions == 0 && !report->result->stopped
+	if (!fits)
+		cli_wrong("the engine does not sell what the scenario buys, see the verdicts; give "
+			  "it the catalog that --catalog-out writes");
+	return tally->unanswered == 0 && tally->contradictions == 0 && fits &&
+			       !report->result->stopped
 		       ? CLI_EXIT_GOOD
 		       : CLI_EXIT_BAD;
 }
@@ -146,15 +152,41 @@ static bool open_orders(const char *path, FILE **file)
 	return *file != NULL || cli_wrong("--orders %s: %s", path, strerror(errno));
 }
 
-int main(int argc, char **argv)
+/* Everything that was sold must be in the file: that is what it is for. */
+static bool close_orders(const char *path, FILE *file)
+{
+	const bool failed_before = file != NULL && ferror(file) != 0;
+
+	if (file == NULL || (fclose(file) == 0 && !failed_before))
+		return true;
+	return cli_wrong("--orders %s: not all orders could be written; is the disk full?", path);
+}
+
+static int sell(const struct load_options *options, const struct scenario *scenario)
 {
 	static struct tally tally;
-	struct load_options options;
-	struct scenario scenario;
 	FILE *orders = NULL;
 	int rc = CLI_EXIT_FAILED;
 
-	cli_program("doorbuster-load");
+	if (!open_orders(options->orders_out, &orders))
+		return CLI_EXIT_FAILED;
+	if (tally_open(&tally, scenario, orders)) {
+		catch_signals();
+		rc = (options->kind == SCENARIO_ECHO ? run_echo : run_sale)(options, scenario,
+									    &tally);
+	} else {
+		cli_wrong("no memory for the answers; lower --requests");
+	}
+	tally_close(&tally);
+	return close_orders(options->orders_out, orders) ? rc : CLI_EXIT_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+	struct load_options options;
+	struct scenario scenario;
+	int rc;
+
 	if (sodium_init() < 0) {
 		cli_wrong("libsodium does not start");
 		return CLI_EXIT_FAILED;
@@ -172,19 +204,14 @@ int main(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	}
 	scenario.channel = options.channel;
-	if (options.catalog_out != NULL) {
-		rc = write_catalog(&options, &scenario);
-	} else if (open_orders(options.orders_out, &orders) &&
-		   tally_open(&tally, &scenario, orders)) {
-		catch_signals();
-		rc = options.kind == SCENARIO_ECHO ? run_echo(&options, &scenario, &tally)
-						   : run_sale(&options, &scenario, &tally);
-	}
-	if (orders != NULL && fclose(orders) != 0) {
-		cli_wrong("--orders %s: %s", options.orders_out, strerror(errno));
-		rc = CLI_EXIT_FAILED;
-	}
-	tally_close(&tally);
+	rc = options.catalog_out != NULL ? write_catalog(&options, &scenario)
+					 : sell(&options, &scenario);
 	scenario_close(&scenario);
 	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster-load");
+	return cli_end(run(argc, argv));
 }

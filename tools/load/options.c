@@ -20,12 +20,13 @@ static const char help[] =
 	"  --catalog-out FILE   write the catalog the scenario needs, and end\n"
 	"  --requests N         distinct requests (default: the scenario's)\n"
 	"  --skus N             SKUs of singles-day (default 100000)\n"
-	"  --rate N             open loop at N requests/s; latency counts from when a request was\n"
+	"  --rate N             not echo: open loop at N requests/s; latency counts from when a "
+	"request was\n"
 	"                       due (default: as fast as it goes)\n"
 	"  --in-flight N        datagrams out at a time (default 64)\n"
 	"  --entries N          requests a datagram, 1 to 29 (default 29)\n"
 	"  --timeout-ms N       ask again for so long (default 10000)\n"
-	"  --seed N             makes ids, buyers and order (default: random)\n"
+	"  --seed N             makes ids, buyers and order, at most 2^63 - 1 (default: random)\n"
 	"  --channel N          where the sales came from (default 0)\n"
 	"  --key-id N           key to sign with (default: the file's lowest)\n"
 	"  --orders FILE        write every accepted order, for `doorbuster journal verify "
@@ -39,7 +40,11 @@ static const char help[] =
 	"  --core N             CPU to run on (default 0)\n"
 	"  -- EAL ARGS\n"
 	"\n"
-	"Exit code 0: everything answered and nothing contradicts, 1: not so, 2: could not run.\n";
+	"Exit code 0: everything was answered, as this scenario's sale answers (no unknown SKU, "
+	"and\n"
+	"not only refusals of other kinds than sold out and limit reached), and nothing "
+	"contradicts;\n"
+	"1: not so; 2: could not run, or what came out of it could not be written.\n";
 
 enum {
 	OPT_SCENARIO = 256,
@@ -140,7 +145,7 @@ static bool read_option(int option, const char *text, struct load_options *optio
 	case OPT_TIMEOUT:
 		return cli_u32("--timeout-ms", text, 1, 3600000, &options->timeout_ms);
 	case OPT_SEED:
-		return cli_u64("--seed", text, 0, UINT64_MAX, &options->seed);
+		return cli_u64("--seed", text, 0, INT64_MAX, &options->seed);
 	case OPT_CHANNEL:
 		return cli_u32("--channel", text, 0, UINT32_MAX, &options->channel);
 	case OPT_QUEUES:
@@ -150,6 +155,53 @@ static bool read_option(int option, const char *text, struct load_options *optio
 	default:
 		return read_names(option, text, options);
 	}
+}
+
+/* What a flag needs beside it to mean something. */
+enum need {
+	NEED_SALE,
+	NEED_SKUS,
+	NEED_PORT,
+};
+
+static const struct {
+	int option;
+	enum need need;
+} needs[] = {
+	{OPT_SKUS, NEED_SKUS},    {OPT_RATE, NEED_SALE},    {OPT_KEYS, NEED_SALE},
+	{OPT_KEY_ID, NEED_SALE},  {OPT_ORDERS, NEED_SALE},  {OPT_TIMEOUT, NEED_SALE},
+	{OPT_CHANNEL, NEED_SALE}, {OPT_ADDRESS, NEED_PORT}, {OPT_QUEUES, NEED_PORT},
+	{OPT_CORE, NEED_PORT},
+};
+
+static const char *name_of(int option)
+{
+	const struct option *at = long_options;
+
+	while (at->val != option)
+		at++;
+	return at->name;
+}
+
+/* No flag is ignored in silence. given: bits, counted from OPT_SCENARIO. */
+static bool check_needed(const struct load_options *options, uint32_t given)
+{
+	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		const char *name = name_of(needs[i].option);
+
+		if ((given & 1U << (needs[i].option - OPT_SCENARIO)) == 0)
+			continue;
+		if (needs[i].need == NEED_SALE && options->kind == SCENARIO_ECHO)
+			return cli_wrong("--%s: echo is no sale; leave it out", name);
+		if (needs[i].need == NEED_SKUS && options->kind != SCENARIO_SINGLES_DAY)
+			return cli_wrong("--%s: only singles-day can have more or fewer; leave it "
+					 "out",
+					 name);
+		if (needs[i].need == NEED_PORT && options->port == NULL)
+			return cli_wrong("--%s: only with --port; leave it out", name);
+	}
+	return options->eal_arg_cnt == 0 || options->port != NULL ||
+	       cli_wrong("EAL ARGS: only with --port; leave them out");
 }
 
 static bool check_together(const struct load_options *options)
@@ -168,6 +220,7 @@ static bool check_together(const struct load_options *options)
 
 enum load_options_result load_options_parse(struct load_options *options, int argc, char **argv)
 {
+	uint32_t given = 0;
 	int option;
 
 	*options = (struct load_options){
@@ -178,7 +231,9 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 		.timeout_ms = 10000,
 		.queues = 1,
 	};
+	/* 53 bits: what --json prints is exact in every reader of JSON, and can be given back. */
 	randombytes_buf(&options->seed, sizeof(options->seed));
+	options->seed >>= 11;
 	while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
 		if (option == OPT_HELP) {
 			fputs(help, stdout);
@@ -186,6 +241,7 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 		}
 		if (!read_option(option, optarg, options))
 			return LOAD_OPTIONS_WRONG;
+		given |= 1U << (option - OPT_SCENARIO);
 	}
 	if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
 		cli_wrong("'%s' is not a flag; see doorbuster load --help", argv[optind]);
@@ -193,5 +249,6 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 	}
 	options->eal_args = argv + optind;
 	options->eal_arg_cnt = argc - optind;
-	return check_together(options) ? LOAD_OPTIONS_OK : LOAD_OPTIONS_WRONG;
+	return check_together(options) && check_needed(options, given) ? LOAD_OPTIONS_OK
+								       : LOAD_OPTIONS_WRONG;
 }

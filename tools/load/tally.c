@@ -69,6 +69,15 @@ static bool denies(const struct tally *tally, const struct client_answer *answer
 		tally->order_ids[answer->user] != 0);
 }
 
+bool tally_fits(const struct tally *tally)
+{
+	const uint64_t of_sale = tally->verdicts[VERDICT_ACCEPTED] +
+				 tally->verdicts[VERDICT_SOLD_OUT] +
+				 tally->verdicts[VERDICT_LIMIT_REACHED];
+
+	return tally->answered == 0 || (of_sale > 0 && tally->verdicts[VERDICT_UNKNOWN_SKU] == 0);
+}
+
 void tally_answer(void *context, const struct client_answer *answer)
 {
 	struct tally *tally = context;

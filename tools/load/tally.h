@@ -30,6 +30,12 @@ struct tally {
 bool tally_open(struct tally *tally, const struct scenario *scenario, FILE *orders_file);
 void tally_close(struct tally *tally);
 
+/*
+ * Whether the engine sells what the scenario buys: it knows every SKU, and some request was sold, or
+ * refused as a sale refuses (sold out, limit reached). True where nothing was answered.
+ */
+bool tally_fits(const struct tally *tally);
+
 /* A client_answer_fn; context is the tally. */
 void tally_answer(void *tally, const struct client_answer *answer);
 

@@ -250,3 +250,19 @@ Test(tally, orders_file_is_what_verify_loads, .init = set_up_dir, .fini = stop_a
 	tally = (struct tally){0};
 	check_orders_file(SCENARIO_SINGLES_DAY);
 }
+
+Test(tally, fits_only_a_sale_of_what_the_scenario_buys)
+{
+	start_drop();
+	cr_assert(tally_fits(&tally), "nothing was answered");
+	answer(1, VERDICT_NOT_OPEN, 0);
+	answer(2, VERDICT_DRAINING, 0);
+	cr_assert(not(tally_fits(&tally)));
+	answer(3, VERDICT_SOLD_OUT, 0);
+	cr_assert(tally_fits(&tally));
+	answer(4, VERDICT_ACCEPTED, 7);
+	answer(5, VERDICT_LIMIT_REACHED, 0);
+	cr_assert(tally_fits(&tally));
+	answer(6, VERDICT_UNKNOWN_SKU, 0);
+	cr_assert(not(tally_fits(&tally)));
+}
