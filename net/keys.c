@@ -15,7 +15,7 @@
 #include "engine/limits.h"
 
 enum {
-	LINE_BYTES_MAX = 256,
+	LINE_BYTES = 4096,
 	HEX_CHARS = 2 * WIRE_KEY_BYTES,
 };
 
@@ -67,35 +67,57 @@ static char *bare(char *line)
 	return line;
 }
 
-static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *error,
-		     size_t error_bytes)
+/* Takes a line's key, if it has one. */
+static int read_line(const char *path, unsigned line, char *text, struct key_ring *ring,
+		     char *error, size_t error_bytes)
 {
-	char buffer[LINE_BYTES_MAX];
+	text = bare(text);
+	if (text[0] == '\0')
+		return 0;
+	if (ring->cnt == KEYS_MAX) {
+		snprintf(error, error_bytes, "%s:%u: more than %d keys; remove old ones", path,
+			 line, KEYS_MAX);
+		return -E2BIG;
+	}
+	if (!parse_line(text, &ring->keys[ring->cnt])) {
+		snprintf(error, error_bytes,
+			 "%s:%u: not a key; write the key id, a blank and %d hex digits, or "
+			 "let `doorbuster keygen` do it",
+			 path, line, HEX_CHARS);
+		return -EINVAL;
+	}
+	ring->cnt++;
+	return 0;
+}
+
+/* All lines; what held them is wiped. getline would leave behind what a smaller buffer held, so it
+ * begins with one that only a long comment outgrows. */
+static int read_lines(const char *path, FILE *file, struct key_ring *ring, char *error,
+		      size_t error_bytes)
+{
+	size_t buffer_bytes = LINE_BYTES;
+	char *buffer = malloc(buffer_bytes);
 	unsigned line = 0;
 	int rc = 0;
 
-	while (rc == 0 && fgets(buffer, sizeof(buffer), file) != NULL) {
-		const char *text = bare(buffer);
-
-		line++;
-		if (text[0] == '\0')
-			continue;
-		if (ring->cnt == KEYS_MAX) {
-			snprintf(error, error_bytes, "%s:%u: more than %d keys; remove old ones",
-				 path, line, KEYS_MAX);
-			rc = -E2BIG;
-		} else if (!parse_line(bare(buffer), &ring->keys[ring->cnt])) {
-			snprintf(
-				error, error_bytes,
-				"%s:%u: not a key; write the key id, a blank and %d hex digits, or "
-				"let `doorbuster keygen` do it",
-				path, line, HEX_CHARS);
-			rc = -EINVAL;
-		} else {
-			ring->cnt++;
-		}
+	while (rc == 0 && buffer != NULL && getline(&buffer, &buffer_bytes, file) >= 0)
+		rc = read_line(path, ++line, buffer, ring, error, error_bytes);
+	if (rc == 0 && (buffer == NULL || feof(file) == 0)) {
+		rc = errno != 0 ? -errno : -EIO;
+		snprintf(error, error_bytes, "%s:%u: cannot be read: %s", path, line + 1,
+			 strerror(-rc));
 	}
-	sodium_memzero(buffer, sizeof(buffer));
+	if (buffer != NULL)
+		sodium_memzero(buffer, buffer_bytes);
+	free(buffer);
+	return rc;
+}
+
+static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *error,
+		     size_t error_bytes)
+{
+	const int rc = read_lines(path, file, ring, error, error_bytes);
+
 	if (rc != 0)
 		return rc;
 	if (ring->cnt == 0) {
@@ -147,6 +169,7 @@ static int open_private(const char *path, int flags, FILE **out, char *error, si
 
 int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes)
 {
+	char buffer[BUFSIZ];
 	struct key_ring *ring;
 	FILE *file = NULL;
 	int rc = open_private(path, O_RDONLY, &file, error, error_bytes);
@@ -159,8 +182,10 @@ int keys_load(const char *path, struct key_ring **out, char *error, size_t error
 		fclose(file);
 		return -ENOMEM;
 	}
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	rc = read_keys(path, file, ring, error, error_bytes);
 	fclose(file);
+	sodium_memzero(buffer, sizeof(buffer));
 	if (rc != 0) {
 		keys_free(ring);
 		return rc;
@@ -252,12 +277,18 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 		return rc;
 
 	const bool known = keys_find(ring, id) != NULL;
+	const bool full = ring->cnt == KEYS_MAX;
 
 	keys_free(ring);
 	if (known) {
 		snprintf(error, error_bytes,
 			 "%s: has a key %" PRIu32 " already; choose another --id", path, id);
 		return -EEXIST;
+	}
+	if (full) {
+		snprintf(error, error_bytes, "%s: has %d keys, no more fit; remove old ones", path,
+			 KEYS_MAX);
+		return -E2BIG;
 	}
 
 	FILE *file = NULL;

@@ -40,7 +40,8 @@ const struct key *keys_find(const struct key_ring *ring, uint32_t id);
  */
 int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes);
 
-/* Appends a random key under `id` to an existing key file; -EEXIST if it has that id. */
+/* Appends a random key under `id` to an existing key file; -EEXIST if it has that id, -E2BIG if it
+ * has KEYS_MAX keys. */
 int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes);
 
 #endif

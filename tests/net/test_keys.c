@@ -108,16 +108,47 @@ Test(keys, the_same_id_twice_is_refused)
 	check_refused("5 " HEX "\n3 " HEX "\n5 " HEX "\n", -EINVAL, "key id 5 stands there twice");
 }
 
-Test(keys, too_many_are_refused)
+static void write_many(unsigned cnt)
 {
 	FILE *file = fopen(path, "w");
 
-	for (unsigned id = 0; id <= KEYS_MAX; id++)
+	for (unsigned id = 0; id < cnt; id++)
 		fprintf(file, "%u " HEX "\n", id);
 	cr_assert(eq(int, fclose(file), 0));
 	cr_assert(eq(int, chmod(path, 0600), 0));
+}
+
+Test(keys, too_many_are_refused)
+{
+	write_many(KEYS_MAX + 1);
 	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -E2BIG));
 	cr_assert(strstr(error, ":4097: more than 4096") != NULL, "%s", error);
+}
+
+/* What was appended would keep the next start from loading any. */
+Test(keys, one_too_many_is_not_appended)
+{
+	write_many(KEYS_MAX - 1);
+	cr_assert(eq(int, keys_append(path, 100000, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_append(path, 100001, error, sizeof(error)), -E2BIG));
+	cr_assert(strstr(error, path) == error, "%s", error);
+	cr_assert(strstr(error, "has 4096 keys") != NULL, "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(u32, ring->cnt, KEYS_MAX));
+}
+
+Test(keys, lines_may_be_long)
+{
+	static char text[20000];
+	size_t used = (size_t)snprintf(text, sizeof(text), "7 " HEX "%*s# ", 1000, "");
+
+	memset(text + used, 'x', 10000);
+	used += 10000;
+	snprintf(text + used, sizeof(text) - used, "\n8 " HEX "\n9 short\n");
+	check_refused(text, -EINVAL, ":3: not a key");
+	memcpy(strstr(text, "9 short"), "#", 1);
+	cr_assert(eq(int, load(text), 0), "%s", error);
+	cr_assert(all(eq(u32, ring->cnt, 2), eq(u8, keys_find(ring, 7)->bytes[15], 15)));
 }
 
 Test(keys, a_file_that_others_can_read_is_refused)
