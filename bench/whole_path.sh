@@ -4,10 +4,10 @@
 #
 #   bench/whole_path.sh [ROUNDS]   (default 3; a line a run, `PORT WHAT ACK ...`, medians last)
 #
-# Runs in namespaces of its own and leaves nothing behind. Takes about 45 s a round. Needs root, and
-# the packages dpdk-dev, bpftool and python3. Make sure that nothing else runs: both cores are taken
-# whole.
-set -u
+# Runs in namespaces of its own and leaves nothing behind; ends with 1 if a load or a server did not
+# end well. Takes about 45 s a round. Needs root, and the packages dpdk-dev, bpftool, jq and python3.
+# Make sure that nothing else runs: both cores are taken whole.
+set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 rounds=${1:-3}
 if [ -z "${DB_BENCH_INSIDE:-}" ]; then
@@ -17,12 +17,16 @@ if [ -z "${DB_BENCH_INSIDE:-}" ]; then
 	done
 	make -s -j"$(nproc)" all || exit 1
 	export DB_BENCH_INSIDE=1
-	exec unshare -n -m -p -f --mount-proc bench/whole_path.sh "$rounds"
+	exec unshare --net --mount --pid --fork --kill-child --mount-proc --propagation private \
+		bench/whole_path.sh "$rounds"
 fi
+# The engine, the load and testpmd write under /run, and end with this namespace.
+mount -t tmpfs tmpfs /run || exit 1
 bin=$PWD/build/release
 work=$(mktemp -d "$PWD/build/bench.XXXXXX")
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 ip link set lo up
 "$bin/doorbuster-keygen" "$work/keys" >/dev/null || exit 1
 sock=$work/memif.sock
@@ -37,8 +41,16 @@ wait_for() { # FILE WORD
 }
 
 end_server() {
-	kill "$server" && wait "$server"
+	local rc=0
+	kill "$server" && wait "$server" || rc=$?
 	server=
+	[ $rc = 0 ] || { echo "the server ended with $rc:" >&2; tail -n 5 "$work/err" >&2; exit 1; }
+}
+
+# A figure of a load that could not run, or of a sale that went wrong, is worth nothing.
+load_failed() { # RC PORT WHAT
+	echo "the load ended with $1: $2 $3" >&2
+	exit 1
 }
 
 load() { # PORT ARGS...
@@ -67,18 +79,28 @@ engine() { # PORT SCENARIO ACK
 	local port=$1 scenario=$2 ack=$3 at=lo
 	rm -rf "$work/data"
 	[ "$port" = lo ] || at=memif:$sock
-	"$bin/doorbuster-load" --scenario "$scenario" --catalog-out "$work/catalog.csv"
+	"$bin/doorbuster-load" --scenario "$scenario" --catalog-out "$work/catalog.csv" || exit 1
 	"$bin/doorbuster-serve" --port "$at" --data "$work/data" --catalog "$work/catalog.csv" \
 		--keys "$work/keys" --ack "$ack" --cores 1 >"$work/out" 2>"$work/err" &
 	server=$!
 	wait_for "$work/out" '^ready' || exit 1
-	load "$port" --scenario "$scenario" --keys "$work/keys" --in-flight 128 |
-		line "$port" "$scenario" "$ack"
+	load "$port" --scenario "$scenario" --keys "$work/keys" --in-flight 128 >"$work/json" ||
+		load_failed $? "$port" "$scenario"
+	line "$port" "$scenario" "$ack" <"$work/json" || exit 1
 	end_server
 }
 
+# The map of lo's XDP program here; other engines have one of that name too.
+taken_ports() {
+	local prog map
+	prog=$(ip -d link show lo | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
+	for map in $(bpftool -j prog show id "$prog" | jq '.map_ids[]'); do
+		bpftool -j map show id "$map" | jq 'select(.name == "taken_ports").id'
+	done
+}
+
 testpmd() { # PORT
-	local port=$1 vdev=net_memif0,role=server,socket-abstract=no,socket=$sock,rsize=11
+	local rc=0 port=$1 vdev=net_memif0,role=server,socket-abstract=no,socket=$sock,rsize=11
 	if [ "$port" = lo ]; then
 		sysctl -qw net.ipv4.conf.lo.route_localnet=1 net.ipv4.conf.lo.accept_local=1
 		vdev=net_af_xdp0,iface=lo,busy_budget=0,xdp_prog=$bin/net/xdp_take.bpf.o
@@ -86,18 +108,20 @@ testpmd() { # PORT
 	dpdk-testpmd --lcores '0@0,1@1' --no-huge --file-prefix=bench-testpmd -m 512 --no-pci \
 		--log-level=warning --vdev="$vdev" -- --forward-mode=5tswap --auto-start \
 		--no-flush-rx --total-num-mbufs=32767 --burst=64 --stats-period=1000 \
-		>"$work/out" 2>&1 &
+		>"$work/out" 2>"$work/err" &
 	server=$!
 	wait_for "$work/out" 'Port statistics' || exit 1
-	[ "$port" = memif ] ||
-		bpftool map update name taken_ports key 0 0 0 0 value 20 30 0 0 1 0 0 0
-	load "$port" --scenario echo --requests 500000 --in-flight 128 |
-		line "$port" testpmd-5tswap none
+	[ "$port" = memif ] || bpftool map update id "$(taken_ports)" \
+		key 0 0 0 0 value 20 30 0 0 1 0 0 0 || exit 1
+	# 1: some datagrams were lost; the line says how many.
+	load "$port" --scenario echo --requests 500000 --in-flight 128 >"$work/json" || rc=$?
+	[ $rc -le 1 ] || load_failed $rc "$port" echo
+	line "$port" testpmd-5tswap none <"$work/json" || exit 1
 	end_server
 	sysctl -qw net.ipv4.conf.lo.route_localnet=0 net.ipv4.conf.lo.accept_local=0
 }
 
-for round in $(seq "$rounds"); do
+for _ in $(seq "$rounds"); do
 	for port in memif lo; do
 		testpmd $port
 		for scenario in drop singles-day; do
