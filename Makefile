@@ -69,8 +69,8 @@ $(LIB): $(call listed,$(LIB),$(call obj,$(LIB_SRCS)))
 	@rm -f $@
 	$(Q)ar rcs $@ $(objects)
 
-$(DPDK_LIB): $(call listed,$(DPDK_LIB),$(call obj,$(filter net/port%,$(DPDK_SRCS)))) \
-    $(BUILD)/net/port_xdp_object.o
+PORT_OBJS := $(call obj,$(filter net/port%,$(DPDK_SRCS))) $(BUILD)/net/port_xdp_object.o
+$(DPDK_LIB): $(call listed,$(DPDK_LIB),$(PORT_OBJS))
 	$(call SAY,AR  ,$@)
 	@rm -f $@
 	$(Q)ar rcs $@ $(objects)

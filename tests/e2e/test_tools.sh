@@ -1,4 +1,4 @@
-# What the tools end with: every exit code of buy and load, and what cannot be printed is no success.
+# What the tools end with: every exit code of buy and load; what cannot be printed is no success.
 . "$(dirname "$0")/lib.sh"
 
 TO="--server 127.0.0.1:7700 --keys $KEYS"
@@ -60,7 +60,8 @@ start_engine --max-orders 4
 	expect_told journal --help
 	expect_told keygen "$WORK/other_keys"
 	expect_rc 2 load --scenario drop $TO --requests 100 --orders /dev/full
-	expect_match "why" '^doorbuster-load: --orders /dev/full: not all' "$(tail -n 1 "$WORK/out")"
+	expect_match "why" '^doorbuster-load: --orders /dev/full: not all' \
+		"$(tail -n 1 "$WORK/out")"
 
 	echo "tables that are full: nothing was changed"
 	expect_rc 0 buy $TO --sku 3 --buyer 3

@@ -18,8 +18,8 @@ struct load_options {
 	const char *port; /* NULL: a kernel socket */
 	const char *address;
 	uint64_t key_id; /* UINT64_MAX: the first */
-	uint64_t seed; /* at most 2^63 - 1, so that JSON can hold it */
-	uint64_t rate; /* requests a second; 0: as fast as it goes */
+	uint64_t seed;   /* at most 2^63 - 1, so that JSON can hold it */
+	uint64_t rate;   /* requests a second; 0: as fast as it goes */
 	uint32_t requests;
 	uint32_t skus;
 	uint32_t in_flight;

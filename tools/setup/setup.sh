@@ -12,11 +12,12 @@ packages="
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	bpftool python3
-	clang-format clang-tidy cppcheck git
+	clang-format clang-tidy cppcheck shellcheck git
 "
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "set-up: no apt here, nothing installed; by their names in Debian 12 these are needed:"
+	# shellcheck disable=SC2086 # the list is to be split
 	echo "set-up:" $packages
 	exit 0
 fi
