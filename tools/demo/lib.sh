@@ -25,7 +25,12 @@ stop_hard() {
 	fi
 }
 
+# A fresh directory; only one of an earlier demo is removed for it.
 prepare_demo() { # DIR
+	if [ -e "$1" ] && [ ! -e "$1/engine.out" ] && ! rmdir "$1" 2>/dev/null; then
+		say "$1 is no directory of a demo: name another, or remove it" >&2
+		exit 1
+	fi
 	rm -rf "$1"
 	mkdir -p "$1"
 	"$bin/doorbuster" keygen "$1/keys" >/dev/null
@@ -36,15 +41,17 @@ prepare_demo() { # DIR
 start_demo() { # BIN DIR
 	port=lo
 	try_port "$1" "$2" && return
-	if ! grep -q '^doorbuster-serve: port check: ' "$2/engine.err"; then
+	# The steps of a start in which the port takes part.
+	local why='s/^doorbuster-serve: \(port check\|DPDK\|port\): //p'
+	if ! grep -q . <(sed -n "$why" "$2/engine.err"); then
 		say "The engine did not start:" >&2
 		grep '^doorbuster-serve: ' "$2/engine.err" >&2 || cat "$2/engine.err" >&2
 		exit 1
 	fi
 	say "Not over the loopback interface:" \
-		"$(sed -n 's/^doorbuster-serve: port check: //p' "$2/engine.err")"
+		"$(sed -n "$why" "$2/engine.err")"
 	say "So the buyers come over memif, shared memory between two processes."
-	port=memif:$PWD/$2/memif
+	port=memif:$(realpath "$2")/memif
 	try_port "$1" "$2" || lost "The engine did not start on memif either" engine.err
 }
 

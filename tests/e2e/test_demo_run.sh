@@ -1,0 +1,30 @@
+# What `make run` does, on this build: exit code 0, every promise held; over memif where the machine
+# does not let an engine on lo.
+# time limit: 240 s
+. "$(dirname "$0")/lib.sh"
+
+run() { # DIR
+	tools/demo/run.sh "$BIN" "$1" >"$WORK/out" 2>"$WORK/err" ||
+		fail "make run: $(cat "$WORK/out" "$WORK/err")"
+	expect_eq "promises that held" 11 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+	expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
+	expect_match "units sold" 'units sold, as the engine counts +15,000   yes' \
+		"$(cat "$WORK/out")"
+	expect_match "what is told last" '^Try next:.*make serve .*journal dump .*make test ' \
+		"$(tail -n 4 "$WORK/out" | tr '\n' ' ')"
+	[ -s "$1/orders.csv" ] || fail "no receipts in $1"
+}
+
+run "$WORK/demo"
+expect_match "engine" '^port=lo ' "$(sed -n 's/^engine    //p' "$WORK/out")"
+
+# The directory of the last time is taken again, one of somebody else is not.
+mount -o bind,ro /proc/sys /proc/sys
+run "$WORK/demo"
+expect_match "engine" '^port=memif:' "$(sed -n 's/^engine    //p' "$WORK/out")"
+expect_match "why" '^Not over the loopback interface: .*Read-only' "$(sed -n 2p "$WORK/out")"
+umount /proc/sys
+mkdir "$WORK/mine"
+echo text >"$WORK/mine/file"
+! tools/demo/run.sh "$BIN" "$WORK/mine" >"$WORK/out" 2>&1 || fail "took a directory of mine"
+[ -s "$WORK/mine/file" ] || fail "removed a file of mine"
