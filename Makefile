@@ -97,8 +97,8 @@ define tool_rule
 $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1))) \
     $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) \
-	    $$(LDLIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) \
+	    $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 

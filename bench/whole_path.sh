@@ -5,8 +5,8 @@
 #   bench/whole_path.sh [ROUNDS]   (default 3; a line a run, `PORT WHAT ACK ...`, medians last)
 #
 # Runs in namespaces of its own and leaves nothing behind; ends with 1 if a load or a server did not
-# end well. Takes about 45 s a round. Needs root, and the packages dpdk-dev, bpftool, jq and python3.
-# Make sure that nothing else runs: both cores are taken whole.
+# end well. Takes about 45 s a round. Needs root, and the packages dpdk-dev, bpftool, jq and
+# python3. Make sure that nothing else runs: both cores are taken whole.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit 1
 rounds=${1:-3}

@@ -1,5 +1,5 @@
-# What `make serve` prints can be typed, over lo and over memif; it drains when it is told to stop, and
-# goes on with its sale.
+# What `make serve` prints can be typed, over lo and over memif; it drains when it is told to stop,
+# and goes on with its sale.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

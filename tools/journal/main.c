@@ -25,7 +25,7 @@ static const char usage[] =
 	"  --json          verify: one object; dump: one record a line\n"
 	"\n"
 	"exit code: 0 all is right; 1 damaged, sums wrong, or an order is missing; 2 cannot be\n"
-	"read, or wrong usage. A running engine is not disturbed.\n";
+	"read, wrong usage, or not all could be printed. A running engine is not disturbed.\n";
 
 static int wrong_usage(void)
 {
