@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -83,7 +84,6 @@ static uint16_t devices_of(const struct port *port)
 	return port->options.spec.kind == PORT_MEMIF ? port->options.queue_cnt : 1;
 }
 
-/* As in the --vdev of port_xdp_prepare and port_memif_prepare. */
 static void device_name(const struct port *port, uint16_t device, char *out, size_t out_bytes)
 {
 	snprintf(out, out_bytes, "%s%u",
@@ -134,26 +134,20 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes)
 {
-	static char vdevs[WORKERS_MAX][VDEV_TEXT_BYTES];
-	uint16_t device_cnt;
-	bool added = true;
+	const bool memif = options->spec.kind == PORT_MEMIF;
 	int rc;
 
 	*port = (struct port){
 		.options = *options,
-		.answers_neighbours = options->spec.kind == PORT_MEMIF,
+		.answers_neighbours = memif,
 		.xdp = {.lock_fd = -1, .object_fd = -1},
+		.memif_lock_fd = -1,
 	};
-	device_cnt = devices_of(port);
-	if (options->spec.kind == PORT_MEMIF)
-		rc = port_memif_prepare(port, vdevs, error, error_bytes);
-	else
-		rc = port_xdp_prepare(port, vdevs[0], error, error_bytes);
+	rc = memif ? port_memif_prepare(port, error, error_bytes)
+		   : port_xdp_prepare(port, error, error_bytes);
 	if (rc != 0)
 		return rc;
-	for (uint16_t i = 0; i < device_cnt && added; i++)
-		added = add_arg(argv, argc, argv_max, vdevs[i]);
-	if (!added || !add_arg(argv, argc, argv_max, "--no-pci") ||
+	if (!add_arg(argv, argc, argv_max, "--no-pci") ||
 	    !add_memory_args(port, argv, argc, argv_max)) {
 		snprintf(error, error_bytes, "too many EAL arguments");
 		return -E2BIG;
@@ -184,6 +178,27 @@ static int set_up_queue(const struct port *port, uint16_t i)
 	return rc;
 }
 
+/* Makes the next ethdev. Here and not by --vdev, so that only the owner may connect to the socket
+ * that memif's driver binds, and nothing else is made under this umask. */
+static int make_device(struct port *port, char *name, size_t name_bytes)
+{
+	char args[DEVICE_ARGS_BYTES];
+	mode_t mask;
+	int rc;
+
+	device_name(port, port->device_cnt, name, name_bytes);
+	if (port->options.spec.kind == PORT_MEMIF)
+		port_memif_device(port, port->device_cnt, args);
+	else
+		port_xdp_device(port, args);
+	mask = umask(0177);
+	rc = rte_eal_hotplug_add("vdev", name, args);
+	umask(mask);
+	if (rc == 0)
+		port->device_cnt++;
+	return rc;
+}
+
 /* Starts the next device, with the queue pairs from `first` on. */
 static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt)
 {
@@ -193,11 +208,11 @@ static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt)
 	char name[32];
 	int rc;
 
-	device_name(port, port->device_cnt, name, sizeof(name));
-	rc = rte_eth_dev_get_port_by_name(name, &port_id);
+	rc = make_device(port, name, sizeof(name));
+	if (rc == 0)
+		rc = rte_eth_dev_get_port_by_name(name, &port_id);
 	if (rc != 0)
 		return rc;
-	port->device_cnt++;
 	rc = rte_eth_dev_configure(port_id, queue_cnt, queue_cnt, &conf);
 	for (uint16_t i = 0; rc == 0 && i < queue_cnt; i++) {
 		port->queues[first + i] = (struct port_queue){port_id, i};
@@ -242,10 +257,10 @@ void port_close(struct port *port)
 		uint16_t port_id;
 
 		device_name(port, --port->device_cnt, name, sizeof(name));
-		if (rte_eth_dev_get_port_by_name(name, &port_id) != 0)
-			continue;
-		(void)rte_eth_dev_stop(port_id);
-		(void)rte_eth_dev_close(port_id);
+		if (rte_eth_dev_get_port_by_name(name, &port_id) == 0)
+			(void)rte_eth_dev_stop(port_id);
+		/* Closes it, and memif's driver removes its socket. */
+		(void)rte_eal_hotplug_remove("vdev", name);
 	}
 	if (port->options.spec.kind == PORT_MEMIF)
 		port_memif_restore(port);

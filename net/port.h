@@ -3,6 +3,9 @@
  *
  * port_check runs before anything on the machine is changed; port_open changes the machine (sysctls
  * of lo, the XDP program) and port_close puts all of it back, also what a killed predecessor left.
+ *
+ * memif: whoever may connect to the socket can end the engine (DPDK 22.11's listener panics when a
+ * peer connects and goes at once), so only its owner may: it is made with mode 0600.
  */
 #ifndef DB_NET_PORT_H
 #define DB_NET_PORT_H
@@ -55,37 +58,39 @@ struct port {
 	/* One a worker. AF_XDP: the queues of one device. memif: a device each, so that a peer
 	 * which connects to some of them only reaches just their workers. */
 	struct port_queue queues[WORKERS_MAX];
-	uint16_t device_cnt; /* ethdevs that are there; the i-th has the name i */
-	bool zero_copy;
+	uint16_t device_cnt;     /* ethdevs that are there; the i-th has the name i */
+	bool zero_copy;          /* after port_open */
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
 	bool hugepages;          /* packet buffers lie on them */
 	uint8_t mac[6];
 	struct port_xdp xdp;
-	char file_prefix[32]; /* of the EAL's runtime files, removed at the end; empty: none */
+	int memif_lock_fd;    /* SOCKET.lock: one engine a socket; -1 */
+	char file_prefix[32]; /* of the EAL's runtime files, removed at the end */
 };
 
 /* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. 0 or -EINVAL with a line in error. */
 int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes);
 
 /*
- * Whether this machine and user can run the port: interface exists and has queue_cnt queues, is not
- * served by another doorbuster, privileges, kernel support, memif socket path usable. Changes
- * nothing. 0, or -errno and a line for the operator (what is missing, what to do) in error.
+ * Whether this machine and user can run the port: interface exists and has queue_cnt queues, is
+ * not served by another doorbuster, privileges, kernel support, memif socket path usable. Changes
+ * nothing. Waits while the other doorbuster is one that was killed and is not gone yet. 0, or
+ * -errno and a line for the operator (what is missing, what to do) in error.
  */
 int port_check(const struct port_options *options, char *error, size_t error_bytes);
 
 /*
- * The EAL arguments this port needs (its --vdev, and memory: hugepages if enough are free, else
- * normal pages): appended to argv[*argc], which has room for argv_max. After port_check, before
- * rte_eal_init. From here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP
- * program of a killed predecessor), so port_close must be called, also if the EAL fails. 0 or
- * -errno, line in error.
+ * The EAL arguments this port needs (memory: hugepages if enough are free, else normal pages):
+ * appended to argv[*argc], which has room for argv_max. After port_check, before rte_eal_init. From
+ * here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP program of a killed
+ * predecessor; memif: the lock beside the socket, removal of a stale socket), so port_close must be
+ * called, also if the EAL fails. 0 or -errno, line in error.
  */
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes);
 
-/* Configures and starts the device. After rte_eal_init. No traffic reaches us yet on AF_XDP ports.
- */
+/* Makes, configures and starts the devices. After rte_eal_init. No traffic reaches us yet on AF_XDP
+ * ports. */
 int port_open(struct port *port, char *error, size_t error_bytes);
 
 /* AF_XDP: from now on the XDP program takes / leaves our UDP ports. Others: nothing. Control

@@ -1,44 +1,180 @@
 /*
  * port_memif: packets through shared memory, for a gateway or generator on the same machine. Needs
  * no privileges. The engine serves the socket; its peer connects.
+ *
+ * The lock beside the socket, SOCKET.lock, keeps one engine a socket. Nothing here ever connects to
+ * find out: a listener of DPDK 22.11 ends its process when a peer connects and goes at once. Other
+ * programs' sockets are looked up in /proc/net/unix, so one that is served from another network
+ * namespace is taken for stale, unless a doorbuster serves it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "engine/predecessor.h"
 #include "net/port_kinds.h"
 
 enum {
 	/* Descriptors a ring: 2^11. Larger rings were seen to gain nothing. */
 	RING_SIZE_LOG2 = 11,
+	LOCK_PATH_BYTES = sizeof(((struct port_spec *)0)->where) + sizeof(".lock"),
+	/* Another start may be looking at the lock just now. */
+	LOCK_GLANCES = 5,
 };
 
-/* Whether somebody accepts connections on the socket. */
-static bool is_served(const char *path)
+static void lock_path_of(const char *socket_path, char out[LOCK_PATH_BYTES])
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	bool served;
+	snprintf(out, LOCK_PATH_BYTES, "%s.lock", socket_path);
+}
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	served = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-	if (fd >= 0)
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The lock as a descriptor; -EWOULDBLOCK: another holds it, -EEXIST: this file is no lock. */
+static int try_lock(const char *path, int open_flags, int operation)
+{
+	for (;;) {
+		const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | open_flags, 0600);
+		struct stat held;
+		struct stat there;
+		int rc = 0;
+
+		if (fd < 0)
+			return -errno;
+		if (fstat(fd, &held) != 0 || flock(fd, operation | LOCK_NB) != 0)
+			rc = -errno;
+		else if (!S_ISREG(held.st_mode) || held.st_size != 0)
+			rc = -EEXIST;
+		else if (stat(path, &there) == 0 && same_file(&held, &there))
+			return fd;
 		close(fd);
-	return served;
+		if (rc != 0)
+			return rc;
+		/* Its holder removed it before we had the lock: it locks nothing any more. */
+	}
+}
+
+static int lock_socket(const char *socket_path, int open_flags, int operation, char *error,
+		       size_t error_bytes)
+{
+	const struct timespec glance = {.tv_nsec = 10000000};
+	char path[LOCK_PATH_BYTES];
+	int rc = -EWOULDBLOCK;
+
+	lock_path_of(socket_path, path);
+	for (unsigned tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+		rc = try_lock(path, open_flags, operation);
+		if (rc != -EWOULDBLOCK)
+			break;
+		if (predecessor_is_ending())
+			continue;
+		if (tries >= LOCK_GLANCES)
+			break;
+		nanosleep(&glance, NULL);
+	}
+	if (rc == -EWOULDBLOCK) {
+		snprintf(error, error_bytes,
+			 "memif:%s: another doorbuster serves it; stop that one or name another "
+			 "socket",
+			 socket_path);
+		return -EADDRINUSE;
+	}
+	if (rc == -EEXIST)
+		snprintf(error, error_bytes,
+			 "memif:%s: %s is there and no lock of ours; name another socket",
+			 socket_path, path);
+	else if (rc < 0)
+		snprintf(error, error_bytes,
+			 "memif:%s: cannot lock %s: %s; name a socket in a directory of your own",
+			 socket_path, path, strerror(-rc));
+	return rc;
+}
+
+/* Whether a socket that some process has open was bound to this name. */
+static bool is_name_of(const char *name, const char *path, const struct stat *info)
+{
+	const char *base = strrchr(path, '/');
+	const char *name_base = strrchr(name, '/');
+	struct stat named;
+
+	if (name[0] == '\0' || name[0] == '@')
+		return false;
+	if (name[0] == '/')
+		return stat(name, &named) == 0 && same_file(&named, info);
+	/* Bound in a working directory that we don't know: who is called the same may be it. */
+	return strcmp(name_base != NULL ? name_base + 1 : name, base != NULL ? base + 1 : path) ==
+	       0;
+}
+
+/* Whether a process has the socket open, as far as this network namespace can tell. */
+static bool is_bound(const char *path, const struct stat *info)
+{
+	FILE *file = fopen("/proc/net/unix", "re");
+	char line[512];
+	bool bound = false;
+
+	if (file == NULL || fgets(line, sizeof(line), file) == NULL) /* the heading */
+		bound = true;
+	while (!bound && fgets(line, sizeof(line), file) != NULL) {
+		int at = 0;
+
+		/* Num: RefCount Protocol Flags Type St Inode Path */
+		(void)sscanf(line, "%*s %*s %*s %*s %*s %*s %*s %n", &at);
+		line[strcspn(line, "\n")] = '\0';
+		bound = is_name_of(line + at, path, info);
+	}
+	if (file != NULL)
+		fclose(file);
+	return bound;
+}
+
+/* 0: nothing is there, or with *stale a socket that nobody has open. */
+static int check_socket(const char *path, bool *stale, char *error, size_t error_bytes)
+{
+	struct stat info;
+
+	*stale = false;
+	if (lstat(path, &info) != 0) {
+		const int rc = -errno;
+
+		if (rc == -ENOENT)
+			return 0;
+		snprintf(error, error_bytes, "memif:%s: %s; name another path", path,
+			 strerror(-rc));
+		return rc;
+	}
+	if (!S_ISSOCK(info.st_mode)) {
+		snprintf(error, error_bytes,
+			 "memif:%s: is there and not a socket; name another path", path);
+		return -EEXIST;
+	}
+	if (is_bound(path, &info)) {
+		snprintf(error, error_bytes,
+			 "memif:%s: another program has this socket open; stop that one or name "
+			 "another socket",
+			 path);
+		return -EADDRINUSE;
+	}
+	*stale = true;
+	return 0;
 }
 
 int port_memif_check(const struct port_options *options, char *error, size_t error_bytes)
 {
 	const char *path = options->spec.where;
 	char copy[sizeof(options->spec.where)];
-	struct stat info;
 	const char *dir;
+	bool stale;
+	int rc;
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	dir = dirname(copy);
@@ -50,51 +186,66 @@ int port_memif_check(const struct port_options *options, char *error, size_t err
 		return -ENOENT;
 	}
 	if (access(dir, W_OK | X_OK) != 0) {
-		const int rc = -errno;
-
+		rc = -errno;
 		snprintf(error, error_bytes,
 			 "memif:%s: directory %s: %s; name a socket in one that is writable", path,
 			 dir, strerror(-rc));
 		return rc;
 	}
-	if (lstat(path, &info) == 0 && !S_ISSOCK(info.st_mode)) {
-		snprintf(error, error_bytes,
-			 "memif:%s: is there and not a socket; name another path", path);
-		return -EEXIST;
-	}
-	if (access(path, F_OK) == 0 && is_served(path)) {
-		snprintf(
-			error, error_bytes,
-			"memif:%s: another program serves it; stop that one or name another socket",
-			path);
-		return -EADDRINUSE;
-	}
-	return 0;
+	/* Only looks: makes no lock, and leaves one that is there. */
+	rc = lock_socket(path, 0, LOCK_SH, error, error_bytes);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (rc >= 0)
+		close(rc);
+	return check_socket(path, &stale, error, error_bytes);
 }
 
-int port_memif_prepare(struct port *port, char vdevs[][VDEV_TEXT_BYTES], char *error,
-		       size_t error_bytes)
+int port_memif_prepare(struct port *port, char *error, size_t error_bytes)
 {
-	const struct port_options *options = &port->options;
+	const char *path = port->options.spec.where;
+	bool stale;
+	int rc;
 
-	(void)error;
-	(void)error_bytes;
-	/* Nobody serves it (port_memif_check): what a killed engine left would be in the way. */
-	if (!options->client)
-		(void)unlink(options->spec.where);
+	if (port->options.client)
+		return 0;
+	rc = lock_socket(path, O_CREAT, LOCK_EX, error, error_bytes);
+	if (rc < 0)
+		return rc;
+	port->memif_lock_fd = rc;
+	rc = check_socket(path, &stale, error, error_bytes);
+	/* What a killed engine left would be in the way. */
+	if (rc == 0 && stale && unlink(path) != 0 && errno != ENOENT) {
+		rc = -errno;
+		snprintf(error, error_bytes,
+			 "memif:%s: the socket that is there can't be removed: %s; name another",
+			 path, strerror(-rc));
+	}
+	return rc;
+}
+
+void port_memif_device(const struct port *port, uint16_t i, char *args)
+{
+	const bool client = port->options.client;
+
 	/* Interfaces of one queue each, all on one socket: DPDK's driver does not notice a peer
 	 * with fewer queues, and would work on rings that aren't there. */
-	for (uint16_t i = 0; i < options->queue_cnt; i++)
-		snprintf(vdevs[i], VDEV_TEXT_BYTES,
-			 "--vdev=net_memif%u,id=%u,role=%s,socket-abstract=no,socket=%s,rsize=%d,"
-			 "mac=02:db:05:00:00:%s",
-			 i, i, options->client ? "client" : "server", options->spec.where,
-			 RING_SIZE_LOG2, options->client ? "02" : "01");
-	return 0;
+	snprintf(args, DEVICE_ARGS_BYTES,
+		 "id=%u,role=%s,socket-abstract=no,socket=%s,rsize=%d,mac=02:db:05:00:00:%s", i,
+		 client ? "client" : "server", port->options.spec.where, RING_SIZE_LOG2,
+		 client ? "02" : "01");
 }
 
 void port_memif_restore(struct port *port)
 {
-	if (!port->options.client)
-		(void)unlink(port->options.spec.where);
+	char path[LOCK_PATH_BYTES];
+
+	/* The socket went with its device. The lock goes while it is held: who opened it before is
+	 * told by its being gone. */
+	if (port->memif_lock_fd < 0)
+		return;
+	lock_path_of(port->options.spec.where, path);
+	(void)unlink(path);
+	close(port->memif_lock_fd);
+	port->memif_lock_fd = -1;
 }

@@ -229,7 +229,7 @@ static int detach_ours(int ifindex)
 	return bpf_xdp_detach(ifindex, 0, NULL);
 }
 
-int port_xdp_prepare(struct port *port, char *vdev, char *error, size_t error_bytes)
+int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 {
 	const char *interface = port->options.spec.where;
 	struct port_xdp *xdp = &port->xdp;
@@ -262,12 +262,15 @@ int port_xdp_prepare(struct port *port, char *vdev, char *error, size_t error_by
 			return rc;
 		xdp->lo_prepared = true;
 	}
-	/* No busy polling: it would make a system call of every receive. */
-	snprintf(vdev, VDEV_TEXT_BYTES,
-		 "--vdev=net_af_xdp0,iface=%s,start_queue=0,queue_count=%u,busy_budget=0,"
-		 "xdp_prog=/proc/self/fd/%d",
-		 interface, port->options.queue_cnt, xdp->object_fd);
 	return 0;
+}
+
+void port_xdp_device(const struct port *port, char *args)
+{
+	/* No busy polling: it would make a system call of every receive. */
+	snprintf(args, DEVICE_ARGS_BYTES,
+		 "iface=%s,start_queue=0,queue_count=%u,busy_budget=0,xdp_prog=/proc/self/fd/%d",
+		 port->options.spec.where, port->options.queue_cnt, port->xdp.object_fd);
 }
 
 /* The map of this name that the attached program uses, as a descriptor. */
