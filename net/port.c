@@ -20,7 +20,8 @@
 
 #include "net/port_kinds.h"
 
-#define FILE_PREFIX "doorbuster-"
+/* The PID namespace and the PID: /run may be shared by several namespaces, each with a PID 7. */
+#define FILE_PREFIX "doorbuster-%u-%d"
 
 enum {
 	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
@@ -56,11 +57,12 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 
 		const size_t max = kinds[i].kind == PORT_AF_XDP ? IF_NAMESIZE : sizeof(out->where);
 
+		/* Commas and brackets mean something in DPDK's device arguments. */
 		if (text[bytes] == '\0' || strlen(text + bytes) >= max ||
-		    strchr(text + bytes, ',') != NULL) {
+		    strpbrk(text + bytes, ",[]") != NULL) {
 			snprintf(error, error_bytes,
 				 "--port %s: behind %s belongs %s, at most %zu characters and no "
-				 "comma",
+				 "comma or bracket",
 				 text, kinds[i].prefix, kinds[i].names, max - 1);
 			return -EINVAL;
 		}
@@ -111,7 +113,16 @@ static bool add_arg(const char **argv, int *argc, int argv_max, const char *arg)
 	return true;
 }
 
-/* In-memory hugepages leave nothing behind; without any, normal pages under a name of our own. */
+/* The inode of our PID namespace: no two that live have the same. */
+static unsigned pid_namespace(void)
+{
+	struct stat info;
+
+	return stat("/proc/self/ns/pid", &info) == 0 ? (unsigned)info.st_ino : 0;
+}
+
+/* Hugepages if there are enough, else normal pages. The name is for the runtime directory, which
+ * the EAL makes also with --in-memory. */
 static bool add_memory_args(struct port *port, const char **argv, int *argc, int argv_max)
 {
 	static char mib[16];
@@ -120,15 +131,16 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 
 	port->hugepages = free_hugepages() * HUGEPAGE_MIB >= needed_mib;
 	snprintf(mib, sizeof(mib), "%u", needed_mib);
+	snprintf(port->file_prefix, sizeof(port->file_prefix), FILE_PREFIX, pid_namespace(),
+		 getpid());
+	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", port->file_prefix);
+	if (!add_arg(argv, argc, argv_max, prefix) || !add_arg(argv, argc, argv_max, "-m") ||
+	    !add_arg(argv, argc, argv_max, mib))
+		return false;
 	if (port->hugepages)
 		return add_arg(argv, argc, argv_max, "--in-memory") &&
-		       add_arg(argv, argc, argv_max, "--single-file-segments") &&
-		       add_arg(argv, argc, argv_max, "-m") && add_arg(argv, argc, argv_max, mib);
-	snprintf(port->file_prefix, sizeof(port->file_prefix), FILE_PREFIX "%d", getpid());
-	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", port->file_prefix);
-	return add_arg(argv, argc, argv_max, "--no-huge") &&
-	       add_arg(argv, argc, argv_max, prefix) && add_arg(argv, argc, argv_max, "-m") &&
-	       add_arg(argv, argc, argv_max, mib);
+		       add_arg(argv, argc, argv_max, "--single-file-segments");
+	return add_arg(argv, argc, argv_max, "--no-huge");
 }
 
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
@@ -301,9 +313,12 @@ void port_sweep(const struct port *port)
 		return;
 	/* dirname cut it in place. */
 	while ((entry = readdir(dir)) != NULL) {
+		unsigned namespace = 0;
 		int pid = 0;
 
-		if (sscanf(entry->d_name, FILE_PREFIX "%d", &pid) != 1)
+		/* Who lives in other namespaces can't be told: theirs stay. */
+		if (sscanf(entry->d_name, FILE_PREFIX, &namespace, &pid) != 2 ||
+		    namespace != pid_namespace())
 			continue;
 		/* Ours, or of one that was killed. */
 		if (strcmp(entry->d_name, port->file_prefix) == 0 ||

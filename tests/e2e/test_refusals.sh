@@ -73,6 +73,7 @@ make_catalog 1,10,100,0,,, 2,10,100,0,,,
 echo "ports"
 serve 'interface no0 isn.t there' --port af_xdp:no0
 serve 'lo has 1 receive queue.* for 2 workers' --shards 2 --cores 0,1
+serve 'no comma or bracket' --port memif:"$WORK/a[1]"
 serve 'no-dir' --port memif:"$WORK/no-dir/socket"
 serve 'not a socket' --port memif:"$KEYS"
 refused 'needs CAP_NET_ADMIN; run as root, or use --port memif' \
