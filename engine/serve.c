@@ -418,12 +418,12 @@ static int launch_up(struct server *server)
 		if (rc != 0)
 			return FAIL(server, rc, "worker %u does not start: %s", i, strerror(-rc));
 	}
-	return port_take_traffic(&server->port, true);
+	return port_take_traffic(&server->port, true, server->error, ERROR_BYTES);
 }
 
 static void launch_down(struct server *server)
 {
-	port_take_traffic(&server->port, false);
+	port_take_traffic(&server->port, false, server->error, ERROR_BYTES);
 	atomic_store(&server->shared.command, WORKER_DRAIN);
 	rte_eal_mp_wait_lcore();
 }
@@ -457,6 +457,7 @@ static void report_down(struct server *server)
 	for (uint16_t i = 0; i < server->options->core_cnt; i++)
 		serve_report_add(&sum, worker_counters(server->workers[i]));
 	sum.drops[DROP_TOO_LONG] += port_oversized(&server->port);
+	sum.drops[DROP_NO_WORKER] += port_unserved(&server->port);
 	serve_report_traffic(&sum, port_missed(&server->port));
 	serve_report_lanes(server->shared.lanes, server->options->shards);
 	fflush(stdout);

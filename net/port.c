@@ -251,15 +251,16 @@ int port_open(struct port *port, char *error, size_t error_bytes)
 		return rc;
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	/* memif always copies here: zero-copy is the client's to ask for. */
+	port->zero_copy = port->options.spec.kind != PORT_MEMIF && port_xdp_zero_copy();
 	return 0;
 }
 
-int port_take_traffic(struct port *port, bool take)
+int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes)
 {
 	if (port->options.spec.kind == PORT_MEMIF)
 		return 0;
-	return port_xdp_take(port, port->options.udp_port_first,
-			     take ? port->options.udp_port_cnt : 0);
+	return port_xdp_take(port, take, error, error_bytes);
 }
 
 void port_close(struct port *port)
@@ -349,4 +350,9 @@ uint64_t port_missed(const struct port *port)
 uint64_t port_oversized(const struct port *port)
 {
 	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_oversized(port);
+}
+
+uint64_t port_unserved(const struct port *port)
+{
+	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_unserved(port);
 }

@@ -72,10 +72,11 @@ struct port {
 int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes);
 
 /*
- * Whether this machine and user can run the port: interface exists and has queue_cnt queues, is
- * not served by another doorbuster, privileges, kernel support, memif socket path usable. Changes
- * nothing. Waits while the other doorbuster is one that was killed and is not gone yet. 0, or
- * -errno and a line for the operator (what is missing, what to do) in error.
+ * Whether this machine and user can run the port: interface exists, has queue_cnt queues, addresses
+ * and VLAN tags left in the packets, is not served by another doorbuster, privileges, kernel
+ * support, memif socket path usable. Changes nothing. Waits while the other
+ * doorbuster is one that was killed and is not gone yet. 0, or -errno and a line for the operator
+ * (what is missing, what to do) in error.
  */
 int port_check(const struct port_options *options, char *error, size_t error_bytes);
 
@@ -93,9 +94,11 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
  * ports. */
 int port_open(struct port *port, char *error, size_t error_bytes);
 
-/* AF_XDP: from now on the XDP program takes / leaves our UDP ports. Others: nothing. Control
- * thread. */
-int port_take_traffic(struct port *port, bool take);
+/*
+ * AF_XDP: from now on the XDP program takes / leaves our UDP ports, on af_xdp: at the addresses the
+ * interface has now. Others: nothing. Control thread. 0 or -errno, line in error.
+ */
+int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes);
 
 /* Stops the device and puts the machine back as it was. Safe after a failed or missing port_open.
  */
@@ -110,5 +113,8 @@ uint64_t port_missed(const struct port *port);
 
 /* AF_XDP: frames to our ports too long for any packet buffer, dropped before us. Others: 0. */
 uint64_t port_oversized(const struct port *port);
+
+/* AF_XDP: frames to our ports on a receive queue without a worker, dropped before us. Others: 0. */
+uint64_t port_unserved(const struct port *port);
 
 #endif

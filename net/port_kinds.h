@@ -1,9 +1,11 @@
 /*
- * port_kinds: what differs between ports, for port.c only. Contracts as the port_ functions of the
+ * port_kinds: what differs between ports, for port*.c only. Contracts as the port_ functions of the
  * same names in port.h.
  */
 #ifndef DB_NET_PORT_KINDS_H
 #define DB_NET_PORT_KINDS_H
+
+#include <linux/bpf.h>
 
 #include "net/port.h"
 
@@ -18,9 +20,31 @@ int port_xdp_check(const struct port_options *options, char *error, size_t error
 int port_xdp_prepare(struct port *port, char *error, size_t error_bytes);
 /* The arguments of the one device, of DEVICE_ARGS_BYTES. */
 void port_xdp_device(const struct port *port, char *args);
-int port_xdp_take(const struct port *port, uint32_t first, uint32_t cnt);
+int port_xdp_take(const struct port *port, bool take, char *error, size_t error_bytes);
 uint64_t port_xdp_oversized(const struct port *port);
+uint64_t port_xdp_unserved(const struct port *port);
+/* Whether every AF_XDP socket of this process is in zero-copy mode. After port_open. */
+bool port_xdp_zero_copy(void);
 void port_xdp_restore(struct port *port);
+
+/*
+ * One doorbuster an interface: the socket whose name says that it is ours, until it is closed.
+ * Waits while the holder is an engine that was killed. -errno and a line if another has it, or it
+ * fails.
+ */
+int port_xdp_lock(const char *interface, char *error, size_t error_bytes);
+
+/* The XDP program attached to an interface: its id (0: none), whether it is ours, and its name. */
+int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_NAME_LEN]);
+
+/*
+ * Calls visit (if not NULL) with each IPv4 and IPv6 address of the interface until it returns other
+ * than 0. 0, or -errno and a line; no address at all is -EADDRNOTAVAIL.
+ */
+struct sockaddr;
+typedef int port_xdp_address_fn(void *context, const struct sockaddr *address);
+int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *context,
+		       char *error, size_t error_bytes);
 
 /* Our XDP program, an ELF object (port_xdp_object.S). */
 extern const uint8_t port_xdp_object[];

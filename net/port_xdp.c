@@ -1,13 +1,14 @@
 /*
  * port_xdp: AF_XDP ports. Our XDP program is embedded and handed to DPDK's driver as a path to
  * memory, so nothing is installed; one doorbuster an interface is kept by an abstract socket, which
- * is per network namespace and vanishes with its process.
+ * is per network namespace and vanishes with its process. port_xdp_check.c has what is asked
+ * before, port_xdp_maps.c what is said to the program.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -16,96 +17,16 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/capability.h>
-#include <linux/if_link.h>
+#include <linux/if_xdp.h>
 
+#include "engine/predecessor.h"
 #include "net/port_kinds.h"
 
 /* As in xdp_take.bpf.c; the kernel keeps 15 characters of a program's name. */
 static const char PROGRAM_NAME[] = "doorbuster_take";
-static const char PORTS_MAP_NAME[] = "taken_ports";
-static const char OVERSIZED_MAP_NAME[] = "oversized";
-
-enum {
-	BPF_MAPS_MAX = 16,
-};
-
-static uint64_t effective_capabilities(void)
-{
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-	uint64_t caps = 0;
-
-	if (file == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), file) != NULL) {
-		if (sscanf(line, "CapEff: %" SCNx64, &caps) == 1)
-			break;
-	}
-	fclose(file);
-	return caps;
-}
-
-static bool has(uint64_t caps, unsigned capability)
-{
-	return (caps >> capability & 1) != 0;
-}
-
-static int check_privileges(const char *interface, char *error, size_t error_bytes)
-{
-	const uint64_t caps = effective_capabilities();
-	const int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-	const int socket_errno = errno;
-	const char *missing = NULL;
-
-	if (fd >= 0)
-		close(fd);
-	if (!has(caps, CAP_NET_ADMIN))
-		missing = "CAP_NET_ADMIN";
-	else if (!has(caps, CAP_NET_RAW))
-		missing = "CAP_NET_RAW";
-	else if (!has(caps, CAP_SYS_ADMIN) && !has(caps, CAP_BPF))
-		missing = "CAP_BPF";
-	else if (!has(caps, CAP_IPC_LOCK))
-		missing = "CAP_IPC_LOCK";
-	if (missing != NULL) {
-		snprintf(error, error_bytes,
-			 "AF_XDP on %s needs %s; run as root, or use --port memif:SOCKET, which "
-			 "needs no privileges",
-			 interface, missing);
-		return -EPERM;
-	}
-	if (fd < 0) {
-		snprintf(
-			error, error_bytes,
-			"AF_XDP on %s: %s; this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS): "
-			"use --port memif:SOCKET",
-			interface, strerror(socket_errno));
-		return -socket_errno;
-	}
-	return 0;
-}
-
-/* RX queues of an interface. */
-static unsigned queues_of(const char *interface)
-{
-	char path[sizeof("/sys/class/net//queues") + 108];
-	const struct dirent *entry;
-	unsigned cnt = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", interface);
-	dir = opendir(path);
-	if (dir == NULL)
-		return 0;
-	while ((entry = readdir(dir)) != NULL)
-		cnt += strncmp(entry->d_name, "rx-", 3) == 0;
-	closedir(dir);
-	return cnt;
-}
 
 /* The socket whose name says that this interface is ours; -EADDRINUSE if another process has it. */
-static int lock_interface(const char *interface)
+static int try_lock(const char *interface)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -125,14 +46,33 @@ static int lock_interface(const char *interface)
 	return rc;
 }
 
-/* The XDP program attached to an interface: its id (0: none) and name. */
-static int attached_program(int ifindex, uint32_t *id, char name[BPF_OBJ_NAME_LEN])
+int port_xdp_lock(const char *interface, char *error, size_t error_bytes)
+{
+	int rc = -EADDRINUSE;
+
+	for (unsigned tries = 0; rc == -EADDRINUSE && tries < LOCK_TRIES_MAX; tries++) {
+		if (tries > 0 && !predecessor_is_ending())
+			break;
+		rc = try_lock(interface);
+	}
+	if (rc == -EADDRINUSE)
+		snprintf(error, error_bytes,
+			 "another doorbuster serves %s; stop that one, or use another interface",
+			 interface);
+	else if (rc < 0)
+		snprintf(error, error_bytes, "%s: its lock (an abstract socket) can't be made: %s",
+			 interface, strerror(-rc));
+	return rc;
+}
+
+int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_prog_info info = {0};
 	uint32_t info_bytes = sizeof(info);
 	int rc = bpf_xdp_query_id(ifindex, 0, id);
 	int fd;
 
+	*ours = false;
 	name[0] = '\0';
 	if (rc != 0 || *id == 0)
 		return rc;
@@ -143,63 +83,8 @@ static int attached_program(int ifindex, uint32_t *id, char name[BPF_OBJ_NAME_LE
 	close(fd);
 	if (rc == 0)
 		snprintf(name, BPF_OBJ_NAME_LEN, "%s", info.name);
+	*ours = strcmp(name, PROGRAM_NAME) == 0;
 	return rc;
-}
-
-static int check_program(const char *interface, char *error, size_t error_bytes)
-{
-	char name[BPF_OBJ_NAME_LEN];
-	uint32_t id = 0;
-	const int rc = attached_program((int)if_nametoindex(interface), &id, name);
-
-	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: cannot ask for its XDP program: %s", interface,
-			 strerror(-rc));
-		return rc;
-	}
-	if (id == 0 || strcmp(name, PROGRAM_NAME) == 0)
-		return 0;
-	snprintf(error, error_bytes,
-		 "%s: another XDP program ('%s') is attached; remove it with `ip link set dev %s "
-		 "xdp "
-		 "off` or name another interface",
-		 interface, name, interface);
-	return -EBUSY;
-}
-
-int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes)
-{
-	const char *interface = options->spec.where;
-	int rc;
-
-	if (if_nametoindex(interface) == 0) {
-		snprintf(error, error_bytes, "interface %s isn't there; `ip link` tells which are",
-			 interface);
-		return -ENODEV;
-	}
-	rc = check_privileges(interface, error, error_bytes);
-	if (rc != 0)
-		return rc;
-
-	const unsigned queues = queues_of(interface);
-
-	if (options->queue_cnt > queues) {
-		snprintf(error, error_bytes,
-			 "%s has %u receive queue(s) for %u workers; name fewer --cores%s",
-			 interface, queues, options->queue_cnt,
-			 options->spec.kind == PORT_LO ? ", or use --port memif:SOCKET"
-						       : ", or raise it with ethtool -L");
-		return -EINVAL;
-	}
-	rc = lock_interface(interface);
-	if (rc < 0) {
-		snprintf(error, error_bytes,
-			 "another doorbuster serves %s; stop that one, or use another interface",
-			 interface);
-		return rc;
-	}
-	close(rc);
-	return check_program(interface, error, error_bytes);
 }
 
 /* DPDK opens a path; ours leads to memory. */
@@ -222,11 +107,10 @@ static int detach_ours(int ifindex)
 {
 	char name[BPF_OBJ_NAME_LEN];
 	uint32_t id = 0;
-	const int rc = attached_program(ifindex, &id, name);
+	bool ours;
+	const int rc = port_xdp_attached(ifindex, &id, &ours, name);
 
-	if (rc != 0 || id == 0 || strcmp(name, PROGRAM_NAME) != 0)
-		return rc;
-	return bpf_xdp_detach(ifindex, 0, NULL);
+	return rc != 0 || !ours ? rc : bpf_xdp_detach(ifindex, 0, NULL);
 }
 
 int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
@@ -236,12 +120,9 @@ int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 	int rc;
 
 	xdp->ifindex = (int)if_nametoindex(interface);
-	xdp->lock_fd = lock_interface(interface);
-	if (xdp->lock_fd < 0) {
-		snprintf(error, error_bytes, "another doorbuster serves %s; stop that one",
-			 interface);
+	xdp->lock_fd = port_xdp_lock(interface, error, error_bytes);
+	if (xdp->lock_fd < 0)
 		return xdp->lock_fd;
-	}
 	rc = detach_ours(xdp->ifindex);
 	if (rc != 0) {
 		snprintf(error, error_bytes,
@@ -273,67 +154,29 @@ void port_xdp_device(const struct port *port, char *args)
 		 port->options.spec.where, port->options.queue_cnt, port->xdp.object_fd);
 }
 
-/* The map of this name that the attached program uses, as a descriptor. */
-static int map_of_program(int ifindex, const char *map_name)
+bool port_xdp_zero_copy(void)
 {
-	uint32_t map_ids[BPF_MAPS_MAX];
-	struct bpf_prog_info program = {
-		.nr_map_ids = BPF_MAPS_MAX,
-		.map_ids = (uintptr_t)map_ids,
-	};
-	uint32_t bytes = sizeof(program);
-	uint32_t id = 0;
-	int rc = bpf_xdp_query_id(ifindex, 0, &id);
-	int fd;
+	/* DPDK's driver hides its sockets, the kernel doesn't. */
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	unsigned sockets = 0;
+	unsigned zero_copy = 0;
 
-	if (rc != 0 || id == 0)
-		return rc != 0 ? rc : -ENOENT;
-	fd = bpf_prog_get_fd_by_id(id);
-	if (fd < 0)
-		return -errno;
-	rc = bpf_obj_get_info_by_fd(fd, &program, &bytes);
-	close(fd);
-	for (uint32_t i = 0; rc == 0 && i < program.nr_map_ids; i++) {
-		struct bpf_map_info map = {0};
+	if (dir == NULL)
+		return false;
+	while ((entry = readdir(dir)) != NULL) {
+		const int fd = (int)strtol(entry->d_name, NULL, 10);
+		struct xdp_options options = {0};
+		socklen_t bytes = sizeof(options);
 
-		bytes = sizeof(map);
-		fd = bpf_map_get_fd_by_id(map_ids[i]);
-		if (fd < 0)
-			return -errno;
-		if (bpf_obj_get_info_by_fd(fd, &map, &bytes) == 0 &&
-		    strcmp(map.name, map_name) == 0)
-			return fd;
-		close(fd);
+		/* Of all sockets only AF_XDP ones know the option. */
+		if (getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &bytes) != 0)
+			continue;
+		sockets++;
+		zero_copy += (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
 	}
-	return rc != 0 ? rc : -ENOENT;
-}
-
-int port_xdp_take(const struct port *port, uint32_t first, uint32_t cnt)
-{
-	const uint32_t key = 0;
-	const uint32_t taken[2] = {first, cnt};
-	const int fd = map_of_program(port->xdp.ifindex, PORTS_MAP_NAME);
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	rc = bpf_map_update_elem(fd, &key, taken, BPF_ANY);
-	close(fd);
-	return rc;
-}
-
-uint64_t port_xdp_oversized(const struct port *port)
-{
-	const uint32_t key = 0;
-	const int fd = map_of_program(port->xdp.ifindex, OVERSIZED_MAP_NAME);
-	uint64_t cnt = 0;
-
-	if (fd < 0)
-		return 0;
-	if (bpf_map_lookup_elem(fd, &key, &cnt) != 0)
-		cnt = 0;
-	close(fd);
-	return cnt;
+	closedir(dir);
+	return sockets > 0 && zero_copy == sockets;
 }
 
 void port_xdp_restore(struct port *port)

@@ -151,6 +151,7 @@ enum change {
 	CUT,          /* the frame's length, headers as they were; `at` counts from l3 */
 	KEY,          /* the key id */
 	OPTION,       /* four bytes of IPv4 options, of which nothing is wrong */
+	EXTENSION,    /* an IPv6 extension header of this kind, of which nothing is wrong */
 };
 
 /* `lo`: the XDP program takes the frame too; the others it leaves to the kernel. */
@@ -172,11 +173,15 @@ static const struct bad {
 	{DROP_IP_MALFORMED, false, false, SET_L3, 0, 4 << 4 | 4},
 	{DROP_IP_MALFORMED, true, true, SET_L3, 0, 4 << 4},
 	{DROP_IP_OPTIONS, false, true, OPTION, 0, 0},
+	{DROP_IP_OPTIONS, true, true, EXTENSION, 0, IPPROTO_HOPOPTS},
+	{DROP_IP_OPTIONS, true, true, EXTENSION, 0, IPPROTO_ROUTING},
+	{DROP_IP_OPTIONS, true, true, EXTENSION, 0, IPPROTO_DSTOPTS},
 	{DROP_IP_OPTIONS, true, false, SET_L3, 6, IPPROTO_HOPOPTS},
 	{DROP_IP_OPTIONS, true, false, SET_L3, 6, IPPROTO_DSTOPTS},
 	{DROP_FRAGMENT, false, true, SET_L3, 6, 0x20},
 	{DROP_FRAGMENT, false, false, SET_L3, 7, 1},
 	{DROP_FRAGMENT, true, false, SET_L3, 6, IPPROTO_FRAGMENT},
+	{DROP_FRAGMENT, true, true, EXTENSION, 0, IPPROTO_FRAGMENT},
 	{DROP_NOT_OUR_ADDRESS, false, false, SET_L3, 19, 77},
 	{DROP_NOT_OUR_ADDRESS, true, false, SET_L3, 39, 77},
 	{DROP_NOT_UDP, false, false, SET_L3, 9, IPPROTO_TCP},
@@ -211,6 +216,30 @@ static const struct bad {
 	{DROP_BAD_TAG, true, true, FLIP, 16, 1},
 };
 
+/* Moves all from l4 on. */
+static void make_room(struct frame *frame, uint32_t bytes)
+{
+	memmove(frame->bytes + frame->l4 + bytes, frame->bytes + frame->l4, frame->len - frame->l4);
+	frame->len += bytes;
+}
+
+static void put_extension(struct frame *frame, uint8_t kind)
+{
+	/* A PadN of 6 bytes; routing of an experimental type with no segments left; the first
+	 * fragment of several. */
+	static const uint8_t pad[8] = {IPPROTO_UDP, 0, 1, 4};
+	static const uint8_t routing[8] = {IPPROTO_UDP, 0, 253, 0};
+	static const uint8_t fragment[8] = {IPPROTO_UDP, 0, 0, 1};
+	const uint8_t *header = kind == IPPROTO_ROUTING    ? routing
+				: kind == IPPROTO_FRAGMENT ? fragment
+							   : pad;
+
+	make_room(frame, 8);
+	memcpy(frame->bytes + frame->l4, header, 8);
+	frame->bytes[frame->l3 + 6] = kind;
+	put_be16(frame->bytes + frame->l3 + 4, frame->len - frame->l4);
+}
+
 static void spoil(const struct sender *sender, struct frame *frame, const struct bad *bad)
 {
 	uint8_t *datagram = frame->bytes + frame->datagram;
@@ -244,12 +273,13 @@ static void spoil(const struct sender *sender, struct frame *frame, const struct
 		sign(sender, frame);
 		break;
 	case OPTION:
-		memmove(frame->bytes + frame->l4 + 4, frame->bytes + frame->l4,
-			frame->len - frame->l4);
+		make_room(frame, 4);
 		memset(frame->bytes + frame->l4, IPOPT_NOP, 4);
-		frame->len += 4;
 		frame->bytes[frame->l3] = 4 << 4 | 6;
 		put_be16(frame->bytes + frame->l3 + 2, frame->len - frame->l3);
+		break;
+	case EXTENSION:
+		put_extension(frame, (uint8_t)bad->value);
 		break;
 	}
 }

@@ -1,30 +1,22 @@
 # AF_XDP on a veth pair: engine in one network namespace, buyers in another, plain, over a VLAN and
 # over IPv6. The kernel keeps ARP, ping and everything else.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/veth.sh"
 
 make_keys
 make_catalog 1,100,100,0,,,
-ip netns add buyers
-ip link add engine0 type veth peer name buyers0 netns buyers
-ip addr add 198.18.1.1/24 dev engine0
-ip addr add 2001:2:1::1/64 dev engine0 nodad
-ip link set engine0 up
-in_buyers() {
-	ip netns exec buyers "$@"
-}
-in_buyers ip addr add 198.18.1.2/24 dev buyers0
-in_buyers ip addr add 2001:2:1::2/64 dev buyers0 nodad
-in_buyers ip link set buyers0 up
-in_buyers ip link set lo up
+make_veth
+
+# Tags that the interface takes off are lost to AF_XDP.
+ethtool -K engine0 rxvlan on
+refused 'ethtool -K engine0 rxvlan off' --port af_xdp:engine0
+ethtool -K engine0 rxvlan off
 
 start_engine --port af_xdp:engine0
 expect_match "ready line" 'port=af_xdp:engine0 ' "$(ready_line)"
 in_buyers ping -c 1 -W 5 198.18.1.1 >/dev/null || fail "the kernel no longer answers ping"
 in_buyers ping -6 -c 1 -W 5 2001:2:1::1 >/dev/null || fail "the kernel no longer answers ping -6"
 
-ask() {
-	in_buyers "$BIN/tests/e2e/ask" --keys "$KEYS" "$@"
-}
 expect_verdict ACCEPTED --to 198.18.1.1 sku=1,buyer=1,id=$(id 1)
 expect_verdict ACCEPTED --to 2001:2:1::1 sku=1,buyer=2,id=$(id 2)
 in_buyers "$BIN/doorbuster" buy --server 198.18.1.1:7700 --keys "$KEYS" --sku 1 --buyer 3 ||
@@ -35,6 +27,15 @@ in_buyers "$BIN/tests/e2e/send_raw" --good "$KEYS" buyers0 198.18.1.2 198.18.1.1
 	2001:2:1::2 2001:2:1::1 >"$WORK/good"
 expect_eq "answered of the tagged" "$(awk '/^sent/ { print $3 }' "$WORK/good")" \
 	"$(awk '/^answered/ { print $2 }' "$WORK/good")"
+
+# What is for others is not ours, whoever routes it past us; nor is a broadcast.
+in_buyers ip route add default via 198.18.1.1
+in_buyers ip -6 route add default via 2001:2:1::1
+expect_no_answer --to 198.18.7.7 sku=1,buyer=4,id=$(id 4)
+expect_no_answer --to 2001:2:7::7 sku=1,buyer=4,id=$(id 4)
+expect_eq "datagrams to others that were executed" 97 \
+	"$(field left "$(ask --to 198.18.1.1 sku=1,buyer=1,id=$(id 1) && ask --to 198.18.1.1 \
+		op=lookup,sku=1,buyer=3,id=$(id 5))")"
 
 # A killed engine leaves its XDP program; the next one takes it over.
 kill9

@@ -317,7 +317,7 @@ static int start_eal(struct transport_port *self, const struct transport_port_op
 		snprintf(error, error_bytes, "no memory for packets");
 		return -ENOMEM;
 	}
-	return port_take_traffic(&self->port, true);
+	return port_take_traffic(&self->port, true, error, error_bytes);
 }
 
 /* ADDRESS:PORT of an IPv4 server. */
