@@ -155,6 +155,8 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 		.memif_lock_fd = -1,
 	};
+	if (options->spec.kind != PORT_LO)
+		port_xdp_put_lo_back();
 	rc = memif ? port_memif_prepare(port, error, error_bytes)
 		   : port_xdp_prepare(port, error, error_bytes);
 	if (rc != 0)

@@ -74,7 +74,7 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 /*
  * Whether this machine and user can run the port: interface exists, has queue_cnt queues, addresses
  * and VLAN tags left in the packets, is not served by another doorbuster, privileges, kernel
- * support, memif socket path usable. Changes nothing. Waits while the other
+ * support, lo's sysctls and memif socket path usable. Changes nothing. Waits while the other
  * doorbuster is one that was killed and is not gone yet. 0, or -errno and a line for the operator
  * (what is missing, what to do) in error.
  */
@@ -85,7 +85,8 @@ int port_check(const struct port_options *options, char *error, size_t error_byt
  * appended to argv[*argc], which has room for argv_max. After port_check, before rte_eal_init. From
  * here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP program of a killed
  * predecessor; memif: the lock beside the socket, removal of a stale socket), so port_close must be
- * called, also if the EAL fails. 0 or -errno, line in error.
+ * called, also if the EAL fails. Whatever the port, lo is put back if an engine that was killed
+ * left it changed. 0 or -errno, line in error.
  */
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes);

@@ -46,12 +46,17 @@ typedef int port_xdp_address_fn(void *context, const struct sockaddr *address);
 int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *context,
 		       char *error, size_t error_bytes);
 
+/* Puts lo back if a killed engine left it changed and no engine serves it. */
+void port_xdp_put_lo_back(void);
+
 /* Our XDP program, an ELF object (port_xdp_object.S). */
 extern const uint8_t port_xdp_object[];
 extern const uint32_t port_xdp_object_bytes;
 
 /* Sysctls of lo: set for us, and put back. After the interface's lock is ours. */
+int port_lo_check(char *error, size_t error_bytes);
 int port_lo_prepare(char *error, size_t error_bytes);
+bool port_lo_is_changed(void);
 void port_lo_restore(void);
 
 int port_memif_check(const struct port_options *options, char *error, size_t error_bytes);

@@ -16,7 +16,8 @@
 
 #include "net/port_kinds.h"
 
-#define RUN_DIR "/run/doorbuster"
+#define RUN_PARENT "/run"
+#define RUN_DIR    RUN_PARENT "/doorbuster"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -72,6 +73,14 @@ static int write_sysctl(const char *path, int value)
 	return rc;
 }
 
+/* One that is right already is not written: it may be read-only. */
+static int set_sysctl(const char *path, int value)
+{
+	int now = 0;
+
+	return read_sysctl(path, &now) == 0 && now == value ? 0 : write_sysctl(path, value);
+}
+
 /* The values to go back to, as a killed engine or we ourselves wrote them down. */
 static bool read_saved(const char *path, int values[SYSCTL_CNT])
 {
@@ -83,6 +92,40 @@ static bool read_saved(const char *path, int values[SYSCTL_CNT])
 	got = fscanf(file, "%d %d", &values[0], &values[1]);
 	fclose(file);
 	return got == SYSCTL_CNT;
+}
+
+static int refuse_sysctl(const char *path, int rc, char *error, size_t error_bytes)
+{
+	snprintf(error, error_bytes,
+		 "%s: %s; lo needs it to be 1: set it, or use --port memif:SOCKET", path,
+		 strerror(-rc));
+	return rc;
+}
+
+int port_lo_check(char *error, size_t error_bytes)
+{
+	const char *dir = access(RUN_DIR, F_OK) == 0 ? RUN_DIR : RUN_PARENT;
+
+	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
+		int value = 0;
+		const int rc = read_sysctl(sysctls[i], &value);
+
+		if (rc != 0)
+			return refuse_sysctl(sysctls[i], rc, error, error_bytes);
+		/* /proc/sys is read-only in many containers. */
+		if (value != 1 && access(sysctls[i], W_OK) != 0)
+			return refuse_sysctl(sysctls[i], -errno, error, error_bytes);
+	}
+	if (access(dir, W_OK | X_OK) != 0) {
+		const int rc = -errno;
+
+		snprintf(error, error_bytes,
+			 "%s: %s; what lo's sysctls were is noted down there: make it writable, or "
+			 "use --port memif:SOCKET",
+			 dir, strerror(-rc));
+		return rc;
+	}
+	return 0;
 }
 
 static int save(const char *path, char *error, size_t error_bytes)
@@ -125,17 +168,23 @@ int port_lo_prepare(char *error, size_t error_bytes)
 			return rc;
 	}
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
-		const int rc = write_sysctl(sysctls[i], 1);
+		const int rc = set_sysctl(sysctls[i], 1);
 
 		if (rc != 0) {
-			snprintf(error, error_bytes,
-				 "%s: %s; lo needs it to be 1: set it, or use --port memif:SOCKET",
-				 sysctls[i], strerror(-rc));
 			port_lo_restore();
-			return rc;
+			return refuse_sysctl(sysctls[i], rc, error, error_bytes);
 		}
 	}
 	return 0;
+}
+
+bool port_lo_is_changed(void)
+{
+	int saved[SYSCTL_CNT];
+	char path[64];
+
+	saved_path(path, sizeof(path));
+	return read_saved(path, saved);
 }
 
 void port_lo_restore(void)
@@ -146,8 +195,11 @@ void port_lo_restore(void)
 	saved_path(path, sizeof(path));
 	if (!read_saved(path, saved))
 		return;
-	for (unsigned i = 0; i < SYSCTL_CNT; i++)
-		(void)write_sysctl(sysctls[i], saved[i]);
+	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
+		/* Who may not is no reason to forget what they were. */
+		if (set_sysctl(sysctls[i], saved[i]) != 0)
+			return;
+	}
 	unlink(path);
 	/* Other namespaces may have theirs in there. */
 	(void)rmdir(RUN_DIR);

@@ -113,6 +113,21 @@ static int detach_ours(int ifindex)
 	return rc != 0 || !ours ? rc : bpf_xdp_detach(ifindex, 0, NULL);
 }
 
+void port_xdp_put_lo_back(void)
+{
+	char error[256];
+	int lock_fd;
+
+	if (!port_lo_is_changed())
+		return;
+	lock_fd = port_xdp_lock("lo", error, sizeof(error));
+	if (lock_fd < 0)
+		return;
+	(void)detach_ours((int)if_nametoindex("lo"));
+	port_lo_restore();
+	close(lock_fd);
+}
+
 int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 {
 	const char *interface = port->options.spec.where;

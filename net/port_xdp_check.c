@@ -18,6 +18,7 @@
 
 #include "net/port_kinds.h"
 
+/* tests/e2e/test_privileges.sh proves that these suffice, and that each is needed. */
 static const struct {
 	unsigned capability;
 	const char *name;
@@ -178,8 +179,9 @@ int port_xdp_check(const struct port_options *options, char *error, size_t error
 	rc = check_privileges(interface, error, error_bytes);
 	if (rc == 0)
 		rc = check_queues(options, error, error_bytes);
-	if (rc == 0 && !lo)
-		rc = check_vlan(interface, error, error_bytes);
+	if (rc == 0)
+		rc = lo ? port_lo_check(error, error_bytes)
+			: check_vlan(interface, error, error_bytes);
 	if (rc == 0 && !lo)
 		rc = port_xdp_addresses(interface, NULL, NULL, error, error_bytes);
 	if (rc != 0)
