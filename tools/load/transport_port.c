@@ -2,10 +2,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_arp.h>
 #include <rte_eal.h>
@@ -23,6 +28,7 @@
 enum {
 	BURST_CNT = 64,
 	SOURCE_PORT = 40000,
+	DISCARD_PORT = 9,
 	EAL_ARGS_MAX = 64,
 	/* The AF_XDP driver refuses less. */
 	RECEIVE_POOL_CNT = 16383,
@@ -235,6 +241,57 @@ static bool take_arp_reply(struct transport_port *self)
 	return found;
 }
 
+/* What the kernel knows of the server's MAC; a datagram makes it ask. */
+static bool read_neighbour(struct transport_port *self, int fd)
+{
+	const struct sockaddr_in server = {.sin_family = AF_INET,
+					   .sin_port = RTE_BE16(DISCARD_PORT),
+					   .sin_addr.s_addr = self->server_address};
+	struct arpreq request = {0};
+
+	(void)sendto(fd, "", 0, 0, (const struct sockaddr *)&server, sizeof(server));
+	memcpy(&request.arp_pa, &server, sizeof(server));
+	snprintf(request.arp_dev, sizeof(request.arp_dev), "%.15s", self->port.options.spec.where);
+	if (ioctl(fd, SIOCGARP, &request) != 0 || (request.arp_flags & ATF_COM) == 0)
+		return false;
+	memcpy(&self->server_mac, request.arp_ha.sa_data, sizeof(self->server_mac));
+	return true;
+}
+
+/* AF_XDP ports leave ARP to the kernel: its neighbour table has the answer. */
+static int ask_kernel(struct transport_port *self, const struct transport_port_options *options,
+		      char *error, size_t error_bytes)
+{
+	const char *interface = self->port.options.spec.where;
+	const struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = self->address};
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc = -EHOSTUNREACH;
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) !=
+		    0) {
+		rc = -errno;
+		snprintf(error, error_bytes,
+			 "--address %s on %s: %s; name one that `ip address show dev %s` tells",
+			 options->address, interface, strerror(-rc), interface);
+		goto out;
+	}
+	for (unsigned ms = 0; rc != 0 && ms < ARP_TRIES * ARP_WAIT_MS; ms += ARP_WAIT_MS / 10) {
+		if (read_neighbour(self, fd))
+			rc = 0;
+		else
+			sleep_ms(ARP_WAIT_MS / 10);
+	}
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 "%s: the kernel found no MAC of %s; is it on the same link?",
+			 options->port, options->server);
+out:
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* Waits until every queue has somebody on the other side. */
 static bool links_up(const struct transport_port *self)
 {
@@ -267,6 +324,8 @@ static int find_server(struct transport_port *self, const struct transport_port_
 	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
 	if (options->broadcast)
 		return 0;
+	if (self->port.options.spec.kind != PORT_MEMIF)
+		return ask_kernel(self, options, error, error_bytes);
 	for (unsigned try = 0; try < ARP_TRIES; try++) {
 		(void)send_arp_request(self);
 		for (unsigned ms = 0; ms < ARP_WAIT_MS; ms++) {

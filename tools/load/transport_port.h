@@ -13,7 +13,7 @@
 
 struct transport_port_options {
 	const char *port;    /* as port_parse takes it */
-	const char *address; /* our IPv4 address */
+	const char *address; /* our IPv4 address; af_xdp: one of the interface's */
 	const char *server;  /* ADDRESS:PORT of shard 0 */
 	uint16_t queue_cnt;
 	uint16_t core;
@@ -23,8 +23,9 @@ struct transport_port_options {
 	int eal_arg_cnt;
 };
 
-/* Starts the EAL and the port, waits for the link, asks for the server's MAC by ARP. 0 or -errno
- * with a line in error. Once a process. */
+/* Starts the EAL and the port, waits for the link, asks for the server's MAC: over memif by ARP,
+ * for af_xdp the kernel, so the server must be on the same link and the address the interface's. 0
+ * or -errno with a line in error. Once a process. */
 int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
 			char *error, size_t error_bytes);
 
