@@ -14,11 +14,21 @@
 
 enum {
 	HUGEPAGE_BYTES = 2 << 20,
+	/* A shard has five tables, a worker three. */
+	TABLES_MAX = 16,
+};
+
+/* A mapping of its own. */
+struct table {
+	void *start;
+	size_t bytes;
 };
 
 struct arena {
 	extent_hooks_t hooks; /* first: jemalloc hands its address back to the hooks */
 	unsigned idx;
+	unsigned table_cnt;
+	struct table tables[TABLES_MAX];
 	_Atomic uint64_t huge_bytes;
 	_Atomic uint64_t normal_bytes;
 };
@@ -47,23 +57,13 @@ static void *map_normal(size_t bytes, size_t alignment)
 static void *extent_alloc(extent_hooks_t *hooks, void *new_addr, size_t bytes, size_t alignment,
 			  bool *zero, bool *commit, unsigned arena_idx)
 {
-	struct arena *arena = (struct arena *)hooks;
-	void *extent = MAP_FAILED;
+	void *extent;
 
+	(void)hooks;
 	(void)arena_idx;
 	if (new_addr != NULL)
-		return NULL; /* extending in place is not worth the code: tables never grow */
-	if (bytes % HUGEPAGE_BYTES == 0 && alignment <= HUGEPAGE_BYTES)
-		extent = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	if (extent != MAP_FAILED) {
-		atomic_fetch_add(&arena->huge_bytes, bytes);
-	} else {
-		extent = map_normal(bytes, alignment > HUGEPAGE_BYTES ? alignment : HUGEPAGE_BYTES);
-		if (extent == NULL)
-			return NULL;
-		atomic_fetch_add(&arena->normal_bytes, bytes);
-	}
+		return NULL; /* extending in place is not worth the code */
+	extent = map_normal(bytes, alignment > BLOCK_ALIGN_BYTES ? alignment : BLOCK_ALIGN_BYTES);
 	*zero = true;
 	*commit = true;
 	return extent;
@@ -104,24 +104,64 @@ int arena_open(struct arena **out)
 	return 0;
 }
 
+/* Faulted in now: a page that isn't there must show at start, not as a pause in the sale. Kernels
+ * before 5.14 don't know how (EINVAL); they fault pages in when touched. */
+static bool populate(void *memory, size_t bytes)
+{
+	return madvise(memory, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
+}
+
+/* jemalloc would round a table's extent up to a size class and keep the rest: a table gets a
+ * mapping of its own, whole on hugepages or whole on normal pages. */
+static void *map_table(struct arena *arena, size_t wanted_bytes)
+{
+	const size_t bytes = (wanted_bytes + HUGEPAGE_BYTES - 1) & ~((size_t)HUGEPAGE_BYTES - 1);
+	void *memory = MAP_FAILED;
+	bool huge;
+
+	CHECK(arena->table_cnt < TABLES_MAX);
+	if (bytes < wanted_bytes)
+		return NULL;
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	huge = memory != MAP_FAILED;
+	/* Reserved is not populated: another NUMA node's or a cgroup's limit may still say no. */
+	if (huge && !populate(memory, bytes)) {
+		munmap(memory, bytes);
+		huge = false;
+	}
+	if (!huge) {
+		memory = map_normal(bytes, HUGEPAGE_BYTES);
+		if (memory == NULL)
+			return NULL;
+		if (!populate(memory, bytes)) {
+			munmap(memory, bytes);
+			return NULL;
+		}
+	}
+	arena->tables[arena->table_cnt++] = (struct table){memory, bytes};
+	atomic_fetch_add(huge ? &arena->huge_bytes : &arena->normal_bytes, bytes);
+	return memory;
+}
+
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
-	const size_t alignment = bytes >= HUGEPAGE_BYTES      ? HUGEPAGE_BYTES
-				 : bytes >= BLOCK_ALIGN_BYTES ? BLOCK_ALIGN_BYTES
-							      : CACHE_LINE_BYTES;
-	const int flags = MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
-			  MALLOCX_ALIGN(alignment);
-	void *memory = mallocx(bytes > 0 ? bytes : 1, flags);
+	const int flags =
+		MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
+		MALLOCX_ALIGN(bytes >= BLOCK_ALIGN_BYTES ? BLOCK_ALIGN_BYTES : CACHE_LINE_BYTES);
+	void *memory;
 
-	/* Faulted in now: a page that isn't there must show at start, not as a pause in the sale.
-	 * Kernels before 5.14 don't know how (EINVAL); they fault pages in when touched. */
-	if (memory != NULL && bytes >= BLOCK_ALIGN_BYTES &&
-	    madvise(memory, bytes / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES, MADV_POPULATE_WRITE) !=
-		    0 &&
-	    errno != EINVAL) {
+	if (bytes >= HUGEPAGE_BYTES)
+		return map_table(arena, bytes);
+	memory = mallocx(bytes > 0 ? bytes : 1, flags);
+	if (memory == NULL)
+		return NULL;
+	if (bytes >= BLOCK_ALIGN_BYTES &&
+	    !populate(memory, bytes / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES)) {
 		dallocx(memory, flags);
 		return NULL;
 	}
+	atomic_fetch_add(&arena->normal_bytes, bytes);
 	return memory;
 }
 
@@ -139,6 +179,8 @@ void arena_close(struct arena *arena)
 		return;
 	snprintf(name, sizeof(name), "arena.%u.destroy", arena->idx);
 	CHECK(mallctl(name, NULL, NULL, NULL, 0) == 0);
+	for (unsigned i = 0; i < arena->table_cnt; i++)
+		munmap(arena->tables[i].start, arena->tables[i].bytes);
 	free(arena);
 }
 
@@ -161,15 +203,49 @@ static uint64_t proc_number(const char *path, const char *key)
 	return value;
 }
 
+/* What a cgroup of version 2 and those above it still allow; UINT64_MAX without a limit. */
+static uint64_t cgroup_left_bytes(void)
+{
+	static const char ROOT[] = "/sys/fs/cgroup";
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char path[1024] = "";
+	char line[768];
+	uint64_t left = UINT64_MAX;
+	char *slash;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "0::", 3) == 0)
+			snprintf(path, sizeof(path), "%s%s", ROOT, line + 3);
+	}
+	if (file != NULL)
+		fclose(file);
+	while (strlen(path) >= strlen(ROOT)) {
+		char name[sizeof(path) + 16];
+		uint64_t limit;
+		uint64_t used;
+
+		/* "max" reads as 0: no limit. */
+		snprintf(name, sizeof(name), "%s/memory.max", path);
+		limit = proc_number(name, "");
+		snprintf(name, sizeof(name), "%s/memory.current", path);
+		used = proc_number(name, "");
+		if (limit > 0 && (limit > used ? limit - used : 0) < left)
+			left = limit > used ? limit - used : 0;
+		slash = strrchr(path, '/');
+		*slash = '\0';
+	}
+	return left;
+}
+
 uint64_t arena_available_bytes(void)
 {
 	const uint64_t normal = proc_number("/proc/meminfo", "MemAvailable:") << 10;
-	const uint64_t huge = proc_number("/proc/meminfo", "HugePages_Free:") * HUGEPAGE_BYTES;
-	const uint64_t limit = proc_number("/sys/fs/cgroup/memory.max", "");
-	const uint64_t used = proc_number("/sys/fs/cgroup/memory.current", "");
+	const uint64_t huge = proc_number("/proc/meminfo", "HugePages_Free:");
+	const uint64_t promised = proc_number("/proc/meminfo", "HugePages_Rsvd:");
+	const uint64_t available =
+		normal + (huge > promised ? huge - promised : 0) * HUGEPAGE_BYTES;
+	const uint64_t left = cgroup_left_bytes();
 
-	/* "max" reads as 0: no limit. */
-	if (limit > used && limit - used < normal + huge)
-		return limit - used;
-	return normal + huge;
+	return left < available ? left : available;
 }

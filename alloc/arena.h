@@ -1,6 +1,7 @@
 /*
- * arena: memory of a shard. Each arena is a jemalloc arena whose extents come from hugepages where
- * there are some, else from normal pages with transparent hugepages asked for. Cold calls only.
+ * arena: memory of a shard or a worker. Tables, from 2 MiB on, are mappings of their own on
+ * hugepages where enough are free, else on normal pages with transparent hugepages asked for; what
+ * is smaller comes from a jemalloc arena. Cold calls only.
  */
 #ifndef DB_ALLOC_ARENA_H
 #define DB_ALLOC_ARENA_H

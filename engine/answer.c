@@ -4,9 +4,8 @@
 
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
-	/* An idle journal without room has no segment to go on with: waiting would not end. */
 	return lane->draining || journal_error(lane->journal) != 0 ||
-	       journal_room(lane->journal) >= request_cnt || journal_idle(lane->journal);
+	       journal_room(lane->journal) >= request_cnt || journal_is_full(lane->journal);
 }
 
 /* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */

@@ -293,6 +293,12 @@ uint32_t journal_room(const struct journal *journal)
 	return journal->record_max - journal->record_cnt + room_behind(journal);
 }
 
+bool journal_is_full(const struct journal *journal)
+{
+	return journal->error == 0 && journal_idle(journal) &&
+	       segment_source_error(journal->segments) != 0;
+}
+
 struct record *journal_slot(struct journal *journal)
 {
 	own(journal);

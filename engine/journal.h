@@ -4,8 +4,8 @@
  * itself, lone records at once and full blocks side by side under load.
  *
  * Guarantees: LSNs without a gap; a record counts as durable only when its block and all before it
- * are on disk; after a failed write nothing more is ever reported durable. Never: waits (but for
- * journal_close), retries a write, allocates after journal_open.
+ * are on disk; after a failed write nothing more is ever reported durable. Never: waits, retries a
+ * write, allocates after journal_open.
  *
  * All calls from the worker that owns the lane, unless noted. Another thread may take over only
  * while the lane is idle (asserted in debug builds).
@@ -50,6 +50,12 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 /* Records that can be appended now without waiting for the disk. 0 when failed or out of segments.
  */
 uint32_t journal_room(const struct journal *journal);
+
+/*
+ * No place is left and none is to come by waiting: nothing is on its way, and the next segment
+ * can't be made (a full disk). Ends by itself when it can.
+ */
+bool journal_is_full(const struct journal *journal);
 
 /* The slot of the next record, zeroed or not; only if journal_room() > 0. Its LSN is
  * journal_next_lsn. */

@@ -195,6 +195,9 @@ static int open_segment(const struct file_source *source, uint64_t segment, uint
 	rc = lock_segment(fd);
 	if (rc == 0)
 		rc = check_segment(source, fd, segment, bytes);
+	/* Who made it may have been killed between the name and its sync. */
+	if (rc == 0)
+		rc = directory_sync(source->dir);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -321,10 +324,17 @@ static uint64_t file_ready_bytes(const struct segment_source *base, uint64_t seg
 	return slot->bytes;
 }
 
+static int file_error(const struct segment_source *base)
+{
+	return atomic_load_explicit(&((const struct file_source *)base)->error,
+				    memory_order_relaxed);
+}
+
 static const struct segment_source_ops file_ops = {
 	.take = file_take,
 	.done = file_done,
 	.ready_bytes = file_ready_bytes,
+	.error = file_error,
 };
 
 static const char *remedy(int rc)
@@ -376,11 +386,6 @@ fail:
 		 first, strerror(-rc), remedy(rc));
 	free(source);
 	return rc;
-}
-
-int segment_source_error(const struct segment_source *source)
-{
-	return atomic_load(&((const struct file_source *)source)->error);
 }
 
 void segment_preparer_close(struct segment_preparer *preparer)

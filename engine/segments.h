@@ -21,6 +21,7 @@ struct segment_source_ops {
 	int (*take)(struct segment_source *source, uint64_t segment, uint64_t *bytes);
 	void (*done)(struct segment_source *source, int fd);
 	uint64_t (*ready_bytes)(const struct segment_source *source, uint64_t segment);
+	int (*error)(const struct segment_source *source);
 };
 
 struct segment_source {
@@ -70,8 +71,12 @@ static inline bool segment_ready(const struct segment_source *source, uint64_t s
 	return segment_ready_bytes(source, segment) > 0;
 }
 
-/* Last error of the preparer on this lane (-ENOSPC, ...), 0 if none. Any thread. */
-int segment_source_error(const struct segment_source *source);
+/* Why the next segment can't be made (-ENOSPC, ...), 0 if it can: it is only a matter of time then.
+ * Any thread. */
+static inline int segment_source_error(const struct segment_source *source)
+{
+	return source->ops->error(source);
+}
 
 /* Stops the thread, then closes sources; unused segments stay (they are taken over at the next
  * start). */

@@ -135,8 +135,7 @@ static void pump(struct lane *lane, struct disk *disk)
 		nanosleep(&pause, NULL);
 }
 
-/* Waits until the journal takes a record; an idle journal without room has no disk to go on with.
- */
+/* Waits until the journal takes a record. */
 static int wait_for_room(struct lane *lane, struct disk *disk, char *error, size_t error_bytes)
 {
 	int rc;
@@ -144,10 +143,10 @@ static int wait_for_room(struct lane *lane, struct disk *disk, char *error, size
 	for (unsigned turns = 0; journal_room(lane->journal) == 0; turns++) {
 		if (journal_error(lane->journal) != 0)
 			break;
+		if (journal_is_full(lane->journal) || turns == SPACE_TURNS_MAX)
+			break;
 		if (!journal_idle(lane->journal))
 			turns = 0;
-		if (turns == SPACE_TURNS_MAX)
-			break;
 		pump(lane, disk);
 	}
 	if (journal_room(lane->journal) > 0)
@@ -196,5 +195,9 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 	}
 	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
 		pump(lane, disk);
-	return wait_for_room(lane, disk, error, error_bytes);
+	if (journal_error(lane->journal) == 0)
+		return 0;
+	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold",
+		 lane->idx, strerror(journal_error(lane->journal)));
+	return -journal_error(lane->journal);
 }

@@ -1,4 +1,7 @@
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -7,7 +10,7 @@
 
 Test(arena, gives_zeroed_aligned_memory_of_its_own)
 {
-	static const size_t sizes[] = {1, 64, 4095, 4096, 655360, 2 << 20, 33 << 20};
+	static const size_t sizes[] = {1, 64, 4095, 4096, 655360, 2 << 20, (33 << 20) + 64};
 	struct arena *arena = NULL;
 	uint64_t huge;
 	uint64_t normal;
@@ -28,7 +31,8 @@ Test(arena, gives_zeroed_aligned_memory_of_its_own)
 		}
 	}
 	arena_bytes(arena, &huge, &normal);
-	cr_assert(ge(u64, huge + normal, 35 << 20));
+	/* All of it, and no more than tables rounded up to hugepages. */
+	cr_assert(eq(u64, huge + normal, 1 + 64 + 4095 + 4096 + 655360 + (2 << 20) + (34 << 20)));
 	arena_close(arena);
 }
 
@@ -44,4 +48,90 @@ Test(arena, says_no_where_there_is_no_memory)
 Test(arena, knows_what_the_machine_has)
 {
 	cr_assert(gt(u64, arena_available_bytes(), 64 << 20));
+}
+
+/* From the first address of each mapping in /proc/self/smaps to its page size; 0: not there. */
+static unsigned page_kib(const void *memory)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	char line[512];
+	unsigned kib = 0;
+	bool inside = false;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long first;
+		unsigned long end;
+
+		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+			inside = (uintptr_t)memory >= first && (uintptr_t)memory < end;
+		else if (inside && sscanf(line, "KernelPageSize: %u kB", &kib) == 1)
+			break;
+	}
+	fclose(file);
+	return kib;
+}
+
+static long hugepages(const char *name, long set)
+{
+	char path[128];
+	long value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-2048kB/%s", name);
+	file = fopen(path, set >= 0 ? "w" : "r");
+	if (file == NULL)
+		return -1;
+	if (set >= 0)
+		fprintf(file, "%ld\n", set);
+	else if (fscanf(file, "%ld", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+/* Tables as a shard of some millions of orders has them: each must lie where arena_bytes says. */
+static void check_tables(uint64_t huge_wanted)
+{
+	static const size_t sizes[] = {5 << 20, (8 << 20) - 4096, (2 << 20) + 1};
+	struct arena *arena = NULL;
+	uint64_t on_huge = 0;
+	uint64_t huge;
+	uint64_t normal;
+
+	cr_assert(eq(int, arena_open(&arena), 0));
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const size_t bytes = (sizes[i] + (2 << 20) - 1) >> 21 << 21;
+		const void *memory = arena_alloc(arena, sizes[i]);
+
+		cr_assert(memory != NULL);
+		on_huge += page_kib(memory) == 2048 ? bytes : 0;
+	}
+	arena_bytes(arena, &huge, &normal);
+	cr_assert(eq(u64, huge, on_huge));
+	cr_assert(eq(u64, huge, huge_wanted));
+	cr_assert(eq(u64, huge + normal, 18 << 20));
+	arena_close(arena);
+}
+
+static long hugepages_before = -1;
+
+static void put_back(void)
+{
+	if (hugepages_before >= 0)
+		hugepages("nr_hugepages", hugepages_before);
+}
+
+Test(arena, tables_lie_on_hugepages_where_there_are_some, .fini = put_back)
+{
+	const long before = hugepages("nr_hugepages", -1);
+	const long free_before = hugepages("free_hugepages", -1);
+
+	if (before < 0 || free_before > 0 || geteuid() != 0)
+		cr_skip_test("needs root, 2 MiB pages, and none of them free now");
+	check_tables(0);
+	hugepages_before = before;
+	/* Enough for the first two only. */
+	hugepages("nr_hugepages", before + 8);
+	if (hugepages("free_hugepages", -1) == 8)
+		check_tables(14 << 20);
 }

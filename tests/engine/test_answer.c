@@ -184,13 +184,13 @@ Test(answer, asks_to_wait_only_where_waiting_helps)
 
 Test(answer, without_journal_space_nothing_is_sold)
 {
-	/* A segment of three blocks, and no other: it is soon full. */
+	/* A segment of a header, two blocks and the room to seal, and no other: it is soon full. */
 	close_lane();
 
 	const struct record offer = sale_offer(1, 1000, 4990, 0);
 	const struct lane_tail tail = empty_tail();
 
-	disk = memory_disk_open(7, 0, 3 * BLOCK_ALIGN_BYTES, 1);
+	disk = memory_disk_open(7, 0, 4 * BLOCK_ALIGN_BYTES, 1);
 	lane.shard = sale_open(1000, &offer, 1);
 	lane.journal = memory_disk_journal(disk, &tail);
 	*journal_slot(lane.journal) = offer;
@@ -198,8 +198,14 @@ Test(answer, without_journal_space_nothing_is_sold)
 	for (unsigned i = 0; i < 10; i++) {
 		journal_pump(lane.journal, lane.clock_ns);
 		memory_disk_complete_all(disk, lane.journal);
-		cr_assert(answer_possible(&lane, WIRE_ENTRY_CNT_MAX));
-		(void)ask(29, 100 + 29 * i, 0, 0);
+		if (i == 9) {
+			/* A segment that is only late is waited for. */
+			cr_assert(not(answer_possible(&lane, 1)));
+			disk->segment_error = -ENOSPC;
+		}
+		cr_assert(eq(int, answer_possible(&lane, 1), i == 0 || i == 9), "%u", i);
+		if (answer_possible(&lane, 1))
+			(void)ask(29, 100 + 29 * i, 0, 0);
 	}
 	cr_assert(eq(u8, replies[28].verdict, VERDICT_JOURNAL_FULL));
 	/* With space again it goes on by itself. */

@@ -91,10 +91,16 @@ static uint64_t memory_ready_bytes(const struct segment_source *source, uint64_t
 	return segment < disk->ready_cnt ? disk->segment_bytes : 0;
 }
 
+static int memory_error(const struct segment_source *source)
+{
+	return of_segments(source)->segment_error;
+}
+
 static const struct segment_source_ops source_ops = {
 	.take = memory_take,
 	.done = memory_done,
 	.ready_bytes = memory_ready_bytes,
+	.error = memory_error,
 };
 
 void memory_disk_add_segment(struct memory_disk *disk)

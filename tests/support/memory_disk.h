@@ -32,7 +32,8 @@ struct memory_disk {
 	struct segment_source segments;                /* for journal_options */
 	struct memory_write writes[MEMORY_WRITES_MAX]; /* queued, oldest first */
 	unsigned write_cnt;
-	int write_error; /* what the next disk->write returns instead of queueing */
+	int segment_error; /* why no further segment can be made; 0: it can */
+	int write_error;   /* what the next disk->write returns instead of queueing */
 	uint8_t *data[MEMORY_SEGMENTS_MAX];
 	uint64_t ready_cnt; /* segments that exist */
 	uint64_t segment_bytes;
