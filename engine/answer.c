@@ -31,7 +31,6 @@ static void decide_one(struct lane *lane, const struct wire_request *request,
 	if (decision->committed) {
 		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
 		journal_commit(lane->journal);
-		lane->committed_at_ns = lane->clock_ns;
 	} else if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL) {
 		decision->verdict = VERDICT_DRAINING;
 	} else if (decision->verdict == VERDICT_CLOSED) {

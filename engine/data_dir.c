@@ -21,6 +21,7 @@
 #include "engine/check.h"
 #include "engine/journal_format.h"
 #include "engine/lane_files.h"
+#include "engine/predecessor.h"
 
 #define IDENTITY_NAME     "journal"
 #define IDENTITY_NEW_NAME "journal.new"
@@ -212,28 +213,58 @@ static int check_disk(const char *path, uint16_t shards, bool is_new, const stru
 	return 0;
 }
 
-/* Takes DATA/lock. *made tells whether the file is new. */
-static int take_lock(struct data_dir *dir, bool *made, const struct teller *teller)
+/* Whether an open file is the one that has this name now. */
+static bool is_named(int fd, const char *path)
 {
-	char path[FILE_PATH_BYTES];
+	struct stat open_file;
+	struct stat named;
 
-	path_in(dir->path, LOCK_NAME, path);
+	return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 &&
+	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+/* Opens DATA/lock and locks it; -EAGAIN: again, somebody removed it meanwhile. */
+static int try_lock(struct data_dir *dir, const char *path)
+{
+	int rc = 0;
+
 	dir->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	*made = dir->lock_fd >= 0;
+	dir->made_lock = dir->lock_fd >= 0;
 	if (dir->lock_fd < 0 && errno == EEXIST)
 		dir->lock_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (dir->lock_fd < 0)
-		return tell(teller, -errno,
-			    ": %s cannot be opened: %s; the directory and all in it must belong "
-			    "to the user who runs doorbuster",
-			    path, strerror(errno));
-	if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	/* A killed predecessor holds it until it is gone. */
+	do {
+		rc = flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
+	} while (rc == -EWOULDBLOCK && predecessor_is_ending());
+	if (rc == -EWOULDBLOCK)
+		return -EBUSY;
+	if (rc == 0 && !is_named(dir->lock_fd, path))
+		return -EAGAIN;
+	return rc;
+}
+
+/* Takes DATA/lock. */
+static int take_lock(struct data_dir *dir, const struct teller *teller)
+{
+	char path[FILE_PATH_BYTES];
+	int rc;
+
+	path_in(dir->path, LOCK_NAME, path);
+	while ((rc = try_lock(dir, path)) == -EAGAIN)
+		data_dir_close(dir);
+	if (rc == 0)
 		return 0;
-	*made = false;
-	if (errno != EWOULDBLOCK)
-		return tell(teller, -errno, ": %s cannot be locked: %s", path, strerror(errno));
-	return tell(teller, -EBUSY,
-		    " is in use by another doorbuster: stop that one, or name another directory");
+	dir->made_lock = false;
+	if (rc == -EBUSY)
+		return tell(teller, rc,
+			    " is in use by another doorbuster: stop that one, or name another "
+			    "directory");
+	return tell(teller, rc,
+		    ": %s cannot be locked: %s; the directory and all in it must belong to the "
+		    "user who runs doorbuster",
+		    path, strerror(-rc));
 }
 
 /* Writes the identity under a temporary name and renames it: it is there whole or not at all. */
@@ -347,26 +378,49 @@ static int set_path(struct data_dir *dir, const char *path, const struct teller 
 	return 0;
 }
 
-/* Puts back what a refused open has made so far. */
-static void withdraw(struct data_dir *dir, bool made_lock, bool made_dir)
+/* Removes the segments of a lane of ours. */
+static void remove_segments(const char *lane_path)
+{
+	DIR *dir = opendir(lane_path);
+	const struct dirent *entry;
+
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, "seg-", 4) == 0)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	closedir(dir);
+}
+
+/* In an order that leaves, wherever it is interrupted, an empty journal or the beginning of one. */
+void data_dir_withdraw(struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
-	if (made_lock) {
+	for (uint16_t lane = 0; dir->made_journal && lane < dir->shards; lane++) {
+		data_dir_lane_path(dir, lane, path, sizeof(path));
+		remove_segments(path);
+	}
+	if (dir->made_journal) {
+		path_in(dir->path, IDENTITY_NAME, path);
+		(void)unlink(path);
+		remove_lanes(dir);
+	}
+	if (dir->made_lock) {
 		path_in(dir->path, LOCK_NAME, path);
 		(void)unlink(path);
 	}
 	data_dir_close(dir);
-	if (made_dir)
+	if (dir->made_dir)
 		(void)rmdir(dir->path);
+	dir->made_journal = dir->made_lock = dir->made_dir = false;
 }
 
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
 		  size_t error_bytes)
 {
 	const struct teller teller = {"--data ", path, error, error_bytes};
-	bool made_dir = false;
-	bool made_lock = false;
 	int found;
 	int rc = set_path(dir, path, &teller);
 
@@ -380,17 +434,18 @@ int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char 
 	if (rc != 0)
 		return rc;
 	if (mkdir(path, 0700) == 0)
-		made_dir = true;
+		dir->made_dir = true;
 	else if (errno != EEXIST)
 		return tell(&teller, -errno, " cannot be made: %s", strerror(errno));
-	rc = take_lock(dir, &made_lock, &teller);
+	rc = take_lock(dir, &teller);
 	/* Once more under the lock: another engine may have been quicker. */
 	if (rc == 0) {
 		found = check_existing(dir, shards, &teller);
 		rc = found == -ENOENT ? make_journal(dir, shards, &teller) : found;
+		dir->made_journal = found == -ENOENT && rc == 0;
 	}
 	if (rc != 0)
-		withdraw(dir, made_lock, made_dir);
+		data_dir_withdraw(dir);
 	return rc;
 }
 

@@ -4,6 +4,7 @@
 #ifndef DB_ENGINE_DATA_DIR_H
 #define DB_ENGINE_DATA_DIR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,10 @@ struct data_dir {
 	uint64_t journal_id; /* random, never 0 */
 	uint16_t shards;
 	int lock_fd; /* -1: opened for reading only */
+	/* What data_dir_open made, for data_dir_withdraw. */
+	bool made_dir;
+	bool made_lock;
+	bool made_journal;
 };
 
 /*
@@ -25,6 +30,12 @@ int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char 
 
 /* For the tools: reads the identity, takes no lock. */
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
+
+/*
+ * Takes back what data_dir_open made, segments included: for a start that is refused later on,
+ * before anything was sold. Leaves alone what was there before.
+ */
+void data_dir_withdraw(struct data_dir *dir);
 
 void data_dir_close(struct data_dir *dir);
 

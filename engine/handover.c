@@ -67,6 +67,22 @@ bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t 
 	return rte_ring_sp_enqueue(handover->rings[ring_of(handover, kind, from, to)], mbuf) == 0;
 }
 
+bool handover_has_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
+		       uint16_t to)
+{
+	return rte_ring_full(handover->rings[ring_of(handover, kind, from, to)]) == 0;
+}
+
+bool handover_pending(const struct handover *handover, enum handover_kind kind, uint16_t to)
+{
+	for (uint16_t from = 0; from < handover->worker_cnt; from++) {
+		if (from != to &&
+		    rte_ring_empty(handover->rings[ring_of(handover, kind, from, to)]) == 0)
+			return true;
+	}
+	return false;
+}
+
 uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt)
 {

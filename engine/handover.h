@@ -28,6 +28,15 @@ enum handover_kind {
 bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
 		   struct rte_mbuf *mbuf);
 
+/* Whether worker `from` can give worker `to` one more. Only `from` asks: it stays true until he
+ * gives.
+ */
+bool handover_has_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
+		       uint16_t to);
+
+/* Whether anything of a kind lies ready for worker `to`. */
+bool handover_pending(const struct handover *handover, enum handover_kind kind, uint16_t to);
+
 /* Worker `to` takes up to cnt frames of a kind that worker `from` gave it. Returns how many. */
 uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt);

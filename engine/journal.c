@@ -374,6 +374,12 @@ int journal_error(const struct journal *journal)
 	return journal->error;
 }
 
+void journal_abandon(struct journal *journal, int error)
+{
+	own(journal);
+	fail(journal, error);
+}
+
 bool journal_idle(const struct journal *journal)
 {
 	return journal->head == journal->fill && journal->record_cnt == 0;

@@ -86,6 +86,9 @@ uint64_t journal_durable_lsn(const struct journal *journal);
 /* A write failed: the lane commits nothing more. errno of that write, or 0. */
 int journal_error(const struct journal *journal);
 
+/* Gives up on what is on its way, as if its write had failed with this errno. */
+void journal_abandon(struct journal *journal, int error);
+
 /* True when every appended record is durable and nothing is in flight. */
 bool journal_idle(const struct journal *journal);
 

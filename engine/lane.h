@@ -17,14 +17,19 @@
 struct lane {
 	struct shard *shard;
 	struct journal *journal;
-	uint64_t clock_ns;        /* never falls, also not across restarts */
-	uint64_t committed_at_ns; /* lane clock of the last commit */
-	uint64_t check_cursor;    /* shard_check */
+	uint64_t clock_ns;     /* never falls, also not across restarts */
+	uint64_t check_cursor; /* shard_check */
+	/* CLOCK_MONOTONIC: the lane's clock may stand still. */
+	uint64_t unsealed_since_ns; /* since when a closing block is due; 0: none is */
+	uint64_t progress_ns;       /* when the disk last finished something, or nothing was out */
+	uint64_t progress_lsn;
 	uint16_t idx;
 	uint16_t worker_idx;
 	bool ack_memory;
-	bool draining;     /* decides nothing new */
-	_Atomic int error; /* errno of the write that failed, for the control thread */
+	bool draining; /* decides nothing new */
+	/* For the control thread. */
+	_Atomic int error;    /* errno of the write that failed */
+	_Atomic bool stalled; /* the disk has not finished a write for long */
 	struct waiting *waiting;
 };
 

@@ -27,8 +27,13 @@
 enum {
 	ERROR_BYTES = 512,
 	EAL_ARGS_MAX = 64,
-	/* What the EAL, the packet buffers and the program itself take besides the tables. */
+	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
+	 * a lane takes: journal buffers and replies that wait. */
 	MEMORY_RESERVE_BYTES = 512 << 20,
+	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct waiting),
+	/* How often the control thread looks, and how often it says what it waits for. */
+	LOOK_MS = 200,
+	SAY_AGAIN_MS = 5000,
 };
 
 static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
@@ -49,7 +54,13 @@ struct server {
 	struct worker_shared shared;
 	uint64_t offers_added;
 	bool failed;
-	bool told[SHARDS_MAX]; /* of a failed lane */
+	bool launched; /* may have sold something */
+	/* What was told of each lane. */
+	struct {
+		bool failed;
+		bool stalled;
+		int segment_error;
+	} told[SHARDS_MAX];
 };
 
 /* Fails with an errno and the words for it; the format names the thing and the remedy. */
@@ -75,15 +86,45 @@ static struct port_options port_options_of(const struct serve_options *options)
 
 static int signals_up(struct server *server)
 {
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t waited;
 
 	(void)server;
+	/* Nobody reading our lines, or a file that may not grow, is no reason to stop selling. */
+	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 	/* Waited for by the control thread; workers and the preparer inherit the mask. */
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGINT);
 	sigaddset(&waited, SIGHUP);
 	return -pthread_sigmask(SIG_BLOCK, &waited, NULL);
+}
+
+/* The signal that came within so many ms; 0: none. */
+static int wait_signal(unsigned ms)
+{
+	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	sigset_t waited;
+	int signal;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &waited);
+	signal = sigtimedwait(&waited, NULL, &time);
+	return signal > 0 ? signal : 0;
+}
+
+static bool is_end(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT;
+}
+
+/* Leaves it pending. */
+static bool end_is_pending(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
 static int catalog_up(struct server *server)
@@ -123,6 +164,8 @@ static int data_up(struct server *server)
 
 static void data_down(struct server *server)
 {
+	if (!server->launched)
+		data_dir_withdraw(&server->data_dir);
 	data_dir_close(&server->data_dir);
 }
 
@@ -160,7 +203,7 @@ static int shards_up(struct server *server)
 	const struct serve_options *options = server->options;
 	const uint64_t available_bytes = arena_available_bytes();
 	struct shard_size sizes[SHARDS_MAX];
-	uint64_t bytes = 0;
+	uint64_t bytes = (uint64_t)options->shards * MEMORY_LANE_BYTES;
 	uint64_t orders = 0;
 
 	for (uint16_t i = 0; i < options->shards; i++) {
@@ -168,7 +211,9 @@ static int shards_up(struct server *server)
 			serve_offers_size(server->catalog, &server->scans[i], i, options->shards,
 					  options->order_cnt_max, &sizes[i]);
 
-		if (rc != 0 || sizes[i].order_cnt > UINT32_MAX)
+		if (rc != 0)
+			return FAIL(server, rc, "no memory to look through the catalog");
+		if (sizes[i].order_cnt > UINT32_MAX)
 			return FAIL(server, -ENOMEM,
 				    "%s: the stock of shard %u asks for %" PRIu64
 				    " remembered orders; more --shards or --max-orders N help",
@@ -215,11 +260,6 @@ static int recovery_up(struct server *server)
 		if (rc != 0)
 			return rc;
 		lane->clock_ns = server->scans[i].tail.last_at_ns;
-		if (server->scans[i].torn)
-			fprintf(stderr,
-				"lane %u: cut a torn tail behind LSN %" PRIu64
-				"; none of it was ever acknowledged\n",
-				i, server->scans[i].tail.next_lsn - 1);
 		records += server->scans[i].tail.next_lsn - 1;
 	}
 	if (records > 0)
@@ -333,6 +373,11 @@ static int journal_up_one(struct server *server, uint16_t idx)
 
 	if (rc != 0)
 		return rc;
+	if (scan->torn)
+		fprintf(stderr,
+			"lane %u: cut a torn tail behind LSN %" PRIu64
+			": no block says that any of it was on disk\n",
+			idx, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
 	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
 				 server->data_dir.journal_id, idx, scan->tail.segment,
@@ -410,41 +455,109 @@ static int port_up(struct server *server)
 	return rc;
 }
 
+static void watch_failure(struct server *server, uint16_t idx)
+{
+	const int error =
+		atomic_load_explicit(&server->shared.lanes[idx].error, memory_order_relaxed);
+
+	if (error == 0 || server->told[idx].failed)
+		return;
+	server->told[idx].failed = true;
+	server->failed = true;
+	fprintf(stderr,
+		"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from now on. "
+		"Check the disk of %s, then restart: recovery finds out what was written\n",
+		idx, strerror(error), server->options->data);
+}
+
+static void watch_stall(struct server *server, uint16_t idx)
+{
+	const bool stalled =
+		atomic_load_explicit(&server->shared.lanes[idx].stalled, memory_order_relaxed);
+
+	if (stalled == server->told[idx].stalled)
+		return;
+	server->told[idx].stalled = stalled;
+	fprintf(stderr,
+		stalled ? "lane %u: the disk of %s has finished no write for 2 s; until it does, "
+			  "nothing sold is acknowledged\n"
+			: "lane %u: the disk of %s goes on\n",
+		idx, server->options->data);
+}
+
+static void watch_space(struct server *server, uint16_t idx)
+{
+	const int error = segment_source_error(server->segments[idx]);
+
+	if (error == server->told[idx].segment_error)
+		return;
+	server->told[idx].segment_error = error;
+	if (error == 0)
+		fprintf(stderr, "lane %u: segments are made again\n", idx);
+	else
+		fprintf(stderr,
+			"lane %u: no further segment can be made in %s: %s; when those that are "
+			"ready are full, the lane answers JOURNAL_FULL. It goes on by itself when "
+			"there is space\n",
+			idx, server->options->data, strerror(-error));
+}
+
+/* Tells of each lane what has changed. */
+static void watch_lanes(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		watch_failure(server, i);
+		watch_stall(server, i);
+		watch_space(server, i);
+	}
+}
+
 static int launch_up(struct server *server)
 {
+	server->launched = true;
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		const int rc = rte_eal_remote_launch(worker_run, server->workers[i], i + 1U);
 
 		if (rc != 0)
 			return FAIL(server, rc, "worker %u does not start: %s", i, strerror(-rc));
+		atomic_fetch_add(&server->shared.running_cnt, 1);
 	}
 	return port_take_traffic(&server->port, true, server->error, ERROR_BYTES);
 }
 
-static void launch_down(struct server *server)
+static bool workers_run(const struct server *server)
 {
-	port_take_traffic(&server->port, false, server->error, ERROR_BYTES);
-	atomic_store(&server->shared.command, WORKER_DRAIN);
-	rte_eal_mp_wait_lcore();
+	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
+		if (rte_eal_get_lcore_state(i + 1U) == RUNNING)
+			return true;
+	}
+	return false;
 }
 
-/* Tells of each lane that failed, once. */
-static void watch_lanes(struct server *server)
+/* Waits for the workers to drain: as long as it takes, unless told a second time to end. */
+static void launch_down(struct server *server)
 {
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		struct lane *lane = &server->shared.lanes[i];
-		const int error = atomic_load_explicit(&lane->error, memory_order_relaxed);
+	unsigned waited_ms = 0;
 
-		if (error == 0 || server->told[i])
-			continue;
-		server->told[i] = true;
-		server->failed = true;
-		fprintf(stderr,
-			"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from "
-			"now on. Check the disk of %s, then restart: recovery finds out what was "
-			"written\n",
-			i, strerror(error), server->options->data);
+	port_take_traffic(&server->port, false, server->error, ERROR_BYTES);
+	atomic_store(&server->shared.command, WORKER_DRAIN);
+	while (workers_run(server)) {
+		/* Most are done within a few ms. */
+		const unsigned look_ms = waited_ms < LOOK_MS ? 5 : LOOK_MS;
+
+		if (is_end(wait_signal(look_ms))) {
+			fprintf(stderr, "giving up on what the disk has not finished\n");
+			atomic_store(&server->shared.command, WORKER_ABANDON);
+		}
+		waited_ms += look_ms;
+		watch_lanes(server);
+		if (waited_ms / SAY_AGAIN_MS != (waited_ms - look_ms) / SAY_AGAIN_MS)
+			fprintf(stderr,
+				"still draining: waiting for the disk of %s; another SIGTERM gives "
+				"up: what is on its way to it is then answered UNAVAILABLE\n",
+				server->options->data);
 	}
+	rte_eal_mp_wait_lcore();
 }
 
 /* Runs when the workers have ended: what happened, and the state that the journal must give again.
@@ -453,6 +566,8 @@ static void report_down(struct server *server)
 {
 	struct worker_counters sum = {0};
 
+	if (!server->launched)
+		return;
 	watch_lanes(server);
 	for (uint16_t i = 0; i < server->options->core_cnt; i++)
 		serve_report_add(&sum, worker_counters(server->workers[i]));
@@ -468,9 +583,9 @@ static const struct step {
 	int (*up)(struct server *server);
 	void (*down)(struct server *server);
 } steps[] = {
-	{"signals", signals_up, NULL},
 	{"catalog", catalog_up, catalog_down},
 	{"keys", keys_up, keys_down},
+	{"signals", signals_up, NULL},
 	{"port check", port_checked, NULL},
 	{"data directory", data_up, data_down},
 	{"lane scan", scan_up, scan_down},
@@ -515,7 +630,7 @@ static void say_ready(const struct server *server)
 			     : "partly",
 	       server->port.zero_copy ? "yes" : "no", server->offers_added);
 	fflush(stdout);
-	if (normal > 0)
+	if (normal >> 20 > 0)
 		fprintf(stderr,
 			"hugepages: %" PRIu64 " MiB of tables lie on normal pages; random "
 			"reads cost up to a third more (sysctl vm.nr_hugepages)\n",
@@ -541,14 +656,10 @@ static void reload_keys(struct server *server)
 /* The control thread while the workers sell: sleeps, and does what signals ask for. */
 static void control(struct server *server)
 {
-	const struct timespec period = {.tv_nsec = 200000000};
-	sigset_t waited;
-
-	pthread_sigmask(SIG_BLOCK, NULL, &waited);
 	for (;;) {
-		const int signal = sigtimedwait(&waited, NULL, &period);
+		const int signal = wait_signal(LOOK_MS);
 
-		if (signal == SIGTERM || signal == SIGINT)
+		if (is_end(signal))
 			return;
 		if (signal == SIGHUP)
 			reload_keys(server);
@@ -556,21 +667,35 @@ static void control(struct server *server)
 	}
 }
 
+/* Runs the steps; *step is the one that stopped, or STEP_CNT. */
+static enum serve_exit start(struct server *server, int *step)
+{
+	for (*step = 0; *step < STEP_CNT; (*step)++) {
+		const struct step *this = &steps[*step];
+
+		/* A recovery can take long. */
+		if (end_is_pending()) {
+			fprintf(stderr, "doorbuster-serve: told to end before it sold anything\n");
+			return SERVE_EXIT_REFUSED;
+		}
+		server->error[0] = '\0';
+		if (this->up != NULL && this->up(server) != 0) {
+			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name, server->error);
+			return SERVE_EXIT_REFUSED;
+		}
+	}
+	return SERVE_EXIT_DRAINED;
+}
+
 enum serve_exit serve(const struct serve_options *options)
 {
 	static struct server server;
-	enum serve_exit result = SERVE_EXIT_DRAINED;
+	enum serve_exit result;
 	int step;
 
 	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}};
-	for (step = 0; step < STEP_CNT; step++) {
-		if (steps[step].up == NULL || steps[step].up(&server) == 0)
-			continue;
-		fprintf(stderr, "doorbuster-serve: %s: %s\n", steps[step].name, server.error);
-		result = SERVE_EXIT_REFUSED;
-		break;
-	}
-	if (step == STEP_CNT) {
+	result = start(&server, &step);
+	if (result == SERVE_EXIT_DRAINED) {
 		say_ready(&server);
 		control(&server);
 		fprintf(stderr, "draining\n");

@@ -32,7 +32,7 @@ static const char help[] =
 	"  --help            this text\n"
 	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained, 1: a\n"
-	"lane failed, 2: could not start (nothing was changed on the machine).\n";
+	"lane failed, 2: could not start (the machine is as it was).\n";
 
 enum {
 	OPT_DATA = 256,
@@ -300,6 +300,17 @@ enum serve_options_result serve_options_parse(struct serve_options *options, int
 		fprintf(stderr, "doorbuster-serve: '%s' is not a flag; EAL arguments follow --\n",
 			argv[optind]);
 		return SERVE_OPTIONS_WRONG;
+	}
+	for (int i = optind; i < argc; i++) {
+		/* The EAL prints its help and exits, with the machine as a port needs it. */
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-v") == 0) {
+			fprintf(stderr,
+				"doorbuster-serve: EAL argument %s ends the program; see "
+				"the manual of DPDK\n",
+				argv[i]);
+			return SERVE_OPTIONS_WRONG;
+		}
 	}
 	options->eal_args = argv + optind;
 	options->eal_arg_cnt = argc - optind;

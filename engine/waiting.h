@@ -47,15 +47,20 @@ static inline void waiting_push(struct waiting *waiting, const struct pending_re
 	waiting->replies[waiting->tail++ & (REPLIES_WAITING_MAX - 1)] = *reply;
 }
 
-/* The oldest reply if it rests on records up to durable_lsn only, and takes it out; else NULL.
- * Valid until the next push. */
-static inline struct pending_reply *waiting_pop(struct waiting *waiting, uint64_t durable_lsn)
+/* The oldest reply if it rests on records up to durable_lsn only; else NULL. */
+static inline struct pending_reply *waiting_oldest(struct waiting *waiting, uint64_t durable_lsn)
 {
 	struct pending_reply *oldest = &waiting->replies[waiting->head & (REPLIES_WAITING_MAX - 1)];
 
-	if (waiting_empty(waiting) || oldest->lsn > durable_lsn)
-		return NULL;
-	waiting->head++;
+	return waiting_empty(waiting) || oldest->lsn > durable_lsn ? NULL : oldest;
+}
+
+/* The same, and takes it out. Valid until the next push. */
+static inline struct pending_reply *waiting_pop(struct waiting *waiting, uint64_t durable_lsn)
+{
+	struct pending_reply *oldest = waiting_oldest(waiting, durable_lsn);
+
+	waiting->head += oldest != NULL;
 	return oldest;
 }
 

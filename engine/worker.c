@@ -13,6 +13,7 @@
 #include "engine/admit.h"
 #include "engine/answer.h"
 #include "engine/check.h"
+#include "engine/outbox.h"
 #include "net/decode.h"
 #include "net/neighbour.h"
 #include "net/reply.h"
@@ -20,11 +21,13 @@
 enum {
 	/* Requests whose cache lines are on the way while one is decided: enough to hide memory. */
 	PREFETCH_AHEAD_CNT = 48,
-	TX_QUEUE_CNT = 512,
+	/* Of a burst, so that neither the port nor the other workers starve. */
+	HANDED_OVER_MAX = RX_BURST_MAX / 2,
 	SHARD_CHECKS_PER_TURN_CNT = 64,
 };
 
 static const uint64_t SEAL_AFTER_IDLE_NS = 1000000;
+static const uint64_t STALLED_AFTER_NS = 2000000000;
 /* Draining ends when nothing has come for so long, and at the latest after so long. */
 static const uint64_t DRAIN_QUIET_NS = 20000000;
 static const uint64_t DRAIN_MAX_NS = 300000000;
@@ -33,11 +36,11 @@ static const uint64_t DRAIN_MAX_NS = 300000000;
 struct item {
 	struct rte_mbuf *mbuf;
 	struct lane *lane;
-	const struct key *key; /* valid until the next quiescent state: the batch is done by then */
 	uint32_t first_request;
 	uint16_t request_cnt;
 	uint16_t origin_idx; /* worker that received it */
 	struct frame_view view;
+	uint8_t key[WIRE_KEY_BYTES]; /* a copy: the key file may be read anew meanwhile */
 };
 
 /* The datagrams of one burst. */
@@ -54,13 +57,13 @@ struct batch {
 struct worker {
 	struct worker_shared *shared;
 	struct disk *disk;
-	uint64_t now_ns; /* wall clock of this turn */
+	uint64_t now_ns;       /* wall clock of this turn */
+	uint64_t monotonic_ns; /* of this turn: what must not depend on the wall clock */
 	uint16_t idx;
-	struct port_queue queue; /* the port is open when the worker runs, not before */
 	uint16_t worker_cnt;
+	uint16_t handover_first; /* whose questions are taken first: everybody's turn comes */
 	bool receiving;
-	uint32_t tx_cnt;
-	struct rte_mbuf *tx[TX_QUEUE_CNT];
+	struct outbox outbox;
 	struct worker_counters counters;
 	struct batch batch;
 	struct arena *arena;
@@ -84,32 +87,22 @@ static void drop_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop r
 	rte_pktmbuf_free(mbuf);
 }
 
-/* tx: gives the port what it takes; the rest stays for the next turn. */
-static void transmit(struct worker *worker)
-{
-	if (worker->tx_cnt == 0)
-		return;
-
-	const uint16_t sent = rte_eth_tx_burst(worker->queue.port_id, worker->queue.queue_id,
-					       worker->tx, (uint16_t)worker->tx_cnt);
-
-	worker->tx_cnt -= sent;
-	for (uint32_t i = 0; i < worker->tx_cnt; i++)
-		worker->tx[i] = worker->tx[i + sent];
-}
-
 static void send_frame(struct worker *worker, struct rte_mbuf *mbuf)
 {
-	if (worker->tx_cnt == TX_QUEUE_CNT)
-		transmit(worker);
-	if (worker->tx_cnt == TX_QUEUE_CNT) {
+	if (!outbox_put(&worker->outbox, mbuf))
 		drop_frame(worker, mbuf, DROP_TX_FULL);
-		return;
-	}
-	worker->tx[worker->tx_cnt++] = mbuf;
 }
 
-/* reply: the frame becomes its answer, in place. */
+/* Whether a reply to a question that came to this worker can leave now. */
+static bool reply_has_room(struct worker *worker, uint16_t origin_idx)
+{
+	if (origin_idx == worker->idx)
+		return outbox_room(&worker->outbox, worker->monotonic_ns) > 0;
+	return handover_has_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
+				 origin_idx);
+}
+
+/* reply: the frame becomes its answer, in place. There is room for it: reply_has_room. */
 static void send_reply(struct worker *worker, const struct lane *lane,
 		       const struct pending_reply *reply)
 {
@@ -118,12 +111,14 @@ static void send_reply(struct worker *worker, const struct lane *lane,
 	reply_seal(frame + reply->view.payload_offset, reply->view.payload_bytes, lane->idx,
 		   WIRE_SHARD_MAP_VERSION, reply->key);
 	reply_frame(frame, &reply->view);
+	if (reply->origin_idx != worker->idx)
+		CHECK(handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
+				    reply->origin_idx, reply->mbuf));
+	else if (!outbox_put(&worker->outbox, reply->mbuf)) {
+		drop_frame(worker, reply->mbuf, DROP_TX_FULL);
+		return;
+	}
 	worker->counters.replies++;
-	if (reply->origin_idx == worker->idx)
-		send_frame(worker, reply->mbuf);
-	else if (!handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
-				reply->origin_idx, reply->mbuf))
-		drop_frame(worker, reply->mbuf, DROP_HANDOVER_FULL);
 }
 
 /* What decode refused may still be a neighbour's question. */
@@ -179,14 +174,16 @@ static void admit_frame(struct worker *worker, const struct key_ring *keys, stru
 	}
 
 	const uint8_t *datagram = frame + item->view.payload_offset;
+	const struct key *key = NULL;
 
 	reason = decode_datagram(datagram, item->view.payload_bytes);
 	if (reason == DROP_NONE)
-		reason = admit(keys, datagram, item->view.payload_bytes, &item->key);
+		reason = admit(keys, datagram, item->view.payload_bytes, &key);
 	if (reason != DROP_NONE) {
 		drop_frame(worker, mbuf, reason);
 		return;
 	}
+	memcpy(item->key, key->bytes, sizeof(item->key));
 	item->mbuf = mbuf;
 	item->origin_idx = origin_idx;
 	item->first_request = batch->request_cnt;
@@ -219,26 +216,45 @@ static void admit_burst(struct worker *worker, struct rte_mbuf **mbufs, uint16_t
 		admit_frame(worker, keys, mbufs[i], origin_idx);
 }
 
-/* What other workers hand over: questions for our shards, as many as the batch has room for, and
- * answers to questions that came in here. */
+/* Questions for our shards that came to other workers. */
 static void receive_handed_over(struct worker *worker)
 {
-	struct handover *handover = worker->shared->handover;
+	struct rte_mbuf *mbufs[RX_BURST_MAX];
+	uint32_t room = HANDED_OVER_MAX;
+
+	for (uint16_t i = 0; i < worker->worker_cnt; i++) {
+		uint16_t from = (uint16_t)(worker->handover_first + i);
+		uint16_t cnt;
+
+		if (from >= worker->worker_cnt)
+			from = (uint16_t)(from - worker->worker_cnt);
+		if (from == worker->idx)
+			continue;
+		cnt = handover_take(worker->shared->handover, HANDOVER_QUESTION, from, worker->idx,
+				    mbufs, (uint16_t)room);
+		room -= cnt;
+		admit_burst(worker, mbufs, cnt, from);
+	}
+	if (++worker->handover_first == worker->worker_cnt)
+		worker->handover_first = 0;
+}
+
+/* Answers of other workers to questions that came in here. Never waits for our own shards: two
+ * workers could wait for each other. */
+static void forward_answers(struct worker *worker)
+{
 	struct rte_mbuf *mbufs[RX_BURST_MAX];
 
 	for (uint16_t from = 0; from < worker->worker_cnt; from++) {
-		const uint32_t room = RX_BURST_MAX - worker->batch.item_cnt;
+		const uint32_t room = outbox_room(&worker->outbox, worker->monotonic_ns);
 		uint16_t cnt;
 
 		if (from == worker->idx)
 			continue;
-		cnt = handover_take(handover, HANDOVER_ANSWER, from, worker->idx, mbufs,
-				    RX_BURST_MAX);
+		cnt = handover_take(worker->shared->handover, HANDOVER_ANSWER, from, worker->idx,
+				    mbufs, (uint16_t)(room < RX_BURST_MAX ? room : RX_BURST_MAX));
 		for (uint16_t i = 0; i < cnt; i++)
 			send_frame(worker, mbufs[i]);
-		cnt = handover_take(handover, HANDOVER_QUESTION, from, worker->idx, mbufs,
-				    (uint16_t)room);
-		admit_burst(worker, mbufs, cnt, from);
 	}
 }
 
@@ -262,7 +278,7 @@ static void receive(struct worker *worker)
 		receive_handed_over(worker);
 	if (!worker->receiving)
 		return;
-	cnt = rte_eth_rx_burst(worker->queue.port_id, worker->queue.queue_id, mbufs,
+	cnt = rte_eth_rx_burst(worker->outbox.queue.port_id, worker->outbox.queue.queue_id, mbufs,
 			       (uint16_t)(RX_BURST_MAX - batch->item_cnt));
 	worker->counters.frames += cnt;
 	admit_burst(worker, mbufs, cnt, worker->idx);
@@ -299,7 +315,8 @@ static void decide_batch(struct worker *worker)
 			.origin_idx = item->origin_idx,
 		};
 
-		if (!answer_possible(lane, item->request_cnt))
+		if (!answer_possible(lane, item->request_cnt) ||
+		    !reply_has_room(worker, item->origin_idx))
 			break;
 		prefetch_ahead(batch, item->first_request);
 		lane_tick(lane, worker->now_ns);
@@ -307,7 +324,7 @@ static void decide_batch(struct worker *worker)
 			lane, rte_pktmbuf_mtod(item->mbuf, uint8_t *) + item->view.payload_offset,
 			&batch->requests[item->first_request], &batch->keys[item->first_request],
 			worker->counters.verdicts);
-		memcpy(reply.key, item->key->bytes, sizeof(reply.key));
+		memcpy(reply.key, item->key, sizeof(reply.key));
 		if (reply.lsn == 0)
 			send_reply(worker, lane, &reply);
 		else
@@ -331,16 +348,19 @@ static void write_journals(struct worker *worker)
 	worker->disk->ops->submit(worker->disk);
 }
 
-/* reply: everything whose records are durable; on a failed lane the rest learns that nobody knows.
- */
+/* reply: everything whose records are durable, as far as it can leave; on a failed lane the rest
+ * learns that nobody knows. */
 static void release_replies(struct worker *worker)
 {
 	FOR_EACH_LANE (worker, lane) {
 		const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
 		const int error = journal_error(lane->journal);
+		const uint64_t up_to_lsn = error != 0 ? LSN_MAX : durable_lsn;
 		struct pending_reply *reply;
 
-		while ((reply = waiting_pop(lane->waiting, error != 0 ? LSN_MAX : durable_lsn))) {
+		while ((reply = waiting_oldest(lane->waiting, up_to_lsn)) != NULL &&
+		       reply_has_room(worker, reply->origin_idx)) {
+			waiting_pop(lane->waiting, up_to_lsn);
 			if (reply->lsn > durable_lsn)
 				answer_unavailable(rte_pktmbuf_mtod(reply->mbuf, uint8_t *) +
 							   reply->view.payload_offset,
@@ -352,19 +372,43 @@ static void release_replies(struct worker *worker)
 	}
 }
 
+/* Whether the disk goes on, for the control thread to tell. */
+static void watch_progress(struct lane *lane, uint64_t monotonic_ns)
+{
+	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
+	const bool moves = journal_idle(lane->journal) || durable_lsn != lane->progress_lsn;
+	bool stalled;
+
+	if (moves) {
+		lane->progress_lsn = durable_lsn;
+		lane->progress_ns = monotonic_ns;
+	}
+	stalled = monotonic_ns >= lane->progress_ns + STALLED_AFTER_NS;
+	if (stalled != atomic_load_explicit(&lane->stalled, memory_order_relaxed))
+		atomic_store_explicit(&lane->stalled, stalled, memory_order_relaxed);
+}
+
+/* Seals a lane that has been idle for a while; by a clock that nobody sets back. */
+static void seal_idle(struct lane *lane, uint64_t monotonic_ns)
+{
+	if (!journal_wants_seal(lane->journal))
+		lane->unsealed_since_ns = 0;
+	else if (lane->unsealed_since_ns == 0)
+		lane->unsealed_since_ns = monotonic_ns;
+	else if (monotonic_ns > lane->unsealed_since_ns + SEAL_AFTER_IDLE_NS)
+		journal_seal(lane->journal, lane->clock_ns);
+}
+
 /* Bounded work each turn that is nobody's request. */
 static void keep_house(struct worker *worker)
 {
 	FOR_EACH_LANE (worker, lane) {
 		lane_tick(lane, worker->now_ns);
-		if (journal_wants_seal(lane->journal) &&
-		    lane->clock_ns > lane->committed_at_ns + SEAL_AFTER_IDLE_NS)
-			journal_seal(lane->journal, lane->clock_ns);
+		seal_idle(lane, worker->monotonic_ns);
+		watch_progress(lane, worker->monotonic_ns);
 		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
 	}
-	/* A batch that waits for the journal still holds keys. */
-	if (worker->batch.item_next == worker->batch.item_cnt)
-		rcu_quiescent_state();
+	rcu_quiescent_state();
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -379,12 +423,28 @@ static uint64_t clock_ns(clockid_t clock)
 static void turn(struct worker *worker)
 {
 	worker->now_ns = clock_ns(CLOCK_REALTIME);
+	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	receive(worker); /* rx, decode, admit */
 	decide_batch(worker);
 	write_journals(worker);
 	release_replies(worker);
-	transmit(worker);
+	if (worker->shared->handover != NULL)
+		forward_answers(worker);
+	outbox_flush(&worker->outbox, worker->monotonic_ns); /* tx */
 	keep_house(worker);
+}
+
+/* A turn while draining: who was told not to wait for the disk doesn't. */
+static void drain_turn(struct worker *worker)
+{
+	if (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) ==
+	    WORKER_ABANDON) {
+		FOR_EACH_LANE (worker, lane) {
+			if (!journal_idle(lane->journal))
+				journal_abandon(lane->journal, ETIMEDOUT);
+		}
+	}
+	turn(worker);
 }
 
 /* Nothing is left to decide, to write or to wait for; only the port may still have to take frames.
@@ -402,15 +462,33 @@ static bool all_decided(const struct worker *worker)
 	return true;
 }
 
+static bool handed_over(const struct worker *worker, enum handover_kind kind)
+{
+	return worker->shared->handover != NULL &&
+	       handover_pending(worker->shared->handover, kind, worker->idx);
+}
+
+/* Turns until every worker has got here and nothing of a kind is left that was handed to us. */
+static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
+			 enum handover_kind kind)
+{
+	atomic_fetch_add(ended_cnt, 1);
+	while (atomic_load(ended_cnt) < atomic_load(&worker->shared->running_cnt) ||
+	       handed_over(worker, kind) || !all_decided(worker))
+		drain_turn(worker);
+}
+
 /* The last replies; a peer that takes none any more is not waited for. */
 static void flush_frames(struct worker *worker)
 {
-	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	struct outbox *outbox = &worker->outbox;
 
-	while (worker->tx_cnt > 0 && clock_ns(CLOCK_MONOTONIC) < begin_ns + DRAIN_MAX_NS)
-		transmit(worker);
-	while (worker->tx_cnt > 0)
-		drop_frame(worker, worker->tx[--worker->tx_cnt], DROP_TX_FULL);
+	do {
+		worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+		outbox_flush(outbox, worker->monotonic_ns);
+	} while (outbox->cnt > 0 && !outbox_is_stuck(outbox, worker->monotonic_ns));
+	while (outbox->cnt > 0)
+		drop_frame(worker, outbox->mbufs[--outbox->cnt], DROP_TX_FULL);
 }
 
 /* Refuses what still comes, gets every reply out, seals the lanes. */
@@ -418,34 +496,26 @@ static void drain(struct worker *worker)
 {
 	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
 	uint64_t quiet_ns = begin_ns;
-	uint64_t now_ns;
 
 	FOR_EACH_LANE (worker, lane)
 		lane->draining = true;
 	do {
 		const uint64_t frames = worker->counters.frames;
 
-		turn(worker);
-		now_ns = clock_ns(CLOCK_MONOTONIC);
+		drain_turn(worker);
 		if (worker->counters.frames != frames)
-			quiet_ns = now_ns;
-	} while (now_ns < quiet_ns + DRAIN_QUIET_NS && now_ns < begin_ns + DRAIN_MAX_NS);
+			quiet_ns = worker->monotonic_ns;
+	} while (worker->monotonic_ns < quiet_ns + DRAIN_QUIET_NS &&
+		 worker->monotonic_ns < begin_ns + DRAIN_MAX_NS);
 	worker->receiving = false;
 	while (!all_decided(worker))
-		turn(worker);
+		drain_turn(worker);
+	end_handover(worker, &worker->shared->questions_ended_cnt, HANDOVER_QUESTION);
 	FOR_EACH_LANE (worker, lane) {
 		if (journal_wants_seal(lane->journal))
 			journal_seal(lane->journal, lane->clock_ns);
 	}
-	while (!all_decided(worker))
-		turn(worker);
-	/* Others may still have questions for our shards, or answers to ours. */
-	atomic_fetch_add(&worker->shared->drained_cnt, 1);
-	while (atomic_load(&worker->shared->drained_cnt) < worker->worker_cnt)
-		turn(worker);
-	do {
-		turn(worker);
-	} while (!all_decided(worker));
+	end_handover(worker, &worker->shared->answers_ended_cnt, HANDOVER_ANSWER);
 	flush_frames(worker);
 }
 
@@ -454,7 +524,7 @@ int worker_run(void *context)
 	struct worker *worker = context;
 
 	rcu_register_thread();
-	worker->queue = worker->shared->port->queues[worker->idx];
+	worker->outbox.queue = worker->shared->port->queues[worker->idx];
 	worker->receiving = true;
 	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)
 		turn(worker);

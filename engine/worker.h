@@ -1,7 +1,9 @@
 /*
  * worker: the pinned thread that runs one or more shards. Its loop is the journey of a request; it
  * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
- * makes no system call but the journal's submit (and the port driver's own kick on AF_XDP).
+ * makes no system call but the journal's submit, a yield while the disk works, and the port
+ * driver's own kick on AF_XDP. Replies are never dropped for want of room: what can't leave holds
+ * up what comes in.
  */
 #ifndef DB_ENGINE_WORKER_H
 #define DB_ENGINE_WORKER_H
@@ -18,7 +20,8 @@
 
 enum worker_command {
 	WORKER_SELL,
-	WORKER_DRAIN, /* decide nothing new, get all replies out, seal the lanes, return */
+	WORKER_DRAIN,   /* decide nothing new, get all replies out, seal the lanes, return */
+	WORKER_ABANDON, /* the same, without waiting for the disk: what is on its way is given up */
 };
 
 /* Written by the worker only; read by others after it ended. */
@@ -26,7 +29,7 @@ struct worker_counters {
 	uint64_t frames;    /* from the port */
 	uint64_t datagrams; /* admitted */
 	uint64_t requests;
-	uint64_t replies; /* datagrams given to the port */
+	uint64_t replies; /* datagrams sent to the port or, for another worker's queue, to him */
 	uint64_t neighbours_answered;
 	uint64_t handed_over;
 	uint64_t turns_stalled; /* the port was not read: replies or journal waited for the disk */
@@ -42,8 +45,12 @@ struct worker_shared {
 	struct lane *lanes;        /* [shard_cnt] */
 	struct handover *handover; /* NULL with one worker */
 	uint16_t shard_cnt;
-	_Atomic int command;          /* enum worker_command */
-	_Atomic uint32_t drained_cnt; /* workers that wait only for the others */
+	_Atomic int command; /* enum worker_command */
+	/* While draining: how many workers run, how many of them hand over no more questions, and
+	 * how many no more answers. */
+	_Atomic uint32_t running_cnt;
+	_Atomic uint32_t questions_ended_cnt;
+	_Atomic uint32_t answers_ended_cnt;
 };
 
 struct worker;

@@ -66,8 +66,8 @@ serve 'catalog.csv:3:.*1'
 make_catalog 1,10,100,0,yesterday,,
 serve 'catalog.csv:2: column 5 .opens_at.'
 make_catalog 1,4000000000,100,0,,,
-#serve 'MiB.*(lower the stock|--max-orders)'
-rm -rf "$DATA"
+serve "MiB.*(lower the stock|--max-orders)"
+[ ! -e "$DATA" ] || fail "a refused start left $DATA"
 make_catalog 1,10,100,0,,, 2,10,100,0,,,
 
 echo "ports"

@@ -228,3 +228,29 @@ Test(data_dir, reading_says_what_is_missing, .init = set_up, .fini = temp_dir_re
 	cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -ENOENT));
 	assert_says("there is no file journal in it");
 }
+
+/* What a refused start made is gone; what was there before stays. */
+Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+	char name[600];
+
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	snprintf(name, sizeof(name), "%s/lane-001/seg-000000000000", path);
+	write_text(name, "zeros");
+	data_dir_withdraw(&dir);
+	cr_assert(not(path_exists(path)));
+
+	/* A directory that somebody made for us. */
+	cr_assert(eq(int, mkdir(path, 0700), 0));
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	data_dir_withdraw(&dir);
+	cr_assert(eq(u32, entries(path), 0));
+
+	/* A journal that was there. */
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	data_dir_withdraw(&dir);
+	cr_assert(eq(u32, entries(path), 4));
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+}

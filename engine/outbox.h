@@ -1,0 +1,44 @@
+/*
+ * outbox: tx. Frames of one worker on their way to its queue. What the port doesn't take waits
+ * here, and who has more to send waits with it: a reply is never thrown away because many are due
+ * at once. Only a port that has taken nothing for OUTBOX_PATIENCE_NS is given up on, so that a peer
+ * that doesn't read cannot hold up the shards; it is tried again with every turn.
+ *
+ * Worker thread only.
+ */
+#ifndef DB_ENGINE_OUTBOX_H
+#define DB_ENGINE_OUTBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/port.h"
+
+struct rte_mbuf;
+
+enum {
+	OUTBOX_FRAMES_MAX = 512,
+	OUTBOX_PATIENCE_NS = 100000000,
+};
+
+/* Zeroed is empty; `queue` is set before the first call. */
+struct outbox {
+	struct port_queue queue;
+	uint32_t cnt;
+	uint64_t refused_since_ns; /* CLOCK_MONOTONIC; 0: the port took something at the last try */
+	struct rte_mbuf *mbufs[OUTBOX_FRAMES_MAX];
+};
+
+/* Gives the port what it takes. now_ns: CLOCK_MONOTONIC of the turn. */
+void outbox_flush(struct outbox *outbox, uint64_t now_ns);
+
+/* The port has taken nothing for too long. */
+bool outbox_is_stuck(const struct outbox *outbox, uint64_t now_ns);
+
+/* Frames that may be put, also into a port given up on, which then drops them. */
+uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns);
+
+/* False when full: the frame stays the caller's, to drop and count. */
+bool outbox_put(struct outbox *outbox, struct rte_mbuf *mbuf);
+
+#endif

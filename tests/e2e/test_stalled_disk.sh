@@ -1,0 +1,46 @@
+# A disk that stops answering: the operator is told, nothing sold is acknowledged, and a second
+# SIGTERM ends an engine that can't drain; recovery tells what was written.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+losetup -f >/dev/null 2>&1 || skip "no loop devices here"
+
+DISK=$WORK/disk
+thaw() {
+	fsfreeze -u "$DISK" 2>/dev/null || true
+}
+trap 'thaw; on_exit $?' EXIT
+
+truncate -s 400M "$WORK/disk.img"
+mkfs.ext4 -q -m 0 "$WORK/disk.img"
+mkdir "$DISK"
+mount -o loop "$WORK/disk.img" "$DISK"
+DATA=$DISK/data
+make_keys
+make_catalog 1,300,10,0,,,
+start_engine
+expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
+
+fsfreeze -f "$DISK"
+expect_no_answer "sku=1,buyer=2,id=$(id 2)"
+wait_for "the stall to be told" grep -q 'has finished no write for 2 s' "$ENGINE_OUT.err"
+# Keys are read anew all the same, and the control thread still hears.
+kill -HUP "$ENGINE_PID"
+wait_for "the keys" grep -q '^keys: 1 loaded' "$ENGINE_OUT.err"
+kill -TERM "$ENGINE_PID"
+wait_for "the drain" grep -q '^draining' "$ENGINE_OUT.err"
+kill -TERM "$ENGINE_PID"
+wait_for "the end of waiting" grep -q '^giving up' "$ENGINE_OUT.err"
+thaw
+rc=0
+wait "$ENGINE_PID" || rc=$?
+ENGINE_PID=
+expect_eq "exit code of an engine that gave up" 1 "$rc"
+
+start_engine
+expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
+expect_verdict ACCEPTED "sku=1,buyer=2,id=$(id 2)"
+stop_engine
+expect_eq "orders" 2 "$(drained orders)"
+verify_agrees
+umount "$DISK"
