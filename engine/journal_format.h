@@ -44,8 +44,8 @@ struct block_header {
 	uint32_t magic;
 	uint16_t format;
 	uint16_t lane;
-	/* Over the whole block with checksum = 0, seed block_seed(): neither a recycled nor a
-	 * misplaced block passes. */
+	/* Over the block from offset 16 on, seed mix64(block_seed() ^ the 8 bytes before it):
+	 * neither a recycled nor a misplaced block passes. */
 	uint64_t checksum;
 	uint64_t prev_checksum; /* of the block before in the lane; 0 for the first */
 	uint64_t first_lsn;     /* of its first record; of the next record if record_cnt is 0 */

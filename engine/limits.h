@@ -25,7 +25,7 @@ enum {
 	 */
 	KEYS_MAX = 4096,
 
-	/* Lines of a catalog; the offer table of 16 M SKUs takes 1.3 GiB. */
+	/* Lines of a catalog; the offer table of 16 M SKUs takes 2.1 GiB. */
 	OFFERS_MAX = 16 << 20,
 
 	/* Datagrams of one lane that wait for the disk. The port is not read while there is no

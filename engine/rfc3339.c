@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* Two or four digits at *text, within [min, max]; moves on. */
@@ -96,4 +98,25 @@ int rfc3339_parse(const char *text, uint64_t *instant_ns)
 		return -EINVAL;
 	*instant_ns = (uint64_t)(local - offset_s) * 1000000000 + fraction_ns;
 	return 0;
+}
+
+void rfc3339_format(uint64_t instant_ns, char out[RFC3339_BYTES])
+{
+	const time_t second = (time_t)(instant_ns / 1000000000);
+	const unsigned nanoseconds = (unsigned)(instant_ns % 1000000000);
+	struct tm parts;
+	char decimals[12];
+	size_t used;
+
+	gmtime_r(&second, &parts);
+	used = strftime(out, RFC3339_BYTES, "%Y-%m-%dT%H:%M:%S", &parts);
+	if (nanoseconds > 0) {
+		size_t cnt = (size_t)snprintf(decimals, sizeof(decimals), ".%09u", nanoseconds);
+
+		while (decimals[cnt - 1] == '0')
+			cnt--;
+		memcpy(out + used, decimals, cnt);
+		used += cnt;
+	}
+	memcpy(out + used, "Z", 2);
 }

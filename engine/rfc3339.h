@@ -9,4 +9,11 @@
 /* Like 2026-11-11T00:00:00+08:00, up to nine decimals, to ns since the epoch. 0 or -EINVAL. */
 int rfc3339_parse(const char *text, uint64_t *instant_ns);
 
+enum {
+	RFC3339_BYTES = 40,
+};
+
+/* In UTC, with as many of nine decimals as are not zero. */
+void rfc3339_format(uint64_t instant_ns, char out[RFC3339_BYTES]);
+
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "engine/check.h"
+#include "engine/rfc3339.h"
 #include "net/wire.h"
 
 enum {
@@ -63,30 +64,44 @@ int serve_offers_size(const struct catalog *catalog, const struct recover_scan *
 	return 0;
 }
 
-/* Column name and both values of the first difference; NULL if there is none. */
-static const char *difference(const struct catalog_offer *line, const struct offer_view *offer,
-			      uint64_t *says, uint64_t *has)
+/* A column of a line and what the lane has of it. */
+struct column {
+	const char *name;
+	uint64_t says;
+	uint64_t has;
+	bool is_instant;
+};
+
+/* The first that differs; false if none does. */
+static bool find_difference(const struct catalog_offer *line, const struct offer_view *offer,
+			    struct column *out)
 {
-	const struct {
-		const char *column;
-		uint64_t says;
-		uint64_t has;
-	} fields[] = {
-		{"stock", line->stock, offer->stock},
-		{"unit_price", line->unit_price, offer->unit_price},
-		{"limit_per_buyer", line->limit_per_buyer, offer->limit_per_buyer},
-		{"opens_at", line->opens_at_ns, offer->opens_at_ns},
-		{"closes_at", line->closes_at_ns, offer->closes_at_ns},
-		{"hold_seconds", line->hold_seconds, offer->hold_seconds},
+	const struct column columns[] = {
+		{"stock", line->stock, offer->stock, false},
+		{"unit_price", line->unit_price, offer->unit_price, false},
+		{"limit_per_buyer", line->limit_per_buyer, offer->limit_per_buyer, false},
+		{"opens_at", line->opens_at_ns, offer->opens_at_ns, true},
+		{"closes_at", line->closes_at_ns, offer->closes_at_ns, true},
+		{"hold_seconds", line->hold_seconds, offer->hold_seconds, false},
 	};
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		*says = fields[i].says;
-		*has = fields[i].has;
-		if (*says != *has)
-			return fields[i].column;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+		*out = columns[i];
+		if (out->says != out->has)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+/* As a catalog has it. */
+static void value_text(const struct column *column, uint64_t value, char out[RFC3339_BYTES])
+{
+	if (!column->is_instant)
+		snprintf(out, RFC3339_BYTES, "%" PRIu64, value);
+	else if (value == 0 || value == INSTANT_NEVER)
+		snprintf(out, RFC3339_BYTES, "nothing");
+	else
+		rfc3339_format(value, out);
 }
 
 int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
@@ -96,21 +111,20 @@ int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
 		const struct catalog_offer *line = &catalog->offers[i];
 		const struct lane *lane = &lanes[wire_shard_of(line->sku, shards)];
 		struct offer_view offer;
-		uint64_t says;
-		uint64_t has;
+		struct column column;
+		char says[RFC3339_BYTES];
+		char has[RFC3339_BYTES];
 
-		if (!shard_find_offer(lane->shard, line->sku, &offer))
+		if (!shard_find_offer(lane->shard, line->sku, &offer) ||
+		    !find_difference(line, &offer, &column))
 			continue;
-
-		const char *column = difference(line, &offer, &says, &has);
-
-		if (column == NULL)
-			continue;
+		value_text(&column, column.says, says);
+		value_text(&column, column.has, has);
 		snprintf(error, error_bytes,
-			 "%s:%u: column %s: SKU %" PRIu64 " is already on sale with %" PRIu64
-			 ", the catalog says %" PRIu64
-			 "; put the old value back, or start a new sale with another --data",
-			 catalog_path, line->line, column, line->sku, has, says);
+			 "%s:%u: column %s: SKU %" PRIu64
+			 " is already on sale with %s, the catalog says %s; put the old value "
+			 "back, or start a new sale with another --data",
+			 catalog_path, line->line, column.name, line->sku, has, says);
 		return -EINVAL;
 	}
 	return 0;

@@ -98,6 +98,12 @@ static int apply_order(struct shard *shard, const struct record *record, const c
 		return bad(why, "order of more units than are free");
 	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
 		return bad(why, "order while the offer was not open");
+	if (record->unit_price != offer->unit_price)
+		return bad(why, "order at another price than the offer's");
+	if (record->order.max_price != 0 && record->unit_price > record->order.max_price)
+		return bad(why, "order above the highest price the buyer named");
+	if ((record->order.request_id[0] | record->order.request_id[1]) == 0)
+		return bad(why, "order without a request id");
 
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 	const uint64_t order_hash = shard_order_hash(shard, record->order.request_id, record->sku);
@@ -145,12 +151,16 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 {
 	const struct offers *offers = &shard->offers;
 	const struct orders *orders = &shard->orders;
+	/* Without memory for a count an offer, only their sum is compared with the orders'. */
 	uint64_t *ordered = calloc(offers->slot_cnt, sizeof(*ordered));
+	uint64_t ordered_sum = 0;
 
-	CHECK(ordered != NULL);
 	*totals = (struct shard_totals){.offers = offers->cnt, .orders = orders->cnt};
-	for (uint64_t i = 0; i < orders->cnt; i++)
-		ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
+	for (uint64_t i = 0; i < orders->cnt; i++) {
+		ordered_sum += orders->log[i].quantity;
+		if (ordered != NULL)
+			ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
+	}
 	for (uint64_t i = 0; i < offers->cnt; i++) {
 		const struct offer *offer = &offers->slots[offers->by_age[i]];
 
@@ -158,11 +168,13 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 		totals->units_free += offer->free;
 		totals->units_held += offer->held;
 		totals->units_sold += offer->sold;
-		if (offer_conserved(offer) && offer->sold == ordered[offers->by_age[i]])
+		if (offer_conserved(offer) &&
+		    (ordered == NULL || offer->sold == ordered[offers->by_age[i]]))
 			continue;
 		if (totals->offers_broken++ == 0)
 			totals->first_broken_sku = offer->sku;
 	}
+	totals->offers_broken += totals->offers_broken == 0 && totals->units_sold != ordered_sum;
 	free(ordered);
 }
 

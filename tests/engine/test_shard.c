@@ -72,7 +72,8 @@ Test(shard, hash_sees_every_field_of_an_order)
 	const struct shard_hash want = shard_hash(shard);
 
 	shard_close(shard);
-	for (unsigned field = 0; field < 8; field++) {
+	/* But for the unit price, which must be the offer's. */
+	for (unsigned field = 0; field < 7; field++) {
 		struct record other = records[0];
 
 		switch (field) {
@@ -86,19 +87,16 @@ Test(shard, hash_sees_every_field_of_an_order)
 			other.at_ns++;
 			break;
 		case 3:
-			other.unit_price++;
-			break;
-		case 4:
 			other.order.request_id[0]++;
 			break;
-		case 5:
+		case 4:
 			other.order.request_id[1]++;
 			break;
-		case 6:
+		case 5:
 			other.order.buyer++;
 			break;
 		default:
-			other.order.max_price++;
+			other.order.max_price = UINT64_MAX;
 			break;
 		}
 		shard = sale_open(10, three_offers(), 3);
@@ -141,6 +139,15 @@ Test(shard, refuses_records_that_cannot_follow)
 	bad.kind = 77;
 	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "kind");
 	bad.kind = RECORD_ORDER;
+	bad.unit_price++;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "price");
+	bad.unit_price--;
+	bad.order.max_price = bad.unit_price - 1;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "price guard");
+	bad.order.max_price = bad.unit_price;
+	bad.order.request_id[0] = bad.order.request_id[1] = 0;
+	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), -EBADMSG), "no id");
+	bad.order.request_id[0] = 77;
 	cr_assert(eq(int, shard_apply(shard, 5, &bad, &why), 0), "%s", why);
 	shard_close(shard);
 }
