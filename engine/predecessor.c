@@ -17,6 +17,23 @@ enum {
 	PF_EXITING = 0x4,
 };
 
+static unsigned thread_cnt(const char *pid)
+{
+	const struct dirent *entry;
+	char path[64];
+	unsigned cnt = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/task", pid);
+	dir = opendir(path);
+	if (dir == NULL)
+		return 0;
+	while ((entry = readdir(dir)) != NULL)
+		cnt += entry->d_name[0] != '.';
+	closedir(dir);
+	return cnt;
+}
+
 /* /proc/PID/stat: pid (name) state ppid pgrp session tty tpgid flags ... */
 static bool is_exiting(const char *pid)
 {
@@ -38,7 +55,12 @@ static bool is_exiting(const char *pid)
 	name_end = strrchr(line, ')');
 	ours = strstr(line, NAME) != NULL && name_end != NULL &&
 	       sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2;
-	return ours && (state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0);
+	if (!ours)
+		return false;
+	/* A zombie that only waits for its parent holds nothing any more. */
+	if (state == 'Z')
+		return thread_cnt(pid) > 1;
+	return state == 'X' || (flags & PF_EXITING) != 0;
 }
 
 /* SIGKILL was sent, the task has not come to notice. */

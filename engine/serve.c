@@ -447,8 +447,16 @@ static void journals_down(struct server *server)
 	}
 }
 
+/* Every worker has begun a new turn since. */
+static void wait_for_turns(void)
+{
+	synchronize_rcu();
+}
+
 static int port_up(struct server *server)
 {
+	port_on_peer_left(wait_for_turns);
+
 	const int rc = port_open(&server->port, server->error, ERROR_BYTES);
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));

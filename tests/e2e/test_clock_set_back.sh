@@ -1,6 +1,6 @@
 # The engine ran an hour ahead of time, and the clock was set back. Its lane's clock stands still
-# meanwhile; what closed stays closed, though no order was that late; and what it sells is sealed all
-# the same, so that damage to an acknowledged order is found.
+# meanwhile; what closed stays closed, though no order was that late; and what it sells is sealed
+# all the same, so that damage to an acknowledged order is found.
 . "$(dirname "$0")/lib.sh"
 
 SEGMENT=$DATA/lane-000/seg-000000000000
