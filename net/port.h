@@ -102,9 +102,9 @@ int port_open(struct port *port, char *error, size_t error_bytes);
 int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes);
 
 /*
- * What DPDK's interrupt thread calls when a memif peer has left, before his memory is unmapped: must
- * return only when no thread is in a burst that it had entered before. Without it that thread just
- * waits for long. Before port_open.
+ * What DPDK's interrupt thread calls when a memif peer has left, before his memory is unmapped:
+ * must return only when no thread is in a burst that it had entered before. Without it that thread
+ * just waits for long. Before port_open.
  */
 void port_on_peer_left(void (*wait)(void));
 

@@ -47,7 +47,7 @@ umount /run
 only $NEEDED
 "${ONLY[@]}" "${COMMAND[@]}" >"$WORK/engine.1" 2>"$WORK/engine.1.err" &
 ENGINE_OUT=$WORK/engine.1
-ENGINE_PID=$!
+export ENGINE_PID=$!
 wait_for "the engine's ready line" grep -q '^ready ' "$ENGINE_OUT"
 expect_verdict ACCEPTED sku=1,buyer=1,id=$(id 1)
 stop_engine

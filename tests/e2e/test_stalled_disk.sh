@@ -15,7 +15,7 @@ truncate -s 400M "$WORK/disk.img"
 mkfs.ext4 -q -m 0 "$WORK/disk.img"
 mkdir "$DISK"
 mount -o loop "$WORK/disk.img" "$DISK"
-DATA=$DISK/data
+export DATA=$DISK/data
 make_keys
 make_catalog 1,300,10,0,,,
 start_engine
