@@ -113,8 +113,9 @@ $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(L
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
 
 # What the end-to-end tests need besides the programs: one small program a file.
-E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/e2e/clock_ahead.c, \
-                $(wildcard tests/e2e/*.c))) $(BUILD)/tests/e2e/clock_ahead.so
+E2E_PRELOADS := $(wildcard tests/e2e/preload_*.c)
+E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(E2E_PRELOADS), $(wildcard tests/e2e/*.c))) \
+            $(E2E_PRELOADS:%.c=$(BUILD)/%.so)
 $(filter-out %.so,$(E2E_BINS)): $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -77,7 +77,7 @@ print(*sys.argv[1:], "requests/s=%.0f orders/s=%.0f p50_us=%.0f p99_us=%.0f p99.
 
 engine() { # PORT SCENARIO ACK
 	local port=$1 scenario=$2 ack=$3 at=lo
-	rm -rf "$work/data"
+	rm -rf "$work/data" "$work/catalog.csv"
 	[ "$port" = lo ] || at=memif:$sock
 	"$bin/doorbuster-load" --scenario "$scenario" --catalog-out "$work/catalog.csv" || exit 1
 	"$bin/doorbuster-serve" --port "$at" --data "$work/data" --catalog "$work/catalog.csv" \

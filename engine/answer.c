@@ -5,7 +5,9 @@
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
 	return lane->draining || journal_error(lane->journal) != 0 ||
-	       journal_room(lane->journal) >= request_cnt || journal_is_full(lane->journal);
+	       journal_room(lane->journal) >= request_cnt || journal_is_full(lane->journal) ||
+	       (journal_idle(lane->journal) &&
+		atomic_load_explicit(&lane->stalled, memory_order_relaxed));
 }
 
 /* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */

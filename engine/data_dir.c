@@ -29,6 +29,8 @@
 
 enum {
 	FILE_PATH_BYTES = 800,
+	/* Another start may make and withdraw it meanwhile, a few times. */
+	LOCK_TRIES_MAX = 100,
 	IDENTITY_BYTES_MAX = 256,
 };
 
@@ -226,6 +228,7 @@ static bool is_named(int fd, const char *path)
 /* Opens DATA/lock and locks it; -EAGAIN: again, somebody removed it meanwhile. */
 static int try_lock(struct data_dir *dir, const char *path)
 {
+	unsigned tries = 0;
 	int rc = 0;
 
 	dir->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -237,7 +240,7 @@ static int try_lock(struct data_dir *dir, const char *path)
 	/* A killed predecessor holds it until it is gone. */
 	do {
 		rc = flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
-	} while (rc == -EWOULDBLOCK && predecessor_is_ending());
+	} while (rc == -EWOULDBLOCK && tries++ < PREDECESSOR_TRIES_MAX && predecessor_is_ending());
 	if (rc == -EWOULDBLOCK)
 		return -EBUSY;
 	if (rc == 0 && !is_named(dir->lock_fd, path))
@@ -249,18 +252,26 @@ static int try_lock(struct data_dir *dir, const char *path)
 static int take_lock(struct data_dir *dir, const struct teller *teller)
 {
 	char path[FILE_PATH_BYTES];
-	int rc;
+	int rc = -EAGAIN;
 
 	path_in(dir->path, LOCK_NAME, path);
-	while ((rc = try_lock(dir, path)) == -EAGAIN)
+	for (unsigned i = 0; i < LOCK_TRIES_MAX && rc == -EAGAIN; i++) {
 		data_dir_close(dir);
+		rc = try_lock(dir, path);
+	}
 	if (rc == 0)
 		return 0;
-	dir->made_lock = false;
-	if (rc == -EBUSY)
+	if (rc == -EBUSY) {
+		dir->made_lock = false;
 		return tell(teller, rc,
 			    " is in use by another doorbuster: stop that one, or name another "
 			    "directory");
+	}
+	if (rc == -EAGAIN)
+		return tell(teller, rc,
+			    ": %s comes and goes, or leads nowhere: start again when no other "
+			    "doorbuster starts on it, and look where its links lead",
+			    path);
 	return tell(teller, rc,
 		    ": %s cannot be locked: %s; the directory and all in it must belong to the "
 		    "user who runs doorbuster",

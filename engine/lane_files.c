@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
+#include "engine/signals.h"
 
 enum {
 	ZERO_CHUNK_BYTES = 1 << 20,
@@ -22,6 +23,7 @@ enum {
 	/* A killed engine's writes take as long as its disk: 30 s is what the kernel gives a disk.
 	 */
 	SETTLE_TRIES_MAX = 3000,
+	SETTLE_SAY_TRIES = 100,
 	SETTLE_PAUSE_NS = 10000000,
 };
 
@@ -175,7 +177,11 @@ static int directory_settle(struct lane_files *files, uint64_t segment)
 	if (fd < 0)
 		return -errno;
 	for (unsigned i = 0; i < SETTLE_TRIES_MAX && rc == -EBUSY; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (i == SETTLE_SAY_TRIES)
+			fprintf(stderr, "%s: waiting for its last writes to end\n", path);
+		if (signals_end_pending())
+			rc = -EINTR;
+		else if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			rc = 0;
 		else if (errno != EWOULDBLOCK)
 			rc = -errno;

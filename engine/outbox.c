@@ -30,10 +30,11 @@ bool outbox_is_stuck(const struct outbox *outbox, uint64_t now_ns)
 
 uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns)
 {
-	if (outbox->cnt == OUTBOX_FRAMES_MAX)
-		outbox_flush(outbox, now_ns);
+	/* One that is given up on is tried once a turn, not for each reply. */
 	if (outbox->cnt == OUTBOX_FRAMES_MAX && outbox_is_stuck(outbox, now_ns))
 		return OUTBOX_FRAMES_MAX;
+	if (outbox->cnt == OUTBOX_FRAMES_MAX)
+		outbox_flush(outbox, now_ns);
 	return OUTBOX_FRAMES_MAX - outbox->cnt;
 }
 

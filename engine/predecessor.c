@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/signals.h"
+
 /* As the kernel cuts it, at 15 characters. */
 static const char NAME[] = "doorbuster-serv";
 
@@ -92,6 +94,7 @@ static bool is_killed(const char *pid)
 bool predecessor_is_ending(void)
 {
 	static const struct timespec pause = {.tv_nsec = 10000000};
+	static bool said;
 	const struct dirent *entry;
 	bool ending = false;
 	DIR *dir = opendir("/proc");
@@ -104,7 +107,11 @@ bool predecessor_is_ending(void)
 		ending = pid[0] >= '1' && pid[0] <= '9' && (is_exiting(pid) || is_killed(pid));
 	}
 	closedir(dir);
-	if (ending)
-		nanosleep(&pause, NULL);
-	return ending;
+	if (!ending || signals_end_pending())
+		return false;
+	if (!said)
+		fprintf(stderr, "waiting for a killed doorbuster to be gone\n");
+	said = true;
+	nanosleep(&pause, NULL);
+	return true;
 }

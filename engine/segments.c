@@ -20,6 +20,8 @@
 
 enum {
 	ZERO_CHUNK_BYTES = 1 << 20,
+	/* A segment takes a tenth of a second; a disk that stalls is not waited for. */
+	CLOSE_WAIT_S = 10,
 	/* Files given back and not yet closed. A lane gives one back a segment, the thread closes
 	 * it within a turn. */
 	DONE_CNT = 64,
@@ -388,13 +390,19 @@ fail:
 	return rc;
 }
 
-void segment_preparer_close(struct segment_preparer *preparer)
+bool segment_preparer_close(struct segment_preparer *preparer)
 {
+	struct timespec until;
+
 	if (preparer == NULL)
-		return;
+		return true;
 	atomic_store(&preparer->stop, true);
-	pthread_join(preparer->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CLOSE_WAIT_S;
+	if (pthread_timedjoin_np(preparer->thread, NULL, &until) != 0)
+		return false;
 	free(preparer);
+	return true;
 }
 
 static void close_slot(_Atomic int *slot)

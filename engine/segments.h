@@ -78,9 +78,11 @@ static inline int segment_source_error(const struct segment_source *source)
 	return source->ops->error(source);
 }
 
-/* Stops the thread, then closes sources; unused segments stay (they are taken over at the next
- * start). */
-void segment_preparer_close(struct segment_preparer *preparer);
+/*
+ * Stops the thread, then closes sources; unused segments stay (they are taken over at the next
+ * start). False if the thread is stuck in the disk: its sources must stay, too.
+ */
+bool segment_preparer_close(struct segment_preparer *preparer);
 void segment_source_close(struct segment_source *source);
 
 #endif

@@ -22,6 +22,7 @@
 #include "engine/segments.h"
 #include "engine/serve_offers.h"
 #include "engine/serve_report.h"
+#include "engine/signals.h"
 #include "engine/worker.h"
 
 enum {
@@ -116,15 +117,6 @@ static int wait_signal(unsigned ms)
 static bool is_end(int signal)
 {
 	return signal == SIGTERM || signal == SIGINT;
-}
-
-/* Leaves it pending. */
-static bool end_is_pending(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
 static int catalog_up(struct server *server)
@@ -425,6 +417,15 @@ static int journals_up(struct server *server)
 		rc = journal_up_one(server, i);
 	if (rc == 0)
 		wait_for_segments(server);
+	return rc;
+}
+
+/* New lines of the catalog are for good: the last that can be refused comes before them. */
+static int offers_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+	int rc = 0;
+
 	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 
@@ -439,8 +440,9 @@ static void journals_down(struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->shards; i++)
 		journal_close(server->shared.lanes[i].journal);
-	if (server->preparer != NULL)
-		segment_preparer_close(server->preparer);
+	/* A thread that is stuck in the disk keeps what it works on. */
+	if (server->preparer != NULL && !segment_preparer_close(server->preparer))
+		return;
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		if (server->segments[i] != NULL)
 			segment_source_close(server->segments[i]);
@@ -472,6 +474,13 @@ static void watch_failure(struct server *server, uint16_t idx)
 		return;
 	server->told[idx].failed = true;
 	server->failed = true;
+	if (atomic_load(&server->shared.command) == WORKER_ABANDON && error == ETIMEDOUT) {
+		fprintf(stderr,
+			"lane %u: ended without what its disk had not finished; recovery finds out "
+			"what was written\n",
+			idx);
+		return;
+	}
 	fprintf(stderr,
 		"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from now on. "
 		"Check the disk of %s, then restart: recovery finds out what was written\n",
@@ -487,7 +496,7 @@ static void watch_stall(struct server *server, uint16_t idx)
 		return;
 	server->told[idx].stalled = stalled;
 	fprintf(stderr,
-		stalled ? "lane %u: the disk of %s has finished no write for 2 s; until it does, "
+		stalled ? "lane %u: the disk of %s has not got on for 2 s; until it does, "
 			  "nothing sold is acknowledged\n"
 			: "lane %u: the disk of %s goes on\n",
 		idx, server->options->data);
@@ -522,12 +531,12 @@ static void watch_lanes(struct server *server)
 
 static int launch_up(struct server *server)
 {
-	server->launched = true;
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		const int rc = rte_eal_remote_launch(worker_run, server->workers[i], i + 1U);
 
 		if (rc != 0)
 			return FAIL(server, rc, "worker %u does not start: %s", i, strerror(-rc));
+		server->launched = true;
 		atomic_fetch_add(&server->shared.running_cnt, 1);
 	}
 	return port_take_traffic(&server->port, true, server->error, ERROR_BYTES);
@@ -542,10 +551,23 @@ static bool workers_run(const struct server *server)
 	return false;
 }
 
-/* Waits for the workers to drain: as long as it takes, unless told a second time to end. */
+static bool any_stalled(const struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		if (atomic_load_explicit(&server->shared.lanes[i].stalled, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Waits for the workers to drain: as long as it takes, unless told again to end while the disk does
+ * not get on. On a disk that does, a second signal is only somebody's second key stroke.
+ */
 static void launch_down(struct server *server)
 {
 	unsigned waited_ms = 0;
+	bool told_again = false;
 
 	port_take_traffic(&server->port, false, server->error, ERROR_BYTES);
 	atomic_store(&server->shared.command, WORKER_DRAIN);
@@ -553,17 +575,18 @@ static void launch_down(struct server *server)
 		/* Most are done within a few ms. */
 		const unsigned look_ms = waited_ms < LOOK_MS ? 5 : LOOK_MS;
 
-		if (is_end(wait_signal(look_ms))) {
-			fprintf(stderr, "giving up on what the disk has not finished\n");
-			atomic_store(&server->shared.command, WORKER_ABANDON);
-		}
+		told_again |= is_end(wait_signal(look_ms));
 		waited_ms += look_ms;
+		if (told_again && any_stalled(server) &&
+		    atomic_exchange(&server->shared.command, WORKER_ABANDON) != WORKER_ABANDON)
+			fprintf(stderr, "giving up on what the disk has not finished\n");
 		watch_lanes(server);
 		if (waited_ms / SAY_AGAIN_MS != (waited_ms - look_ms) / SAY_AGAIN_MS)
-			fprintf(stderr,
-				"still draining: waiting for the disk of %s; another SIGTERM gives "
-				"up: what is on its way to it is then answered UNAVAILABLE\n",
-				server->options->data);
+			fprintf(stderr, "still draining%s\n",
+				any_stalled(server)
+					? ": waiting for the disk; another SIGTERM gives up: what "
+					  "is on its way to it is then answered UNAVAILABLE"
+					: "");
 	}
 	rte_eal_mp_wait_lcore();
 }
@@ -603,6 +626,7 @@ static const struct step {
 	{"workers", workers_up, workers_down},
 	{"journals", journals_up, journals_down},
 	{"port", port_up, NULL},
+	{"offers", offers_up, NULL},
 	{"report", NULL, report_down},
 	{"selling", launch_up, launch_down},
 };
@@ -682,7 +706,7 @@ static enum serve_exit start(struct server *server, int *step)
 		const struct step *this = &steps[*step];
 
 		/* A recovery can take long. */
-		if (end_is_pending()) {
+		if (signals_end_pending()) {
 			fprintf(stderr, "doorbuster-serve: told to end before it sold anything\n");
 			return SERVE_EXIT_REFUSED;
 		}

@@ -9,6 +9,7 @@
 
 #include "engine/check.h"
 #include "engine/rfc3339.h"
+#include "engine/signals.h"
 #include "net/wire.h"
 
 enum {
@@ -207,8 +208,11 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		journal_commit(lane->journal);
 		(*added)++;
 	}
-	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
+	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0) {
+		if (signals_end_pending())
+			journal_abandon(lane->journal, EINTR);
 		pump(lane, disk);
+	}
 	if (journal_error(lane->journal) == 0)
 		return 0;
 	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold",

@@ -40,6 +40,7 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 	struct shard_hash sum = {0, 0};
 	uint64_t orders = 0;
 	uint64_t units = 0;
+	bool failed = false;
 
 	for (uint16_t i = 0; i < shard_cnt; i++) {
 		struct shard_totals totals;
@@ -47,6 +48,7 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 		uint64_t bytes;
 
 		shard_totals(lanes[i].shard, &totals);
+		failed |= journal_error(lanes[i].journal) != 0;
 		journal_written_totals(lanes[i].journal, &blocks, &bytes);
 		printf("lane %u orders=%" PRIu64 " units=%" PRIu64 " free=%" PRIu64
 		       " durable_lsn=%" PRIu64 " blocks=%" PRIu64 " bytes=%" PRIu64
@@ -58,7 +60,12 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 		orders += totals.orders;
 		units += totals.units_sold;
 	}
-	printf("drained orders=%" PRIu64 " units=%" PRIu64 " state_hash=%016" PRIx64 "%016" PRIx64
-	       "\n",
-	       orders, units, sum.high, sum.low);
+	/* What a failed lane sold last may not be on its disk. */
+	if (failed)
+		printf("failed orders=%" PRIu64 " units=%" PRIu64 " state_hash=unknown\n", orders,
+		       units);
+	else
+		printf("drained orders=%" PRIu64 " units=%" PRIu64 " state_hash=%016" PRIx64
+		       "%016" PRIx64 "\n",
+		       orders, units, sum.high, sum.low);
 }

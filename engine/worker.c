@@ -31,6 +31,7 @@ static const uint64_t STALLED_AFTER_NS = 2000000000;
 /* Draining ends when nothing has come for so long, and at the latest after so long. */
 static const uint64_t DRAIN_QUIET_NS = 20000000;
 static const uint64_t DRAIN_MAX_NS = 300000000;
+static const uint64_t FLUSH_MAX_NS = 1000000000;
 
 /* An admitted datagram on its way through decide. */
 struct item {
@@ -376,7 +377,10 @@ static void release_replies(struct worker *worker)
 static void watch_progress(struct lane *lane, uint64_t monotonic_ns)
 {
 	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
-	const bool moves = journal_idle(lane->journal) || durable_lsn != lane->progress_lsn;
+	/* Idle without room: the next segment is long in coming. */
+	const bool moves = durable_lsn != lane->progress_lsn ||
+			   (journal_idle(lane->journal) &&
+			    (journal_room(lane->journal) > 0 || journal_is_full(lane->journal)));
 	bool stalled;
 
 	if (moves) {
@@ -483,10 +487,13 @@ static void flush_frames(struct worker *worker)
 {
 	struct outbox *outbox = &worker->outbox;
 
+	const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + FLUSH_MAX_NS;
+
 	do {
 		worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 		outbox_flush(outbox, worker->monotonic_ns);
-	} while (outbox->cnt > 0 && !outbox_is_stuck(outbox, worker->monotonic_ns));
+	} while (outbox->cnt > 0 && worker->monotonic_ns < end_ns &&
+		 !outbox_is_stuck(outbox, worker->monotonic_ns));
 	while (outbox->cnt > 0)
 		drop_frame(worker, outbox->mbufs[--outbox->cnt], DROP_TX_FULL);
 }

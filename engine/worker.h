@@ -2,8 +2,8 @@
  * worker: the pinned thread that runs one or more shards. Its loop is the journey of a request; it
  * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
  * makes no system call but the journal's submit, a yield while the disk works, and the port
- * driver's own kick on AF_XDP. Replies are never dropped for want of room: what can't leave holds
- * up what comes in.
+ * driver's own kick on AF_XDP. Replies wait for room: what can't leave holds up what comes in,
+ * until the port has taken nothing for long (outbox.h).
  */
 #ifndef DB_ENGINE_WORKER_H
 #define DB_ENGINE_WORKER_H
@@ -60,7 +60,8 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		uint16_t worker_cnt, struct disk *disk);
 void worker_close(struct worker *worker);
 
-/* Runs until WORKER_DRAIN is done. On the worker's own lcore; signature of rte_eal_remote_launch.
+/* Runs until WORKER_DRAIN or WORKER_ABANDON is done. On the worker's own lcore; signature of
+ * rte_eal_remote_launch.
  */
 int worker_run(void *worker);
 

@@ -626,6 +626,8 @@ static struct client *make_client(const struct client_options *options)
 			     UINT64_C(1000000);
 	client->retry_first_ms =
 		options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS_DEFAULT;
+	if (client->retry_first_ms > RETRY_MS_MAX)
+		client->retry_first_ms = RETRY_MS_MAX;
 	client->slot_cnt = options->datagrams_in_flight_max > 0 ? options->datagrams_in_flight_max
 								: IN_FLIGHT_DEFAULT;
 	client->entries_max = options->entries_per_datagram > 0 &&

@@ -50,7 +50,7 @@ struct client_options {
 	struct client_transport
 		*transport;      /* NULL: kernel UDP to server. Owned by the client from then on */
 	uint32_t timeout_ms;     /* whole life of a request, retries included; 0: 10,000 */
-	uint32_t retry_first_ms; /* first retransmission; doubles up to 1 s; 0: 20 */
+	uint32_t retry_first_ms; /* first retransmission, doubles; at most 1 s; 0: 20 */
 	uint32_t datagrams_in_flight_max; /* 0: 64 */
 	uint32_t entries_per_datagram;    /* 0: 29 */
 };

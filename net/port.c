@@ -66,6 +66,12 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 				 text, kinds[i].prefix, kinds[i].names, max - 1);
 			return -EINVAL;
 		}
+		/* Its sysctls are set for `lo` only; there is nothing else to choose about it. */
+		if (kinds[i].kind == PORT_AF_XDP && strcmp(text + bytes, "lo") == 0) {
+			snprintf(error, error_bytes,
+				 "--port %s: the loopback interface is --port lo", text);
+			return -EINVAL;
+		}
 		out->kind = kinds[i].kind;
 		snprintf(out->where, sizeof(out->where), "%s", text + bytes);
 		return 0;

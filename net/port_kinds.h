@@ -11,9 +11,6 @@
 
 enum {
 	DEVICE_ARGS_BYTES = 256,
-	/* A lock held by an engine that is being killed is asked for again so often, 10 ms apart: a
-	 * zombie that nobody reaps must not keep a start waiting for ever. */
-	LOCK_TRIES_MAX = 3000,
 };
 
 int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes);

@@ -44,7 +44,8 @@ void port_on_peer_left(void (*wait)(void))
  * In the place of libc's, for DPDK 22.11's memif driver: when a peer goes, its interrupt thread
  * marks the device as disconnected and unmaps the rings at once, while a burst that had looked
  * before may be reading them. Between the two it comes through here, and waits until no burst can
- * be left.
+ * be left: for certain if the program said how, else for a time in which a burst should have ended.
+ * The descriptors of the rings' interrupts, which it closes before, are not used here.
  */
 int munmap(void *address, size_t bytes)
 {
@@ -101,7 +102,7 @@ static int lock_socket(const char *socket_path, int open_flags, int operation, c
 	int rc = -EWOULDBLOCK;
 
 	lock_path_of(socket_path, path);
-	for (unsigned tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+	for (unsigned tries = 0; tries < PREDECESSOR_TRIES_MAX; tries++) {
 		rc = try_lock(path, open_flags, operation);
 		if (rc != -EWOULDBLOCK)
 			break;

@@ -50,7 +50,7 @@ int port_xdp_lock(const char *interface, char *error, size_t error_bytes)
 {
 	int rc = -EADDRINUSE;
 
-	for (unsigned tries = 0; rc == -EADDRINUSE && tries < LOCK_TRIES_MAX; tries++) {
+	for (unsigned tries = 0; rc == -EADDRINUSE && tries < PREDECESSOR_TRIES_MAX; tries++) {
 		if (tries > 0 && !predecessor_is_ending())
 			break;
 		rc = try_lock(interface);

@@ -165,6 +165,28 @@ static int check_program(const char *interface, char *error, size_t error_bytes)
 	return -EBUSY;
 }
 
+static int check_up(const char *interface, char *error, size_t error_bytes)
+{
+	struct ifreq request = {0};
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? -errno : 0;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.*s", IF_NAMESIZE - 1, interface);
+	if (rc == 0 && ioctl(fd, SIOCGIFFLAGS, &request) != 0)
+		rc = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (rc == 0 && (request.ifr_flags & IFF_UP) != 0)
+		return 0;
+	if (rc != 0) {
+		snprintf(error, error_bytes, "interface %s: %s", interface, strerror(-rc));
+		return rc;
+	}
+	snprintf(error, error_bytes, "interface %s is down; `ip link set dev %s up`", interface,
+		 interface);
+	return -ENETDOWN;
+}
+
 int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes)
 {
 	const char *interface = options->spec.where;
@@ -176,7 +198,9 @@ int port_xdp_check(const struct port_options *options, char *error, size_t error
 			 interface);
 		return -ENODEV;
 	}
-	rc = check_privileges(interface, error, error_bytes);
+	rc = check_up(interface, error, error_bytes);
+	if (rc == 0)
+		rc = check_privileges(interface, error, error_bytes);
 	if (rc == 0)
 		rc = check_queues(options, error, error_bytes);
 	if (rc == 0)

@@ -72,6 +72,10 @@ make_catalog 1,10,100,0,,, 2,10,100,0,,,
 
 echo "ports"
 serve 'interface no0 isn.t there' --port af_xdp:no0
+serve 'the loopback interface is --port lo' --port af_xdp:lo
+ip link add down0 type veth peer name down1
+serve 'interface down0 is down; .ip link set dev down0 up.' --port af_xdp:down0
+ip link del down0
 serve 'lo has 1 receive queue.* for 2 workers' --shards 2 --cores 0,1
 serve 'no comma or bracket' --port memif:"$WORK/a[1]"
 serve 'no-dir' --port memif:"$WORK/no-dir/socket"
@@ -87,6 +91,9 @@ refused 'is neither empty nor a journal' \
 	"$SERVE" --data "$WORK/full" --catalog "$CATALOG" --keys "$KEYS"
 refused 'no directory' "$SERVE" --data "$KEYS" --catalog "$CATALOG" --keys "$KEYS"
 refused 'lies in memory' "$SERVE" --data /run/data --catalog "$CATALOG" --keys "$KEYS"
+ln -s "$WORK/nowhere" "$WORK/link"
+refused 'comes and goes, or leads nowhere|cannot be' \
+	"$SERVE" --data "$WORK/link" --catalog "$CATALOG" --keys "$KEYS"
 start_engine
 serve 'is in use by another doorbuster' --port memif:"$WORK/socket"
 refused 'another doorbuster serves lo' \
@@ -95,6 +102,12 @@ stop_engine
 serve 'was written with 1 shards, --shards says 2' --shards 2
 make_catalog 1,11,100,0,,, 2,10,100,0,,,
 serve 'catalog.csv:2: column stock: SKU 1 is already on sale with 10, the catalog says 11'
+# What a refused start was to put on sale is not on sale.
+make_catalog 1,10,100,0,,, 2,10,100,0,,, 3,10,1,0,,,
+serve '' -- -m 30
+make_catalog 1,10,100,0,,, 2,10,100,0,,, 3,10,2,0,,,
+start_engine
+stop_engine
 make_catalog 1,10,100,0,,, 2,10,100,0,,,
 sed -i 's/^doorbuster-journal 1/doorbuster-journal 9/' "$DATA/journal"
 serve 'journal format 9' && sed -i 's/journal 9/journal 1/' "$DATA/journal"

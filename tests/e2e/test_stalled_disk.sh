@@ -25,7 +25,7 @@ fsfreeze -f "$DISK"
 ask --timeout-ms 30000 "sku=1,buyer=3,id=$(id 3)" >"$WORK/patient" &
 patient=$!
 expect_no_answer "sku=1,buyer=2,id=$(id 2)"
-wait_for "the stall to be told" grep -q 'has finished no write for 2 s' "$ENGINE_OUT.err"
+wait_for "the stall to be told" grep -q 'has not got on for 2 s' "$ENGINE_OUT.err"
 # Keys are read anew all the same, and the control thread still hears.
 kill -HUP "$ENGINE_PID"
 wait_for "the keys" grep -q '^keys: 1 loaded' "$ENGINE_OUT.err"

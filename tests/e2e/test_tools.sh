@@ -72,6 +72,7 @@ stop_engine
 expect_eq "orders" 4 "$(drained orders)"
 
 echo "a seed can be given back"
+rm "$CATALOG"
 "$BIN/doorbuster" load --scenario drop --catalog-out "$CATALOG"
 for round in 1 2; do
 	rm -rf "$DATA"

@@ -38,7 +38,8 @@ static int write_catalog(const struct load_options *options, const struct scenar
 
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
-	cli_wrong("--catalog-out %s: %s", options->catalog_out, strerror(-rc));
+	cli_wrong("--catalog-out %s: %s%s", options->catalog_out, strerror(-rc),
+		  rc == -EEXIST ? "; an engine may sell from it: name another file" : "");
 	return CLI_EXIT_FAILED;
 }
 

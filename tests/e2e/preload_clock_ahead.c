@@ -1,6 +1,6 @@
 /*
- * clock_ahead: preloaded into an engine, sets its wall clock ahead by CLOCK_AHEAD_S seconds. The
- * monotonic clock stays as it is. (libfaketime and jemalloc don't get along.)
+ * preload_clock_ahead: preloaded into an engine, sets its wall clock ahead by CLOCK_AHEAD_S
+ * seconds. The monotonic clock stays as it is. (libfaketime and jemalloc don't get along.)
  */
 #include <stdlib.h>
 #include <sys/syscall.h>

@@ -1,0 +1,20 @@
+/*
+ * signals: whether the process has been told to end, for what may wait long before the control
+ * thread listens. The signals stay pending. False where they aren't blocked (tools, tests): there
+ * they end the process.
+ */
+#ifndef DB_ENGINE_SIGNALS_H
+#define DB_ENGINE_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+static inline bool signals_end_pending(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+#endif

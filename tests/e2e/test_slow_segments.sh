@@ -1,0 +1,38 @@
+# Segments are long in coming though the disk writes: the lane uses up those it has, then this is
+# said, and buyers are told JOURNAL_FULL instead of nothing; LOOKUP goes on. With segments again it
+# sells on by itself, and it can be ended while they are missing.
+# time limit: 180 s
+. "$(dirname "$0")/lib.sh"
+
+LOAD="--scenario singles-day --skus 100 --requests 4000000"
+STUCK=$WORK/stuck
+
+full() {
+	[[ $(ask "sku=1,buyer=1,id=$(id $RANDOM$RANDOM)") == JOURNAL_FULL* ]]
+}
+
+make_keys
+# shellcheck disable=SC2086
+"$BIN/doorbuster" load $LOAD --catalog-out "$CATALOG"
+# From the start on: the first segment is all there is.
+touch "$STUCK"
+LD_PRELOAD=$BIN/tests/e2e/preload_stuck_segments.so STUCK_WHILE=$STUCK \
+	ASAN_OPTIONS=verify_asan_link_order=0 start_engine
+expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
+# shellcheck disable=SC2086
+"$BIN/doorbuster" load $LOAD --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 500 --json \
+	>"$WORK/load.json" 2>"$WORK/load.err" &
+load=$!
+wait_for "JOURNAL_FULL" full
+kill -INT $load
+wait $load || true
+expect_match "what the operator is told" 'lane 0: the disk of .* has not got on for 2 s' \
+	"$(cat "$ENGINE_OUT.err")"
+expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
+expect_verdict NOT_FOUND "op=lookup,sku=1,id=$(id 8)"
+
+rm "$STUCK"
+wait_for "segments" grep -q 'lane 0: the disk of .* goes on' "$ENGINE_OUT.err"
+expect_verdict ACCEPTED "sku=1,buyer=8,id=$(id 8)"
+stop_engine
+verify_agrees
