@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <sodium.h>
 
@@ -34,8 +35,11 @@ static void catch_signals(void)
 
 static int write_catalog(const struct load_options *options, const struct scenario *scenario)
 {
-	const int rc = scenario_catalog(scenario, options->catalog_out);
+	struct stat there;
+	int rc = -EEXIST;
 
+	if (stat(options->catalog_out, &there) != 0 || !S_ISREG(there.st_mode))
+		rc = scenario_catalog(scenario, options->catalog_out);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
 	cli_wrong("--catalog-out %s: %s%s", options->catalog_out, strerror(-rc),

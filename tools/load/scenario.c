@@ -186,7 +186,7 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 {
 	const double units = scenario->distinct_cnt * (1.0 + SINGLES_DAY_QUANTITY_MAX) / 2.0;
 	const double sum = weight_sum(scenario->sku_cnt);
-	FILE *file = fopen(path, "wxe");
+	FILE *file = fopen(path, "we");
 	int rc = 0;
 
 	if (file == NULL)
