@@ -99,23 +99,20 @@ static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char 
 	}
 }
 
-int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
-		 size_t error_bytes)
+int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
+		       struct recover_scan *out, char *error, size_t error_bytes)
 {
-	struct lane_files *files = NULL;
 	struct lane_reader *reader = NULL;
-	int rc = open_files(dir, lane, &files, error, error_bytes);
+	int rc = 0;
 
 	*out = (struct recover_scan){0};
-	if (rc != 0)
-		return rc;
-	if (dir->lock_fd >= 0)
+	if (locked)
 		rc = settle(files, error, error_bytes);
 	if (rc != 0) {
 		files->ops->close(files);
 		return rc;
 	}
-	rc = lane_reader_open_files(&reader, files, dir->journal_id, lane, error, error_bytes);
+	rc = lane_reader_open_files(&reader, files, journal_id, lane, error, error_bytes);
 	if (rc != 0)
 		return rc;
 	rc = scan_all(reader, out, error, error_bytes);
@@ -125,6 +122,19 @@ int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 	if (rc != 0)
 		recover_scan_free(out);
 	return rc;
+}
+
+int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
+		 size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	const int rc = open_files(dir, lane, &files, error, error_bytes);
+
+	*out = (struct recover_scan){0};
+	if (rc != 0)
+		return rc;
+	return recover_scan_files(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
+				  error_bytes);
 }
 
 void recover_scan_free(struct recover_scan *scan)
@@ -161,14 +171,16 @@ static int apply_block(struct shard *shard, const struct block_header *block,
 	return 0;
 }
 
-int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes)
+int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		       const struct recover_scan *scan, struct shard *shard, char *error,
+		       size_t error_bytes)
 {
 	struct lane_reader *reader = NULL;
-	char path[sizeof(((struct lane_files *)NULL)->path)];
-	int rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
+	char path[sizeof(files->path)];
+	int rc;
 
-	data_dir_lane_path(dir, lane, path, sizeof(path));
+	memcpy(path, files->path, sizeof(path));
+	rc = lane_reader_open_files(&reader, files, journal_id, lane, error, error_bytes);
 	while (rc == 0 && shard_next_lsn(shard) < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
@@ -195,6 +207,17 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover
 	}
 	lane_reader_close(reader);
 	return rc;
+}
+
+int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
+		 struct shard *shard, char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	const int rc = open_files(dir, lane, &files, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error, error_bytes);
 }
 
 /* 1 if nothing but zeros lies behind an offset of a segment, 0 if something does, or -errno. */
@@ -264,16 +287,11 @@ static int cut(struct lane_files *files, const struct lane_tail *tail)
 	return rc;
 }
 
-int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
-		char *error, size_t error_bytes)
+int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, char *error,
+		      size_t error_bytes)
 {
-	struct lane_files *files = NULL;
-	int rc = open_files(dir, lane, &files, error, error_bytes);
+	const int rc = cut(files, tail);
 
-	CHECK(dir->lock_fd >= 0);
-	if (rc != 0)
-		return rc;
-	rc = cut(files, tail);
 	if (rc != 0)
 		snprintf(error, error_bytes,
 			 "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
@@ -281,4 +299,14 @@ int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tai
 			 files->path, tail->segment, tail->offset, strerror(-rc));
 	files->ops->close(files);
 	return rc;
+}
+
+int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
+		char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	const int rc = open_files(dir, lane, &files, error, error_bytes);
+
+	CHECK(dir->lock_fd >= 0);
+	return rc != 0 ? rc : recover_cut_files(files, tail, error, error_bytes);
 }

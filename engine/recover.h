@@ -21,6 +21,7 @@
 #include "engine/data_dir.h"
 #include "engine/journal.h"
 #include "engine/journal_format.h"
+#include "engine/lane_files.h"
 #include "engine/shard.h"
 
 /* What a lane holds. */
@@ -62,5 +63,17 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover
  */
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
 		char *error, size_t error_bytes);
+
+/*
+ * The same over files of any kind, which are recovery's from then on, also after a failure. locked:
+ * nobody else writes them, and what a predecessor still had on its way is waited for.
+ */
+int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
+		       struct recover_scan *out, char *error, size_t error_bytes);
+int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		       const struct recover_scan *scan, struct shard *shard, char *error,
+		       size_t error_bytes);
+int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, char *error,
+		      size_t error_bytes);
 
 #endif
