@@ -78,8 +78,34 @@ static void extent_destroy(extent_hooks_t *hooks, void *addr, size_t bytes, bool
 	munmap(addr, bytes);
 }
 
+/* Also what jemalloc keeps of an arena itself goes through here: nothing else gives it back. */
+static bool extent_dalloc(extent_hooks_t *hooks, void *addr, size_t bytes, bool committed,
+			  unsigned arena_idx)
+{
+	(void)hooks;
+	(void)committed;
+	(void)arena_idx;
+	return munmap(addr, bytes) != 0;
+}
+
+/* A mapping may be given back in parts. Without this jemalloc loses one of 2 MiB an allocation. */
+static bool extent_split(extent_hooks_t *hooks, void *addr, size_t bytes, size_t front_bytes,
+			 size_t back_bytes, bool committed, unsigned arena_idx)
+{
+	(void)hooks;
+	(void)addr;
+	(void)bytes;
+	(void)front_bytes;
+	(void)back_bytes;
+	(void)committed;
+	(void)arena_idx;
+	return false;
+}
+
 static const extent_hooks_t arena_hooks = {
 	.alloc = extent_alloc,
+	.dalloc = extent_dalloc,
+	.split = extent_split,
 	.destroy = extent_destroy,
 };
 

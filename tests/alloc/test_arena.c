@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,6 +44,36 @@ Test(arena, says_no_where_there_is_no_memory)
 	cr_assert(eq(int, arena_open(&arena), 0));
 	cr_assert(arena_alloc(arena, (size_t)1 << 50) == NULL);
 	arena_close(arena);
+}
+
+static uint64_t mapped_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	uint64_t pages = 0;
+
+	cr_assert(file != NULL);
+	cr_assert(eq(int, fscanf(file, "%" SCNu64, &pages), 1));
+	fclose(file);
+	return pages * 4096;
+}
+
+/* A tool opens a shard after the other. */
+Test(arena, gives_everything_back)
+{
+	static const size_t sizes[] = {64, 12288, 65536, 300000, 3 << 20};
+	uint64_t before = 0;
+
+	for (unsigned round = 0; round < 100; round++) {
+		struct arena *arena = NULL;
+
+		if (round == 20)
+			before = mapped_bytes();
+		cr_assert(eq(int, arena_open(&arena), 0));
+		for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+			cr_assert(arena_alloc(arena, sizes[i]) != NULL);
+		arena_close(arena);
+	}
+	cr_assert(lt(u64, mapped_bytes(), before + (20 << 20)));
 }
 
 Test(arena, knows_what_the_machine_has)
