@@ -269,6 +269,23 @@ static int cut_later_segments(struct lane_files *files, const uint64_t *numbers,
 	return rc;
 }
 
+/* The same for the segments before, as far back as what was in flight can reach. */
+static int sync_segments_before(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
+				uint64_t tail_segment)
+{
+	int rc = 0;
+
+	for (int64_t i = 0; i < cnt && numbers[i] < tail_segment && rc == 0; i++) {
+		if (numbers[i] + WRITES_IN_FLIGHT_MAX < tail_segment)
+			continue;
+
+		const int64_t end = files->ops->size(files, numbers[i]);
+
+		rc = end < 0 ? (int)end : files->ops->zero(files, numbers[i], (uint64_t)end);
+	}
+	return rc;
+}
+
 static int cut(struct lane_files *files, const struct lane_tail *tail)
 {
 	uint8_t *bytes = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_BYTES_MAX);
@@ -280,6 +297,8 @@ static int cut(struct lane_files *files, const struct lane_tail *tail)
 		rc = -ENOMEM;
 	if (rc == 0)
 		rc = cut_later_segments(files, numbers, cnt, tail->segment, bytes);
+	if (rc == 0)
+		rc = sync_segments_before(files, numbers, cnt, tail->segment);
 	if (rc == 0 && cnt > 0)
 		rc = cut_segment(files, tail, bytes);
 	free(numbers);

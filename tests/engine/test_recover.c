@@ -12,6 +12,7 @@
 #include <criterion/new/assert.h>
 
 #include "engine/lane_files.h"
+#include "tests/support/memory_disk.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 
@@ -161,6 +162,51 @@ Test(recover, what_is_torn_in_a_later_segment_goes_too, .init = set_up, .fini = 
 	reopen(SMALL_BYTES);
 	assert_totals(10);
 	real_lane_close(&lane);
+}
+
+static uint64_t synced; /* a bit a segment */
+
+static int note_zero(struct lane_files *files, uint64_t segment, uint64_t offset)
+{
+	cr_assert(eq(u64, offset, (uint64_t)files->ops->size(files, segment)), "nothing is cut");
+	synced |= UINT64_C(1) << segment;
+	return 0;
+}
+
+/* What was read in them may be in the disk's cache only, and is told to buyers from now on. */
+Test(recover, all_segments_with_what_was_in_flight_are_synced)
+{
+	const uint32_t block_cnt = 3 * WRITES_IN_FLIGHT_MAX;
+	const struct lane_tail empty = empty_tail();
+	struct memory_disk *disk = memory_disk_open(7, 0, SEGMENT_BYTES_MIN, block_cnt + 1);
+	struct journal *journal = memory_disk_journal(disk, &empty);
+	struct lane_files *files;
+	struct lane_files_ops ops;
+	struct recover_scan scan;
+	char error[512];
+
+	for (uint32_t i = 0; i < block_cnt; i++) {
+		append_records(journal, 1);
+		journal_pump(journal, 5000);
+		memory_disk_complete_all(disk, journal);
+	}
+	journal_close(journal);
+	cr_assert(eq(int,
+		     recover_scan_files(memory_disk_files(disk), 7, 0, true, &scan, error,
+					sizeof(error)),
+		     0));
+	cr_assert(ge(u64, scan.tail.segment, block_cnt - 1), "a segment a block");
+	files = memory_disk_files(disk);
+	ops = *files->ops;
+	ops.zero = note_zero;
+	files->ops = &ops;
+	cr_assert(eq(int, recover_cut_files(files, &scan.tail, error, sizeof(error)), 0));
+	for (uint64_t i = 0; i < disk->ready_cnt; i++)
+		cr_assert(
+			eq(int, (int)(synced >> i & 1),
+			   i <= scan.tail.segment && i + WRITES_IN_FLIGHT_MAX >= scan.tail.segment),
+			"segment %lu", i);
+	memory_disk_close(disk);
 }
 
 Test(recover, empty_segments_ahead_are_taken_over, .init = set_up, .fini = temp_dir_remove)
