@@ -112,6 +112,13 @@ $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(L
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
 
+# The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan.
+SIM := $(BUILD)/tests/sim/sim
+SIM_SRCS := $(filter-out %/test_%.c,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
+$(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(LDLIBS)
+
 # What the end-to-end tests need besides the programs: one small program a file.
 E2E_PRELOADS := $(wildcard tests/e2e/preload_*.c)
 E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(E2E_PRELOADS), $(wildcard tests/e2e/*.c))) \
@@ -138,7 +145,7 @@ $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: tests-built bench-built fuzz-built
-tests-built: all $(UNIT) $(E2E_BINS) $(BENCH_BINS)
+tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS)
 bench-built: all $(BENCH_BINS)
 fuzz-built: $(FUZZ_BINS)
 

@@ -1,0 +1,81 @@
+/*
+ * buyers: who asks a simulated engine, and what they were told. They retry under the same id, ask
+ * twice in one datagram, use an id again with other content or for another SKU, look orders up, and
+ * send what is refused. Every answer is held against what was told before and what was written.
+ */
+#ifndef DB_TESTS_SIM_BUYERS_H
+#define DB_TESTS_SIM_BUYERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/wire.h"
+#include "tests/sim/random.h"
+#include "tests/sim/tally.h"
+#include "tests/sim/truth.h"
+
+enum {
+	BUYERS_ORDERS_MAX = 2048,
+	BUYERS_SKUS_MAX = 4,
+	BUYERS_PARCELS_MAX = 48,
+};
+
+/* What somebody wants: one request id and SKU, in two contents of which one can win. */
+struct wish {
+	uint64_t id[2];
+	uint64_t sku;
+	uint64_t buyer;
+	uint64_t max_price;
+	uint32_t channel;
+	uint16_t quantity;
+	bool bought;  /* told yes: `answer` for good */
+	bool winner;  /* the content that was told so by a BUY ... */
+	bool decided; /* ... if any was */
+	bool unknown; /* told UNAVAILABLE since then */
+	struct wire_reply answer;
+};
+
+/* A datagram on its way there or back. */
+struct parcel {
+	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+	uint16_t wishes[WIRE_ENTRY_CNT_MAX];
+	uint8_t contents[WIRE_ENTRY_CNT_MAX];
+	uint8_t cnt;
+	bool out;
+};
+
+struct buyers {
+	struct sim_random *random;
+	struct tally *tally;
+	struct wish wishes[BUYERS_ORDERS_MAX];
+	uint32_t wish_cnt;
+	uint32_t wish_max;   /* no more than these */
+	uint32_t asked_next; /* for buyers_ask_all */
+	uint64_t skus[BUYERS_SKUS_MAX];
+	unsigned sku_cnt;
+	unsigned buyer_cnt;
+	uint64_t price_max; /* the offers' highest */
+	uint8_t entries_max;
+	uint16_t lane;
+	uint16_t shards;
+	struct parcel parcels[BUYERS_PARCELS_MAX];
+};
+
+/* Some datagram; NULL while all parcels are out. The engine gives it to buyers_told. */
+struct parcel *buyers_ask(struct buyers *buyers);
+
+/* The same, of one op for each wish in turn; NULL also behind the last. */
+struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op);
+
+/* A reply left the engine. healthy: nothing beyond what a journal can stand has happened. */
+void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
+		 bool healthy);
+
+/* The engine is gone, and with it what was on its way. */
+void buyers_forget_parcels(struct buyers *buyers);
+
+/* Every yes is among the records up to an LSN, with the content and the answer that was told. */
+void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * truth: what was written in which order, kept beside the disk: every record of every block that a
+ * journal gave to it. What is read back must be a prefix of it, and a state of its own is replayed
+ * from it, to be compared with the recovered one.
+ */
+#ifndef DB_TESTS_SIM_TRUTH_H
+#define DB_TESTS_SIM_TRUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/journal_format.h"
+#include "engine/shard.h"
+#include "tests/support/lane_rule.h"
+
+enum {
+	TRUTH_RECORDS_MAX = 2048,
+};
+
+struct truth {
+	struct record records[TRUTH_RECORDS_MAX]; /* by LSN */
+	bool down[TRUTH_RECORDS_MAX];             /* reported done by the disk */
+	uint64_t written_lsn;                     /* records up to it were given to the disk */
+	uint64_t down_lsn;                        /* records up to it are all down */
+	uint64_t kept_lsn;                        /* records up to it were recovered */
+	uint64_t kept_at_ns;                      /* the lane clock that was recovered */
+};
+
+/* sim_block_fn. */
+void truth_block(void *context, const struct block_header *block, bool down);
+
+/* Checks that an image holds, up to its end by the rule, a prefix of what was written. */
+struct rule_outcome truth_read(const struct truth *truth, const struct rule_lane *image);
+
+/* A recovery ended at this tail: what was written behind it never was. */
+void truth_cut(struct truth *truth, const struct lane_tail *tail);
+
+/* Checks promises 1 and 2 over the records up to an LSN with code of its own: stock, limits,
+ * prices, instants, and that no request is there twice. */
+void truth_check(const struct truth *truth, uint64_t last_lsn);
+
+/* The hash of a fresh shard that these records were applied to. */
+struct shard_hash truth_hash(const struct truth *truth, uint64_t last_lsn, uint16_t lane,
+			     uint16_t shards);
+
+/* The order of a request up to an LSN; 0 if there is none. */
+uint64_t truth_find(const struct truth *truth, uint64_t last_lsn, const uint64_t id[2],
+		    uint64_t sku);
+
+#endif
