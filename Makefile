@@ -114,7 +114,7 @@ $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(L
 
 # The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan.
 SIM := $(BUILD)/tests/sim/sim
-SIM_SRCS := $(filter-out %/test_%.c,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
+SIM_SRCS := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(LDLIBS)
@@ -170,7 +170,7 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz bench check setup help clean
+.PHONY: run serve test asan test-ran asan-ran fuzz soak bench check setup help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
 
@@ -198,6 +198,13 @@ fuzz: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=fuzz fuzz-built
 	@tests/fuzz.sh build/fuzz
 
+# Seeds that nobody ran before, unless FROM says where to begin.
+SEEDS ?= 20000
+FROM ?= $(shell date +%s)00000
+soak: setup
+	@$(MAKE) --no-print-directory $(JOBS) MODE=debug build/debug/tests/sim/sim
+	@build/debug/tests/sim/sim --seeds $(FROM) $(SEEDS) --jobs $(shell nproc)
+
 bench: setup
 	@$(MAKE) --no-print-directory $(JOBS) bench-built
 	@bench/run.sh $(BUILD)
@@ -213,6 +220,7 @@ help:
 	@echo 'make check   format, style, static analysis'
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
+	@echo 'make soak    SEEDS=20000 seeds of the simulator on all cores; FROM=N: from this one on'
 	@echo 'make bench   decide, journal and the whole path, each beside its baseline; 4 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'

@@ -39,17 +39,23 @@ static int check_reading(struct sim_engine *engine, int rc, const struct recover
 	return 0;
 }
 
+int engine_scan(struct sim_engine *engine, struct recover_scan *scan)
+{
+	struct sim_disk *disk = engine->disk;
+	const int rc = recover_scan_files(sim_disk_files(disk), disk->journal_id, disk->lane, true,
+					  scan, engine->error, sizeof(engine->error));
+
+	/* With EIO only the reading failed. */
+	return rc == -EIO ? rc : check_reading(engine, rc, scan);
+}
+
 int engine_read(struct sim_engine *engine, struct recover_scan *scan, struct shard **shard)
 {
 	struct sim_disk *disk = engine->disk;
 	struct shard_size size;
-	int rc = recover_scan_files(sim_disk_files(disk), disk->journal_id, disk->lane, true, scan,
-				    engine->error, sizeof(engine->error));
+	int rc = engine_scan(engine, scan);
 
 	*shard = NULL;
-	if (rc == -EIO)
-		return rc; /* only the reading failed */
-	rc = check_reading(engine, rc, scan);
 	if (rc != 0)
 		return rc;
 	size = (struct shard_size){.offer_cnt = ENGINE_OFFERS_MAX};

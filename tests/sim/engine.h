@@ -35,8 +35,12 @@ struct sim_engine {
 	char error[1024];
 };
 
-/* Of a recovery's reading: what the lane holds; 0, -EBADMSG for corruption, other -errno. Checked
- * against the rule and the truth. The shard is the caller's to close, NULL after a failure. */
+/* What the lane holds, checked against the rule and the truth. 0, -EBADMSG for corruption, other
+ * -errno. */
+int engine_scan(struct sim_engine *engine, struct recover_scan *scan);
+
+/* The same, and the state it gives, checked against a replay of the truth. The shard is the
+ * caller's to close, NULL after a failure. */
 int engine_read(struct sim_engine *engine, struct recover_scan *scan, struct shard **shard);
 
 /* Recovers and goes on as the server does. 0, or -errno: the start was refused, or (disk->dead) the

@@ -172,9 +172,8 @@ static bool judge_damage(struct run *run)
 	const struct rule_lane image = sim_disk_image(&run->disk, segments);
 	const uint64_t watermark_lsn = lane_rule_watermark(&image);
 	struct recover_scan scan = {0};
-	struct shard *shard = NULL;
 	uint64_t told_lsn = 0;
-	const int rc = engine_read(&run->engine, &scan, &shard);
+	const int rc = engine_scan(&run->engine, &scan);
 	const uint64_t last_lsn = scan.tail.next_lsn - 1;
 
 	if (rc != 0) {
@@ -188,7 +187,6 @@ static bool judge_damage(struct run *run)
 
 		told_lsn = lsn > told_lsn ? lsn : told_lsn;
 	}
-	shard_close(shard);
 	recover_scan_free(&scan);
 	CHECK(last_lsn >= watermark_lsn);
 	count(run, last_lsn < told_lsn ? TALLY_UNKNOWABLE : TALLY_HARMLESS);
@@ -334,7 +332,9 @@ static void end_drained(struct run *run)
 /* One life of the engine, from its start to its end. False if it could not start. */
 static bool live(struct run *run)
 {
-	const unsigned turns = (unsigned)random_below(&run->random, TURNS_MAX);
+	/* A short life ends while much is on its way. */
+	const unsigned turns = (unsigned)random_below(
+		&run->random, random_chance(&run->random, 500) ? TURNS_MAX / 8 : TURNS_MAX);
 	const unsigned busy = 100 + (unsigned)random_below(&run->random, 900);
 	const unsigned asks = 1 + (unsigned)random_below(&run->random, run->crowd);
 	unsigned failed_turns = 0;
