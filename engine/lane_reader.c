@@ -10,9 +10,14 @@
 
 #include "engine/check.h"
 
+/* Fuzzers want a small one: quick to map, and often left. */
+#ifndef LANE_WINDOW_BYTES
+#define LANE_WINDOW_BYTES (1 << 20)
+#endif
+
 enum {
 	/* Read at a time: big enough for the disk, small enough to stay in the cache. */
-	WINDOW_BYTES = 1 << 20,
+	WINDOW_BYTES = LANE_WINDOW_BYTES,
 };
 static_assert((int)WINDOW_BYTES >= (int)BLOCK_BYTES_MAX, "a block fits into the window");
 
