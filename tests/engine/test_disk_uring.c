@@ -9,6 +9,7 @@
 
 #include "engine/disk.h"
 #include "engine/limits.h"
+#include "tests/support/page_cache.h"
 #include "tests/support/temp_dir.h"
 
 enum {
@@ -112,4 +113,20 @@ Test(disk_uring, failures_come_back_as_results, .init = set_up, .fini = tear_dow
 	cr_assert(eq(i64, results[2], -EINVAL), "not aligned");
 	close(read_only);
 	close(full);
+}
+
+/* On a file with a page cache, where one can see it: what was written durably is not left there. */
+Test(disk_uring, a_completed_write_is_on_the_disk, .init = set_up, .fini = tear_down, .timeout = 20)
+{
+	const int cached = open(temp_path("cached"), O_RDWR | O_CREAT, 0600);
+	uint64_t pages = 0;
+	uint64_t unwritten = 0;
+
+	cr_assert(eq(int, write_unit(cached, 0, 0), 0));
+	disk->ops->submit(disk);
+	wait_done(1);
+	cr_assert(eq(i64, results[0], BLOCK_ALIGN_BYTES));
+	if (page_cache_look(cached, &pages, &unwritten))
+		cr_assert(all(gt(u64, pages, 0), eq(u64, unwritten, 0)));
+	close(cached);
 }

@@ -203,6 +203,20 @@ Test(journal, a_failed_write_is_final)
 	close_disk();
 }
 
+Test(journal, a_failed_write_ends_those_that_were_to_come)
+{
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	write_four();
+	/* Full blocks that wait for a pump, and one that is being filled. */
+	append_records(journal, 2 * BLOCK_RECORDS_MAX + 5);
+	memory_disk_end(disk, 0, journal, 0, -EIO);
+	memory_disk_complete_all(disk, journal);
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 0));
+	cr_assert(eq(u64, journal_durable_lsn(journal), 0));
+	close_disk();
+}
+
 Test(journal, a_short_write_is_a_failed_write)
 {
 	open_disk(BIG_SEGMENT_BYTES, 2);

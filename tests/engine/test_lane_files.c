@@ -1,14 +1,17 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "engine/lane_files.h"
 #include "engine/limits.h"
+#include "tests/support/page_cache.h"
 #include "tests/support/temp_dir.h"
 
 static struct lane_files *files;
@@ -87,4 +90,20 @@ Test(lane_files, zeros_to_the_end_and_removes, .init = set_up, .fini = tear_down
 	cr_assert(not(path_exists(temp_path("seg-000000000000"))));
 	cr_assert(eq(int, files->ops->remove(files, 0), -ENOENT));
 	cr_assert(eq(int, files->ops->zero(files, 0, 0), -ENOENT));
+}
+
+/* What is clean can be dropped from the page cache, and is. */
+Test(lane_files, zeros_are_on_the_disk_before_it_returns, .init = set_up, .fini = tear_down)
+{
+	uint64_t pages = 0;
+	uint64_t unwritten = 0;
+
+	make_segment(0, "keep this, not that");
+	cr_assert(eq(int, files->ops->zero(files, 0, 9), 0));
+
+	const int fd = open(temp_path("seg-000000000000"), O_RDONLY);
+
+	if (page_cache_look(fd, &pages, &unwritten))
+		cr_assert(all(eq(u64, pages, 0), eq(u64, unwritten, 0)));
+	close(fd);
 }

@@ -106,6 +106,22 @@ Test(lane_reader, reads_everything_and_finds_the_tail)
 	memory_disk_close(disk);
 }
 
+/* A writer stamps a block no earlier than its records; the lane's clock must not rest on that. */
+Test(lane_reader, the_clock_is_the_latest_of_blocks_and_records)
+{
+	const struct lane_tail tail = empty_tail();
+	struct journal *journal;
+
+	disk = memory_disk_open(JOURNAL_ID, LANE, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 1);
+	journal = memory_disk_journal(disk, &tail);
+	append_records(journal, RECORDS_A_BLOCK);
+	journal_pump(journal, 10);
+	memory_disk_complete_all(disk, journal);
+	journal_close(journal);
+	cr_assert(eq(u64, read_lane().tail.last_at_ns, 1000 + RECORDS_A_BLOCK));
+	memory_disk_close(disk);
+}
+
 Test(lane_reader, an_empty_lane_ends_at_its_beginning)
 {
 	struct outcome outcome;
@@ -203,6 +219,22 @@ Test(lane_reader, a_block_that_does_not_follow_is_corruption)
 	memcpy(stale, unit(0, BLOCK_CNT), sizeof(stale));
 	block = (struct block_header *)unit(0, BLOCK_CNT);
 	block->prev_checksum++;
+	block->checksum = block_checksum(block, block_seed(JOURNAL_ID, LANE, 0,
+							   (uint64_t)BLOCK_CNT * BLOCK_ALIGN_BYTES,
+							   block->first_lsn));
+	cr_assert(eq(int, read_lane().read, LANE_CORRUPT));
+	assert_says("does not follow");
+	memory_disk_close(disk);
+}
+
+/* Valid at its place, and behind the right block, but records lack between them. */
+Test(lane_reader, a_gap_in_the_lsns_is_corruption)
+{
+	struct block_header *block;
+
+	make_lane(false, BLOCK_CNT, 2);
+	block = (struct block_header *)unit(0, BLOCK_CNT);
+	block->first_lsn++;
 	block->checksum = block_checksum(block, block_seed(JOURNAL_ID, LANE, 0,
 							   (uint64_t)BLOCK_CNT * BLOCK_ALIGN_BYTES,
 							   block->first_lsn));

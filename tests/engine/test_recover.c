@@ -315,3 +315,62 @@ Test(recover, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir_remo
 	shard_close(shard);
 	real_lane_close(&lane);
 }
+
+/* Files in memory that tell what was zeroed. */
+static int (*memory_zero)(struct lane_files *files, uint64_t segment, uint64_t offset);
+static uint64_t zeroed_segment;
+static uint64_t zeroed_offset;
+static unsigned zero_cnt;
+
+static int noted_zero(struct lane_files *files, uint64_t segment, uint64_t offset)
+{
+	zeroed_segment = segment;
+	zeroed_offset = offset;
+	zero_cnt++;
+	return memory_zero(files, segment, offset);
+}
+
+static void cut_in_memory(struct memory_disk *disk, const struct lane_tail *tail)
+{
+	struct lane_files *files = memory_disk_files(disk);
+	struct lane_files_ops ops = *files->ops;
+
+	memory_zero = ops.zero;
+	ops.zero = noted_zero;
+	files->ops = &ops;
+	zero_cnt = 0;
+	cr_assert(eq(int, recover_cut_files(files, tail), 0));
+	files->ops->close(files);
+}
+
+/* What was read behind it may be in the disk's cache only. */
+Test(recover, a_clean_tail_is_synced)
+{
+	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 3);
+	struct lane_tail tail = empty_tail();
+
+	tail.segment = 1;
+	tail.offset = 5 * BLOCK_ALIGN_BYTES;
+	cut_in_memory(disk, &tail);
+	cr_assert(all(eq(u32, zero_cnt, 1), eq(u64, zeroed_segment, 1)));
+	cr_assert(eq(u64, zeroed_offset, SMALL_BYTES), "nothing to zero: a sync");
+	disk->data[1][tail.offset + 10000] = 1;
+	cut_in_memory(disk, &tail);
+	cr_assert(all(eq(u32, zero_cnt, 1), eq(u64, zeroed_offset, tail.offset)));
+	cr_assert(eq(u64, disk->ready_cnt, 3), "empty segments stay");
+	memory_disk_close(disk);
+}
+
+/* A cut that is interrupted leaves no gap. */
+Test(recover, later_segments_go_from_the_last_on)
+{
+	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 6);
+	const struct lane_tail tail = empty_tail();
+
+	/* The first later segment is empty and stays; of the others only one is not. */
+	disk->data[2][3 * BLOCK_ALIGN_BYTES] = 1;
+	cut_in_memory(disk, &tail);
+	cr_assert(eq(u64, disk->ready_cnt, 2));
+	memory_disk_close(disk);
+	/* memory_disk CHECKs that each one removed is the last. */
+}

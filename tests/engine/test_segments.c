@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -63,6 +67,24 @@ static const char *path_of(uint64_t segment)
 	return path;
 }
 
+/* Space that is only reserved reads as zeros, too, but each first write to it costs a transaction
+ * of the file system. */
+static void assert_no_reserved_space(int fd)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extents[64];
+	} found = {.map = {.fm_length = FIEMAP_MAX_OFFSET,
+			   .fm_flags = FIEMAP_FLAG_SYNC,
+			   .fm_extent_count = 64}};
+
+	/* Not every file system can say. */
+	if (ioctl(fd, FS_IOC_FIEMAP, &found.map) != 0)
+		return;
+	for (unsigned i = 0; i < found.map.fm_mapped_extents; i++)
+		cr_assert(eq(u32, found.extents[i].fe_flags & FIEMAP_EXTENT_UNWRITTEN, 0));
+}
+
 static void assert_segment(uint64_t segment, uint64_t bytes)
 {
 	struct segment_header header;
@@ -74,6 +96,7 @@ static void assert_segment(uint64_t segment, uint64_t bytes)
 	cr_assert(eq(int, fstat(fileno(file), &info), 0));
 	cr_assert(eq(u64, (uint64_t)info.st_size, bytes));
 	cr_assert(ge(u64, (uint64_t)info.st_blocks * 512, bytes), "no hole in it");
+	assert_no_reserved_space(fileno(file));
 	cr_assert(eq(sz, fread(content, 1, bytes, file), bytes));
 	fclose(file);
 	memcpy(&header, content, sizeof(header));

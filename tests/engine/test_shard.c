@@ -170,3 +170,27 @@ Test(shard, says_the_memory_it_takes)
 	cr_assert(gt(u64, shard_bytes(&small), 64000));
 	cr_assert(gt(u64, shard_bytes(&large), shard_bytes(&small) + 999000 * 64));
 }
+
+Test(shard, refuses_orders_outside_the_hours_of_an_offer)
+{
+	struct record offer = sale_offer(1, 10, 100, 0);
+	const char *why = NULL;
+	struct record order;
+
+	offer.offer.opens_at_ns = NOW_NS;
+	offer.offer.closes_at_ns = NOW_NS + 10;
+
+	struct shard *shard = sale_open(10, &offer, 1);
+	const struct wire_request request = sale_buy(1, 42, 1);
+
+	cr_assert(sale_decide(shard, NOW_NS, &request, &order).committed);
+	shard_close(shard);
+	shard = sale_open(10, &offer, 1);
+	order.at_ns = NOW_NS - 1;
+	check_refused(shard, 2, &order, "not open");
+	order.at_ns = NOW_NS + 10;
+	check_refused(shard, 2, &order, "not open");
+	order.at_ns = NOW_NS + 9;
+	cr_assert(eq(int, shard_apply(shard, 2, &order, &why), 0), "%s", why);
+	shard_close(shard);
+}
