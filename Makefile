@@ -24,7 +24,7 @@ CFLAGS_release := -O3 -fno-omit-frame-pointer
 CFLAGS_debug := -O2 -fno-omit-frame-pointer -DDB_DEBUG
 CFLAGS_asan := -O1 -fno-omit-frame-pointer -DDB_DEBUG -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -fno-sanitize=alignment
-CFLAGS_fuzz := $(CFLAGS_asan) -fsanitize=fuzzer-no-link
+CFLAGS_fuzz := $(CFLAGS_asan) -O2 -fsanitize=fuzzer-no-link -DLANE_WINDOW_BYTES=65536
 CFLAGS := -std=gnu11 -g -march=x86-64-v2 $(CFLAGS_$(MODE)) $(WARN) -I. -D_GNU_SOURCE
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
@@ -138,14 +138,22 @@ $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Fuzzers, MODE=fuzz.
+# Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIB)
+FUZZ_SUPPORT := $(call obj,tests/support/memory_disk.c tests/support/sale.c)
+$(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_SUPPORT) $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+REPLAY_BINS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%, \
+                   $(wildcard tests/fuzz/fuzz_*.c))
+$(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+    $(BUILD)/tests/fuzz/replay.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: tests-built bench-built fuzz-built
-tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS)
+tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS)
 bench-built: all $(BENCH_BINS)
 fuzz-built: $(FUZZ_BINS)
 
@@ -170,7 +178,7 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz soak bench check setup help clean
+.PHONY: run serve test asan test-ran asan-ran fuzz soak mutate bench check setup help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
 
@@ -205,6 +213,9 @@ soak: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=debug build/debug/tests/sim/sim
 	@build/debug/tests/sim/sim --seeds $(FROM) $(SEEDS) --jobs $(shell nproc)
 
+mutate: setup
+	@tests/mutate/run.sh
+
 bench: setup
 	@$(MAKE) --no-print-directory $(JOBS) bench-built
 	@bench/run.sh $(BUILD)
@@ -221,6 +232,7 @@ help:
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator on all cores; FROM=N: from this one on'
+	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
 	@echo 'make bench   decide, journal and the whole path, each beside its baseline; 4 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'
