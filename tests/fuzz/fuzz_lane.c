@@ -59,7 +59,8 @@ static const uint64_t JOURNAL_ID = 0x6c616e65;
 
 static struct memory_disk *disk;
 static struct shard *shard;
-static const void *shard_arena; /* the leak check sees nothing that only a shard points to */
+/* The leak check sees nothing that only a shard points to. */
+static const void *volatile shard_arena;
 /* The lane before the edits. */
 static _Alignas(8) uint8_t pristine[LANE_UNITS_MAX * BLOCK_ALIGN_BYTES];
 
