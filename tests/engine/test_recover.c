@@ -334,13 +334,13 @@ static void cut_in_memory(struct memory_disk *disk, const struct lane_tail *tail
 {
 	struct lane_files *files = memory_disk_files(disk);
 	struct lane_files_ops ops = *files->ops;
+	char error[512];
 
 	memory_zero = ops.zero;
 	ops.zero = noted_zero;
 	files->ops = &ops;
 	zero_cnt = 0;
-	cr_assert(eq(int, recover_cut_files(files, tail), 0));
-	files->ops->close(files);
+	cr_assert(eq(int, recover_cut_files(files, tail, error, sizeof(error)), 0));
 }
 
 /* What was read behind it may be in the disk's cache only. */

@@ -390,9 +390,9 @@ static void go_on(const struct story *before)
 	uint64_t now_ns = before->tail.last_at_ns;
 	struct story after;
 	struct journal *journal;
+	char error[512];
 
-	CHECK(recover_cut_files(files, &before->tail) == 0);
-	files->ops->close(files);
+	CHECK(recover_cut_files(files, &before->tail, error, sizeof(error)) == 0);
 	read_lane(&after, false);
 	CHECK(after.read == LANE_END);
 	check_same(before, &after);
