@@ -231,7 +231,7 @@ help:
 	@echo 'make check   format, style, static analysis'
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
-	@echo 'make soak    SEEDS=20000 seeds of the simulator on all cores; FROM=N: from this one on'
+	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
 	@echo 'make bench   decide, journal and the whole path, each beside its baseline; 4 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
