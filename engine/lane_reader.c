@@ -30,7 +30,10 @@ struct lane_reader {
 	struct lane_files *files;
 	uint64_t journal_id;
 	uint16_t lane;
-	uint64_t segment_cnt; /* 0 .. segment_cnt - 1 are there */
+	uint64_t segment_first; /* segment_first .. segment_end - 1 are there */
+	uint64_t segment_end;
+	bool light;
+	bool adopts; /* the next block may be any: nothing is known of the one before it */
 
 	/* The segment whose header was checked last. */
 	uint64_t entered;
@@ -42,6 +45,7 @@ struct lane_reader {
 	uint64_t window_bytes; /* 0: nothing in it */
 
 	struct lane_tail tail; /* behind the last good block */
+	uint64_t block_offset; /* of that block */
 	uint64_t watermark_lsn;
 	uint64_t blocks;
 
@@ -70,7 +74,18 @@ __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_read
 	return what;
 }
 
-/* Looks which segments there are. They must be all from 0 on: nothing removes one. */
+/* Always -EBADMSG. */
+static int say_missing(const struct lane_reader *reader, uint64_t missing, uint64_t there,
+		       char *error, size_t error_bytes)
+{
+	snprintf(error, error_bytes,
+		 "%s: segment %" PRIu64 " is missing, segment %" PRIu64
+		 " is there; the lane is damaged: put it back from a copy",
+		 reader->files->path, missing, there);
+	return -EBADMSG;
+}
+
+/* Looks which segments there are: without a gap, but the first may be gone (prune). */
 static int list_segments(struct lane_reader *reader, char *error, size_t error_bytes)
 {
 	uint64_t *numbers = NULL;
@@ -87,23 +102,22 @@ static int list_segments(struct lane_reader *reader, char *error, size_t error_b
 		snprintf(error, error_bytes, "%s: %s", reader->files->path, strerror((int)-cnt));
 		return (int)cnt;
 	}
-	for (int64_t i = 0; i < cnt && rc == 0; i++) {
-		if (numbers[i] == (uint64_t)i)
-			continue;
-		snprintf(error, error_bytes,
-			 "%s: segment %" PRId64 " is missing, segment %" PRIu64
-			 " is there; the lane is damaged: put it back from a copy",
-			 reader->files->path, i, numbers[i]);
-		rc = -EBADMSG;
+	for (int64_t i = 1; i < cnt && rc == 0; i++) {
+		if (numbers[i] != numbers[i - 1] + 1)
+			rc = say_missing(reader, numbers[i - 1] + 1, numbers[i], error,
+					 error_bytes);
+	}
+	if (rc == 0) {
+		reader->segment_first = cnt > 0 ? numbers[0] : 0;
+		reader->segment_end = reader->segment_first + (uint64_t)cnt;
 	}
 	free(numbers);
-	if (rc == 0)
-		reader->segment_cnt = (uint64_t)cnt;
 	return rc;
 }
 
-int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			   uint16_t lane, char *error, size_t error_bytes)
+/* A reader that knows its segments, and nothing of where to begin. */
+static int open_reader(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+		       uint16_t lane, char *error, size_t error_bytes)
 {
 	struct lane_reader *reader = calloc(1, sizeof(*reader));
 	uint8_t *window = aligned_alloc(BLOCK_ALIGN_BYTES, WINDOW_BYTES);
@@ -127,6 +141,37 @@ int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, u
 		lane_reader_close(reader);
 		return rc;
 	}
+	*out = reader;
+	return 0;
+}
+
+int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, char *error, size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	if (reader->segment_first > 0) {
+		rc = say_missing(reader, 0, reader->segment_first, error, error_bytes);
+		lane_reader_close(reader);
+		return rc;
+	}
+	*out = reader;
+	return 0;
+}
+
+int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	reader->tail.segment = segment == LANE_FIRST_SEGMENT ? reader->segment_first : segment;
+	reader->adopts = reader->tail.segment > 0;
 	*out = reader;
 	return 0;
 }
@@ -214,9 +259,9 @@ static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
 static bool have_segment(struct lane_reader *reader, uint64_t segment)
 {
 	/* A running engine may have made it since. */
-	if (segment >= reader->segment_cnt)
+	if (segment >= reader->segment_end)
 		(void)list_segments(reader, reader->error, reader->error_bytes);
-	return segment < reader->segment_cnt;
+	return segment >= reader->segment_first && segment < reader->segment_end;
 }
 
 static bool all_zero(const uint8_t *bytes, size_t cnt)
@@ -260,7 +305,9 @@ static enum lane_read judge_segment(struct lane_reader *reader, struct place at,
 {
 	const struct lane_tail *tail = &reader->tail;
 	enum lane_read result = LANE_END;
+	char lsn[32];
 
+	snprintf(lsn, sizeof(lsn), "LSN %" PRIu64, tail->next_lsn);
 	for (; at.offset < reader->segment_bytes; at.offset += BLOCK_ALIGN_BYTES) {
 		const struct block_header *block = NULL;
 		const char *wrong = NULL;
@@ -279,10 +326,10 @@ static enum lane_read judge_segment(struct lane_reader *reader, struct place at,
 		const struct place missing = {tail->segment, tail->offset};
 
 		return say(reader, LANE_CORRUPT, missing,
-			   "LSN %" PRIu64
-			   " should be here, but there is: %s. The block in segment %" PRIu64
+			   "%s should be here, but there is: %s. The block in segment %" PRIu64
 			   " at offset %" PRIu64 " says that LSN %" PRIu64 " was on disk",
-			   tail->next_lsn, bad, at.segment, at.offset, block->durable_lsn);
+			   reader->adopts ? "a block" : lsn, bad, at.segment, at.offset,
+			   block->durable_lsn);
 	}
 	return result;
 }
@@ -334,14 +381,24 @@ static enum lane_read find_place(struct lane_reader *reader, struct place *at, b
 	return enter(reader, at->segment);
 }
 
+/* Whether a good block is the one that follows. */
+static bool follows(const struct lane_reader *reader, const struct block_header *block)
+{
+	return block->first_lsn == reader->tail.next_lsn &&
+	       block->prev_checksum == reader->tail.prev_checksum &&
+	       block->durable_lsn >= reader->watermark_lsn;
+}
+
 static void accept_block(struct lane_reader *reader, struct place at,
 			 const struct block_header *block, const struct record *records)
 {
 	struct lane_tail *tail = &reader->tail;
 
-	tail->next_lsn += block->record_cnt;
+	tail->next_lsn = block->first_lsn + block->record_cnt;
 	tail->segment = at.segment;
 	tail->offset = at.offset + block->block_bytes;
+	reader->block_offset = at.offset;
+	reader->adopts = false;
 	tail->prev_checksum = block->checksum;
 	if (block->written_at_ns > tail->last_at_ns)
 		tail->last_at_ns = block->written_at_ns;
@@ -349,6 +406,13 @@ static void accept_block(struct lane_reader *reader, struct place at,
 		tail->last_at_ns = records[block->record_cnt - 1].at_ns;
 	reader->watermark_lsn = block->durable_lsn;
 	reader->blocks++;
+}
+
+static bool is_zero_at(struct lane_reader *reader, struct place at)
+{
+	const uint8_t *unit = view(reader, at, BLOCK_ALIGN_BYTES);
+
+	return unit != NULL && all_zero(unit, BLOCK_ALIGN_BYTES);
 }
 
 static enum lane_read read_next(struct lane_reader *reader, const struct block_header **block)
@@ -369,11 +433,11 @@ static enum lane_read read_next(struct lane_reader *reader, const struct block_h
 	read = check_block(reader, at, block, &wrong);
 	if (read != LANE_BLOCK)
 		return read;
+	if (wrong != NULL && reader->light && is_zero_at(reader, at))
+		return LANE_END;
 	if (wrong != NULL)
 		return judge(reader, wrong);
-	if ((*block)->first_lsn == tail->next_lsn &&
-	    (*block)->prev_checksum == tail->prev_checksum &&
-	    (*block)->durable_lsn >= reader->watermark_lsn) {
+	if (reader->adopts || follows(reader, *block)) {
 		accept_block(reader, at, *block, (const struct record *)(*block + 1));
 		return LANE_BLOCK;
 	}
@@ -406,6 +470,83 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 	else
 		reader->window_bytes = 0; /* asked again, it is read again */
 	return read;
+}
+
+/* The block that a position lies behind must still be there. */
+static enum lane_read check_position(struct lane_reader *reader,
+				     const struct lane_position *position)
+{
+	const struct place at = {position->tail.segment, position->block_offset};
+	const struct block_header *block = NULL;
+	const char *wrong = "the file ends before";
+	enum lane_read read = enter(reader, at.segment);
+
+	if (read != LANE_BLOCK)
+		return read;
+	if (at.offset >= BLOCK_ALIGN_BYTES && at.offset % BLOCK_ALIGN_BYTES == 0 &&
+	    at.offset < reader->segment_bytes)
+		read = check_block(reader, at, &block, &wrong);
+	if (read != LANE_BLOCK)
+		return read;
+	if (wrong == NULL && (block->checksum != position->tail.prev_checksum ||
+			      at.offset + block->block_bytes != position->tail.offset ||
+			      block->first_lsn + block->record_cnt != position->tail.next_lsn))
+		wrong = "another block";
+	if (wrong == NULL)
+		return LANE_BLOCK;
+	return say(reader, LANE_CORRUPT, at,
+		   "the block that ends with LSN %" PRIu64
+		   " was on disk here, a checkpoint of it tells, but there is: %s",
+		   position->tail.next_lsn - 1, wrong);
+}
+
+int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			uint16_t lane, const struct lane_position *position, char *error,
+			size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	enum lane_read read;
+	int rc;
+
+	if (position->tail.offset == 0)
+		return lane_reader_open_files(out, files, journal_id, lane, error, error_bytes);
+	rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	reader->error = error;
+	reader->error_bytes = error_bytes;
+	if (!have_segment(reader, position->tail.segment)) {
+		snprintf(error, error_bytes,
+			 "%s: segment %" PRIu64 " is missing, it had LSN %" PRIu64
+			 ", a checkpoint tells; the lane is damaged: put it back from a copy",
+			 files->path, position->tail.segment, position->tail.next_lsn - 1);
+		lane_reader_close(reader);
+		return -EBADMSG;
+	}
+	read = check_position(reader, position);
+	if (read != LANE_BLOCK) {
+		lane_reader_close(reader);
+		return read == LANE_CORRUPT ? -EBADMSG : -EIO;
+	}
+	reader->tail = position->tail;
+	reader->block_offset = position->block_offset;
+	reader->watermark_lsn = position->watermark_lsn;
+	*out = reader;
+	return 0;
+}
+
+void lane_reader_look_lightly(struct lane_reader *reader)
+{
+	reader->light = true;
+}
+
+void lane_reader_position(const struct lane_reader *reader, struct lane_position *position)
+{
+	*position = (struct lane_position){
+		.tail = reader->tail,
+		.block_offset = reader->block_offset,
+		.watermark_lsn = reader->watermark_lsn,
+	};
 }
 
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail)

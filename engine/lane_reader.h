@@ -22,6 +22,16 @@
 
 struct lane_reader;
 
+/* Behind a block: where reading may begin again. All zeros: the beginning of the lane. */
+struct lane_position {
+	struct lane_tail tail;
+	uint64_t block_offset;  /* where the block begins, in tail.segment */
+	uint64_t watermark_lsn; /* that it carries */
+};
+
+/* The first segment that is there. */
+#define LANE_FIRST_SEGMENT UINT64_MAX
+
 enum lane_read {
 	LANE_BLOCK,   /* a good block */
 	LANE_END,     /* the clean end: zeros behind the last block */
@@ -41,6 +51,24 @@ int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, u
 			   uint16_t lane, char *error, size_t error_bytes);
 
 /*
+ * The same, from a position on; segments before it may be gone. -EBADMSG also if the block before
+ * the position is not there any more: the lane has lost what it had.
+ */
+int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			uint16_t lane, const struct lane_position *position, char *error,
+			size_t error_bytes);
+
+/* The same, from the first block of a segment on, whatever was before it. */
+int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes);
+
+/*
+ * From now on zeros where the next block should be are LANE_END without a look at what lies behind
+ * them: for who asks often beside a running engine, and leaves damage of that kind to others.
+ */
+void lane_reader_look_lightly(struct lane_reader *reader);
+
+/*
  * The next block; *block is valid until the next call, its records follow it directly. Behind
  * LANE_END or LANE_TORN it may be asked again, for what a running engine has written since.
  */
@@ -49,6 +77,9 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 
 /* After LANE_END or LANE_TORN: where a writer goes on. */
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);
+
+/* Behind the block read last. */
+void lane_reader_position(const struct lane_reader *reader, struct lane_position *position);
 
 /* Blocks read so far. */
 uint64_t lane_reader_blocks(const struct lane_reader *reader);
