@@ -1,6 +1,7 @@
 #include "engine/buyers.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "engine/check.h"
 
@@ -20,6 +21,12 @@ int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max)
 	*buyers = (struct buyers){.bucket_cnt = buckets_for(cnt_max), .cnt_max = cnt_max};
 	buyers->buckets = arena_alloc(arena, buyers->bucket_cnt * sizeof(struct buyer_bucket));
 	return buyers->buckets == NULL ? -ENOMEM : 0;
+}
+
+void buyers_clear(struct buyers *buyers)
+{
+	memset(buyers->buckets, 0, buyers->bucket_cnt * sizeof(*buyers->buckets));
+	buyers->cnt = 0;
 }
 
 struct buyer_count *buyers_find(const struct buyers *buyers, uint64_t hash, uint64_t buyer,

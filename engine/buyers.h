@@ -40,6 +40,9 @@ uint64_t buyers_bytes(uint64_t cnt_max);
 /* 0 or -ENOMEM. The memory is the arena's. */
 int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max);
 
+/* As fresh from buyers_open. */
+void buyers_clear(struct buyers *buyers);
+
 static inline const struct buyer_bucket *buyers_home(const struct buyers *buyers, uint64_t hash)
 {
 	return &buyers->buckets[hash_range(hash, buyers->bucket_cnt)];

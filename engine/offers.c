@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "engine/check.h"
 
@@ -24,6 +25,12 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
 	return offers->slots == NULL || offers->by_age == NULL ? -ENOMEM : 0;
 }
 
+void offers_clear(struct offers *offers)
+{
+	memset(offers->slots, 0, offers->slot_cnt * sizeof(*offers->slots));
+	offers->cnt = 0;
+}
+
 struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku)
 {
 	uint64_t idx = hash_range(hash, offers->slot_cnt);
@@ -38,7 +45,7 @@ struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku)
 
 	struct offer *offer = &offers->slots[idx];
 
-	*offer = (struct offer){.sku = sku, .used = 1};
+	*offer = (struct offer){.sku = sku, .used = 1, .age = (uint32_t)offers->cnt};
 	offers->by_age[offers->cnt++] = (uint32_t)idx;
 	return offer;
 }

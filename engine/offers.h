@@ -26,7 +26,7 @@ struct offer {
 	uint32_t limit_per_buyer; /* 0: none */
 	uint32_t hold_seconds;
 	uint32_t used; /* 1: this slot holds an offer */
-	uint32_t reserved;
+	uint32_t age;  /* how many were put on sale before it */
 };
 static_assert(sizeof(struct offer) == CACHE_LINE_BYTES, "one line an offer");
 
@@ -42,6 +42,9 @@ uint64_t offers_bytes(uint64_t cnt_max);
 
 /* 0 or -ENOMEM. The memory is the arena's. */
 int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max);
+
+/* As fresh from offers_open. */
+void offers_clear(struct offers *offers);
 
 static inline const struct offer *offers_home(const struct offers *offers, uint64_t hash)
 {

@@ -1,6 +1,7 @@
 #include "engine/orders.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "engine/check.h"
 
@@ -23,6 +24,12 @@ int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max)
 	orders->buckets = arena_alloc(arena, orders->bucket_cnt * sizeof(struct order_bucket));
 	orders->log = arena_alloc(arena, (cnt_max + 1) * sizeof(struct order));
 	return orders->buckets == NULL || orders->log == NULL ? -ENOMEM : 0;
+}
+
+void orders_clear(struct orders *orders)
+{
+	memset(orders->buckets, 0, orders->bucket_cnt * sizeof(*orders->buckets));
+	orders->cnt = 0;
 }
 
 const struct order *orders_find(const struct orders *orders, uint64_t hash,

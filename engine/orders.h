@@ -53,6 +53,9 @@ uint64_t orders_bytes(uint64_t cnt_max);
 /* 0 or -ENOMEM. The memory is the arena's. cnt_max at most UINT32_MAX. */
 int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max);
 
+/* As fresh from orders_open. */
+void orders_clear(struct orders *orders);
+
 static inline const struct order_bucket *orders_home(const struct orders *orders, uint64_t hash)
 {
 	return &orders->buckets[hash_range(hash, orders->bucket_cnt)];

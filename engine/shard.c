@@ -51,100 +51,13 @@ void shard_close(struct shard *shard)
 		arena_close(shard->arena);
 }
 
-static int bad(const char **why, const char *text)
+void shard_clear(struct shard *shard)
 {
-	*why = text;
-	return -EBADMSG;
-}
-
-static int apply_offer(struct shard *shard, const struct record *record, const char **why)
-{
-	const uint64_t hash = shard_offer_hash(shard, record->sku);
-
-	if (wire_shard_of(record->sku, shard->shards) != shard->lane)
-		return bad(why, "offer of a SKU that belongs to another shard");
-	if (offers_find(&shard->offers, hash, record->sku) != NULL)
-		return bad(why, "SKU put on sale twice");
-
-	struct offer *offer = offers_add(&shard->offers, hash, record->sku);
-
-	if (offer == NULL) {
-		*why = "more offers than the table was made for";
-		return -ENOSPC;
-	}
-	offer->unit_price = record->unit_price;
-	offer->opens_at_ns = record->offer.opens_at_ns;
-	offer->closes_at_ns = record->offer.closes_at_ns;
-	offer->stock = record->offer.stock;
-	offer->free = record->offer.stock;
-	offer->limit_per_buyer = record->offer.limit_per_buyer;
-	offer->hold_seconds = record->offer.hold_seconds;
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
-	return 0;
-}
-
-/* Everything decide made sure of when it committed this order must hold again. */
-static int apply_order(struct shard *shard, const struct record *record, const char **why)
-{
-	struct offer *offer =
-		offers_find(&shard->offers, shard_offer_hash(shard, record->sku), record->sku);
-
-	if (offer == NULL)
-		return bad(why, "order of a SKU that was never put on sale");
-	if (record->quantity == 0)
-		return bad(why, "order of no units");
-	if (record->quantity > offer->free)
-		return bad(why, "order of more units than are free");
-	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
-		return bad(why, "order while the offer was not open");
-	if (record->unit_price != offer->unit_price)
-		return bad(why, "order at another price than the offer's");
-	if (record->order.max_price != 0 && record->unit_price > record->order.max_price)
-		return bad(why, "order above the highest price the buyer named");
-	if ((record->order.request_id[0] | record->order.request_id[1]) == 0)
-		return bad(why, "order without a request id");
-
-	const uint32_t offer_idx = shard_offer_idx(shard, offer);
-	const uint64_t order_hash = shard_order_hash(shard, record->order.request_id, record->sku);
-
-	if (orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) != NULL)
-		return bad(why, "request committed twice");
-
-	struct buyer_count *count = NULL;
-	*why = "more orders than the tables were made for";
-	if (shard->orders.cnt == shard->orders.cnt_max)
-		return -ENOSPC;
-	if (offer->limit_per_buyer > 0) {
-		count = buyers_find(&shard->buyers,
-				    shard_buyer_hash(shard, record->order.buyer, record->sku),
-				    record->order.buyer, offer_idx);
-		if (count == NULL)
-			return -ENOSPC;
-		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
-			return bad(why, "order beyond the limit per buyer");
-	}
-	shard_commit_order(shard, record, offer, count, order_hash);
-	return 0;
-}
-
-int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
-{
-	*why = "";
-	if (lsn != shard->next_lsn)
-		return bad(why, "LSN out of order");
-	if (record->at_ns < shard->last_at_ns)
-		return bad(why, "lane clock runs backwards");
-	if (record->flags != 0)
-		return bad(why, "record with unknown flags");
-	switch (record->kind) {
-	case RECORD_OFFER:
-		return apply_offer(shard, record, why);
-	case RECORD_ORDER:
-		return apply_order(shard, record, why);
-	default:
-		return bad(why, "record of unknown kind");
-	}
+	offers_clear(&shard->offers);
+	orders_clear(&shard->orders);
+	buyers_clear(&shard->buyers);
+	shard->next_lsn = 1;
+	shard->last_at_ns = 0;
 }
 
 void shard_totals(const struct shard *shard, struct shard_totals *totals)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/checkpoint_format.h"
 #include "engine/journal_format.h"
 
 struct shard;
@@ -36,6 +37,34 @@ void shard_close(struct shard *shard);
  * or damaged. Only a full shard (-ENOSPC) or a bad record fails.
  */
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
+
+/*
+ * Asks for the memory that applying this record will touch, some records ahead of shard_apply.
+ * Changes nothing; any record will do.
+ */
+void shard_apply_prefetch(const struct shard *shard, const struct record *record);
+
+/*
+ * A checkpoint's way out of a shard: cnt entries from the first-th on, offers in the order they
+ * were put on sale, orders in lane order.
+ */
+void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out);
+void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
+		       struct checkpoint_order *out);
+
+/*
+ * And its way into an empty one: all offers, then all orders, each checked as shard_apply does,
+ * then the end: the next LSN and the instant of the last record. Errors as shard_apply; the shard
+ * is good for shard_clear only then.
+ */
+int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
+		      const char **why);
+int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+		      const char **why);
+int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
+
+/* As fresh from shard_open. */
+void shard_clear(struct shard *shard);
 
 /* Conservation, per SKU: stock put on sale == free + held + sold, and sold == sum of its orders. */
 struct shard_totals {

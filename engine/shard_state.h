@@ -1,5 +1,5 @@
 /*
- * The inside of a shard, for shard.c and decide.c only.
+ * The inside of a shard, for shard.c, shard_apply.c and decide.c only.
  */
 #ifndef DB_ENGINE_SHARD_STATE_H
 #define DB_ENGINE_SHARD_STATE_H

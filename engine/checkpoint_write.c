@@ -1,0 +1,177 @@
+/*
+ * How a checkpoint gets to the disk: it is there whole, under its name, or not at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "engine/check.h"
+#include "engine/checkpoint.h"
+#include "engine/lane_files.h"
+
+/* A file being written. */
+struct writer {
+	const struct shard *shard;
+	struct checkpoint_header header;
+	int fd;
+	uint64_t offset;
+	uint8_t *bytes; /* CHUNK_BYTES_MAX */
+};
+
+static int write_all(struct writer *writer, const void *bytes, size_t cnt)
+{
+	const uint64_t begin = writer->offset;
+	const uint8_t *at = bytes;
+
+	while (cnt > 0) {
+		const ssize_t got = pwrite(writer->fd, at, cnt, (off_t)writer->offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		at += got;
+		cnt -= (size_t)got;
+		writer->offset += (uint64_t)got;
+	}
+	/* Piece by piece: a flood at the end would make an engine's own writes wait. */
+	(void)sync_file_range(writer->fd, (off_t)begin, (off_t)(writer->offset - begin),
+			      SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+static int write_chunks(struct writer *writer)
+{
+	struct chunk_header *chunk = (struct chunk_header *)writer->bytes;
+	const uint64_t offer_chunks = checkpoint_chunks(writer->header.offer_cnt);
+	const uint64_t chunks = offer_chunks + checkpoint_chunks(writer->header.order_cnt);
+	int rc = 0;
+
+	for (uint64_t number = 0; number < chunks && rc == 0; number++) {
+		const uint64_t before = number < offer_chunks ? number : number - offer_chunks;
+		const uint64_t first = before * CHECKPOINT_CHUNK_ENTRIES;
+
+		*chunk = (struct chunk_header){
+			.magic = CHUNK_MAGIC, .lane = writer->header.lane, .number = number};
+		chunk->entry_cnt = chunk_entries(&writer->header, number, &chunk->kind);
+		if (chunk->kind == RECORD_OFFER)
+			shard_save_offers(writer->shard, first, chunk->entry_cnt,
+					  (struct record *)(chunk + 1));
+		else
+			shard_save_orders(writer->shard, first, chunk->entry_cnt,
+					  (struct checkpoint_order *)(chunk + 1));
+		chunk->checksum = chunk_checksum(chunk, &writer->header);
+		rc = write_all(writer, chunk,
+			       CHUNK_HEADER_BYTES +
+				       (size_t)chunk->entry_cnt * CHECKPOINT_ENTRY_BYTES);
+	}
+	return rc;
+}
+
+static int write_file(struct writer *writer, const char *path, const char *temporary,
+		      const char *lane_path)
+{
+	int rc;
+
+	writer->fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (writer->fd < 0)
+		return -errno;
+	rc = write_all(writer, &writer->header, sizeof(writer->header));
+	if (rc == 0)
+		rc = write_chunks(writer);
+	if (rc == 0 && fsync(writer->fd) != 0)
+		rc = -errno;
+	/* An engine beside has better use for the memory. */
+	(void)posix_fadvise(writer->fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(writer->fd);
+	if (rc == 0 && rename(temporary, path) != 0)
+		rc = -errno;
+	if (rc == 0)
+		return directory_sync(lane_path);
+	(void)unlink(temporary);
+	return rc;
+}
+
+static int fill_header(struct checkpoint_header *header, const struct data_dir *dir, uint16_t lane,
+		       const struct shard *shard, const struct lane_position *position,
+		       uint64_t block_cnt)
+{
+	const struct shard_hash hash = shard_hash(shard);
+	struct shard_totals totals;
+
+	CHECK(position->tail.next_lsn == shard_next_lsn(shard));
+	shard_totals(shard, &totals);
+	if (totals.offers_broken > 0)
+		return -EBADMSG;
+	*header = (struct checkpoint_header){
+		.magic = CHECKPOINT_MAGIC,
+		.format = CHECKPOINT_FORMAT,
+		.lane = lane,
+		.journal_id = dir->journal_id,
+		.next_lsn = position->tail.next_lsn,
+		.last_at_ns = shard_last_at_ns(shard),
+		.segment = position->tail.segment,
+		.block_offset = position->block_offset,
+		.offset = position->tail.offset,
+		.prev_checksum = position->tail.prev_checksum,
+		.watermark_lsn = position->watermark_lsn,
+		.clock_ns = position->tail.last_at_ns,
+		.block_cnt = block_cnt,
+		.offer_cnt = totals.offers,
+		.order_cnt = totals.orders,
+		.units_ordered = totals.units_sold,
+		.state_hash = {hash.low, hash.high},
+		.shards = dir->shards,
+	};
+	header->checksum = checkpoint_checksum(header);
+	CHECK(checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards) == NULL);
+	return 0;
+}
+
+/* Whether a file of this size leaves the engine its next segments. */
+static int check_space(const char *lane_path, uint64_t bytes)
+{
+	const uint64_t reserve_bytes = (1 + SEGMENTS_AHEAD_CNT) * SEGMENT_BYTES;
+	struct statvfs info;
+
+	if (statvfs(lane_path, &info) != 0)
+		return -errno;
+	return (uint64_t)info.f_bavail * info.f_frsize < bytes + reserve_bytes ? -ENOSPC : 0;
+}
+
+int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct shard *shard,
+		     const struct lane_position *position, uint64_t block_cnt, uint64_t *bytes,
+		     char *error, size_t error_bytes)
+{
+	struct writer writer = {.shard = shard, .bytes = malloc(CHUNK_BYTES_MAX)};
+	char lane_path[CHECKPOINT_PATH_BYTES];
+	char path[CHECKPOINT_PATH_BYTES];
+	char temporary[CHECKPOINT_PATH_BYTES + 8];
+	int rc = writer.bytes == NULL ? -ENOMEM : 0;
+
+	data_dir_lane_path(dir, lane, lane_path, sizeof(lane_path));
+	checkpoint_path(dir, lane, position->tail.next_lsn, path);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	if (rc == 0)
+		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt);
+	*bytes = checkpoint_bytes(writer.header.offer_cnt, writer.header.order_cnt);
+	if (rc == 0)
+		rc = check_space(lane_path, *bytes);
+	if (rc == 0)
+		rc = write_file(&writer, path, temporary, lane_path);
+	free(writer.bytes);
+	if (rc == 0)
+		return 0;
+	snprintf(error, error_bytes, "%s: cannot be written: %s%s", path,
+		 rc == -EBADMSG ? "stock is not free + held + sold" : strerror(-rc),
+		 rc == -ENOSPC
+			 ? "; it takes its own size and the engine's next segments: free some "
+			   "space"
+			 : "");
+	return rc;
+}

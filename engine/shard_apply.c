@@ -1,0 +1,264 @@
+/*
+ * How a record becomes state: records of the lane one by one, entries of a checkpoint in batches,
+ * with the same checks.
+ */
+#include <errno.h>
+
+#include "engine/check.h"
+#include "engine/shard_state.h"
+
+enum {
+	/* Orders whose memory is asked for at once: as many as a core has misses under way. */
+	LOAD_BATCH_CNT = 16,
+};
+
+static int bad(const char **why, const char *text)
+{
+	*why = text;
+	return -EBADMSG;
+}
+
+static int apply_offer(struct shard *shard, const struct record *record, const char **why)
+{
+	const uint64_t hash = shard_offer_hash(shard, record->sku);
+
+	if (wire_shard_of(record->sku, shard->shards) != shard->lane)
+		return bad(why, "offer of a SKU that belongs to another shard");
+	if (offers_find(&shard->offers, hash, record->sku) != NULL)
+		return bad(why, "SKU put on sale twice");
+
+	struct offer *offer = offers_add(&shard->offers, hash, record->sku);
+
+	if (offer == NULL) {
+		*why = "more offers than the table was made for";
+		return -ENOSPC;
+	}
+	offer->unit_price = record->unit_price;
+	offer->opens_at_ns = record->offer.opens_at_ns;
+	offer->closes_at_ns = record->offer.closes_at_ns;
+	offer->stock = record->offer.stock;
+	offer->free = record->offer.stock;
+	offer->limit_per_buyer = record->offer.limit_per_buyer;
+	offer->hold_seconds = record->offer.hold_seconds;
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+	return 0;
+}
+
+/* What a record needs to find its places in the tables. */
+struct order_key {
+	struct offer *offer;
+	uint64_t order_hash;
+	uint64_t buyer_hash;
+};
+
+/* Everything decide made sure of when it committed this order must hold again. */
+static int apply_order_to(struct shard *shard, const struct record *record,
+			  const struct order_key *key, const char **why)
+{
+	struct offer *offer = key->offer;
+
+	if (record->quantity == 0)
+		return bad(why, "order of no units");
+	if (record->quantity > offer->free)
+		return bad(why, "order of more units than are free");
+	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
+		return bad(why, "order while the offer was not open");
+	if (record->unit_price != offer->unit_price)
+		return bad(why, "order at another price than the offer's");
+	if (record->order.max_price != 0 && record->unit_price > record->order.max_price)
+		return bad(why, "order above the highest price the buyer named");
+	if ((record->order.request_id[0] | record->order.request_id[1]) == 0)
+		return bad(why, "order without a request id");
+
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
+
+	if (orders_find(&shard->orders, key->order_hash, record->order.request_id, offer_idx) !=
+	    NULL)
+		return bad(why, "request committed twice");
+
+	struct buyer_count *count = NULL;
+	*why = "more orders than the tables were made for";
+	if (shard->orders.cnt == shard->orders.cnt_max)
+		return -ENOSPC;
+	if (offer->limit_per_buyer > 0) {
+		count = buyers_find(&shard->buyers, key->buyer_hash, record->order.buyer,
+				    offer_idx);
+		if (count == NULL)
+			return -ENOSPC;
+		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
+			return bad(why, "order beyond the limit per buyer");
+	}
+	shard_commit_order(shard, record, offer, count, key->order_hash);
+	return 0;
+}
+
+static void key_of(const struct shard *shard, const struct record *record, struct order_key *key)
+{
+	key->order_hash = shard_order_hash(shard, record->order.request_id, record->sku);
+	key->buyer_hash = shard_buyer_hash(shard, record->order.buyer, record->sku);
+}
+
+static int apply_order(struct shard *shard, const struct record *record, const char **why)
+{
+	struct order_key key = {
+		.offer = offers_find(&shard->offers, shard_offer_hash(shard, record->sku),
+				     record->sku),
+	};
+
+	if (key.offer == NULL)
+		return bad(why, "order of a SKU that was never put on sale");
+	key_of(shard, record, &key);
+	return apply_order_to(shard, record, &key, why);
+}
+
+int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
+{
+	*why = "";
+	if (lsn != shard->next_lsn)
+		return bad(why, "LSN out of order");
+	if (record->at_ns < shard->last_at_ns)
+		return bad(why, "lane clock runs backwards");
+	if (record->flags != 0)
+		return bad(why, "record with unknown flags");
+	switch (record->kind) {
+	case RECORD_OFFER:
+		return apply_offer(shard, record, why);
+	case RECORD_ORDER:
+		return apply_order(shard, record, why);
+	default:
+		return bad(why, "record of unknown kind");
+	}
+}
+
+void shard_apply_prefetch(const struct shard *shard, const struct record *record)
+{
+	struct order_key key;
+
+	__builtin_prefetch(offers_home(&shard->offers, shard_offer_hash(shard, record->sku)));
+	if (record->kind != RECORD_ORDER)
+		return;
+	key_of(shard, record, &key);
+	__builtin_prefetch(orders_home(&shard->orders, key.order_hash));
+	__builtin_prefetch(buyers_home(&shard->buyers, key.buyer_hash));
+}
+
+void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out)
+{
+	CHECK(first + cnt <= shard->offers.cnt);
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct offer *offer = &shard->offers.slots[shard->offers.by_age[first + i]];
+
+		out[i] = (struct record){
+			.kind = RECORD_OFFER,
+			.sku = offer->sku,
+			.unit_price = offer->unit_price,
+			.offer = {.stock = offer->stock,
+				  .limit_per_buyer = offer->limit_per_buyer,
+				  .opens_at_ns = offer->opens_at_ns,
+				  .closes_at_ns = offer->closes_at_ns,
+				  .hold_seconds = offer->hold_seconds},
+		};
+	}
+}
+
+void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
+		       struct checkpoint_order *out)
+{
+	CHECK(first + cnt <= shard->orders.cnt);
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct order *order = &shard->orders.log[first + i];
+
+		out[i] = (struct checkpoint_order){
+			.request_id = {order->request_id[0], order->request_id[1]},
+			.buyer = order->buyer,
+			.max_price = order->max_price,
+			.unit_price = order->unit_price,
+			.at_ns = order->at_ns,
+			.lsn_quantity = (uint64_t)order->lsn << QUANTITY_BITS | order->quantity,
+			.offer = shard->offers.slots[order->offer_idx].age,
+			.channel = order->channel,
+		};
+	}
+}
+
+int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
+		      const char **why)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		int rc = -EBADMSG;
+
+		*why = "something else among its offers";
+		if (offers[i].kind == RECORD_OFFER && offers[i].at_ns == 0)
+			rc = apply_offer(shard, &offers[i], why);
+		if (rc != 0)
+			return rc;
+	}
+	/* Its LSN is not known; the orders tell theirs. */
+	shard->next_lsn = 1;
+	return 0;
+}
+
+static int load_batch(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+		      const char **why)
+{
+	struct record records[LOAD_BATCH_CNT];
+	struct order_key keys[LOAD_BATCH_CNT];
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct checkpoint_order *order = &orders[i];
+
+		if (order->offer >= shard->offers.cnt)
+			return bad(why, "order of a SKU that was never put on sale");
+		keys[i].offer = &shard->offers.slots[shard->offers.by_age[order->offer]];
+		records[i] = (struct record){
+			.kind = RECORD_ORDER,
+			.quantity = (uint16_t)order->lsn_quantity,
+			.channel = order->channel,
+			.at_ns = order->at_ns,
+			.sku = keys[i].offer->sku,
+			.unit_price = order->unit_price,
+			.order = {.request_id = {order->request_id[0], order->request_id[1]},
+				  .buyer = order->buyer,
+				  .max_price = order->max_price},
+		};
+		key_of(shard, &records[i], &keys[i]);
+		__builtin_prefetch(orders_home(&shard->orders, keys[i].order_hash));
+		__builtin_prefetch(buyers_home(&shard->buyers, keys[i].buyer_hash));
+	}
+	for (uint32_t i = 0; i < cnt; i++) {
+		const uint64_t lsn = orders[i].lsn_quantity >> QUANTITY_BITS;
+		int rc;
+
+		if (lsn < shard->next_lsn || records[i].at_ns < shard->last_at_ns)
+			return bad(why, "orders that are not in lane order");
+		shard->next_lsn = lsn;
+		rc = apply_order_to(shard, &records[i], &keys[i], why);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+		      const char **why)
+{
+	for (uint32_t i = 0; i < cnt; i += LOAD_BATCH_CNT) {
+		const uint32_t left = cnt - i;
+		const int rc = load_batch(shard, orders + i,
+					  left < LOAD_BATCH_CNT ? left : LOAD_BATCH_CNT, why);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why)
+{
+	if (next_lsn < shard->next_lsn || last_at_ns < shard->last_at_ns)
+		return bad(why, "orders behind its end");
+	shard->next_lsn = next_lsn;
+	shard->last_at_ns = last_at_ns;
+	return 0;
+}
