@@ -7,8 +7,15 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "engine/checkpoint.h"
 #include "engine/lane_files.h"
 #include "engine/lane_reader.h"
+#include "engine/recover_start.h"
+
+enum {
+	/* Records whose memory is asked for ahead: as many as a core has misses under way. */
+	APPLY_AHEAD_CNT = 12,
+};
 
 static int open_files(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
 		      char *error, size_t error_bytes)
@@ -44,28 +51,14 @@ static int settle(struct lane_files *files, char *error, size_t error_bytes)
 	return rc;
 }
 
-static int keep_offer(struct recover_scan *scan, const struct record *record)
-{
-	/* Grows at powers of two. */
-	if ((scan->offer_cnt & (scan->offer_cnt - 1)) == 0) {
-		const uint64_t room = scan->offer_cnt == 0 ? 1 : scan->offer_cnt * 2;
-		struct record *more = reallocarray(scan->offers, room, sizeof(*more));
-
-		if (more == NULL)
-			return -ENOMEM;
-		scan->offers = more;
-	}
-	scan->offers[scan->offer_cnt++] = *record;
-	return 0;
-}
-
 static int scan_block(struct recover_scan *scan, const struct record *records, uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++) {
 		if (records[i].kind == RECORD_ORDER) {
 			scan->order_cnt++;
 			scan->units_ordered += records[i].quantity;
-		} else if (records[i].kind == RECORD_OFFER && keep_offer(scan, &records[i]) != 0) {
+		} else if (records[i].kind == RECORD_OFFER &&
+			   recover_keep_offer(scan, &records[i]) != 0) {
 			return -ENOMEM;
 		}
 	}
@@ -99,10 +92,29 @@ static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char 
 	}
 }
 
+/* Reads a lane from where the scan begins to its end. The files are the reader's. */
+static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		   struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	struct lane_position end;
+	int rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error,
+				     error_bytes);
+
+	if (rc != 0)
+		return rc;
+	rc = scan_all(reader, scan, error, error_bytes);
+	lane_reader_position(reader, &end);
+	scan->tail = end.tail;
+	scan->watermark_lsn = end.watermark_lsn;
+	scan->block_cnt += lane_reader_blocks(reader);
+	lane_reader_close(reader);
+	return rc;
+}
+
 int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
 		       struct recover_scan *out, char *error, size_t error_bytes)
 {
-	struct lane_reader *reader = NULL;
 	int rc = 0;
 
 	*out = (struct recover_scan){0};
@@ -112,13 +124,39 @@ int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 		files->ops->close(files);
 		return rc;
 	}
-	rc = lane_reader_open_files(&reader, files, journal_id, lane, error, error_bytes);
+	rc = scan_on(files, journal_id, lane, out, error, error_bytes);
+	if (rc != 0)
+		recover_scan_free(out);
+	return rc;
+}
+
+static int settle_lane(const struct data_dir *dir, uint16_t lane, char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	int rc = open_files(dir, lane, &files, error, error_bytes);
+
 	if (rc != 0)
 		return rc;
-	rc = scan_all(reader, out, error, error_bytes);
-	lane_reader_tail(reader, &out->tail);
-	out->block_cnt = lane_reader_blocks(reader);
-	lane_reader_close(reader);
+	rc = settle(files, error, error_bytes);
+	files->ops->close(files);
+	return rc;
+}
+
+int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		      struct recover_scan *out, char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	int rc = 0;
+
+	*out = (struct recover_scan){0};
+	if (dir->lock_fd >= 0)
+		rc = settle_lane(dir, lane, error, error_bytes);
+	if (rc == 0)
+		rc = recover_start(dir, lane, from, UINT64_MAX, out, error, error_bytes);
+	if (rc == 0)
+		rc = open_files(dir, lane, &files, error, error_bytes);
+	if (rc == 0)
+		rc = scan_on(files, dir->journal_id, lane, out, error, error_bytes);
 	if (rc != 0)
 		recover_scan_free(out);
 	return rc;
@@ -127,14 +165,7 @@ int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
 		 size_t error_bytes)
 {
-	struct lane_files *files = NULL;
-	const int rc = open_files(dir, lane, &files, error, error_bytes);
-
-	*out = (struct recover_scan){0};
-	if (rc != 0)
-		return rc;
-	return recover_scan_files(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
-				  error_bytes);
+	return recover_scan_from(dir, lane, RECOVER_FROM_NEWEST, out, error, error_bytes);
 }
 
 void recover_scan_free(struct recover_scan *scan)
@@ -152,12 +183,15 @@ void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
 	};
 }
 
-static int apply_block(struct shard *shard, const struct block_header *block,
-		       const struct record *records, const char *lane_path, char *error,
-		       size_t error_bytes)
+int recover_apply(struct shard *shard, const struct block_header *block,
+		  const struct record *records, const char *lane_path, char *error,
+		  size_t error_bytes)
 {
 	for (uint32_t i = 0; i < block->record_cnt; i++) {
 		const char *why = "";
+
+		if (i + APPLY_AHEAD_CNT < block->record_cnt)
+			shard_apply_prefetch(shard, &records[i + APPLY_AHEAD_CNT]);
 		const int rc = shard_apply(shard, block->first_lsn + i, &records[i], &why);
 
 		if (rc == 0)
@@ -171,6 +205,48 @@ static int apply_block(struct shard *shard, const struct block_header *block,
 	return 0;
 }
 
+static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,
+		    struct shard *shard, char *error, size_t error_bytes)
+{
+	struct checkpoint *checkpoint = NULL;
+	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error, error_bytes);
+
+	if (rc == 0)
+		rc = checkpoint_load(checkpoint, shard, error, error_bytes);
+	checkpoint_close(checkpoint);
+	return rc;
+}
+
+int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
+		 struct shard *shard, char *error, size_t error_bytes)
+{
+	char reason[RECOVER_NOTE_BYTES / 2];
+
+	while (scan->from.tail.next_lsn > 0) {
+		const uint64_t next_lsn = scan->from.tail.next_lsn;
+		struct recover_scan older = {0};
+		int rc = load_one(dir, lane, next_lsn, shard, reason, sizeof(reason));
+
+		if (rc == 0)
+			return 0;
+		shard_clear(shard);
+		rc = recover_start(dir, lane, RECOVER_FROM_NEWEST, next_lsn, &older, error,
+				   error_bytes);
+		scan->from = older.from;
+		scan->from_block_cnt = older.from_block_cnt;
+		recover_scan_free(&older);
+		if (rc != 0) {
+			const size_t used = strlen(error);
+
+			snprintf(error + used, error_bytes - used, " (%s)", reason);
+			return rc;
+		}
+		snprintf(scan->note, sizeof(scan->note), "lane %u: passed over a checkpoint: %s",
+			 lane, reason);
+	}
+	return 0;
+}
+
 int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 		       const struct recover_scan *scan, struct shard *shard, char *error,
 		       size_t error_bytes)
@@ -180,14 +256,15 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	int rc;
 
 	memcpy(path, files->path, sizeof(path));
-	rc = lane_reader_open_files(&reader, files, journal_id, lane, error, error_bytes);
+	rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error,
+				 error_bytes);
 	while (rc == 0 && shard_next_lsn(shard) < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
 
 		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
 		case LANE_BLOCK:
-			rc = apply_block(shard, block, records, path, error, error_bytes);
+			rc = recover_apply(shard, block, records, path, error, error_bytes);
 			break;
 		case LANE_CORRUPT:
 			rc = -EBADMSG;
@@ -209,12 +286,14 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	return rc;
 }
 
-int recover_lane(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
+int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
 		 struct shard *shard, char *error, size_t error_bytes)
 {
 	struct lane_files *files = NULL;
-	const int rc = open_files(dir, lane, &files, error, error_bytes);
+	int rc = recover_load(dir, lane, scan, shard, error, error_bytes);
 
+	if (rc == 0)
+		rc = open_files(dir, lane, &files, error, error_bytes);
 	if (rc != 0)
 		return rc;
 	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error, error_bytes);

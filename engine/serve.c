@@ -239,24 +239,46 @@ static void shards_down(struct server *server)
 		shard_close(server->shared.lanes[i].shard);
 }
 
+/* loaded_lsn: the sum over the lanes that were loaded from checkpoints. */
+static void say_recovered(const struct server *server, uint64_t records, uint64_t loaded_lsn,
+			  unsigned loaded_cnt)
+{
+	const uint16_t shards = server->options->shards;
+
+	if (records == 0)
+		return;
+	fprintf(stderr, "recovered: %" PRIu64 " records from %s", records, server->options->data);
+	if (loaded_cnt > 0 && shards == 1)
+		fprintf(stderr, ", from a checkpoint at LSN %" PRIu64, loaded_lsn);
+	else if (loaded_cnt > 0)
+		fprintf(stderr, ", %u of %u lanes from checkpoints with %" PRIu64 " of them",
+			loaded_cnt, shards, loaded_lsn);
+	fputc('\n', stderr);
+}
+
 /* The lanes' records become the state again; then the catalog must agree with it. */
 static int recovery_up(struct server *server)
 {
 	uint64_t records = 0;
+	uint64_t loaded_lsn = 0;
+	unsigned loaded_cnt = 0;
 
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
-		int rc = recover_lane(&server->data_dir, i, &server->scans[i], lane->shard,
-				      server->error, ERROR_BYTES);
+		struct recover_scan *scan = &server->scans[i];
+		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, server->error,
+				      ERROR_BYTES);
 
 		if (rc != 0)
 			return rc;
-		lane->clock_ns = server->scans[i].tail.last_at_ns;
-		records += server->scans[i].tail.next_lsn - 1;
+		if (scan->note[0] != '\0')
+			fprintf(stderr, "%s\n", scan->note);
+		lane->clock_ns = scan->tail.last_at_ns;
+		records += scan->tail.next_lsn - 1;
+		loaded_lsn += recover_checkpoint_lsn(scan);
+		loaded_cnt += recover_checkpoint_lsn(scan) > 0;
 	}
-	if (records > 0)
-		fprintf(stderr, "recovered: %" PRIu64 " records from %s\n", records,
-			server->options->data);
+	say_recovered(server, records, loaded_lsn, loaded_cnt);
 	return serve_offers_check(server->catalog, server->options->catalog, server->shared.lanes,
 				  server->options->shards, server->error, ERROR_BYTES);
 }

@@ -154,9 +154,16 @@ static int dump_lane(const struct data_dir *dir, uint16_t lane, bool json, struc
 	const struct block_header *block;
 	const struct record *records;
 	enum lane_read read;
-	const int rc =
-		lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, sizeof(error));
+	struct lane_files *files = NULL;
+	char path[sizeof(files->path)];
+	int rc;
 
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	rc = lane_files_open(&files, path);
+	CHECK(rc == 0);
+	/* Of a pruned lane what is there. */
+	rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane, LANE_FIRST_SEGMENT, error,
+				   sizeof(error));
 	if (rc != 0) {
 		cli_wrong("%s", error);
 		return rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;

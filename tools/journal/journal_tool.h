@@ -1,6 +1,6 @@
 /*
- * What the verbs of doorbuster-journal share. All of them only read; an engine may write the
- * journal meanwhile, whatever it has in flight is the end of the lane then.
+ * What the verbs of doorbuster-journal share. None of them writes to a segment; an engine may write
+ * the journal meanwhile, whatever it has in flight is the end of the lane then.
  */
 #ifndef DB_TOOLS_JOURNAL_JOURNAL_TOOL_H
 #define DB_TOOLS_JOURNAL_JOURNAL_TOOL_H
@@ -26,6 +26,19 @@ struct dump_options {
 	int lane; /* or EVERY_LANE */
 	bool json;
 };
+
+/* What the verbs below return besides an exit code: main prints the usage. */
+enum {
+	JOURNAL_WRONG_USAGE = -1,
+	JOURNAL_HELP = -2,
+};
+
+/* From the verb on, the arguments as main has them. */
+int journal_checkpoint(int argc, char **argv);
+int journal_prune(int argc, char **argv);
+
+/* The directory that is the last argument. False, with a complaint, if there is not one. */
+bool journal_one_directory(int argc, char **argv, const char **path);
 
 /* Each prints to stdout, complaints to stderr, and returns the exit code (enum of tools/common). */
 int journal_verify(const struct verify_options *options);

@@ -1,6 +1,7 @@
 /*
  * doorbuster-journal: looks at a journal. verify proves that it is whole and that its sums are
- * right, with the engine's own code; dump prints its records. Never writes to it.
+ * right, with the engine's own code; dump prints its records; checkpoint writes states of its lanes
+ * beside them, prune removes segments that nobody needs then.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -13,16 +14,30 @@
 static const char usage[] =
 	"usage: doorbuster journal verify DIR [--orders FILE] [--json]\n"
 	"       doorbuster journal dump DIR [--lane N] [--json]\n"
+	"       doorbuster journal checkpoint DIR [--lane N] [--keep N] [--json]\n"
+	"                          [--follow [--every-orders N]]\n"
+	"       doorbuster journal prune DIR {--downstream-has LSN | --no-downstream}\n"
+	"                          [--lane N] [--json]\n"
 	"\n"
 	"verify  checks every block of every lane, applies all records with the engine's own\n"
 	"        code, checks initial + restocked == free + held + sold for every SKU, and\n"
 	"        prints the state hash, which equals the one the engine prints on drain\n"
 	"dump    prints every record: what was put on sale, what was sold, to whom\n"
+	"checkpoint  writes the state of each lane beside it, for a start to begin with. It\n"
+	"        takes from the lane only what a later block proves to be on disk\n"
+	"prune   removes the segments that lie before the older of a lane's two newest good\n"
+	"        checkpoints, the oldest first\n"
 	"\n"
 	"  --orders FILE   acknowledged orders, as `doorbuster load --orders FILE` writes them:\n"
 	"                  each must be in the journal with the same content\n"
 	"  --lane N        only this lane\n"
-	"  --json          verify: one object; dump: one record a line\n"
+	"  --json          verify: one object; others: one a line\n"
+	"  --keep N        removes older checkpoints, but never one of the N newest good ones; 2\n"
+	"  --follow        stays, and writes one every so many orders of a lane, and one when\n"
+	"                  SIGTERM ends it; memory for every order it follows\n"
+	"  --every-orders N   10,000,000 unless given: a checkpoint takes 64 bytes an order\n"
+	"  --downstream-has LSN   removes only what the downstream journal has up to here\n"
+	"  --no-downstream   there is none: nobody but this engine needs the segments\n"
 	"\n"
 	"exit code: 0 all is right; 1 damaged, sums wrong, or an order is missing; 2 cannot be\n"
 	"read, wrong usage, or not all could be printed. A running engine is not disturbed.\n";
@@ -54,17 +69,17 @@ static const struct option dump_flags[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int one_directory(int argc, char **argv, const char **path)
+bool journal_one_directory(int argc, char **argv, const char **path)
 {
 	if (optind + 1 == argc) {
 		*path = argv[optind];
-		return CLI_EXIT_GOOD;
+		return true;
 	}
 	if (optind == argc)
 		cli_wrong("no directory given; name the --data directory of the engine");
 	else
 		cli_wrong("one directory at a time; %s is too much", argv[optind + 1]);
-	return wrong_usage();
+	return false;
 }
 
 static int verify(int argc, char **argv)
@@ -87,8 +102,8 @@ static int verify(int argc, char **argv)
 			return wrong_usage();
 		}
 	}
-	if (one_directory(argc, argv, &options.path) != CLI_EXIT_GOOD)
-		return CLI_EXIT_FAILED;
+	if (!journal_one_directory(argc, argv, &options.path))
+		return wrong_usage();
 	return journal_verify(&options);
 }
 
@@ -115,9 +130,20 @@ static int dump(int argc, char **argv)
 			return wrong_usage();
 		}
 	}
-	if (one_directory(argc, argv, &options.path) != CLI_EXIT_GOOD)
-		return CLI_EXIT_FAILED;
+	if (!journal_one_directory(argc, argv, &options.path))
+		return wrong_usage();
 	return journal_dump(&options);
+}
+
+/* What a verb that knows its own flags returned. */
+static int finish(int result)
+{
+	if (result == JOURNAL_WRONG_USAGE)
+		return wrong_usage();
+	if (result != JOURNAL_HELP)
+		return result;
+	fputs(usage, stdout);
+	return CLI_EXIT_GOOD;
 }
 
 static int run(int argc, char **argv)
@@ -126,6 +152,10 @@ static int run(int argc, char **argv)
 		return verify(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "dump") == 0)
 		return dump(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "checkpoint") == 0)
+		return finish(journal_checkpoint(argc - 1, argv + 1));
+	if (argc >= 2 && strcmp(argv[1], "prune") == 0)
+		return finish(journal_prune(argc - 1, argv + 1));
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return CLI_EXIT_GOOD;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "engine/checkpoint.h"
+#include "engine/lane_files.h"
 #include "engine/lane_reader.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
@@ -307,38 +309,78 @@ static void count_lane(struct orders *orders, struct sold *sold, uint64_t cnt,
 	}
 }
 
-static uint64_t collect(struct orders *orders, uint16_t lane, const struct block_header *block,
-			const struct record *records, uint64_t *next, struct sold *sold)
+/* What is gone through, in lane order. */
+struct walk {
+	struct orders *orders;
+	uint64_t next; /* claim */
+	struct sold *sold;
+	uint64_t cnt;
+	uint16_t lane;
+};
+
+static void collect(struct walk *walk, uint64_t lsn, const struct record *record)
 {
-	uint64_t cnt = 0;
-
-	for (uint32_t i = 0; i < block->record_cnt; i++) {
-		const struct record *record = &records[i];
-
-		if (record->kind != RECORD_ORDER)
-			continue;
-		match(orders, next, order_id_of(lane, block->first_lsn + i), record);
-		sold[cnt++] = (struct sold){
-			.sku = record->sku,
-			.buyer = record->order.buyer,
-			.request_id = {record->order.request_id[0], record->order.request_id[1]},
-			.quantity = record->quantity,
-		};
-	}
-	return cnt;
+	if (record->kind != RECORD_ORDER)
+		return;
+	match(walk->orders, &walk->next, order_id_of(walk->lane, lsn), record);
+	walk->sold[walk->cnt++] = (struct sold){
+		.sku = record->sku,
+		.buyer = record->order.buyer,
+		.request_id = {record->order.request_id[0], record->order.request_id[1]},
+		.quantity = record->quantity,
+	};
 }
 
-/* Reads the lane into sold[] and buyers[], which have room for what the scan counted. */
-static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
-		     const struct recover_scan *scan, struct sold *sold, char *error,
-		     size_t error_bytes)
+static void collect_saved(struct walk *walk, const struct checkpoint_order *order,
+			  const struct record *offers)
+{
+	const struct record record = {
+		.kind = RECORD_ORDER,
+		.quantity = (uint16_t)order->lsn_quantity,
+		.sku = offers[order->offer].sku,
+		.unit_price = order->unit_price,
+		.order = {.request_id = {order->request_id[0], order->request_id[1]},
+			  .buyer = order->buyer},
+	};
+
+	collect(walk, order->lsn_quantity >> QUANTITY_BITS, &record);
+}
+
+/* What lies before a pruned lane's first segment. It was loaded before: what it says is right. */
+static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
+			   const struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct checkpoint *checkpoint = NULL;
+	struct checkpoint_chunk chunk;
+	int rc = 0;
+
+	if (recover_checkpoint_lsn(scan) == 0)
+		return 0;
+	rc = checkpoint_open(&checkpoint, dir, walk->lane, scan->from.tail.next_lsn, error,
+			     error_bytes);
+	while (rc == 0 && (rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1) {
+		rc = 0;
+		for (uint32_t i = 0; chunk.orders != NULL && i < chunk.cnt; i++)
+			collect_saved(walk, &chunk.orders[i], scan->offers);
+	}
+	checkpoint_close(checkpoint);
+	return rc;
+}
+
+static int walk_lane(struct walk *walk, const struct data_dir *dir, const struct recover_scan *scan,
+		     char *error, size_t error_bytes)
 {
 	struct lane_reader *reader = NULL;
-	uint64_t next = find_claim(orders, order_id_of(lane, 0));
-	uint64_t lsn = 1;
-	uint64_t cnt = 0;
-	int rc = lane_reader_open(&reader, dir->path, dir->journal_id, lane, error, error_bytes);
+	struct lane_files *files = NULL;
+	char path[sizeof(files->path)];
+	uint64_t lsn = recover_checkpoint_lsn(scan) + 1;
+	int rc;
 
+	data_dir_lane_path(dir, walk->lane, path, sizeof(path));
+	if (lane_files_open(&files, path) != 0)
+		return -ENOMEM;
+	rc = lane_reader_open_at(&reader, files, dir->journal_id, walk->lane, &scan->from, error,
+				 error_bytes);
 	while (rc == 0 && lsn < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
@@ -347,12 +389,31 @@ static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t
 			rc = -EBADMSG;
 			break;
 		}
+		CHECK(lsn + block->record_cnt <= scan->tail.next_lsn);
+		for (uint32_t i = 0; i < block->record_cnt; i++)
+			collect(walk, lsn + i, &records[i]);
 		lsn += block->record_cnt;
-		CHECK(lsn <= scan->tail.next_lsn);
-		cnt += collect(orders, lane, block, records, &next, sold + cnt);
 	}
 	lane_reader_close(reader);
-	for (uint64_t i = 0; i < cnt; i++)
+	return rc;
+}
+
+/* Reads the lane into sold[] and buyers[], which have room for what the scan counted. */
+static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
+		     const struct recover_scan *scan, struct sold *sold, char *error,
+		     size_t error_bytes)
+{
+	struct walk walk = {
+		.orders = orders,
+		.next = find_claim(orders, order_id_of(lane, 0)),
+		.sold = sold,
+		.lane = lane,
+	};
+	int rc = walk_checkpoint(&walk, dir, scan, error, error_bytes);
+
+	if (rc == 0)
+		rc = walk_lane(&walk, dir, scan, error, error_bytes);
+	for (uint64_t i = 0; i < walk.cnt; i++)
 		orders->buyers[orders->buyer_cnt++] = sold[i].buyer;
 	return rc;
 }

@@ -20,6 +20,7 @@
 struct lane_result {
 	int rc; /* 0, -EBADMSG: damaged, other -errno: could not be read */
 	char error[TOOL_ERROR_BYTES];
+	uint64_t from_lsn; /* what is up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
 	bool torn;
@@ -60,7 +61,8 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 	struct recover_scan scan = {0};
 	struct shard *shard = NULL;
 	char *error = result->error;
-	int rc = recover_scan(&verify->dir, lane, &scan, error, TOOL_ERROR_BYTES);
+	int rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error,
+				   TOOL_ERROR_BYTES);
 
 	if (rc == 0)
 		rc = open_tables(verify, lane, &scan, &shard, error, TOOL_ERROR_BYTES);
@@ -70,6 +72,7 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error,
 				       TOOL_ERROR_BYTES);
 	if (rc == 0) {
+		result->from_lsn = recover_checkpoint_lsn(&scan);
 		result->last_lsn = scan.tail.next_lsn - 1;
 		result->block_cnt = scan.block_cnt;
 		result->torn = scan.torn;
@@ -147,6 +150,12 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+/* Of the blocks that were checked; 0: there is none. */
+static uint64_t first_lsn(const struct lane_result *result)
+{
+	return result->last_lsn > result->from_lsn ? result->from_lsn + 1 : 0;
+}
+
 static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 {
 	json_t *object = json_object();
@@ -157,7 +166,8 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 		json_object_set_new(object, "error", json_string(result->error));
 		return object;
 	}
-	json_object_set_new(object, "first_lsn", number(result->last_lsn > 0));
+	json_object_set_new(object, "first_lsn", number(first_lsn(result)));
+	json_object_set_new(object, "checkpoint_lsn", number(result->from_lsn));
 	json_object_set_new(object, "last_lsn", number(result->last_lsn));
 	json_object_set_new(object, "blocks", number(result->block_cnt));
 	json_object_set_new(object, "offers", number(result->totals.offers));
@@ -244,9 +254,12 @@ static void print_text(const struct verify *verify)
 			       result->rc == -EBADMSG ? "DAMAGED" : "UNREADABLE", result->error);
 			continue;
 		}
-		printf("%4u  %10u  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "%s\n",
-		       lane, result->last_lsn > 0, result->last_lsn, result->block_cnt,
+		printf("%4u  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64
+		       "%s%s\n",
+		       lane, first_lsn(result), result->last_lsn, result->block_cnt,
 		       result->totals.orders, result->totals.units_sold,
+		       result->from_lsn > 0 ? "  pruned: what was before came from a checkpoint"
+					    : "",
 		       result->torn ? "  torn tail, never acknowledged" : "");
 	}
 	printf("\nsold     %" PRIu64 " orders, %" PRIu64 " units, %" PRIu64 " SKUs\n", sum->orders,

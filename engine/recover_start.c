@@ -1,0 +1,161 @@
+#include "engine/recover_start.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/checkpoint.h"
+#include "engine/checkpoint_list.h"
+#include "engine/lane_files.h"
+
+enum {
+	REASON_BYTES = 768,
+};
+
+int recover_keep_offer(struct recover_scan *scan, const struct record *record)
+{
+	/* Grows at powers of two. */
+	if ((scan->offer_cnt & (scan->offer_cnt - 1)) == 0) {
+		const uint64_t room = scan->offer_cnt == 0 ? 1 : scan->offer_cnt * 2;
+		struct record *more = reallocarray(scan->offers, room, sizeof(*more));
+
+		if (more == NULL)
+			return -ENOMEM;
+		scan->offers = more;
+	}
+	scan->offers[scan->offer_cnt++] = *record;
+	return 0;
+}
+
+/* Its offers size the tables, so that they are read and checked now; its orders when they are
+ * loaded. */
+static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan, char *error,
+		       size_t error_bytes)
+{
+	const uint64_t offer_cnt = checkpoint_header(checkpoint)->offer_cnt;
+	struct checkpoint_chunk chunk;
+
+	while (scan->offer_cnt < offer_cnt) {
+		const int rc = checkpoint_next(checkpoint, &chunk, error, error_bytes);
+
+		if (rc < 0)
+			return rc;
+		for (uint32_t i = 0; i < chunk.cnt; i++) {
+			if (recover_keep_offer(scan, &chunk.offers[i]) != 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Begins the scan with this checkpoint; a scan of all zeros again if it is no good. */
+static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint64_t first_segment,
+		   struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct checkpoint *checkpoint = NULL;
+	int rc = checkpoint_open(&checkpoint, dir, lane, lsn, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+
+	const struct checkpoint_header *header = checkpoint_header(checkpoint);
+
+	if (header->segment < first_segment) {
+		snprintf(error, error_bytes,
+			 "lane %u: the checkpoint at LSN %" PRIu64 " goes on in segment %" PRIu64
+			 ", which is missing",
+			 lane, lsn - 1, header->segment);
+		rc = -EBADMSG;
+	}
+	if (rc == 0)
+		rc = read_offers(checkpoint, scan, error, error_bytes);
+	if (rc == 0) {
+		scan->order_cnt = header->order_cnt;
+		scan->units_ordered = header->units_ordered;
+		scan->block_cnt = header->block_cnt;
+		scan->from_block_cnt = header->block_cnt;
+		checkpoint_position(header, &scan->from);
+	} else {
+		free(scan->offers);
+		scan->offers = NULL;
+		scan->offer_cnt = 0;
+	}
+	checkpoint_close(checkpoint);
+	return rc;
+}
+
+/* The first segment that is there; 0 also if there is none. The reader judges the rest. */
+static uint64_t first_segment_of(const struct data_dir *dir, uint16_t lane)
+{
+	struct lane_files *files = NULL;
+	char path[sizeof(files->path)];
+	uint64_t *numbers = NULL;
+	uint64_t first = 0;
+
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	if (lane_files_open(&files, path) != 0)
+		return 0;
+	if (files->ops->list(files, &numbers) > 0)
+		first = numbers[0];
+	free(numbers);
+	files->ops->close(files);
+	return first;
+}
+
+static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
+{
+	const uint64_t lsn = recover_checkpoint_lsn(scan);
+
+	if (reason[0] == '\0')
+		return;
+	if (lsn > 0)
+		snprintf(scan->note, sizeof(scan->note),
+			 "lane %u: passed over a checkpoint for the older one at LSN %" PRIu64
+			 ": %s",
+			 lane, lsn, reason);
+	else
+		snprintf(scan->note, sizeof(scan->note),
+			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
+}
+
+int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	const uint64_t first_segment = first_segment_of(dir, lane);
+	uint64_t *lsns = NULL;
+	int64_t cnt = checkpoint_list(dir, lane, &lsns);
+	char reason[REASON_BYTES] = "";
+	char first_reason[REASON_BYTES] = "";
+	int rc = -ENOENT;
+
+	if (from == RECOVER_FROM_OLDEST && first_segment == 0)
+		cnt = 0;
+	for (int64_t i = 0; i < cnt && rc != 0 && rc != -ENOMEM; i++) {
+		const uint64_t lsn = lsns[from == RECOVER_FROM_NEWEST ? i : cnt - 1 - i];
+
+		if (lsn >= below_lsn)
+			continue;
+		rc = try_one(dir, lane, lsn, first_segment, scan, reason, sizeof(reason));
+		if (rc != 0 && first_reason[0] == '\0')
+			snprintf(first_reason, sizeof(first_reason), "%s", reason);
+	}
+	free(lsns);
+	if (rc == -ENOMEM) {
+		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
+		return rc;
+	}
+	if (rc != 0 && first_segment > 0) {
+		data_dir_lane_path(dir, lane, reason, sizeof(reason));
+		snprintf(error, error_bytes,
+			 "%s: segment 0 is missing, segment %" PRIu64
+			 " is there, and no checkpoint tells what was before it%s%s; the lane is "
+			 "damaged: put it back from a copy",
+			 reason, first_segment, first_reason[0] != '\0' ? ": " : "", first_reason);
+		return -EBADMSG;
+	}
+	if (from == RECOVER_FROM_NEWEST)
+		note(scan, lane, first_reason);
+	return 0;
+}

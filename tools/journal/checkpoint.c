@@ -1,0 +1,276 @@
+/*
+ * checkpoint: applies lanes to a state of its own and writes checkpoints of it, once or, as the
+ * follower beside an engine, every so many orders until SIGTERM.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/check.h"
+#include "engine/follower.h"
+#include "tools/common/cli.h"
+#include "tools/journal/journal_tool.h"
+
+enum {
+	KEEP_CNT = 2,
+	KEEP_CNT_MAX = 1000,
+	/* A checkpoint is written whole: at a million orders a second, one in ten seconds. */
+	EVERY_ORDERS = 10000000,
+	LOOK_NS = 100000000,
+};
+
+struct checkpoint_options {
+	const char *path;
+	int lane; /* or EVERY_LANE */
+	bool follow;
+	bool json;
+	uint64_t every_orders;
+	uint32_t keep_cnt;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int exit_code(int rc)
+{
+	if (rc == 0)
+		return CLI_EXIT_GOOD;
+	return rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
+}
+
+static void print_saved(const struct follower *follower, uint64_t bytes, unsigned removed,
+			double ms, bool json)
+{
+	const uint64_t lsn = follower->saved_lsn - 1;
+
+	if (json)
+		printf("{\"lane\":%u,\"lsn\":%" PRIu64 ",\"segment\":%" PRIu64
+		       ",\"written\":true,\"bytes\":%" PRIu64 ",\"removed\":%u,\"ms\":%.1f}\n",
+		       follower->lane, lsn, follower->position.tail.segment, bytes, removed, ms);
+	else
+		printf("lane %u: a checkpoint at LSN %" PRIu64 ", %" PRIu64
+		       " KiB in %.0f ms; it goes on in segment %" PRIu64
+		       "; %u older ones removed\n",
+		       follower->lane, lsn, (bytes + 1023) >> 10, ms,
+		       follower->position.tail.segment, removed);
+	fflush(stdout);
+}
+
+static void print_unchanged(const struct follower *follower, bool json)
+{
+	const uint64_t lsn = follower->saved_lsn > 0 ? follower->saved_lsn - 1 : 0;
+
+	if (json)
+		printf("{\"lane\":%u,\"lsn\":%" PRIu64 ",\"written\":false}\n", follower->lane,
+		       lsn);
+	else if (lsn > 0)
+		printf("lane %u: nothing is known to be on disk behind the checkpoint at LSN "
+		       "%" PRIu64 "\n",
+		       follower->lane, lsn);
+	else
+		printf("lane %u: nothing is known to be on disk yet\n", follower->lane);
+}
+
+static int save(struct follower *follower, const struct checkpoint_options *options)
+{
+	const uint64_t begin_ns = now_ns();
+	char error[TOOL_ERROR_BYTES];
+	unsigned removed = 0;
+	uint64_t bytes = 0;
+	const int rc =
+		follower_save(follower, options->keep_cnt, &bytes, &removed, error, sizeof(error));
+
+	if (rc != 0)
+		cli_wrong("%s", error);
+	else
+		print_saved(follower, bytes, removed, (double)(now_ns() - begin_ns) / 1e6,
+			    options->json);
+	return rc;
+}
+
+static int open_one(struct follower *follower, const struct data_dir *dir, uint16_t lane)
+{
+	char error[TOOL_ERROR_BYTES];
+	const int rc = follower_open(follower, dir, lane, error, sizeof(error));
+
+	if (rc != 0)
+		cli_wrong("%s", error);
+	else if (follower->note[0] != '\0')
+		fprintf(stderr, "%s\n", follower->note);
+	return rc;
+}
+
+/* A checkpoint of each lane; one that fails doesn't keep it from the others. */
+static int once(const struct checkpoint_options *options, const struct data_dir *dir,
+		uint16_t first, uint16_t end)
+{
+	int worst = CLI_EXIT_GOOD;
+
+	for (uint16_t lane = first; lane < end; lane++) {
+		struct follower follower = {0};
+		int rc = open_one(&follower, dir, lane);
+
+		if (rc == 0 && follower_unsaved(&follower) > 0)
+			rc = save(&follower, options);
+		else if (rc == 0)
+			print_unchanged(&follower, options->json);
+		follower_close(&follower);
+		worst = exit_code(rc) > worst ? exit_code(rc) : worst;
+	}
+	return worst;
+}
+
+/* Looks after each lane once; with `all`, whatever was applied is saved. */
+static int follow_round(struct follower *followers, uint16_t cnt,
+			const struct checkpoint_options *options, bool all)
+{
+	char error[TOOL_ERROR_BYTES];
+	int rc = 0;
+
+	for (uint16_t i = 0; i < cnt && rc == 0; i++) {
+		rc = follower_catch_up(&followers[i], error, sizeof(error));
+		if (rc != 0)
+			cli_wrong("%s", error);
+		else if (follower_unsaved(&followers[i]) >= (all ? 1 : options->every_orders))
+			rc = save(&followers[i], options);
+		/* A disk that is full may have space again: a checkpoint is no order. */
+		if (rc == -ENOSPC)
+			rc = 0;
+	}
+	return rc;
+}
+
+static int follow(const struct checkpoint_options *options, const struct data_dir *dir,
+		  uint16_t first, uint16_t end)
+{
+	const struct timespec look = {.tv_nsec = LOOK_NS};
+	const uint16_t cnt = end - first;
+	struct follower *followers = calloc(cnt, sizeof(*followers));
+	sigset_t signals;
+	int rc = 0;
+
+	CHECK(followers != NULL);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	/* Whatever else this machine does comes first. */
+	if (nice(10) == -1)
+		errno = 0;
+	for (uint16_t i = 0; i < cnt && rc == 0; i++)
+		rc = open_one(&followers[i], dir, first + i);
+	if (rc == 0 && !options->json) {
+		printf("following %s; SIGTERM ends it\n", dir->path);
+		fflush(stdout);
+	}
+	while (rc == 0 && sigtimedwait(&signals, NULL, &look) < 0)
+		rc = follow_round(followers, cnt, options, false);
+	if (rc == 0)
+		rc = follow_round(followers, cnt, options, true);
+	for (uint16_t i = 0; i < cnt; i++)
+		follower_close(&followers[i]);
+	free(followers);
+	return exit_code(rc);
+}
+
+static int run(const struct checkpoint_options *options)
+{
+	struct data_dir dir;
+	char error[TOOL_ERROR_BYTES];
+	uint16_t first = 0;
+	uint16_t end;
+
+	if (data_dir_read(&dir, options->path, error, sizeof(error)) != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	if (options->lane >= dir.shards) {
+		cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
+			  dir.shards - 1U);
+		return CLI_EXIT_FAILED;
+	}
+	end = dir.shards;
+	if (options->lane != EVERY_LANE) {
+		first = (uint16_t)options->lane;
+		end = first + 1;
+	}
+	return options->follow ? follow(options, &dir, first, end)
+			       : once(options, &dir, first, end);
+}
+
+enum flag {
+	FLAG_LANE = 1,
+	FLAG_FOLLOW,
+	FLAG_EVERY_ORDERS,
+	FLAG_KEEP,
+	FLAG_JSON,
+	FLAG_HELP,
+};
+
+static const struct option flags[] = {
+	{"lane", required_argument, NULL, FLAG_LANE},
+	{"follow", no_argument, NULL, FLAG_FOLLOW},
+	{"every-orders", required_argument, NULL, FLAG_EVERY_ORDERS},
+	{"keep", required_argument, NULL, FLAG_KEEP},
+	{"json", no_argument, NULL, FLAG_JSON},
+	{"help", no_argument, NULL, FLAG_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+int journal_checkpoint(int argc, char **argv)
+{
+	struct checkpoint_options options = {.lane = EVERY_LANE, .keep_cnt = KEEP_CNT};
+	uint16_t lane;
+	int flag;
+
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		bool good = true;
+
+		switch (flag) {
+		case FLAG_LANE:
+			good = cli_u16("--lane", optarg, 0, SHARDS_MAX - 1, &lane);
+			options.lane = lane;
+			break;
+		case FLAG_FOLLOW:
+			options.follow = true;
+			break;
+		case FLAG_EVERY_ORDERS:
+			good = cli_u64("--every-orders", optarg, 1, LSN_MAX, &options.every_orders);
+			break;
+		case FLAG_KEEP:
+			/* With one, a bad one would strand a pruned lane. */
+			good = cli_u32("--keep", optarg, 2, KEEP_CNT_MAX, &options.keep_cnt);
+			break;
+		case FLAG_JSON:
+			options.json = true;
+			break;
+		case FLAG_HELP:
+			return JOURNAL_HELP;
+		default:
+			return JOURNAL_WRONG_USAGE;
+		}
+		if (!good)
+			return CLI_EXIT_FAILED;
+	}
+	if (options.every_orders > 0 && !options.follow) {
+		cli_wrong(
+			"--every-orders: only with --follow; without it one checkpoint is written");
+		return CLI_EXIT_FAILED;
+	}
+	if (options.every_orders == 0)
+		options.every_orders = EVERY_ORDERS;
+	if (!journal_one_directory(argc, argv, &options.path))
+		return JOURNAL_WRONG_USAGE;
+	return run(&options);
+}
