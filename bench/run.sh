@@ -16,6 +16,10 @@ taskset -c $last_cpu "$bin/bench/bench_decide"
 echo
 echo "journal, without network and decide, beside raw durable writes:"
 taskset -c $last_cpu "$bin/bench/bench_journal" "$work/journal"
+rm -rf "$work/journal"
+echo
+echo "recovery of 10 M orders, from the lane and from a checkpoint:"
+taskset -c $last_cpu "$bin/bench/bench_recover" "$work/recover"
 echo
 if [ "$(id -u)" != 0 ]; then
 	echo "whole path: skipped, namespaces and AF_XDP need root"

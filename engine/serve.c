@@ -435,6 +435,8 @@ static int journals_up(struct server *server)
 	const uint16_t shards = server->options->shards;
 	int rc = segment_preparer_open(&server->preparer, server->error, ERROR_BYTES);
 
+	if (rc == 0)
+		segment_preparer_size(server->preparer, server->options->segment_mib << 20);
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = journal_up_one(server, i);
 	if (rc == 0)

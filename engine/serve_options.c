@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/journal_format.h"
 #include "net/wire.h"
 
 static const char help[] =
@@ -29,6 +30,8 @@ static const char help[] =
 	"  --address A[,A6]  memif: our IPv4 and IPv6 addresses (default\n"
 	"                    198.18.0.1,2001:2::1)\n"
 	"  --max-orders N    remember at most N orders a shard (default: one a unit of stock)\n"
+	"  --segment-mib N   size of the journal's next segments, 1 to 4096 (default 64): what\n"
+	"                    `doorbuster journal prune` removes at a time\n"
 	"  --help            this text\n"
 	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained, 1: a\n"
@@ -45,6 +48,7 @@ enum {
 	OPT_ACK,
 	OPT_ADDRESS,
 	OPT_MAX_ORDERS,
+	OPT_SEGMENT_MIB,
 	OPT_HELP,
 };
 
@@ -59,6 +63,7 @@ static const struct option long_options[] = {
 	{"ack", required_argument, NULL, OPT_ACK},
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"max-orders", required_argument, NULL, OPT_MAX_ORDERS},
+	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -223,6 +228,9 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 		return read_addresses(text, options);
 	case OPT_MAX_ORDERS:
 		return read_number("max-orders", text, 1, UINT32_MAX, &options->order_cnt_max);
+	case OPT_SEGMENT_MIB:
+		return read_number("segment-mib", text, 1, SEGMENT_BYTES_MAX >> 20,
+				   &options->segment_mib);
 	default:
 		fprintf(stderr, "doorbuster-serve: see doorbuster serve --help\n");
 		return false;
@@ -275,6 +283,7 @@ enum serve_options_result serve_options_parse(struct serve_options *options, int
 		.port_text = "lo",
 		.shards = 1,
 		.base_port = WIRE_BASE_PORT,
+		.segment_mib = SEGMENT_BYTES >> 20,
 	};
 	inet_pton(AF_INET, "198.18.0.1", options->ipv4);
 	inet_pton(AF_INET6, "2001:2::1", options->ipv6);

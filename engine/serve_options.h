@@ -21,6 +21,7 @@ struct serve_options {
 	uint16_t base_port;
 	bool ack_memory;
 	uint64_t order_cnt_max;      /* 0: as the stock asks for */
+	uint64_t segment_mib;        /* of the segments made from now on */
 	uint16_t cores[WORKERS_MAX]; /* CPU of each worker */
 	uint16_t core_cnt;
 	uint16_t control_core;

@@ -1,0 +1,124 @@
+# Checkpoints beside an engine that sells: kill -9, restart from the checkpoint, prune, restart. The
+# state is the same from the whole lane, from each checkpoint, in another directory, with another
+# number of workers; a damaged checkpoint is passed over, and every order that a buyer was told stays.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+JOURNAL="$BIN/doorbuster journal"
+LANE=$DATA/lane-000
+SALE="--scenario singles-day --skus 100"
+TO="--server 127.0.0.1:7700 --keys $KEYS --timeout-ms 60000"
+
+load() { # SEED REQUESTS ARGS...
+	# shellcheck disable=SC2086
+	"$BIN/doorbuster" load $SALE $TO --seed "$1" --requests "$2" "${@:3}" --json \
+		--orders "$WORK/orders.$1" >"$WORK/load.json" 2>"$WORK/load.err" ||
+		fail "load $1: $(cat "$WORK/load.json" "$WORK/load.err")"
+}
+
+checkpoint() { # ARGS... ; its line stays in $WORK/checkpoint
+	$JOURNAL checkpoint "$DATA" "$@" --json >"$WORK/checkpoint" 2>"$WORK/checkpoint.err" ||
+		fail "checkpoint: $(cat "$WORK/checkpoint" "$WORK/checkpoint.err")"
+}
+
+checkpoints() {
+	ls "$LANE" | grep -c '^ckpt-[0-9]*$'
+}
+
+first_segment() {
+	ls "$LANE" | sed -n 's/^seg-0*\([0-9]\)/\1/p' | head -n 1
+}
+
+hash_of() { # DIR
+	$JOURNAL verify "$1" --json >"$WORK/hash.json" || fail "verify $1: $(cat "$WORK/hash.json")"
+	json .state_hash "$WORK/hash.json"
+}
+
+start_lsn() {
+	sed -n 's/^recovered: .* from a checkpoint at LSN \([0-9]*\)$/\1/p' "$ENGINE_OUT.err"
+}
+
+make_keys
+# shellcheck disable=SC2086
+"$BIN/doorbuster" load $SALE --requests 200000 --catalog-out "$CATALOG"
+start_engine --segment-mib 1
+
+echo "beside an engine that sells"
+load 1 30000 --rate 10000 &
+background=$!
+wait_for "the first orders" orders_reached 500
+checkpoint
+expect_eq "written" true "$(json .written "$WORK/checkpoint")"
+wait $background
+kill9
+before=$(hash_of "$DATA")
+lsn=$(json .lsn "$WORK/checkpoint")
+
+echo "restart from it after kill -9"
+start_engine --segment-mib 1
+expect_eq "where the start began" "$lsn" "$(start_lsn)"
+stop_engine
+expect_eq "state" "$before" "$(drained state_hash)"
+verify_agrees
+
+echo "two later checkpoints, and what is older removed"
+start_engine --segment-mib 1
+load 2 40000
+checkpoint
+load 3 5000
+checkpoint
+expect_eq "checkpoints" 2 "$(checkpoints)"
+expect_eq "one more with nothing new" false "$(checkpoint; jq .written "$WORK/checkpoint")"
+rc=0
+$JOURNAL prune "$DATA" >"$WORK/prune" 2>&1 || rc=$?
+expect_eq "prune that isn't told of downstream" 2 $rc
+expect_match "why" 'downstream-has LSN' "$(cat "$WORK/prune")"
+$JOURNAL prune "$DATA" --downstream-has 1000 --json >"$WORK/prune" || fail "prune"
+expect_eq "removed while downstream lacks it" 0 "$(json .removed "$WORK/prune")"
+cp -r --sparse=always "$DATA" "$WORK/whole"
+$JOURNAL prune "$DATA" --no-downstream --json >"$WORK/prune" || fail "prune: $(cat "$WORK/prune")"
+first=$(json .first_segment "$WORK/prune")
+expect_eq "removed" "$first" "$(json .removed "$WORK/prune")"
+expect_eq "some were" true "$([ "$first" -gt 2 ] && echo true)"
+expect_eq "first segment" "$first" "$(first_segment)"
+
+echo "go on, kill -9, restart"
+load 4 5000
+kill9
+start_engine --segment-mib 1
+expect_match "where the start began" '^[0-9]+$' "$(start_lsn)"
+stop_engine
+hash=$(drained state_hash)
+verify_agrees
+expect_eq "verify starts from a checkpoint" true \
+	"$(json '.lanes[0].checkpoint_lsn > 0' "$WORK/verify.json")"
+for n in 1 2 3 4; do
+	$JOURNAL verify "$DATA" --orders "$WORK/orders.$n" >"$WORK/out" || fail "$(cat "$WORK/out")"
+done
+$JOURNAL dump "$DATA" --json >"$WORK/dump" || fail "dump"
+dumped=$(head -n 1 "$WORK/dump" | jq .lsn)
+expect_eq "the dump begins behind what was pruned" true "$([ "$dumped" -gt 1 ] && echo true)"
+
+echo "in another directory, and from the whole lane"
+expect_eq "state of a copy" "$hash" "$(cp -r --sparse=always "$DATA" "$WORK/copy"
+	hash_of "$WORK/copy")"
+cp -n "$WORK"/whole/lane-000/seg-* "$WORK/copy/lane-000/"
+rm "$WORK"/copy/lane-000/ckpt-*
+expect_eq "state from the whole lane" "$hash" "$(hash_of "$WORK/copy")"
+rm -r "$WORK/copy" "$WORK/whole"
+
+echo "a damaged checkpoint, then two"
+for checkpoint in $(ls -r "$LANE"/ckpt-*); do
+	printf x | dd of="$checkpoint" bs=1 seek=200 conv=notrunc status=none
+	rc=0
+	"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" >"$WORK/serve" 2>&1 &
+	ENGINE_PID=$!
+	wait_for "ready or refused" grep -qE '^ready|segment 0 is missing' "$WORK/serve"
+	kill -TERM $ENGINE_PID 2>/dev/null || true
+	wait $ENGINE_PID || rc=$?
+	ENGINE_PID=
+	[ "$rc" != 0 ] || expect_match "the older one" 'lane 0: passed over a checkpoint' \
+		"$(cat "$WORK/serve")"
+done
+expect_eq "exit code without a good one" 2 $rc
+expect_match "why" 'lane-000: segment 0 is missing, segment [0-9]* is there' "$(cat "$WORK/serve")"
