@@ -177,7 +177,7 @@ int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *se
 	char reason[REASON_BYTES] = "";
 	unsigned good = 0;
 
-	for (int64_t i = 0; i < cnt && good < 2; i++)
+	for (int64_t i = 0; lsns != NULL && i < cnt && good < 2; i++)
 		good += segment_of(dir, lane, lsns[i], segment, reason, sizeof(reason)) == 0;
 	free(lsns);
 	if (good == 2)

@@ -1,6 +1,6 @@
 # Checkpoints beside an engine that sells: kill -9, restart from the checkpoint, prune, restart. The
-# state is the same from the whole lane, from each checkpoint, in another directory, with another
-# number of workers; a damaged checkpoint is passed over, and every order that a buyer was told stays.
+# state is the same from the whole lane, from each checkpoint and in another directory; a damaged
+# checkpoint is passed over, and every order that a buyer was told stays.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -22,11 +22,11 @@ checkpoint() { # ARGS... ; its line stays in $WORK/checkpoint
 }
 
 checkpoints() {
-	ls "$LANE" | grep -c '^ckpt-[0-9]*$'
+	find "$LANE" -name 'ckpt-*' | wc -l
 }
 
 first_segment() {
-	ls "$LANE" | sed -n 's/^seg-0*\([0-9]\)/\1/p' | head -n 1
+	find "$LANE" -name 'seg-*[0-9]' | sed 's/.*seg-0*\([0-9]\)/\1/' | sort -n | sed -n 1p
 }
 
 hash_of() { # DIR
@@ -108,7 +108,8 @@ expect_eq "state from the whole lane" "$hash" "$(hash_of "$WORK/copy")"
 rm -r "$WORK/copy" "$WORK/whole"
 
 echo "a damaged checkpoint, then two"
-for checkpoint in $(ls -r "$LANE"/ckpt-*); do
+mapfile -t files < <(find "$LANE" -name 'ckpt-*' | sort -r)
+for checkpoint in "${files[@]}"; do
 	printf x | dd of="$checkpoint" bs=1 seek=200 conv=notrunc status=none
 	rc=0
 	"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" >"$WORK/serve" 2>&1 &
