@@ -475,6 +475,16 @@ int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t er
 	return rc;
 }
 
+int data_dir_lock(struct data_dir *dir, char *error, size_t error_bytes)
+{
+	const struct teller teller = {"", dir->path, error, error_bytes};
+	const int rc = take_lock(dir, &teller);
+
+	if (rc != 0)
+		data_dir_close(dir);
+	return rc;
+}
+
 void data_dir_close(struct data_dir *dir)
 {
 	if (dir->lock_fd >= 0)

@@ -32,6 +32,12 @@ int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char 
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
 
 /*
+ * For a tool that changes something: takes the lock of what data_dir_read opened. -EBUSY: an engine
+ * runs on it. Ends with data_dir_withdraw, which removes the lock's file if it wasn't there before.
+ */
+int data_dir_lock(struct data_dir *dir, char *error, size_t error_bytes);
+
+/*
  * Takes back what data_dir_open made, segments included: for a start that is refused later on,
  * before anything was sold. Leaves alone what was there before.
  */

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What to do about a damaged lane, for the end of an error line. */
+#define LANE_REMEDY "put it back from a copy, or see `doorbuster journal repair`"
+
 struct lane_files;
 
 struct lane_files_ops {

@@ -51,6 +51,7 @@ struct lane_reader {
 
 	char *error; /* of the call under way */
 	size_t error_bytes;
+	struct lane_fault fault; /* what that said last */
 };
 
 static const uint64_t NONE_ENTERED = UINT64_MAX;
@@ -60,17 +61,19 @@ __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_read
 								struct place at, const char *format,
 								...)
 {
+	struct lane_fault *fault = &reader->fault;
 	char path[SEGMENT_PATH_BYTES];
-	char text[512];
 	va_list args;
 
+	fault->segment = at.segment;
+	fault->offset = at.offset;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(fault->text, sizeof(fault->text), format, args);
 	va_end(args);
 	segment_path(reader->files->path, at.segment, path);
 	snprintf(reader->error, reader->error_bytes, "%s: offset %" PRIu64 ": %s%s", path,
-		 at.offset, text,
-		 what == LANE_CORRUPT ? "; the lane is damaged: put it back from a copy" : "");
+		 at.offset, fault->text,
+		 what == LANE_CORRUPT ? "; the lane is damaged: " LANE_REMEDY : "");
 	return what;
 }
 
@@ -93,8 +96,7 @@ static int list_segments(struct lane_reader *reader, char *error, size_t error_b
 	int rc = 0;
 
 	if (cnt == -ENOENT) {
-		snprintf(error, error_bytes,
-			 "%s: missing; the journal is damaged: put the directory back from a copy",
+		snprintf(error, error_bytes, "%s: missing; the journal is damaged: " LANE_REMEDY,
 			 reader->files->path);
 		return -EBADMSG;
 	}
@@ -552,6 +554,11 @@ void lane_reader_position(const struct lane_reader *reader, struct lane_position
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail)
 {
 	*tail = reader->tail;
+}
+
+const struct lane_fault *lane_reader_fault(const struct lane_reader *reader)
+{
+	return &reader->fault;
 }
 
 uint64_t lane_reader_blocks(const struct lane_reader *reader)

@@ -32,6 +32,13 @@ struct lane_position {
 /* The first segment that is there. */
 #define LANE_FIRST_SEGMENT UINT64_MAX
 
+/* Something that is wrong with a lane. */
+struct lane_fault {
+	uint64_t segment;
+	uint64_t offset;
+	char text[512]; /* without place and remedy */
+};
+
 enum lane_read {
 	LANE_BLOCK,   /* a good block */
 	LANE_END,     /* the clean end: zeros behind the last block */
@@ -75,11 +82,13 @@ void lane_reader_look_lightly(struct lane_reader *reader);
 enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
 				const struct record **records, char *error, size_t error_bytes);
 
-/* After LANE_END or LANE_TORN: where a writer goes on. */
+/* Behind the last block given; after LANE_END or LANE_TORN a writer goes on there. */
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);
 
 /* Behind the block read last. */
 void lane_reader_position(const struct lane_reader *reader, struct lane_position *position);
+/* After LANE_CORRUPT or LANE_ERROR: what the error line says. Valid until the next call. */
+const struct lane_fault *lane_reader_fault(const struct lane_reader *reader);
 
 /* Blocks read so far. */
 uint64_t lane_reader_blocks(const struct lane_reader *reader);

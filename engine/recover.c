@@ -198,7 +198,7 @@ int recover_apply(struct shard *shard, const struct block_header *block,
 			continue;
 		snprintf(error, error_bytes,
 			 "%s: LSN %" PRIu64 ", SKU %" PRIu64
-			 ": %s; the lane is intact but cannot be right: put it back from a copy",
+			 ": %s; the lane is intact but cannot be right: " LANE_REMEDY,
 			 lane_path, block->first_lsn + i, records[i].sku, why);
 		return rc;
 	}

@@ -350,7 +350,7 @@ static const char *remedy(int rc)
 	case -EBUSY:
 		return "; another process writes it: stop that one";
 	case -EBADMSG:
-		return "; the file there is damaged or not of this lane: put it back from a copy";
+		return "; the file there is damaged or not of this lane: " LANE_REMEDY;
 	default:
 		return "";
 	}

@@ -66,6 +66,7 @@ expect_match "verify" 'lane-000/seg-000000000000: offset 4096: LSN 1 should be h
 expect_rc 1 "$BIN/doorbuster" journal dump "$DATA" --json
 expect_rc 2 "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS"
 expect_match "the engine" 'seg-000000000000: offset 4096' "$(cat "$WORK/out")"
+expect_match "what to do" 'from a copy, or see `doorbuster journal repair`' "$(cat "$WORK/out")"
 
 # A segment that is gone while later ones are there.
 mv "$SEGMENT" "$WORK/"

@@ -254,3 +254,27 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 	cr_assert(eq(u32, entries(path), 4));
 	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
 }
+
+/* A tool that changes something keeps engines off, and is kept off by them. */
+Test(data_dir, a_tools_lock, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir engine;
+	struct data_dir tool;
+
+	cr_assert(eq(int, data_dir_open(&engine, path, 1, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&tool, path, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), -EBUSY));
+	assert_says("in use by another doorbuster");
+	data_dir_close(&engine);
+	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, open_close(1, &engine), -EBUSY));
+	data_dir_withdraw(&tool);
+	cr_assert(path_exists(temp_path("data/lock")), "it was there before");
+	/* It leaves no file that it made. */
+	cr_assert(eq(int, unlink(temp_path("data/lock")), 0));
+	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), 0), "%s", error);
+	data_dir_withdraw(&tool);
+	cr_assert(not(path_exists(temp_path("data/lock"))));
+	cr_assert(path_exists(temp_path("data/lane-000")));
+	cr_assert(eq(int, open_close(1, &engine), 0));
+}

@@ -145,6 +145,36 @@ Test(lane_reader, says_where_and_why)
 	assert_says("memory/seg-000000000000: offset 16384: LSN 16 should be here");
 	assert_says("wrong checksum");
 	assert_says("in segment 0 at offset 20480 says that LSN 20 was on disk");
+	assert_says("put it back from a copy, or see `doorbuster journal repair`");
+	memory_disk_close(disk);
+}
+
+/* The same in parts, for who repairs. */
+Test(lane_reader, tells_the_fault_apart_from_its_remedy)
+{
+	const struct block_header *block;
+	const struct record *records;
+	struct lane_reader *reader = NULL;
+	struct lane_tail tail;
+
+	make_lane(true, BLOCK_CNT, 2);
+	unit(0, 4)[100] ^= 1;
+	cr_assert(eq(int,
+		     lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, LANE,
+					    error, sizeof(error)),
+		     0));
+	while (lane_reader_next(reader, &block, &records, error, sizeof(error)) == LANE_BLOCK)
+		continue;
+
+	const struct lane_fault *fault = lane_reader_fault(reader);
+
+	cr_assert(eq(u64, fault->segment, 0));
+	cr_assert(eq(u64, fault->offset, 4 * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(int, strncmp(fault->text, "LSN 16 should be here", 21), 0));
+	cr_assert(eq(ptr, strstr(fault->text, "copy"), NULL));
+	lane_reader_tail(reader, &tail);
+	cr_assert(eq(u64, tail.next_lsn, 16));
+	lane_reader_close(reader);
 	memory_disk_close(disk);
 }
 
