@@ -1,0 +1,225 @@
+#include "engine/lane_keep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/check.h"
+
+#define KEEP_PREFIX "repaired-"
+#define PART_SUFFIX ".part"
+
+enum {
+	COPY_BYTES = 1 << 20,
+	PATH_BYTES = 1024,
+	/* Repairs of one second that find a name of their own. */
+	NAMES_MAX = 1000,
+};
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
+{
+	(void)info;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int remove_tree(const char *path)
+{
+	return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : -errno;
+}
+
+static bool is_part(const char *name)
+{
+	const size_t bytes = strlen(name);
+
+	return strncmp(name, KEEP_PREFIX, strlen(KEEP_PREFIX)) == 0 &&
+	       bytes > strlen(PART_SUFFIX) &&
+	       strcmp(name + bytes - strlen(PART_SUFFIX), PART_SUFFIX) == 0;
+}
+
+/* What a killed repair left unfinished: the originals are all still in their lanes. */
+static int remove_parts(struct lane_keep *keep)
+{
+	DIR *dir = opendir(keep->data_path);
+	const struct dirent *entry;
+	char path[PATH_BYTES];
+	int rc = 0;
+
+	if (dir == NULL)
+		return -errno;
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (!is_part(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", keep->data_path, entry->d_name);
+		rc = remove_tree(path);
+		keep->removed += rc == 0;
+	}
+	closedir(dir);
+	return rc;
+}
+
+static void name_it(struct lane_keep *keep, uint64_t now_s, unsigned nth)
+{
+	const time_t second = (time_t)now_s;
+	char text[32];
+	struct tm parts;
+
+	gmtime_r(&second, &parts);
+	strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &parts);
+	if (nth == 0)
+		snprintf(keep->path, sizeof(keep->path), "%s/" KEEP_PREFIX "%s", keep->data_path,
+			 text);
+	else
+		snprintf(keep->path, sizeof(keep->path), "%s/" KEEP_PREFIX "%s-%u", keep->data_path,
+			 text, nth + 1);
+	snprintf(keep->part_path, sizeof(keep->part_path), "%s" PART_SUFFIX, keep->path);
+}
+
+int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t now_s, char *error,
+		    size_t error_bytes)
+{
+	unsigned nth = 0;
+	int rc;
+
+	CHECK(dir->lock_fd >= 0);
+	*keep = (struct lane_keep){0};
+	snprintf(keep->data_path, sizeof(keep->data_path), "%s", dir->path);
+	rc = remove_parts(keep);
+	do {
+		name_it(keep, now_s, nth);
+	} while (access(keep->path, F_OK) == 0 && ++nth < NAMES_MAX);
+	if (rc == 0 && mkdir(keep->part_path, 0700) != 0)
+		rc = -errno;
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
+			 keep->path, strerror(-rc));
+	return rc;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t cnt)
+{
+	while (cnt > 0) {
+		const ssize_t got = write(fd, bytes, cnt);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		bytes += got;
+		cnt -= (size_t)got;
+	}
+	return 0;
+}
+
+static int copy_bytes(int from, int to, uint64_t *copied)
+{
+	uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
+	ssize_t got = 1;
+	int rc = 0;
+
+	CHECK(buffer != NULL);
+	while (rc == 0 && got > 0) {
+		got = read(from, buffer, COPY_BYTES);
+		if (got < 0)
+			rc = -errno;
+		else
+			rc = write_all(to, buffer, (size_t)got);
+		*copied += got > 0 ? (uint64_t)got : 0;
+	}
+	free(buffer);
+	return rc;
+}
+
+/* A copy of a file, on disk. */
+static int copy_file(const char *from_path, const char *to_path, uint64_t bytes, uint64_t *copied)
+{
+	const uint64_t before = *copied;
+	const int from = open(from_path, O_RDONLY | O_CLOEXEC);
+	int rc = 0;
+
+	if (from < 0)
+		return -errno;
+
+	const int to = open(to_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (to < 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = copy_bytes(from, to, copied);
+	if (rc == 0 && *copied - before != bytes)
+		rc = -EIO;
+	if (rc == 0 && fsync(to) != 0)
+		rc = -errno;
+	if (to >= 0 && close(to) != 0 && rc == 0)
+		rc = -errno;
+	close(from);
+	return rc;
+}
+
+int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, char *error,
+		   size_t error_bytes)
+{
+	const struct lane_mended *lane = salvage->lane;
+	char from[SEGMENT_PATH_BYTES];
+	char lane_path[SEGMENT_PATH_BYTES];
+	char to[SEGMENT_PATH_BYTES + 32];
+	int rc = 0;
+
+	snprintf(lane_path, sizeof(lane_path), "%s/lane-%03u", keep->part_path, lane->lane);
+	if (mkdir(lane_path, 0700) != 0)
+		rc = -errno;
+	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
+		const struct mended_segment *segment = &lane->segments[i];
+
+		if (!lane_salvage_changes(salvage, segment))
+			continue;
+		segment_path(lane->files.path, segment->number, from);
+		snprintf(to, sizeof(to), "%s/seg-%012" PRIu64, lane_path, segment->number);
+		rc = copy_file(from, to, segment->file_bytes, &keep->bytes);
+		if (rc != 0)
+			snprintf(error, error_bytes,
+				 "%s cannot be copied to %s: %s; nothing was changed%s", from, to,
+				 strerror(-rc), rc == -ENOSPC ? ": free some space there" : "");
+	}
+	if (rc == 0) {
+		rc = directory_sync(lane_path);
+		if (rc != 0)
+			snprintf(error, error_bytes, "%s: %s; nothing was changed", lane_path,
+				 strerror(-rc));
+	} else if (access(lane_path, F_OK) != 0) {
+		snprintf(error, error_bytes, "%s cannot be made: %s; nothing was changed",
+			 lane_path, strerror(-rc));
+	}
+	return rc;
+}
+
+int lane_keep_end(struct lane_keep *keep, char *error, size_t error_bytes)
+{
+	int rc = directory_sync(keep->part_path);
+
+	if (rc == 0 && rename(keep->part_path, keep->path) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = directory_sync(keep->data_path);
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
+			 keep->path, strerror(-rc));
+	return rc;
+}
+
+void lane_keep_abandon(struct lane_keep *keep)
+{
+	(void)remove_tree(keep->part_path);
+}
