@@ -37,7 +37,7 @@ static const struct {
 	{"keygen", "make the key file that requests are signed with"},
 	{"buy", "send one purchase and print the verdict"},
 	{"load", "drive a whole sale and measure it"},
-	{"journal", "verify or dump what was sold"},
+	{"journal", "verify, dump or repair what was sold"},
 };
 
 static const char *line_of(const char *verb)

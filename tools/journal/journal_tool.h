@@ -1,6 +1,7 @@
 /*
- * What the verbs of doorbuster-journal share. None of them writes to a segment; an engine may write
- * the journal meanwhile, whatever it has in flight is the end of the lane then.
+ * What the verbs of doorbuster-journal share. None but repair writes to a segment, and that only
+ * without an engine and when it is told to. For the others an engine may write the journal
+ * meanwhile; whatever it has in flight is the end of the lane then.
  */
 #ifndef DB_TOOLS_JOURNAL_JOURNAL_TOOL_H
 #define DB_TOOLS_JOURNAL_JOURNAL_TOOL_H
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "engine/data_dir.h"
+#include "engine/shard.h"
 
 enum {
 	TOOL_ERROR_BYTES = 1024,
@@ -40,8 +42,21 @@ int journal_prune(int argc, char **argv);
 /* The directory that is the last argument. False, with a complaint, if there is not one. */
 bool journal_one_directory(int argc, char **argv, const char **path);
 
+struct repair_options {
+	const char *path;
+	int lane;        /* or EVERY_LANE */
+	uint64_t cut_at; /* cut before the block that holds this LSN; 0: at the damage */
+	bool cut;
+	bool json;
+};
+
 /* Each prints to stdout, complaints to stderr, and returns the exit code (enum of tools/common). */
 int journal_verify(const struct verify_options *options);
 int journal_dump(const struct dump_options *options);
+int journal_repair(const struct repair_options *options);
+
+/* A shard of this size; -ENOMEM with a line in error. */
+int journal_tables(const struct data_dir *dir, uint16_t lane, const struct shard_size *size,
+		   struct shard **shard, char *error, size_t error_bytes);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 
-#include "alloc/arena.h"
 #include "engine/check.h"
 #include "engine/recover.h"
 #include "tools/common/cli.h"
@@ -38,34 +37,19 @@ struct verify {
 	struct orders_result found;
 };
 
-static int open_tables(const struct verify *verify, uint16_t lane, const struct recover_scan *scan,
-		       struct shard **shard, char *error, size_t error_bytes)
-{
-	struct shard_size size;
-	uint64_t bytes;
-
-	recover_sizes(scan, &size);
-	bytes = shard_bytes(&size);
-	if (bytes <= arena_available_bytes() &&
-	    shard_open(shard, lane, verify->dir.shards, &size) == 0)
-		return 0;
-	snprintf(error, error_bytes,
-		 "lane %u: its tables take %" PRIu64 " MiB, %" PRIu64
-		 " MiB are available: verify on a bigger machine",
-		 lane, bytes >> 20, arena_available_bytes() >> 20);
-	return -ENOMEM;
-}
-
 static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result *result)
 {
 	struct recover_scan scan = {0};
+	struct shard_size size;
 	struct shard *shard = NULL;
 	char *error = result->error;
 	int rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error,
 				   TOOL_ERROR_BYTES);
 
-	if (rc == 0)
-		rc = open_tables(verify, lane, &scan, &shard, error, TOOL_ERROR_BYTES);
+	if (rc == 0) {
+		recover_sizes(&scan, &size);
+		rc = journal_tables(&verify->dir, lane, &size, &shard, error, TOOL_ERROR_BYTES);
+	}
 	if (rc == 0)
 		rc = recover_lane(&verify->dir, lane, &scan, shard, error, TOOL_ERROR_BYTES);
 	if (rc == 0 && verify->orders != NULL)

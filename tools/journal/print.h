@@ -1,0 +1,38 @@
+/*
+ * print: a record as a line, of text or of JSON. Text is put together by hand: there is nothing in
+ * a record that JSON would have to escape, and a lane has millions of them.
+ */
+#ifndef DB_TOOLS_JOURNAL_PRINT_H
+#define DB_TOOLS_JOURNAL_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/journal_format.h"
+
+enum {
+	PRINT_BYTES = 1 << 20,
+	PRINT_LINE_BYTES_MAX = 1024,
+};
+
+struct print {
+	FILE *file;
+	size_t used;
+	bool failed; /* not all could be written; asked after print_flush */
+	char bytes[PRINT_BYTES];
+};
+
+/* Above the lines of text. */
+void print_columns(struct print *out);
+
+void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
+void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
+
+void print_flush(struct print *out);
+
+/* RFC 3339 with nanoseconds. */
+void print_instant(uint64_t at_ns, char out[40]);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * repair: shows what is wrong with damaged lanes and what a cut would lose; cuts only when told to,
+ * after the original bytes and a report of the loss are safe in DATA/repaired-TIME. All or nothing:
+ * where one of the lanes asked for can't be repaired, none is touched.
+ */
+#include "tools/journal/repair.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/check.h"
+#include "engine/lane_cut.h"
+#include "engine/lane_keep.h"
+#include "tools/common/cli.h"
+
+struct repair {
+	const struct repair_options *options;
+	struct data_dir dir;
+	struct lane_case *cases; /* of the lanes asked for */
+	uint16_t case_cnt;
+	uint16_t damaged_cnt;
+	bool stuck; /* one of them can't be told, or not be cut like this */
+};
+
+static int look(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn,
+		struct lane_salvage **salvage)
+{
+	struct lane_files *files = NULL;
+	char path[sizeof(files->path)];
+
+	data_dir_lane_path(&repair->dir, one->lane, path, sizeof(path));
+	CHECK(lane_files_open(&files, path) == 0);
+	return lane_salvage_open(salvage, files, repair->dir.journal_id, one->lane, true, cut_lsn,
+				 one->error, sizeof(one->error));
+}
+
+/* Looks again, for a cut before the place where the lane is damaged; what is wrong stays known. */
+static int look_for_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
+{
+	struct lane_salvage *before = one->salvage;
+	const struct lane_mended *lane = before->lane;
+	int rc;
+
+	one->salvage = NULL;
+	rc = look(repair, one, cut_lsn, &one->salvage);
+	for (uint64_t i = 0; rc == 0 && i < lane->fault_cnt; i++) {
+		const struct lane_fault *fault = &lane->faults[i];
+		const struct lane_mended *now = one->salvage->lane;
+		bool known = false;
+
+		for (uint64_t j = 0; j < now->fault_cnt && !known; j++)
+			known = now->faults[j].segment == fault->segment &&
+				strcmp(now->faults[j].text, fault->text) == 0;
+		if (!known)
+			lane_mended_fault(one->salvage->lane, fault);
+	}
+	lane_salvage_close(before);
+	return rc;
+}
+
+/* Whether the good part gives a state. one->bad_lsn: the record that can't follow, if any. */
+static int check_records(const struct repair *repair, struct lane_case *one)
+{
+	struct lane_salvage *salvage = one->salvage;
+	const struct shard_size size = {.offer_cnt = salvage->offer_cnt,
+					.order_cnt = salvage->order_cnt,
+					.buyer_cnt = salvage->order_cnt};
+	struct shard *shard = NULL;
+	struct lane_fault fault = {0};
+	const char *why = "";
+	uint64_t lsn = 0;
+	int rc = journal_tables(&repair->dir, one->lane, &size, &shard, one->error,
+				sizeof(one->error));
+
+	if (rc == 0)
+		rc = lane_salvage_apply(salvage, shard, &lsn, &why, one->error, sizeof(one->error));
+	shard_close(shard);
+	if (rc != -EBADMSG)
+		return rc;
+	one->bad_lsn = lsn;
+	rc = look_for_cut(repair, one, lsn);
+	if (rc != 0)
+		return rc;
+	fault.segment = one->salvage->tail.segment;
+	fault.offset = one->salvage->tail.offset;
+	snprintf(fault.text, sizeof(fault.text),
+		 "the block of LSN %" PRIu64
+		 " is whole, but its record cannot follow from those before it: %s. An engine of "
+		 "another version may be able to read it",
+		 lsn, why);
+	lane_mended_fault(one->salvage->lane, &fault);
+	return 0;
+}
+
+static bool count_lost(void *context, uint64_t lsn, const struct record *record)
+{
+	struct lane_case *one = context;
+	struct lost_records *lost = &one->lost;
+
+	lost->offers += record->kind == RECORD_OFFER;
+	if (record->kind != RECORD_ORDER)
+		return true;
+	lost->orders++;
+	lost->units += record->quantity;
+	lost->orders_durable += lsn <= one->salvage->watermark_lsn;
+	return true;
+}
+
+static int apply_cut_at(const struct repair *repair, struct lane_case *one)
+{
+	const uint64_t cut_at = repair->options->cut_at;
+	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->salvage->tail.next_lsn;
+
+	if (!lane_case_damaged(one)) {
+		snprintf(one->error, sizeof(one->error),
+			 "--cut-at: lane %u is good; repair cuts damaged lanes only", one->lane);
+		return -EINVAL;
+	}
+	if (cut_at > last) {
+		snprintf(one->error, sizeof(one->error),
+			 "--cut-at %" PRIu64 ": lane %u is good up to LSN %" PRIu64
+			 " only: %" PRIu64 " at most",
+			 cut_at, one->lane, last - 1, last);
+		return -EINVAL;
+	}
+	return look_for_cut(repair, one, cut_at);
+}
+
+static void diagnose(struct repair *repair, struct lane_case *one)
+{
+	one->rc = look(repair, one, 0, &one->salvage);
+	if (one->rc == 0)
+		one->rc = check_records(repair, one);
+	if (one->rc == 0 && repair->options->cut_at > 0)
+		one->rc = apply_cut_at(repair, one);
+	if (one->rc == 0)
+		one->rc = lane_salvage_each(one->salvage, count_lost, one, one->error,
+					    sizeof(one->error));
+	if (one->rc == 0) {
+		repair->damaged_cnt += lane_case_damaged(one);
+		repair->stuck |= one->bad_lsn > 0 && repair->options->cut_at == 0;
+		return;
+	}
+	repair->stuck = true;
+	lane_salvage_close(one->salvage);
+	one->salvage = NULL;
+}
+
+/* What is told of each lane; false if something of it could not be. */
+static bool show(struct repair *repair)
+{
+	bool all = true;
+
+	for (uint16_t i = 0; i < repair->case_cnt; i++) {
+		struct lane_case *one = &repair->cases[i];
+		int rc = one->rc;
+
+		if (rc == 0 && repair->options->json)
+			rc = repair_show_json(one, stdout);
+		else if (rc == 0)
+			repair_show_text(one);
+		if (rc != 0)
+			all = cli_wrong("%s", one->error);
+	}
+	return all;
+}
+
+static int write_report(struct repair *repair, const struct lane_keep *keep, char *error,
+			size_t error_bytes)
+{
+	char path[sizeof(keep->part_path) + 16];
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "%s/report", keep->part_path);
+
+	FILE *file = fopen(path, "we");
+
+	if (file == NULL)
+		rc = -errno;
+	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
+		if (lane_case_damaged(&repair->cases[i]))
+			rc = repair_show_json(&repair->cases[i], file);
+	}
+	if (rc == 0 && (fflush(file) != 0 || fsync(fileno(file)) != 0))
+		rc = -errno;
+	if (file != NULL && fclose(file) != 0 && rc == 0)
+		rc = -errno;
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s cannot be written: %s; nothing was changed", path,
+			 strerror(-rc));
+	return rc;
+}
+
+/* The original bytes and the report, on disk. */
+static int keep_originals(struct repair *repair, struct lane_keep *keep, char *error,
+			  size_t error_bytes)
+{
+	int rc = lane_keep_begin(keep, &repair->dir, (uint64_t)time(NULL), error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	if (keep->removed > 0)
+		fprintf(stderr,
+			"removed %" PRIu64
+			" copies that repairs which were killed had not finished; those had "
+			"changed nothing yet\n",
+			keep->removed);
+	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
+		if (lane_case_damaged(&repair->cases[i]))
+			rc = lane_keep_lane(keep, repair->cases[i].salvage, error, error_bytes);
+	}
+	if (rc == 0)
+		rc = write_report(repair, keep, error, error_bytes);
+	if (rc == 0)
+		rc = lane_keep_end(keep, error, error_bytes);
+	if (rc != 0)
+		lane_keep_abandon(keep);
+	return rc;
+}
+
+static int cut_all(struct repair *repair)
+{
+	const char *path = repair->options->path;
+	char error[TOOL_ERROR_BYTES] = "";
+	struct lane_keep keep;
+	int rc = keep_originals(repair, &keep, error, sizeof(error));
+
+	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
+		const struct lane_case *one = &repair->cases[i];
+
+		if (!lane_case_damaged(one))
+			continue;
+		rc = lane_cut(&repair->dir, one->salvage, error, sizeof(error));
+		if (rc == 0)
+			rc = lane_cut_check(&repair->dir, one->salvage, error, sizeof(error));
+	}
+	if (rc != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	fflush(stdout);
+	fprintf(stderr,
+		"cut %u lanes; they read well again. What was there is kept in %s, what was lost "
+		"stands in its file report.\nThe units of lost orders are free again, and their "
+		"order ids will be given again: settle those orders first\n(the same sale again: "
+		"`doorbuster buy --request-id ID --buyer B --sku S --quantity Q`, once it sells).\n"
+		"next: doorbuster journal verify %s\n",
+		repair->damaged_cnt, keep.path, path);
+	return CLI_EXIT_GOOD;
+}
+
+/* What repairs before this one left. */
+static void show_earlier(const struct repair *repair)
+{
+	DIR *dir = opendir(repair->options->path);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (strncmp(entry->d_name, "repaired-", 9) == 0)
+			fprintf(stderr, "an earlier repair left %s/%s\n", repair->options->path,
+				entry->d_name);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+static int refuse_cut(const struct repair *repair)
+{
+	for (uint16_t i = 0; i < repair->case_cnt; i++) {
+		const struct lane_case *one = &repair->cases[i];
+
+		if (one->rc != 0)
+			cli_wrong("lane %u cannot be repaired: nothing was changed; copy a disk "
+				  "that can't be read first (ddrescue); repair other lanes by "
+				  "themselves with --lane",
+				  one->lane);
+		else if (one->bad_lsn > 0 && repair->options->cut_at == 0)
+			cli_wrong("lane %u: nothing was changed: its blocks are whole, and a cut "
+				  "loses good ones; if no other version of the engine reads it, "
+				  "say --lane %u --cut --cut-at %" PRIu64,
+				  one->lane, one->lane, one->bad_lsn);
+	}
+	return repair->damaged_cnt > 0 ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
+}
+
+static int decide(struct repair *repair)
+{
+	const char *path = repair->options->path;
+	bool unreadable = !show(repair);
+
+	for (uint16_t i = 0; i < repair->case_cnt; i++)
+		unreadable |= repair->cases[i].rc != 0;
+	show_earlier(repair);
+	if (repair->options->cut && repair->stuck)
+		return unreadable ? (refuse_cut(repair), CLI_EXIT_FAILED) : refuse_cut(repair);
+	if (unreadable)
+		return CLI_EXIT_FAILED;
+	if (repair->damaged_cnt == 0) {
+		fflush(stdout);
+		fprintf(stderr, "nothing is to be repaired\n");
+		return CLI_EXIT_GOOD;
+	}
+	if (repair->options->cut)
+		return cut_all(repair);
+	fflush(stdout);
+	fprintf(stderr,
+		"nothing was changed. If there is a copy of the lane, put that back. If not: "
+		"`doorbuster journal repair %s --cut`\nkeeps the original bytes and a report in "
+		"%s/repaired-TIME, then cuts.\n",
+		path, path);
+	return CLI_EXIT_BAD;
+}
+
+static int open_dir(struct repair *repair)
+{
+	const struct repair_options *options = repair->options;
+	char error[TOOL_ERROR_BYTES];
+
+	if (data_dir_read(&repair->dir, options->path, error, sizeof(error)) != 0)
+		return cli_wrong("%s", error), CLI_EXIT_FAILED;
+	if (options->lane >= repair->dir.shards)
+		return cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
+				 repair->dir.shards - 1U),
+		       CLI_EXIT_FAILED;
+	if (data_dir_lock(&repair->dir, error, sizeof(error)) != 0)
+		return cli_wrong("%s", error), CLI_EXIT_FAILED;
+	return CLI_EXIT_GOOD;
+}
+
+int journal_repair(const struct repair_options *options)
+{
+	struct repair repair = {.options = options};
+	int result = open_dir(&repair);
+
+	if (result != CLI_EXIT_GOOD)
+		return result;
+	repair.cases = calloc(repair.dir.shards, sizeof(*repair.cases));
+	CHECK(repair.cases != NULL);
+	for (uint16_t lane = 0; lane < repair.dir.shards; lane++) {
+		if (options->lane != EVERY_LANE && options->lane != lane)
+			continue;
+		repair.cases[repair.case_cnt].lane = lane;
+		diagnose(&repair, &repair.cases[repair.case_cnt++]);
+	}
+	result = decide(&repair);
+	for (uint16_t i = 0; i < repair.case_cnt; i++)
+		lane_salvage_close(repair.cases[i].salvage);
+	free(repair.cases);
+	data_dir_withdraw(&repair.dir);
+	return result;
+}

@@ -1,0 +1,43 @@
+/*
+ * repair: what is known of one lane, and how it is told. For repair.c, which decides.
+ */
+#ifndef DB_TOOLS_JOURNAL_REPAIR_H
+#define DB_TOOLS_JOURNAL_REPAIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/lane_salvage.h"
+#include "tools/journal/journal_tool.h"
+
+/* The records behind the cut that can still be read. */
+struct lost_records {
+	uint64_t orders;
+	uint64_t units;
+	uint64_t orders_durable; /* at or below the watermark: on disk, so acknowledged */
+	uint64_t offers;
+};
+
+struct lane_case {
+	uint16_t lane;
+	int rc; /* 0, or why it can't be told: error */
+	char error[TOOL_ERROR_BYTES];
+	struct lane_salvage *salvage; /* at the place it would be cut; NULL if it can't be told */
+	uint64_t bad_lsn; /* a record here cannot follow from those before it; 0: all can */
+	struct lost_records lost;
+};
+
+static inline bool lane_case_damaged(const struct lane_case *one)
+{
+	return one->salvage->lane->fault_cnt > 0;
+}
+
+/* For a person: what is wrong and what a cut loses, on stdout. */
+void repair_show_text(struct lane_case *one);
+
+/* For a program: a line for the lane, one for each record that can be read behind the cut. 0 or
+ * -errno, with the line in one->error. */
+int repair_show_json(struct lane_case *one, FILE *file);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * repair_show: what is wrong with a lane and what a cut loses, as text and as lines of JSON. What
+ * can't be told for certain isn't.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "tools/common/cli.h"
+#include "tools/journal/print.h"
+#include "tools/journal/repair.h"
+
+enum {
+	TEXT_RECORDS_MAX = 20,
+};
+
+static struct print out;
+
+struct shown {
+	uint16_t lane;
+	uint64_t left; /* records to print */
+	bool json;
+};
+
+static bool show_record(void *context, uint64_t lsn, const struct record *record)
+{
+	struct shown *shown = context;
+
+	(shown->json ? print_record_json : print_record_text)(&out, shown->lane, lsn, record);
+	return !out.failed && --shown->left > 0;
+}
+
+static uint64_t mended_cnt(const struct lane_salvage *salvage)
+{
+	uint64_t cnt = 0;
+
+	for (uint64_t i = 0; i < salvage->lane->segment_cnt; i++)
+		cnt += salvage->lane->segments[i].wrong &&
+		       salvage->lane->segments[i].number <= salvage->tail.segment;
+	return cnt;
+}
+
+static void show_kept(const struct lane_salvage *salvage)
+{
+	char instant[40];
+
+	if (salvage->tail.next_lsn == 1) {
+		printf("  kept    nothing: the lane begins anew\n");
+		return;
+	}
+	print_instant(salvage->tail.last_at_ns, instant);
+	printf("  kept    LSN 1 to %" PRIu64 ", the last instant is %s\n",
+	       salvage->tail.next_lsn - 1, instant);
+}
+
+static void show_records(struct lane_case *one)
+{
+	struct shown shown = {.lane = one->lane, .left = TEXT_RECORDS_MAX};
+	const uint64_t cnt = one->salvage->readable_cnt;
+
+	fflush(stdout);
+	out.file = stdout;
+	print_columns(&out);
+	if (lane_salvage_each(one->salvage, show_record, &shown, one->error, sizeof(one->error)) !=
+	    0)
+		cli_wrong("%s", one->error);
+	print_flush(&out);
+	if (cnt > TEXT_RECORDS_MAX)
+		printf("  ... and %" PRIu64 " more; --json lists all\n", cnt - TEXT_RECORDS_MAX);
+}
+
+static void show_lost(struct lane_case *one)
+{
+	const struct lane_salvage *salvage = one->salvage;
+	const struct lost_records *lost = &one->lost;
+
+	if (lane_salvage_lost(salvage) == 0) {
+		printf("  lost    nothing that any readable block tells of\n");
+	} else {
+		printf("  lost    LSN %" PRIu64 " to %" PRIu64 ": %" PRIu64 " records; %" PRIu64
+		       " of them were on disk for certain, so acknowledged\n",
+		       salvage->tail.next_lsn, salvage->last_lsn, lane_salvage_lost(salvage),
+		       lane_salvage_durable(salvage));
+		printf("          %" PRIu64 " can still be read: %" PRIu64 " orders over %" PRIu64
+		       " units (%" PRIu64 " acknowledged for certain), %" PRIu64 " offers\n",
+		       salvage->readable_cnt, lost->orders, lost->units, lost->orders_durable,
+		       lost->offers);
+		printf("          %" PRIu64 " cannot be read at all\n",
+		       lane_salvage_unreadable(salvage));
+	}
+	if (salvage->garbage_bytes > 0)
+		printf("          %" PRIu64
+		       " KiB behind the cut are neither empty nor a valid block\n",
+		       salvage->garbage_bytes >> 10);
+	if (salvage->readable_cnt > 0)
+		show_records(one);
+}
+
+void repair_show_text(struct lane_case *one)
+{
+	const struct lane_salvage *salvage = one->salvage;
+	const struct lane_mended *lane = salvage->lane;
+
+	if (!lane_case_damaged(one)) {
+		printf("lane %u: good up to LSN %" PRIu64 "%s\n", one->lane,
+		       salvage->tail.next_lsn - 1,
+		       salvage->torn ? "; the torn tail behind it was never acknowledged, the next "
+				       "start cuts it"
+				     : "");
+		return;
+	}
+	printf("lane %u: DAMAGED, %s\n", one->lane, lane->files.path);
+	for (uint64_t i = 0; i < lane->fault_cnt; i++)
+		printf("  damage  segment %" PRIu64 ", offset %" PRIu64 ": %s\n",
+		       lane->faults[i].segment, lane->faults[i].offset, lane->faults[i].text);
+	show_kept(salvage);
+	printf("  cut     at segment %" PRIu64 ", offset %" PRIu64 "%s\n", salvage->tail.segment,
+	       salvage->tail.offset,
+	       one->bad_lsn > 0 ? "; only with --cut-at, as the blocks are whole" : "");
+	if (mended_cnt(salvage) > 0)
+		printf("  mended  header and size of %" PRIu64
+		       " segments before the cut, without a loss\n",
+		       mended_cnt(salvage));
+	show_lost(one);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *faults_json(const struct lane_mended *lane)
+{
+	json_t *faults = json_array();
+
+	for (uint64_t i = 0; i < lane->fault_cnt; i++) {
+		json_t *fault = json_object();
+
+		json_object_set_new(fault, "segment", number(lane->faults[i].segment));
+		json_object_set_new(fault, "offset", number(lane->faults[i].offset));
+		json_object_set_new(fault, "what", json_string(lane->faults[i].text));
+		json_array_append_new(faults, fault);
+	}
+	return faults;
+}
+
+static json_t *lane_json(const struct lane_case *one)
+{
+	const struct lane_salvage *salvage = one->salvage;
+	const bool loses = lane_salvage_lost(salvage) > 0;
+	json_t *root = json_object();
+
+	json_object_set_new(root, "lane", number(one->lane));
+	json_object_set_new(root, "kind", json_string("lane"));
+	json_object_set_new(root, "damaged", json_boolean(lane_case_damaged(one)));
+	json_object_set_new(root, "torn", json_boolean(salvage->torn));
+	json_object_set_new(root, "faults", faults_json(salvage->lane));
+	json_object_set_new(root, "bad_lsn", one->bad_lsn > 0 ? number(one->bad_lsn) : json_null());
+	json_object_set_new(root, "kept_last_lsn", number(salvage->tail.next_lsn - 1));
+	json_object_set_new(root, "kept_last_at_ns", number(salvage->tail.last_at_ns));
+	json_object_set_new(root, "cut_segment", number(salvage->tail.segment));
+	json_object_set_new(root, "cut_offset", number(salvage->tail.offset));
+	json_object_set_new(root, "mended_segments", number(mended_cnt(salvage)));
+	json_object_set_new(root, "lost_first_lsn",
+			    loses ? number(salvage->tail.next_lsn) : json_null());
+	json_object_set_new(root, "lost_last_lsn", loses ? number(salvage->last_lsn) : json_null());
+	json_object_set_new(root, "lost", number(lane_salvage_lost(salvage)));
+	json_object_set_new(root, "lost_acknowledged", number(lane_salvage_durable(salvage)));
+	json_object_set_new(root, "readable", number(salvage->readable_cnt));
+	json_object_set_new(root, "readable_blocks", number(salvage->block_cnt));
+	json_object_set_new(root, "readable_orders", number(one->lost.orders));
+	json_object_set_new(root, "readable_orders_acknowledged", number(one->lost.orders_durable));
+	json_object_set_new(root, "readable_units", number(one->lost.units));
+	json_object_set_new(root, "readable_offers", number(one->lost.offers));
+	json_object_set_new(root, "unreadable", number(lane_salvage_unreadable(salvage)));
+	json_object_set_new(root, "garbage_bytes", number(salvage->garbage_bytes));
+	return root;
+}
+
+int repair_show_json(struct lane_case *one, FILE *file)
+{
+	struct shown shown = {.lane = one->lane, .left = UINT64_MAX, .json = true};
+	json_t *root = lane_json(one);
+	int rc = 0;
+
+	out.file = file;
+	out.failed = json_dumpf(root, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF;
+	json_decref(root);
+	if (lane_case_damaged(one))
+		rc = lane_salvage_each(one->salvage, show_record, &shown, one->error,
+				       sizeof(one->error));
+	print_flush(&out);
+	if (rc == 0 && out.failed) {
+		rc = errno != 0 ? -errno : -EIO;
+		snprintf(one->error, sizeof(one->error), "not all could be written: %s",
+			 strerror(-rc));
+	}
+	return rc;
+}
