@@ -167,6 +167,29 @@ repair 2 --lane 0 --cut --cut-at 100000
 expect_match "a cut that is too late" 'good up to' "$(cat "$WORK/err")"
 check_case "$kept_lsn" --lane 0 --cut-at $((kept_lsn + 1))
 
+# No room for the originals, as when the disk is full: nothing is changed, nothing is left. Killed
+# while it copies: what it had copied is not trusted.
+restore
+poke "$SEGMENT" $((offset + 70)) 252
+before=$(sums "$DATA")
+(trap '' XFSZ && ulimit -f 1000 && repair 2 --cut) || fail "no room"
+expect_match "no room" 'cannot be copied to .*: File too large; nothing was changed' \
+	"$(cat "$WORK/err")"
+expect_eq "files without room" "$before" "$(sums "$DATA")"
+rc=0
+(ulimit -c 0 && ulimit -f 1000 && "$BIN/doorbuster" journal repair "$DATA" --cut) \
+	>/dev/null 2>&1 || rc=$?
+expect_eq "killed in the middle of the copy" $((128 + $(kill -l XFSZ))) $rc
+ls -d "$DATA"/repaired-*.part >/dev/null || fail "killed, and nothing is left of the copy"
+repair 1
+expect_match "what a killed one left" 'part, and was killed before' "$(cat "$WORK/err")"
+cmp "$SEGMENT" "$(ls -d "$DATA"/repaired-*.part)/lane-000/seg-000000000000" >/dev/null 2>&1 &&
+	fail "the copy was whole"
+repair 0 --cut
+expect_match "what a killed one left" 'removed 1 copies' "$(cat "$WORK/err")"
+kept >/dev/null
+verify
+
 # Headers and sizes cost nothing that is there.
 restore
 poke "$SEGMENT" 9 252

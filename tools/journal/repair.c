@@ -260,10 +260,14 @@ static void show_earlier(const struct repair *repair)
 	DIR *dir = opendir(repair->options->path);
 	const struct dirent *entry;
 
+	fflush(stdout);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (strncmp(entry->d_name, "repaired-", 9) == 0)
-			fprintf(stderr, "an earlier repair left %s/%s\n", repair->options->path,
-				entry->d_name);
+			fprintf(stderr, "an earlier repair left %s/%s%s\n", repair->options->path,
+				entry->d_name,
+				strstr(entry->d_name, ".part") == NULL
+					? ""
+					: ", and was killed before it changed anything");
 	}
 	if (dir != NULL)
 		closedir(dir);

@@ -83,10 +83,11 @@ static void show_lost(struct lane_case *one)
 		       " of them were on disk for certain, so acknowledged\n",
 		       salvage->tail.next_lsn, salvage->last_lsn, lane_salvage_lost(salvage),
 		       lane_salvage_durable(salvage));
-		printf("          %" PRIu64 " can still be read: %" PRIu64 " orders over %" PRIu64
-		       " units (%" PRIu64 " acknowledged for certain), %" PRIu64 " offers\n",
-		       salvage->readable_cnt, lost->orders, lost->units, lost->orders_durable,
-		       lost->offers);
+		printf("          %" PRIu64 " can still be read, in %" PRIu64 " blocks: %" PRIu64
+		       " orders over %" PRIu64 " units (%" PRIu64
+		       " acknowledged for certain), %" PRIu64 " offers\n",
+		       salvage->readable_cnt, salvage->block_cnt, lost->orders, lost->units,
+		       lost->orders_durable, lost->offers);
 		printf("          %" PRIu64 " cannot be read at all\n",
 		       lane_salvage_unreadable(salvage));
 	}
