@@ -332,7 +332,7 @@ Test(lane_cut, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 	const uint64_t middle = lsn_of(1, 3);
 	const uint64_t first = lsn_of(2, 0);
 
-	cr_assert(all(gt(u64, middle, 1), gt(u64, first, middle)));
+	cr_assert(lt(u64, middle, first));
 	check_cut(nothing, middle, middle);
 	check_cut(nothing, first, first);
 	check_cut(nothing, 1, 1);
