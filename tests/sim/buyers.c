@@ -53,7 +53,7 @@ static uint32_t new_wish(struct buyers *buyers)
 	struct wish *wish = &buyers->wishes[idx];
 	const struct wish *old = idx > 0 ? &buyers->wishes[random_below(random, idx)] : NULL;
 
-	if (idx == buyers->wish_max)
+	if (idx > 0 && idx >= buyers->wish_max)
 		return (uint32_t)random_below(random, idx);
 	*wish = (struct wish){
 		.id = {random_next(random) | 1, idx},

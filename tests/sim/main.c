@@ -21,6 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #include "engine/check.h"
 #include "tests/sim/run.h"
 
@@ -55,11 +59,31 @@ static const char *const texts[TALLY_CNT] = {
 
 static char repeat[512]; /* the line a failure ends on */
 
+static void say_repeat(void)
+{
+	(void)!write(STDOUT_FILENO, repeat, strlen(repeat));
+}
+
 static void on_failure(int number)
 {
 	(void)number;
-	(void)!write(STDOUT_FILENO, repeat, strlen(repeat));
+	say_repeat();
 	_exit(1);
+}
+
+/* Whatever ends a seed before its time names it. */
+static void catch_failures(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	static const int signals[] = {SIGABRT, SIGALRM};
+
+	__sanitizer_set_death_callback(say_repeat);
+#else
+	static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
+#endif
+
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], on_failure);
 }
 
 static int usage(void)
@@ -187,15 +211,13 @@ static bool report(const struct options *options, const struct shared *shared, d
 
 int main(int argc, char **argv)
 {
-	static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM};
 	struct options options = {0};
 	struct timespec start;
 	struct shared *shared;
 
 	if (argc < 2 || !parse(argv, &options))
 		return usage();
-	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		signal(signals[i], on_failure);
+	catch_failures();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* Small tables come and go: zeroing a hugepage for each takes longer than the seed. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
