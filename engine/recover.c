@@ -256,8 +256,7 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	int rc;
 
 	memcpy(path, files->path, sizeof(path));
-	rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error,
-				 error_bytes);
+	rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error, error_bytes);
 	while (rc == 0 && shard_next_lsn(shard) < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;

@@ -235,7 +235,7 @@ rm "$SEGMENT"
 mkdir "$SEGMENT"
 before=$(sums "$DATA")
 repair 2 --cut
-expect_match "an unreadable lane" 'lane 0 cannot be repaired: nothing was changed' \
+expect_match "an unreadable lane" 'lane 0 cannot be repaired, see above: nothing was changed' \
 	"$(cat "$WORK/err")"
 expect_eq "files" "$before" "$(sums "$DATA")"
 

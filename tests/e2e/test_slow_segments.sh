@@ -26,8 +26,7 @@ load=$!
 wait_for "JOURNAL_FULL" full
 kill -INT $load
 wait $load || true
-expect_match "what the operator is told" 'lane 0: the disk of .* has not got on for 2 s' \
-	"$(cat "$ENGINE_OUT.err")"
+wait_for "it to be told" grep -q 'lane 0: the disk of .* has not got on for 2 s' "$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 expect_verdict NOT_FOUND "op=lookup,sku=1,id=$(id 8)"
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "engine/check.h"
 #include "engine/lane_reader.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"

@@ -131,13 +131,82 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 	return look_for_cut(repair, one, cut_at);
 }
 
+/* The first segment of a lane and the next LSN of its newest checkpoint; 0 if there is none. */
+static void survey(const struct repair *repair, uint16_t lane, uint64_t *first_segment,
+		   uint64_t *checkpoint_lsn)
+{
+	char path[600];
+	const struct dirent *entry;
+	uint64_t number;
+	DIR *dir;
+
+	*first_segment = UINT64_MAX;
+	*checkpoint_lsn = 0;
+	data_dir_lane_path(&repair->dir, lane, path, sizeof(path));
+	dir = opendir(path);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		int end = 0;
+
+		if (sscanf(entry->d_name, "seg-%" SCNu64 "%n", &number, &end) == 1 &&
+		    entry->d_name[end] == '\0' && number < *first_segment)
+			*first_segment = number;
+		if (sscanf(entry->d_name, "ckpt-%" SCNu64 "%n", &number, &end) == 1 &&
+		    entry->d_name[end] == '\0' && number > *checkpoint_lsn)
+			*checkpoint_lsn = number;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	if (*first_segment == UINT64_MAX)
+		*first_segment = 0;
+}
+
+/* A repair reads a lane from its beginning: it must not cut away what a checkpoint still has. */
+static int check_pruned(const struct repair *repair, struct lane_case *one)
+{
+	uint64_t first_segment;
+	uint64_t checkpoint_lsn;
+
+	survey(repair, one->lane, &first_segment, &checkpoint_lsn);
+	if (first_segment == 0 || checkpoint_lsn == 0)
+		return 0;
+	snprintf(one->error, sizeof(one->error),
+		 "lane %u was pruned: it begins with segment %" PRIu64
+		 " and goes on from a checkpoint, but a repair reads a lane from segment 0; put it "
+		 "back from a copy",
+		 one->lane, first_segment);
+	return -ENOTSUP;
+}
+
+static int check_checkpoints(const struct repair *repair, struct lane_case *one)
+{
+	const uint64_t kept_lsn = one->salvage->tail.next_lsn;
+	uint64_t first_segment;
+	uint64_t checkpoint_lsn;
+
+	survey(repair, one->lane, &first_segment, &checkpoint_lsn);
+	if (!lane_case_damaged(one) || checkpoint_lsn <= kept_lsn)
+		return 0;
+	snprintf(one->error, sizeof(one->error),
+		 "lane %u is damaged from LSN %" PRIu64
+		 " on, but a checkpoint has it up to LSN %" PRIu64
+		 ": try a start, it may need nothing of what is damaged. If that is refused, put "
+		 "the "
+		 "lane back from a copy; without one, move its checkpoints away and repair again",
+		 one->lane, kept_lsn, checkpoint_lsn - 1);
+	return -ENOTSUP;
+}
+
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = look(repair, one, 0, &one->salvage);
+	one->rc = check_pruned(repair, one);
+	if (one->rc == 0)
+		one->rc = look(repair, one, 0, &one->salvage);
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
 		one->rc = apply_cut_at(repair, one);
+	if (one->rc == 0)
+		one->rc = check_checkpoints(repair, one);
 	if (one->rc == 0)
 		one->rc = lane_salvage_each(one->salvage, count_lost, one, one->error,
 					    sizeof(one->error));
@@ -279,10 +348,11 @@ static int refuse_cut(const struct repair *repair)
 		const struct lane_case *one = &repair->cases[i];
 
 		if (one->rc != 0)
-			cli_wrong("lane %u cannot be repaired: nothing was changed; copy a disk "
-				  "that can't be read first (ddrescue); repair other lanes by "
-				  "themselves with --lane",
-				  one->lane);
+			cli_wrong(
+				"lane %u cannot be repaired, see above: nothing was changed; if "
+				"its disk can't be read, copy that first (ddrescue); repair other "
+				"lanes by themselves with --lane",
+				one->lane);
 		else if (one->bad_lsn > 0 && repair->options->cut_at == 0)
 			cli_wrong("lane %u: nothing was changed: its blocks are whole, and a cut "
 				  "loses good ones; if no other version of the engine reads it, "
