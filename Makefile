@@ -233,7 +233,7 @@ help:
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
-	@echo 'make bench   decide, journal, recovery, the whole path, beside baselines; 4 minutes'
+	@echo 'make bench   decide, journal, recovery, the whole path, beside baselines; 2 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'
 

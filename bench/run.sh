@@ -1,6 +1,6 @@
 #!/bin/bash
 # `make bench`: every benchmark in turn, each beside what it is compared with. Needs a machine that
-# does nothing else; takes about four minutes and 2 GiB under build/, which it removes.
+# does nothing else; takes about two minutes and 2 GiB under build/, which it removes.
 #
 #   bench/run.sh BUILD [ROUNDS]
 set -eu
