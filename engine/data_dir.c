@@ -60,6 +60,19 @@ void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, si
 	snprintf(out, out_bytes, "%s/lane-%03u", dir->path, lane);
 }
 
+int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
+		       char *error, size_t error_bytes)
+{
+	char path[sizeof((*out)->path)];
+	int rc;
+
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	rc = lane_files_open(out, path);
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+	return rc;
+}
+
 static void path_in(const char *dir, const char *name, char out[FILE_PATH_BYTES])
 {
 	snprintf(out, FILE_PATH_BYTES, "%s/%s", dir, name);
@@ -240,7 +253,7 @@ static int try_lock(struct data_dir *dir, const char *path)
 	/* A killed predecessor holds it until it is gone. */
 	do {
 		rc = flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
-	} while (rc == -EWOULDBLOCK && tries++ < PREDECESSOR_TRIES_MAX && predecessor_is_ending());
+	} while (rc == -EWOULDBLOCK && predecessor_is_ending(&tries));
 	if (rc == -EWOULDBLOCK)
 		return -EBUSY;
 	if (rc == 0 && !is_named(dir->lock_fd, path))

@@ -45,6 +45,12 @@ void data_dir_withdraw(struct data_dir *dir);
 
 void data_dir_close(struct data_dir *dir);
 
+struct lane_files;
+
+/* The files of a lane, the caller's to close. 0, or -errno with a line in error. */
+int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
+		       char *error, size_t error_bytes);
+
 /* Writes DATA/lane-NNN into out. */
 void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, size_t out_bytes);
 

@@ -28,15 +28,10 @@ static int open_reader(const struct follower *follower, struct lane_reader **out
 		       size_t error_bytes)
 {
 	struct lane_files *files = NULL;
-	char path[LANE_PATH_BYTES];
-	int rc;
+	int rc = data_dir_open_lane(follower->dir, follower->lane, &files, error, error_bytes);
 
-	data_dir_lane_path(follower->dir, follower->lane, path, sizeof(path));
-	rc = lane_files_open(&files, path);
-	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+	if (rc != 0)
 		return rc;
-	}
 	rc = lane_reader_open_at(out, files, follower->dir->journal_id, follower->lane,
 				 &follower->position, error, error_bytes);
 	if (rc == 0)

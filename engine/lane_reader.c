@@ -178,22 +178,6 @@ int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, ui
 	return 0;
 }
 
-int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t journal_id,
-		     uint16_t lane, char *error, size_t error_bytes)
-{
-	struct lane_files *files = NULL;
-	char lane_dir[sizeof(files->path)];
-	int rc;
-
-	snprintf(lane_dir, sizeof(lane_dir), "%s/lane-%03u", data_dir, lane);
-	rc = lane_files_open(&files, lane_dir);
-	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", lane_dir, strerror(-rc));
-		return rc;
-	}
-	return lane_reader_open_files(out, files, journal_id, lane, error, error_bytes);
-}
-
 void lane_reader_close(struct lane_reader *reader)
 {
 	if (reader == NULL)

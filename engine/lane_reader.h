@@ -48,12 +48,10 @@ enum lane_read {
 	LANE_ERROR,   /* could not be read: error line */
 };
 
-/* 0; -EBADMSG if the lane's directory or a segment in the middle is missing; other -errno; with a
- * line in error. */
-int lane_reader_open(struct lane_reader **out, const char *data_dir, uint64_t journal_id,
-		     uint16_t lane, char *error, size_t error_bytes);
-
-/* The same over files of any kind, which are the reader's from then on, also after a failure. */
+/*
+ * 0; -EBADMSG if the lane's directory or a segment in the middle is missing; other -errno; with a
+ * line in error. The files are the reader's from then on, also after a failure.
+ */
 int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
 			   uint16_t lane, char *error, size_t error_bytes);
 

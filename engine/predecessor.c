@@ -17,6 +17,8 @@ static const char NAME[] = "doorbuster-serv";
 enum {
 	/* Of include/linux/sched.h, as /proc/PID/stat shows it: the task is in do_exit. */
 	PF_EXITING = 0x4,
+	PAUSE_NS = 10000000,
+	TRIES_MAX = 3000,
 };
 
 static unsigned thread_cnt(const char *pid)
@@ -91,13 +93,13 @@ static bool is_killed(const char *pid)
 	return ours && (pending >> (SIGKILL - 1) & 1) != 0;
 }
 
-bool predecessor_is_ending(void)
+bool predecessor_is_ending(unsigned *tries)
 {
-	static const struct timespec pause = {.tv_nsec = 10000000};
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	static bool said;
 	const struct dirent *entry;
 	bool ending = false;
-	DIR *dir = opendir("/proc");
+	DIR *dir = ++*tries < TRIES_MAX ? opendir("/proc") : NULL;
 
 	if (dir == NULL)
 		return false;

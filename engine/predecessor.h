@@ -8,17 +8,12 @@
 
 #include <stdbool.h>
 
-enum {
-	/* Of 10 ms: longer than any memory here takes to be given back. */
-	PREDECESSOR_TRIES_MAX = 3000,
-};
-
 /*
  * True, after a short pause, if a doorbuster-serve of this PID namespace is on its way out: killed,
- * and not gone yet. The caller looks at its lock again, and asks again, PREDECESSOR_TRIES_MAX times
- * at the most. Says on stderr that it waits, once. False when told to end meanwhile. Start-up
- * thread.
+ * and not gone yet. The caller looks at its lock again, and asks again. *tries counts, from 0:
+ * after 30 s, longer than any memory here takes to be given back, it is false. Says on stderr that
+ * it waits, once. False when told to end meanwhile. Start-up thread.
  */
-bool predecessor_is_ending(void);
+bool predecessor_is_ending(unsigned *tries);
 
 #endif

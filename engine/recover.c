@@ -17,19 +17,6 @@ enum {
 	APPLY_AHEAD_CNT = 12,
 };
 
-static int open_files(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
-		      char *error, size_t error_bytes)
-{
-	char path[sizeof((*out)->path)];
-	int rc;
-
-	data_dir_lane_path(dir, lane, path, sizeof(path));
-	rc = lane_files_open(out, path);
-	if (rc != 0)
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
-	return rc;
-}
-
 /* Waits until no write of a killed predecessor is on its way to any segment. */
 static int settle(struct lane_files *files, char *error, size_t error_bytes)
 {
@@ -112,54 +99,45 @@ static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 	return rc;
 }
 
-int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
-		       struct recover_scan *out, char *error, size_t error_bytes)
+/* Scans on behind what scan->from stands for; frees the scan if that fails. */
+static int settle_and_scan(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+			   bool locked, struct recover_scan *scan, char *error, size_t error_bytes)
 {
-	int rc = 0;
+	int rc = locked ? settle(files, error, error_bytes) : 0;
 
-	*out = (struct recover_scan){0};
-	if (locked)
-		rc = settle(files, error, error_bytes);
-	if (rc != 0) {
-		files->ops->close(files);
-		return rc;
-	}
-	rc = scan_on(files, journal_id, lane, out, error, error_bytes);
 	if (rc != 0)
-		recover_scan_free(out);
+		files->ops->close(files);
+	else
+		rc = scan_on(files, journal_id, lane, scan, error, error_bytes);
+	if (rc != 0)
+		recover_scan_free(scan);
 	return rc;
 }
 
-static int settle_lane(const struct data_dir *dir, uint16_t lane, char *error, size_t error_bytes)
+int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
+		       struct recover_scan *out, char *error, size_t error_bytes)
 {
-	struct lane_files *files = NULL;
-	int rc = open_files(dir, lane, &files, error, error_bytes);
-
-	if (rc != 0)
-		return rc;
-	rc = settle(files, error, error_bytes);
-	files->ops->close(files);
-	return rc;
+	*out = (struct recover_scan){0};
+	return settle_and_scan(files, journal_id, lane, locked, out, error, error_bytes);
 }
 
 int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		      struct recover_scan *out, char *error, size_t error_bytes)
 {
 	struct lane_files *files = NULL;
-	int rc = 0;
+	int rc;
 
 	*out = (struct recover_scan){0};
-	if (dir->lock_fd >= 0)
-		rc = settle_lane(dir, lane, error, error_bytes);
+	/* A checkpoint holds nothing that could still be on its way. */
+	rc = recover_start(dir, lane, from, UINT64_MAX, out, error, error_bytes);
 	if (rc == 0)
-		rc = recover_start(dir, lane, from, UINT64_MAX, out, error, error_bytes);
-	if (rc == 0)
-		rc = open_files(dir, lane, &files, error, error_bytes);
-	if (rc == 0)
-		rc = scan_on(files, dir->journal_id, lane, out, error, error_bytes);
-	if (rc != 0)
+		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	if (rc != 0) {
 		recover_scan_free(out);
-	return rc;
+		return rc;
+	}
+	return settle_and_scan(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
+			       error_bytes);
 }
 
 int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
@@ -292,7 +270,7 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 	int rc = recover_load(dir, lane, scan, shard, error, error_bytes);
 
 	if (rc == 0)
-		rc = open_files(dir, lane, &files, error, error_bytes);
+		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
 	if (rc != 0)
 		return rc;
 	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error, error_bytes);
@@ -402,7 +380,7 @@ int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tai
 		char *error, size_t error_bytes)
 {
 	struct lane_files *files = NULL;
-	const int rc = open_files(dir, lane, &files, error, error_bytes);
+	const int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
 
 	CHECK(dir->lock_fd >= 0);
 	return rc != 0 ? rc : recover_cut_files(files, tail, error, error_bytes);

@@ -90,12 +90,11 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 static uint64_t first_segment_of(const struct data_dir *dir, uint16_t lane)
 {
 	struct lane_files *files = NULL;
-	char path[sizeof(files->path)];
+	char error[REASON_BYTES];
 	uint64_t *numbers = NULL;
 	uint64_t first = 0;
 
-	data_dir_lane_path(dir, lane, path, sizeof(path));
-	if (lane_files_open(&files, path) != 0)
+	if (data_dir_open_lane(dir, lane, &files, error, sizeof(error)) != 0)
 		return 0;
 	if (files->ops->list(files, &numbers) > 0)
 		first = numbers[0];

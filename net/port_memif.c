@@ -99,16 +99,14 @@ static int lock_socket(const char *socket_path, int open_flags, int operation, c
 {
 	const struct timespec glance = {.tv_nsec = 10000000};
 	char path[LOCK_PATH_BYTES];
-	int rc = -EWOULDBLOCK;
+	unsigned tries = 0;
+	int rc;
 
 	lock_path_of(socket_path, path);
-	for (unsigned tries = 0; tries < PREDECESSOR_TRIES_MAX; tries++) {
-		rc = try_lock(path, open_flags, operation);
-		if (rc != -EWOULDBLOCK)
-			break;
-		if (predecessor_is_ending())
+	while ((rc = try_lock(path, open_flags, operation)) == -EWOULDBLOCK) {
+		if (predecessor_is_ending(&tries))
 			continue;
-		if (tries >= LOCK_GLANCES)
+		if (tries > LOCK_GLANCES)
 			break;
 		nanosleep(&glance, NULL);
 	}

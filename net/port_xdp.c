@@ -48,13 +48,12 @@ static int try_lock(const char *interface)
 
 int port_xdp_lock(const char *interface, char *error, size_t error_bytes)
 {
-	int rc = -EADDRINUSE;
+	unsigned tries = 0;
+	int rc;
 
-	for (unsigned tries = 0; rc == -EADDRINUSE && tries < PREDECESSOR_TRIES_MAX; tries++) {
-		if (tries > 0 && !predecessor_is_ending())
-			break;
+	do {
 		rc = try_lock(interface);
-	}
+	} while (rc == -EADDRINUSE && predecessor_is_ending(&tries));
 	if (rc == -EADDRINUSE)
 		snprintf(error, error_bytes,
 			 "another doorbuster serves %s; stop that one, or use another interface",

@@ -187,19 +187,11 @@ static int follow(const struct checkpoint_options *options, const struct data_di
 static int run(const struct checkpoint_options *options)
 {
 	struct data_dir dir;
-	char error[TOOL_ERROR_BYTES];
 	uint16_t first = 0;
 	uint16_t end;
 
-	if (data_dir_read(&dir, options->path, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if (!journal_open_dir(&dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
-	}
-	if (options->lane >= dir.shards) {
-		cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
-			  dir.shards - 1U);
-		return CLI_EXIT_FAILED;
-	}
 	end = dir.shards;
 	if (options->lane != EVERY_LANE) {
 		first = (uint16_t)options->lane;

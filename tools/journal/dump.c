@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "engine/check.h"
 #include "engine/lane_reader.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
@@ -18,15 +17,12 @@ static int dump_lane(const struct data_dir *dir, uint16_t lane, bool json, struc
 	const struct record *records;
 	enum lane_read read;
 	struct lane_files *files = NULL;
-	char path[sizeof(files->path)];
-	int rc;
+	int rc = data_dir_open_lane(dir, lane, &files, error, sizeof(error));
 
-	data_dir_lane_path(dir, lane, path, sizeof(path));
-	rc = lane_files_open(&files, path);
-	CHECK(rc == 0);
 	/* Of a pruned lane what is there. */
-	rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane, LANE_FIRST_SEGMENT, error,
-				   sizeof(error));
+	if (rc == 0)
+		rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane,
+					   LANE_FIRST_SEGMENT, error, sizeof(error));
 	if (rc != 0) {
 		cli_wrong("%s", error);
 		return rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
@@ -53,18 +49,10 @@ int journal_dump(const struct dump_options *options)
 {
 	static struct print out;
 	struct data_dir dir;
-	char error[TOOL_ERROR_BYTES];
 	int worst = CLI_EXIT_GOOD;
 
-	if (data_dir_read(&dir, options->path, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if (!journal_open_dir(&dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
-	}
-	if (options->lane >= dir.shards) {
-		cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
-			  dir.shards - 1U);
-		return CLI_EXIT_FAILED;
-	}
 	out.file = stdout;
 	if (!options->json)
 		print_columns(&out);

@@ -55,6 +55,9 @@ int journal_verify(const struct verify_options *options);
 int journal_dump(const struct dump_options *options);
 int journal_repair(const struct repair_options *options);
 
+/* The journal at a path, which must have the lane (or EVERY_LANE). False, with a complaint. */
+bool journal_open_dir(struct data_dir *dir, const char *path, int lane);
+
 /* A shard of this size; -ENOMEM with a line in error. */
 int journal_tables(const struct data_dir *dir, uint16_t lane, const struct shard_size *size,
 		   struct shard **shard, char *error, size_t error_bytes);

@@ -100,6 +100,18 @@ bool journal_one_directory(int argc, char **argv, const char **path)
 	return false;
 }
 
+bool journal_open_dir(struct data_dir *dir, const char *path, int lane)
+{
+	char error[TOOL_ERROR_BYTES];
+
+	if (data_dir_read(dir, path, error, sizeof(error)) != 0)
+		return cli_wrong("%s", error);
+	if (lane >= dir->shards)
+		return cli_wrong("--lane %d: this journal has lanes 0 to %u", lane,
+				 dir->shards - 1U);
+	return true;
+}
+
 static int verify(int argc, char **argv)
 {
 	struct verify_options options = {0};

@@ -372,15 +372,12 @@ static int walk_lane(struct walk *walk, const struct data_dir *dir, const struct
 {
 	struct lane_reader *reader = NULL;
 	struct lane_files *files = NULL;
-	char path[sizeof(files->path)];
 	uint64_t lsn = recover_checkpoint_lsn(scan) + 1;
-	int rc;
+	int rc = data_dir_open_lane(dir, walk->lane, &files, error, error_bytes);
 
-	data_dir_lane_path(dir, walk->lane, path, sizeof(path));
-	if (lane_files_open(&files, path) != 0)
-		return -ENOMEM;
-	rc = lane_reader_open_at(&reader, files, dir->journal_id, walk->lane, &scan->from, error,
-				 error_bytes);
+	if (rc == 0)
+		rc = lane_reader_open_at(&reader, files, dir->journal_id, walk->lane, &scan->from,
+					 error, error_bytes);
 	while (rc == 0 && lsn < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;

@@ -55,7 +55,7 @@ static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segm
 	int rc;
 
 	data_dir_lane_path(dir, lane, path, sizeof(path));
-	rc = lane_files_open(&files, path);
+	rc = data_dir_open_lane(dir, lane, &files, error, TOOL_ERROR_BYTES);
 	if (rc == 0)
 		rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane, segment, error,
 					   TOOL_ERROR_BYTES);
@@ -112,15 +112,13 @@ static int prune_locked(const struct data_dir *dir, uint16_t lane,
 			char *error)
 {
 	struct lane_files *files = NULL;
-	char path[sizeof(files->path)];
 	uint64_t *numbers = NULL;
 	uint64_t keep_from;
 	int rc = checkpoint_keep_from(dir, lane, &keep_from, error, TOOL_ERROR_BYTES);
 
 	if (rc != 0)
 		return rc;
-	data_dir_lane_path(dir, lane, path, sizeof(path));
-	rc = lane_files_open(&files, path);
+	rc = data_dir_open_lane(dir, lane, &files, error, TOOL_ERROR_BYTES);
 	if (rc != 0)
 		return rc;
 	if (files->ops->list(files, &numbers) > 0) {
@@ -172,18 +170,10 @@ static int prune_lane(const struct data_dir *dir, uint16_t lane,
 static int run(const struct prune_options *options)
 {
 	struct data_dir dir;
-	char error[TOOL_ERROR_BYTES];
 	int worst = CLI_EXIT_GOOD;
 
-	if (data_dir_read(&dir, options->path, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if (!journal_open_dir(&dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
-	}
-	if (options->lane >= dir.shards) {
-		cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
-			  dir.shards - 1U);
-		return CLI_EXIT_FAILED;
-	}
 	if (options->has_downstream && options->lane == EVERY_LANE && dir.shards > 1) {
 		cli_wrong("--downstream-has: each of the %u lanes has LSNs of its own; name one "
 			  "with --lane",

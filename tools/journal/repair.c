@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/check.h"
+#include "engine/checkpoint_list.h"
 #include "engine/lane_cut.h"
 #include "engine/lane_keep.h"
 #include "tools/common/cli.h"
@@ -31,10 +32,11 @@ static int look(const struct repair *repair, struct lane_case *one, uint64_t cut
 		struct lane_salvage **salvage)
 {
 	struct lane_files *files = NULL;
-	char path[sizeof(files->path)];
+	const int rc =
+		data_dir_open_lane(&repair->dir, one->lane, &files, one->error, sizeof(one->error));
 
-	data_dir_lane_path(&repair->dir, one->lane, path, sizeof(path));
-	CHECK(lane_files_open(&files, path) == 0);
+	if (rc != 0)
+		return rc;
 	return lane_salvage_open(salvage, files, repair->dir.journal_id, one->lane, true, cut_lsn,
 				 one->error, sizeof(one->error));
 }
@@ -131,43 +133,23 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 	return look_for_cut(repair, one, cut_at);
 }
 
-/* The first segment of a lane and the next LSN of its newest checkpoint; 0 if there is none. */
-static void survey(const struct repair *repair, uint16_t lane, uint64_t *first_segment,
-		   uint64_t *checkpoint_lsn)
+/* The next LSN of a lane's newest checkpoint; 0 if there is none. */
+static uint64_t newest_checkpoint(const struct repair *repair, uint16_t lane)
 {
-	char path[600];
-	const struct dirent *entry;
-	uint64_t number;
-	DIR *dir;
+	uint64_t *lsns = NULL;
+	const uint64_t newest = checkpoint_list(&repair->dir, lane, &lsns) > 0 ? lsns[0] : 0;
 
-	*first_segment = UINT64_MAX;
-	*checkpoint_lsn = 0;
-	data_dir_lane_path(&repair->dir, lane, path, sizeof(path));
-	dir = opendir(path);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		int end = 0;
-
-		if (sscanf(entry->d_name, "seg-%" SCNu64 "%n", &number, &end) == 1 &&
-		    entry->d_name[end] == '\0' && number < *first_segment)
-			*first_segment = number;
-		if (sscanf(entry->d_name, "ckpt-%" SCNu64 "%n", &number, &end) == 1 &&
-		    entry->d_name[end] == '\0' && number > *checkpoint_lsn)
-			*checkpoint_lsn = number;
-	}
-	if (dir != NULL)
-		closedir(dir);
-	if (*first_segment == UINT64_MAX)
-		*first_segment = 0;
+	free(lsns);
+	return newest;
 }
 
 /* A repair reads a lane from its beginning: it must not cut away what a checkpoint still has. */
 static int check_pruned(const struct repair *repair, struct lane_case *one)
 {
-	uint64_t first_segment;
-	uint64_t checkpoint_lsn;
+	const struct lane_mended *lane = one->salvage->lane;
+	const uint64_t first_segment = lane->segment_cnt > 0 ? lane->segments[0].number : 0;
 
-	survey(repair, one->lane, &first_segment, &checkpoint_lsn);
-	if (first_segment == 0 || checkpoint_lsn == 0)
+	if (first_segment == 0 || newest_checkpoint(repair, one->lane) == 0)
 		return 0;
 	snprintf(one->error, sizeof(one->error),
 		 "lane %u was pruned: it begins with segment %" PRIu64
@@ -180,10 +162,8 @@ static int check_pruned(const struct repair *repair, struct lane_case *one)
 static int check_checkpoints(const struct repair *repair, struct lane_case *one)
 {
 	const uint64_t kept_lsn = one->salvage->tail.next_lsn;
-	uint64_t first_segment;
-	uint64_t checkpoint_lsn;
+	const uint64_t checkpoint_lsn = newest_checkpoint(repair, one->lane);
 
-	survey(repair, one->lane, &first_segment, &checkpoint_lsn);
 	if (!lane_case_damaged(one) || checkpoint_lsn <= kept_lsn)
 		return 0;
 	snprintf(one->error, sizeof(one->error),
@@ -198,9 +178,9 @@ static int check_checkpoints(const struct repair *repair, struct lane_case *one)
 
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = check_pruned(repair, one);
+	one->rc = look(repair, one, 0, &one->salvage);
 	if (one->rc == 0)
-		one->rc = look(repair, one, 0, &one->salvage);
+		one->rc = check_pruned(repair, one);
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
@@ -395,12 +375,8 @@ static int open_dir(struct repair *repair)
 	const struct repair_options *options = repair->options;
 	char error[TOOL_ERROR_BYTES];
 
-	if (data_dir_read(&repair->dir, options->path, error, sizeof(error)) != 0)
-		return cli_wrong("%s", error), CLI_EXIT_FAILED;
-	if (options->lane >= repair->dir.shards)
-		return cli_wrong("--lane %d: this journal has lanes 0 to %u", options->lane,
-				 repair->dir.shards - 1U),
-		       CLI_EXIT_FAILED;
+	if (!journal_open_dir(&repair->dir, options->path, options->lane))
+		return CLI_EXIT_FAILED;
 	if (data_dir_lock(&repair->dir, error, sizeof(error)) != 0)
 		return cli_wrong("%s", error), CLI_EXIT_FAILED;
 	return CLI_EXIT_GOOD;
