@@ -25,7 +25,10 @@ enum {
 struct outbox {
 	struct port_queue queue;
 	uint32_t cnt;
-	uint64_t refused_since_ns; /* CLOCK_MONOTONIC; 0: the port took something at the last try */
+	/* CLOCK_MONOTONIC of the first and the last try since the port took something; 0: none. By
+	 * the tries alone: that we were not there to try is no fault of the port. */
+	uint64_t refused_first_ns;
+	uint64_t refused_last_ns;
 	struct rte_mbuf *mbufs[OUTBOX_FRAMES_MAX];
 };
 
@@ -33,7 +36,7 @@ struct outbox {
 void outbox_flush(struct outbox *outbox, uint64_t now_ns);
 
 /* The port has taken nothing for too long. */
-bool outbox_is_stuck(const struct outbox *outbox, uint64_t now_ns);
+bool outbox_is_stuck(const struct outbox *outbox);
 
 /* Frames that may be put, also into a port given up on, which then drops them. */
 uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns);

@@ -492,8 +492,7 @@ static void flush_frames(struct worker *worker)
 	do {
 		worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 		outbox_flush(outbox, worker->monotonic_ns);
-	} while (outbox->cnt > 0 && worker->monotonic_ns < end_ns &&
-		 !outbox_is_stuck(outbox, worker->monotonic_ns));
+	} while (outbox->cnt > 0 && worker->monotonic_ns < end_ns && !outbox_is_stuck(outbox));
 	while (outbox->cnt > 0)
 		drop_frame(worker, outbox->mbufs[--outbox->cnt], DROP_TX_FULL);
 }
