@@ -9,97 +9,105 @@
 
 #include <jemalloc/jemalloc.h>
 
+#include "alloc/pages.h"
 #include "engine/check.h"
 #include "engine/limits.h"
 
-enum {
-	HUGEPAGE_BYTES = 2 << 20,
-	/* A shard has five tables, a worker three. */
-	TABLES_MAX = 16,
-};
+/* Read by jemalloc when it starts. An extent is what was asked for: with `retain` it would ask for
+ * the next size class and keep the rest, on hugepages that nobody uses. */
+const char *malloc_conf = "retain:false";
 
-/* A mapping of its own. */
-struct table {
-	void *start;
-	size_t bytes;
+enum {
+	/* A shard has five tables, a worker three and one a lane. */
+	TABLES_MAX = SHARDS_MAX + 8,
 };
 
 struct arena {
 	extent_hooks_t hooks; /* first: jemalloc hands its address back to the hooks */
 	unsigned idx;
+	int node;
+	size_t table_bytes; /* of the table being allocated; 0: none is */
 	unsigned table_cnt;
-	struct table tables[TABLES_MAX];
-	_Atomic uint64_t huge_bytes;
-	_Atomic uint64_t normal_bytes;
+	struct pages tables[TABLES_MAX];
+	struct arena_bytes bytes;
 };
 
-static void *map_normal(size_t bytes, size_t alignment)
+static _Thread_local int preferred_node = NODE_ANY;
+
+static struct pages *table_at(struct arena *arena, const void *start)
 {
-	const size_t mapped = bytes + alignment;
-	uint8_t *start = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (start == MAP_FAILED)
-		return NULL;
-
-	uint8_t *aligned = (uint8_t *)(((uintptr_t)start + alignment - 1) & ~(alignment - 1));
-	const size_t before = (size_t)(aligned - start);
-
-	if (before > 0)
-		munmap(start, before);
-	if (mapped - before > bytes)
-		munmap(aligned + bytes, mapped - before - bytes);
-	/* Only advice: without it random reads cost a TLB miss each, nothing else. */
-	(void)madvise(aligned, bytes, MADV_HUGEPAGE);
-	return aligned;
+	for (unsigned i = 0; i < arena->table_cnt; i++) {
+		if (arena->tables[i].start == start)
+			return &arena->tables[i];
+	}
+	return NULL;
 }
 
+/* A table's extent is rounded up to a size class: only what the table has is faulted in. */
 static void *extent_alloc(extent_hooks_t *hooks, void *new_addr, size_t bytes, size_t alignment,
 			  bool *zero, bool *commit, unsigned arena_idx)
 {
-	void *extent;
+	struct arena *arena = (struct arena *)hooks;
 
-	(void)hooks;
 	(void)arena_idx;
 	if (new_addr != NULL)
 		return NULL; /* extending in place is not worth the code */
-	extent = map_normal(bytes, alignment > BLOCK_ALIGN_BYTES ? alignment : BLOCK_ALIGN_BYTES);
 	*zero = true;
 	*commit = true;
-	return extent;
+	if (arena->table_bytes == 0 || bytes < arena->table_bytes)
+		return pages_reserve(bytes,
+				     alignment > BLOCK_ALIGN_BYTES ? alignment : BLOCK_ALIGN_BYTES,
+				     arena->node);
+
+	struct pages *table = &arena->tables[arena->table_cnt];
+
+	CHECK(arena->table_cnt < TABLES_MAX && alignment <= HUGEPAGE_BYTES);
+	if (pages_map(table, bytes, arena->table_bytes, arena->node) != 0)
+		return NULL;
+	arena->table_cnt++;
+	return table->start;
+}
+
+/* A table goes back whole; also what jemalloc keeps of an arena itself comes through here. */
+static void give_back(struct arena *arena, void *addr, size_t bytes)
+{
+	struct pages *table = table_at(arena, addr);
+
+	if (table == NULL) {
+		munmap(addr, bytes);
+		return;
+	}
+	pages_unmap(table);
+	*table = arena->tables[--arena->table_cnt];
+}
+
+static bool extent_dalloc(extent_hooks_t *hooks, void *addr, size_t bytes, bool committed,
+			  unsigned arena_idx)
+{
+	(void)committed;
+	(void)arena_idx;
+	give_back((struct arena *)hooks, addr, bytes);
+	return false;
 }
 
 static void extent_destroy(extent_hooks_t *hooks, void *addr, size_t bytes, bool committed,
 			   unsigned arena_idx)
 {
-	(void)hooks;
 	(void)committed;
 	(void)arena_idx;
-	munmap(addr, bytes);
+	give_back((struct arena *)hooks, addr, bytes);
 }
 
-/* Also what jemalloc keeps of an arena itself goes through here: nothing else gives it back. */
-static bool extent_dalloc(extent_hooks_t *hooks, void *addr, size_t bytes, bool committed,
-			  unsigned arena_idx)
-{
-	(void)hooks;
-	(void)committed;
-	(void)arena_idx;
-	return munmap(addr, bytes) != 0;
-}
-
-/* A mapping may be given back in parts. Without this jemalloc loses one of 2 MiB an allocation. */
+/* What is small may be given back in parts; without this jemalloc loses an extent an allocation. */
 static bool extent_split(extent_hooks_t *hooks, void *addr, size_t bytes, size_t front_bytes,
 			 size_t back_bytes, bool committed, unsigned arena_idx)
 {
-	(void)hooks;
-	(void)addr;
 	(void)bytes;
 	(void)front_bytes;
 	(void)back_bytes;
 	(void)committed;
 	(void)arena_idx;
-	return false;
+	return table_at((struct arena *)hooks, addr) != NULL;
 }
 
 static const extent_hooks_t arena_hooks = {
@@ -109,6 +117,11 @@ static const extent_hooks_t arena_hooks = {
 	.destroy = extent_destroy,
 };
 
+void arena_prefer_node(int node)
+{
+	preferred_node = node;
+}
+
 int arena_open(struct arena **out)
 {
 	struct arena *arena = calloc(1, sizeof(*arena));
@@ -116,6 +129,7 @@ int arena_open(struct arena **out)
 	if (arena == NULL)
 		return -ENOMEM;
 	arena->hooks = arena_hooks;
+	arena->node = preferred_node;
 
 	extent_hooks_t *hooks = &arena->hooks;
 	size_t idx_bytes = sizeof(arena->idx);
@@ -130,43 +144,23 @@ int arena_open(struct arena **out)
 	return 0;
 }
 
-/* Faulted in now: a page that isn't there must show at start, not as a pause in the sale. Kernels
- * before 5.14 don't know how (EINVAL); they fault pages in when touched. */
-static bool populate(void *memory, size_t bytes)
+static void *alloc_table(struct arena *arena, size_t bytes)
 {
-	return madvise(memory, bytes, MADV_POPULATE_WRITE) == 0 || errno == EINVAL;
-}
+	void *memory;
+	const struct pages *table;
 
-/* jemalloc would round a table's extent up to a size class and keep the rest: a table gets a
- * mapping of its own, whole on hugepages or whole on normal pages. */
-static void *map_table(struct arena *arena, size_t wanted_bytes)
-{
-	const size_t bytes = (wanted_bytes + HUGEPAGE_BYTES - 1) & ~((size_t)HUGEPAGE_BYTES - 1);
-	void *memory = MAP_FAILED;
-	bool huge;
-
-	CHECK(arena->table_cnt < TABLES_MAX);
-	if (bytes < wanted_bytes)
+	arena->table_bytes = bytes;
+	memory = mallocx(bytes, MALLOCX_ARENA(arena->idx) | MALLOCX_TCACHE_NONE | MALLOCX_ZERO |
+					MALLOCX_ALIGN(HUGEPAGE_BYTES));
+	arena->table_bytes = 0;
+	if (memory == NULL)
 		return NULL;
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	huge = memory != MAP_FAILED;
-	/* Reserved is not populated: another NUMA node's or a cgroup's limit may still say no. */
-	if (huge && !populate(memory, bytes)) {
-		munmap(memory, bytes);
-		huge = false;
-	}
-	if (!huge) {
-		memory = map_normal(bytes, HUGEPAGE_BYTES);
-		if (memory == NULL)
-			return NULL;
-		if (!populate(memory, bytes)) {
-			munmap(memory, bytes);
-			return NULL;
-		}
-	}
-	arena->tables[arena->table_cnt++] = (struct table){memory, bytes};
-	atomic_fetch_add(huge ? &arena->huge_bytes : &arena->normal_bytes, bytes);
+	table = table_at(arena, memory);
+	CHECK(table != NULL);
+	bytes = (bytes + HUGEPAGE_BYTES - 1) & ~((size_t)HUGEPAGE_BYTES - 1);
+	arena->bytes.reserved += table->reserved_bytes;
+	arena->bytes.transparent += table->transparent_bytes;
+	arena->bytes.normal += bytes - table->reserved_bytes - table->transparent_bytes;
 	return memory;
 }
 
@@ -178,23 +172,22 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	void *memory;
 
 	if (bytes >= HUGEPAGE_BYTES)
-		return map_table(arena, bytes);
+		return alloc_table(arena, bytes);
 	memory = mallocx(bytes > 0 ? bytes : 1, flags);
 	if (memory == NULL)
 		return NULL;
 	if (bytes >= BLOCK_ALIGN_BYTES &&
-	    !populate(memory, bytes / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES)) {
+	    !pages_populate(memory, bytes / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES)) {
 		dallocx(memory, flags);
 		return NULL;
 	}
-	atomic_fetch_add(&arena->normal_bytes, bytes);
+	arena->bytes.normal += bytes;
 	return memory;
 }
 
-void arena_bytes(const struct arena *arena, uint64_t *huge, uint64_t *normal)
+struct arena_bytes arena_bytes(const struct arena *arena)
 {
-	*huge = atomic_load(&arena->huge_bytes);
-	*normal = atomic_load(&arena->normal_bytes);
+	return arena->bytes;
 }
 
 void arena_close(struct arena *arena)
@@ -205,8 +198,7 @@ void arena_close(struct arena *arena)
 		return;
 	snprintf(name, sizeof(name), "arena.%u.destroy", arena->idx);
 	CHECK(mallctl(name, NULL, NULL, NULL, 0) == 0);
-	for (unsigned i = 0; i < arena->table_cnt; i++)
-		munmap(arena->tables[i].start, arena->tables[i].bytes);
+	CHECK(arena->table_cnt == 0);
 	free(arena);
 }
 

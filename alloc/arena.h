@@ -1,7 +1,7 @@
 /*
- * arena: memory of a shard or a worker. Tables, from 2 MiB on, are mappings of their own on
- * hugepages where enough are free, else on normal pages with transparent hugepages asked for; what
- * is smaller comes from a jemalloc arena. Cold calls only.
+ * arena: memory of a shard or a worker, a jemalloc arena of its own. What is 2 MiB or bigger, the
+ * tables, lies on hugepages: reserved ones where enough are free, else transparent ones as far as
+ * the kernel has some. Cold calls only, and from one thread at a time.
  */
 #ifndef DB_ALLOC_ARENA_H
 #define DB_ALLOC_ARENA_H
@@ -11,14 +11,24 @@
 
 struct arena;
 
+/* Arenas that this thread opens from now on have their memory near this NUMA node
+ * (pages_node_of_cpu), if there is room; NODE_ANY, as at first: anywhere. */
+void arena_prefer_node(int node);
+
 int arena_open(struct arena **out);
 
-/* Zeroed, aligned to 64 bytes (4 KiB from 4 KiB on, 2 MiB from 2 MiB on). NULL when there is no
- * memory. Lives until arena_close. */
+/* Zeroed, faulted in, aligned to 64 bytes (4 KiB from 4 KiB on, 2 MiB from 2 MiB on). NULL when
+ * there is no memory. Lives until arena_close. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
-/* Bytes of this arena on reserved hugepages, and on normal pages. */
-void arena_bytes(const struct arena *arena, uint64_t *huge, uint64_t *normal);
+/* What an arena's memory lies on. Taken when it was allocated: the kernel may find more transparent
+ * hugepages later. */
+struct arena_bytes {
+	uint64_t reserved; /* hugepages reserved by the operator (vm.nr_hugepages) */
+	uint64_t transparent;
+	uint64_t normal;
+};
+struct arena_bytes arena_bytes(const struct arena *arena);
 
 void arena_close(struct arena *arena);
 

@@ -94,6 +94,16 @@ static double run(struct shard *shard, uint64_t first, uint64_t cnt, uint8_t wan
 	return (double)spent_ns / (double)cnt;
 }
 
+/* A figure is worth nothing without what its random reads went to. */
+static void say_memory(const struct shard *shard)
+{
+	const struct arena_bytes memory = shard_memory(shard);
+
+	printf("MiB on reserved hugepages %" PRIu64 ", transparent %" PRIu64
+	       ", normal pages %" PRIu64 "\n",
+	       memory.reserved >> 20, memory.transparent >> 20, memory.normal >> 20);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -105,6 +115,7 @@ int main(int argc, char **argv)
 	struct shard *deep = make_shard(UINT32_MAX, 5);
 	struct shard *empty = make_shard(0, 5);
 
+	say_memory(deep);
 	printf("%" PRIu64 " SKUs, %" PRIu64 " orders, random buyers, ns a request\n", sku_cnt, cnt);
 	printf("accepted  %6.1f\n", run(deep, 0, cnt, VERDICT_ACCEPTED));
 	printf("repeated  %6.1f\n", run(deep, 0, cnt, VERDICT_ACCEPTED));

@@ -15,6 +15,7 @@
 #include <urcu-qsbr.h>
 
 #include "alloc/arena.h"
+#include "alloc/pages.h"
 #include "engine/catalog.h"
 #include "engine/check.h"
 #include "engine/data_dir.h"
@@ -227,6 +228,7 @@ static int shards_up(struct server *server)
 
 		lane->idx = i;
 		lane->ack_memory = options->ack_memory;
+		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
 		if (shard_open(&lane->shard, i, options->shards, &sizes[i]) != 0)
 			return FAIL(server, -ENOMEM, "no memory for the tables of shard %u", i);
 	}
@@ -356,6 +358,7 @@ static int workers_up(struct server *server)
 
 		if (rc != 0)
 			return rc;
+		arena_prefer_node(pages_node_of_cpu(options->cores[i]));
 		rc = worker_open(&server->workers[i], shared, i, options->core_cnt,
 				 server->disks[i]);
 		if (rc != 0)
@@ -659,40 +662,6 @@ enum {
 	STEP_CNT = sizeof(steps) / sizeof(steps[0]),
 };
 
-static void say_ready(const struct server *server)
-{
-	const struct serve_options *options = server->options;
-	uint64_t huge = 0;
-	uint64_t normal = 0;
-
-	for (uint16_t i = 0; i < options->shards; i++) {
-		uint64_t shard_huge;
-		uint64_t shard_normal;
-
-		shard_memory(server->shared.lanes[i].shard, &shard_huge, &shard_normal);
-		huge += shard_huge;
-		normal += shard_normal;
-	}
-	printf("ready port=%s udp=%u", options->port_text, options->base_port);
-	if (options->shards > 1)
-		printf("-%u", options->base_port + options->shards - 1U);
-	printf(" shards=%u cores=", options->shards);
-	for (uint16_t i = 0; i < options->core_cnt; i++)
-		printf("%s%u", i > 0 ? "," : "", options->cores[i]);
-	printf(" ack=%s hugepages=%s zero-copy=%s offers_added=%" PRIu64 "\n",
-	       options->ack_memory ? "memory" : "durable",
-	       huge == 0     ? "no"
-	       : normal == 0 ? "yes"
-			     : "partly",
-	       server->port.zero_copy ? "yes" : "no", server->offers_added);
-	fflush(stdout);
-	if (normal >> 20 > 0)
-		fprintf(stderr,
-			"hugepages: %" PRIu64 " MiB of tables lie on normal pages; random "
-			"reads cost up to a third more (sysctl vm.nr_hugepages)\n",
-			normal >> 20);
-}
-
 /* New keys for the workers; the old ring is freed when no worker can still look at it. */
 static void reload_keys(struct server *server)
 {
@@ -752,7 +721,8 @@ enum serve_exit serve(const struct serve_options *options)
 	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}};
 	result = start(&server, &step);
 	if (result == SERVE_EXIT_DRAINED) {
-		say_ready(&server);
+		serve_report_ready(options, server.shared.lanes, server.port.zero_copy,
+				   server.offers_added);
 		control(&server);
 		fprintf(stderr, "draining\n");
 		step--;

@@ -6,6 +6,52 @@
 #include "net/decode.h"
 #include "net/wire.h"
 
+/* What the tables' memory lies on. */
+static struct arena_bytes tables_memory(const struct lane *lanes, uint16_t shards)
+{
+	struct arena_bytes sum = {0};
+
+	for (uint16_t i = 0; i < shards; i++) {
+		const struct arena_bytes bytes = shard_memory(lanes[i].shard);
+
+		sum.reserved += bytes.reserved;
+		sum.transparent += bytes.transparent;
+		sum.normal += bytes.normal;
+	}
+	return sum;
+}
+
+/* Which of the three most of it lies on. */
+static const char *hugepages_word(const struct arena_bytes *memory)
+{
+	if (memory->reserved >= memory->transparent && memory->reserved >= memory->normal)
+		return "yes";
+	return memory->transparent >= memory->normal ? "transparent" : "no";
+}
+
+void serve_report_ready(const struct serve_options *options, const struct lane *lanes,
+			bool zero_copy, uint64_t offers_added)
+{
+	const struct arena_bytes memory = tables_memory(lanes, options->shards);
+
+	printf("ready port=%s udp=%u", options->port_text, options->base_port);
+	if (options->shards > 1)
+		printf("-%u", options->base_port + options->shards - 1U);
+	printf(" shards=%u cores=", options->shards);
+	for (uint16_t i = 0; i < options->core_cnt; i++)
+		printf("%s%u", i > 0 ? "," : "", options->cores[i]);
+	printf(" ack=%s hugepages=%s zero-copy=%s offers_added=%" PRIu64 "\n",
+	       options->ack_memory ? "memory" : "durable", hugepages_word(&memory),
+	       zero_copy ? "yes" : "no", offers_added);
+	fflush(stdout);
+	if ((memory.transparent + memory.normal) >> 20 > 0)
+		fprintf(stderr,
+			"hugepages: of the tables %" PRIu64 " MiB lie on reserved ones, %" PRIu64
+			" MiB on transparent ones, %" PRIu64
+			" MiB on normal pages (sysctl vm.nr_hugepages reserves more)\n",
+			memory.reserved >> 20, memory.transparent >> 20, memory.normal >> 20);
+}
+
 void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters)
 {
 	/* Nothing but counters in there. */

@@ -1,6 +1,6 @@
 /*
- * serve_report: what the server tells its operator at the end, on stdout: one line a fact, words
- * and numbers, easy to read and to parse.
+ * serve_report: what the server tells its operator when it begins to sell and at the end, on
+ * stdout: one line a fact, words and numbers, easy to read and to parse.
  */
 #ifndef DB_ENGINE_SERVE_REPORT_H
 #define DB_ENGINE_SERVE_REPORT_H
@@ -8,7 +8,13 @@
 #include <stdint.h>
 
 #include "engine/lane.h"
+#include "engine/serve_options.h"
 #include "engine/worker.h"
+
+/* `ready ...`: what it runs on. What of the tables lies on no reserved hugepage is said on stderr.
+ */
+void serve_report_ready(const struct serve_options *options, const struct lane *lanes,
+			bool zero_copy, uint64_t offers_added);
 
 /* Adds a worker's counters to the sum. */
 void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters);

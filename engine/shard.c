@@ -198,9 +198,9 @@ uint64_t shard_last_at_ns(const struct shard *shard)
 	return shard->last_at_ns;
 }
 
-void shard_memory(const struct shard *shard, uint64_t *huge_bytes, uint64_t *normal_bytes)
+struct arena_bytes shard_memory(const struct shard *shard)
 {
-	arena_bytes(shard->arena, huge_bytes, normal_bytes);
+	return arena_bytes(shard->arena);
 }
 
 static void view_offer(const struct offer *offer, struct offer_view *out)

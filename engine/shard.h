@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alloc/arena.h"
 #include "engine/checkpoint_format.h"
 #include "engine/journal_format.h"
 
@@ -108,8 +109,8 @@ uint16_t shard_owner(const struct shard *shard, uint64_t sku);
 uint64_t shard_next_lsn(const struct shard *shard);
 uint64_t shard_last_at_ns(const struct shard *shard);
 
-/* Memory the tables lie in: bytes on reserved hugepages, bytes on normal pages. */
-void shard_memory(const struct shard *shard, uint64_t *huge_bytes, uint64_t *normal_bytes);
+/* What the tables' memory lies on. */
+struct arena_bytes shard_memory(const struct shard *shard);
 
 /* An offer as the shard has it now. */
 struct offer_view {

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,13 +7,13 @@
 #include <criterion/new/assert.h>
 
 #include "alloc/arena.h"
+#include "tests/support/smaps.h"
 
 Test(arena, gives_zeroed_aligned_memory_of_its_own)
 {
 	static const size_t sizes[] = {1, 64, 4095, 4096, 655360, 2 << 20, (33 << 20) + 64};
 	struct arena *arena = NULL;
-	uint64_t huge;
-	uint64_t normal;
+	struct arena_bytes bytes;
 
 	cr_assert(eq(int, arena_open(&arena), 0));
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -31,9 +30,10 @@ Test(arena, gives_zeroed_aligned_memory_of_its_own)
 			memory[at] = 0xff;
 		}
 	}
-	arena_bytes(arena, &huge, &normal);
+	bytes = arena_bytes(arena);
 	/* All of it, and no more than tables rounded up to hugepages. */
-	cr_assert(eq(u64, huge + normal, 1 + 64 + 4095 + 4096 + 655360 + (2 << 20) + (34 << 20)));
+	cr_assert(eq(u64, bytes.reserved + bytes.transparent + bytes.normal,
+		     1 + 64 + 4095 + 4096 + 655360 + (2 << 20) + (34 << 20)));
 	arena_close(arena);
 }
 
@@ -76,30 +76,23 @@ Test(arena, gives_everything_back)
 	cr_assert(lt(u64, mapped_bytes(), before + (20 << 20)));
 }
 
+/* 33 MiB come from an extent of jemalloc's next size class, 40 MiB: the rest costs nothing. */
+Test(arena, takes_no_more_than_was_asked_for)
+{
+	struct arena *arena = NULL;
+	uint64_t before;
+
+	cr_assert(eq(int, arena_open(&arena), 0));
+	cr_assert(arena_alloc(arena, 64) != NULL);
+	before = smaps_kib(NULL, "Rss");
+	cr_assert(arena_alloc(arena, 33 << 20) != NULL);
+	cr_assert(lt(u64, smaps_kib(NULL, "Rss"), before + (36 << 10)));
+	arena_close(arena);
+}
+
 Test(arena, knows_what_the_machine_has)
 {
 	cr_assert(gt(u64, arena_available_bytes(), 64 << 20));
-}
-
-/* From the first address of each mapping in /proc/self/smaps to its page size; 0: not there. */
-static unsigned page_kib(const void *memory)
-{
-	FILE *file = fopen("/proc/self/smaps", "r");
-	char line[512];
-	unsigned kib = 0;
-	bool inside = false;
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		unsigned long first;
-		unsigned long end;
-
-		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
-			inside = (uintptr_t)memory >= first && (uintptr_t)memory < end;
-		else if (inside && sscanf(line, "KernelPageSize: %u kB", &kib) == 1)
-			break;
-	}
-	fclose(file);
-	return kib;
 }
 
 static long hugepages(const char *name, long set)
@@ -121,27 +114,28 @@ static long hugepages(const char *name, long set)
 }
 
 /* Tables as a shard of some millions of orders has them: each must lie where arena_bytes says. */
-static void check_tables(uint64_t huge_wanted)
+static void check_tables(uint64_t reserved_wanted)
 {
 	static const size_t sizes[] = {5 << 20, (8 << 20) - 4096, (2 << 20) + 1};
 	struct arena *arena = NULL;
-	uint64_t on_huge = 0;
-	uint64_t huge;
-	uint64_t normal;
+	const long free_before = hugepages("free_hugepages", -1);
+	uint64_t reserved = 0;
+	struct arena_bytes bytes;
 
 	cr_assert(eq(int, arena_open(&arena), 0));
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		const size_t bytes = (sizes[i] + (2 << 20) - 1) >> 21 << 21;
+		const size_t rounded = (sizes[i] + (2 << 20) - 1) >> 21 << 21;
 		const void *memory = arena_alloc(arena, sizes[i]);
 
 		cr_assert(memory != NULL);
-		on_huge += page_kib(memory) == 2048 ? bytes : 0;
+		reserved += smaps_kib(memory, "KernelPageSize") == 2048 ? rounded : 0;
 	}
-	arena_bytes(arena, &huge, &normal);
-	cr_assert(eq(u64, huge, on_huge));
-	cr_assert(eq(u64, huge, huge_wanted));
-	cr_assert(eq(u64, huge + normal, 18 << 20));
+	bytes = arena_bytes(arena);
+	cr_assert(eq(u64, bytes.reserved, reserved));
+	cr_assert(eq(u64, bytes.reserved, reserved_wanted));
+	cr_assert(eq(u64, bytes.reserved + bytes.transparent + bytes.normal, 18 << 20));
 	arena_close(arena);
+	cr_assert(eq(long, hugepages("free_hugepages", -1), free_before));
 }
 
 static long hugepages_before = -1;

@@ -1,0 +1,31 @@
+#include "tests/support/smaps.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+uint64_t smaps_kib(const void *memory, const char *field)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	const size_t field_bytes = strlen(field);
+	char line[512];
+	uint64_t sum_kib = 0;
+	bool inside = false;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long first;
+		unsigned long end;
+		uint64_t kib;
+
+		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+			inside = memory == NULL ||
+				 ((uintptr_t)memory >= first && (uintptr_t)memory < end);
+		else if (inside && strncmp(line, field, field_bytes) == 0 &&
+			 sscanf(line + field_bytes, ": %" SCNu64 " kB", &kib) == 1)
+			sum_kib += kib;
+	}
+	if (file != NULL)
+		fclose(file);
+	return sum_kib;
+}

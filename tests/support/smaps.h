@@ -1,0 +1,13 @@
+/*
+ * smaps: what the kernel says of a mapping of this process.
+ */
+#ifndef DB_TESTS_SUPPORT_SMAPS_H
+#define DB_TESTS_SUPPORT_SMAPS_H
+
+#include <stdint.h>
+
+/* The kB of a field ("AnonHugePages") of the mapping that `memory` lies in; 0 if there is none.
+ * NULL: the sum over all mappings. */
+uint64_t smaps_kib(const void *memory, const char *field);
+
+#endif
