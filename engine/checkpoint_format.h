@@ -93,7 +93,7 @@ static_assert(offsetof(struct checkpoint_header, state_hash) == 120, "hash offse
 static_assert(sizeof(struct chunk_header) == CHUNK_HEADER_BYTES, "chunk header size");
 static_assert(offsetof(struct chunk_header, checksum) == 8, "chunk checksum offset");
 static_assert(sizeof(struct checkpoint_order) == CHECKPOINT_ENTRY_BYTES, "order size");
-/* An offer is its OFFER record with an instant of 0: the state does not keep it. */
+/* An offer is its OFFER record. */
 static_assert(sizeof(struct record) == (int)CHECKPOINT_ENTRY_BYTES, "offer size");
 static_assert(QUANTITY_MAX < 1 << QUANTITY_BITS, "a quantity fits");
 static_assert(ORDER_ID_LSN_BITS + (int)QUANTITY_BITS == 64, "an LSN fits");

@@ -13,7 +13,8 @@ static uint64_t slots_for(uint64_t cnt_max)
 
 uint64_t offers_bytes(uint64_t cnt_max)
 {
-	return slots_for(cnt_max) * sizeof(struct offer) + (cnt_max + 1) * sizeof(uint32_t);
+	return slots_for(cnt_max) * sizeof(struct offer) + (cnt_max + 1) * sizeof(uint32_t) +
+	       (cnt_max + 1) * sizeof(uint64_t);
 }
 
 int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
@@ -22,7 +23,10 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
 	CHECK(offers->slot_cnt <= UINT32_MAX);
 	offers->slots = arena_alloc(arena, offers->slot_cnt * sizeof(struct offer));
 	offers->by_age = arena_alloc(arena, (cnt_max + 1) * sizeof(uint32_t));
-	return offers->slots == NULL || offers->by_age == NULL ? -ENOMEM : 0;
+	offers->added_at_ns = arena_alloc(arena, (cnt_max + 1) * sizeof(uint64_t));
+	return offers->slots == NULL || offers->by_age == NULL || offers->added_at_ns == NULL
+		       ? -ENOMEM
+		       : 0;
 }
 
 void offers_clear(struct offers *offers)

@@ -32,7 +32,8 @@ static_assert(sizeof(struct offer) == CACHE_LINE_BYTES, "one line an offer");
 
 struct offers {
 	struct offer *slots;
-	uint32_t *by_age; /* slots in the order they were put on sale */
+	uint32_t *by_age;      /* slots in the order they were put on sale */
+	uint64_t *added_at_ns; /* when they were, in that order: for the record again */
 	uint64_t slot_cnt;
 	uint64_t cnt;
 	uint64_t cnt_max;

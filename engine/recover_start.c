@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,21 +87,41 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 	return rc;
 }
 
-/* The first segment that is there; 0 also if there is none. The reader judges the rest. */
-static uint64_t first_segment_of(const struct data_dir *dir, uint16_t lane)
+/* Where a lane begins. */
+struct beginning {
+	uint64_t segment; /* the first that is there; 0 also if there is none */
+	bool empty;       /* it begins with zeros: what was before only a checkpoint has */
+};
+
+static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 {
+	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
+	bool empty = false;
+
+	if (unit != NULL && files->ops->read(files, segment, unit, BLOCK_ALIGN_BYTES,
+					     BLOCK_ALIGN_BYTES) == BLOCK_ALIGN_BYTES)
+		empty = unit[0] == 0 && memcmp(unit, unit + 1, BLOCK_ALIGN_BYTES - 1) == 0;
+	free(unit);
+	return empty;
+}
+
+/* The reader judges the rest. */
+static struct beginning look_at_beginning(const struct data_dir *dir, uint16_t lane)
+{
+	struct beginning beginning = {0};
 	struct lane_files *files = NULL;
 	char error[REASON_BYTES];
 	uint64_t *numbers = NULL;
-	uint64_t first = 0;
 
 	if (data_dir_open_lane(dir, lane, &files, error, sizeof(error)) != 0)
-		return 0;
-	if (files->ops->list(files, &numbers) > 0)
-		first = numbers[0];
+		return beginning;
+	if (files->ops->list(files, &numbers) > 0) {
+		beginning.segment = numbers[0];
+		beginning.empty = first_block_is_empty(files, numbers[0]);
+	}
 	free(numbers);
 	files->ops->close(files);
-	return first;
+	return beginning;
 }
 
 static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
@@ -119,24 +140,58 @@ static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
 			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
 }
 
+static int say_lost(const struct data_dir *dir, uint16_t lane, const struct beginning *beginning,
+		    const char *reason, char *error, size_t error_bytes)
+{
+	char path[REASON_BYTES];
+	char what[128];
+
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	if (beginning->segment > 0)
+		snprintf(what, sizeof(what), "segment 0 is missing, segment %" PRIu64 " is there",
+			 beginning->segment);
+	else
+		snprintf(what, sizeof(what), "segment 0 begins with no block");
+	snprintf(error, error_bytes,
+		 "%s: %s, and no checkpoint tells what was before%s%s; the lane is damaged: put it "
+		 "back from a copy",
+		 path, what, reason[0] != '\0' ? ": " : "", reason);
+	return -EBADMSG;
+}
+
+/* One that a start would take for good may still be found bad by who loads it; what begins with the
+ * oldest has the time to read it all first. */
+static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
+		     enum recover_from from, uint64_t first_segment, struct recover_scan *scan,
+		     char *error, size_t error_bytes)
+{
+	const int rc = from == RECOVER_FROM_OLDEST
+			       ? checkpoint_check(dir, lane, lsn, error, error_bytes)
+			       : 0;
+
+	return rc != 0 ? rc : try_one(dir, lane, lsn, first_segment, scan, error, error_bytes);
+}
+
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
 {
-	const uint64_t first_segment = first_segment_of(dir, lane);
+	const struct beginning beginning = look_at_beginning(dir, lane);
 	uint64_t *lsns = NULL;
 	int64_t cnt = checkpoint_list(dir, lane, &lsns);
+	const bool needed = beginning.segment > 0 || (beginning.empty && cnt > 0);
 	char reason[REASON_BYTES] = "";
 	char first_reason[REASON_BYTES] = "";
 	int rc = -ENOENT;
 
-	if (from == RECOVER_FROM_OLDEST && first_segment == 0)
+	if (from == RECOVER_FROM_OLDEST && !needed)
 		cnt = 0;
 	for (int64_t i = 0; i < cnt && rc != 0 && rc != -ENOMEM; i++) {
 		const uint64_t lsn = lsns[from == RECOVER_FROM_NEWEST ? i : cnt - 1 - i];
 
 		if (lsn >= below_lsn)
 			continue;
-		rc = try_one(dir, lane, lsn, first_segment, scan, reason, sizeof(reason));
+		rc = try_whole(dir, lane, lsn, from, beginning.segment, scan, reason,
+			       sizeof(reason));
 		if (rc != 0 && first_reason[0] == '\0')
 			snprintf(first_reason, sizeof(first_reason), "%s", reason);
 	}
@@ -145,15 +200,8 @@ int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from f
 		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
 		return rc;
 	}
-	if (rc != 0 && first_segment > 0) {
-		data_dir_lane_path(dir, lane, reason, sizeof(reason));
-		snprintf(error, error_bytes,
-			 "%s: segment 0 is missing, segment %" PRIu64
-			 " is there, and no checkpoint tells what was before it%s%s; the lane is "
-			 "damaged: put it back from a copy",
-			 reason, first_segment, first_reason[0] != '\0' ? ": " : "", first_reason);
-		return -EBADMSG;
-	}
+	if (rc != 0 && needed)
+		return say_lost(dir, lane, &beginning, first_reason, error, error_bytes);
 	if (from == RECOVER_FROM_NEWEST)
 		note(scan, lane, first_reason);
 	return 0;

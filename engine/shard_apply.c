@@ -40,6 +40,7 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	offer->free = record->offer.stock;
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
+	shard->offers.added_at_ns[offer->age] = record->at_ns;
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 	return 0;
@@ -151,6 +152,7 @@ void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, 
 
 		out[i] = (struct record){
 			.kind = RECORD_OFFER,
+			.at_ns = shard->offers.added_at_ns[first + i],
 			.sku = offer->sku,
 			.unit_price = offer->unit_price,
 			.offer = {.stock = offer->stock,
@@ -186,16 +188,17 @@ int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t
 		      const char **why)
 {
 	for (uint32_t i = 0; i < cnt; i++) {
-		int rc = -EBADMSG;
+		int rc;
 
-		*why = "something else among its offers";
-		if (offers[i].kind == RECORD_OFFER && offers[i].at_ns == 0)
-			rc = apply_offer(shard, &offers[i], why);
+		if (offers[i].kind != RECORD_OFFER)
+			return bad(why, "something else among its offers");
+		rc = apply_offer(shard, &offers[i], why);
 		if (rc != 0)
 			return rc;
 	}
-	/* Its LSN is not known; the orders tell theirs. */
+	/* Its LSN is not known, and orders may have come before it: they tell theirs. */
 	shard->next_lsn = 1;
+	shard->last_at_ns = 0;
 	return 0;
 }
 

@@ -3,7 +3,6 @@
  * follower beside an engine, every so many orders until SIGTERM.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,20 +17,7 @@
 #include "tools/journal/journal_tool.h"
 
 enum {
-	KEEP_CNT = 2,
-	KEEP_CNT_MAX = 1000,
-	/* A checkpoint is written whole: at a million orders a second, one in ten seconds. */
-	EVERY_ORDERS = 10000000,
 	LOOK_NS = 100000000,
-};
-
-struct checkpoint_options {
-	const char *path;
-	int lane; /* or EVERY_LANE */
-	bool follow;
-	bool json;
-	uint64_t every_orders;
-	uint32_t keep_cnt;
 };
 
 static uint64_t now_ns(void)
@@ -82,7 +68,7 @@ static void print_unchanged(const struct follower *follower, bool json)
 		printf("lane %u: nothing is known to be on disk yet\n", follower->lane);
 }
 
-static int save(struct follower *follower, const struct checkpoint_options *options)
+static int save(struct follower *follower, const struct tool_options *options)
 {
 	const uint64_t begin_ns = now_ns();
 	char error[TOOL_ERROR_BYTES];
@@ -112,8 +98,8 @@ static int open_one(struct follower *follower, const struct data_dir *dir, uint1
 }
 
 /* A checkpoint of each lane; one that fails doesn't keep it from the others. */
-static int once(const struct checkpoint_options *options, const struct data_dir *dir,
-		uint16_t first, uint16_t end)
+static int once(const struct tool_options *options, const struct data_dir *dir, uint16_t first,
+		uint16_t end)
 {
 	int worst = CLI_EXIT_GOOD;
 
@@ -133,7 +119,7 @@ static int once(const struct checkpoint_options *options, const struct data_dir 
 
 /* Looks after each lane once; with `all`, whatever was applied is saved. */
 static int follow_round(struct follower *followers, uint16_t cnt,
-			const struct checkpoint_options *options, bool all)
+			const struct tool_options *options, bool all)
 {
 	char error[TOOL_ERROR_BYTES];
 	int rc = 0;
@@ -151,8 +137,8 @@ static int follow_round(struct follower *followers, uint16_t cnt,
 	return rc;
 }
 
-static int follow(const struct checkpoint_options *options, const struct data_dir *dir,
-		  uint16_t first, uint16_t end)
+static int follow(const struct tool_options *options, const struct data_dir *dir, uint16_t first,
+		  uint16_t end)
 {
 	const struct timespec look = {.tv_nsec = LOOK_NS};
 	const uint16_t cnt = end - first;
@@ -184,7 +170,7 @@ static int follow(const struct checkpoint_options *options, const struct data_di
 	return exit_code(rc);
 }
 
-static int run(const struct checkpoint_options *options)
+int journal_checkpoint(const struct tool_options *options)
 {
 	struct data_dir dir;
 	uint16_t first = 0;
@@ -199,70 +185,4 @@ static int run(const struct checkpoint_options *options)
 	}
 	return options->follow ? follow(options, &dir, first, end)
 			       : once(options, &dir, first, end);
-}
-
-enum flag {
-	FLAG_LANE = 1,
-	FLAG_FOLLOW,
-	FLAG_EVERY_ORDERS,
-	FLAG_KEEP,
-	FLAG_JSON,
-	FLAG_HELP,
-};
-
-static const struct option flags[] = {
-	{"lane", required_argument, NULL, FLAG_LANE},
-	{"follow", no_argument, NULL, FLAG_FOLLOW},
-	{"every-orders", required_argument, NULL, FLAG_EVERY_ORDERS},
-	{"keep", required_argument, NULL, FLAG_KEEP},
-	{"json", no_argument, NULL, FLAG_JSON},
-	{"help", no_argument, NULL, FLAG_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-int journal_checkpoint(int argc, char **argv)
-{
-	struct checkpoint_options options = {.lane = EVERY_LANE, .keep_cnt = KEEP_CNT};
-	uint16_t lane;
-	int flag;
-
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		bool good = true;
-
-		switch (flag) {
-		case FLAG_LANE:
-			good = cli_u16("--lane", optarg, 0, SHARDS_MAX - 1, &lane);
-			options.lane = lane;
-			break;
-		case FLAG_FOLLOW:
-			options.follow = true;
-			break;
-		case FLAG_EVERY_ORDERS:
-			good = cli_u64("--every-orders", optarg, 1, LSN_MAX, &options.every_orders);
-			break;
-		case FLAG_KEEP:
-			/* With one, a bad one would strand a pruned lane. */
-			good = cli_u32("--keep", optarg, 2, KEEP_CNT_MAX, &options.keep_cnt);
-			break;
-		case FLAG_JSON:
-			options.json = true;
-			break;
-		case FLAG_HELP:
-			return JOURNAL_HELP;
-		default:
-			return JOURNAL_WRONG_USAGE;
-		}
-		if (!good)
-			return CLI_EXIT_FAILED;
-	}
-	if (options.every_orders > 0 && !options.follow) {
-		cli_wrong(
-			"--every-orders: only with --follow; without it one checkpoint is written");
-		return CLI_EXIT_FAILED;
-	}
-	if (options.every_orders == 0)
-		options.every_orders = EVERY_ORDERS;
-	if (!journal_one_directory(argc, argv, &options.path))
-		return JOURNAL_WRONG_USAGE;
-	return run(&options);
 }

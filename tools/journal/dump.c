@@ -1,66 +1,120 @@
 /*
- * dump: every record as a line, in lane and LSN order.
+ * dump: every record as a line, in lane and LSN order, each once. What a pruned lane has only in a
+ * checkpoint comes from there: it prints the same before a prune and after.
  */
 #include <errno.h>
 #include <stdio.h>
 
+#include "engine/checkpoint_records.h"
 #include "engine/lane_reader.h"
+#include "engine/recover_start.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/print.h"
 
-static int dump_lane(const struct data_dir *dir, uint16_t lane, bool json, struct print *out)
-{
-	struct lane_reader *reader = NULL;
+struct dump {
+	const struct tool_options *options;
+	struct data_dir dir;
+	struct print *out;
 	char error[TOOL_ERROR_BYTES];
-	const struct block_header *block;
-	const struct record *records;
-	enum lane_read read;
-	struct lane_files *files = NULL;
-	int rc = data_dir_open_lane(dir, lane, &files, error, sizeof(error));
+};
 
-	/* Of a pruned lane what is there. */
-	if (rc == 0)
-		rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane,
-					   LANE_FIRST_SEGMENT, error, sizeof(error));
-	if (rc != 0) {
-		cli_wrong("%s", error);
-		return rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
-	}
-	while (!out->failed && (read = lane_reader_next(reader, &block, &records, error,
-							sizeof(error))) == LANE_BLOCK) {
-		for (uint32_t i = 0; i < block->record_cnt; i++) {
-			(json ? print_record_json
-			      : print_record_text)(out, lane, block->first_lsn + i, &records[i]);
-		}
-	}
-	lane_reader_close(reader);
-	print_flush(out);
-	/* The end of the program tells it. */
-	if (out->failed)
-		return CLI_EXIT_FAILED;
-	if (read == LANE_END || read == LANE_TORN)
-		return CLI_EXIT_GOOD;
-	cli_wrong("%s", error);
-	return read == LANE_CORRUPT ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
+static void print_record(struct dump *dump, uint16_t lane, uint64_t lsn,
+			 const struct record *record)
+{
+	(dump->options->json ? print_record_json : print_record_text)(dump->out, lane, lsn, record);
 }
 
-int journal_dump(const struct dump_options *options)
+/* What is before a pruned lane. 0 or -errno with a line. */
+static int dump_checkpoint(struct dump *dump, uint16_t lane, uint64_t next_lsn)
+{
+	struct checkpoint_records *records = NULL;
+	struct record record;
+	uint64_t lsn;
+	int rc = checkpoint_records_open(&records, &dump->dir, lane, next_lsn, dump->error,
+					 sizeof(dump->error));
+
+	while (rc == 0 && !dump->out->failed &&
+	       (rc = checkpoint_records_next(records, &lsn, &record, dump->error,
+					     sizeof(dump->error))) == 1) {
+		print_record(dump, lane, lsn, &record);
+		rc = 0;
+	}
+	checkpoint_records_close(records);
+	return rc;
+}
+
+/* From a position on; NULL: from the first segment that is there. */
+static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_position *from)
+{
+	struct lane_reader *reader = NULL;
+	struct lane_files *files = NULL;
+	const struct block_header *block;
+	const struct record *records;
+	enum lane_read read = LANE_BLOCK;
+	int rc = data_dir_open_lane(&dump->dir, lane, &files, dump->error, sizeof(dump->error));
+
+	if (rc == 0 && from != NULL)
+		rc = lane_reader_open_at(&reader, files, dump->dir.journal_id, lane, from,
+					 dump->error, sizeof(dump->error));
+	else if (rc == 0)
+		rc = lane_reader_open_rest(&reader, files, dump->dir.journal_id, lane,
+					   LANE_FIRST_SEGMENT, dump->error, sizeof(dump->error));
+	if (rc != 0)
+		return rc;
+	while (!dump->out->failed && (read = lane_reader_next(reader, &block, &records, dump->error,
+							      sizeof(dump->error))) == LANE_BLOCK) {
+		for (uint32_t i = 0; i < block->record_cnt; i++)
+			print_record(dump, lane, block->first_lsn + i, &records[i]);
+	}
+	lane_reader_close(reader);
+	if (read == LANE_CORRUPT)
+		return -EBADMSG;
+	return read == LANE_ERROR ? -EIO : 0;
+}
+
+static int dump_lane(struct dump *dump, uint16_t lane)
+{
+	struct recover_scan scan = {0};
+	int rc = recover_start(&dump->dir, lane, RECOVER_FROM_OLDEST, UINT64_MAX, &scan,
+			       dump->error, sizeof(dump->error));
+
+	const bool headless = rc == -EBADMSG;
+
+	if (headless)
+		cli_wrong("%s; what is left of it follows", dump->error);
+	if (rc == 0 && recover_checkpoint_lsn(&scan) > 0)
+		rc = dump_checkpoint(dump, lane, scan.from.tail.next_lsn);
+	if (rc == 0 || headless)
+		rc = dump_blocks(dump, lane, headless ? NULL : &scan.from);
+	recover_scan_free(&scan);
+	print_flush(dump->out);
+	/* The end of the program tells it. */
+	if (dump->out->failed)
+		return CLI_EXIT_FAILED;
+	if (rc != 0)
+		cli_wrong("%s", dump->error);
+	if (rc == 0 && !headless)
+		return CLI_EXIT_GOOD;
+	return rc == 0 || rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
+}
+
+int journal_dump(const struct tool_options *options)
 {
 	static struct print out;
-	struct data_dir dir;
+	struct dump dump = {.options = options, .out = &out};
 	int worst = CLI_EXIT_GOOD;
 
-	if (!journal_open_dir(&dir, options->path, options->lane))
+	if (!journal_open_dir(&dump.dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
 	out.file = stdout;
 	if (!options->json)
 		print_columns(&out);
-	for (uint16_t lane = 0; lane < dir.shards && !out.failed; lane++) {
+	for (uint16_t lane = 0; lane < dump.dir.shards && !out.failed; lane++) {
 		if (options->lane != EVERY_LANE && options->lane != lane)
 			continue;
 
-		const int result = dump_lane(&dir, lane, options->json, &out);
+		const int result = dump_lane(&dump, lane);
 
 		worst = result > worst ? result : worst;
 	}

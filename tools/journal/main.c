@@ -3,11 +3,9 @@
  * right, with the engine's own code; dump prints its records; checkpoint writes states of its lanes
  * beside them, prune removes segments that nobody needs then; repair cuts what is damaged.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/limits.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 
@@ -23,7 +21,8 @@ static const char usage[] =
 	"verify  checks every block of every lane, applies all records with the engine's own\n"
 	"        code, checks initial + restocked == free + held + sold for every SKU, and\n"
 	"        prints the state hash, which equals the one the engine prints on drain\n"
-	"dump    prints every record: what was put on sale, what was sold, to whom\n"
+	"dump    prints every record: what was put on sale, what was sold, to whom; what a pruned\n"
+	"        lane has no more, from a checkpoint\n"
 	"checkpoint  writes the state of each lane beside it, for a start to begin with. It\n"
 	"        takes from the lane only what a later block proves to be on disk\n"
 	"prune   removes the segments that lie before the older of a lane's two newest good\n"
@@ -58,48 +57,6 @@ static int wrong_usage(void)
 	return CLI_EXIT_FAILED;
 }
 
-enum flag {
-	FLAG_ORDERS = 1,
-	FLAG_LANE,
-	FLAG_CUT,
-	FLAG_CUT_AT,
-	FLAG_JSON,
-	FLAG_HELP,
-};
-
-static const struct option verify_flags[] = {
-	{"orders", required_argument, NULL, FLAG_ORDERS},
-	{"json", no_argument, NULL, FLAG_JSON},
-	{"help", no_argument, NULL, FLAG_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct option dump_flags[] = {
-	{"lane", required_argument, NULL, FLAG_LANE},
-	{"json", no_argument, NULL, FLAG_JSON},
-	{"help", no_argument, NULL, FLAG_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-static const struct option repair_flags[] = {
-	{"lane", required_argument, NULL, FLAG_LANE},     {"cut", no_argument, NULL, FLAG_CUT},
-	{"cut-at", required_argument, NULL, FLAG_CUT_AT}, {"json", no_argument, NULL, FLAG_JSON},
-	{"help", no_argument, NULL, FLAG_HELP},           {NULL, 0, NULL, 0},
-};
-
-bool journal_one_directory(int argc, char **argv, const char **path)
-{
-	if (optind + 1 == argc) {
-		*path = argv[optind];
-		return true;
-	}
-	if (optind == argc)
-		cli_wrong("no directory given; name the --data directory of the engine");
-	else
-		cli_wrong("one directory at a time; %s is too much", argv[optind + 1]);
-	return false;
-}
-
 bool journal_open_dir(struct data_dir *dir, const char *path, int lane)
 {
 	char error[TOOL_ERROR_BYTES];
@@ -112,121 +69,41 @@ bool journal_open_dir(struct data_dir *dir, const char *path, int lane)
 	return true;
 }
 
-static int verify(int argc, char **argv)
-{
-	struct verify_options options = {0};
-	int flag;
+static const struct {
+	const char *name;
+	int (*run)(const struct tool_options *options);
+} verbs[] = {
+	[VERB_VERIFY] = {"verify", journal_verify},
+	[VERB_DUMP] = {"dump", journal_dump},
+	[VERB_CHECKPOINT] = {"checkpoint", journal_checkpoint},
+	[VERB_PRUNE] = {"prune", journal_prune},
+	[VERB_REPAIR] = {"repair", journal_repair},
+};
 
-	while ((flag = getopt_long(argc, argv, "", verify_flags, NULL)) != -1) {
-		switch (flag) {
-		case FLAG_ORDERS:
-			options.orders = optarg;
-			break;
-		case FLAG_JSON:
-			options.json = true;
-			break;
-		case FLAG_HELP:
-			fputs(usage, stdout);
-			return CLI_EXIT_GOOD;
-		default:
-			return wrong_usage();
-		}
+static int run_verb(enum journal_verb verb, int argc, char **argv)
+{
+	struct tool_options options;
+
+	switch (journal_parse(verb, argc, argv, &options)) {
+	case JOURNAL_WRONG_USAGE:
+		return wrong_usage();
+	case JOURNAL_WRONG_VALUE:
+		return CLI_EXIT_FAILED;
+	case JOURNAL_PARSED:
+		break;
 	}
-	if (!journal_one_directory(argc, argv, &options.path))
-		return wrong_usage();
-	return journal_verify(&options);
-}
-
-static int dump(int argc, char **argv)
-{
-	struct dump_options options = {.lane = EVERY_LANE};
-	uint16_t lane;
-	int flag;
-
-	while ((flag = getopt_long(argc, argv, "", dump_flags, NULL)) != -1) {
-		switch (flag) {
-		case FLAG_LANE:
-			if (!cli_u16("--lane", optarg, 0, SHARDS_MAX - 1, &lane))
-				return CLI_EXIT_FAILED;
-			options.lane = lane;
-			break;
-		case FLAG_JSON:
-			options.json = true;
-			break;
-		case FLAG_HELP:
-			fputs(usage, stdout);
-			return CLI_EXIT_GOOD;
-		default:
-			return wrong_usage();
-		}
-	}
-	if (!journal_one_directory(argc, argv, &options.path))
-		return wrong_usage();
-	return journal_dump(&options);
-}
-
-/* What a verb that knows its own flags returned. */
-static int finish(int result)
-{
-	if (result == JOURNAL_WRONG_USAGE)
-		return wrong_usage();
-	if (result != JOURNAL_HELP)
-		return result;
+	if (!options.help)
+		return verbs[verb].run(&options);
 	fputs(usage, stdout);
 	return CLI_EXIT_GOOD;
 }
 
-static int repair(int argc, char **argv)
-{
-	struct repair_options options = {.lane = EVERY_LANE};
-	uint16_t lane;
-	int flag;
-
-	while ((flag = getopt_long(argc, argv, "", repair_flags, NULL)) != -1) {
-		switch (flag) {
-		case FLAG_LANE:
-			if (!cli_u16("--lane", optarg, 0, SHARDS_MAX - 1, &lane))
-				return CLI_EXIT_FAILED;
-			options.lane = lane;
-			break;
-		case FLAG_CUT:
-			options.cut = true;
-			break;
-		case FLAG_CUT_AT:
-			if (!cli_u64("--cut-at", optarg, 1, LSN_MAX, &options.cut_at))
-				return CLI_EXIT_FAILED;
-			break;
-		case FLAG_JSON:
-			options.json = true;
-			break;
-		case FLAG_HELP:
-			fputs(usage, stdout);
-			return CLI_EXIT_GOOD;
-		default:
-			return wrong_usage();
-		}
-	}
-	if (!journal_one_directory(argc, argv, &options.path))
-		return wrong_usage();
-	if (options.cut_at > 0 && options.lane == EVERY_LANE) {
-		cli_wrong("--cut-at: LSNs are a lane's own; say which with --lane");
-		return CLI_EXIT_FAILED;
-	}
-	return journal_repair(&options);
-}
-
 static int run(int argc, char **argv)
 {
-	if (argc >= 2 && strcmp(argv[1], "verify") == 0)
-		return verify(argc - 1, argv + 1);
-	if (argc >= 2 && strcmp(argv[1], "dump") == 0)
-		return dump(argc - 1, argv + 1);
-	if (argc >= 2 && strcmp(argv[1], "checkpoint") == 0)
-		return finish(journal_checkpoint(argc - 1, argv + 1));
-	if (argc >= 2 && strcmp(argv[1], "prune") == 0)
-		return finish(journal_prune(argc - 1, argv + 1));
-	if (argc >= 2 && strcmp(argv[1], "repair") == 0)
-		return repair(argc - 1, argv + 1);
+	for (unsigned i = 0; argc >= 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return run_verb((enum journal_verb)i, argc - 1, argv + 1);
+	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		return CLI_EXIT_GOOD;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/checkpoint.h"
+#include "engine/checkpoint_records.h"
 #include "engine/lane_files.h"
 #include "engine/lane_reader.h"
 #include "net/wire.h"
@@ -331,39 +331,25 @@ static void collect(struct walk *walk, uint64_t lsn, const struct record *record
 	};
 }
 
-static void collect_saved(struct walk *walk, const struct checkpoint_order *order,
-			  const struct record *offers)
-{
-	const struct record record = {
-		.kind = RECORD_ORDER,
-		.quantity = (uint16_t)order->lsn_quantity,
-		.sku = offers[order->offer].sku,
-		.unit_price = order->unit_price,
-		.order = {.request_id = {order->request_id[0], order->request_id[1]},
-			  .buyer = order->buyer},
-	};
-
-	collect(walk, order->lsn_quantity >> QUANTITY_BITS, &record);
-}
-
-/* What lies before a pruned lane's first segment. It was loaded before: what it says is right. */
+/* What lies before a pruned lane's first segment. */
 static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
 			   const struct recover_scan *scan, char *error, size_t error_bytes)
 {
-	struct checkpoint *checkpoint = NULL;
-	struct checkpoint_chunk chunk;
-	int rc = 0;
+	struct checkpoint_records *records = NULL;
+	struct record record;
+	uint64_t lsn;
+	int rc;
 
 	if (recover_checkpoint_lsn(scan) == 0)
 		return 0;
-	rc = checkpoint_open(&checkpoint, dir, walk->lane, scan->from.tail.next_lsn, error,
-			     error_bytes);
-	while (rc == 0 && (rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1) {
+	rc = checkpoint_records_open(&records, dir, walk->lane, scan->from.tail.next_lsn, error,
+				     error_bytes);
+	while (rc == 0 &&
+	       (rc = checkpoint_records_next(records, &lsn, &record, error, error_bytes)) == 1) {
+		collect(walk, lsn, &record);
 		rc = 0;
-		for (uint32_t i = 0; chunk.orders != NULL && i < chunk.cnt; i++)
-			collect_saved(walk, &chunk.orders[i], scan->offers);
 	}
-	checkpoint_close(checkpoint);
+	checkpoint_records_close(records);
 	return rc;
 }
 

@@ -3,7 +3,6 @@
  * more. The only thing that ever removes a segment with orders in it; only when told.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +15,6 @@
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 
-struct prune_options {
-	const char *path;
-	int lane; /* or EVERY_LANE */
-	bool json;
-	bool no_downstream;
-	bool has_downstream;
-	uint64_t downstream_lsn;
-};
-
 struct prune_result {
 	uint64_t first; /* segment that was there */
 	uint64_t end;   /* first that stays */
@@ -36,7 +26,7 @@ struct prune_result {
  * it; a relay will keep its position in the data directory, and this is where it is asked.
  */
 static uint64_t downstream_lsn(const struct data_dir *dir, uint16_t lane,
-			       const struct prune_options *options)
+			       const struct tool_options *options)
 {
 	(void)dir;
 	(void)lane;
@@ -108,7 +98,7 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 }
 
 static int prune_locked(const struct data_dir *dir, uint16_t lane,
-			const struct prune_options *options, struct prune_result *result,
+			const struct tool_options *options, struct prune_result *result,
 			char *error)
 {
 	struct lane_files *files = NULL;
@@ -143,8 +133,7 @@ static void print_result(uint16_t lane, const struct prune_result *result, bool 
 		       lane, result->end - result->first, result->bytes >> 20, result->end);
 }
 
-static int prune_lane(const struct data_dir *dir, uint16_t lane,
-		      const struct prune_options *options)
+static int prune_lane(const struct data_dir *dir, uint16_t lane, const struct tool_options *options)
 {
 	struct prune_result result = {0};
 	char error[TOOL_ERROR_BYTES] = "no memory";
@@ -167,7 +156,7 @@ static int prune_lane(const struct data_dir *dir, uint16_t lane,
 	return rc == -EBADMSG || rc == -ENODATA ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
 }
 
-static int run(const struct prune_options *options)
+int journal_prune(const struct tool_options *options)
 {
 	struct data_dir dir;
 	int worst = CLI_EXIT_GOOD;
@@ -189,64 +178,4 @@ static int run(const struct prune_options *options)
 		worst = result > worst ? result : worst;
 	}
 	return worst;
-}
-
-enum flag {
-	FLAG_LANE = 1,
-	FLAG_DOWNSTREAM_HAS,
-	FLAG_NO_DOWNSTREAM,
-	FLAG_JSON,
-	FLAG_HELP,
-};
-
-static const struct option flags[] = {
-	{"lane", required_argument, NULL, FLAG_LANE},
-	{"downstream-has", required_argument, NULL, FLAG_DOWNSTREAM_HAS},
-	{"no-downstream", no_argument, NULL, FLAG_NO_DOWNSTREAM},
-	{"json", no_argument, NULL, FLAG_JSON},
-	{"help", no_argument, NULL, FLAG_HELP},
-	{NULL, 0, NULL, 0},
-};
-
-int journal_prune(int argc, char **argv)
-{
-	struct prune_options options = {.lane = EVERY_LANE};
-	uint16_t lane;
-	int flag;
-
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		bool good = true;
-
-		switch (flag) {
-		case FLAG_LANE:
-			good = cli_u16("--lane", optarg, 0, SHARDS_MAX - 1, &lane);
-			options.lane = lane;
-			break;
-		case FLAG_DOWNSTREAM_HAS:
-			good = cli_u64("--downstream-has", optarg, 0, LSN_MAX,
-				       &options.downstream_lsn);
-			options.has_downstream = true;
-			break;
-		case FLAG_NO_DOWNSTREAM:
-			options.no_downstream = true;
-			break;
-		case FLAG_JSON:
-			options.json = true;
-			break;
-		case FLAG_HELP:
-			return JOURNAL_HELP;
-		default:
-			return JOURNAL_WRONG_USAGE;
-		}
-		if (!good)
-			return CLI_EXIT_FAILED;
-	}
-	if (!journal_one_directory(argc, argv, &options.path))
-		return JOURNAL_WRONG_USAGE;
-	if (options.has_downstream == options.no_downstream) {
-		cli_wrong("prune: what goes is gone: say --downstream-has LSN, the last one that "
-			  "the downstream journal has, or --no-downstream if there is none");
-		return CLI_EXIT_FAILED;
-	}
-	return run(&options);
 }

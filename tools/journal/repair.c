@@ -20,7 +20,7 @@
 #include "tools/common/cli.h"
 
 struct repair {
-	const struct repair_options *options;
+	const struct tool_options *options;
 	struct data_dir dir;
 	struct lane_case *cases; /* of the lanes asked for */
 	uint16_t case_cnt;
@@ -372,7 +372,7 @@ static int decide(struct repair *repair)
 
 static int open_dir(struct repair *repair)
 {
-	const struct repair_options *options = repair->options;
+	const struct tool_options *options = repair->options;
 	char error[TOOL_ERROR_BYTES];
 
 	if (!journal_open_dir(&repair->dir, options->path, options->lane))
@@ -382,7 +382,7 @@ static int open_dir(struct repair *repair)
 	return CLI_EXIT_GOOD;
 }
 
-int journal_repair(const struct repair_options *options)
+int journal_repair(const struct tool_options *options)
 {
 	struct repair repair = {.options = options};
 	int result = open_dir(&repair);

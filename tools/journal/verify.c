@@ -263,7 +263,7 @@ static void print_text(const struct verify *verify)
 	       conserved(verify) && orders_good(verify) ? "all is right" : "SOMETHING IS WRONG");
 }
 
-int journal_verify(const struct verify_options *options)
+int journal_verify(const struct tool_options *options)
 {
 	struct verify verify = {0};
 	char error[TOOL_ERROR_BYTES];
