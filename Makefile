@@ -56,6 +56,12 @@ $(BUILD)/%.o: %.c Makefile
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
 $(BUILD)/tools/load/%.o: CFLAGS += $(DPDK_CFLAGS)
 
+# Kernels for CPUs that may not be there: called only where they are (net/siphash.c asks).
+KERNEL_CFLAGS_net/siphash_avx2.c := -mavx2
+KERNEL_CFLAGS_net/siphash_avx512.c := -mavx512f
+$(foreach src,net/siphash_avx2.c net/siphash_avx512.c, \
+    $(eval $(call obj,$(src)): CFLAGS += $(KERNEL_CFLAGS_$(src))))
+
 # What is made of objects is made again when their list changes: of a source that is gone, nothing
 # stays. The list is written only when it is another.
 .PHONY: always
@@ -161,7 +167,7 @@ fuzz-built: $(FUZZ_BINS)
 # cppcheck can't read Criterion's macros.
 ANALYSED := $(filter-out %.bpf.c,$(shell find engine net alloc tools bench tests -name '*.c'))
 ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
-    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS))
+    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS)) $(KERNEL_CFLAGS_$<)
 CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \
     --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=unknownMacro
 STAMPS := $(patsubst %,build/check/%.ok,$(ANALYSED))

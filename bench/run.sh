@@ -14,6 +14,9 @@ last_cpu=$(($(nproc) - 1))
 echo "decide, without network and journal:"
 taskset -c $last_cpu "$bin/bench/bench_decide"
 echo
+echo "tags, one by one beside many at once:"
+taskset -c $last_cpu "$bin/bench/bench_tag"
+echo
 echo "journal, without network and decide, beside raw durable writes:"
 taskset -c $last_cpu "$bin/bench/bench_journal" "$work/journal"
 rm -rf "$work/journal"
