@@ -20,6 +20,7 @@ enum {
 	WHEEL_CNT = 2048,
 	NO_SLOT = -1,
 };
+static_assert((int)BURST_CNT <= (int)TAG_BURST_MAX, "signed and checked at once");
 
 enum slot_state {
 	SLOT_FREE,
@@ -39,6 +40,7 @@ struct entry {
 /* A datagram on its way, with its entries. */
 struct slot {
 	enum slot_state state;
+	bool is_signed; /* as it stands */
 	uint16_t shard;
 	uint16_t count;
 	uint32_t generation; /* with the index: the datagram's echo */
@@ -64,6 +66,7 @@ struct client {
 	void *context;
 	struct client_stats stats;
 	uint64_t pending;
+	uint64_t jitter;   /* state of with_jitter */
 	uint32_t answered; /* in the current poll */
 	uint64_t now_ns;
 	uint64_t wheel_ms; /* all before it have fired */
@@ -168,10 +171,13 @@ static void stop_timer(struct client *client, int32_t idx)
 		client->slots[slot->timer_next].timer_prev = slot->timer_prev;
 }
 
-/* Half to all of the wait, so that clients that lost together don't come back together. */
-static uint32_t with_jitter(uint32_t wait_ms)
+/* Half to all of the wait, so that clients that lost together don't come back together. Once a
+ * datagram: chance of any kind will do, and the kernel's costs a system call. */
+static uint32_t with_jitter(struct client *client, uint32_t wait_ms)
 {
-	return wait_ms / 2 + randombytes_uniform(wait_ms / 2 + 1);
+	const uint64_t random = mix64(++client->jitter) >> 32;
+
+	return wait_ms / 2 + (uint32_t)(random * (wait_ms / 2 + 1) >> 32);
 }
 
 static void double_backoff(struct slot *slot)
@@ -182,7 +188,7 @@ static void double_backoff(struct slot *slot)
 
 /* ---- datagrams ---- */
 
-/* Closes a datagram: header, tag, and the echo by which its reply is known. */
+/* Closes a datagram: header, and the echo by which its reply is known. Signed when it leaves. */
 static void seal(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
@@ -198,7 +204,7 @@ static void seal(struct client *client, int32_t idx)
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = (uint64_t)slot->generation << 32 | (uint32_t)idx,
 	};
-	tag_sign(slot->bytes, wire_datagram_bytes(slot->count), client->key.bytes);
+	slot->is_signed = false;
 }
 
 static void close_datagram(struct client *client, uint16_t shard)
@@ -320,11 +326,51 @@ static void answer_slot(struct client *client, int32_t idx, const struct wire_re
 	}
 	slot->count = kept;
 	seal(client, idx);
-	start_timer(client, idx, with_jitter(slot->backoff_ms));
+	start_timer(client, idx, with_jitter(client, slot->backoff_ms));
 	double_backoff(slot);
 }
 
-/* A reply of ours, to a datagram that is waiting for it; else NULL, and counted. */
+/* By its header a reply to one of our datagrams. */
+static bool is_ours(const struct client *client, const struct client_packet *packet)
+{
+	const struct wire_header *header = (const struct wire_header *)packet->bytes;
+
+	return packet->len >= WIRE_DATAGRAM_BYTES_MIN && header->magic == WIRE_MAGIC &&
+	       header->version == WIRE_VERSION && header->kind == WIRE_KIND_REPLY &&
+	       header->key_id == client->key.id &&
+	       wire_datagram_bytes(header->count) == packet->len &&
+	       (uint32_t)header->echo < client->slot_cnt;
+}
+
+/* Of cnt packets the replies to us that are signed, to the front, in order; others are counted.
+ * Returns how many. */
+static uint32_t keep_signed(struct client *client, struct client_packet *packets, uint32_t cnt)
+{
+	struct tag_job jobs[BURST_CNT];
+	uint32_t ours = 0;
+	uint32_t kept = 0;
+	uint64_t right;
+
+	client->stats.datagrams_received += cnt;
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (!is_ours(client, &packets[i])) {
+			client->stats.replies_unmatched++;
+			continue;
+		}
+		jobs[ours] = (struct tag_job){packets[i].bytes, client->key.bytes, packets[i].len};
+		packets[ours++] = packets[i];
+	}
+	right = tag_verify_burst(jobs, ours);
+	for (uint32_t i = 0; i < ours; i++) {
+		if ((right >> i & 1) != 0)
+			packets[kept++] = packets[i];
+		else
+			client->stats.replies_bad_tag++;
+	}
+	return kept;
+}
+
+/* The datagram that waits for this reply; else NULL, and counted. */
 static struct slot *match(struct client *client, const struct client_packet *packet, int32_t *idx)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
@@ -332,18 +378,6 @@ static struct slot *match(struct client *client, const struct client_packet *pac
 		(const struct wire_reply *)(packet->bytes + WIRE_HEADER_BYTES);
 	struct slot *slot;
 
-	client->stats.datagrams_received++;
-	if (packet->len < WIRE_DATAGRAM_BYTES_MIN || header->magic != WIRE_MAGIC ||
-	    header->version != WIRE_VERSION || header->kind != WIRE_KIND_REPLY ||
-	    header->key_id != client->key.id || wire_datagram_bytes(header->count) != packet->len ||
-	    (uint32_t)header->echo >= client->slot_cnt) {
-		client->stats.replies_unmatched++;
-		return NULL;
-	}
-	if (!tag_verify(packet->bytes, packet->len, client->key.bytes)) {
-		client->stats.replies_bad_tag++;
-		return NULL;
-	}
 	*idx = (int32_t)(uint32_t)header->echo;
 	slot = &client->slots[*idx];
 	if (slot->state == SLOT_WAITING && slot->generation == header->echo >> 32 &&
@@ -362,25 +396,41 @@ static struct slot *match(struct client *client, const struct client_packet *pac
 
 /* ---- sending, receiving, timers ---- */
 
+/* The first of the queue, signed. Returns how many. */
+static int next_burst(struct client *client, struct client_packet *packets, int32_t *idxs)
+{
+	struct tag_job jobs[BURST_CNT];
+	uint32_t unsigned_cnt = 0;
+	int cnt = 0;
+
+	for (int32_t idx = client->queue_head; idx != NO_SLOT && cnt < BURST_CNT;
+	     idx = client->slots[idx].timer_next) {
+		struct slot *slot = &client->slots[idx];
+
+		idxs[cnt] = idx;
+		packets[cnt] = (struct client_packet){
+			.bytes = slot->bytes,
+			.len = wire_datagram_bytes(slot->count),
+			.shard = slot->shard,
+		};
+		if (!slot->is_signed)
+			jobs[unsigned_cnt++] =
+				(struct tag_job){slot->bytes, client->key.bytes, packets[cnt].len};
+		slot->is_signed = true;
+		cnt++;
+	}
+	tag_sign_burst(jobs, unsigned_cnt);
+	return cnt;
+}
+
 static int send_queue(struct client *client)
 {
 	while (client->queue_head != NO_SLOT) {
 		struct client_packet packets[BURST_CNT];
 		int32_t idxs[BURST_CNT];
-		int cnt = 0;
+		const int cnt = next_burst(client, packets, idxs);
 		int sent;
 
-		for (int32_t idx = client->queue_head; idx != NO_SLOT && cnt < BURST_CNT;
-		     idx = client->slots[idx].timer_next) {
-			struct slot *slot = &client->slots[idx];
-
-			idxs[cnt] = idx;
-			packets[cnt++] = (struct client_packet){
-				.bytes = slot->bytes,
-				.len = wire_datagram_bytes(slot->count),
-				.shard = slot->shard,
-			};
-		}
 		sent = client->transport->send(client->transport, packets, cnt);
 		if (sent < 0)
 			return sent;
@@ -391,7 +441,7 @@ static int send_queue(struct client *client)
 			client->queue_head = slot->timer_next;
 			for (unsigned k = 0; k < slot->count; k++)
 				slot->entries[k].attempts++;
-			start_timer(client, idxs[i], with_jitter(slot->backoff_ms));
+			start_timer(client, idxs[i], with_jitter(client, slot->backoff_ms));
 			double_backoff(slot);
 		}
 		if (sent < cnt)
@@ -443,7 +493,10 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 			return cnt;
 		timeout_us = 0;
 		client->now_ns = clock_ns(client);
-		for (int i = 0; i < cnt; i++) {
+
+		const uint32_t kept = keep_signed(client, packets, (uint32_t)cnt);
+
+		for (uint32_t i = 0; i < kept; i++) {
 			int32_t idx;
 
 			if (match(client, &packets[i], &idx) != NULL)
@@ -621,6 +674,7 @@ static struct client *make_client(const struct client_options *options)
 
 	if (client == NULL)
 		return NULL;
+	randombytes_buf(&client->jitter, sizeof(client->jitter));
 	client->key = *options->key;
 	client->timeout_ns = (options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT) *
 			     UINT64_C(1000000);
