@@ -14,6 +14,7 @@ SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 # Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here first.
 PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
 TOOL_PKGS := jansson
+CAPTURE_PKGS := libpcap zlib libzstd
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf
 
@@ -31,6 +32,7 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
+CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/outbox.c engine/handover.c \
@@ -105,18 +107,20 @@ $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1)
     $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) \
-	    $(if $(filter load,$(1)),$$(DPDK_LIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
+	    $(if $(filter load,$(1)),$$(DPDK_LIBS)) $(if $(filter replay,$(1)),$$(CAPTURE_LDLIBS)) \
+	    $$(TOOL_LDLIBS) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c options.c scenario.c tally.c) \
-                    tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c)
+                    tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c) \
+                    $(filter-out tools/replay/main.c,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit
 $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(TOOL_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(CAPTURE_LDLIBS) $(TOOL_LDLIBS) $(LDLIBS)
 
 # The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan.
 SIM := $(BUILD)/tests/sim/sim
@@ -146,17 +150,18 @@ $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
 
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SUPPORT := $(call obj,tests/support/memory_disk.c tests/support/sale.c)
+FUZZ_SUPPORT := $(call obj,tests/support/memory_disk.c tests/support/sale.c \
+                     $(addprefix tools/replay/,link.c reader.c stream.c))
 $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)
 
 REPLAY_BINS := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/tests/fuzz/replay_%, \
                    $(wildcard tests/fuzz/fuzz_*.c))
 $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
     $(BUILD)/tests/fuzz/replay.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)
 
 .PHONY: tests-built bench-built fuzz-built
 tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS)

@@ -343,18 +343,20 @@ static void remove_lanes(const struct data_dir *dir)
 	}
 }
 
-/* Makes a journal of a locked directory without one. */
-static int make_journal(struct data_dir *dir, uint16_t shards, const struct teller *teller)
+/* Makes a journal of a locked directory without one. journal_id 0: a random one. */
+static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_id,
+			const struct teller *teller)
 {
 	int rc;
 
 	/* What a killed start with other --shards left. */
 	remove_lanes(dir);
 	dir->shards = shards;
-	do {
+	dir->journal_id = journal_id;
+	while (dir->journal_id == 0) {
 		CHECK(getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) ==
 		      sizeof(dir->journal_id));
-	} while (dir->journal_id == 0);
+	}
 	rc = make_lanes(dir);
 	if (rc == 0)
 		rc = write_identity(dir);
@@ -441,36 +443,52 @@ void data_dir_withdraw(struct data_dir *dir)
 	dir->made_journal = dir->made_lock = dir->made_dir = false;
 }
 
-int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
-		  size_t error_bytes)
+static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
+		    const struct teller *teller)
 {
-	const struct teller teller = {"--data ", path, error, error_bytes};
 	int found;
-	int rc = set_path(dir, path, &teller);
+	int rc = set_path(dir, path, teller);
 
 	CHECK(shards > 0 && shards <= SHARDS_MAX);
 	if (rc != 0)
 		return rc;
-	found = check_existing(dir, shards, &teller);
+	found = check_existing(dir, shards, teller);
 	if (found != 0 && found != -ENOENT)
 		return found;
-	rc = check_disk(path, shards, found == -ENOENT, &teller);
+	rc = check_disk(path, shards, found == -ENOENT, teller);
 	if (rc != 0)
 		return rc;
 	if (mkdir(path, 0700) == 0)
 		dir->made_dir = true;
 	else if (errno != EEXIST)
-		return tell(&teller, -errno, " cannot be made: %s", strerror(errno));
-	rc = take_lock(dir, &teller);
+		return tell(teller, -errno, " cannot be made: %s", strerror(errno));
+	rc = take_lock(dir, teller);
 	/* Once more under the lock: another engine may have been quicker. */
 	if (rc == 0) {
-		found = check_existing(dir, shards, &teller);
-		rc = found == -ENOENT ? make_journal(dir, shards, &teller) : found;
+		found = check_existing(dir, shards, teller);
+		rc = found == -ENOENT ? make_journal(dir, shards, journal_id, teller) : found;
 		dir->made_journal = found == -ENOENT && rc == 0;
 	}
 	if (rc != 0)
 		data_dir_withdraw(dir);
 	return rc;
+}
+
+int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
+		  size_t error_bytes)
+{
+	const struct teller teller = {"--data ", path, error, error_bytes};
+
+	return open_dir(dir, path, shards, 0, &teller);
+}
+
+int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
+		     char *error, size_t error_bytes)
+{
+	const struct teller teller = {"--journal ", path, error, error_bytes};
+
+	CHECK(journal_id != 0);
+	return open_dir(dir, path, shards, journal_id, &teller);
 }
 
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes)

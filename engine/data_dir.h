@@ -28,6 +28,13 @@ struct data_dir {
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
 		  size_t error_bytes);
 
+/*
+ * The same for a replay, which writes a journal whose id follows from what is replayed. If there is
+ * a journal already it is opened as it is: made_journal tells.
+ */
+int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
+		     char *error, size_t error_bytes);
+
 /* For the tools: reads the identity, takes no lock. */
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
 

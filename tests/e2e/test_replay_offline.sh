@@ -1,0 +1,138 @@
+# A capture replayed offline gives the same verdicts, state and journal bytes, today as when the
+# golden figures below were written down, whatever file format or link it was captured in. Damage
+# and foreign traffic are counted, each packet once.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+GOLDEN=$(cd "$(dirname "$0")/golden" && pwd)
+HASH=6700513c313764ee2a6a67996bf945fc
+VERDICTS='{"ACCEPTED":219,"CLOSED":38,"LIMIT_REACHED":45,'
+VERDICTS+='"NOT_OPEN":49,"SOLD_OUT":127,"UNKNOWN_SKU":122}'
+KEY=000102030405060708090a0b0c0d0e0f
+CATALOG=$GOLDEN/catalog.csv
+make_keys
+(umask 077; echo "1 $KEY" >"$KEYS")
+cd "$WORK" || exit
+
+replay() { # CAPTURE ARGS... ; leaves out.json
+	local rc=0
+
+	"$BIN/doorbuster" replay "$@" --offline --keys "$KEYS" --json >out.json 2>err || rc=$?
+	REPLAY_RC=$rc
+	return 0
+}
+
+hash_of() { # FILE ARGS...
+	replay "$@" --catalog "$CATALOG"
+	expect_eq "exit code of replay $*: $(cat err)" 0 $REPLAY_RC
+	json '.sales[0].state_hash' out.json
+}
+
+# Every packet is a request, a reply, or skipped under one reason.
+expect_all_counted() { # PACKETS
+	expect_eq "packets" "$1" "$(json .packets out.json)"
+	expect_eq "packets counted" "$1" "$(json \
+		'.request_datagrams + .reply_datagrams + ([.skipped[]] | add // 0)' out.json)"
+}
+
+# The golden capture: state, verdicts, and every byte of the journal.
+expect_eq "golden state hash" $HASH "$(hash_of "$GOLDEN/sale.pcap.gz" --journal one)"
+expect_eq "golden verdicts" "$VERDICTS" \
+	"$(jq -cS '.sales[0].verdicts' out.json)"
+(cd one && sha256sum journal lane-000/*) >sums
+expect_eq "golden journal" 6ffb2378c2a1a26698d11e99e6459422 "$(sha256sum <sums | cut -c 1-32)"
+hash_of "$GOLDEN/sale.pcap.gz" --journal two >/dev/null
+diff -r one two || fail "two replays of one capture differ"
+"$BIN/doorbuster" journal verify one --json >verify.json || fail "verify: $(cat verify.json)"
+expect_eq "state hash by verify" $HASH "$(json .state_hash verify.json)"
+replay "$GOLDEN/sale.pcap.gz" --catalog "$CATALOG" --journal one
+expect_eq "exit code over an old journal" 2 $REPLAY_RC
+expect_match "what it says" 'there is a journal already' "$(cat err)"
+
+# The same requests in every format, byte order, precision, link and compression.
+make() { # ARGS...
+	"$BIN/tests/e2e/make_capture" --key $KEY --requests 600 --entries 7 --buyers 120 --skus 5 \
+		--seed 42 "$@"
+}
+check_format() { # NAME FILE
+	expect_eq "state hash of $1" $HASH "$(hash_of "$2")"
+	expect_eq "requests of $1" 600 "$(json .requests out.json)"
+}
+for args in "" --us --swapped "--us --swapped" "--link sll" "--link sll2" "--link raw" \
+	"--link null" --vlan --ipv6 "--ipv6 --link sll" "--ipv6 --link raw" "--vlan --ipv6"; do
+	# shellcheck disable=SC2086 # words
+	make $args >format.pcap
+	check_format "make_capture $args" format.pcap
+done
+make >plain.pcap
+zstd -q plain.pcap -o plain.pcap.zst
+check_format zstd plain.pcap.zst
+# Two gzip members, as `cat a.gz b.gz` makes them.
+(head -c 10000 plain.pcap | gzip; tail -c +10001 plain.pcap | gzip) >members.pcap.gz
+check_format "two gzip members" members.pcap.gz
+for format in pcapng nsecpcap pcap; do
+	editcap -F $format plain.pcap "by_editcap.$format"
+	check_format "editcap -F $format" "by_editcap.$format"
+done
+expect_eq "state hash through a pipe" $HASH "$(hash_of - <plain.pcap)"
+
+# More than one lane and segment; the journal proves itself.
+(echo "$CATALOG_HEADER"; for sku in $(seq 50); do echo "$sku,3000,100,0,,,"; done) >many.csv
+make --requests 60000 --entries 29 --skus 50 --gap-ns 1000 >many.pcap
+replay many.pcap --catalog many.csv --journal many --segment-mib 1
+expect_eq "exit code of many: $(cat err)" 0 $REPLAY_RC
+[ "$(find many/lane-000 -name 'seg-*' | wc -l)" -ge 4 ] || fail "few segments: $(ls many/lane-000)"
+"$BIN/doorbuster" journal verify many --json >verify.json || fail "verify: $(cat verify.json)"
+expect_eq "many by verify" "$(json '.sales[0].state_hash' out.json)" \
+	"$(json .state_hash verify.json)"
+
+# Cut short, of a wrong key, behind other ports, for more shards.
+make --snaplen 200 >cut.pcap
+replay cut.pcap --catalog "$CATALOG"
+expect_eq "exit code where all is cut" 2 $REPLAY_RC
+expect_eq "cut" 86 "$(json .skipped.SNAPLEN_CUT out.json)"
+make --key-id 7 >other.pcap
+replay other.pcap --catalog "$CATALOG"
+expect_eq "of an unknown key" 86 "$(json .skipped.UNKNOWN_KEY out.json)"
+replay plain.pcap --catalog "$CATALOG" --base-port 7690 --shards 4
+expect_eq "for other shards" 86 "$(json .skipped.SHARD out.json)"
+replay plain.pcap --catalog "$CATALOG" --base-port 9000
+expect_eq "for other ports" 86 "$(json .skipped.NOT_OUR_PORT out.json)"
+
+# Damage: what came before it counts, and it is said.
+head -c 30000 plain.pcap >torn.pcap
+replay torn.pcap --catalog "$CATALOG"
+expect_eq "exit code of a torn capture" 1 $REPLAY_RC
+expect_match "what is said of it" 'ends behind packet' "$(json .damage out.json)"
+[ "$(json .requests out.json)" -gt 200 ] || fail "nothing of the torn capture"
+head -c 3000 "$GOLDEN/sale.pcap.gz" >torn.pcap.gz
+replay torn.pcap.gz --catalog "$CATALOG"
+expect_eq "exit code of torn gzip" 1 $REPLAY_RC
+expect_match "what is said of it" 'gzip data is cut short' "$(json .damage out.json)"
+
+# Foreign traffic of all kinds among the requests, bytes flipped, records chopped.
+for kind in arp bgp dns eth icmp ip ipv6 sctp udp; do
+	randpkt -b 1000 -c 300 -t $kind rand.$kind.pcap >/dev/null 2>&1 ||
+		fail "randpkt -t $kind"
+done
+mergecap -F pcap -w foreign.pcap plain.pcap rand.*.pcap
+replay foreign.pcap --catalog "$CATALOG"
+expect_eq "exit code among foreign traffic: $(cat err)" 0 $REPLAY_RC
+expect_eq "requests among foreign traffic" 600 "$(json .requests out.json)"
+expect_all_counted $((86 + 9 * 300))
+for seed in 1 2 3 4 5; do
+	editcap -F pcapng --seed $seed -E 0.02 foreign.pcap flipped.pcapng
+	replay flipped.pcapng --catalog "$CATALOG"
+	[ $REPLAY_RC -le 2 ] || fail "flipped $seed: exit code $REPLAY_RC: $(cat err)"
+	expect_all_counted $((86 + 9 * 300))
+	editcap -F pcap --seed $seed -C $((seed * 7)) -s $((seed * 60)) foreign.pcap chopped.pcap
+	replay chopped.pcap --catalog "$CATALOG"
+	[ $REPLAY_RC -le 2 ] || fail "chopped $seed: exit code $REPLAY_RC: $(cat err)"
+	expect_all_counted $((86 + 9 * 300))
+done
+
+# What is no capture.
+echo hello >no.pcap
+replay no.pcap --catalog "$CATALOG"
+expect_eq "exit code of no capture" 2 $REPLAY_RC
+expect_match "what is said" 'pcap and pcapng can be read' "$(cat err)"

@@ -1,0 +1,80 @@
+/*
+ * compare: captured replies against new ones, request id by request id. Each side comes in its own
+ * order and time; whoever comes first waits for the other, in memory of a fixed size: who waits too
+ * long is counted as alone.
+ *
+ * A request differs if its verdict or, when both sold, its price or quantity does, or if its order
+ * was committed before another that it came behind in the other sale. Order ids themselves may
+ * differ: they count all of a lane's records, so one difference moves all that follow.
+ *
+ * One thread.
+ */
+#ifndef DB_TOOLS_REPLAY_COMPARE_H
+#define DB_TOOLS_REPLAY_COMPARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "net/wire.h"
+
+enum compare_side {
+	COMPARE_CAPTURED,
+	COMPARE_NEW,
+	COMPARE_SIDES,
+};
+
+enum compare_what {
+	COMPARE_VERDICT,
+	COMPARE_PRICE,
+	COMPARE_QUANTITY,
+	COMPARE_ORDER,
+	COMPARE_WHATS,
+};
+
+/* What a reply says about one request. */
+struct compare_answer {
+	uint64_t order_id;
+	uint64_t unit_price;
+	uint16_t quantity;
+	uint8_t verdict;
+};
+
+struct compare_difference {
+	uint64_t request_id[2];
+	enum compare_what what;
+	struct compare_answer answers[COMPARE_SIDES];
+};
+
+struct compare_result {
+	uint64_t compared;             /* requests answered on both sides */
+	uint64_t alone[COMPARE_SIDES]; /* on one side only */
+	uint64_t different;
+	uint64_t by_what[COMPARE_WHATS];
+	uint64_t orders_moved; /* the same order under another order id: no difference */
+	uint64_t matrix[VERDICT_END][VERDICT_END]; /* [captured][new] */
+};
+
+struct compare;
+
+/* Remembers the first keep_max differences. NULL: no memory. */
+struct compare *compare_open(uint32_t keep_max);
+
+/* A reply datagram of this shard's port; its header's count must be right, its tag is not asked. */
+void compare_add(struct compare *compare, enum compare_side side, uint16_t shard,
+		 const uint8_t *datagram);
+
+/* What still waits is alone. */
+void compare_finish(struct compare *compare);
+
+const struct compare_result *compare_result(const struct compare *compare);
+
+/* The first differences; returns how many. */
+uint32_t compare_first(const struct compare *compare, const struct compare_difference **out);
+
+/* Matrix and first differences, for people. */
+void compare_print(const struct compare *compare, FILE *out);
+
+void compare_close(struct compare *compare);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * doorbuster-replay: feeds captured traffic back in.
+ */
+#include <sodium.h>
+
+#include "tools/common/cli.h"
+#include "tools/replay/options.h"
+#include "tools/replay/run_offline.h"
+
+static int run(int argc, char **argv)
+{
+	struct replay_options options;
+
+	if (sodium_init() < 0) {
+		cli_wrong("libsodium does not start");
+		return CLI_EXIT_FAILED;
+	}
+	switch (replay_options_parse(&options, argc, argv)) {
+	case OPTIONS_HELP:
+		return CLI_EXIT_GOOD;
+	case OPTIONS_WRONG:
+		return CLI_EXIT_FAILED;
+	default:
+		return run_offline(&options);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster-replay");
+	return cli_end(run(argc, argv));
+}

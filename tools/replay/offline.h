@@ -1,0 +1,87 @@
+/*
+ * offline: an engine on paper: the same decide, answer, shards and journal as the server's worker,
+ * fed with datagrams in the order they were captured, in virtual time: the capture's instants are
+ * the lanes' clocks. No network, no clock of the machine, no waiting.
+ *
+ * The same datagrams, instants and offers always give the same verdicts, the same state and, if one
+ * is kept, the same journal byte for byte: a block goes out when no buffer is left to fill, so by
+ * the count of records alone, and at the end.
+ *
+ * One thread; several engines may run side by side.
+ */
+#ifndef DB_TOOLS_REPLAY_OFFLINE_H
+#define DB_TOOLS_REPLAY_OFFLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/catalog.h"
+#include "engine/decide.h"
+#include "engine/limits.h"
+#include "engine/shard.h"
+#include "net/wire.h"
+
+enum {
+	/* As many as the worker takes at a time: enough to hide memory. */
+	BATCH_DATAGRAMS_MAX = RX_BURST_MAX,
+	BATCH_REQUESTS_MAX = BATCH_DATAGRAMS_MAX * WIRE_ENTRY_CNT_MAX,
+};
+
+/* An admitted datagram. */
+struct batch_item {
+	struct wire_header header;
+	uint64_t at_ns;
+	uint32_t first_request;
+	uint16_t shard; /* that its UDP port named; less than the engine's shards */
+};
+
+/* Admitted datagrams on their way through decide. */
+struct batch {
+	uint32_t item_cnt;
+	uint32_t request_cnt;
+	struct batch_item items[BATCH_DATAGRAMS_MAX];
+	struct wire_request requests[BATCH_REQUESTS_MAX];
+};
+
+struct offline_options {
+	const struct catalog *catalog;
+	uint16_t shards;
+	uint64_t first_ns;   /* when the offers are put on sale */
+	uint64_t journal_id; /* not 0 */
+	const char *journal; /* directory to be made; NULL: the journal is not kept */
+	uint64_t segment_bytes;
+};
+
+struct offline;
+
+/* 0 or -errno with a line in error. */
+int offline_open(struct offline **out, const struct offline_options *options, char *error,
+		 size_t error_bytes);
+
+/* Called with every datagram as it would have been answered, unsigned. */
+typedef void offline_reply_fn(void *context, uint16_t shard, const uint8_t *datagram);
+
+/* Decides a batch; reply may be NULL. 0, or -errno with a line in error: the journal could not be
+ * written. */
+int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
+		   void *context, char *error, size_t error_bytes);
+
+/* What was decided, by verdict: [VERDICT_END]. */
+const uint64_t *offline_verdicts(const struct offline *offline);
+
+const struct shard *offline_shard(const struct offline *offline, uint16_t lane);
+
+/* Writes what is left, seals the lanes. 0, or -errno with a line. The shards stay until
+ * offline_close. */
+int offline_finish(struct offline *offline, char *error, size_t error_bytes);
+
+/* NULL is allowed. */
+void offline_close(struct offline *offline);
+
+/* The id of a journal that follows from what makes it: the offers, the number of shards, and the
+ * first datagram admitted. Never 0. */
+uint64_t offline_journal_id(const struct catalog *catalog, uint16_t shards, uint64_t first_ns,
+			    const uint8_t *datagram, uint32_t bytes);
+
+#endif

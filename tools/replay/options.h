@@ -1,0 +1,47 @@
+/*
+ * options: the command line of doorbuster-replay. Strings stay the caller's.
+ */
+#ifndef DB_TOOLS_REPLAY_OPTIONS_H
+#define DB_TOOLS_REPLAY_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	/* Sales that run side by side over one reading of the capture. */
+	VARIANTS_MAX = 16,
+};
+
+/* How a sale of a what-if differs, in the order of the command line. */
+struct variant_option {
+	const char *catalog; /* another file, or NULL */
+	const char *set;     /* changes to the first catalog, or NULL */
+};
+
+struct replay_options {
+	const char *capture;
+	const char *keys;
+	uint16_t base_port; /* of the capture */
+	uint16_t shards;
+
+	bool offline;
+	struct variant_option variants[VARIANTS_MAX]; /* the first is the catalog itself */
+	uint32_t variant_cnt;
+	const char *journal; /* NULL: not kept */
+	uint32_t segment_mib;
+
+	bool json;
+	bool strict;
+	bool quiet; /* no progress */
+	uint32_t differences_max;
+};
+
+enum options_result {
+	OPTIONS_OK,
+	OPTIONS_HELP,  /* printed */
+	OPTIONS_WRONG, /* complained */
+};
+
+enum options_result replay_options_parse(struct replay_options *options, int argc, char **argv);
+
+#endif

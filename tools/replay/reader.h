@@ -1,0 +1,106 @@
+/*
+ * reader: the requests and replies of a capture, in the order they were captured. pcap (any byte
+ * order, micro- and nanoseconds) and pcapng come through libpcap, gzip and zstd through stream.h;
+ * what lies in a packet is told by the engine's own decoder (net/decode.h).
+ *
+ * Links: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw IP, BSD loopback. What is
+ * neither request nor reply is passed over and counted under one reason. Damage ends the capture
+ * where it begins, and is told; what came before counts.
+ *
+ * Streaming: memory does not grow with the capture. One thread; nothing here trusts its input.
+ */
+#ifndef DB_TOOLS_REPLAY_READER_H
+#define DB_TOOLS_REPLAY_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/decode.h"
+
+enum skip {
+#define SKIP(name, text) SKIP_##name,
+#include "tools/replay/skip.def"
+#undef SKIP
+	SKIP_CNT,
+};
+
+/* "SNAPLEN_CUT" and its text. */
+const char *skip_name(enum skip skip);
+const char *skip_text(enum skip skip);
+
+enum captured_kind {
+	CAPTURED_REQUEST,
+	CAPTURED_REPLY,
+};
+
+/* A datagram; what it points to is valid until the next call. */
+struct captured {
+	uint64_t at_ns; /* since the epoch, as captured */
+	const uint8_t *datagram;
+	uint32_t bytes; /* as its header's count says */
+	uint16_t shard; /* of the UDP port: the request's destination, the reply's source */
+	enum captured_kind kind;
+};
+
+struct reader_counts {
+	uint64_t packets;
+	uint64_t request_datagrams;
+	uint64_t requests; /* their entries */
+	uint64_t reply_datagrams;
+	uint64_t replies;
+	uint64_t went_back; /* packets captured with an earlier instant than the one before */
+	uint64_t drops[DROP_CNT];
+	uint64_t skips[SKIP_CNT];
+	uint64_t first_ns; /* of requests and replies; 0: there is none */
+	uint64_t last_ns;
+};
+
+struct reader;
+
+/* base_port: the UDP port of shard 0 in the capture. 0 or -errno with a line in error. */
+int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
+		size_t error_bytes);
+
+/* True and *out, or false at the end, which damage may have made. */
+bool reader_next(struct reader *reader, struct captured *out);
+
+/* Takes a packet back that the caller could not use after all: counted under that reason instead.
+ */
+void reader_refuse_drop(struct reader *reader, const struct captured *captured, enum drop reason);
+void reader_refuse_skip(struct reader *reader, const struct captured *captured, enum skip reason);
+
+/* A line about what ended the capture before its end; NULL: nothing did. After reader_next said
+ * false. */
+const char *reader_damage(const struct reader *reader);
+
+const struct reader_counts *reader_counts(const struct reader *reader);
+
+/* Bytes of the file; as stream_progress. Any thread. */
+void reader_progress(const struct reader *reader, uint64_t *done_bytes, uint64_t *total_bytes);
+
+/* NULL is allowed. */
+void reader_close(struct reader *reader);
+
+/* Room for the largest frame of a link without an Ethernet header, with one in front. */
+enum {
+	LINK_FRAME_BYTES_MAX = ETHER_HEADER_BYTES + UINT16_MAX + 1,
+};
+
+/* Whether packets of this link type of libpcap (DLT_...) can be read. Any thread. */
+bool link_known(int link_type);
+
+/*
+ * A packet of that link as an Ethernet frame: the packet itself where it is one, else the part of
+ * it behind its link header, with an Ethernet header before it (in room, of LINK_FRAME_BYTES_MAX).
+ * SKIP_CNT, or the reason. Pure.
+ */
+enum skip link_frame(int link_type, const uint8_t *packet, uint32_t bytes, uint8_t *room,
+		     const uint8_t **frame, uint32_t *frame_bytes);
+
+/* What a frame is, for the shards from base_port on: true and *out but for its instant; else false
+ * and *drop, or *skip if that is not SKIP_CNT. cut: not all of the packet was captured. Pure. */
+bool captured_find(const uint8_t *frame, uint32_t bytes, bool cut, uint16_t base_port,
+		   struct captured *out, enum drop *drop, enum skip *skip);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * report: what a replay says at its end, in words or as one JSON object.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "tools/common/cli.h"
+#include "tools/replay/run_offline.h"
+
+static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals *sum,
+		   char hash_text[33])
+{
+	struct shard_hash hash = {0};
+
+	*sum = (struct shard_totals){0};
+	for (uint16_t lane = 0; lane < shards; lane++) {
+		const struct shard *shard = offline_shard(sale->engine, lane);
+		struct shard_totals totals;
+
+		shard_totals(shard, &totals);
+		sum->offers += totals.offers;
+		sum->orders += totals.orders;
+		sum->units_sold += totals.units_sold;
+		sum->units_free += totals.units_free;
+		shard_hash_add(&hash, shard_hash(shard));
+	}
+	snprintf(hash_text, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+}
+
+static double rate_of(const struct offline_run *run)
+{
+	const double seconds = (double)run->took_ns / 1e9;
+
+	return seconds > 0 ? (double)reader_counts(run->reader)->requests / seconds : 0;
+}
+
+void report_reading(const struct reader *reader)
+{
+	const struct reader_counts *counts = reader_counts(reader);
+
+	printf("read %" PRIu64 " packets: %" PRIu64 " requests in %" PRIu64 " datagrams, %" PRIu64
+	       " replies in %" PRIu64 "\n",
+	       counts->packets, counts->requests, counts->request_datagrams, counts->replies,
+	       counts->reply_datagrams);
+	for (enum skip skip = 0; skip < SKIP_CNT; skip++) {
+		if (counts->skips[skip] > 0)
+			printf("skipped %-17s %12" PRIu64 "  %s\n", skip_name(skip),
+			       counts->skips[skip], skip_text(skip));
+	}
+	for (enum drop drop = 0; drop < DROP_CNT; drop++) {
+		if (counts->drops[drop] > 0)
+			printf("skipped %-17s %12" PRIu64 "  %s\n", drop_name(drop),
+			       counts->drops[drop], drop_text(drop));
+	}
+	if (counts->went_back > 0)
+		printf("%" PRIu64 " packets were captured at an earlier instant than the one "
+		       "before them; time stands still there\n",
+		       counts->went_back);
+	if (reader_damage(reader) != NULL)
+		printf("DAMAGED: %s\n", reader_damage(reader));
+}
+
+static void report_sale(const struct offline_run *run, const struct sale *sale)
+{
+	const uint64_t *verdicts = offline_verdicts(sale->engine);
+	struct shard_totals sum;
+	char hash[33];
+
+	printf("\nsale %s\n", sale->name);
+	for (unsigned i = 0; i < VERDICT_END; i++) {
+		if (verdicts[i] > 0)
+			printf("verdicts %-16s %12" PRIu64 "\n", verdict_name((uint8_t)i),
+			       verdicts[i]);
+	}
+	if (reader_counts(run->reader)->replies > 0)
+		compare_print(sale->compare, stdout);
+	sum_up(sale, run->options->shards, &sum, hash);
+	printf("replayed orders=%" PRIu64 " units=%" PRIu64 " left=%" PRIu64 " state_hash=%s\n",
+	       sum.orders, sum.units_sold, sum.units_free, hash);
+}
+
+void report_offline(const struct offline_run *run)
+{
+	report_reading(run->reader);
+	if (run->interrupted)
+		printf("INTERRUPTED: the rest was not read\n");
+	if (!run->finished)
+		return;
+	for (uint32_t i = 0; i < run->sale_cnt; i++)
+		report_sale(run, &run->sales[i]);
+	printf("\n%.2f s, %.2f M requests/s\n", (double)run->took_ns / 1e9, rate_of(run) / 1e6);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *verdicts_json(const uint64_t *verdicts)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < VERDICT_END; i++) {
+		if (verdicts[i] > 0)
+			json_object_set_new(object, verdict_name((uint8_t)i), number(verdicts[i]));
+	}
+	return object;
+}
+
+static json_t *compared_json(const struct compare *compare)
+{
+	const struct compare_result *result = compare_result(compare);
+	json_t *object = json_object();
+	json_t *matrix = json_object();
+
+	json_object_set_new(object, "compared", number(result->compared));
+	json_object_set_new(object, "different", number(result->different));
+	json_object_set_new(object, "different_verdict", number(result->by_what[COMPARE_VERDICT]));
+	json_object_set_new(object, "different_price", number(result->by_what[COMPARE_PRICE]));
+	json_object_set_new(object, "different_quantity",
+			    number(result->by_what[COMPARE_QUANTITY]));
+	json_object_set_new(object, "different_order", number(result->by_what[COMPARE_ORDER]));
+	json_object_set_new(object, "orders_moved", number(result->orders_moved));
+	json_object_set_new(object, "only_captured", number(result->alone[COMPARE_CAPTURED]));
+	json_object_set_new(object, "only_new", number(result->alone[COMPARE_NEW]));
+	for (unsigned captured = 0; captured < VERDICT_END; captured++) {
+		json_t *row = verdicts_json(result->matrix[captured]);
+
+		if (json_object_size(row) > 0)
+			json_object_set(matrix, verdict_name((uint8_t)captured), row);
+		json_decref(row);
+	}
+	json_object_set_new(object, "matrix", matrix);
+	return object;
+}
+
+static json_t *reading_json(const struct reader *reader)
+{
+	const struct reader_counts *counts = reader_counts(reader);
+	json_t *object = json_object();
+	json_t *skipped = json_object();
+
+	for (enum skip skip = 0; skip < SKIP_CNT; skip++) {
+		if (counts->skips[skip] > 0)
+			json_object_set_new(skipped, skip_name(skip), number(counts->skips[skip]));
+	}
+	for (enum drop drop = 0; drop < DROP_CNT; drop++) {
+		if (counts->drops[drop] > 0)
+			json_object_set_new(skipped, drop_name(drop), number(counts->drops[drop]));
+	}
+	json_object_set_new(object, "packets", number(counts->packets));
+	json_object_set_new(object, "request_datagrams", number(counts->request_datagrams));
+	json_object_set_new(object, "requests", number(counts->requests));
+	json_object_set_new(object, "reply_datagrams", number(counts->reply_datagrams));
+	json_object_set_new(object, "replies", number(counts->replies));
+	json_object_set_new(object, "skipped", skipped);
+	json_object_set_new(object, "damage",
+			    reader_damage(reader) != NULL ? json_string(reader_damage(reader))
+							  : json_null());
+	return object;
+}
+
+void report_offline_json(const struct offline_run *run)
+{
+	json_t *root = reading_json(run->reader);
+	json_t *sales = json_array();
+
+	for (uint32_t i = 0; i < run->sale_cnt && run->finished; i++) {
+		const struct sale *sale = &run->sales[i];
+		json_t *object = json_object();
+		struct shard_totals sum;
+		char hash[33];
+
+		sum_up(sale, run->options->shards, &sum, hash);
+		json_object_set_new(object, "name", json_string(sale->name));
+		json_object_set_new(object, "orders", number(sum.orders));
+		json_object_set_new(object, "units", number(sum.units_sold));
+		json_object_set_new(object, "units_free", number(sum.units_free));
+		json_object_set_new(object, "state_hash", json_string(hash));
+		json_object_set_new(object, "verdicts",
+				    verdicts_json(offline_verdicts(sale->engine)));
+		json_object_set_new(object, "comparison", compared_json(sale->compare));
+		json_array_append_new(sales, object);
+	}
+	json_object_set_new(root, "interrupted", json_boolean(run->interrupted));
+	json_object_set_new(root, "seconds", json_real((double)run->took_ns / 1e9));
+	json_object_set_new(root, "requests_per_second", json_real(rate_of(run)));
+	json_object_set_new(root, "sales", sales);
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+}

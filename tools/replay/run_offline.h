@@ -1,0 +1,42 @@
+/*
+ * run_offline: a capture through one or more sales on paper, in one reading.
+ */
+#ifndef DB_TOOLS_REPLAY_RUN_OFFLINE_H
+#define DB_TOOLS_REPLAY_RUN_OFFLINE_H
+
+#include "engine/catalog.h"
+#include "tools/replay/compare.h"
+#include "tools/replay/offline.h"
+#include "tools/replay/options.h"
+#include "tools/replay/reader.h"
+
+/* One of the sales side by side. */
+struct sale {
+	char name[128];
+	struct catalog *catalog;
+	struct offline *engine;
+	struct compare *compare;
+};
+
+struct offline_run {
+	const struct replay_options *options;
+	struct reader *reader;
+	struct sale sales[VARIANTS_MAX];
+	uint32_t sale_cnt;
+	uint64_t took_ns;
+	uint64_t first_ns; /* of the first request; 0: there was none */
+	bool interrupted;
+	bool finished; /* the sales' journals are closed, their shards can be asked */
+};
+
+/* An exit code. */
+int run_offline(const struct replay_options *options);
+
+/* What happened, on stdout; report.c. */
+void report_offline(const struct offline_run *run);
+void report_offline_json(const struct offline_run *run);
+
+/* What of a capture was used and what was not, for people. */
+void report_reading(const struct reader *reader);
+
+#endif
