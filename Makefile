@@ -12,7 +12,7 @@ Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
 # Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here first.
-PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr
+PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr libmicrohttpd
 TOOL_PKGS := jansson
 CAPTURE_PKGS := libpcap zlib libzstd
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)

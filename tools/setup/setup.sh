@@ -10,6 +10,7 @@ packages="
 	libdpdk-dev libbpf-dev libxdp-dev libnuma-dev
 	libjemalloc-dev liburcu-dev liburing-dev libsodium-dev libxxhash-dev libjansson-dev
 	libpcap-dev zlib1g-dev libzstd-dev
+	libmicrohttpd-dev
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	wireshark-common tcpdump zstd
