@@ -202,6 +202,15 @@ void arena_close(struct arena *arena)
 	free(arena);
 }
 
+const uint64_t *arena_thread_allocated(void)
+{
+	const uint64_t *allocated = NULL;
+	size_t bytes = sizeof(allocated);
+
+	CHECK(mallctl("thread.allocatedp", (void *)&allocated, &bytes, NULL, 0) == 0);
+	return allocated;
+}
+
 /* The number behind `key` in a file of `key: number unit` lines, 0 if it isn't there. */
 static uint64_t proc_number(const char *path, const char *key)
 {

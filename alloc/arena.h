@@ -32,6 +32,10 @@ struct arena_bytes arena_bytes(const struct arena *arena);
 
 void arena_close(struct arena *arena);
 
+/* Bytes that the calling thread has allocated from the heap so far, ever growing; for its lifetime.
+ */
+const uint64_t *arena_thread_allocated(void);
+
 /* Memory this process may still take: MemAvailable and cgroup limit, bytes; free hugepages counted.
  */
 uint64_t arena_available_bytes(void);

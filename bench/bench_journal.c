@@ -130,13 +130,11 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 	const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
 	uint64_t oldest = 0;
 	uint64_t newest = 0;
-	uint64_t blocks_before;
-	uint64_t bytes_before;
-	uint64_t blocks;
-	uint64_t bytes;
+	struct journal_stats before;
+	struct journal_stats after;
 
 	journal_latencies.cnt = 0;
-	journal_written_totals(journal, &blocks_before, &bytes_before);
+	journal_stats(journal, &before);
 	for (uint64_t i = 0; i < order_cnt;) {
 		const bool due = pace_ns == 0 ||
 				 clock_of(CLOCK_MONOTONIC) - begin_ns >= i / batch_cnt * pace_ns;
@@ -163,9 +161,11 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 
 	const double wall_s = (double)(clock_of(CLOCK_MONOTONIC) - begin_ns) / 1e9;
 
-	journal_written_totals(journal, &blocks, &bytes);
-	blocks -= blocks_before;
-	bytes -= bytes_before;
+	journal_stats(journal, &after);
+
+	const uint64_t blocks = after.blocks - before.blocks;
+	const uint64_t bytes = after.bytes - before.bytes;
+
 	printf("%8.2f M orders/s  %8.0f blocks/s  %6.1f orders a block  %7.1f MB/s  p50 %7.1f us  "
 	       "p99 %7.1f us\n",
 	       (double)order_cnt / wall_s / 1e6, (double)blocks / wall_s,

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/check.h"
+#include "engine/relaxed.h"
 #include "engine/segments.h"
 
 enum {
@@ -36,6 +38,7 @@ struct block_state {
 	uint32_t record_cnt;
 	uint32_t bytes;
 	int fd;
+	uint64_t sent_ns;  /* CLOCK_MONOTONIC */
 	bool ends_segment; /* the file goes back when this block is down */
 	bool done;
 };
@@ -63,8 +66,6 @@ struct journal {
 	uint64_t watermark_lsn; /* that it carries */
 	uint64_t written_at_ns; /* that it carries */
 	uint64_t noted_ns;      /* latest instant that a block must carry */
-	uint64_t blocks_written;
-	uint64_t bytes_written;
 
 	struct disk *disk;
 	struct segment_source *segments;
@@ -72,6 +73,8 @@ struct journal {
 	uint64_t journal_id;
 	uint16_t lane;
 	const void *owner; /* debug builds: the thread that works on it */
+	uint64_t written_lsn;
+	struct journal_stats stats; /* but for LSNs and segment */
 	struct block_state blocks[BLOCK_BUFFERS_CNT];
 };
 
@@ -88,6 +91,47 @@ static void own(struct journal *journal)
 #else
 	(void)journal;
 #endif
+}
+
+const uint64_t journal_latency_bounds_ns[JOURNAL_LATENCY_BOUND_CNT] = {
+	50000,   75000,    100000,   150000,    250000,     500000,     1000000,
+	2500000, 10000000, 50000000, 250000000, 1000000000, 2500000000, 10000000000,
+};
+
+/* Closing blocks have none, full ones BLOCK_RECORDS_MAX. */
+const uint32_t journal_fill_bounds[JOURNAL_FILL_BOUND_CNT] = {
+	0, 1, 15, 63, 255, 511, 767, BLOCK_RECORDS_MAX - 1,
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void count_sent(struct journal *journal, const struct block_state *block)
+{
+	struct journal_stats *stats = &journal->stats;
+	unsigned cell = 0;
+
+	while (cell < JOURNAL_FILL_BOUND_CNT && block->record_cnt > journal_fill_bounds[cell])
+		cell++;
+	stats->fill_cells[cell]++;
+	stats->blocks++;
+	stats->bytes += block->bytes;
+	stats->records += block->record_cnt;
+}
+
+static void count_durable(struct journal *journal, uint64_t latency_ns)
+{
+	unsigned cell = 0;
+
+	while (cell < JOURNAL_LATENCY_BOUND_CNT && latency_ns > journal_latency_bounds_ns[cell])
+		cell++;
+	journal->stats.latency_cells[cell]++;
+	journal->stats.latency_ns += latency_ns;
 }
 
 static struct block_state *block_of(struct journal *journal, uint64_t number)
@@ -219,8 +263,9 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 	journal->prev_checksum = header->checksum;
 	journal->watermark_lsn = header->durable_lsn;
 	journal->written_at_ns = header->written_at_ns;
-	journal->blocks_written++;
-	journal->bytes_written += block->bytes;
+	journal->written_lsn = block->last_lsn;
+	block->sent_ns = monotonic_ns();
+	count_sent(journal, block);
 	return true;
 }
 
@@ -244,6 +289,7 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 	*journal = (struct journal){
 		.next_lsn = tail->next_lsn,
 		.durable_lsn = tail->next_lsn - 1,
+		.written_lsn = tail->next_lsn - 1,
 		.segment = tail->segment,
 		.offset = tail->offset,
 		.prev_checksum = tail->prev_checksum,
@@ -359,6 +405,7 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 		if (block->ends_segment)
 			segment_done(journal->segments, block->fd);
 		journal->head++;
+		count_durable(journal, monotonic_ns() - block->sent_ns);
 	}
 	if (journal->record_max == 0)
 		open_block(journal);
@@ -385,10 +432,24 @@ bool journal_idle(const struct journal *journal)
 	return journal->head == journal->fill && journal->record_cnt == 0;
 }
 
-void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes)
+void journal_stats(const struct journal *journal, struct journal_stats *out)
 {
-	*blocks = journal->blocks_written;
-	*bytes = journal->bytes_written;
+	const struct journal_stats *stats = &journal->stats;
+
+	*out = (struct journal_stats){
+		.committed_lsn = relaxed_u64(&journal->next_lsn) - 1,
+		.written_lsn = relaxed_u64(&journal->written_lsn),
+		.durable_lsn = relaxed_u64(&journal->durable_lsn),
+		.segment = relaxed_u64(&journal->segment),
+		.blocks = relaxed_u64(&stats->blocks),
+		.bytes = relaxed_u64(&stats->bytes),
+		.records = relaxed_u64(&stats->records),
+		.latency_ns = relaxed_u64(&stats->latency_ns),
+	};
+	for (unsigned i = 0; i <= JOURNAL_LATENCY_BOUND_CNT; i++)
+		out->latency_cells[i] = relaxed_u64(&stats->latency_cells[i]);
+	for (unsigned i = 0; i <= JOURNAL_FILL_BOUND_CNT; i++)
+		out->fill_cells[i] = relaxed_u64(&stats->fill_cells[i]);
 }
 
 void journal_note_instant(struct journal *journal, uint64_t instant_ns)

@@ -92,8 +92,31 @@ void journal_abandon(struct journal *journal, int error);
 /* True when every appended record is durable and nothing is in flight. */
 bool journal_idle(const struct journal *journal);
 
-/* Blocks written and bytes written since open. */
-void journal_written_totals(const struct journal *journal, uint64_t *blocks, uint64_t *bytes);
+enum {
+	JOURNAL_LATENCY_BOUND_CNT = 14,
+	JOURNAL_FILL_BOUND_CNT = 8,
+};
+/* Upper bounds of the cells below; the last cell is for what lies above all. */
+extern const uint64_t journal_latency_bounds_ns[JOURNAL_LATENCY_BOUND_CNT];
+extern const uint32_t journal_fill_bounds[JOURNAL_FILL_BOUND_CNT];
+
+/* A lane's journal as it is, and what was written since it was opened. */
+struct journal_stats {
+	uint64_t committed_lsn;
+	uint64_t written_lsn; /* given to the disk */
+	uint64_t durable_lsn;
+	uint64_t segment;
+	uint64_t blocks;
+	uint64_t bytes;
+	uint64_t records;
+	/* From when a block was given to the disk until it and all before it were durable. */
+	uint64_t latency_ns;
+	uint64_t latency_cells[JOURNAL_LATENCY_BOUND_CNT + 1];
+	uint64_t fill_cells[JOURNAL_FILL_BOUND_CNT + 1]; /* blocks by records in them */
+};
+
+/* Any thread; each value by itself (relaxed.h). */
+void journal_stats(const struct journal *journal, struct journal_stats *out);
 
 /*
  * An answer that leaves no record rests on the lane's clock having reached this instant (an offer

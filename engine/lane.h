@@ -30,6 +30,7 @@ struct lane {
 	/* For the control thread. */
 	_Atomic int error;    /* errno of the write that failed */
 	_Atomic bool stalled; /* the disk has not finished a write for long */
+	_Atomic bool full;    /* no place left in the journal, and none can be made */
 	struct waiting *waiting;
 };
 

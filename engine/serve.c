@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <sodium.h>
@@ -632,6 +633,7 @@ static void report_down(struct server *server)
 	sum.drops[DROP_TOO_LONG] += port_oversized(&server->port);
 	sum.drops[DROP_NO_WORKER] += port_unserved(&server->port);
 	serve_report_traffic(&sum, port_missed(&server->port));
+	serve_report_work(server->workers, server->options, rte_get_tsc_hz());
 	serve_report_lanes(server->shared.lanes, server->options->shards);
 	fflush(stdout);
 }

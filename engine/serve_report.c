@@ -81,6 +81,55 @@ void serve_report_traffic(const struct worker_counters *sum, uint64_t missed)
 	}
 }
 
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+static const char *stage_name(unsigned stage)
+{
+	static const char *const names[] = {
+#define STAGE(name, text) text,
+#include "engine/stage.def"
+#undef STAGE
+	};
+
+	return names[stage];
+}
+
+void serve_report_work(struct worker *const *workers, const struct serve_options *options,
+		       uint64_t tsc_hz)
+{
+	struct worker_counters sum = {0};
+	uint64_t cycles = 0;
+
+	for (uint16_t i = 0; i < options->core_cnt; i++) {
+		const struct worker_counters *counters = worker_counters(workers[i]);
+
+		serve_report_add(&sum, counters);
+		printf("worker %u core=%u turns=%" PRIu64 " busy=%" PRIu64 " stalled=%" PRIu64
+		       " busy_share=%.3f allocated_bytes=%" PRIu64 "\n",
+		       i, options->cores[i], counters->turns, counters->turns_busy,
+		       counters->turns_stalled, share(counters->turns_busy_ns, counters->turns_ns),
+		       counters->allocated_bytes);
+	}
+	for (unsigned stage = 0; stage < STAGE_CNT; stage++)
+		cycles += sum.timed_cycles[stage];
+	if (sum.timed_requests == 0)
+		return;
+	for (unsigned stage = 0; stage < STAGE_CNT; stage++) {
+		const double a_request = share(sum.timed_cycles[stage], sum.timed_requests);
+
+		printf("stage %-13s cycles=%7.1f ns=%7.1f share=%.3f\n", stage_name(stage),
+		       a_request, a_request * 1e9 / (double)tsc_hz,
+		       share(sum.timed_cycles[stage], cycles));
+	}
+	printf("stage %-13s cycles=%7.1f ns=%7.1f requests=%" PRIu64 " turns=%" PRIu64 "\n", "all",
+	       share(cycles, sum.timed_requests),
+	       share(cycles, sum.timed_requests) * 1e9 / (double)tsc_hz, sum.timed_requests,
+	       sum.timed_turns);
+}
+
 void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 {
 	struct shard_hash sum = {0, 0};
@@ -90,18 +139,16 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 
 	for (uint16_t i = 0; i < shard_cnt; i++) {
 		struct shard_totals totals;
-		uint64_t blocks;
-		uint64_t bytes;
+		struct journal_stats stats;
 
 		shard_totals(lanes[i].shard, &totals);
 		failed |= journal_error(lanes[i].journal) != 0;
-		journal_written_totals(lanes[i].journal, &blocks, &bytes);
+		journal_stats(lanes[i].journal, &stats);
 		printf("lane %u orders=%" PRIu64 " units=%" PRIu64 " free=%" PRIu64
 		       " durable_lsn=%" PRIu64 " blocks=%" PRIu64 " bytes=%" PRIu64
 		       " conserved=%s\n",
-		       i, totals.orders, totals.units_sold, totals.units_free,
-		       journal_durable_lsn(lanes[i].journal), blocks, bytes,
-		       totals.offers_broken == 0 ? "yes" : "NO");
+		       i, totals.orders, totals.units_sold, totals.units_free, stats.durable_lsn,
+		       stats.blocks, stats.bytes, totals.offers_broken == 0 ? "yes" : "NO");
 		shard_hash_add(&sum, shard_hash(lanes[i].shard));
 		orders += totals.orders;
 		units += totals.units_sold;

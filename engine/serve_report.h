@@ -22,6 +22,15 @@ void serve_report_add(struct worker_counters *sum, const struct worker_counters 
 /* `traffic ...`, `drops REASON N`, `verdicts NAME N`: every reason and verdict that occurred. */
 void serve_report_traffic(const struct worker_counters *sum, uint64_t missed);
 
+/*
+ * `worker ...` for each: how its turns went, what its thread allocated while it sold. Then
+ * `stage NAME ...`: cycles and ns a request, over all workers, of the turns that were timed; of a
+ * worker that sleeps in the kernel to let the disk work, that counts as journal. tsc_hz: cycles a
+ * second.
+ */
+void serve_report_work(struct worker *const *workers, const struct serve_options *options,
+		       uint64_t tsc_hz);
+
 /* `lane ...` for each, and as the last line `drained orders=N units=N state_hash=...`. */
 void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt);
 

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "engine/check.h"
+#include "engine/relaxed.h"
 #include "engine/shard_state.h"
 
 uint64_t shard_bytes(const struct shard_size *size)
@@ -58,6 +59,22 @@ void shard_clear(struct shard *shard)
 	buyers_clear(&shard->buyers);
 	shard->next_lsn = 1;
 	shard->last_at_ns = 0;
+	shard->units_stocked = 0;
+	shard->units_held = 0;
+	shard->units_sold = 0;
+}
+
+void shard_sums(const struct shard *shard, struct shard_sums *sums)
+{
+	*sums = (struct shard_sums){
+		.offers = relaxed_u64(&shard->offers.cnt),
+		.orders = relaxed_u64(&shard->orders.cnt),
+		.orders_max = shard->orders.cnt_max,
+		.units_stocked = relaxed_u64(&shard->units_stocked),
+		.units_held = relaxed_u64(&shard->units_held),
+		.units_sold = relaxed_u64(&shard->units_sold),
+	};
+	sums->units_free = sums->units_stocked - sums->units_held - sums->units_sold;
 }
 
 void shard_totals(const struct shard *shard, struct shard_totals *totals)
@@ -87,7 +104,11 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 		if (totals->offers_broken++ == 0)
 			totals->first_broken_sku = offer->sku;
 	}
-	totals->offers_broken += totals->offers_broken == 0 && totals->units_sold != ordered_sum;
+	totals->offers_broken +=
+		totals->offers_broken == 0 && (totals->units_sold != ordered_sum ||
+					       totals->units_stocked != shard->units_stocked ||
+					       totals->units_held != shard->units_held ||
+					       totals->units_sold != shard->units_sold);
 	free(ordered);
 }
 

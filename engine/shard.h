@@ -80,6 +80,19 @@ struct shard_totals {
 };
 void shard_totals(const struct shard *shard, struct shard_totals *totals);
 
+/* What shard_totals counts, as kept beside the tables. Any thread, also while the owner works: each
+ * value by itself; units_free is their difference. */
+struct shard_sums {
+	uint64_t offers;
+	uint64_t orders;
+	uint64_t orders_max; /* that the tables have room for */
+	uint64_t units_stocked;
+	uint64_t units_free;
+	uint64_t units_held;
+	uint64_t units_sold;
+};
+void shard_sums(const struct shard *shard, struct shard_sums *sums);
+
 /*
  * Checks conservation of the next cnt offers behind *cursor, round and round: what debug builds do
  * every turn. False if one is broken.

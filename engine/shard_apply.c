@@ -38,6 +38,7 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	offer->closes_at_ns = record->offer.closes_at_ns;
 	offer->stock = record->offer.stock;
 	offer->free = record->offer.stock;
+	shard->units_stocked += record->offer.stock;
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
 	shard->offers.added_at_ns[offer->age] = record->at_ns;

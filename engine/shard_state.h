@@ -18,6 +18,9 @@ struct shard {
 	struct hash_key key;
 	uint64_t next_lsn;
 	uint64_t last_at_ns;
+	uint64_t units_stocked; /* sums over the offers, kept as they change */
+	uint64_t units_held;
+	uint64_t units_sold;
 	uint16_t lane;
 	uint16_t shards;
 	struct arena *arena;
@@ -72,6 +75,7 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 			    record->quantity);
 	offer->free -= record->quantity;
 	offer->sold += record->quantity;
+	shard->units_sold += record->quantity;
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 }

@@ -64,6 +64,13 @@ struct worker {
 	uint16_t worker_cnt;
 	uint16_t handover_first; /* whose questions are taken first: everybody's turn comes */
 	bool receiving;
+	bool busy;            /* the last turn got something done */
+	uint64_t done_cnt;    /* frames of other workers and writes that came back */
+	uint64_t done_before; /* things done when the turn began */
+	uint64_t requests_before;
+	const uint64_t *allocated; /* jemalloc's counter of this thread */
+	uint64_t allocated_before;
+	struct stopwatch watch;
 	struct outbox outbox;
 	struct worker_counters counters;
 	struct batch batch;
@@ -81,6 +88,11 @@ static struct lane *next_lane(const struct worker *worker, struct lane *lane)
 #define FOR_EACH_LANE(worker, lane)                                                                \
 	for (struct lane *lane = next_lane(worker, NULL); lane != NULL;                            \
 	     lane = next_lane(worker, lane))
+
+static void lap(struct worker *worker, enum stage stage)
+{
+	stopwatch_lap(&worker->watch, stage);
+}
 
 static void drop_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
 {
@@ -254,6 +266,7 @@ static void forward_answers(struct worker *worker)
 			continue;
 		cnt = handover_take(worker->shared->handover, HANDOVER_ANSWER, from, worker->idx,
 				    mbufs, (uint16_t)(room < RX_BURST_MAX ? room : RX_BURST_MAX));
+		worker->done_cnt += cnt;
 		for (uint16_t i = 0; i < cnt; i++)
 			send_frame(worker, mbufs[i]);
 	}
@@ -277,11 +290,13 @@ static void receive(struct worker *worker)
 	batch->request_cnt = 0;
 	if (worker->shared->handover != NULL)
 		receive_handed_over(worker);
+	lap(worker, STAGE_DECODE);
 	if (!worker->receiving)
 		return;
 	cnt = rte_eth_rx_burst(worker->outbox.queue.port_id, worker->outbox.queue.queue_id, mbufs,
 			       (uint16_t)(RX_BURST_MAX - batch->item_cnt));
 	worker->counters.frames += cnt;
+	lap(worker, STAGE_RX);
 	admit_burst(worker, mbufs, cnt, worker->idx);
 }
 
@@ -326,10 +341,13 @@ static void decide_batch(struct worker *worker)
 			&batch->requests[item->first_request], &batch->keys[item->first_request],
 			worker->counters.verdicts);
 		memcpy(reply.key, item->key, sizeof(reply.key));
-		if (reply.lsn == 0)
-			send_reply(worker, lane, &reply);
-		else
+		if (reply.lsn > 0) {
 			waiting_push(lane->waiting, &reply);
+			continue;
+		}
+		lap(worker, STAGE_DECIDE);
+		send_reply(worker, lane, &reply);
+		lap(worker, STAGE_REPLY);
 	}
 }
 
@@ -343,7 +361,7 @@ static void on_written(void *context, uint64_t token, int64_t result)
 /* journal: what is down comes back, what was committed goes out; one system call at the most. */
 static void write_journals(struct worker *worker)
 {
-	worker->disk->ops->reap(worker->disk, on_written, worker);
+	worker->done_cnt += (uint64_t)worker->disk->ops->reap(worker->disk, on_written, worker);
 	FOR_EACH_LANE (worker, lane)
 		journal_pump(lane->journal, lane->clock_ns);
 	worker->disk->ops->submit(worker->disk);
@@ -373,23 +391,28 @@ static void release_replies(struct worker *worker)
 	}
 }
 
+static void tell(_Atomic bool *told, bool now)
+{
+	if (now != atomic_load_explicit(told, memory_order_relaxed))
+		atomic_store_explicit(told, now, memory_order_relaxed);
+}
+
 /* Whether the disk goes on, for the control thread to tell. */
 static void watch_progress(struct lane *lane, uint64_t monotonic_ns)
 {
 	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
+	const bool full = journal_room(lane->journal) == 0 && journal_is_full(lane->journal);
 	/* Idle without room: the next segment is long in coming. */
-	const bool moves = durable_lsn != lane->progress_lsn ||
-			   (journal_idle(lane->journal) &&
-			    (journal_room(lane->journal) > 0 || journal_is_full(lane->journal)));
-	bool stalled;
+	const bool moves =
+		durable_lsn != lane->progress_lsn ||
+		(journal_idle(lane->journal) && (journal_room(lane->journal) > 0 || full));
 
 	if (moves) {
 		lane->progress_lsn = durable_lsn;
 		lane->progress_ns = monotonic_ns;
 	}
-	stalled = monotonic_ns >= lane->progress_ns + STALLED_AFTER_NS;
-	if (stalled != atomic_load_explicit(&lane->stalled, memory_order_relaxed))
-		atomic_store_explicit(&lane->stalled, stalled, memory_order_relaxed);
+	tell(&lane->stalled, monotonic_ns >= lane->progress_ns + STALLED_AFTER_NS);
+	tell(&lane->full, full);
 }
 
 /* Seals a lane that has been idle for a while; by a clock that nobody sets back. */
@@ -423,19 +446,63 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Whatever a turn can get done changes this. */
+static uint64_t things_done(const struct worker *worker)
+{
+	const struct worker_counters *counters = &worker->counters;
+
+	return counters->frames + counters->datagrams + counters->replies + worker->done_cnt;
+}
+
+static void begin_turn(struct worker *worker)
+{
+	const uint64_t last_ns = worker->monotonic_ns;
+
+	stopwatch_begin(&worker->watch);
+	worker->now_ns = clock_ns(CLOCK_REALTIME);
+	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	worker->counters.turns_ns += worker->monotonic_ns - last_ns;
+	if (worker->busy)
+		worker->counters.turns_busy_ns += worker->monotonic_ns - last_ns;
+	worker->done_before = things_done(worker);
+	worker->requests_before = worker->counters.requests;
+}
+
+static void end_turn(struct worker *worker)
+{
+	struct worker_counters *counters = &worker->counters;
+
+	worker->busy = things_done(worker) != worker->done_before;
+	counters->turns++;
+	counters->turns_busy += worker->busy;
+	counters->allocated_bytes = *worker->allocated - worker->allocated_before;
+	if (!stopwatch_end(&worker->watch, worker->busy))
+		return;
+	counters->timed_turns++;
+	counters->timed_requests += counters->requests - worker->requests_before;
+	for (unsigned stage = 0; stage < STAGE_CNT; stage++)
+		counters->timed_cycles[stage] += worker->watch.cycles[stage];
+}
+
 /* One turn: the journey of a request. */
 static void turn(struct worker *worker)
 {
-	worker->now_ns = clock_ns(CLOCK_REALTIME);
-	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	begin_turn(worker);
 	receive(worker); /* rx, decode, admit */
+	lap(worker, STAGE_DECODE);
 	decide_batch(worker);
+	lap(worker, STAGE_DECIDE);
 	write_journals(worker);
+	lap(worker, STAGE_JOURNAL);
 	release_replies(worker);
+	lap(worker, STAGE_REPLY);
 	if (worker->shared->handover != NULL)
 		forward_answers(worker);
 	outbox_flush(&worker->outbox, worker->monotonic_ns); /* tx */
+	lap(worker, STAGE_TX);
 	keep_house(worker);
+	lap(worker, STAGE_HOUSE);
+	end_turn(worker);
 }
 
 /* A turn while draining: who was told not to wait for the disk doesn't. */
@@ -530,6 +597,9 @@ int worker_run(void *context)
 	struct worker *worker = context;
 
 	rcu_register_thread();
+	worker->allocated = arena_thread_allocated();
+	worker->allocated_before = *worker->allocated;
+	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	worker->outbox.queue = worker->shared->port->queues[worker->idx];
 	worker->receiving = true;
 	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)

@@ -15,6 +15,7 @@
 #include "engine/disk.h"
 #include "engine/handover.h"
 #include "engine/lane.h"
+#include "engine/stopwatch.h"
 #include "net/keys.h"
 #include "net/port.h"
 
@@ -24,7 +25,7 @@ enum worker_command {
 	WORKER_ABANDON, /* the same, without waiting for the disk: what is on its way is given up */
 };
 
-/* Written by the worker only; read by others after it ended. */
+/* Written by the worker only, plainly; others read one by one (relaxed.h). */
 struct worker_counters {
 	uint64_t frames;    /* from the port */
 	uint64_t datagrams; /* admitted */
@@ -32,7 +33,16 @@ struct worker_counters {
 	uint64_t replies; /* datagrams sent to the port or, for another worker's queue, to him */
 	uint64_t neighbours_answered;
 	uint64_t handed_over;
+	uint64_t turns;
+	uint64_t turns_busy;    /* that took, decided, wrote or sent something */
 	uint64_t turns_stalled; /* the port was not read: replies or journal waited for the disk */
+	uint64_t turns_ns; /* time since it began to sell, and how much of it busy turns took */
+	uint64_t turns_busy_ns;
+	uint64_t allocated_bytes; /* from the heap, by this thread, since it began to sell: 0 */
+	/* Of busy turns that the stopwatch timed. */
+	uint64_t timed_turns;
+	uint64_t timed_requests;
+	uint64_t timed_cycles[STAGE_CNT];
 	uint64_t drops[DROP_CNT];
 	uint64_t verdicts[VERDICT_END];
 };

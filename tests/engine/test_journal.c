@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -359,4 +360,60 @@ Test(journal, goes_on_from_any_tail)
 		cr_assert(eq(u64, tail.next_lsn, records + 1));
 	}
 	memory_disk_close(disk);
+}
+
+static uint64_t sum_of(const uint64_t *cells, unsigned cnt)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < cnt; i++)
+		sum += cells[i];
+	return sum;
+}
+
+Test(journal, its_figures_are_those_of_what_was_written)
+{
+	const struct timespec pause = {.tv_nsec = 3000000};
+	struct journal_stats stats;
+
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	append_records(journal, BLOCK_RECORDS_MAX);
+	append_records(journal, 1);
+	journal_pump(journal, NOW_NS);
+	append_records(journal, 200);
+	journal_stats(journal, &stats);
+	cr_assert(eq(u64, stats.committed_lsn, BLOCK_RECORDS_MAX + 201));
+	cr_assert(eq(u64, stats.written_lsn, BLOCK_RECORDS_MAX + 1));
+	cr_assert(eq(u64, stats.durable_lsn, 0));
+	cr_assert(eq(u64, stats.blocks, 2));
+	cr_assert(eq(u64, stats.records, BLOCK_RECORDS_MAX + 1));
+	cr_assert(eq(u64, stats.bytes, BLOCK_BYTES_MAX + BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, stats.latency_ns, 0));
+
+	nanosleep(&pause, NULL);
+	memory_disk_complete(disk, 1, journal);
+	journal_stats(journal, &stats);
+	cr_assert(eq(u64, sum_of(stats.latency_cells, JOURNAL_LATENCY_BOUND_CNT + 1), 0),
+		  "the block before it is not down");
+	memory_disk_complete_all(disk, journal);
+	journal_pump(journal, NOW_NS);
+	memory_disk_complete_all(disk, journal);
+	journal_seal(journal, NOW_NS);
+	memory_disk_complete_all(disk, journal);
+	journal_stats(journal, &stats);
+	cr_assert(eq(u64, stats.durable_lsn, BLOCK_RECORDS_MAX + 201));
+	cr_assert(eq(u64, stats.written_lsn, BLOCK_RECORDS_MAX + 201));
+	cr_assert(eq(u64, stats.blocks, 4));
+	cr_assert(eq(u64, sum_of(stats.latency_cells, JOURNAL_LATENCY_BOUND_CNT + 1), 4));
+	/* Two waited for 3 ms: none of them lies in a cell that ends below. */
+	cr_assert(ge(u64, stats.latency_ns, 2 * (uint64_t)pause.tv_nsec));
+	cr_assert(eq(u64, journal_latency_bounds_ns[7], 2500000));
+	cr_assert(ge(u64, sum_of(stats.latency_cells + 8, JOURNAL_LATENCY_BOUND_CNT - 7), 2));
+	/* The closing block, one record, 200, a full block. */
+	cr_assert(eq(u64, stats.fill_cells[0], 1));
+	cr_assert(eq(u64, stats.fill_cells[1], 1));
+	cr_assert(eq(u64, stats.fill_cells[4], 1));
+	cr_assert(eq(u64, stats.fill_cells[JOURNAL_FILL_BOUND_CNT], 1));
+	cr_assert(eq(u64, sum_of(stats.fill_cells, JOURNAL_FILL_BOUND_CNT + 1), 4));
+	close_disk();
 }

@@ -41,6 +41,7 @@ Test(shard, records_rebuild_the_same_state_in_tables_of_another_size)
 	struct shard *sold = sale_open(5000, three_offers(), 3);
 	struct shard *rebuilt = sale_open(700, three_offers(), 3);
 	struct shard_totals totals;
+	struct shard_sums sums;
 	const char *why = NULL;
 	const uint64_t cnt = sell(sold, 5000, records);
 
@@ -57,6 +58,17 @@ Test(shard, records_rebuild_the_same_state_in_tables_of_another_size)
 	cr_assert(eq(u64, totals.orders, cnt));
 	cr_assert(eq(u64, totals.offers_broken, 0));
 	cr_assert(eq(u64, totals.units_stocked, totals.units_free + totals.units_sold));
+	shard_sums(rebuilt, &sums);
+	cr_assert(eq(u64, sums.offers, 3));
+	cr_assert(eq(u64, sums.orders, cnt));
+	cr_assert(eq(u64, sums.orders_max, 700));
+	cr_assert(eq(u64, sums.units_stocked, totals.units_stocked));
+	cr_assert(eq(u64, sums.units_free, totals.units_free));
+	cr_assert(eq(u64, sums.units_held, 0));
+	cr_assert(eq(u64, sums.units_sold, totals.units_sold));
+	shard_clear(rebuilt);
+	shard_sums(rebuilt, &sums);
+	cr_assert(eq(u64, sums.units_stocked + sums.units_sold + sums.orders + sums.offers, 0));
 	shard_close(sold);
 	shard_close(rebuilt);
 }
