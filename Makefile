@@ -114,7 +114,7 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
-TESTED_TOOL_SRCS := $(addprefix tools/load/,histogram.c options.c scenario.c tally.c) \
+TESTED_TOOL_SRCS := $(filter-out %/main.c %/transport_port.c,$(wildcard tools/load/*.c)) \
                     tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c) \
                     $(filter-out tools/replay/main.c,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit

@@ -10,7 +10,7 @@ check() { # ENGINE-ARGS...
 	start_engine --port memif:"$WORK/memif" "$@"
 	# shellcheck disable=SC2086
 	"$BIN/doorbuster" load $LOAD --server 198.18.0.1:7700 --port memif:"$WORK/memif" \
-		--keys "$KEYS" --entries 1 --in-flight 4000 --timeout-ms 60000 --json \
+		--keys "$KEYS" --fill 1 --in-flight 4000 --timeout-ms 60000 --json \
 		>"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
 	stop_engine

@@ -13,7 +13,7 @@ make_keys
 start_engine --port memif:"$WORK/memif" --cores 0,1 --shards 2
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --server 198.18.0.1:7700 --port memif:"$WORK/memif" --queues 1 \
-	--keys "$KEYS" --entries 1 --in-flight 500 --timeout-ms 2000 --orders "$WORK/orders.csv" \
+	--keys "$KEYS" --fill 1 --in-flight 500 --timeout-ms 2000 --orders "$WORK/orders.csv" \
 	--json >"$WORK/load.json" 2>"$WORK/load.err" &
 load=$!
 

@@ -11,11 +11,7 @@ enum {
 	POLL_US = 1000,
 	/* Submitted between two looks at the network. */
 	SUBMIT_MAX = 4096,
-	ECHO_BURST_CNT = 64,
 };
-
-/* An echo that didn't come for so long was lost. */
-static const uint64_t ECHO_LOST_NS = 200000000;
 
 volatile sig_atomic_t drive_stop;
 
@@ -86,67 +82,4 @@ int drive_sale(struct client *client, const struct scenario *scenario, uint64_t 
 		.stopped = drive_stop != 0,
 	};
 	return rc < 0 ? rc : 0;
-}
-
-/* A datagram that carries when it left. */
-static void fill_echo(uint8_t *bytes, uint32_t len, uint64_t now_ns)
-{
-	memset(bytes, 0, len);
-	memcpy(bytes + offsetof(struct wire_header, echo), &now_ns, sizeof(now_ns));
-}
-
-int drive_echo(struct client_transport *transport, uint32_t datagram_cnt, uint32_t in_flight,
-	       uint32_t entries, struct tally *tally, struct drive_result *result)
-{
-	static uint8_t out[ECHO_BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
-	static uint8_t in[ECHO_BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
-	struct client_packet packets[ECHO_BURST_CNT];
-	const uint32_t len = wire_datagram_bytes(entries);
-	const uint64_t begin_ns = drive_now_ns();
-	uint64_t heard_ns = begin_ns;
-	uint64_t sent_cnt = 0;
-	uint64_t lost_cnt = 0;
-
-	while (!drive_stop && tally->answered + lost_cnt < datagram_cnt) {
-		const uint64_t out_cnt = sent_cnt - tally->answered - lost_cnt;
-		const uint64_t now_ns = drive_now_ns();
-		uint64_t room = in_flight > out_cnt ? in_flight - out_cnt : 0;
-		int cnt;
-
-		room = room < datagram_cnt - sent_cnt ? room : datagram_cnt - sent_cnt;
-		room = room < ECHO_BURST_CNT ? room : ECHO_BURST_CNT;
-		for (unsigned i = 0; i < room; i++) {
-			fill_echo(out[i], len, now_ns);
-			packets[i] = (struct client_packet){.bytes = out[i], .len = len};
-		}
-		cnt = room > 0 ? transport->send(transport, packets, (int)room) : 0;
-		if (cnt < 0)
-			return cnt;
-		sent_cnt += (uint64_t)cnt;
-		for (unsigned i = 0; i < ECHO_BURST_CNT; i++)
-			packets[i].bytes = in[i];
-		cnt = transport->receive(transport, packets, ECHO_BURST_CNT, POLL_US);
-		if (cnt < 0)
-			return cnt;
-		for (int i = 0; i < cnt; i++) {
-			uint64_t left_ns;
-
-			memcpy(&left_ns, packets[i].bytes + offsetof(struct wire_header, echo),
-			       sizeof(left_ns));
-			heard_ns = drive_now_ns();
-			histogram_add(&tally->latency_ns, heard_ns - left_ns);
-			tally->answered++;
-		}
-		if (out_cnt > 0 && drive_now_ns() > heard_ns + ECHO_LOST_NS) {
-			lost_cnt = sent_cnt - tally->answered;
-			heard_ns = drive_now_ns();
-		}
-	}
-	tally->unanswered = lost_cnt;
-	*result = (struct drive_result){
-		.submitted = sent_cnt,
-		.elapsed_ns = drive_now_ns() - begin_ns,
-		.stopped = drive_stop != 0,
-	};
-	return 0;
 }

@@ -28,9 +28,4 @@ struct drive_result {
 int drive_sale(struct client *client, const struct scenario *scenario, uint64_t rate,
 	       const struct tally *tally, struct drive_result *result);
 
-/* Echo: datagrams and their round trips, nothing of a sale. latency and answered go to the tally.
- */
-int drive_echo(struct client_transport *transport, uint32_t datagram_cnt, uint32_t in_flight,
-	       uint32_t entries, struct tally *tally, struct drive_result *result);
-
 #endif

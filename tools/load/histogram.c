@@ -22,12 +22,19 @@ static uint64_t highest_of(unsigned cell)
 	return ((uint64_t)(cell % HISTOGRAM_STEPS + HISTOGRAM_STEPS + 1) << shift) - 1;
 }
 
-void histogram_add(struct histogram *histogram, uint64_t value)
+void histogram_add_many(struct histogram *histogram, uint64_t value, uint64_t cnt)
 {
-	histogram->cells[cell_of(value)]++;
-	histogram->cnt++;
+	if (cnt == 0)
+		return;
+	histogram->cells[cell_of(value)] += cnt;
+	histogram->cnt += cnt;
 	if (value > histogram->max)
 		histogram->max = value;
+}
+
+void histogram_add(struct histogram *histogram, uint64_t value)
+{
+	histogram_add_many(histogram, value, 1);
 }
 
 uint64_t histogram_quantile(const struct histogram *histogram, double share)

@@ -13,6 +13,7 @@
 #include "tools/load/drive.h"
 #include "tools/load/options.h"
 #include "tools/load/report.h"
+#include "tools/load/run_prepared.h"
 #include "tools/load/transport_port.h"
 
 enum {
@@ -74,7 +75,9 @@ static int finish(const struct report *report)
 {
 	const struct tally *tally = report->tally;
 
-	const bool fits = report->options->kind == SCENARIO_ECHO || tally_fits(tally);
+	/* What mixed must be told is known request by request. */
+	const bool fits = report->options->kind == SCENARIO_ECHO ||
+			  report->options->kind == SCENARIO_MIXED || tally_fits(tally);
 
 	(report->options->json ? report_json : report_table)(report);
 	if (!fits)
@@ -86,31 +89,49 @@ static int finish(const struct report *report)
 		       : CLI_EXIT_BAD;
 }
 
-static int run_echo(const struct load_options *options, const struct scenario *scenario,
-		    struct tally *tally)
+/* The socket where there is no port. */
+static bool open_any_transport(const struct load_options *options, struct client_transport **out)
 {
+	char error[ERROR_BYTES];
+
+	if (!open_transport(options, out))
+		return false;
+	if (*out != NULL)
+		return true;
+	if (client_transport_udp(out, options->server, error, sizeof(error)) != 0)
+		return cli_wrong("%s", error);
+	if (options->kind == SCENARIO_ECHO)
+		client_transport_udp_plain(*out);
+	return true;
+}
+
+static int run_whole(const struct load_options *options, const struct scenario *scenario,
+		     struct tally *tally)
+{
+	static struct prepared_run prepared;
+	const bool echo = options->kind == SCENARIO_ECHO;
 	struct client_transport *transport = NULL;
 	struct drive_result result;
 	char error[ERROR_BYTES];
+	struct key key;
 	int rc;
 
-	if (!open_transport(options, &transport))
+	if ((!echo && !cli_key(options->keys, options->key_id, &key)) ||
+	    !open_any_transport(options, &transport))
 		return CLI_EXIT_FAILED;
-	if (transport == NULL) {
-		if (client_transport_udp(&transport, options->server, error, sizeof(error)) != 0) {
-			cli_wrong("%s", error);
-			return CLI_EXIT_FAILED;
-		}
-		client_transport_udp_plain(transport);
-	}
-	rc = drive_echo(transport, scenario->send_cnt, options->in_flight, options->entries, tally,
-			&result);
+	rc = run_prepared(options, scenario, transport, echo ? NULL : &key, tally, &prepared, error,
+			  sizeof(error));
 	transport->close(transport);
 	if (rc != 0) {
-		cli_wrong("%s: %s", options->server, strerror(-rc));
+		cli_wrong("%s", error);
 		return CLI_EXIT_FAILED;
 	}
-	return finish(&(struct report){options, scenario, tally, &result, NULL});
+	result = (struct drive_result){
+		.submitted = echo ? prepared.volley.datagrams_sent : prepared.volley.requests_sent,
+		.elapsed_ns = prepared.volley.elapsed_ns,
+		.stopped = prepared.volley.stopped,
+	};
+	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared});
 }
 
 static int run_sale(const struct load_options *options, const struct scenario *scenario,
@@ -120,7 +141,7 @@ static int run_sale(const struct load_options *options, const struct scenario *s
 		.server = options->server,
 		.timeout_ms = options->timeout_ms,
 		.datagrams_in_flight_max = options->in_flight,
-		.entries_per_datagram = options->entries,
+		.entries_per_datagram = options->fill,
 	};
 	struct client *client = NULL;
 	struct client_stats stats;
@@ -144,7 +165,7 @@ static int run_sale(const struct load_options *options, const struct scenario *s
 		cli_wrong("%s: %s", options->server, strerror(-rc));
 		return CLI_EXIT_FAILED;
 	}
-	return finish(&(struct report){options, scenario, tally, &result, &stats});
+	return finish(&(struct report){options, scenario, tally, &result, &stats, NULL});
 }
 
 /* The file of --orders if it is asked for; false if it can't be written. */
@@ -177,8 +198,7 @@ static int sell(const struct load_options *options, const struct scenario *scena
 		return CLI_EXIT_FAILED;
 	if (tally_open(&tally, scenario, orders)) {
 		catch_signals();
-		rc = (options->kind == SCENARIO_ECHO ? run_echo : run_sale)(options, scenario,
-									    &tally);
+		rc = (options->prepared ? run_whole : run_sale)(options, scenario, &tally);
 	} else {
 		cli_wrong("no memory for the answers; lower --requests");
 	}
@@ -209,6 +229,10 @@ static int run(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	}
 	scenario.channel = options.channel;
+	scenario.buyer_cnt = options.buyers;
+	scenario.limit = options.limit;
+	if (options.units_max > 0)
+		scenario.quantity_max = options.units_max;
 	rc = options.catalog_out != NULL ? write_catalog(&options, &scenario)
 					 : sell(&options, &scenario);
 	scenario_close(&scenario);

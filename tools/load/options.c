@@ -2,36 +2,69 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
 #include "tools/common/cli.h"
 
+enum {
+	/* A day: nobody's run is longer. */
+	SECONDS_MAX = 86400,
+	TIMEOUT_MS = 10000,
+	PREPARED_TIMEOUT_MS = 1000,
+	REQUESTS_MAX = 1000000000,
+};
+
 static const char help[] =
 	"usage: doorbuster load --scenario NAME --server HOST:PORT --keys FILE [options]\n"
-	"       doorbuster load --scenario NAME --catalog-out FILE\n"
+	"       doorbuster load --scenario NAME --catalog-out FILE [options]\n"
 	"\n"
 	"Drives a sale and checks every answer. Scenarios:\n"
 	"  drop          one SKU, 15,000 units, one a buyer; 2.7 M buyers, 5 % of them ask twice\n"
 	"  singles-day   100,000 SKUs, Zipf 0.99, deep stock, 1 to 3 units\n"
-	"  echo          no sale: full datagrams to a port that sends them back (testpmd 5tswap)\n"
+	"  mixed         retries, conflicts, lookups, refusals of every kind, foreign SKUs, wrong\n"
+	"                shards, forged datagrams; every request must get its own answer. "
+	"Prepared\n"
+	"  echo          no sale: datagrams to a port that sends them back (testpmd 5tswap). "
+	"Prepared\n"
 	"\n"
 	"  --catalog-out FILE   write the catalog the scenario needs, and end\n"
-	"  --requests N         distinct requests (default: the scenario's)\n"
-	"  --skus N             SKUs of singles-day (default 100000)\n"
-	"  --rate N             not echo: open loop at N requests/s; latency counts from when a "
-	"request was\n"
-	"                       due (default: as fast as it goes)\n"
-	"  --in-flight N        datagrams out at a time (default 64)\n"
-	"  --entries N          requests a datagram, 1 to 29 (default 29)\n"
-	"  --timeout-ms N       ask again for so long (default 10000)\n"
+	"  --requests N         distinct requests (default: the scenario's); echo: datagrams\n"
+	"  --skus N             SKUs of singles-day (default 100000) and mixed (10000)\n"
+	"  --buyers N           singles-day and mixed: so many buy (default: each request "
+	"another)\n"
+	"  --limit N            singles-day: units a buyer, in the catalog (default 0, none)\n"
+	"  --units-max N        singles-day: 1 to N units a request (default 3, the most)\n"
+	"  --rate N             open loop at N requests/s (echo: datagrams/s); latency counts "
+	"from\n"
+	"                       when a request was due (default: closed loop, as fast as it goes)\n"
+	"  --in-flight N        datagrams out at a time, not with --prepared --rate (default 64)\n"
+	"  --fill N             requests a datagram, 1 to 29 (default 29)\n"
+	"  --timeout-ms N       ask again for so long (default 10000); prepared: what is out is "
+	"lost\n"
+	"                       after so long without any reply (default 1000)\n"
 	"  --seed N             makes ids, buyers and order, at most 2^63 - 1 (default: random)\n"
 	"  --channel N          where the sales came from (default 0)\n"
 	"  --key-id N           key to sign with (default: the file's lowest)\n"
 	"  --orders FILE        write every accepted order, for `doorbuster journal verify "
 	"--orders`\n"
 	"  --json               one JSON object on stdout instead of the table\n"
+	"\n"
+	"Prepared: every datagram is built and signed before the first leaves, and sent once. "
+	"What\n"
+	"finds the port's queue full, or gets no reply, is lost, and counted.\n"
+	"  --prepared           do so for drop and singles-day too\n"
+	"  --arrivals HOW       of --rate: constant (default), poisson, or recorded:FILE, a file "
+	"of\n"
+	"                       instants in seconds, one a line, when a datagram is due each\n"
+	"  --seconds N          as many requests as --rate brings in N seconds, fractions too\n"
+	"  --ramp SECONDS       the rate rises from 0 to --rate\n"
+	"  --spike X[,AT[,RISE[,HOLD]]]  after AT s (default 1) the rate rises in RISE s (1) to X\n"
+	"                       times --rate, holds for HOLD s (1), falls back. Singles Day is 36\n"
+	"  --window-ms N        --json also tells offered, served and the worst latency every N "
+	"ms\n"
 	"\n"
 	"Over a DPDK port instead of a kernel socket:\n"
 	"  --port PORT          memif:SOCKET or af_xdp:IFACE\n"
@@ -43,9 +76,11 @@ static const char help[] =
 	"\n"
 	"Exit code 0: everything was answered, as this scenario's sale answers (no unknown SKU, "
 	"and\n"
-	"not only refusals of other kinds than sold out and limit reached), and nothing "
-	"contradicts;\n"
-	"1: not so; 2: could not run, or what came out of it could not be written.\n";
+	"not only refusals of other kinds than sold out and limit reached; mixed: each as it must "
+	"be),\n"
+	"and nothing contradicts; 1: not so; 2: could not run, or what came out of it could not "
+	"be\n"
+	"written.\n";
 
 enum {
 	OPT_SCENARIO = 256,
@@ -58,11 +93,20 @@ enum {
 	OPT_SKUS,
 	OPT_RATE,
 	OPT_IN_FLIGHT,
-	OPT_ENTRIES,
+	OPT_FILL,
 	OPT_TIMEOUT,
 	OPT_SEED,
 	OPT_CHANNEL,
 	OPT_JSON,
+	OPT_BUYERS,
+	OPT_LIMIT,
+	OPT_UNITS_MAX,
+	OPT_PREPARED,
+	OPT_ARRIVALS,
+	OPT_SECONDS,
+	OPT_RAMP,
+	OPT_SPIKE,
+	OPT_WINDOW,
 	OPT_PORT,
 	OPT_ADDRESS,
 	OPT_QUEUES,
@@ -81,11 +125,20 @@ static const struct option long_options[] = {
 	{"skus", required_argument, NULL, OPT_SKUS},
 	{"rate", required_argument, NULL, OPT_RATE},
 	{"in-flight", required_argument, NULL, OPT_IN_FLIGHT},
-	{"entries", required_argument, NULL, OPT_ENTRIES},
+	{"fill", required_argument, NULL, OPT_FILL},
 	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"channel", required_argument, NULL, OPT_CHANNEL},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"buyers", required_argument, NULL, OPT_BUYERS},
+	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"units-max", required_argument, NULL, OPT_UNITS_MAX},
+	{"prepared", no_argument, NULL, OPT_PREPARED},
+	{"arrivals", required_argument, NULL, OPT_ARRIVALS},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"ramp", required_argument, NULL, OPT_RAMP},
+	{"spike", required_argument, NULL, OPT_SPIKE},
+	{"window-ms", required_argument, NULL, OPT_WINDOW},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"queues", required_argument, NULL, OPT_QUEUES},
@@ -94,13 +147,74 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* A number above 0 at the beginning of a text, and where it ends. */
+static bool read_positive(const char *text, char **end, double *out)
+{
+	*out = strtod(text, end);
+	return *end != text && *out > 0 && *out <= SECONDS_MAX;
+}
+
+static bool read_seconds(const char *flag, const char *text, double *out)
+{
+	char *end;
+
+	return (read_positive(text, &end, out) && *end == '\0') ||
+	       cli_wrong("%s: '%s' is no time; expected seconds, at most %d", flag, text,
+			 SECONDS_MAX);
+}
+
+static bool read_arrivals(const char *text, struct load_options *options)
+{
+	static const char recorded[] = "recorded:";
+
+	if (strcmp(text, "constant") == 0) {
+		options->arrivals = ARRIVALS_CONSTANT;
+	} else if (strcmp(text, "poisson") == 0) {
+		options->arrivals = ARRIVALS_POISSON;
+	} else if (strncmp(text, recorded, strlen(recorded)) == 0 &&
+		   text[strlen(recorded)] != '\0') {
+		options->arrivals = ARRIVALS_RECORDED;
+		options->recorded = text + strlen(recorded);
+	} else {
+		return cli_wrong("--arrivals: '%s' is none; expected constant, poisson or "
+				 "recorded:FILE",
+				 text);
+	}
+	return true;
+}
+
+/* X[,AT[,RISE[,HOLD]]] */
+static bool read_spike(const char *text, struct arrivals_profile *profile)
+{
+	double *const parts[] = {&profile->spike_factor, &profile->spike_at_s,
+				 &profile->spike_rise_s, &profile->spike_hold_s};
+	const char *at = text;
+
+	profile->spike_at_s = profile->spike_rise_s = profile->spike_hold_s = 1;
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char *end;
+
+		if (!read_positive(at, &end, parts[i]))
+			break;
+		if (*end == '\0')
+			return true;
+		if (*end != ',')
+			break;
+		at = end + 1;
+	}
+	return cli_wrong("--spike: '%s' is none; expected X[,AT[,RISE[,HOLD]]], a factor and "
+			 "seconds, each above 0",
+			 text);
+}
+
 static bool read_names(int option, const char *text, struct load_options *options)
 {
 	switch (option) {
 	case OPT_SCENARIO:
 		options->has_scenario = true;
 		return scenario_kind_of(text, &options->kind) ||
-		       cli_wrong("--scenario: '%s' is none; expected drop, singles-day or echo",
+		       cli_wrong("--scenario: '%s' is none; expected drop, singles-day, mixed or "
+				 "echo",
 				 text);
 	case OPT_SERVER:
 		options->server = text;
@@ -123,6 +237,13 @@ static bool read_names(int option, const char *text, struct load_options *option
 	case OPT_JSON:
 		options->json = true;
 		return true;
+	case OPT_PREPARED:
+		options->prepared = true;
+		return true;
+	case OPT_ARRIVALS:
+		return read_arrivals(text, options);
+	case OPT_SPIKE:
+		return read_spike(text, &options->profile);
 	default:
 		return cli_wrong("see doorbuster load --help");
 	}
@@ -134,15 +255,27 @@ static bool read_option(int option, const char *text, struct load_options *optio
 	case OPT_KEY_ID:
 		return cli_u64("--key-id", text, 0, UINT32_MAX, &options->key_id);
 	case OPT_REQUESTS:
-		return cli_u32("--requests", text, 1, 1000000000, &options->requests);
+		return cli_u32("--requests", text, 1, REQUESTS_MAX, &options->requests);
 	case OPT_SKUS:
 		return cli_u32("--skus", text, 1, 16000000, &options->skus);
 	case OPT_RATE:
 		return cli_u64("--rate", text, 1, 1000000000, &options->rate);
 	case OPT_IN_FLIGHT:
 		return cli_u32("--in-flight", text, 1, 65536, &options->in_flight);
-	case OPT_ENTRIES:
-		return cli_u32("--entries", text, 1, WIRE_ENTRY_CNT_MAX, &options->entries);
+	case OPT_FILL:
+		return cli_u32("--fill", text, 1, WIRE_ENTRY_CNT_MAX, &options->fill);
+	case OPT_BUYERS:
+		return cli_u32("--buyers", text, 1, 1000000000, &options->buyers);
+	case OPT_LIMIT:
+		return cli_u32("--limit", text, 0, UINT16_MAX, &options->limit);
+	case OPT_UNITS_MAX:
+		return cli_u16("--units-max", text, 1, 3, &options->units_max);
+	case OPT_SECONDS:
+		return read_seconds("--seconds", text, &options->seconds);
+	case OPT_RAMP:
+		return read_seconds("--ramp", text, &options->profile.ramp_s);
+	case OPT_WINDOW:
+		return cli_u32("--window-ms", text, 1, 60000, &options->window_ms);
 	case OPT_TIMEOUT:
 		return cli_u32("--timeout-ms", text, 1, 3600000, &options->timeout_ms);
 	case OPT_SEED:
@@ -162,6 +295,10 @@ static bool read_option(int option, const char *text, struct load_options *optio
 enum need {
 	NEED_SALE,
 	NEED_SKUS,
+	NEED_SINGLES_DAY,
+	NEED_PREPARED,
+	NEED_RATE,
+	NEED_CLOSED,
 	NEED_PORT,
 };
 
@@ -169,10 +306,16 @@ static const struct {
 	int option;
 	enum need need;
 } needs[] = {
-	{OPT_SKUS, NEED_SKUS},    {OPT_RATE, NEED_SALE},    {OPT_KEYS, NEED_SALE},
-	{OPT_KEY_ID, NEED_SALE},  {OPT_ORDERS, NEED_SALE},  {OPT_TIMEOUT, NEED_SALE},
-	{OPT_CHANNEL, NEED_SALE}, {OPT_ADDRESS, NEED_PORT}, {OPT_QUEUES, NEED_PORT},
-	{OPT_CORE, NEED_PORT},
+	{OPT_SKUS, NEED_SKUS},         {OPT_BUYERS, NEED_SKUS},
+	{OPT_LIMIT, NEED_SINGLES_DAY}, {OPT_UNITS_MAX, NEED_SINGLES_DAY},
+	{OPT_KEYS, NEED_SALE},         {OPT_KEY_ID, NEED_SALE},
+	{OPT_ORDERS, NEED_SALE},       {OPT_CHANNEL, NEED_SALE},
+	{OPT_ARRIVALS, NEED_PREPARED}, {OPT_SECONDS, NEED_PREPARED},
+	{OPT_RAMP, NEED_PREPARED},     {OPT_SPIKE, NEED_PREPARED},
+	{OPT_WINDOW, NEED_PREPARED},   {OPT_SECONDS, NEED_RATE},
+	{OPT_RAMP, NEED_RATE},         {OPT_SPIKE, NEED_RATE},
+	{OPT_IN_FLIGHT, NEED_CLOSED},  {OPT_ADDRESS, NEED_PORT},
+	{OPT_QUEUES, NEED_PORT},       {OPT_CORE, NEED_PORT},
 };
 
 static const char *name_of(int option)
@@ -184,31 +327,74 @@ static const char *name_of(int option)
 	return at->name;
 }
 
+/* Why a flag with this need can't be with the others; NULL: it can. */
+static const char *unmet(const struct load_options *options, enum need need)
+{
+	const enum scenario_kind kind = options->kind;
+
+	switch (need) {
+	case NEED_SALE:
+		return kind == SCENARIO_ECHO ? "echo is no sale" : NULL;
+	case NEED_SKUS:
+		return kind == SCENARIO_SINGLES_DAY || kind == SCENARIO_MIXED
+			       ? NULL
+			       : "only singles-day and mixed can have more or fewer";
+	case NEED_SINGLES_DAY:
+		return kind == SCENARIO_SINGLES_DAY ? NULL : "only singles-day has a choice";
+	case NEED_PREPARED:
+		return options->prepared ? NULL : "only with --prepared";
+	case NEED_RATE:
+		return options->rate > 0 ? NULL : "only with --rate";
+	case NEED_CLOSED:
+		return options->prepared &&
+				       (options->rate > 0 || options->arrivals == ARRIVALS_RECORDED)
+			       ? "prepared datagrams leave when they are due"
+			       : NULL;
+	default:
+		return options->port != NULL ? NULL : "only with --port";
+	}
+}
+
 /* No flag is ignored in silence. given: bits, counted from OPT_SCENARIO. */
-static bool check_needed(const struct load_options *options, uint32_t given)
+static bool check_needed(const struct load_options *options, uint64_t given)
 {
 	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		const char *name = name_of(needs[i].option);
+		const char *why = unmet(options, needs[i].need);
 
-		if ((given & 1U << (needs[i].option - OPT_SCENARIO)) == 0)
-			continue;
-		if (needs[i].need == NEED_SALE && options->kind == SCENARIO_ECHO)
-			return cli_wrong("--%s: echo is no sale; leave it out", name);
-		if (needs[i].need == NEED_SKUS && options->kind != SCENARIO_SINGLES_DAY)
-			return cli_wrong("--%s: only singles-day can have more or fewer; leave it "
-					 "out",
-					 name);
-		if (needs[i].need == NEED_PORT && options->port == NULL)
-			return cli_wrong("--%s: only with --port; leave it out", name);
+		if (why != NULL && (given >> (needs[i].option - OPT_SCENARIO) & 1) != 0)
+			return cli_wrong("--%s: %s; leave it out", name_of(needs[i].option), why);
 	}
 	return options->eal_arg_cnt == 0 || options->port != NULL ||
 	       cli_wrong("EAL ARGS: only with --port; leave them out");
 }
 
-static bool check_together(const struct load_options *options)
+/* What --rate, --arrivals and --seconds are together. */
+static bool check_arrivals(struct load_options *options)
+{
+	const double expected =
+		options->seconds > 0 ? arrivals_expected(&options->profile, options->seconds) : 0;
+
+	if (options->arrivals == ARRIVALS_POISSON && options->rate == 0)
+		return cli_wrong("--arrivals poisson: --rate N is missing");
+	if (options->arrivals == ARRIVALS_RECORDED && options->rate > 0)
+		return cli_wrong("--rate: the instants are recorded; leave it out");
+	if (options->seconds == 0)
+		return true;
+	if (options->requests > 0)
+		return cli_wrong("--seconds: --requests says how many there are; leave one out");
+	if (expected < 1 || expected > REQUESTS_MAX)
+		return cli_wrong("--seconds: %.0f requests would be due; 1 to %d can be", expected,
+				 REQUESTS_MAX);
+	options->requests = (uint32_t)expected;
+	return true;
+}
+
+static bool check_together(struct load_options *options)
 {
 	if (!options->has_scenario)
 		return cli_wrong("--scenario NAME is missing; see doorbuster load --help");
+	if (!check_arrivals(options))
+		return false;
 	if (options->catalog_out != NULL)
 		return options->kind != SCENARIO_ECHO ||
 		       cli_wrong("--catalog-out: echo sells nothing");
@@ -221,15 +407,14 @@ static bool check_together(const struct load_options *options)
 
 enum load_options_result load_options_parse(struct load_options *options, int argc, char **argv)
 {
-	uint32_t given = 0;
+	uint64_t given = 0;
 	int option;
 
 	*options = (struct load_options){
 		.address = "198.18.0.2",
 		.key_id = UINT64_MAX,
 		.in_flight = 64,
-		.entries = WIRE_ENTRY_CNT_MAX,
-		.timeout_ms = 10000,
+		.fill = WIRE_ENTRY_CNT_MAX,
 		.queues = 1,
 	};
 	/* 53 bits: what --json prints is exact in every reader of JSON, and can be given back. */
@@ -242,12 +427,16 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 		}
 		if (!read_option(option, optarg, options))
 			return LOAD_OPTIONS_WRONG;
-		given |= 1U << (option - OPT_SCENARIO);
+		given |= UINT64_C(1) << (option - OPT_SCENARIO);
 	}
 	if (optind < argc && strcmp(argv[optind - 1], "--") != 0) {
 		cli_wrong("'%s' is not a flag; see doorbuster load --help", argv[optind]);
 		return LOAD_OPTIONS_WRONG;
 	}
+	options->prepared |= options->kind == SCENARIO_MIXED || options->kind == SCENARIO_ECHO;
+	options->profile.rate = (double)options->rate;
+	if (options->timeout_ms == 0)
+		options->timeout_ms = options->prepared ? PREPARED_TIMEOUT_MS : TIMEOUT_MS;
 	options->eal_args = argv + optind;
 	options->eal_arg_cnt = argc - optind;
 	return check_together(options) && check_needed(options, given) ? LOAD_OPTIONS_OK

@@ -7,7 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tools/load/arrivals.h"
 #include "tools/load/scenario.h"
+
+enum arrivals_kind {
+	ARRIVALS_CONSTANT,
+	ARRIVALS_POISSON,
+	ARRIVALS_RECORDED,
+};
 
 struct load_options {
 	enum scenario_kind kind;
@@ -17,17 +24,26 @@ struct load_options {
 	const char *orders_out;
 	const char *port; /* NULL: a kernel socket */
 	const char *address;
-	uint64_t key_id; /* UINT64_MAX: the first */
-	uint64_t seed;   /* at most 2^63 - 1, so that JSON can hold it */
-	uint64_t rate;   /* requests a second; 0: as fast as it goes */
+	uint64_t key_id;                 /* UINT64_MAX: the first */
+	uint64_t seed;                   /* at most 2^63 - 1, so that JSON can hold it */
+	uint64_t rate;                   /* requests a second; 0: as fast as it goes */
+	struct arrivals_profile profile; /* prepared, of requests; rate 0 as above */
+	enum arrivals_kind arrivals;
+	const char *recorded; /* the file, if they are */
 	uint32_t requests;
 	uint32_t skus;
 	uint32_t in_flight;
-	uint32_t entries;
+	uint32_t fill; /* requests a datagram */
 	uint32_t timeout_ms;
 	uint32_t channel;
+	uint32_t buyers; /* 0: one a request */
+	uint32_t limit;
+	uint32_t window_ms; /* 0: none */
+	double seconds;     /* 0: requests says it */
+	uint16_t units_max; /* 0: the scenario's */
 	uint16_t queues;
 	uint16_t core;
+	bool prepared; /* always so for mixed and echo */
 	bool json;
 	bool has_scenario;
 	char **eal_args;

@@ -55,6 +55,45 @@ static double quantile_us(const struct tally *tally, double share)
 	return (double)histogram_quantile(&tally->latency_ns, share) / 1000;
 }
 
+static bool is_echo(const struct report *report)
+{
+	return report->scenario->kind == SCENARIO_ECHO;
+}
+
+static void print_count(const char *what, uint64_t cnt)
+{
+	printf("  %-38s %12" PRIu64 "\n", what, cnt);
+}
+
+static void print_sale(const struct tally *tally)
+{
+	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
+		if (tally->verdicts[verdict] > 0)
+			print_count(verdict_text((uint8_t)verdict), tally->verdicts[verdict]);
+	}
+	print_count("new orders", tally->accepted_new);
+	print_count("the same order told again", tally->accepted_again);
+	print_count("units", tally->units);
+	print_count("contradictions", tally->contradictions);
+}
+
+static void print_prepared(const struct report *report)
+{
+	const struct volley *volley = &report->prepared->volley;
+	const uint64_t per_request = is_echo(report) ? report->options->fill : 1;
+
+	printf("  %-38s %12.0f\n", "offered/s",
+	       rate_of(volley->requests_offered / per_request, volley->offered_ns));
+	print_count("lost: the port's queue was full", volley->requests_refused / per_request);
+	print_count("lost: sent, and no reply", volley->requests_lost / per_request);
+	if (report->scenario->kind == SCENARIO_MIXED)
+		print_count("rested on a lost reply, not checked", report->prepared->undetermined);
+	printf("  left after it was due: p50 %.0f us, p99 %.0f us, max %.0f us\n",
+	       (double)histogram_quantile(&volley->late_ns, 0.5) / 1000,
+	       (double)histogram_quantile(&volley->late_ns, 0.99) / 1000,
+	       (double)volley->late_ns.max / 1000);
+}
+
 void report_table(const struct report *report)
 {
 	const struct tally *tally = report->tally;
@@ -62,28 +101,21 @@ void report_table(const struct report *report)
 
 	printf("%s: %" PRIu64 " %s in %.2f s (seed %" PRIu64 ")%s\n",
 	       scenario_name(report->scenario->kind), report->result->submitted,
-	       report->stats != NULL ? "requests" : "datagrams", (double)elapsed_ns / 1e9,
+	       is_echo(report) ? "datagrams" : "requests", (double)elapsed_ns / 1e9,
 	       report->options->seed, report->result->stopped ? ", stopped early" : "");
-	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
-		if (tally->verdicts[verdict] > 0)
-			printf("  %-38s %12" PRIu64 "\n", verdict_text((uint8_t)verdict),
-			       tally->verdicts[verdict]);
-	}
-	if (report->stats != NULL) {
-		printf("  %-38s %12" PRIu64 "\n", "new orders", tally->accepted_new);
-		printf("  %-38s %12" PRIu64 "\n", "the same order told again",
-		       tally->accepted_again);
-		printf("  %-38s %12" PRIu64 "\n", "units", tally->units);
-		printf("  %-38s %12" PRIu64 "\n", "contradictions", tally->contradictions);
-	}
-	printf("  %-38s %12" PRIu64 "\n", "unanswered", tally->unanswered);
-	printf("  %-38s %12.0f\n", report->stats != NULL ? "requests/s" : "datagrams/s",
+	if (!is_echo(report))
+		print_sale(tally);
+	if (report->prepared != NULL)
+		print_prepared(report);
+	else
+		print_count("unanswered", tally->unanswered);
+	printf("  %-38s %12.0f\n", is_echo(report) ? "datagrams/s" : "requests/s",
 	       rate_of(tally->answered, elapsed_ns));
-	if (report->stats != NULL) {
+	if (!is_echo(report))
 		printf("  %-38s %12.0f\n", "orders/s", rate_of(tally->accepted_new, elapsed_ns));
+	if (report->stats != NULL)
 		printf("  %-38s %12" PRIu64 "  (%" PRIu64 " sent again)\n", "datagrams",
 		       report->stats->datagrams_sent, report->stats->datagrams_resent);
-	}
 	printf("  latency p50 %.0f us, p99 %.0f us, p99.9 %.0f us, max %.0f us\n",
 	       quantile_us(tally, 0.5), quantile_us(tally, 0.99), quantile_us(tally, 0.999),
 	       (double)tally->latency_ns.max / 1000);
@@ -94,15 +126,68 @@ static void set_count(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static json_t *latency_json(const struct tally *tally)
+static void set_real(json_t *object, const char *name, double value)
 {
-	json_t *latency = json_object();
+	json_object_set_new(object, name, json_real(value));
+}
 
-	json_object_set_new(latency, "p50", json_real(quantile_us(tally, 0.5)));
-	json_object_set_new(latency, "p99", json_real(quantile_us(tally, 0.99)));
-	json_object_set_new(latency, "p99.9", json_real(quantile_us(tally, 0.999)));
-	json_object_set_new(latency, "max", json_real((double)tally->latency_ns.max / 1000));
-	return latency;
+/* A quantile is at most so much above the value it stands for. */
+static json_t *histogram_json(const struct histogram *histogram)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} quantiles[] = {{"p50", 0.5},     {"p90", 0.9},       {"p95", 0.95},       {"p99", 0.99},
+			 {"p99.9", 0.999}, {"p99.99", 0.9999}, {"p99.999", 0.99999}};
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+		set_real(object, quantiles[i].name,
+			 (double)histogram_quantile(histogram, quantiles[i].share) / 1000);
+	set_real(object, "max", (double)histogram->max / 1000);
+	set_real(object, "error", 1.0 / HISTOGRAM_STEPS);
+	return object;
+}
+
+static json_t *windows_json(const struct volley *volley)
+{
+	json_t *windows = json_array();
+
+	for (uint32_t i = 0; i < volley->window_cnt; i++) {
+		const struct volley_window *window = &volley->windows[i];
+
+		json_array_append_new(windows, json_pack("[I,I,f]", (json_int_t)window->offered,
+							 (json_int_t)window->served,
+							 (double)window->worst_ns / 1000));
+	}
+	return windows;
+}
+
+/* Counts of requests; echo has none, and counts datagrams. */
+static void set_prepared(json_t *object, const struct report *report)
+{
+	static const char *const arrivals[] = {"constant", "poisson", "recorded"};
+	const struct load_options *options = report->options;
+	const struct volley *volley = &report->prepared->volley;
+	const uint64_t per_request = is_echo(report) ? options->fill : 1;
+	const bool open = options->rate > 0 || options->arrivals == ARRIVALS_RECORDED;
+
+	json_object_set_new(object, "arrivals",
+			    json_string(open ? arrivals[options->arrivals] : "closed loop"));
+	set_count(object, "offered", volley->requests_offered / per_request);
+	set_real(object, "offered_per_s",
+		 rate_of(volley->requests_offered / per_request, volley->offered_ns));
+	set_count(object, "lost_at_port", volley->requests_refused / per_request);
+	set_count(object, "lost", volley->requests_lost / per_request);
+	set_count(object, "undetermined", report->prepared->undetermined);
+	set_count(object, "datagrams", volley->datagrams_sent);
+	set_count(object, "replies_unmatched", volley->replies_unmatched);
+	set_count(object, "replies_bad_tag", volley->replies_bad_tag);
+	json_object_set_new(object, "late_us", histogram_json(&volley->late_ns));
+	if (options->window_ms > 0) {
+		set_count(object, "window_ms", options->window_ms);
+		json_object_set_new(object, "windows", windows_json(volley));
+	}
 }
 
 void report_json(const struct report *report)
@@ -119,27 +204,29 @@ void report_json(const struct report *report)
 	}
 	json_object_set_new(object, "scenario", json_string(scenario_name(report->scenario->kind)));
 	set_count(object, "seed", report->options->seed);
+	set_count(object, "fill", report->options->fill);
 	set_count(object, "submitted", report->result->submitted);
 	set_count(object, "answered", tally->answered);
-	set_count(object, "unanswered", tally->unanswered);
+	set_count(object, "unanswered",
+		  is_echo(report) ? tally->unanswered / report->options->fill : tally->unanswered);
 	json_object_set_new(object, "stopped", json_boolean(report->result->stopped));
-	json_object_set_new(object, "seconds", json_real((double)elapsed_ns / 1e9));
+	set_real(object, "seconds", (double)elapsed_ns / 1e9);
 	json_object_set_new(object, "verdicts", verdicts);
 	set_count(object, "orders", tally->accepted_new);
 	set_count(object, "orders_again", tally->accepted_again);
 	set_count(object, "units", tally->units);
 	set_count(object, "contradictions", tally->contradictions);
-	json_object_set_new(object, "requests_per_s",
-			    json_real(rate_of(tally->answered, elapsed_ns)));
-	json_object_set_new(object, "orders_per_s",
-			    json_real(rate_of(tally->accepted_new, elapsed_ns)));
-	json_object_set_new(object, "latency_us", latency_json(tally));
+	set_real(object, "requests_per_s", rate_of(tally->answered, elapsed_ns));
+	set_real(object, "orders_per_s", rate_of(tally->accepted_new, elapsed_ns));
+	json_object_set_new(object, "latency_us", histogram_json(&tally->latency_ns));
 	if (report->stats != NULL) {
 		set_count(object, "datagrams", report->stats->datagrams_sent);
 		set_count(object, "datagrams_resent", report->stats->datagrams_resent);
 		set_count(object, "replies_unmatched", report->stats->replies_unmatched);
 		set_count(object, "replies_bad_tag", report->stats->replies_bad_tag);
 	}
+	if (report->prepared != NULL)
+		set_prepared(object, report);
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(object);

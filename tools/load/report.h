@@ -9,6 +9,7 @@
 #include "net/client.h"
 #include "tools/load/drive.h"
 #include "tools/load/options.h"
+#include "tools/load/run_prepared.h"
 #include "tools/load/tally.h"
 
 /* A bar on stderr, if that is a terminal; redrawn a few times a second. */
@@ -22,7 +23,8 @@ struct report {
 	const struct scenario *scenario;
 	const struct tally *tally;
 	const struct drive_result *result;
-	const struct client_stats *stats; /* NULL for echo */
+	const struct client_stats *stats;    /* NULL: prepared */
+	const struct prepared_run *prepared; /* NULL: not */
 };
 
 void report_table(const struct report *report);

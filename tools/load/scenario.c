@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/load/mixed.h"
+
 enum {
 	DROP_BUYERS = 2700000,
 	DROP_STOCK = 15000,
@@ -18,6 +20,8 @@ enum {
 	SINGLES_DAY_SPARE_PERCENT = 30,
 	SINGLES_DAY_SPARE_UNITS = 100,
 	SINGLES_DAY_PRICE = 1990,
+	MIXED_REQUESTS = 1000000,
+	MIXED_SKUS = 10000,
 };
 
 static const double ZIPF_EXPONENT = 0.99;
@@ -28,7 +32,7 @@ struct alias {
 	uint32_t other;
 };
 
-static const char *const names[] = {"drop", "singles-day", "echo"};
+static const char *const names[] = {"drop", "singles-day", "mixed", "echo"};
 
 bool scenario_kind_of(const char *name, enum scenario_kind *out)
 {
@@ -138,9 +142,14 @@ bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t 
 		scenario->sku_cnt = 1;
 		made = make_order(scenario);
 	} else {
-		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : SINGLES_DAY_REQUESTS;
+		const bool mixed = kind == SCENARIO_MIXED;
+
+		scenario->distinct_cnt = request_cnt > 0 ? request_cnt
+					 : mixed         ? MIXED_REQUESTS
+							 : SINGLES_DAY_REQUESTS;
 		scenario->send_cnt = scenario->distinct_cnt;
-		scenario->sku_cnt = sku_cnt > 0 ? sku_cnt : SINGLES_DAY_SKUS;
+		scenario->sku_cnt = sku_cnt > 0 ? sku_cnt : mixed ? MIXED_SKUS : SINGLES_DAY_SKUS;
+		scenario->quantity_max = SINGLES_DAY_QUANTITY_MAX;
 		if (kind == SCENARIO_SINGLES_DAY)
 			made = make_aliases(scenario);
 	}
@@ -160,9 +169,14 @@ void scenario_close(struct scenario *scenario)
 void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out)
 {
 	const uint32_t idx = scenario->order != NULL ? scenario->order[n] : n;
-	/* mix64 is a bijection: no two indexes share an id or a buyer. */
+	/* mix64 is a bijection: no two indexes share an id or, unless buyers are numbered, a buyer.
+	 */
 	const uint64_t random = mix64(scenario->seed + idx);
 
+	if (scenario->kind == SCENARIO_MIXED) {
+		mixed_request(scenario, n, out);
+		return;
+	}
 	*out = (struct client_request){
 		.id = {random, mix64(scenario->seed ^ idx) | 1},
 		.buyer = mix64(~scenario->seed + idx),
@@ -178,13 +192,15 @@ void scenario_request(const struct scenario *scenario, uint32_t n, struct client
 		const struct alias *alias = &scenario->aliases[column];
 
 		out->sku = 1 + ((uint32_t)draw <= alias->share ? column : alias->other);
-		out->quantity = (uint16_t)(1 + mix64(draw) % SINGLES_DAY_QUANTITY_MAX);
+		out->quantity = (uint16_t)(1 + mix64(draw) % scenario->quantity_max);
+		if (scenario->buyer_cnt > 0)
+			out->buyer = mix64(~scenario->seed + mix64(~draw) % scenario->buyer_cnt);
 	}
 }
 
 int scenario_catalog(const struct scenario *scenario, const char *path)
 {
-	const double units = scenario->distinct_cnt * (1.0 + SINGLES_DAY_QUANTITY_MAX) / 2.0;
+	const double units = scenario->distinct_cnt * (1.0 + scenario->quantity_max) / 2.0;
 	const double sum = weight_sum(scenario->sku_cnt);
 	FILE *file = fopen(path, "we");
 	int rc = 0;
@@ -195,10 +211,12 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 	if (scenario->kind == SCENARIO_DROP)
 		fprintf(file, "1,%d,%d,1,,,\n", DROP_STOCK, DROP_PRICE);
 	for (uint32_t i = 0; scenario->kind == SCENARIO_SINGLES_DAY && i < scenario->sku_cnt; i++)
-		fprintf(file, "%u,%.0f,%d,0,,,\n", i + 1,
+		fprintf(file, "%u,%.0f,%d,%u,,,\n", i + 1,
 			weight_of(i) / sum * units * (100 + SINGLES_DAY_SPARE_PERCENT) / 100 +
 				SINGLES_DAY_SPARE_UNITS,
-			SINGLES_DAY_PRICE);
+			SINGLES_DAY_PRICE, scenario->limit);
+	if (scenario->kind == SCENARIO_MIXED)
+		mixed_catalog(scenario, file);
 	if (ferror(file))
 		rc = -EIO;
 	if (fclose(file) != 0)

@@ -16,7 +16,9 @@ enum scenario_kind {
 	SCENARIO_DROP,
 	/* 100,000 SKUs, Zipf 0.99 over them, deep stock, 1 to 3 units, no limit. */
 	SCENARIO_SINGLES_DAY,
-	/* No sale: full datagrams to a port that sends them back as they are (testpmd 5tswap). */
+	/* Every answer there is, and every request must get its own: mixed.h. */
+	SCENARIO_MIXED,
+	/* No sale: datagrams to a port that sends them back as they are (testpmd 5tswap). */
 	SCENARIO_ECHO,
 };
 
@@ -27,6 +29,10 @@ struct scenario {
 	uint32_t send_cnt;     /* of which some are sent twice */
 	uint32_t sku_cnt;
 	uint32_t channel;
+	/* May be set after scenario_open, singles-day and mixed: */
+	uint32_t buyer_cnt;    /* who buys; 0: a buyer a request */
+	uint32_t limit;        /* singles-day: units a buyer, in the catalog; 0: none */
+	uint16_t quantity_max; /* singles-day: units a request, from 1 */
 	uint32_t *order;       /* drop: what is sent when, as indexes; else NULL: 0, 1, 2, ... */
 	struct alias *aliases; /* singles-day: the distribution over SKUs */
 };

@@ -23,33 +23,32 @@ void tally_close(struct tally *tally)
 }
 
 /* Request idx as it was sent; the order of sending doesn't matter for its content. */
-static void write_order(struct tally *tally, const struct client_answer *answer)
+static void write_order(struct tally *tally, uint64_t user, const struct wire_reply *reply)
 {
-	const struct wire_reply *reply = &answer->reply;
 	struct scenario by_index = *tally->scenario;
 	struct client_request request;
 	char id[33];
 
 	by_index.order = NULL;
-	scenario_request(&by_index, (uint32_t)answer->user, &request);
+	scenario_request(&by_index, (uint32_t)user, &request);
 	cli_request_id_text(request.id, id);
 	fprintf(tally->orders_file, "%" PRIu64 ",%s,%" PRIu64 ",%" PRIu64 ",%u,%" PRIu64 ",%s\n",
 		reply->order_id, id, request.buyer, request.sku, reply->quantity, reply->unit_price,
 		durability_name(reply->durability));
 }
 
-static void accept_order(struct tally *tally, const struct client_answer *answer)
+static void accept_order(struct tally *tally, uint64_t user, const struct wire_reply *reply)
 {
-	uint64_t *known = &tally->order_ids[answer->user];
+	uint64_t *known = &tally->order_ids[user];
 
 	if (*known == 0) {
-		*known = answer->reply.order_id;
+		*known = reply->order_id;
 		tally->accepted_new++;
-		tally->units += answer->reply.quantity;
-		tally->contradictions += answer->reply.order_id == 0;
+		tally->units += reply->quantity;
+		tally->contradictions += reply->order_id == 0;
 		if (tally->orders_file != NULL)
-			write_order(tally, answer);
-	} else if (*known == answer->reply.order_id) {
+			write_order(tally, user, reply);
+	} else if (*known == reply->order_id) {
 		tally->accepted_again++;
 	} else {
 		tally->contradictions++;
@@ -60,13 +59,11 @@ static void accept_order(struct tally *tally, const struct client_answer *answer
  * A refusal that denies an order: what was accepted is answered as accepted from then on, and no
  * two requests share an id.
  */
-static bool denies(const struct tally *tally, const struct client_answer *answer)
+static bool denies(const struct tally *tally, uint64_t user, uint8_t verdict)
 {
-	const uint8_t verdict = answer->reply.verdict;
-
 	return verdict == VERDICT_CONFLICT ||
 	       (verdict >= VERDICT_REFUSAL_FIRST && verdict < VERDICT_FAILURE_FIRST &&
-		tally->order_ids[answer->user] != 0);
+		tally->order_ids[user] != 0);
 }
 
 bool tally_fits(const struct tally *tally)
@@ -78,6 +75,34 @@ bool tally_fits(const struct tally *tally)
 	return tally->answered == 0 || (of_sale > 0 && tally->verdicts[VERDICT_UNKNOWN_SKU] == 0);
 }
 
+/* Here requests do share ids, and who repeats whom is known. */
+static void count_mixed(struct tally *tally, uint64_t user, const struct wire_reply *reply)
+{
+	mixed_check_reply(tally->mixed, (uint32_t)user, reply);
+	if (reply->verdict != VERDICT_ACCEPTED)
+		return;
+	if (mixed_is_first((uint32_t)user))
+		accept_order(tally, user, reply);
+	else
+		tally->accepted_again++;
+}
+
+void tally_reply(struct tally *tally, uint64_t user, const struct wire_reply *reply)
+{
+	tally->answered++;
+	if (reply->verdict >= VERDICT_END) {
+		tally->contradictions++;
+		return;
+	}
+	tally->verdicts[reply->verdict]++;
+	if (tally->mixed != NULL)
+		count_mixed(tally, user, reply);
+	else if (reply->verdict == VERDICT_ACCEPTED)
+		accept_order(tally, user, reply);
+	else
+		tally->contradictions += denies(tally, user, reply->verdict);
+}
+
 void tally_answer(void *context, const struct client_answer *answer)
 {
 	struct tally *tally = context;
@@ -86,15 +111,6 @@ void tally_answer(void *context, const struct client_answer *answer)
 		tally->unanswered++;
 		return;
 	}
-	tally->answered++;
 	histogram_add(&tally->latency_ns, answer->latency_ns);
-	if (answer->reply.verdict >= VERDICT_END) {
-		tally->contradictions++;
-		return;
-	}
-	tally->verdicts[answer->reply.verdict]++;
-	if (answer->reply.verdict == VERDICT_ACCEPTED)
-		accept_order(tally, answer);
-	else
-		tally->contradictions += denies(tally, answer);
+	tally_reply(tally, answer->user, &answer->reply);
 }

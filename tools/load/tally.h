@@ -10,12 +10,14 @@
 
 #include "net/client.h"
 #include "tools/load/histogram.h"
+#include "tools/load/mixed.h"
 #include "tools/load/scenario.h"
 
 struct tally {
 	const struct scenario *scenario;
-	FILE *orders_file;   /* --orders; NULL: none */
-	uint64_t *order_ids; /* by index: what it was told, 0 nothing yet */
+	FILE *orders_file;         /* --orders; NULL: none */
+	struct mixed_check *mixed; /* SCENARIO_MIXED: knows what each must be told; else NULL */
+	uint64_t *order_ids;       /* by index: what it was told, 0 nothing yet */
 	uint64_t answered;
 	uint64_t unanswered;
 	uint64_t accepted_new;
@@ -35,6 +37,9 @@ void tally_close(struct tally *tally);
  * or refused as a sale refuses (sold out, limit reached). True where nothing was answered.
  */
 bool tally_fits(const struct tally *tally);
+
+/* What the reply to the request `user` says, whenever it came. */
+void tally_reply(struct tally *tally, uint64_t user, const struct wire_reply *reply);
 
 /* A client_answer_fn; context is the tally. */
 void tally_answer(void *tally, const struct client_answer *answer);

@@ -10,7 +10,7 @@
 #include "tools/load/options.h"
 
 enum {
-	ARGS_MAX = 24,
+	ARGS_MAX = 40,
 };
 
 static struct load_options options;
@@ -57,10 +57,42 @@ Test(load_options, everything_a_scenario_knows_is_read)
 	cr_assert(all(eq(u16, options.queues, 2), eq(u16, options.core, 1)));
 	cr_assert(all(eq(str, (char *)options.address, "198.18.0.9"),
 		      eq(int, options.eal_arg_cnt, 1)));
-	cr_assert(eq(int, parse("--scenario echo --server 127.0.0.1:7700 --requests 5 --entries 3"),
+	cr_assert(eq(int, parse("--scenario echo --server 127.0.0.1:7700 --requests 5 --fill 3"),
 		     LOAD_OPTIONS_OK));
 	cr_assert(eq(int, parse("--scenario singles-day --skus 7 --catalog-out file"),
 		     LOAD_OPTIONS_OK));
+	cr_assert(
+		eq(int,
+		   parse("--scenario singles-day " SALE "--prepared --arrivals poisson --rate 1000 "
+			 "--seconds 2.5 --ramp 1 --buyers 9 --limit 3 --units-max 1 --fill 1 "
+			 "--window-ms 100 --timeout-ms 7"),
+		   LOAD_OPTIONS_OK));
+	cr_assert(all(eq(u32, options.requests, 2000), eq(u32, options.buyers, 9)));
+	cr_assert(all(eq(u32, options.limit, 3), eq(u16, options.units_max, 1)));
+	cr_assert(all(eq(u32, options.fill, 1), eq(u32, options.timeout_ms, 7)));
+	cr_assert(eq(int, (int)options.arrivals, ARRIVALS_POISSON));
+	cr_assert(eq(int, parse("--scenario mixed " SALE "--rate 1000 --spike 36,2,1.5,3"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(all(eq(dbl, options.profile.spike_factor, 36),
+		      eq(dbl, options.profile.spike_at_s, 2)));
+	cr_assert(all(eq(dbl, options.profile.spike_rise_s, 1.5),
+		      eq(dbl, options.profile.spike_hold_s, 3)));
+	cr_assert(
+		eq(int, parse("--scenario mixed " SALE "--rate 1000 --spike 36"), LOAD_OPTIONS_OK));
+	cr_assert(eq(dbl, options.profile.spike_hold_s, 1));
+	cr_assert(eq(int, parse("--scenario echo --server 127.0.0.1:7700 --rate 7"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(eq(int, parse("--scenario mixed " SALE "--arrivals recorded:file"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(eq(str, (char *)options.recorded, "file"));
+}
+
+Test(load_options, prepared_datagrams_wait_less_long)
+{
+	cr_assert(eq(int, parse("--scenario drop " SALE "--json"), LOAD_OPTIONS_OK));
+	cr_assert(eq(u32, options.timeout_ms, 10000));
+	cr_assert(eq(int, parse("--scenario drop " SALE "--prepared"), LOAD_OPTIONS_OK));
+	cr_assert(eq(u32, options.timeout_ms, 1000));
 }
 
 Test(load_options, flags_that_would_be_ignored_are_refused)
@@ -69,7 +101,18 @@ Test(load_options, flags_that_would_be_ignored_are_refused)
 		"--scenario drop " SALE "--skus 7",
 		"--scenario drop --catalog-out file --skus 7",
 		"--scenario echo --server 127.0.0.1:7700 --skus 7",
-		"--scenario echo --server 127.0.0.1:7700 --rate 7",
+		"--scenario drop " SALE "--arrivals poisson --rate 5",
+		"--scenario drop " SALE "--prepared --arrivals poisson",
+		"--scenario drop " SALE "--prepared --arrivals recorded:x --rate 5",
+		"--scenario drop " SALE "--prepared --ramp 1",
+		"--scenario drop " SALE "--prepared --spike 3",
+		"--scenario drop " SALE "--spike 3 --rate 5",
+		"--scenario drop " SALE "--prepared --seconds 2",
+		"--scenario drop " SALE "--prepared --rate 5 --in-flight 9",
+		"--scenario drop " SALE "--window-ms 5",
+		"--scenario drop " SALE "--buyers 5",
+		"--scenario mixed " SALE "--limit 5",
+		"--scenario drop " SALE "--units-max 1",
 		"--scenario echo " SALE,
 		"--scenario echo --server 127.0.0.1:7700 --orders file",
 		"--scenario drop " SALE "--queues 1",
@@ -95,4 +138,33 @@ Test(load_options, a_seed_is_what_json_can_give_back)
 	cr_assert(eq(u64, options.seed, INT64_MAX));
 	cr_assert(eq(int, parse("--scenario drop " SALE "--seed 9223372036854775808"),
 		     LOAD_OPTIONS_WRONG));
+}
+
+Test(load_options, values_that_mean_nothing_are_refused)
+{
+	static const char *const lines[] = {
+		"--arrivals often --rate 5",
+		"--arrivals recorded:",
+		"--rate 5 --seconds 0",
+		"--rate 5 --seconds 1s",
+		"--rate 5 --seconds 0.1",
+		"--rate 5 --seconds nan",
+		"--rate 5 --seconds 2 --requests 7",
+		"--rate 1000000000 --seconds 100",
+		"--rate 5 --ramp -1",
+		"--rate 5 --spike 36,",
+		"--rate 5 --spike 36,1,1,1,1",
+		"--rate 5 --spike 0",
+		"--rate 5 --spike x",
+		"--fill 0",
+		"--fill 30",
+		"--buyers 0",
+	};
+
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char line[256];
+
+		snprintf(line, sizeof(line), "--scenario mixed " SALE "%s", lines[i]);
+		cr_assert(eq(int, parse(line), LOAD_OPTIONS_WRONG), "%s", line);
+	}
 }

@@ -1,0 +1,218 @@
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "net/tag.h"
+#include "tests/support/fake_engine.h"
+#include "tools/load/prepared.h"
+#include "tools/load/volley.h"
+
+enum {
+	REQUESTS = 1000,
+	FILL = 7,
+};
+
+static const struct key key = {.id = 1};
+
+static struct fake_engine engine;
+static struct scenario scenario;
+static struct prepared prepared;
+static struct tally tally;
+static struct volley volley;
+static uint64_t due_ns[REQUESTS];
+
+static void start(uint16_t shards, uint8_t fill)
+{
+	const struct prepared_options options = {
+		.scenario = &scenario, .key = &engine.key, .shards = shards, .fill = fill};
+
+	fake_engine_init(&engine, shards);
+	cr_assert(scenario_open(&scenario, SCENARIO_SINGLES_DAY, 3, REQUESTS, 50));
+	cr_assert(tally_open(&tally, &scenario, NULL));
+	cr_assert(prepared_open(&prepared, &options));
+}
+
+static void stop(void)
+{
+	prepared_close(&prepared);
+	tally_close(&tally);
+	scenario_close(&scenario);
+}
+
+TestSuite(volley, .fini = stop);
+
+static void run(const uint64_t *due, uint32_t in_flight)
+{
+	const struct volley_options options = {
+		.transport = &engine.transport,
+		.prepared = &prepared,
+		.key = &engine.key,
+		.due_ns = due,
+		.in_flight = in_flight,
+		.patience_ns = 20000000,
+		.window_ns = 1000000,
+	};
+
+	cr_assert(eq(int, volley_run(&volley, &options, &tally), 0));
+}
+
+Test(volley, every_request_is_sent_once_and_answered)
+{
+	uint64_t offered = 0;
+	uint64_t served = 0;
+
+	start(3, FILL);
+	run(NULL, 8);
+	cr_assert(eq(u32, engine.served, REQUESTS));
+	cr_assert(eq(u64, tally.answered, REQUESTS));
+	cr_assert(eq(u64, tally.latency_ns.cnt, REQUESTS));
+	cr_assert(eq(u64, volley.datagrams_sent, prepared.datagram_cnt));
+	cr_assert(all(eq(u64, volley.requests_lost, 0), eq(u64, volley.requests_refused, 0)));
+	cr_assert(all(eq(u64, volley.replies_unmatched, 0), eq(u64, volley.replies_bad_tag, 0)));
+	for (uint32_t i = 0; i < volley.window_cnt; i++) {
+		offered += volley.windows[i].offered;
+		served += volley.windows[i].served;
+	}
+	cr_assert(all(eq(u64, offered, REQUESTS), eq(u64, served, REQUESTS)));
+}
+
+/* What was sent is the scenario, in its order, request by request. */
+Test(volley, what_is_sent_is_the_scenario)
+{
+	uint32_t n = 0;
+
+	start(1, FILL);
+	run(NULL, 4);
+	for (uint32_t i = 0; i < engine.seen; i++) {
+		const struct wire_request *entries = fake_requests(&engine.requests[i]);
+
+		for (unsigned k = 0; k < fake_header(&engine.requests[i])->count; k++, n++) {
+			struct client_request wanted;
+
+			scenario_request(&scenario, n, &wanted);
+			cr_assert(all(eq(u64, entries[k].id[0], wanted.id[0]),
+				      eq(u64, entries[k].id[1], wanted.id[1])));
+			cr_assert(all(eq(u64, entries[k].sku, wanted.sku),
+				      eq(u64, entries[k].buyer, wanted.buyer)));
+			cr_assert(all(eq(u16, entries[k].quantity, wanted.quantity),
+				      eq(u8, entries[k].op, WIRE_OP_BUY)));
+		}
+	}
+	cr_assert(eq(u32, n, REQUESTS));
+}
+
+static enum fake_fate lose_every_fifth(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	(void)reply;
+	return fake->seen % 5 == 0 ? FATE_LOSE : FATE_ANSWER;
+}
+
+Test(volley, lost_replies_are_counted_and_block_nothing)
+{
+	start(1, 10);
+	engine.rule = lose_every_fifth;
+	run(NULL, 6);
+	cr_assert(eq(u64, volley.datagrams_sent, 100));
+	cr_assert(eq(u64, volley.requests_lost, 200));
+	cr_assert(eq(u64, tally.answered, 800));
+}
+
+static enum fake_fate double_or_forge(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	(void)reply;
+	return fake->seen % 2 == 0 ? FATE_DOUBLE : FATE_FORGE;
+}
+
+Test(volley, doubled_and_forged_replies_count_for_nothing)
+{
+	start(1, 10);
+	engine.rule = double_or_forge;
+	run(NULL, 200);
+	cr_assert(eq(u64, tally.answered, 500));
+	cr_assert(all(ge(u64, volley.replies_unmatched, 49), eq(u64, volley.replies_bad_tag, 50)));
+	cr_assert(eq(u64, volley.requests_lost, 500));
+}
+
+static enum fake_fate other_id(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	(void)fake;
+	fake_replies(reply)[9].id[1]++;
+	return FATE_ANSWER;
+}
+
+Test(volley, replies_to_other_requests_count_for_nothing)
+{
+	start(1, 10);
+	engine.rule = other_id;
+	run(NULL, 200);
+	cr_assert(all(eq(u64, tally.answered, 0), eq(u64, volley.replies_unmatched, 100)));
+}
+
+/* Latency counts from when a datagram was due, however late it left. */
+Test(volley, open_loop_counts_from_the_schedule)
+{
+	start(1, 10);
+	for (uint32_t i = 0; i < prepared.datagram_cnt; i++)
+		due_ns[i] = i * 200000;
+	run(due_ns, 0);
+	cr_assert(eq(u64, volley.requests_sent, REQUESTS));
+	cr_assert(ge(u64, volley.offered_ns, 99 * 200000));
+	cr_assert(ge(u64, tally.latency_ns.max, volley.late_ns.max));
+	cr_assert(eq(u64, volley.late_ns.cnt, 100));
+}
+
+/* A full queue is no reason to wait: the next is due. */
+Test(volley, open_loop_drops_what_the_port_does_not_take)
+{
+	start(1, 10);
+	for (uint32_t i = 0; i < prepared.datagram_cnt; i++)
+		due_ns[i] = i < 64 ? 0 : 5000000;
+	engine.sent_max = 40;
+	run(due_ns, 0);
+	cr_assert(eq(u64, volley.requests_offered, REQUESTS));
+	cr_assert(eq(u64, volley.requests_refused, 240));
+	cr_assert(eq(u64, tally.answered, 760));
+	cr_assert(eq(u64, volley.requests_lost, 0));
+}
+
+TestSuite(prepared, .fini = stop);
+
+/* Forged and misaddressed datagrams are just that, and the others are good. */
+Test(prepared, mixed_datagrams_are_good_forged_or_misaddressed)
+{
+	const struct prepared_options options = {
+		.scenario = &scenario, .key = &key, .shards = 2, .fill = WIRE_ENTRY_CNT_MAX};
+	uint32_t cnt[3] = {0};
+	uint32_t forged = 0;
+
+	cr_assert(scenario_open(&scenario, SCENARIO_MIXED, 3, 6400, 50));
+	cr_assert(prepared_open(&prepared, &options));
+	cr_assert(eq(u32, prepared.request_cnt, 6400));
+	for (uint32_t i = 0; i < prepared.datagram_cnt; i++) {
+		const struct prepared_datagram *datagram = &prepared.datagrams[i];
+		const struct wire_header *header =
+			(const struct wire_header *)prepared_bytes(&prepared, i);
+		const enum mixed_datagram kind =
+			mixed_datagram_of(prepared.requests[datagram->first_request]);
+
+		for (unsigned k = 1; k < datagram->request_cnt; k++)
+			cr_assert(eq(int,
+				     (int)mixed_datagram_of(
+					     prepared.requests[datagram->first_request + k]),
+				     (int)kind));
+		cr_assert(eq(int,
+			     tag_verify(prepared_bytes(&prepared, i), prepared_len(&prepared, i),
+					key.bytes),
+			     kind != MIXED_FORGED));
+		cr_assert(eq(int, header->shard != datagram->shard, kind == MIXED_MISADDRESSED));
+		cr_assert(eq(u32, prepared_of_echo(&prepared, header->echo), i));
+		cr_assert(eq(u32, prepared_of_echo(&prepared, header->echo ^ 1ULL << 40),
+			     UINT32_MAX));
+		cnt[kind] += datagram->request_cnt;
+		forged += datagram->silent;
+	}
+	cr_assert(
+		all(eq(u32, cnt[MIXED_FORGED], 6 * 64), eq(u32, cnt[MIXED_MISADDRESSED], 6 * 64)));
+	cr_assert(eq(u32, forged, prepared.silent_cnt));
+}

@@ -1,0 +1,165 @@
+#include "tools/load/run_prepared.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/load/arrivals.h"
+
+/* Lends a transport to a client that would close it. */
+struct lent {
+	struct client_transport transport; /* first */
+	struct client_transport *owned;
+};
+
+static int lent_send(struct client_transport *transport, const struct client_packet *packets,
+		     int cnt)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->send(owned, packets, cnt);
+}
+
+static int lent_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
+			uint32_t timeout_us)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->receive(owned, packets, cnt, timeout_us);
+}
+
+static void lent_close(struct client_transport *transport)
+{
+	(void)transport;
+}
+
+static void no_answers(void *context, const struct client_answer *answer)
+{
+	(void)context;
+	(void)answer;
+}
+
+/* The number of shards, or -errno and a line in error. */
+static int ask_shards(const struct load_options *options, struct client_transport *transport,
+		      const struct key *key, char *error, size_t error_bytes)
+{
+	struct lent lent = {
+		.transport = {.send = lent_send, .receive = lent_receive, .close = lent_close},
+		.owned = transport,
+	};
+	const struct client_options client_options = {
+		.server = options->server,
+		.key = key,
+		.transport = &lent.transport,
+	};
+	struct client *client = NULL;
+	const int rc = client_open(&client, &client_options, no_answers, NULL, error, error_bytes);
+	int shards;
+
+	if (rc != 0)
+		return rc;
+	shards = client_shards(client);
+	client_close(client);
+	return shards;
+}
+
+static int recorded_instants(const struct load_options *options, struct prepared *prepared,
+			     uint64_t **due_ns, char *error, size_t error_bytes)
+{
+	uint32_t cnt;
+	const int rc = arrivals_recorded(options->recorded, due_ns, &cnt, error, error_bytes);
+
+	if (rc == 0 && prepared->datagram_cnt > cnt)
+		prepared->datagram_cnt = cnt;
+	return rc;
+}
+
+/* *due_ns stays NULL for a closed loop. */
+static int make_instants(const struct load_options *options, struct prepared *prepared,
+			 uint64_t **due_ns, char *error, size_t error_bytes)
+{
+	struct arrivals_profile profile = options->profile;
+
+	if (options->arrivals == ARRIVALS_RECORDED)
+		return recorded_instants(options, prepared, due_ns, error, error_bytes);
+	if (profile.rate <= 0)
+		return 0;
+	/* Of datagrams; requests of one are due together. Echo counts datagrams anyway. */
+	if (options->kind != SCENARIO_ECHO)
+		profile.rate *= (double)prepared->datagram_cnt / (double)prepared->request_cnt;
+	*due_ns = malloc(prepared->datagram_cnt * sizeof(**due_ns));
+	if (*due_ns == NULL) {
+		snprintf(error, error_bytes, "no memory for the instants; lower --requests");
+		return -ENOMEM;
+	}
+	if (options->arrivals == ARRIVALS_POISSON)
+		arrivals_poisson(&profile, options->seed, *due_ns, prepared->datagram_cnt);
+	else
+		arrivals_constant(&profile, *due_ns, prepared->datagram_cnt);
+	return 0;
+}
+
+static int send_prepared(const struct load_options *options, struct client_transport *transport,
+			 const struct key *key, struct prepared *prepared, struct tally *tally,
+			 struct prepared_run *run, char *error, size_t error_bytes)
+{
+	struct volley_options volley = {
+		.transport = transport,
+		.prepared = prepared,
+		.key = key,
+		.in_flight = options->in_flight,
+		.patience_ns = options->timeout_ms * UINT64_C(1000000),
+		.window_ns = options->window_ms * UINT64_C(1000000),
+	};
+	uint64_t *due_ns = NULL;
+	int rc = make_instants(options, prepared, &due_ns, error, error_bytes);
+
+	if (rc == 0) {
+		volley.due_ns = due_ns;
+		rc = volley_run(&run->volley, &volley, tally);
+		if (rc != 0)
+			snprintf(error, error_bytes, "%s: %s", options->server, strerror(-rc));
+	}
+	run->datagrams = prepared->datagram_cnt;
+	free(due_ns);
+	return rc;
+}
+
+int run_prepared(const struct load_options *options, const struct scenario *scenario,
+		 struct client_transport *transport, const struct key *key, struct tally *tally,
+		 struct prepared_run *run, char *error, size_t error_bytes)
+{
+	struct prepared prepared = {0};
+	int rc = 1;
+
+	if (key != NULL)
+		rc = ask_shards(options, transport, key, error, error_bytes);
+	if (rc < 0)
+		return rc;
+
+	const struct prepared_options prepared_options = {
+		.scenario = scenario,
+		.key = key,
+		.shards = (uint16_t)rc,
+		.fill = (uint8_t)options->fill,
+	};
+
+	if (scenario->kind == SCENARIO_MIXED)
+		tally->mixed = mixed_check_open(scenario, prepared_options.shards);
+	if ((scenario->kind == SCENARIO_MIXED && tally->mixed == NULL) ||
+	    !prepared_open(&prepared, &prepared_options)) {
+		snprintf(error, error_bytes, "no memory for the datagrams; lower --requests");
+		rc = -ENOMEM;
+	} else {
+		rc = send_prepared(options, transport, key, &prepared, tally, run, error,
+				   error_bytes);
+	}
+	if (rc == 0 && tally->mixed != NULL)
+		tally->contradictions += mixed_check_finish(tally->mixed, &run->undetermined);
+	tally->unanswered = run->volley.requests_lost + run->volley.requests_refused;
+	prepared_close(&prepared);
+	mixed_check_close(tally->mixed);
+	tally->mixed = NULL;
+	return rc;
+}

@@ -1,0 +1,294 @@
+#include "tools/load/volley.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/tag.h"
+#include "tools/load/drive.h"
+#include "tools/load/report.h"
+
+enum {
+	BURST_CNT = 64,
+	/* How long a closed loop whose window is full may sleep. */
+	WAIT_US = 1000,
+	/* Turns between two looks at the progress bar. */
+	TURNS_PER_LOOK = 1024,
+};
+
+enum state {
+	STATE_UNSENT,
+	STATE_OUT,
+	STATE_ANSWERED,
+};
+
+struct run {
+	const struct volley_options *options;
+	const struct prepared *prepared;
+	struct volley *volley;
+	struct tally *tally;
+	uint64_t begin_ns;
+	uint64_t heard_ns; /* the last reply, or sending */
+	uint32_t next;     /* to be sent */
+	int64_t out_cnt;   /* below 0 when what was given up comes late */
+	uint64_t *from_ns; /* [datagram_cnt]: what its latency counts from */
+	uint8_t *state;
+	uint8_t (*received)[WIRE_DATAGRAM_BYTES_MAX];
+};
+
+static struct volley_window *window_of(const struct run *run, uint64_t at_ns)
+{
+	uint64_t idx;
+
+	if (run->options->window_ns == 0)
+		return NULL;
+	idx = (at_ns - run->begin_ns) / run->options->window_ns;
+	if (idx >= VOLLEY_WINDOWS_MAX)
+		idx = VOLLEY_WINDOWS_MAX - 1;
+	if (idx >= run->volley->window_cnt)
+		run->volley->window_cnt = (uint32_t)idx + 1;
+	return &run->volley->windows[idx];
+}
+
+/* How many are due, or have room in the window; at most a burst. */
+static uint32_t due_cnt(const struct run *run, uint64_t now_ns)
+{
+	const uint64_t *due_ns = run->options->due_ns;
+	uint32_t max = run->prepared->datagram_cnt - run->next;
+	uint32_t cnt = 0;
+
+	max = max < BURST_CNT ? max : BURST_CNT;
+	if (due_ns == NULL) {
+		const int64_t room = run->options->in_flight - run->out_cnt;
+
+		return room < 0 ? 0 : room < max ? (uint32_t)room : max;
+	}
+	while (cnt < max && run->begin_ns + due_ns[run->next + cnt] <= now_ns)
+		cnt++;
+	return cnt;
+}
+
+/* A datagram has left, or was dropped because the port's queue was full. */
+static void note_sending(struct run *run, uint32_t idx, bool sent, uint64_t now_ns)
+{
+	const struct prepared_datagram *datagram = &run->prepared->datagrams[idx];
+	const uint64_t *due_ns = run->options->due_ns;
+	const uint64_t from_ns = due_ns != NULL ? run->begin_ns + due_ns[idx] : now_ns;
+	struct volley_window *window = window_of(run, from_ns);
+
+	run->from_ns[idx] = from_ns;
+	run->volley->requests_offered += datagram->request_cnt;
+	if (window != NULL)
+		window->offered += datagram->request_cnt;
+	if (!sent) {
+		run->volley->requests_refused += datagram->request_cnt;
+		return;
+	}
+	run->state[idx] = STATE_OUT;
+	run->volley->datagrams_sent++;
+	run->volley->requests_sent += datagram->request_cnt;
+	if (!datagram->silent) {
+		run->volley->requests_lost += datagram->request_cnt; /* until it is answered */
+		run->out_cnt++;
+	}
+	histogram_add(&run->volley->late_ns, now_ns - from_ns);
+}
+
+static int send_due(struct run *run, uint64_t now_ns)
+{
+	const bool open = run->options->due_ns != NULL;
+	struct client_packet packets[BURST_CNT];
+	const uint32_t cnt = due_cnt(run, now_ns);
+	int sent;
+
+	if (cnt == 0)
+		return 0;
+	for (uint32_t i = 0; i < cnt; i++) {
+		packets[i] = (struct client_packet){
+			.bytes = prepared_bytes(run->prepared, run->next + i),
+			.len = prepared_len(run->prepared, run->next + i),
+			.shard = run->prepared->datagrams[run->next + i].shard,
+		};
+	}
+	sent = run->options->transport->send(run->options->transport, packets, (int)cnt);
+	if (sent < 0)
+		return sent;
+	for (uint32_t i = 0; i < (open ? cnt : (uint32_t)sent); i++)
+		note_sending(run, run->next + i, i < (uint32_t)sent, now_ns);
+	run->next += open ? cnt : (uint32_t)sent;
+	if (sent > 0) {
+		run->heard_ns = now_ns;
+		run->volley->offered_ns = now_ns - run->begin_ns;
+	}
+	return 0;
+}
+
+/* Whether a reply's ids are those of its datagram. */
+static bool same_ids(const uint8_t *reply, const uint8_t *request, unsigned cnt)
+{
+	const struct wire_reply *replies = (const struct wire_reply *)(reply + WIRE_HEADER_BYTES);
+	const struct wire_request *requests =
+		(const struct wire_request *)(request + WIRE_HEADER_BYTES);
+	uint64_t differ = 0;
+
+	for (unsigned i = 0; i < cnt; i++)
+		differ |= (replies[i].id[0] ^ requests[i].id[0]) |
+			  (replies[i].id[1] ^ requests[i].id[1]);
+	return differ == 0;
+}
+
+/* The datagram that this is the reply to; UINT32_MAX, and counted: none. */
+static uint32_t match(struct run *run, const struct client_packet *packet)
+{
+	const struct wire_header *header = (const struct wire_header *)packet->bytes;
+	const struct key *key = run->options->key;
+	uint32_t idx = UINT32_MAX;
+
+	if (packet->len >= WIRE_DATAGRAM_BYTES_MIN)
+		idx = prepared_of_echo(run->prepared, header->echo);
+	if (idx != UINT32_MAX && run->state[idx] == STATE_OUT &&
+	    packet->len == prepared_len(run->prepared, idx)) {
+		const uint8_t *sent = prepared_bytes(run->prepared, idx);
+		const unsigned cnt = run->prepared->datagrams[idx].request_cnt;
+
+		if (key == NULL) {
+			if (memcmp(packet->bytes, sent, packet->len) == 0)
+				return idx;
+		} else if (header->magic == WIRE_MAGIC && header->version == WIRE_VERSION &&
+			   header->kind == WIRE_KIND_REPLY && header->count == cnt &&
+			   header->key_id == key->id &&
+			   header->shard == run->prepared->datagrams[idx].shard &&
+			   same_ids(packet->bytes, sent, cnt)) {
+			if (tag_verify(packet->bytes, packet->len, key->bytes))
+				return idx;
+			run->volley->replies_bad_tag++;
+			return UINT32_MAX;
+		}
+	}
+	run->volley->replies_unmatched++;
+	return UINT32_MAX;
+}
+
+static void take_reply(struct run *run, const struct client_packet *packet, uint64_t now_ns)
+{
+	const uint32_t idx = match(run, packet);
+	const struct prepared_datagram *datagram = &run->prepared->datagrams[idx];
+	const struct wire_reply *replies =
+		(const struct wire_reply *)(packet->bytes + WIRE_HEADER_BYTES);
+	struct volley_window *window;
+	uint64_t latency_ns;
+
+	if (idx == UINT32_MAX)
+		return;
+	latency_ns = now_ns - run->from_ns[idx];
+	run->state[idx] = STATE_ANSWERED;
+	run->volley->datagrams_answered++;
+	if (!datagram->silent) {
+		run->volley->requests_lost -= datagram->request_cnt;
+		run->out_cnt--;
+	}
+	window = window_of(run, now_ns);
+	if (window != NULL) {
+		window->served += datagram->request_cnt;
+		window = window_of(run, run->from_ns[idx]);
+		if (latency_ns > window->worst_ns)
+			window->worst_ns = latency_ns;
+	}
+	if (run->options->key == NULL) {
+		run->tally->answered++;
+		histogram_add(&run->tally->latency_ns, latency_ns);
+		return;
+	}
+	histogram_add_many(&run->tally->latency_ns, latency_ns, datagram->request_cnt);
+	for (unsigned i = 0; i < datagram->request_cnt; i++)
+		tally_reply(run->tally, run->prepared->requests[datagram->first_request + i],
+			    &replies[i]);
+}
+
+static int receive_some(struct run *run, uint32_t wait_us)
+{
+	struct client_packet packets[BURST_CNT];
+	uint64_t now_ns;
+	int cnt;
+
+	for (unsigned i = 0; i < BURST_CNT; i++)
+		packets[i].bytes = run->received[i];
+	cnt = run->options->transport->receive(run->options->transport, packets, BURST_CNT,
+					       wait_us);
+	if (cnt <= 0)
+		return cnt;
+	now_ns = drive_now_ns();
+	for (int i = 0; i < cnt; i++)
+		take_reply(run, &packets[i], now_ns);
+	run->heard_ns = now_ns;
+	run->volley->elapsed_ns = now_ns - run->begin_ns;
+	return cnt;
+}
+
+static int run_all(struct run *run)
+{
+	const bool open = run->options->due_ns != NULL;
+	const uint32_t total = run->prepared->datagram_cnt;
+	uint32_t turn = 0;
+	int rc = 0;
+
+	while (rc >= 0 && !drive_stop && (run->next < total || run->out_cnt > 0)) {
+		const uint64_t now_ns = drive_now_ns();
+		const bool full = !open && run->out_cnt >= run->options->in_flight;
+
+		/* Given up, but still taken if it comes. */
+		if (run->out_cnt > 0 && now_ns > run->heard_ns + run->options->patience_ns)
+			run->out_cnt = 0;
+		rc = send_due(run, now_ns);
+		if (rc >= 0)
+			rc = receive_some(run, full ? WAIT_US : 0);
+		if (++turn % TURNS_PER_LOOK == 0)
+			report_progress(run->tally, run->next, total, now_ns - run->begin_ns);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Long enough for an answer to what nobody may answer. */
+static int listen_on(struct run *run)
+{
+	static const uint64_t LISTEN_NS = 100000000;
+	const uint64_t until_ns = drive_now_ns() + LISTEN_NS;
+	int rc = 0;
+
+	while (rc >= 0 && run->prepared->silent_cnt > 0 && !drive_stop && drive_now_ns() < until_ns)
+		rc = receive_some(run, WAIT_US);
+	return rc < 0 ? rc : 0;
+}
+
+int volley_run(struct volley *volley, const struct volley_options *options, struct tally *tally)
+{
+	const uint32_t cnt = options->prepared->datagram_cnt;
+	struct run run = {
+		.options = options,
+		.prepared = options->prepared,
+		.volley = volley,
+		.tally = tally,
+		.from_ns = malloc(cnt * sizeof(*run.from_ns)),
+		.state = calloc(cnt, sizeof(*run.state)),
+		.received = calloc(BURST_CNT, sizeof(*run.received)),
+	};
+	int rc = -ENOMEM;
+
+	*volley = (struct volley){0};
+	if (run.from_ns != NULL && run.state != NULL && run.received != NULL) {
+		/* Touched before it counts. */
+		memset(run.from_ns, 0, cnt * sizeof(*run.from_ns));
+		memset(run.state, STATE_UNSENT, cnt * sizeof(*run.state));
+		report_progress_begin();
+		run.begin_ns = run.heard_ns = drive_now_ns();
+		rc = run_all(&run);
+		if (rc == 0)
+			rc = listen_on(&run);
+		report_progress_end();
+		volley->stopped = drive_stop != 0;
+	}
+	free(run.from_ns);
+	free(run.state);
+	free(run.received);
+	return rc;
+}
