@@ -144,9 +144,9 @@ $(BUILD)/tests/e2e/%.so: tests/e2e/%.c
 
 # Benchmarks of parts; bench/whole_path.sh measures the programs.
 BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
-$(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIB)
+$(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

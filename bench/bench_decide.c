@@ -1,56 +1,77 @@
 /*
  * bench_decide: decide alone, without network, tag and journal: ns a request by what is asked.
- * usage: bench_decide [SKUS [ORDERS]]; defaults 1,000,000 and 10,000,000.
+ * Making the requests is not timed.
+ * usage: bench_decide [SKUS [ORDERS [ROUNDS [BATCH]]]]; defaults 1,000,000, 10,000,000, 9, 256.
+ *
+ * Two shards: one has sold everything it had, half of ORDERS; the other has deep stock, remembers
+ * half of ORDERS to begin with and grows to nine tenths of its tables while it is measured.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "bench/common.h"
 #include "engine/check.h"
 #include "engine/decide.h"
 
 enum {
-	BATCH_CNT = 256,
-	AHEAD_CNT = 48,
+	BATCH_MAX = 1856, /* what a worker takes at once: 64 datagrams of 29 */
+	PASS_STEP_CNT = DECIDE_PASS_AHEAD_CNT / 2,
+	LIMIT = 5,
 };
 
-static uint64_t sku_cnt = 1000000;
-static uint64_t order_cnt = 10000000;
+static const double ZIPF_EXPONENT = 0.99;
 
-static uint64_t now_ns(void)
+static uint64_t sku_cnt;
+static uint64_t order_cnt;
+static uint32_t batch_cnt;
+
+static struct wire_request requests[BATCH_MAX];
+static struct shard *shards[BATCH_MAX]; /* that decides it */
+static struct decide_key keys[BATCH_MAX];
+static struct record records[BATCH_MAX];
+
+static struct shard *sold;
+static struct shard *deep;
+static uint64_t bought_cnt; /* requests 0 .. bought_cnt - 1 were bought from deep */
+static uint64_t fresh;      /* counts up, for what was never seen before */
+
+static uint64_t random_below(uint64_t n)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return (uint64_t)(((unsigned __int128)mix64(fresh++ * 2 + 1) * n) >> 64);
 }
 
-static struct shard *make_shard(uint32_t stock, uint32_t limit)
+/* Gray et al., Quickly Generating Billion-Record Synthetic Databases (1994). */
+static struct {
+	double zeta;
+	double eta;
+} zipf;
+
+static void zipf_init(void)
 {
-	const struct shard_size size = {
-		.offer_cnt = sku_cnt,
-		.order_cnt = order_cnt,
-		.buyer_cnt = limit > 0 ? order_cnt : 0,
-	};
-	struct shard *shard = NULL;
+	const double zeta2 = 1 + pow(0.5, ZIPF_EXPONENT);
 
-	CHECK(shard_open(&shard, 0, 1, &size) == 0);
-	for (uint64_t i = 0; i < sku_cnt; i++) {
-		const struct record offer = {
-			.kind = RECORD_OFFER,
-			.sku = i,
-			.offer = {.stock = stock,
-				  .limit_per_buyer = limit,
-				  .closes_at_ns = INSTANT_NEVER},
-		};
-		const char *why;
-
-		CHECK(shard_apply(shard, i + 1, &offer, &why) == 0);
-	}
-	return shard;
+	for (uint64_t i = 1; i <= sku_cnt; i++)
+		zipf.zeta += 1 / pow((double)i, ZIPF_EXPONENT);
+	zipf.eta = (1 - pow(2.0 / (double)sku_cnt, 1 - ZIPF_EXPONENT)) / (1 - zeta2 / zipf.zeta);
 }
 
+static uint64_t zipf_sku(void)
+{
+	const double u = (double)(mix64(fresh++ * 2 + 1) >> 11) * 0x1p-53;
+	const double uz = u * zipf.zeta;
+
+	if (uz < 1)
+		return 0;
+	if (uz < 1 + pow(0.5, ZIPF_EXPONENT))
+		return 1 % sku_cnt;
+	return (uint64_t)((double)sku_cnt *
+			  pow(zipf.eta * u - zipf.eta + 1, 1 / (1 - ZIPF_EXPONENT))) %
+	       sku_cnt;
+}
+
+/* The n-th request: what it says depends on n only. */
 static struct wire_request nth(uint64_t n)
 {
 	return (struct wire_request){
@@ -62,36 +83,165 @@ static struct wire_request nth(uint64_t n)
 	};
 }
 
-/* Decides requests [first, first + cnt); ns for each, without making them. */
-static double run(struct shard *shard, uint64_t first, uint64_t cnt, uint8_t want)
+/* Somebody who wants a unit of some SKU and was never here before. */
+static struct wire_request somebody(void)
 {
-	static struct wire_request requests[BATCH_CNT];
-	static struct decide_key keys[BATCH_CNT];
-	static struct record records[BATCH_CNT];
-	uint64_t spent_ns = 0;
+	return nth((UINT64_C(1) << 40) + fresh++);
+}
+
+static void make_sold_out(uint32_t i)
+{
+	requests[i] = somebody();
+	shards[i] = sold;
+}
+
+static void make_accepted(uint32_t i)
+{
+	requests[i] = nth(bought_cnt++);
+	shards[i] = deep;
+}
+
+static void make_zipf(uint32_t i)
+{
+	requests[i] = somebody();
+	requests[i].sku = zipf_sku();
+	shards[i] = deep;
+}
+
+static void make_retry(uint32_t i)
+{
+	requests[i] = nth(random_below(bought_cnt));
+	shards[i] = deep;
+}
+
+static void make_limit(uint32_t i)
+{
+	make_retry(i);
+	requests[i].id[1] = ~fresh++;
+	requests[i].quantity = LIMIT;
+}
+
+/* A sale in its middle: what comes next can't be foreseen. */
+static void make_mixed(uint32_t i)
+{
+	const uint64_t dice = random_below(20);
+
+	if (dice < 9)
+		make_sold_out(i);
+	else if (dice < 18)
+		make_accepted(i);
+	else if (dice < 19)
+		make_retry(i);
+	else
+		make_limit(i);
+}
+
+enum {
+	SOLD_OUT,
+	ACCEPTED,
+	RETRY,
+	LIMIT_REACHED,
+	ZIPF,
+	MIXED,
+	CASE_CNT,
+};
+
+static struct {
+	void (*make)(uint32_t i);
+	enum verdict want; /* NONE: any */
+	struct bench_case bench;
+} cases[CASE_CNT] = {
+	[SOLD_OUT] = {make_sold_out, VERDICT_SOLD_OUT, {.name = "sold-out"}},
+	[ACCEPTED] = {make_accepted, VERDICT_ACCEPTED, {.name = "accepted"}},
+	[RETRY] = {make_retry, VERDICT_ACCEPTED, {.name = "retry"}},
+	[LIMIT_REACHED] = {make_limit, VERDICT_LIMIT_REACHED, {.name = "limit-reached"}},
+	[ZIPF] = {make_zipf, VERDICT_ACCEPTED, {.name = "zipf-0.99"}},
+	[MIXED] = {make_mixed, VERDICT_NONE, {.name = "mixed"}},
+};
+
+static void look_ahead(uint32_t ahead[DECIDE_PASS_CNT], uint32_t decided, uint32_t cnt)
+{
+	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
+		const uint32_t end = decided + decide_ahead_cnt(pass);
+		uint32_t i = ahead[pass];
+
+		for (; i < cnt && i < end; i++)
+			decide_pass(pass, shards[i], &requests[i], &keys[i], 1);
+		ahead[pass] = i;
+	}
+}
+
+/* A batch as a worker goes through it; how many got the wanted verdict. */
+static uint32_t decide_batch(uint64_t now_ns, uint32_t cnt, enum verdict want)
+{
+	uint32_t wanted = 0;
+	uint32_t ahead[DECIDE_PASS_CNT] = {0};
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		struct decision decision;
+
+		if (i % PASS_STEP_CNT == 0)
+			look_ahead(ahead, i, cnt);
+		decide(shards[i], now_ns, &requests[i], &keys[i], &records[i], &decision);
+		wanted += decision.verdict == want;
+	}
+	return wanted;
+}
+
+static void run(unsigned which, uint64_t cnt)
+{
+	const enum verdict want = cases[which].want;
 	uint64_t wanted = 0;
 
-	for (uint64_t done = 0; done < cnt; done += BATCH_CNT) {
-		for (unsigned i = 0; i < BATCH_CNT; i++)
-			requests[i] = nth(first + done + i);
-
-		const uint64_t begin_ns = now_ns();
-
-		for (unsigned i = 0; i < AHEAD_CNT; i++)
-			decide_prefetch(shard, &requests[i], &keys[i]);
-		for (unsigned i = 0; i < BATCH_CNT; i++) {
-			struct decision decision;
-
-			if (i + AHEAD_CNT < BATCH_CNT)
-				decide_prefetch(shard, &requests[i + AHEAD_CNT],
-						&keys[i + AHEAD_CNT]);
-			decide(shard, begin_ns, &requests[i], &keys[i], &records[i], &decision);
-			wanted += decision.verdict == want;
-		}
-		spent_ns += now_ns() - begin_ns;
+	for (uint64_t done = 0; done < cnt; done += batch_cnt) {
+		for (uint32_t i = 0; i < batch_cnt; i++)
+			cases[which].make(i);
+		bench_begin(&cases[which].bench);
+		wanted += decide_batch(1, batch_cnt, want);
+		bench_end(&cases[which].bench, batch_cnt);
 	}
-	CHECK(wanted >= cnt * 99 / 100);
-	return (double)spent_ns / (double)cnt;
+	CHECK(want == VERDICT_NONE || wanted >= cnt * 99 / 100);
+}
+
+static struct shard *make_shard(uint32_t stock, uint64_t room)
+{
+	const struct shard_size size = {
+		.offer_cnt = sku_cnt,
+		.order_cnt = room,
+		.buyer_cnt = room,
+	};
+	struct shard *shard = NULL;
+
+	CHECK(shard_open(&shard, 0, 1, &size) == 0);
+	for (uint64_t i = 0; i < sku_cnt; i++) {
+		const struct record offer = {
+			.kind = RECORD_OFFER,
+			.sku = i,
+			.offer = {.stock = stock,
+				  .limit_per_buyer = LIMIT,
+				  .closes_at_ns = INSTANT_NEVER},
+		};
+		const char *why;
+
+		CHECK(shard_apply(shard, i + 1, &offer, &why) == 0);
+	}
+	return shard;
+}
+
+/* Sells the cnt next units: some SKU's each, or one SKU's after the other's. */
+static void sell(struct shard *shard, uint64_t cnt, bool in_turn)
+{
+	for (uint64_t done = 0; done < cnt;) {
+		uint32_t n = 0;
+
+		for (; n < batch_cnt && done < cnt; n++, done++) {
+			make_accepted(n);
+			shards[n] = shard;
+			if (in_turn)
+				requests[n].sku = done % sku_cnt;
+		}
+		CHECK(decide_batch(1, n, VERDICT_ACCEPTED) == n);
+	}
 }
 
 /* A figure is worth nothing without what its random reads went to. */
@@ -106,21 +256,37 @@ static void say_memory(const struct shard *shard)
 
 int main(int argc, char **argv)
 {
-	if (argc > 1)
-		sku_cnt = strtoull(argv[1], NULL, 10);
-	if (argc > 2)
-		order_cnt = strtoull(argv[2], NULL, 10);
+	sku_cnt = bench_argument(argc, argv, 1, 1000000);
+	order_cnt = bench_argument(argc, argv, 2, 10000000);
 
-	const uint64_t cnt = order_cnt / 10 * 9 / BATCH_CNT * BATCH_CNT;
-	struct shard *deep = make_shard(UINT32_MAX, 5);
-	struct shard *empty = make_shard(0, 5);
+	const uint64_t rounds = bench_argument(argc, argv, 3, 9);
+	const uint32_t stock = (uint32_t)(order_cnt / 2 / sku_cnt);
+	uint64_t cnt;
 
+	batch_cnt = (uint32_t)bench_argument(argc, argv, 4, 256);
+	CHECK(batch_cnt <= BATCH_MAX && rounds <= BENCH_ROUNDS_MAX && stock > 0);
+	/* Two of the cases buy, and so does half of the mixed one. */
+	cnt = order_cnt * 4 / 10 * 2 / 5 / rounds / batch_cnt * batch_cnt;
+	CHECK(cnt > 0);
+	zipf_init();
+	sold = make_shard(stock, (uint64_t)stock * sku_cnt);
+	sell(sold, (uint64_t)stock * sku_cnt, true);
+	deep = make_shard(UINT32_MAX, order_cnt);
+	bought_cnt = 0;
+	sell(deep, order_cnt / 2, false);
+	for (uint64_t i = 0; i < rounds; i++) {
+		for (unsigned k = 0; k < CASE_CNT; k++) {
+			run(k, cnt);
+			bench_round(&cases[k].bench);
+		}
+	}
 	say_memory(deep);
-	printf("%" PRIu64 " SKUs, %" PRIu64 " orders, random buyers, ns a request\n", sku_cnt, cnt);
-	printf("accepted  %6.1f\n", run(deep, 0, cnt, VERDICT_ACCEPTED));
-	printf("repeated  %6.1f\n", run(deep, 0, cnt, VERDICT_ACCEPTED));
-	printf("sold out  %6.1f\n", run(empty, 0, cnt, VERDICT_SOLD_OUT));
+	printf("%" PRIu64 " SKUs, %" PRIu64 " orders, random buyers, batches of %" PRIu32 "\n",
+	       sku_cnt, order_cnt, batch_cnt);
+	bench_print_title("decide");
+	for (unsigned k = 0; k < CASE_CNT; k++)
+		bench_print(&cases[k].bench);
 	shard_close(deep);
-	shard_close(empty);
+	shard_close(sold);
 	return 0;
 }

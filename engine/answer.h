@@ -20,7 +20,7 @@
 bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 
 /*
- * Answers at the lane's clock. requests are the datagram's entries, keys their decide_prefetch.
+ * Answers at the lane's clock. requests are the datagram's entries, keys what decide_pass made.
  * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be durable before the reply may leave,
  * 0 for none.
  */

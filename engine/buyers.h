@@ -6,12 +6,17 @@
 #define DB_ENGINE_BUYERS_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include <emmintrin.h>
+
 #include "alloc/arena.h"
+#include "engine/check.h"
 #include "engine/hash.h"
 #include "engine/limits.h"
+#include "engine/prefetch.h"
 
 struct buyer_count {
 	uint64_t buyer;
@@ -43,18 +48,87 @@ int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max);
 /* As fresh from buyers_open. */
 void buyers_clear(struct buyers *buyers);
 
-static inline const struct buyer_bucket *buyers_home(const struct buyers *buyers, uint64_t hash)
+static inline struct buyer_bucket *buyers_home(const struct buyers *buyers, uint64_t hash)
 {
 	return &buyers->buckets[hash_range(hash, buyers->bucket_cnt)];
 }
 
-/* The count of this buyer and offer; if there is none, the empty slot where it would go, or NULL
- * when the table is full. A slot becomes a count by buyers_take. */
-struct buyer_count *buyers_find(const struct buyers *buyers, uint64_t hash, uint64_t buyer,
-				uint32_t offer_idx);
+/* In a bucket, the slot of this buyer and offer, else the first empty one, else NULL. */
+static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket, uint64_t buyer,
+						    uint32_t offer_idx)
+{
+	const __m128i want = _mm_set_epi32(0, (int)offer_idx, (int)(buyer >> 32), (int)buyer);
+	const __m128i *at = (const __m128i *)bucket->counts;
+	/* Four bits a slot: both halves of the buyer, the offer, and no units, that is empty. */
+	const uint32_t equal = (uint32_t)_mm_movemask_epi8(
+		_mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at), want),
+						_mm_cmpeq_epi32(_mm_load_si128(at + 1), want)),
+				_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at + 2), want),
+						_mm_cmpeq_epi32(_mm_load_si128(at + 3), want))));
+	const uint32_t empty = equal & 0x8888;
+	const uint32_t found = equal & equal << 1 & equal << 2 & ~empty >> 1 & 0x4444;
+
+	return (found | empty) == 0 ? NULL : &bucket->counts[__builtin_ctz(found | empty) / 4];
+}
+
+static inline struct buyer_bucket *buyer_bucket_after(const struct buyers *buyers,
+						      struct buyer_bucket *bucket)
+{
+	return bucket + 1 == buyers->buckets + buyers->bucket_cnt ? buyers->buckets : bucket + 1;
+}
+
+/* The slot of this buyer and offer; if there is none, the empty one where it would go. It becomes
+ * a count by buyers_take, if buyers_have_room. */
+static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint64_t hash,
+					      uint64_t buyer, uint32_t offer_idx)
+{
+	struct buyer_bucket *bucket = buyers_home(buyers, hash);
+	struct buyer_count *slot;
+
+	while ((slot = buyer_bucket_find(bucket, buyer, offer_idx)) == NULL)
+		bucket = buyer_bucket_after(buyers, bucket);
+	return slot;
+}
+
+/* What buyers_find would give if that lies in the home bucket, which has arrived; else asks for the
+ * next one, and NULL. */
+static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, uint64_t hash,
+						  uint64_t buyer, uint32_t offer_idx)
+{
+	struct buyer_bucket *bucket = buyers_home(buyers, hash);
+	struct buyer_count *slot = buyer_bucket_find(bucket, buyer, offer_idx);
+
+	if (slot == NULL)
+		prefetch(buyer_bucket_after(buyers, bucket));
+	return slot;
+}
+
+/* Whether a slot that was found is still what buyers_find would give: its own, or still empty. */
+static inline bool buyer_count_holds(const struct buyer_count *slot, uint64_t buyer,
+				     uint32_t offer_idx)
+{
+	return slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx);
+}
+
+/* Whether this slot may take units: a new count needs room in the table. */
+static inline bool buyers_have_room(const struct buyers *buyers, const struct buyer_count *slot)
+{
+	return slot->units != 0 || buyers->cnt < buyers->cnt_max;
+}
 
 /* Adds units to a slot that buyers_find gave for this buyer and offer. */
-void buyers_take(struct buyers *buyers, struct buyer_count *slot, uint64_t buyer,
-		 uint32_t offer_idx, uint32_t units);
+static inline void buyers_take(struct buyers *buyers, struct buyer_count *slot, uint64_t buyer,
+			       uint32_t offer_idx, uint32_t units)
+{
+	DCHECK(units > 0);
+	if (slot->units == 0) {
+		DCHECK(buyers->cnt < buyers->cnt_max);
+		buyers->cnt++;
+		slot->buyer = buyer;
+		slot->offer_idx = offer_idx;
+	}
+	DCHECK(slot->buyer == buyer && slot->offer_idx == offer_idx);
+	slot->units += units;
+}
 
 #endif

@@ -3,17 +3,37 @@
 #include "engine/check.h"
 #include "engine/shard_state.h"
 
-void decide_prefetch(const struct shard *shard, const struct wire_request *request,
-		     struct decide_key *key)
+void decide_pass(unsigned pass, const struct shard *shard, const struct wire_request *requests,
+		 struct decide_key *keys, uint32_t cnt)
 {
-	const uint64_t id[2] = {request->id[0], request->id[1]};
+	switch (pass) {
+	case 0:
+		for (uint32_t i = 0; i < cnt; i++) {
+			const uint64_t id[2] = {requests[i].id[0], requests[i].id[1]};
 
-	key->offer_hash = shard_offer_hash(shard, request->sku);
-	key->order_hash = shard_order_hash(shard, id, request->sku);
-	key->buyer_hash = shard_buyer_hash(shard, request->buyer, request->sku);
-	__builtin_prefetch(offers_home(&shard->offers, key->offer_hash), 1);
-	__builtin_prefetch(orders_home(&shard->orders, key->order_hash), 1);
-	__builtin_prefetch(buyers_home(&shard->buyers, key->buyer_hash), 1);
+			key_hash(shard, &keys[i], id, requests[i].sku);
+		}
+		break;
+	case 1:
+		for (uint32_t i = 0; i < cnt; i++)
+			key_seek(shard, &keys[i]);
+		break;
+	case 2:
+		for (uint32_t i = 0; i < cnt; i++)
+			key_peek(shard, &keys[i], requests[i].sku, requests[i].buyer);
+		break;
+	default:
+		for (uint32_t i = 0; i < cnt; i++)
+			key_count(shard, &keys[i], requests[i].buyer);
+		break;
+	}
+}
+
+void decide_prepare(const struct shard *shard, const struct wire_request *requests,
+		    struct decide_key *keys, uint32_t cnt)
+{
+	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++)
+		decide_pass(pass, shard, requests, keys, cnt);
 }
 
 static void refuse(struct decision *decision, enum verdict verdict)
@@ -60,6 +80,18 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns,
 	return VERDICT_NONE;
 }
 
+static struct buyer_count *count_of(const struct shard *shard, const struct decide_key *key,
+				    const struct wire_request *request, uint32_t offer_idx)
+{
+	if (key->count != NULL && buyer_count_holds(key->count, request->buyer, offer_idx))
+		return key->count;
+	return buyers_find(&shard->buyers,
+			   key->buyer_hash != 0
+				   ? key->buyer_hash
+				   : shard_buyer_hash(shard, request->buyer, request->sku),
+			   request->buyer, offer_idx);
+}
+
 static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
 		       const struct decide_key *key, struct offer *offer, struct record *record,
 		       struct decision *decision)
@@ -77,16 +109,14 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_r
 			refuse(decision, VERDICT_LIMIT_REACHED);
 			return;
 		}
-		count = buyers_find(&shard->buyers, key->buyer_hash, request->buyer,
-				    shard_offer_idx(shard, offer));
-		if (count != NULL &&
-		    (uint64_t)count->units + request->quantity > offer->limit_per_buyer) {
+		count = count_of(shard, key, request, shard_offer_idx(shard, offer));
+		if ((uint64_t)count->units + request->quantity > offer->limit_per_buyer) {
 			refuse(decision, VERDICT_LIMIT_REACHED);
 			return;
 		}
 	}
 	if (shard->orders.cnt == shard->orders.cnt_max ||
-	    (offer->limit_per_buyer > 0 && count == NULL)) {
+	    (count != NULL && !buyers_have_room(&shard->buyers, count))) {
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
@@ -116,6 +146,20 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_r
 	DCHECK(offer_conserved(offer));
 }
 
+/* Offers of other shards' SKUs never get into the table: only what isn't there may be theirs. */
+static void not_on_sale(const struct shard *shard, const struct wire_request *request,
+			struct decision *decision)
+{
+	const uint16_t owner = wire_shard_of(request->sku, shard->shards);
+
+	if (owner == shard->lane) {
+		refuse(decision, VERDICT_UNKNOWN_SKU);
+		return;
+	}
+	refuse(decision, VERDICT_WRONG_SHARD);
+	decision->quantity = owner;
+}
+
 void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
 	    const struct decide_key *key, struct record *record, struct decision *decision)
 {
@@ -139,18 +183,12 @@ void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *req
 		return;
 	}
 
-	const uint16_t owner = wire_shard_of(request->sku, shard->shards);
+	struct offer *offer = key->offer;
 
-	if (owner != shard->lane) {
-		refuse(decision, VERDICT_WRONG_SHARD);
-		decision->quantity = owner;
-		return;
-	}
-
-	struct offer *offer = offers_find(&shard->offers, key->offer_hash, request->sku);
-
+	if (offer == NULL)
+		offer = offers_find(&shard->offers, key->offer_hash, request->sku);
 	if (offer == NULL) {
-		refuse(decision, VERDICT_UNKNOWN_SKU);
+		not_on_sale(shard, request, decision);
 		return;
 	}
 	decision->unit_price = offer->unit_price;

@@ -8,16 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/decide_key.h"
 #include "engine/journal_format.h"
 #include "engine/shard.h"
 #include "net/wire.h"
-
-/* Hashes of a request, computed once by decide_prefetch. */
-struct decide_key {
-	uint64_t offer_hash;
-	uint64_t order_hash;
-	uint64_t buyer_hash;
-};
 
 struct decision {
 	uint64_t order_id;
@@ -31,9 +25,17 @@ struct decision {
 	bool committed; /* *record was filled and is record wait_lsn */
 };
 
-/* Hashes a request and asks for the cache lines it will touch. */
-void decide_prefetch(const struct shard *shard, const struct wire_request *request,
-		     struct decide_key *key);
+/*
+ * A pass over cnt requests that are still to be decided (decide_key.h). Only pass 0 must have been
+ * made before decide, the others, in their order, save waiting: best when pass n is
+ * decide_ahead_cnt(n) requests ahead of the decision. Changes no state.
+ */
+void decide_pass(unsigned pass, const struct shard *shard, const struct wire_request *requests,
+		 struct decide_key *keys, uint32_t cnt);
+
+/* All passes at once, for who has nothing else to do meanwhile. */
+void decide_prepare(const struct shard *shard, const struct wire_request *requests,
+		    struct decide_key *keys, uint32_t cnt);
 
 /*
  * Decides one request at now_ns (lane clock, never falling). On commit fills *record and changes

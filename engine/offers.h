@@ -1,7 +1,7 @@
 /*
- * offers: the table of a shard's SKUs on sale. Open addressing at a load of at most one half, one
- * cache line an offer: a lookup touches one line in the common case. An offer keeps its slot for
- * good, so its index names it in the other tables.
+ * offers: a shard's SKUs on sale, one cache line each, in the order they were put on sale, and an
+ * index over the SKU. An offer keeps its place for good, so its number names it in the other
+ * tables.
  */
 #ifndef DB_ENGINE_OFFERS_H
 #define DB_ENGINE_OFFERS_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "alloc/arena.h"
-#include "engine/hash.h"
+#include "engine/index.h"
 #include "engine/limits.h"
 
 struct offer {
@@ -25,16 +25,13 @@ struct offer {
 	uint32_t sold;
 	uint32_t limit_per_buyer; /* 0: none */
 	uint32_t hold_seconds;
-	uint32_t used; /* 1: this slot holds an offer */
-	uint32_t age;  /* how many were put on sale before it */
+	uint64_t added_at_ns; /* when it was put on sale: for the record again */
 };
 static_assert(sizeof(struct offer) == CACHE_LINE_BYTES, "one line an offer");
 
 struct offers {
-	struct offer *slots;
-	uint32_t *by_age;      /* slots in the order they were put on sale */
-	uint64_t *added_at_ns; /* when they were, in that order: for the record again */
-	uint64_t slot_cnt;
+	struct index index; /* into list */
+	struct offer *list;
 	uint64_t cnt;
 	uint64_t cnt_max;
 };
@@ -47,29 +44,31 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max);
 /* As fresh from offers_open. */
 void offers_clear(struct offers *offers);
 
-static inline const struct offer *offers_home(const struct offers *offers, uint64_t hash)
+/* Asks for what offers_find will look at, if the home bucket has arrived. */
+static inline void offers_prefetch(const struct offers *offers, uint64_t hash)
 {
-	return &offers->slots[hash_range(hash, offers->slot_cnt)];
+	const struct index_search search = index_search(&offers->index, hash);
+
+	if (search.match != 0)
+		prefetch(&offers->list[search.bucket->numbers[__builtin_ctz(search.match)]]);
+	else
+		prefetch(search.bucket + (search.bucket->overflowed != 0));
 }
 
 /* The offer of this SKU, or NULL. */
 static inline struct offer *offers_find(const struct offers *offers, uint64_t hash, uint64_t sku)
 {
-	uint64_t idx = hash_range(hash, offers->slot_cnt);
+	struct index_search search = index_search(&offers->index, hash);
+	uint32_t number;
 
-	for (;;) {
-		struct offer *offer = &offers->slots[idx];
-
-		if (!offer->used)
-			return NULL;
-		if (offer->sku == sku)
-			return offer;
-		if (++idx == offers->slot_cnt)
-			idx = 0;
+	while (index_next(&offers->index, &search, &number)) {
+		if (offers->list[number].sku == sku)
+			return &offers->list[number];
 	}
+	return NULL;
 }
 
-/* An empty slot, now taken for this SKU, which must not be there yet; NULL when full. */
+/* The next offer, of this SKU, which must not be there yet; NULL when full. */
 struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku);
 
 static inline bool offer_conserved(const struct offer *offer)

@@ -1,8 +1,7 @@
 /*
  * orders: what a shard remembers of its committed purchases. A log of orders in the order they were
- * committed, one cache line each, and an index over (request id, offer) in buckets of one cache
- * line: a request seen for the first time touches one random line, a repeated one two. Never
- * forgets; full is full.
+ * committed, one cache line each, and an index over (request id, offer): a request seen for the
+ * first time touches one random line, a repeated one two. Never forgets; full is full.
  */
 #ifndef DB_ENGINE_ORDERS_H
 #define DB_ENGINE_ORDERS_H
@@ -12,7 +11,7 @@
 #include <stdint.h>
 
 #include "alloc/arena.h"
-#include "engine/hash.h"
+#include "engine/index.h"
 #include "engine/limits.h"
 
 struct order {
@@ -28,22 +27,9 @@ struct order {
 };
 static_assert(sizeof(struct order) == CACHE_LINE_BYTES, "one line an order");
 
-enum {
-	ORDER_BUCKET_SLOTS = 10,
-};
-
-struct order_bucket {
-	uint16_t tags[ORDER_BUCKET_SLOTS]; /* lower 16 bits of the hash */
-	uint16_t cnt;
-	uint16_t overflowed; /* orders that had to go on to the next bucket, saturating */
-	uint32_t order_idx[ORDER_BUCKET_SLOTS];
-};
-static_assert(sizeof(struct order_bucket) == CACHE_LINE_BYTES, "one line a bucket");
-
 struct orders {
-	struct order_bucket *buckets;
+	struct index index; /* into log */
 	struct order *log;
-	uint64_t bucket_cnt;
 	uint64_t cnt;
 	uint64_t cnt_max;
 };
@@ -56,16 +42,41 @@ int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max);
 /* As fresh from orders_open. */
 void orders_clear(struct orders *orders);
 
-static inline const struct order_bucket *orders_home(const struct orders *orders, uint64_t hash)
+/* Asks for what orders_find will look at, if the home bucket has arrived. */
+static inline void orders_prefetch(const struct orders *orders, uint64_t hash)
 {
-	return &orders->buckets[hash_range(hash, orders->bucket_cnt)];
+	const struct index_search search = index_search(&orders->index, hash);
+
+	if (search.match != 0)
+		prefetch(&orders->log[search.bucket->numbers[__builtin_ctz(search.match)]]);
+	else
+		prefetch(search.bucket + (search.bucket->overflowed != 0));
 }
 
 /* The order of this request id and offer, or NULL. */
-const struct order *orders_find(const struct orders *orders, uint64_t hash,
-				const uint64_t request_id[2], uint32_t offer_idx);
+static inline const struct order *orders_find(const struct orders *orders, uint64_t hash,
+					      const uint64_t request_id[2], uint32_t offer_idx)
+{
+	struct index_search search = index_search(&orders->index, hash);
+	uint32_t number;
+
+	while (index_next(&orders->index, &search, &number)) {
+		const struct order *order = &orders->log[number];
+
+		if (order->request_id[0] == request_id[0] &&
+		    order->request_id[1] == request_id[1] && order->offer_idx == offer_idx)
+			return order;
+	}
+	return NULL;
+}
 
 /* The next order of the log, indexed under hash; NULL when full. The caller fills it in. */
-struct order *orders_add(struct orders *orders, uint64_t hash);
+static inline struct order *orders_add(struct orders *orders, uint64_t hash)
+{
+	if (orders->cnt == orders->cnt_max)
+		return NULL;
+	index_add(&orders->index, hash, (uint32_t)orders->cnt);
+	return &orders->log[orders->cnt++];
+}
 
 #endif

@@ -82,7 +82,7 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 	const struct offers *offers = &shard->offers;
 	const struct orders *orders = &shard->orders;
 	/* Without memory for a count an offer, only their sum is compared with the orders'. */
-	uint64_t *ordered = calloc(offers->slot_cnt, sizeof(*ordered));
+	uint64_t *ordered = calloc(offers->cnt + 1, sizeof(*ordered));
 	uint64_t ordered_sum = 0;
 
 	*totals = (struct shard_totals){.offers = offers->cnt, .orders = orders->cnt};
@@ -92,14 +92,13 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 			ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
 	}
 	for (uint64_t i = 0; i < offers->cnt; i++) {
-		const struct offer *offer = &offers->slots[offers->by_age[i]];
+		const struct offer *offer = &offers->list[i];
 
 		totals->units_stocked += offer->stock;
 		totals->units_free += offer->free;
 		totals->units_held += offer->held;
 		totals->units_sold += offer->sold;
-		if (offer_conserved(offer) &&
-		    (ordered == NULL || offer->sold == ordered[offers->by_age[i]]))
+		if (offer_conserved(offer) && (ordered == NULL || offer->sold == ordered[i]))
 			continue;
 		if (totals->offers_broken++ == 0)
 			totals->first_broken_sku = offer->sku;
@@ -118,7 +117,7 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt)
 
 	for (unsigned i = 0; i < cnt && i < offers->cnt; i++) {
 		*cursor = *cursor + 1 < offers->cnt ? *cursor + 1 : 0;
-		if (!offer_conserved(&offers->slots[offers->by_age[*cursor]]))
+		if (!offer_conserved(&offers->list[*cursor]))
 			return false;
 	}
 	return true;
@@ -160,7 +159,7 @@ static void hash_orders(const struct shard *shard, struct shard_hash *sum)
 				   .quantity = order->quantity,
 				   .channel = order->channel,
 				   .at_ns = order->at_ns,
-				   .sku = shard->offers.slots[order->offer_idx].sku,
+				   .sku = shard->offers.list[order->offer_idx].sku,
 				   .unit_price = order->unit_price,
 				   .order = {.request_id = {order->request_id[0],
 							    order->request_id[1]},
@@ -194,7 +193,7 @@ struct shard_hash shard_hash(const struct shard *shard)
 
 			const struct hashed_buyer hashed = {
 				.buyer = count->buyer,
-				.sku = shard->offers.slots[count->offer_idx].sku,
+				.sku = shard->offers.list[count->offer_idx].sku,
 				.units = count->units,
 			};
 
@@ -253,5 +252,5 @@ bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view
 void shard_offer_at(const struct shard *shard, uint64_t idx, struct offer_view *out)
 {
 	CHECK(idx < shard->offers.cnt);
-	view_offer(&shard->offers.slots[shard->offers.by_age[idx]], out);
+	view_offer(&shard->offers.list[idx], out);
 }

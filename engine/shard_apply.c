@@ -41,22 +41,15 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	shard->units_stocked += record->offer.stock;
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
-	shard->offers.added_at_ns[offer->age] = record->at_ns;
+	offer->added_at_ns = record->at_ns;
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 	return 0;
 }
 
-/* What a record needs to find its places in the tables. */
-struct order_key {
-	struct offer *offer;
-	uint64_t order_hash;
-	uint64_t buyer_hash;
-};
-
 /* Everything decide made sure of when it committed this order must hold again. */
 static int apply_order_to(struct shard *shard, const struct record *record,
-			  const struct order_key *key, const char **why)
+			  const struct decide_key *key, const char **why)
 {
 	struct offer *offer = key->offer;
 
@@ -84,9 +77,10 @@ static int apply_order_to(struct shard *shard, const struct record *record,
 	if (shard->orders.cnt == shard->orders.cnt_max)
 		return -ENOSPC;
 	if (offer->limit_per_buyer > 0) {
-		count = buyers_find(&shard->buyers, key->buyer_hash, record->order.buyer,
-				    offer_idx);
-		if (count == NULL)
+		count = buyers_find(&shard->buyers,
+				    shard_buyer_hash(shard, record->order.buyer, record->sku),
+				    record->order.buyer, offer_idx);
+		if (!buyers_have_room(&shard->buyers, count))
 			return -ENOSPC;
 		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
 			return bad(why, "order beyond the limit per buyer");
@@ -95,22 +89,14 @@ static int apply_order_to(struct shard *shard, const struct record *record,
 	return 0;
 }
 
-static void key_of(const struct shard *shard, const struct record *record, struct order_key *key)
-{
-	key->order_hash = shard_order_hash(shard, record->order.request_id, record->sku);
-	key->buyer_hash = shard_buyer_hash(shard, record->order.buyer, record->sku);
-}
-
 static int apply_order(struct shard *shard, const struct record *record, const char **why)
 {
-	struct order_key key = {
-		.offer = offers_find(&shard->offers, shard_offer_hash(shard, record->sku),
-				     record->sku),
-	};
+	struct decide_key key;
 
+	key_hash(shard, &key, record->order.request_id, record->sku);
+	key.offer = offers_find(&shard->offers, key.offer_hash, record->sku);
 	if (key.offer == NULL)
 		return bad(why, "order of a SKU that was never put on sale");
-	key_of(shard, record, &key);
 	return apply_order_to(shard, record, &key, why);
 }
 
@@ -135,25 +121,22 @@ int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, 
 
 void shard_apply_prefetch(const struct shard *shard, const struct record *record)
 {
-	struct order_key key;
+	struct decide_key key;
 
-	__builtin_prefetch(offers_home(&shard->offers, shard_offer_hash(shard, record->sku)));
-	if (record->kind != RECORD_ORDER)
-		return;
-	key_of(shard, record, &key);
-	__builtin_prefetch(orders_home(&shard->orders, key.order_hash));
-	__builtin_prefetch(buyers_home(&shard->buyers, key.buyer_hash));
+	key_hash(shard, &key, record->order.request_id, record->sku);
+	prefetch(buyers_home(&shard->buyers,
+			     shard_buyer_hash(shard, record->order.buyer, record->sku)));
 }
 
 void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out)
 {
 	CHECK(first + cnt <= shard->offers.cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct offer *offer = &shard->offers.slots[shard->offers.by_age[first + i]];
+		const struct offer *offer = &shard->offers.list[first + i];
 
 		out[i] = (struct record){
 			.kind = RECORD_OFFER,
-			.at_ns = shard->offers.added_at_ns[first + i],
+			.at_ns = offer->added_at_ns,
 			.sku = offer->sku,
 			.unit_price = offer->unit_price,
 			.offer = {.stock = offer->stock,
@@ -179,7 +162,7 @@ void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
 			.unit_price = order->unit_price,
 			.at_ns = order->at_ns,
 			.lsn_quantity = (uint64_t)order->lsn << QUANTITY_BITS | order->quantity,
-			.offer = shard->offers.slots[order->offer_idx].age,
+			.offer = order->offer_idx,
 			.channel = order->channel,
 		};
 	}
@@ -207,28 +190,28 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 		      const char **why)
 {
 	struct record records[LOAD_BATCH_CNT];
-	struct order_key keys[LOAD_BATCH_CNT];
+	struct decide_key keys[LOAD_BATCH_CNT];
 
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct checkpoint_order *order = &orders[i];
 
 		if (order->offer >= shard->offers.cnt)
 			return bad(why, "order of a SKU that was never put on sale");
-		keys[i].offer = &shard->offers.slots[shard->offers.by_age[order->offer]];
 		records[i] = (struct record){
 			.kind = RECORD_ORDER,
 			.quantity = (uint16_t)order->lsn_quantity,
 			.channel = order->channel,
 			.at_ns = order->at_ns,
-			.sku = keys[i].offer->sku,
+			.sku = shard->offers.list[order->offer].sku,
 			.unit_price = order->unit_price,
 			.order = {.request_id = {order->request_id[0], order->request_id[1]},
 				  .buyer = order->buyer,
 				  .max_price = order->max_price},
 		};
-		key_of(shard, &records[i], &keys[i]);
-		__builtin_prefetch(orders_home(&shard->orders, keys[i].order_hash));
-		__builtin_prefetch(buyers_home(&shard->buyers, keys[i].buyer_hash));
+		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
+		keys[i].offer = &shard->offers.list[order->offer];
+		prefetch(buyers_home(&shard->buyers, shard_buyer_hash(shard, records[i].order.buyer,
+								      records[i].sku)));
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
 		const uint64_t lsn = orders[i].lsn_quantity >> QUANTITY_BITS;

@@ -5,10 +5,12 @@
 #define DB_ENGINE_SHARD_STATE_H
 
 #include "engine/buyers.h"
+#include "engine/decide_key.h"
 #include "engine/hash.h"
 #include "engine/offers.h"
 #include "engine/orders.h"
 #include "engine/shard.h"
+#include "net/wire.h"
 
 struct shard {
 	/* Touched by every request, together. */
@@ -28,23 +30,62 @@ struct shard {
 
 static inline uint64_t shard_offer_hash(const struct shard *shard, uint64_t sku)
 {
-	return hash_2(&shard->key, sku, 0);
+	return hash_end(&shard->key, hash_sku(&shard->key, sku));
 }
 
 static inline uint64_t shard_order_hash(const struct shard *shard, const uint64_t id[2],
 					uint64_t sku)
 {
-	return hash_3(&shard->key, id[0], id[1], sku);
+	return hash_end(&shard->key,
+			hash_sku(&shard->key, sku) + hash_request_id(&shard->key, id[0], id[1]));
 }
 
 static inline uint64_t shard_buyer_hash(const struct shard *shard, uint64_t buyer, uint64_t sku)
 {
-	return hash_2(&shard->key, buyer, sku);
+	return hash_end(&shard->key, hash_sku(&shard->key, sku) + hash_buyer(&shard->key, buyer));
 }
 
 static inline uint32_t shard_offer_idx(const struct shard *shard, const struct offer *offer)
 {
-	return (uint32_t)(offer - shard->offers.slots);
+	return (uint32_t)(offer - shard->offers.list);
+}
+
+/* The passes over one key, in this order: decide_key.h. */
+static inline void key_hash(const struct shard *shard, struct decide_key *key, const uint64_t id[2],
+			    uint64_t sku)
+{
+	const hash_sum sum = hash_sku(&shard->key, sku);
+
+	key->offer_hash = hash_end(&shard->key, sum);
+	key->order_hash = hash_end(&shard->key, sum + hash_request_id(&shard->key, id[0], id[1]));
+	key->buyer_hash = 0;
+	key->offer = NULL;
+	key->count = NULL;
+	prefetch(index_home(&shard->offers.index, key->offer_hash));
+	prefetch(index_home(&shard->orders.index, key->order_hash));
+}
+
+static inline void key_seek(const struct shard *shard, const struct decide_key *key)
+{
+	offers_prefetch(&shard->offers, key->offer_hash);
+	orders_prefetch(&shard->orders, key->order_hash);
+}
+
+static inline void key_peek(const struct shard *shard, struct decide_key *key, uint64_t sku,
+			    uint64_t buyer)
+{
+	key->offer = offers_find(&shard->offers, key->offer_hash, sku);
+	if (key->offer == NULL || key->offer->free == 0 || key->offer->limit_per_buyer == 0)
+		return;
+	key->buyer_hash = shard_buyer_hash(shard, buyer, sku);
+	prefetch(buyers_home(&shard->buyers, key->buyer_hash));
+}
+
+static inline void key_count(const struct shard *shard, struct decide_key *key, uint64_t buyer)
+{
+	if (key->buyer_hash != 0)
+		key->count = buyers_prefetch(&shard->buyers, key->buyer_hash, buyer,
+					     shard_offer_idx(shard, key->offer));
 }
 
 /*

@@ -19,8 +19,8 @@
 #include "net/reply.h"
 
 enum {
-	/* Requests whose cache lines are on the way while one is decided: enough to hide memory. */
-	PREFETCH_AHEAD_CNT = 48,
+	/* Passes go on when the last of them is so few requests ahead: not for each request. */
+	PASS_LOW_CNT = DECIDE_PASS_AHEAD_CNT / 2,
 	/* Of a burst, so that neither the port nor the other workers starve. */
 	HANDED_OVER_MAX = RX_BURST_MAX / 2,
 	SHARD_CHECKS_PER_TURN_CNT = 64,
@@ -47,8 +47,8 @@ struct item {
 /* The datagrams of one burst. */
 struct batch {
 	uint32_t item_cnt;
-	uint32_t item_next;  /* to be decided */
-	uint32_t item_ahead; /* to be prefetched */
+	uint32_t item_next;                   /* to be decided */
+	uint32_t item_ahead[DECIDE_PASS_CNT]; /* where each pass goes on */
 	uint32_t request_cnt;
 	struct item items[RX_BURST_MAX];
 	struct wire_request requests[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
@@ -286,7 +286,7 @@ static void receive(struct worker *worker)
 	}
 	batch->item_cnt = 0;
 	batch->item_next = 0;
-	batch->item_ahead = 0;
+	memset(batch->item_ahead, 0, sizeof(batch->item_ahead));
 	batch->request_cnt = 0;
 	if (worker->shared->handover != NULL)
 		receive_handed_over(worker);
@@ -300,20 +300,25 @@ static void receive(struct worker *worker)
 	admit_burst(worker, mbufs, cnt, worker->idx);
 }
 
-static void prefetch_ahead(struct batch *batch, uint32_t decided_cnt)
+/* The passes ahead of the request that is decided next. */
+static void look_ahead(struct batch *batch, uint32_t decided_cnt)
 {
-	while (batch->item_ahead < batch->item_cnt) {
-		const struct item *item = &batch->items[batch->item_ahead];
+	const uint32_t last = batch->item_ahead[DECIDE_PASS_CNT - 1];
 
-		if (item->first_request >= decided_cnt + PREFETCH_AHEAD_CNT)
-			break;
-		for (uint32_t i = 0; i < item->request_cnt; i++) {
-			const uint32_t idx = item->first_request + i;
+	if (last < batch->item_cnt &&
+	    batch->items[last].first_request >= decided_cnt + PASS_LOW_CNT)
+		return;
+	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
+		const uint32_t end = decided_cnt + decide_ahead_cnt(pass);
+		uint32_t next = batch->item_ahead[pass];
 
-			decide_prefetch(item->lane->shard, &batch->requests[idx],
-					&batch->keys[idx]);
+		for (; next < batch->item_cnt && batch->items[next].first_request < end; next++) {
+			const struct item *item = &batch->items[next];
+
+			decide_pass(pass, item->lane->shard, &batch->requests[item->first_request],
+				    &batch->keys[item->first_request], item->request_cnt);
 		}
-		batch->item_ahead++;
+		batch->item_ahead[pass] = next;
 	}
 }
 
@@ -334,7 +339,7 @@ static void decide_batch(struct worker *worker)
 		if (!answer_possible(lane, item->request_cnt) ||
 		    !reply_has_room(worker, item->origin_idx))
 			break;
-		prefetch_ahead(batch, item->first_request);
+		look_ahead(batch, item->first_request);
 		lane_tick(lane, worker->now_ns);
 		reply.lsn = answer_datagram(
 			lane, rte_pktmbuf_mtod(item->mbuf, uint8_t *) + item->view.payload_offset,

@@ -18,7 +18,7 @@ TOP_LEVEL='engine|net|alloc|tools|bench|tests|build|Makefile|README.md'
 BANNED='strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|system|popen|tmpnam|mktemp'
 BANNED+='|alloca|rand|srand|random|setjmp|longjmp|strncpy|strncat|asctime|ctime|gmtime|localtime'
 # The path of a request: no memory from the heap, no text, no waiting.
-HOT='engine/(admit|answer|decide|offers|orders|buyers)\.c|net/(decode|reply|tag|neighbour)\.c'
+HOT='engine/(admit|answer|decide|index|offers|orders|buyers)\.c|net/(decode|reply|tag|neighbour)\.c'
 HOT_BANNED='malloc|calloc|realloc|free|strdup|printf|fprintf|usleep|nanosleep'
 
 sources=$(find engine net alloc tools bench tests \( -name '*.c' -o -name '*.h' \) 2>/dev/null |

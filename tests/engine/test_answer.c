@@ -64,10 +64,9 @@ static uint64_t ask(uint8_t cnt, uint64_t first, uint8_t flags, uint16_t shard)
 	header()->flags = flags;
 	header()->shard = shard;
 	decode_requests(datagram, requests);
-	for (uint8_t i = 0; i < cnt; i++) {
+	for (uint8_t i = 0; i < cnt; i++)
 		requests[i].id[0] = first + i;
-		decide_prefetch(lane.shard, &requests[i], &keys[i]);
-	}
+	decide_prepare(lane.shard, requests, keys, cnt);
 	return answer_datagram(&lane, datagram, requests, keys, verdicts);
 }
 
@@ -106,7 +105,7 @@ Test(answer, refusals_wait_for_nothing)
 	struct decide_key key;
 
 	request.sku = 99;
-	decide_prefetch(lane.shard, &request, &key);
+	decide_prepare(lane.shard, &request, &key, 1);
 	cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_UNKNOWN_SKU));
 	cr_assert(eq(u8, replies[0].durability, DURABILITY_NONE));
@@ -243,7 +242,7 @@ Test(answer, closed_is_noted_in_the_lane)
 		header()->shard = 0;
 		decode_requests(datagram, &request);
 		request.sku = 2;
-		decide_prefetch(lane.shard, &request, &key);
+		decide_prepare(lane.shard, &request, &key, 1);
 		cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
 		cr_assert(eq(u8, replies[0].verdict, VERDICT_CLOSED));
 		/* Once is enough. */

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <string.h>
 
 #include "tests/support/sale.h"
 
@@ -301,7 +302,7 @@ Test(decide, no_journal_room_changes_nothing)
 
 	const struct shard_hash before = shard_hash(shard);
 
-	decide_prefetch(shard, &request, &key);
+	decide_prepare(shard, &request, &key, 1);
 	decide(shard, NOW_NS, &request, &key, NULL, &decision);
 
 	const struct shard_hash after = shard_hash(shard);
@@ -309,4 +310,80 @@ Test(decide, no_journal_room_changes_nothing)
 	cr_assert(eq(u8, decision.verdict, VERDICT_JOURNAL_FULL));
 	cr_assert(eq(u64, before.low, after.low));
 	cr_assert(eq(u64, before.high, after.high));
+}
+
+enum {
+	BATCH_CNT = 128,
+};
+
+/* A request of a few buyers for a few SKUs, some of them more than once. */
+static struct wire_request any_request(uint64_t n)
+{
+	struct wire_request request =
+		sale_buy(1 + mix64(n) % 800, mix64(n * 3) % 20, mix64(n * 5) % 6);
+
+	request.id[1] = mix64(n * 7) % 2;
+	request.quantity = (uint16_t)(1 + mix64(n * 11) % 3);
+	request.op = mix64(n * 13) % 8 == 0 ? WIRE_OP_LOOKUP : WIRE_OP_BUY;
+	return request;
+}
+
+/* The passes of requests [0, cnt) up to `passes`, or of each request when its turn comes. */
+static struct shard_hash decide_all(unsigned passes, struct decision decisions[], unsigned cnt)
+{
+	const struct record offers[] = {sale_offer(0, 40, 1, 0), sale_offer(1, 300, 1, 4),
+					sale_offer(2, 50, 1, 9), sale_offer(3, 0, 1, 1),
+					sale_offer(4, 1000, 1, 60)};
+	struct shard_hash hash;
+
+	shard = sale_open(1500, offers, 5);
+	for (unsigned first = 0; first < cnt; first += BATCH_CNT) {
+		struct wire_request requests[BATCH_CNT];
+		struct decide_key keys[BATCH_CNT];
+
+		for (unsigned i = 0; i < BATCH_CNT; i++)
+			requests[i] = any_request(first + i);
+		for (unsigned pass = 0; pass < passes; pass++)
+			decide_pass(pass, shard, requests, keys, BATCH_CNT);
+		for (unsigned i = 0; i < BATCH_CNT; i++) {
+			struct record record;
+
+			if (passes == 0)
+				decide_prepare(shard, &requests[i], &keys[i], 1);
+			decide(shard, NOW_NS, &requests[i], &keys[i], &record,
+			       &decisions[first + i]);
+		}
+	}
+	hash = shard_hash(shard);
+	shard_close(shard);
+	shard = NULL;
+	return hash;
+}
+
+/* What a pass saw may have changed when the decision comes: the same id, the same buyer, the last
+ * unit, a slot of the same bucket in the same batch. */
+Test(decide, passes_made_ahead_change_no_answer)
+{
+	static struct decision wanted[40 * BATCH_CNT];
+	static struct decision decisions[40 * BATCH_CNT];
+	unsigned verdicts[VERDICT_END] = {0};
+	const struct shard_hash want = decide_all(0, wanted, 40 * BATCH_CNT);
+
+	for (unsigned i = 0; i < 40 * BATCH_CNT; i++)
+		verdicts[wanted[i].verdict]++;
+	for (unsigned passes = 1; passes <= DECIDE_PASS_CNT; passes++) {
+		const struct shard_hash hash = decide_all(passes, decisions, 40 * BATCH_CNT);
+
+		for (unsigned i = 0; i < 40 * BATCH_CNT; i++)
+			cr_assert(memcmp(&wanted[i], &decisions[i], sizeof(wanted[i])) == 0,
+				  "request %u after %u passes", i, passes);
+		cr_assert(eq(u64, hash.low, want.low));
+		cr_assert(eq(u64, hash.high, want.high));
+	}
+	cr_assert(gt(u32, verdicts[VERDICT_ACCEPTED], 300));
+	cr_assert(gt(u32, verdicts[VERDICT_SOLD_OUT], 100));
+	cr_assert(gt(u32, verdicts[VERDICT_LIMIT_REACHED], 100));
+	cr_assert(gt(u32, verdicts[VERDICT_CONFLICT], 100));
+	cr_assert(gt(u32, verdicts[VERDICT_UNKNOWN_SKU], 100));
+	cr_assert(gt(u32, verdicts[VERDICT_NOT_FOUND], 100));
 }

@@ -89,15 +89,10 @@ static void fresh_shard(void)
 						      .order_cnt = ORDERS_MAX,
 						      .buyer_cnt = ORDERS_MAX}) == 0);
 	shard_arena = shard->arena;
-	memset(shard->offers.slots, 0, shard->offers.slot_cnt * sizeof(shard->offers.slots[0]));
-	memset(shard->orders.buckets, 0,
-	       shard->orders.bucket_cnt * sizeof(shard->orders.buckets[0]));
-	memset(shard->buyers.buckets, 0,
-	       shard->buyers.bucket_cnt * sizeof(shard->buyers.buckets[0]));
-	shard->offers.cnt = shard->orders.cnt = shard->buyers.cnt = 0;
-	shard->key = (struct hash_key){0}; /* the same input, the same run */
-	shard->next_lsn = 1;
-	shard->last_at_ns = 0;
+	shard_clear(shard);
+	/* The same input, the same run. */
+	for (unsigned i = 0; i < HASH_KEY_WORDS; i++)
+		shard->key.words[i] = mix64(i + 1);
 }
 
 static uint64_t unit_cnt(void)

@@ -215,8 +215,7 @@ static void decide_inbox(struct sim_engine *engine)
 		struct pending_reply reply = {.mbuf = (struct rte_mbuf *)parcel};
 		const uint32_t cnt = decode_requests(parcel->datagram, requests);
 
-		for (uint32_t i = 0; i < cnt; i++)
-			decide_prefetch(lane->shard, &requests[i], &keys[i]);
+		decide_prepare(lane->shard, requests, keys, cnt);
 		lane_tick(lane, engine->wall_ns);
 		reply.lsn =
 			answer_datagram(lane, parcel->datagram, requests, keys, engine->verdicts);

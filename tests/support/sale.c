@@ -47,7 +47,7 @@ struct decision sale_decide(struct shard *shard, uint64_t now_ns,
 	struct decision decision;
 	struct record slot;
 
-	decide_prefetch(shard, request, &key);
+	decide_prepare(shard, request, &key, 1);
 	decide(shard, now_ns, request, &key, &slot, &decision);
 	if (record != NULL && decision.committed)
 		*record = slot;

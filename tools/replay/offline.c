@@ -17,11 +17,6 @@
 #include "engine/lane.h"
 #include "tools/replay/paper_lane.h"
 
-enum {
-	/* As the worker's. */
-	PREFETCH_AHEAD_CNT = 48,
-};
-
 static const size_t BUFFERS_BYTES = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
 
 struct offline {
@@ -239,27 +234,27 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	return 0;
 }
 
-/* Asks for the memory of the batch's requests from *ahead on, up to some behind request `done`. */
-static void prefetch(struct offline *offline, const struct batch *batch, uint32_t done,
-		     uint32_t *ahead)
+/* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
+static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
+		       uint32_t ahead[DECIDE_PASS_CNT])
 {
-	while (*ahead < batch->item_cnt) {
-		const struct batch_item *item = &batch->items[*ahead];
-		const struct shard *shard = offline->lanes[item->shard].shard;
+	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
+		for (; ahead[pass] < batch->item_cnt; ahead[pass]++) {
+			const struct batch_item *item = &batch->items[ahead[pass]];
 
-		if (item->first_request >= done + PREFETCH_AHEAD_CNT)
-			break;
-		for (uint32_t i = 0; i < item->header.count; i++)
-			decide_prefetch(shard, &batch->requests[item->first_request + i],
-					&offline->keys[item->first_request + i]);
-		(*ahead)++;
+			if (item->first_request >= done + decide_ahead_cnt(pass))
+				break;
+			decide_pass(pass, offline->lanes[item->shard].shard,
+				    &batch->requests[item->first_request],
+				    &offline->keys[item->first_request], item->header.count);
+		}
 	}
 }
 
 int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
 		   void *context, char *error, size_t error_bytes)
 {
-	uint32_t ahead = 0;
+	uint32_t ahead[DECIDE_PASS_CNT] = {0};
 
 	for (uint32_t i = 0; i < batch->item_cnt; i++) {
 		const struct batch_item *item = &batch->items[i];
@@ -272,7 +267,7 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 			if (rc != 0)
 				return rc;
 		}
-		prefetch(offline, batch, item->first_request, &ahead);
+		look_ahead(offline, batch, item->first_request, ahead);
 		lane_tick(lane, item->at_ns);
 		memcpy(offline->datagram, &item->header, sizeof(item->header));
 		(void)answer_datagram(lane, offline->datagram,

@@ -14,7 +14,7 @@ packages="
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	wireshark-common tcpdump zstd
-	bpftool python3
+	bpftool python3 valgrind
 	clang-format clang-tidy cppcheck shellcheck git
 "
 
