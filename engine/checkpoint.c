@@ -75,6 +75,8 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 			   rc == -EBADMSG ? "it ends within its header" : strerror(-rc), error,
 			   error_bytes);
 	wrong = checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards);
+	if (checkpoint_header_foreign(header, dir->journal_id, lane, dir->shards))
+		return say(checkpoint, -EXDEV, wrong, error, error_bytes);
 	if (wrong == NULL && header->next_lsn != next_lsn)
 		wrong = "it is another checkpoint under this name";
 	if (wrong == NULL &&

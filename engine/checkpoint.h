@@ -29,9 +29,9 @@ void checkpoint_path(const struct data_dir *dir, uint16_t lane, uint64_t next_ls
 		     char out[CHECKPOINT_PATH_BYTES]);
 
 /*
- * Opens one and checks its header and size. 0; -EBADMSG if it is damaged or not of this lane; other
- * -errno if it can't be read. The line in error names the file and what is wrong, no remedy: to do
- * without it is one.
+ * Opens one and checks its header and size. 0; -EBADMSG if it is damaged, -EXDEV if it is of
+ * another journal or lane; other -errno if it can't be read. The line in error names the file and
+ * what is wrong, no remedy: to do without it is one.
  */
 int checkpoint_open(struct checkpoint **out, const struct data_dir *dir, uint16_t lane,
 		    uint64_t next_lsn, char *error, size_t error_bytes);

@@ -85,6 +85,15 @@ const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint
 	return NULL;
 }
 
+bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
+			       uint16_t lane, uint16_t shards)
+{
+	return header->magic == CHECKPOINT_MAGIC && header->format == CHECKPOINT_FORMAT &&
+	       header->checksum == checkpoint_checksum(header) &&
+	       (header->journal_id != journal_id || header->lane != lane ||
+		header->shards != shards);
+}
+
 uint32_t chunk_entries(const struct checkpoint_header *header, uint64_t number, uint16_t *kind)
 {
 	const uint64_t offer_chunks = checkpoint_chunks(header->offer_cnt);

@@ -13,6 +13,7 @@
 #define DB_ENGINE_CHECKPOINT_FORMAT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -115,6 +116,10 @@ uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoin
 /* What is wrong with a header by itself, as a static text; NULL if nothing is. */
 const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint64_t journal_id,
 				    uint16_t lane, uint16_t shards);
+
+/* Whether one that is wrong is a whole header, of another journal or lane. */
+bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
+			       uint16_t lane, uint16_t shards);
 
 /* What is wrong with the chunk header that should be chunk `number`, before its checksum can be
  * asked: a chunk that passes has the size that the file's counts give it. */

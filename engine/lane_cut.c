@@ -1,15 +1,16 @@
 #include "engine/lane_cut.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/check.h"
+#include "engine/checkpoint.h"
+#include "engine/checkpoint_list.h"
+#include "engine/lane_anchor.h"
 #include "engine/recover.h"
 
 /* An empty directory in the place of a lost one, for whom the journal belongs to. */
@@ -50,12 +51,13 @@ static int remove_later(const struct lane_salvage *salvage)
 {
 	const struct lane_mended *lane = salvage->lane;
 	uint64_t keep_cnt = 0;
+	uint64_t next = lane->first;
 	int rc = 0;
 
 	while (keep_cnt < lane->segment_cnt) {
 		const struct mended_segment *segment = &lane->segments[keep_cnt];
 
-		if (segment->number != keep_cnt)
+		if (segment->number >= lane->first && segment->number != next++)
 			break;
 		if (segment->number > salvage->tail.segment &&
 		    lane_salvage_changes(salvage, segment))
@@ -67,51 +69,50 @@ static int remove_later(const struct lane_salvage *salvage)
 	return rc;
 }
 
-/* Size, then header, each on disk before the next: the lane is refused until both are right. */
-static int mend_segment(const struct lane_mended *lane, const struct mended_segment *segment)
-{
-	struct lane_files *base = lane->base;
-	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-	char path[SEGMENT_PATH_BYTES];
-	int rc = 0;
-
-	CHECK(unit != NULL);
-	memset(unit, 0, BLOCK_ALIGN_BYTES);
-	segment_header_fill((struct segment_header *)unit, lane->journal_id, lane->lane,
-			    segment->number, segment->bytes);
-	segment_path(lane->files.path, segment->number, path);
-
-	const int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		rc = -errno;
-	if (rc == 0 && segment->file_bytes != segment->bytes &&
-	    ftruncate(fd, (off_t)segment->bytes) != 0)
-		rc = -errno;
-	/* Written zeros, as in every segment. */
-	if (rc == 0 && segment->file_bytes < segment->bytes)
-		rc = base->ops->zero(base, segment->number, segment->file_bytes);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	errno = EIO; /* for a short write */
-	if (rc == 0 &&
-	    (pwrite(fd, unit, BLOCK_ALIGN_BYTES, 0) != BLOCK_ALIGN_BYTES || fsync(fd) != 0))
-		rc = -errno;
-	if (fd >= 0)
-		close(fd);
-	free(unit);
-	return rc;
-}
-
 static int mend_segments(const struct lane_salvage *salvage)
 {
 	const struct lane_mended *lane = salvage->lane;
 	int rc = 0;
 
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
-		if (lane->segments[i].wrong && lane->segments[i].number <= salvage->tail.segment)
-			rc = mend_segment(lane, &lane->segments[i]);
+		const struct mended_segment *segment = &lane->segments[i];
+
+		if (segment->wrong && segment->number >= lane->first &&
+		    segment->number <= salvage->tail.segment)
+			rc = lane_mend_segment(lane, segment);
 	}
+	return rc;
+}
+
+/* They are kept. The newest first: a start takes what is left in this order. */
+static int remove_checkpoints(const struct data_dir *dir, const struct lane_salvage *salvage)
+{
+	char path[CHECKPOINT_PATH_BYTES];
+	int rc = 0;
+
+	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
+		checkpoint_path(dir, salvage->lane->lane, salvage->aside[i], path);
+		if (unlink(path) != 0 && errno != ENOENT)
+			rc = -errno;
+	}
+	return rc == 0 && salvage->aside_cnt > 0 ? directory_sync(salvage->lane->files.path) : rc;
+}
+
+/* What a start needs comes first: from lane_anchor_write on it has it. */
+static int cut_locked(const struct data_dir *dir, const struct lane_salvage *salvage)
+{
+	int rc = remove_checkpoints(dir, salvage);
+
+	if (rc == 0)
+		rc = zero_tail(salvage);
+	if (rc == 0)
+		rc = remove_later(salvage);
+	if (rc == 0)
+		rc = mend_segments(salvage);
+	if (rc == 0)
+		rc = lane_anchor_write(salvage);
+	if (rc == 0)
+		rc = lane_anchor_trim(salvage);
 	return rc;
 }
 
@@ -119,17 +120,18 @@ int lane_cut(const struct data_dir *dir, const struct lane_salvage *salvage, cha
 	     size_t error_bytes)
 {
 	const struct lane_mended *lane = salvage->lane;
+	struct lane_tail end;
+	int lock;
 	int rc = 0;
 
 	CHECK(dir->lock_fd >= 0);
+	lane_anchor_end(salvage, &end);
 	if (lane->missing)
 		rc = make_lane(dir, lane->files.path);
-	if (rc == 0)
-		rc = zero_tail(salvage);
-	if (rc == 0)
-		rc = remove_later(salvage);
-	if (rc == 0)
-		rc = mend_segments(salvage);
+	lock = rc == 0 ? checkpoint_lock(dir, lane->lane) : rc;
+	rc = lock < 0 ? lock : cut_locked(dir, salvage);
+	if (lock >= 0)
+		close(lock);
 	if (rc != 0) {
 		snprintf(error, error_bytes,
 			 "%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
@@ -138,26 +140,35 @@ int lane_cut(const struct data_dir *dir, const struct lane_salvage *salvage, cha
 			 strerror(-rc));
 		return rc;
 	}
-	return recover_cut(dir, lane->lane, &salvage->tail, error, error_bytes);
+	return recover_cut(dir, lane->lane, &end, error, error_bytes);
+}
+
+static int check_from(const struct data_dir *dir, const struct lane_salvage *salvage,
+		      enum recover_from from, char *error, size_t error_bytes)
+{
+	struct recover_scan scan;
+	struct lane_tail end;
+	int rc = recover_scan_from(dir, salvage->lane->lane, from, &scan, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	lane_anchor_end(salvage, &end);
+	if (scan.torn || scan.tail.next_lsn != end.next_lsn ||
+	    scan.tail.prev_checksum != end.prev_checksum) {
+		snprintf(error, error_bytes,
+			 "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
+			 ": do not trust this disk",
+			 salvage->lane->files.path, scan.tail.next_lsn - 1, end.next_lsn - 1);
+		rc = -EBADMSG;
+	}
+	recover_scan_free(&scan);
+	return rc;
 }
 
 int lane_cut_check(const struct data_dir *dir, const struct lane_salvage *salvage, char *error,
 		   size_t error_bytes)
 {
-	struct recover_scan scan;
-	int rc = recover_scan(dir, salvage->lane->lane, &scan, error, error_bytes);
+	const int rc = check_from(dir, salvage, RECOVER_FROM_NEWEST, error, error_bytes);
 
-	if (rc != 0)
-		return rc;
-	if (scan.torn || scan.tail.next_lsn != salvage->tail.next_lsn ||
-	    scan.tail.prev_checksum != salvage->tail.prev_checksum) {
-		snprintf(error, error_bytes,
-			 "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
-			 ": do not trust this disk",
-			 salvage->lane->files.path, scan.tail.next_lsn - 1,
-			 salvage->tail.next_lsn - 1);
-		rc = -EBADMSG;
-	}
-	recover_scan_free(&scan);
-	return rc;
+	return rc != 0 ? rc : check_from(dir, salvage, RECOVER_FROM_OLDEST, error, error_bytes);
 }

@@ -167,13 +167,45 @@ static int copy_file(const char *from_path, const char *to_path, uint64_t bytes,
 	return rc;
 }
 
+/* One file of a lane; bytes: what it must have. */
+static int keep_file(struct lane_keep *keep, const char *lane_path, const char *from,
+		     uint64_t bytes, char *error, size_t error_bytes)
+{
+	const char *name = strrchr(from, '/');
+	char to[PATH_BYTES];
+	int rc;
+
+	snprintf(to, sizeof(to), "%s%s", lane_path, name);
+	rc = copy_file(from, to, bytes, &keep->bytes);
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s cannot be copied to %s: %s; nothing was changed%s",
+			 from, to, strerror(-rc), rc == -ENOSPC ? ": free some space there" : "");
+	return rc;
+}
+
+static int keep_checkpoints(struct lane_keep *keep, const char *lane_path,
+			    const struct lane_salvage *salvage, char *error, size_t error_bytes)
+{
+	char from[PATH_BYTES];
+	struct stat info;
+	int rc = 0;
+
+	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
+		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, salvage->lane->files.path,
+			 salvage->aside[i]);
+		if (stat(from, &info) == 0)
+			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error,
+				       error_bytes);
+	}
+	return rc;
+}
+
 int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, char *error,
 		   size_t error_bytes)
 {
 	const struct lane_mended *lane = salvage->lane;
 	char from[SEGMENT_PATH_BYTES];
 	char lane_path[SEGMENT_PATH_BYTES];
-	char to[SEGMENT_PATH_BYTES + 32];
 	int rc = 0;
 
 	snprintf(lane_path, sizeof(lane_path), "%s/lane-%03u", keep->part_path, lane->lane);
@@ -185,13 +217,10 @@ int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, c
 		if (!lane_salvage_changes(salvage, segment))
 			continue;
 		segment_path(lane->files.path, segment->number, from);
-		snprintf(to, sizeof(to), "%s/seg-%012" PRIu64, lane_path, segment->number);
-		rc = copy_file(from, to, segment->file_bytes, &keep->bytes);
-		if (rc != 0)
-			snprintf(error, error_bytes,
-				 "%s cannot be copied to %s: %s; nothing was changed%s", from, to,
-				 strerror(-rc), rc == -ENOSPC ? ": free some space there" : "");
+		rc = keep_file(keep, lane_path, from, segment->file_bytes, error, error_bytes);
 	}
+	if (rc == 0)
+		rc = keep_checkpoints(keep, lane_path, salvage, error, error_bytes);
 	if (rc == 0) {
 		rc = directory_sync(lane_path);
 		if (rc != 0)

@@ -3,6 +3,7 @@
  * is no part of the journal:
  *
  *	lane-NNN/seg-NNNNNNNNNNNN	the files as they were, whole
+ *	lane-NNN/ckpt-NNNNNNNNNNNNNNN
  *	report				what is lost, written by the caller
  *
  * Until lane_keep_end it has another name, REPAIRED.part; by that name nobody trusts it. So a
@@ -31,7 +32,7 @@ struct lane_keep {
 int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t now_s, char *error,
 		    size_t error_bytes);
 
-/* Copies every file that a cut of this lane changes. 0 or -errno with a line. */
+/* Copies every file that a cut of this lane changes or removes. 0 or -errno with a line. */
 int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, char *error,
 		   size_t error_bytes);
 

@@ -32,8 +32,10 @@ static int64_t mended_list(struct lane_files *files, uint64_t **numbers)
 
 	if (found == NULL)
 		return -ENOMEM;
-	for (; cnt < mended->segment_cnt && mended->segments[cnt].number == cnt; cnt++)
-		found[cnt] = cnt;
+	for (uint64_t i = 0; i < mended->segment_cnt; i++) {
+		if (mended->segments[i].number == mended->first + cnt)
+			found[cnt] = mended->first + cnt, cnt++;
+	}
 	*numbers = found;
 	return (int64_t)cnt;
 }
@@ -103,6 +105,20 @@ void lane_mended_fault(struct lane_mended *mended, const struct lane_fault *faul
 	more[at] = *fault;
 }
 
+void lane_mended_merge(struct lane_mended *mended, const struct lane_mended *other)
+{
+	for (uint64_t i = 0; i < other->fault_cnt; i++) {
+		const struct lane_fault *fault = &other->faults[i];
+		bool known = false;
+
+		for (uint64_t j = 0; j < mended->fault_cnt && !known; j++)
+			known = mended->faults[j].segment == fault->segment &&
+				strcmp(mended->faults[j].text, fault->text) == 0;
+		if (!known)
+			lane_mended_fault(mended, fault);
+	}
+}
+
 /* The size a segment should have: what its header says, if that can be believed. */
 static uint64_t right_bytes(const struct segment_header *header, uint64_t file_bytes)
 {
@@ -116,13 +132,17 @@ static uint64_t right_bytes(const struct segment_header *header, uint64_t file_b
 }
 
 static void judge_segment(struct lane_mended *mended, struct mended_segment *segment,
-			  const struct segment_header *header)
+			  const struct segment_header *header, uint64_t bytes_min)
 {
 	const char *why =
 		segment_header_wrong(header, mended->journal_id, mended->lane, segment->number);
 	struct lane_fault fault = {.segment = segment->number};
 
+	if (why == NULL && header->segment_bytes < bytes_min)
+		why = "it is smaller than a checkpoint tells";
 	segment->bytes = right_bytes(why == NULL ? header : NULL, segment->file_bytes);
+	if (segment->bytes < bytes_min)
+		segment->bytes = bytes_min;
 	segment->wrong = why != NULL || segment->bytes != segment->file_bytes;
 	if (!segment->wrong)
 		return;
@@ -135,7 +155,8 @@ static void judge_segment(struct lane_mended *mended, struct mended_segment *seg
 }
 
 /* 0 or -errno. */
-static int look_at_segment(struct lane_mended *mended, uint64_t number, uint8_t *unit)
+static int look_at_segment(struct lane_mended *mended, uint64_t number, uint64_t bytes_min,
+			   uint8_t *unit)
 {
 	struct lane_files *base = mended->base;
 	struct mended_segment *segment = &mended->segments[mended->segment_cnt++];
@@ -151,15 +172,17 @@ static int look_at_segment(struct lane_mended *mended, uint64_t number, uint8_t 
 		got = base->ops->read(base, number, unit, BLOCK_ALIGN_BYTES, 0);
 	if (got < 0)
 		return (int)got;
-	judge_segment(mended, segment, (const struct segment_header *)unit);
+	judge_segment(mended, segment, (const struct segment_header *)unit, bytes_min);
 	return 0;
 }
 
 static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers, uint64_t cnt,
-			    bool settle, char *error, size_t error_bytes)
+			    bool settle, const struct lane_position *from, char *error,
+			    size_t error_bytes)
 {
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-	uint64_t expected = 0;
+	/* What was pruned is not missing. */
+	uint64_t expected = cnt > 0 && numbers[0] < mended->first ? numbers[0] : mended->first;
 	int rc = 0;
 
 	mended->segments = calloc(cnt + 1, sizeof(*mended->segments));
@@ -170,7 +193,10 @@ static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers,
 		if (settle)
 			rc = mended->base->ops->settle(mended->base, numbers[i]);
 		if (rc == 0)
-			rc = look_at_segment(mended, numbers[i], unit);
+			rc = look_at_segment(
+				mended, numbers[i],
+				from != NULL && numbers[i] == mended->first ? from->tail.offset : 0,
+				unit);
 		if (rc != 0)
 			snprintf(error, error_bytes, "%s: segment %" PRIu64 " %s: %s",
 				 mended->base->path, numbers[i],
@@ -189,7 +215,8 @@ static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers,
 	return rc;
 }
 
-static int look(struct lane_mended *mended, bool settle, char *error, size_t error_bytes)
+static int look(struct lane_mended *mended, bool settle, const struct lane_position *from,
+		char *error, size_t error_bytes)
 {
 	static const struct lane_fault nothing = {
 		.text = "the whole directory of the lane is missing; is its disk mounted?"};
@@ -207,13 +234,14 @@ static int look(struct lane_mended *mended, bool settle, char *error, size_t err
 			 strerror((int)-cnt));
 		return (int)cnt;
 	}
-	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, error, error_bytes);
+	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, from, error, error_bytes);
 	free(numbers);
 	return rc;
 }
 
 int lane_mended_open(struct lane_mended **out, struct lane_files *base, uint64_t journal_id,
-		     uint16_t lane, bool settle, char *error, size_t error_bytes)
+		     uint16_t lane, bool settle, const struct lane_position *from, char *error,
+		     size_t error_bytes)
 {
 	struct lane_mended *mended = calloc(1, sizeof(*mended));
 	int rc;
@@ -224,7 +252,8 @@ int lane_mended_open(struct lane_mended **out, struct lane_files *base, uint64_t
 	mended->base = base;
 	mended->journal_id = journal_id;
 	mended->lane = lane;
-	rc = look(mended, settle, error, error_bytes);
+	mended->first = from != NULL ? from->tail.segment : 0;
+	rc = look(mended, settle, from, error, error_bytes);
 	if (rc != 0)
 		lane_mended_close(mended);
 	else

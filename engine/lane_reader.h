@@ -56,12 +56,17 @@ int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, u
 			   uint16_t lane, char *error, size_t error_bytes);
 
 /*
- * The same, from a position on; segments before it may be gone. -EBADMSG also if the block before
- * the position is not there any more: the lane has lost what it had.
+ * The same, from a position on; segments before it may be gone. -EBADMSG also if neither the block
+ * before the position nor one that follows from it is there: the lane has lost what it had.
  */
 int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
 			uint16_t lane, const struct lane_position *position, char *error,
 			size_t error_bytes);
+
+/* The same, whether or not the block before the position is there: for a repair. */
+int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			    uint16_t lane, const struct lane_position *position, char *error,
+			    size_t error_bytes);
 
 /* The same, from the first block of a segment on, whatever was before it. */
 int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,

@@ -56,6 +56,9 @@ static int open_reader(struct lane_reader **out, struct lane_salvage *salvage, c
 {
 	struct lane_mended *lane = salvage->lane;
 
+	if (salvage->base.tail.offset > 0)
+		return lane_reader_open_behind(out, &lane->files, lane->journal_id, lane->lane,
+					       &salvage->base, error, error_bytes);
 	return lane_reader_open_files(out, &lane->files, lane->journal_id, lane->lane, error,
 				      error_bytes);
 }
@@ -69,6 +72,7 @@ static int find_tail(struct lane_salvage *salvage, uint64_t cut_lsn, char *error
 	if (rc != 0)
 		return rc;
 	lane_reader_tail(reader, &salvage->tail);
+	salvage->watermark_lsn = salvage->base.watermark_lsn;
 	rc = read_good_part(salvage, reader, cut_lsn, error, error_bytes);
 	lane_reader_close(reader);
 	return rc;
@@ -250,18 +254,62 @@ static int look_behind(struct lane_salvage *salvage, char *error, size_t error_b
 	return rc;
 }
 
+static bool is_base(const struct lane_salvage *salvage, const struct block_header *block)
+{
+	const struct lane_position *base = &salvage->base;
+
+	return block != NULL && block->checksum == base->tail.prev_checksum &&
+	       base->block_offset + block->block_bytes == base->tail.offset &&
+	       block->first_lsn + block->record_cnt == base->tail.next_lsn;
+}
+
+/* A start must find a block that proves the lane once had what the checkpoint has. */
+static int look_at_base(struct lane_salvage *salvage, char *error, size_t error_bytes)
+{
+	const struct lane_position *base = &salvage->base;
+	struct mended_segment *segment = lane_mended_segment(salvage->lane, base->tail.segment);
+	const struct block_header *block = NULL;
+	struct lane_fault fault = {.segment = base->tail.segment};
+	struct behind behind;
+	int rc = open_behind(&behind, salvage, error, error_bytes);
+
+	if (rc == 0 && segment != NULL)
+		rc = block_at(&behind, segment, base->block_offset, &block);
+	salvage->base_whole = rc == 0 && is_base(salvage, block);
+	free(behind.window);
+	salvage->anchors =
+		!salvage->base_whole && salvage->tail.prev_checksum == base->tail.prev_checksum;
+	if (rc != 0 || !salvage->anchors)
+		return rc;
+	fault.offset = segment != NULL ? base->block_offset : 0;
+	snprintf(fault.text, sizeof(fault.text),
+		 "%s LSN %" PRIu64 " was on disk here, a checkpoint tells, and %s",
+		 segment != NULL ? "the block that ends with" : "it is missing:",
+		 base->tail.next_lsn - 1,
+		 segment != NULL ? "it is there no more" : "goes on in it");
+	lane_mended_fault(salvage->lane, &fault);
+	return 0;
+}
+
 int lane_salvage_open(struct lane_salvage **out, struct lane_files *files, uint64_t journal_id,
-		      uint16_t lane, bool settle, uint64_t cut_lsn, char *error, size_t error_bytes)
+		      uint16_t lane, bool settle, const struct lane_position *base,
+		      uint64_t cut_lsn, char *error, size_t error_bytes)
 {
 	struct lane_salvage *salvage = calloc(1, sizeof(*salvage));
 	int rc;
 
 	CHECK(salvage != NULL);
-	rc = lane_mended_open(&salvage->lane, files, journal_id, lane, settle, error, error_bytes);
+	if (base != NULL)
+		salvage->base = *base;
+	rc = lane_mended_open(&salvage->lane, files, journal_id, lane, settle, base, error,
+			      error_bytes);
 	if (rc == 0)
 		rc = find_tail(salvage, cut_lsn, error, error_bytes);
 	if (rc == 0)
 		rc = look_behind(salvage, error, error_bytes);
+	if (rc == 0 && salvage->base.tail.offset > 0)
+		rc = look_at_base(salvage, error, error_bytes);
+	salvage->alone_lsn = salvage->tail.next_lsn;
 	if (rc != 0) {
 		lane_salvage_close(salvage);
 		return rc;
@@ -276,12 +324,56 @@ void lane_salvage_close(struct lane_salvage *salvage)
 		return;
 	lane_mended_close(salvage->lane);
 	free(salvage->blocks);
+	free(salvage->aside);
 	free(salvage);
+}
+
+bool lane_salvage_has(struct lane_salvage *salvage, const struct lane_position *position)
+{
+	struct lane_mended *lane = salvage->lane;
+	struct lane_reader *reader = NULL;
+	char error[SEGMENT_PATH_BYTES + 512];
+	bool has = salvage->base.tail.offset > 0 &&
+		   memcmp(&salvage->base, position, sizeof(*position)) == 0;
+
+	if (!has && position->tail.segment >= lane->first) {
+		has = lane_reader_open_at(&reader, &lane->files, lane->journal_id, lane->lane,
+					  position, error, sizeof(error)) == 0;
+		if (has)
+			lane_reader_close(reader);
+	}
+	return has;
+}
+
+void lane_salvage_put_aside(struct lane_salvage *salvage, uint64_t next_lsn, const char *why)
+{
+	/* What belongs to no segment stands at the end. */
+	struct lane_fault fault = {.segment = UINT64_MAX, .offset = next_lsn};
+
+	salvage->aside =
+		reallocarray(salvage->aside, salvage->aside_cnt + 1, sizeof(*salvage->aside));
+	CHECK(salvage->aside != NULL);
+	salvage->aside[salvage->aside_cnt++] = next_lsn;
+	snprintf(fault.text, sizeof(fault.text), "%s", why);
+	lane_mended_fault(salvage->lane, &fault);
+}
+
+void lane_salvage_told(struct lane_salvage *salvage, uint64_t last_lsn)
+{
+	if (last_lsn > salvage->last_lsn)
+		salvage->last_lsn = last_lsn;
+	if (last_lsn > salvage->watermark_lsn)
+		salvage->watermark_lsn = last_lsn;
 }
 
 bool lane_salvage_changes(const struct lane_salvage *salvage, const struct mended_segment *segment)
 {
-	return segment->wrong || (segment->number >= salvage->tail.segment && !segment->empty);
+	const uint64_t base = salvage->lane->first;
+
+	if (segment->number < base || (segment->number == base && salvage->trims))
+		return salvage->trims;
+	return segment->wrong || (segment->number >= salvage->tail.segment && !segment->empty) ||
+	       (salvage->anchors && segment->number <= base + 1);
 }
 
 uint64_t lane_salvage_lost(const struct lane_salvage *salvage)
@@ -301,14 +393,15 @@ uint64_t lane_salvage_unreadable(const struct lane_salvage *salvage)
 	return lane_salvage_lost(salvage) - salvage->readable_cnt;
 }
 
-int lane_salvage_apply(struct lane_salvage *salvage, struct shard *shard, uint64_t *lsn,
-		       const char **why, char *error, size_t error_bytes)
+int lane_salvage_each_good(struct lane_salvage *salvage, salvage_fn *fn, void *context, char *error,
+			   size_t error_bytes)
 {
 	struct lane_reader *reader = NULL;
+	uint64_t next_lsn = salvage->base.tail.offset > 0 ? salvage->base.tail.next_lsn : 1;
+	bool go_on = true;
 	int rc = open_reader(&reader, salvage, error, error_bytes);
 
-	*lsn = 0;
-	while (rc == 0 && shard_next_lsn(shard) < salvage->tail.next_lsn) {
+	while (rc == 0 && go_on && next_lsn < salvage->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
 		const enum lane_read read =
@@ -320,12 +413,39 @@ int lane_salvage_apply(struct lane_salvage *salvage, struct shard *shard, uint64
 				 salvage->lane->files.path);
 		if (read != LANE_BLOCK)
 			rc = -EIO;
-		for (uint32_t i = 0; rc == 0 && i < block->record_cnt; i++) {
-			*lsn = block->first_lsn + i;
-			rc = shard_apply(shard, *lsn, &records[i], why);
-		}
+		for (uint32_t i = 0; rc == 0 && go_on && i < block->record_cnt; i++)
+			go_on = fn(context, next_lsn++, &records[i]);
 	}
 	lane_reader_close(reader);
+	return rc;
+}
+
+struct applying {
+	struct shard *shard;
+	uint64_t lsn;
+	const char *why;
+	int rc;
+};
+
+static bool apply_one(void *context, uint64_t lsn, const struct record *record)
+{
+	struct applying *applying = context;
+
+	applying->lsn = lsn;
+	applying->rc = shard_apply(applying->shard, lsn, record, &applying->why);
+	return applying->rc == 0;
+}
+
+int lane_salvage_apply(struct lane_salvage *salvage, struct shard *shard, uint64_t *lsn,
+		       const char **why, char *error, size_t error_bytes)
+{
+	struct applying applying = {.shard = shard};
+	int rc = lane_salvage_each_good(salvage, apply_one, &applying, error, error_bytes);
+
+	*lsn = applying.lsn;
+	*why = applying.why;
+	if (rc == 0)
+		rc = applying.rc;
 	if (rc == -ENOSPC)
 		snprintf(error, error_bytes, "%s: LSN %" PRIu64 ": %s", salvage->lane->files.path,
 			 *lsn, *why);

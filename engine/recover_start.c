@@ -87,12 +87,6 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 	return rc;
 }
 
-/* Where a lane begins. */
-struct beginning {
-	uint64_t segment; /* the first that is there; 0 also if there is none */
-	bool empty;       /* it begins with zeros: what was before only a checkpoint has */
-};
-
 static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 {
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
@@ -106,9 +100,9 @@ static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 }
 
 /* The reader judges the rest. */
-static struct beginning look_at_beginning(const struct data_dir *dir, uint16_t lane)
+struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane)
 {
-	struct beginning beginning = {0};
+	struct lane_beginning beginning = {0};
 	struct lane_files *files = NULL;
 	char error[REASON_BYTES];
 	uint64_t *numbers = NULL;
@@ -140,8 +134,9 @@ static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
 			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
 }
 
-static int say_lost(const struct data_dir *dir, uint16_t lane, const struct beginning *beginning,
-		    const char *reason, char *error, size_t error_bytes)
+static int say_lost(const struct data_dir *dir, uint16_t lane,
+		    const struct lane_beginning *beginning, const char *reason, char *error,
+		    size_t error_bytes)
 {
 	char path[REASON_BYTES];
 	char what[128];
@@ -175,7 +170,7 @@ static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
 {
-	const struct beginning beginning = look_at_beginning(dir, lane);
+	const struct lane_beginning beginning = recover_beginning(dir, lane);
 	uint64_t *lsns = NULL;
 	int64_t cnt = checkpoint_list(dir, lane, &lsns);
 	const bool needed = beginning.segment > 0 || (beginning.empty && cnt > 0);

@@ -15,6 +15,13 @@
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes);
 
+/* Where a lane begins, as far as its files tell. */
+struct lane_beginning {
+	uint64_t segment; /* the first that is there; 0 also if there is none */
+	bool empty;       /* it begins with zeros: what was before only a checkpoint has */
+};
+struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane);
+
 /* Adds an offer to a scan. 0 or -ENOMEM. */
 int recover_keep_offer(struct recover_scan *scan, const struct record *record);
 

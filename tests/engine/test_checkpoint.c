@@ -230,11 +230,11 @@ Test(checkpoint, who_else_it_belongs_to_is_told, .init = set_up, .fini = tear_do
 	sell(5);
 	save();
 	other.journal_id++;
-	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EBADMSG));
+	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EXDEV));
 	cr_assert(ne(ptr, strstr(error, "another journal"), NULL), "%s", error);
 	other = dir;
 	other.shards = 2;
-	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EBADMSG));
+	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EXDEV));
 	cr_assert(ne(ptr, strstr(error, "another lane"), NULL), "%s", error);
 	checkpoint_path(&dir, 0, 8, elsewhere);
 	copy_file(path, elsewhere);

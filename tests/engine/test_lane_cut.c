@@ -124,8 +124,8 @@ static void look(uint64_t cut_lsn)
 	salvage = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, cut_lsn, error,
-				       sizeof(error)),
+		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, NULL, cut_lsn,
+				       error, sizeof(error)),
 		     0),
 		  "%s", error);
 }

@@ -51,7 +51,7 @@ static void set_up(void)
 	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, 0, error,
+		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, NULL, 0, error,
 				       sizeof(error)),
 		     0),
 		  "%s", error);

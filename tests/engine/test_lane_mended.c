@@ -47,7 +47,7 @@ static void look(void)
 	mended = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, true, error,
+		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, true, NULL, error,
 				      sizeof(error)),
 		     0),
 		  "%s", error);
@@ -150,7 +150,8 @@ Test(lane_mended, knows_a_lost_lane, .init = set_up, .fini = tear_down)
 	uint64_t *numbers = NULL;
 
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-001")), 0));
-	cr_assert(eq(int, lane_mended_open(&mended, files, 1, 1, true, error, sizeof(error)), 0));
+	cr_assert(eq(int, lane_mended_open(&mended, files, 1, 1, true, NULL, error, sizeof(error)),
+		     0));
 	cr_assert(mended->missing);
 	cr_assert(eq(u64, mended->fault_cnt, 1));
 	cr_assert(eq(i64, mended->files.ops->list(&mended->files, &numbers), 0));
@@ -166,7 +167,7 @@ Test(lane_mended, refuses_what_cannot_be_read, .init = set_up, .fini = tear_down
 	cr_assert(eq(int, mkdir(segment(1), 0700), 0));
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, false, error,
+		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, false, NULL, error,
 				      sizeof(error)),
 		     -EISDIR));
 	cr_assert(ne(ptr, strstr(error, "segment 1 cannot be read"), NULL), "%s", error);

@@ -62,7 +62,7 @@ static void look(uint64_t cut_lsn)
 	salvage = NULL;
 	cr_assert(eq(int,
 		     lane_salvage_open(&salvage, memory_disk_files(disk), JOURNAL_ID, LANE, true,
-				       cut_lsn, error, sizeof(error)),
+				       NULL, cut_lsn, error, sizeof(error)),
 		     0),
 		  "%s", error);
 }
@@ -269,7 +269,7 @@ Test(lane_salvage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_d
 		failing_ops.read = failing_read;
 		files->ops = &failing_ops;
 		reads_until_failure = reads;
-		rc = lane_salvage_open(&salvage, files, JOURNAL_ID, LANE, false, 0, error,
+		rc = lane_salvage_open(&salvage, files, JOURNAL_ID, LANE, false, NULL, 0, error,
 				       sizeof(error));
 		if (rc == 0)
 			break;

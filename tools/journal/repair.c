@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include "engine/check.h"
-#include "engine/checkpoint_list.h"
+#include "engine/checkpoint.h"
 #include "engine/lane_cut.h"
 #include "engine/lane_keep.h"
+#include "engine/lane_rescue.h"
 #include "tools/common/cli.h"
 
 struct repair {
@@ -28,59 +29,68 @@ struct repair {
 	bool stuck; /* one of them can't be told, or not be cut like this */
 };
 
-static int look(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn,
-		struct lane_salvage **salvage)
-{
-	struct lane_files *files = NULL;
-	const int rc =
-		data_dir_open_lane(&repair->dir, one->lane, &files, one->error, sizeof(one->error));
-
-	if (rc != 0)
-		return rc;
-	return lane_salvage_open(salvage, files, repair->dir.journal_id, one->lane, true, cut_lsn,
-				 one->error, sizeof(one->error));
-}
-
 /* Looks again, for a cut before the place where the lane is damaged; what is wrong stays known. */
 static int look_for_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
 {
 	struct lane_salvage *before = one->salvage;
-	const struct lane_mended *lane = before->lane;
 	int rc;
 
 	one->salvage = NULL;
-	rc = look(repair, one, cut_lsn, &one->salvage);
-	for (uint64_t i = 0; rc == 0 && i < lane->fault_cnt; i++) {
-		const struct lane_fault *fault = &lane->faults[i];
-		const struct lane_mended *now = one->salvage->lane;
-		bool known = false;
-
-		for (uint64_t j = 0; j < now->fault_cnt && !known; j++)
-			known = now->faults[j].segment == fault->segment &&
-				strcmp(now->faults[j].text, fault->text) == 0;
-		if (!known)
-			lane_mended_fault(one->salvage->lane, fault);
-	}
+	rc = lane_rescue_open(&one->salvage, &repair->dir, one->lane, cut_lsn, one->error,
+			      sizeof(one->error));
+	if (rc == 0)
+		lane_mended_merge(one->salvage->lane, before->lane);
 	lane_salvage_close(before);
+	return rc;
+}
+
+/* The state of the checkpoint that the lane begins behind, if any, in tables that hold the good
+ * part too. */
+static int load_base(const struct repair *repair, struct lane_case *one, struct shard **shard)
+{
+	const struct lane_salvage *salvage = one->salvage;
+	struct shard_size size = {.offer_cnt = salvage->offer_cnt, .order_cnt = salvage->order_cnt};
+	struct checkpoint *checkpoint = NULL;
+	int rc = 0;
+
+	if (salvage->base.tail.offset > 0)
+		rc = checkpoint_open(&checkpoint, &repair->dir, one->lane,
+				     salvage->base.tail.next_lsn, one->error, sizeof(one->error));
+	if (checkpoint != NULL) {
+		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
+		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
+	}
+	size.buyer_cnt = size.order_cnt;
+	if (rc == 0)
+		rc = journal_tables(&repair->dir, one->lane, &size, shard, one->error,
+				    sizeof(one->error));
+	if (rc == 0 && checkpoint != NULL) {
+		rc = checkpoint_load(checkpoint, *shard, one->error, sizeof(one->error));
+		/* Its bytes are as they were written: a start would pass it over all the same. */
+		if (rc == -EBADMSG) {
+			const size_t used = strlen(one->error);
+
+			snprintf(one->error + used, sizeof(one->error) - used,
+				 "; move it away and repair again");
+			rc = -ENOTSUP;
+		}
+	}
+	checkpoint_close(checkpoint);
 	return rc;
 }
 
 /* Whether the good part gives a state. one->bad_lsn: the record that can't follow, if any. */
 static int check_records(const struct repair *repair, struct lane_case *one)
 {
-	struct lane_salvage *salvage = one->salvage;
-	const struct shard_size size = {.offer_cnt = salvage->offer_cnt,
-					.order_cnt = salvage->order_cnt,
-					.buyer_cnt = salvage->order_cnt};
 	struct shard *shard = NULL;
 	struct lane_fault fault = {0};
 	const char *why = "";
 	uint64_t lsn = 0;
-	int rc = journal_tables(&repair->dir, one->lane, &size, &shard, one->error,
-				sizeof(one->error));
+	int rc = load_base(repair, one, &shard);
 
 	if (rc == 0)
-		rc = lane_salvage_apply(salvage, shard, &lsn, &why, one->error, sizeof(one->error));
+		rc = lane_salvage_apply(one->salvage, shard, &lsn, &why, one->error,
+					sizeof(one->error));
 	shard_close(shard);
 	if (rc != -EBADMSG)
 		return rc;
@@ -133,60 +143,14 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 	return look_for_cut(repair, one, cut_at);
 }
 
-/* The next LSN of a lane's newest checkpoint; 0 if there is none. */
-static uint64_t newest_checkpoint(const struct repair *repair, uint16_t lane)
-{
-	uint64_t *lsns = NULL;
-	const uint64_t newest = checkpoint_list(&repair->dir, lane, &lsns) > 0 ? lsns[0] : 0;
-
-	free(lsns);
-	return newest;
-}
-
-/* A repair reads a lane from its beginning: it must not cut away what a checkpoint still has. */
-static int check_pruned(const struct repair *repair, struct lane_case *one)
-{
-	const struct lane_mended *lane = one->salvage->lane;
-	const uint64_t first_segment = lane->segment_cnt > 0 ? lane->segments[0].number : 0;
-
-	if (first_segment == 0 || newest_checkpoint(repair, one->lane) == 0)
-		return 0;
-	snprintf(one->error, sizeof(one->error),
-		 "lane %u was pruned: it begins with segment %" PRIu64
-		 " and goes on from a checkpoint, but a repair reads a lane from segment 0; put it "
-		 "back from a copy",
-		 one->lane, first_segment);
-	return -ENOTSUP;
-}
-
-static int check_checkpoints(const struct repair *repair, struct lane_case *one)
-{
-	const uint64_t kept_lsn = one->salvage->tail.next_lsn;
-	const uint64_t checkpoint_lsn = newest_checkpoint(repair, one->lane);
-
-	if (!lane_case_damaged(one) || checkpoint_lsn <= kept_lsn)
-		return 0;
-	snprintf(one->error, sizeof(one->error),
-		 "lane %u is damaged from LSN %" PRIu64
-		 " on, but a checkpoint has it up to LSN %" PRIu64
-		 ": try a start, it may need nothing of what is damaged. If that is refused, put "
-		 "the "
-		 "lane back from a copy; without one, move its checkpoints away and repair again",
-		 one->lane, kept_lsn, checkpoint_lsn - 1);
-	return -ENOTSUP;
-}
-
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = look(repair, one, 0, &one->salvage);
-	if (one->rc == 0)
-		one->rc = check_pruned(repair, one);
+	one->rc = lane_rescue_open(&one->salvage, &repair->dir, one->lane, 0, one->error,
+				   sizeof(one->error));
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
 		one->rc = apply_cut_at(repair, one);
-	if (one->rc == 0)
-		one->rc = check_checkpoints(repair, one);
 	if (one->rc == 0)
 		one->rc = lane_salvage_each(one->salvage, count_lost, one, one->error,
 					    sizeof(one->error));

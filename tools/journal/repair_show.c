@@ -38,8 +38,15 @@ static uint64_t mended_cnt(const struct lane_salvage *salvage)
 
 	for (uint64_t i = 0; i < salvage->lane->segment_cnt; i++)
 		cnt += salvage->lane->segments[i].wrong &&
+		       salvage->lane->segments[i].number >= salvage->lane->first &&
 		       salvage->lane->segments[i].number <= salvage->tail.segment;
 	return cnt;
+}
+
+/* The last LSN of the checkpoint that the lane begins behind; 0: it begins with itself. */
+static uint64_t base_lsn(const struct lane_salvage *salvage)
+{
+	return salvage->base.tail.offset > 0 ? salvage->base.tail.next_lsn - 1 : 0;
 }
 
 static void show_kept(const struct lane_salvage *salvage)
@@ -53,6 +60,28 @@ static void show_kept(const struct lane_salvage *salvage)
 	print_instant(salvage->tail.last_at_ns, instant);
 	printf("  kept    LSN 1 to %" PRIu64 ", the last instant is %s\n",
 	       salvage->tail.next_lsn - 1, instant);
+	if (base_lsn(salvage) == 0)
+		return;
+	printf("          of these LSN 1 to %" PRIu64
+	       " by a checkpoint, the rest by blocks; the blocks alone would keep %" PRIu64 "\n",
+	       base_lsn(salvage), salvage->alone_lsn - 1);
+	if (salvage->trims)
+		printf("  begin   behind that checkpoint, in segment %" PRIu64
+		       "; what lies before is put aside\n",
+		       salvage->base.tail.segment);
+}
+
+static void show_faults(const struct lane_mended *lane)
+{
+	for (uint64_t i = 0; i < lane->fault_cnt; i++) {
+		const struct lane_fault *fault = &lane->faults[i];
+
+		if (fault->segment == UINT64_MAX)
+			printf("  aside   %s\n", fault->text);
+		else
+			printf("  damage  segment %" PRIu64 ", offset %" PRIu64 ": %s\n",
+			       fault->segment, fault->offset, fault->text);
+	}
 }
 
 static void show_records(struct lane_case *one)
@@ -90,6 +119,10 @@ static void show_lost(struct lane_case *one)
 		       lost->orders_durable, lost->offers);
 		printf("          %" PRIu64 " cannot be read at all\n",
 		       lane_salvage_unreadable(salvage));
+		printf("          LSN %" PRIu64
+		       " and later ones are given again: whoever reads downstream may have seen "
+		       "them as other orders\n",
+		       salvage->tail.next_lsn);
 	}
 	if (salvage->garbage_bytes > 0)
 		printf("          %" PRIu64
@@ -113,9 +146,7 @@ void repair_show_text(struct lane_case *one)
 		return;
 	}
 	printf("lane %u: DAMAGED, %s\n", one->lane, lane->files.path);
-	for (uint64_t i = 0; i < lane->fault_cnt; i++)
-		printf("  damage  segment %" PRIu64 ", offset %" PRIu64 ": %s\n",
-		       lane->faults[i].segment, lane->faults[i].offset, lane->faults[i].text);
+	show_faults(lane);
 	show_kept(salvage);
 	printf("  cut     at segment %" PRIu64 ", offset %" PRIu64 "%s\n", salvage->tail.segment,
 	       salvage->tail.offset,
@@ -139,8 +170,13 @@ static json_t *faults_json(const struct lane_mended *lane)
 	for (uint64_t i = 0; i < lane->fault_cnt; i++) {
 		json_t *fault = json_object();
 
-		json_object_set_new(fault, "segment", number(lane->faults[i].segment));
-		json_object_set_new(fault, "offset", number(lane->faults[i].offset));
+		if (lane->faults[i].segment == UINT64_MAX) {
+			json_object_set_new(fault, "checkpoint",
+					    number(lane->faults[i].offset - 1));
+		} else {
+			json_object_set_new(fault, "segment", number(lane->faults[i].segment));
+			json_object_set_new(fault, "offset", number(lane->faults[i].offset));
+		}
 		json_object_set_new(fault, "what", json_string(lane->faults[i].text));
 		json_array_append_new(faults, fault);
 	}
@@ -161,6 +197,10 @@ static json_t *lane_json(const struct lane_case *one)
 	json_object_set_new(root, "bad_lsn", one->bad_lsn > 0 ? number(one->bad_lsn) : json_null());
 	json_object_set_new(root, "kept_last_lsn", number(salvage->tail.next_lsn - 1));
 	json_object_set_new(root, "kept_last_at_ns", number(salvage->tail.last_at_ns));
+	json_object_set_new(root, "kept_by_checkpoint_lsn", number(base_lsn(salvage)));
+	json_object_set_new(root, "kept_by_blocks_alone_lsn", number(salvage->alone_lsn - 1));
+	json_object_set_new(root, "begins_anew", json_boolean(salvage->trims));
+	json_object_set_new(root, "checkpoints_put_aside", number(salvage->aside_cnt));
 	json_object_set_new(root, "cut_segment", number(salvage->tail.segment));
 	json_object_set_new(root, "cut_offset", number(salvage->tail.offset));
 	json_object_set_new(root, "mended_segments", number(mended_cnt(salvage)));
