@@ -20,7 +20,9 @@ static const char usage[] =
 	"\n"
 	"verify  checks every block of every lane, applies all records with the engine's own\n"
 	"        code, checks initial + restocked == free + held + sold for every SKU, and\n"
-	"        prints the state hash, which equals the one the engine prints on drain\n"
+	"        prints the state hash, which equals the one the engine prints on drain. Checks\n"
+	"        every checkpoint, and that the lane gives its state; begins a pruned lane behind\n"
+	"        its oldest good one\n"
 	"dump    prints every record: what was put on sale, what was sold, to whom; what a pruned\n"
 	"        lane has no more, from a checkpoint\n"
 	"checkpoint  writes the state of each lane beside it, for a start to begin with. It\n"
@@ -48,7 +50,9 @@ static const char usage[] =
 	"  --json          verify: one object; dump: one record a line; others: a line a lane;\n"
 	"                  repair also one for each lost record that can be read\n"
 	"\n"
-	"exit code: 0 all is right, or repaired; 1 damaged, sums wrong, or an order is missing;\n"
+	"exit code: 0 all is right, or repaired; 1 a lane or a checkpoint is damaged or lacks "
+	"what\n"
+	"the other has, sums are wrong, or an order is missing;\n"
 	"2 cannot be read, wrong usage, or not all could be printed. All but repair may run\n"
 	"beside an engine and do not disturb it.\n";
 

@@ -1,6 +1,7 @@
 /*
- * verify: reads all lanes as recovery does, into tables of its own, and tells what it found. A
- * damaged lane doesn't keep it from the others.
+ * verify: reads all lanes as recovery does, from as far back as there are blocks, into tables of
+ * its own, and tells what it found, also of their checkpoints. A damaged lane doesn't keep it from
+ * the others.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include "engine/check.h"
 #include "engine/recover.h"
 #include "tools/common/cli.h"
+#include "tools/journal/checkpoints.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/orders.h"
 
@@ -24,6 +26,7 @@ struct lane_result {
 	uint64_t block_cnt;
 	bool torn;
 	struct shard_totals totals;
+	struct lane_checkpoints checkpoints;
 };
 
 struct verify {
@@ -31,6 +34,7 @@ struct verify {
 	struct lane_result *lanes; /* [dir.shards] */
 	struct shard_totals sum;
 	struct shard_hash hash;
+	uint64_t checkpoints_bad;
 	bool damaged;
 	bool unreadable;
 	struct orders *orders; /* NULL: not asked for */
@@ -43,15 +47,21 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 	struct shard_size size;
 	struct shard *shard = NULL;
 	char *error = result->error;
-	int rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error,
-				   TOOL_ERROR_BYTES);
+	int rc = lane_checkpoints_look(&result->checkpoints, &verify->dir, lane);
 
+	if (rc != 0)
+		snprintf(error, TOOL_ERROR_BYTES, "lane %u: its checkpoints cannot be read: %s",
+			 lane, strerror(-rc));
+	else
+		rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error,
+				       TOOL_ERROR_BYTES);
 	if (rc == 0) {
 		recover_sizes(&scan, &size);
 		rc = journal_tables(&verify->dir, lane, &size, &shard, error, TOOL_ERROR_BYTES);
 	}
 	if (rc == 0)
-		rc = recover_lane(&verify->dir, lane, &scan, shard, error, TOOL_ERROR_BYTES);
+		rc = lane_checkpoints_apply(&result->checkpoints, &verify->dir, lane, &scan, shard,
+					    error, TOOL_ERROR_BYTES);
 	if (rc == 0 && verify->orders != NULL)
 		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error,
 				       TOOL_ERROR_BYTES);
@@ -97,6 +107,7 @@ static void verify_all(struct verify *verify)
 		struct lane_result *result = &verify->lanes[lane];
 
 		result->rc = verify_lane(verify, lane, result);
+		verify->checkpoints_bad += lane_checkpoints_bad(&result->checkpoints);
 		if (result->rc == 0)
 			add_totals(&verify->sum, &result->totals);
 		else if (result->rc == -EBADMSG)
@@ -124,6 +135,11 @@ static bool orders_good(const struct verify *verify)
 	       found->doubled == 0;
 }
 
+static bool all_right(const struct verify *verify)
+{
+	return conserved(verify) && orders_good(verify) && verify->checkpoints_bad == 0;
+}
+
 static void hash_text(const struct verify *verify, char out[33])
 {
 	snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, verify->hash.high, verify->hash.low);
@@ -146,6 +162,7 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 
 	json_object_set_new(object, "lane", number(lane));
 	json_object_set_new(object, "good", json_boolean(result->rc == 0));
+	json_object_set_new(object, "checkpoints", lane_checkpoints_json(&result->checkpoints));
 	if (result->rc != 0) {
 		json_object_set_new(object, "error", json_string(result->error));
 		return object;
@@ -189,8 +206,9 @@ static void print_json(const struct verify *verify)
 	snprintf(text, sizeof(text), "%016" PRIx64, verify->dir.journal_id);
 	json_object_set_new(root, "journal_id", json_string(text));
 	json_object_set_new(root, "shards", number(verify->dir.shards));
-	json_object_set_new(root, "good", json_boolean(conserved(verify) && orders_good(verify)));
+	json_object_set_new(root, "good", json_boolean(all_right(verify)));
 	json_object_set_new(root, "damaged", json_boolean(verify->damaged));
+	json_object_set_new(root, "checkpoints_bad", number(verify->checkpoints_bad));
 	json_object_set_new(root, "offers", number(sum->offers));
 	json_object_set_new(root, "orders", number(sum->orders));
 	json_object_set_new(root, "units", number(sum->units_sold));
@@ -246,6 +264,9 @@ static void print_text(const struct verify *verify)
 					    : "",
 		       result->torn ? "  torn tail, never acknowledged" : "");
 	}
+	for (uint16_t lane = 0; lane < verify->dir.shards; lane++)
+		lane_checkpoints_print(&verify->lanes[lane].checkpoints, lane,
+				       verify->lanes[lane].last_lsn);
 	printf("\nsold     %" PRIu64 " orders, %" PRIu64 " units, %" PRIu64 " SKUs\n", sum->orders,
 	       sum->units_sold, sum->offers);
 	printf("units    %" PRIu64 " stocked = %" PRIu64 " free + %" PRIu64 " held + %" PRIu64
@@ -259,8 +280,7 @@ static void print_text(const struct verify *verify)
 		print_orders(verify);
 	hash_text(verify, hash);
 	printf("state    %s\n", hash);
-	printf("%s\n",
-	       conserved(verify) && orders_good(verify) ? "all is right" : "SOMETHING IS WRONG");
+	printf("%s\n", all_right(verify) ? "all is right" : "SOMETHING IS WRONG");
 }
 
 int journal_verify(const struct tool_options *options)
@@ -282,13 +302,14 @@ int journal_verify(const struct tool_options *options)
 		print_json(&verify);
 	else
 		print_text(&verify);
-	if (!conserved(&verify) || !orders_good(&verify))
+	if (!all_right(&verify))
 		result = CLI_EXIT_BAD;
 	if (verify.unreadable && !verify.damaged)
 		result = CLI_EXIT_FAILED;
 	for (uint16_t lane = 0; lane < verify.dir.shards; lane++) {
 		if (verify.lanes[lane].rc != 0)
 			cli_wrong("%s", verify.lanes[lane].error);
+		lane_checkpoints_free(&verify.lanes[lane].checkpoints);
 	}
 	orders_free(verify.orders);
 	free(verify.lanes);

@@ -1,0 +1,47 @@
+/*
+ * checkpoints: what verify tells of the checkpoints of a lane: whether each is good by itself, and
+ * whether the lane, applied up to it, gives the state that it has.
+ */
+#ifndef DB_TOOLS_JOURNAL_CHECKPOINTS_H
+#define DB_TOOLS_JOURNAL_CHECKPOINTS_H
+
+#include <jansson.h>
+
+#include "engine/checkpoint_survey.h"
+#include "engine/recover.h"
+
+enum checkpoint_state {
+	CHECKPOINT_GOOD,
+	CHECKPOINT_UNUSED, /* good, but the segments behind it were pruned */
+	CHECKPOINT_DAMAGED,
+	CHECKPOINT_FOREIGN, /* of another journal or lane */
+	CHECKPOINT_UNREADABLE,
+	CHECKPOINT_AHEAD, /* it has more than the lane: the lane lost that */
+	CHECKPOINT_UNFIT, /* the lane has another block there, or another state */
+};
+
+struct lane_checkpoints {
+	struct checkpoint_seen *seen; /* the newest first */
+	enum checkpoint_state *states;
+	int64_t cnt;
+};
+
+/* Looks at each by itself; before the lane is scanned, as a follower may write more. 0 or -errno.
+ */
+int lane_checkpoints_look(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane);
+
+/* As recover_lane, and compares with each on the way. */
+int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
+			   struct recover_scan *scan, struct shard *shard, char *error,
+			   size_t error_bytes);
+
+/* How many are wrong. */
+uint64_t lane_checkpoints_bad(const struct lane_checkpoints *list);
+
+/* A line for each, the oldest first. */
+void lane_checkpoints_print(const struct lane_checkpoints *list, uint16_t lane, uint64_t last_lsn);
+json_t *lane_checkpoints_json(const struct lane_checkpoints *list);
+
+void lane_checkpoints_free(struct lane_checkpoints *list);
+
+#endif
