@@ -150,7 +150,7 @@ $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LI
 
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SUPPORT := $(call obj,tests/support/memory_disk.c tests/support/sale.c \
+FUZZ_SUPPORT := $(call obj,$(addprefix tests/support/,checkpoints.c memory_disk.c sale.c) \
                      $(addprefix tools/replay/,link.c reader.c stream.c))
 $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
