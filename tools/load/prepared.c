@@ -90,9 +90,26 @@ static void close_datagram(struct prepared *prepared, const struct prepared_opti
 			.op = requests[i].op,
 		};
 	}
-	tag_sign(prepared_bytes(prepared, idx), wire_datagram_bytes(cnt), options->key->bytes);
-	if (kind == MIXED_FORGED)
-		prepared_bytes(prepared, idx)[wire_datagram_bytes(cnt) - 1] ^= 1;
+}
+
+/* All of them, in bursts; of the forged ones one bit is wrong. */
+static void sign_all(struct prepared *prepared, const struct key *key)
+{
+	struct tag_job jobs[TAG_BURST_MAX];
+	uint32_t cnt = 0;
+
+	for (uint32_t idx = 0; idx < prepared->datagram_cnt; idx++) {
+		jobs[cnt++] = (struct tag_job){prepared_bytes(prepared, idx), key->bytes,
+					       prepared_len(prepared, idx)};
+		if (cnt < TAG_BURST_MAX && idx + 1 < prepared->datagram_cnt)
+			continue;
+		tag_sign_burst(jobs, cnt);
+		cnt = 0;
+	}
+	for (uint32_t idx = 0; idx < prepared->datagram_cnt; idx++) {
+		if (prepared->datagrams[idx].silent)
+			prepared_bytes(prepared, idx)[prepared_len(prepared, idx) - 1] ^= 1;
+	}
 }
 
 static void fill(struct prepared *prepared, const struct prepared_options *options,
@@ -136,8 +153,10 @@ static bool fill_signed(struct prepared *prepared, const struct prepared_options
 	const bool made = filling.cnt != NULL && filling.kind != NULL && filling.requests != NULL &&
 			  filling.ns != NULL;
 
-	if (made)
+	if (made) {
 		fill(prepared, options, &filling);
+		sign_all(prepared, options->key);
+	}
 	free(filling.cnt);
 	free(filling.kind);
 	free(filling.requests);
@@ -178,7 +197,7 @@ static bool take_memory(struct prepared *prepared, const struct prepared_options
 		return false;
 	}
 	prepared->huge = madvise(prepared->bytes, prepared->bytes_max, MADV_HUGEPAGE) == 0;
-	prepared->datagrams = malloc(datagrams * sizeof(*prepared->datagrams));
+	prepared->datagrams = calloc(datagrams, sizeof(*prepared->datagrams));
 	prepared->requests = malloc(requests * sizeof(*prepared->requests));
 	return datagrams <= UINT32_MAX && requests <= UINT32_MAX && prepared->datagrams != NULL &&
 	       prepared->requests != NULL;

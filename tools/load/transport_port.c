@@ -21,6 +21,7 @@
 
 #include "engine/check.h"
 #include "engine/limits.h"
+#include "net/checksum.h"
 #include "net/decode.h"
 #include "net/port.h"
 #include "tools/common/cli.h"
@@ -49,6 +50,8 @@ struct transport_port {
 	rte_be32_t server_address;
 	uint16_t server_port;
 	bool eal_running;
+	uint64_t ip_sum;
+	uint8_t headers[ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES];
 };
 
 static void sleep_ms(unsigned ms)
@@ -58,11 +61,10 @@ static void sleep_ms(unsigned ms)
 	nanosleep(&pause, NULL);
 }
 
-/* Headers in front of a datagram. The engine never reads the UDP checksum: the tag covers more. */
-static void build_headers(const struct transport_port *self, uint8_t *frame, uint32_t bytes,
-			  uint16_t shard)
+/* The headers of an empty datagram to shard 0, and the sum of its IP header. */
+static void make_headers(struct transport_port *self)
 {
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)frame;
+	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)self->headers;
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
 
@@ -71,19 +73,28 @@ static void build_headers(const struct transport_port *self, uint8_t *frame, uin
 	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
 	*ip = (struct rte_ipv4_hdr){
 		.version_ihl = RTE_IPV4_VHL_DEF,
-		.total_length =
-			rte_cpu_to_be_16((uint16_t)(IPV4_HEADER_BYTES + UDP_HEADER_BYTES + bytes)),
 		.time_to_live = TTL,
 		.next_proto_id = IPPROTO_UDP,
 		.src_addr = self->address,
 		.dst_addr = self->server_address,
 	};
-	ip->hdr_checksum = rte_ipv4_cksum(ip);
-	*udp = (struct rte_udp_hdr){
-		.src_port = RTE_BE16(SOURCE_PORT),
-		.dst_port = rte_cpu_to_be_16((uint16_t)(self->server_port + shard)),
-		.dgram_len = rte_cpu_to_be_16((uint16_t)(UDP_HEADER_BYTES + bytes)),
-	};
+	self->ip_sum = checksum_add(0, (const uint8_t *)ip, sizeof(*ip));
+	*udp = (struct rte_udp_hdr){.src_port = RTE_BE16(SOURCE_PORT)};
+}
+
+/* Headers in front of a datagram. The engine never reads the UDP checksum: the tag covers more. */
+static void build_headers(const struct transport_port *self, uint8_t *frame, uint32_t bytes,
+			  uint16_t shard)
+{
+	const uint16_t ip_bytes = (uint16_t)(IPV4_HEADER_BYTES + UDP_HEADER_BYTES + bytes);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + ETHER_HEADER_BYTES);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
+
+	memcpy(frame, self->headers, sizeof(self->headers));
+	ip->total_length = rte_cpu_to_be_16(ip_bytes);
+	ip->hdr_checksum = checksum_fold(checksum_add_be16(self->ip_sum, ip_bytes));
+	udp->dst_port = rte_cpu_to_be_16((uint16_t)(self->server_port + shard));
+	udp->dgram_len = rte_cpu_to_be_16((uint16_t)(UDP_HEADER_BYTES + bytes));
 }
 
 static int port_send(struct client_transport *transport, const struct client_packet *packets,
@@ -428,6 +439,7 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 		port_transport_close(&self->transport);
 		return rc;
 	}
+	make_headers(self);
 	self->transport = (struct client_transport){
 		.send = port_send, .receive = port_receive, .close = port_transport_close};
 	*out = &self->transport;

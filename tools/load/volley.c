@@ -15,6 +15,7 @@ enum {
 	/* Turns between two looks at the progress bar. */
 	TURNS_PER_LOOK = 1024,
 };
+static_assert((int)BURST_CNT <= (int)TAG_BURST_MAX, "checked at once");
 
 enum state {
 	STATE_UNSENT,
@@ -137,63 +138,62 @@ static bool same_ids(const uint8_t *reply, const uint8_t *request, unsigned cnt)
 	return differ == 0;
 }
 
-/* The datagram that this is the reply to; UINT32_MAX, and counted: none. */
-static uint32_t match(struct run *run, const struct client_packet *packet)
+/* The datagram that this is the reply to, but for its tag; UINT32_MAX: none. */
+static uint32_t match(const struct run *run, const struct client_packet *packet)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
 	const struct key *key = run->options->key;
-	uint32_t idx = UINT32_MAX;
+	const struct prepared_datagram *datagram;
+	uint32_t idx;
 
-	if (packet->len >= WIRE_DATAGRAM_BYTES_MIN)
-		idx = prepared_of_echo(run->prepared, header->echo);
-	if (idx != UINT32_MAX && run->state[idx] == STATE_OUT &&
-	    packet->len == prepared_len(run->prepared, idx)) {
-		const uint8_t *sent = prepared_bytes(run->prepared, idx);
-		const unsigned cnt = run->prepared->datagrams[idx].request_cnt;
-
-		if (key == NULL) {
-			if (memcmp(packet->bytes, sent, packet->len) == 0)
-				return idx;
-		} else if (header->magic == WIRE_MAGIC && header->version == WIRE_VERSION &&
-			   header->kind == WIRE_KIND_REPLY && header->count == cnt &&
-			   header->key_id == key->id &&
-			   header->shard == run->prepared->datagrams[idx].shard &&
-			   same_ids(packet->bytes, sent, cnt)) {
-			if (tag_verify(packet->bytes, packet->len, key->bytes))
-				return idx;
-			run->volley->replies_bad_tag++;
-			return UINT32_MAX;
-		}
-	}
-	run->volley->replies_unmatched++;
-	return UINT32_MAX;
+	if (packet->len < WIRE_DATAGRAM_BYTES_MIN)
+		return UINT32_MAX;
+	idx = prepared_of_echo(run->prepared, header->echo);
+	if (idx == UINT32_MAX || packet->len != prepared_len(run->prepared, idx))
+		return UINT32_MAX;
+	datagram = &run->prepared->datagrams[idx];
+	if (key == NULL)
+		return memcmp(packet->bytes, prepared_bytes(run->prepared, idx), packet->len) == 0
+			       ? idx
+			       : UINT32_MAX;
+	if (header->magic != WIRE_MAGIC || header->version != WIRE_VERSION ||
+	    header->kind != WIRE_KIND_REPLY || header->count != datagram->request_cnt ||
+	    header->key_id != key->id || header->shard != datagram->shard ||
+	    !same_ids(packet->bytes, prepared_bytes(run->prepared, idx), datagram->request_cnt))
+		return UINT32_MAX;
+	return idx;
 }
 
-static void take_reply(struct run *run, const struct client_packet *packet, uint64_t now_ns)
+static void note_windows(struct run *run, uint32_t idx, uint64_t now_ns)
 {
-	const uint32_t idx = match(run, packet);
-	const struct prepared_datagram *datagram = &run->prepared->datagrams[idx];
-	const struct wire_reply *replies =
-		(const struct wire_reply *)(packet->bytes + WIRE_HEADER_BYTES);
-	struct volley_window *window;
-	uint64_t latency_ns;
+	struct volley_window *window = window_of(run, now_ns);
 
-	if (idx == UINT32_MAX)
+	if (window == NULL)
 		return;
-	latency_ns = now_ns - run->from_ns[idx];
+	window->served += run->prepared->datagrams[idx].request_cnt;
+	window = window_of(run, run->from_ns[idx]);
+	if (now_ns - run->from_ns[idx] > window->worst_ns)
+		window->worst_ns = now_ns - run->from_ns[idx];
+}
+
+/* The reply to a datagram, all but whether it is the first one checked. */
+static void take_reply(struct run *run, uint32_t idx, const uint8_t *bytes, uint64_t now_ns)
+{
+	const struct prepared_datagram *datagram = &run->prepared->datagrams[idx];
+	const struct wire_reply *replies = (const struct wire_reply *)(bytes + WIRE_HEADER_BYTES);
+	const uint64_t latency_ns = now_ns - run->from_ns[idx];
+
+	if (run->state[idx] != STATE_OUT) {
+		run->volley->replies_unmatched++;
+		return;
+	}
 	run->state[idx] = STATE_ANSWERED;
 	run->volley->datagrams_answered++;
 	if (!datagram->silent) {
 		run->volley->requests_lost -= datagram->request_cnt;
 		run->out_cnt--;
 	}
-	window = window_of(run, now_ns);
-	if (window != NULL) {
-		window->served += datagram->request_cnt;
-		window = window_of(run, run->from_ns[idx]);
-		if (latency_ns > window->worst_ns)
-			window->worst_ns = latency_ns;
-	}
+	note_windows(run, idx, now_ns);
 	if (run->options->key == NULL) {
 		run->tally->answered++;
 		histogram_add(&run->tally->latency_ns, latency_ns);
@@ -203,6 +203,34 @@ static void take_reply(struct run *run, const struct client_packet *packet, uint
 	for (unsigned i = 0; i < datagram->request_cnt; i++)
 		tally_reply(run->tally, run->prepared->requests[datagram->first_request + i],
 			    &replies[i]);
+}
+
+/* Of cnt packets those that are replies to ours; their tags are checked together. */
+static void take_burst(struct run *run, const struct client_packet *packets, uint32_t cnt,
+		       uint64_t now_ns)
+{
+	const struct key *key = run->options->key;
+	struct tag_job jobs[BURST_CNT];
+	uint32_t idxs[BURST_CNT];
+	uint32_t kept = 0;
+	uint64_t right;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		idxs[kept] = match(run, &packets[i]);
+		if (idxs[kept] == UINT32_MAX) {
+			run->volley->replies_unmatched++;
+			continue;
+		}
+		jobs[kept++] = (struct tag_job){packets[i].bytes, key != NULL ? key->bytes : NULL,
+						packets[i].len};
+	}
+	right = key != NULL ? tag_verify_burst(jobs, kept) : UINT64_MAX;
+	for (uint32_t i = 0; i < kept; i++) {
+		if ((right >> i & 1) != 0)
+			take_reply(run, idxs[i], jobs[i].datagram, now_ns);
+		else
+			run->volley->replies_bad_tag++;
+	}
 }
 
 static int receive_some(struct run *run, uint32_t wait_us)
@@ -218,8 +246,7 @@ static int receive_some(struct run *run, uint32_t wait_us)
 	if (cnt <= 0)
 		return cnt;
 	now_ns = drive_now_ns();
-	for (int i = 0; i < cnt; i++)
-		take_reply(run, &packets[i], now_ns);
+	take_burst(run, packets, (uint32_t)cnt, now_ns);
 	run->heard_ns = now_ns;
 	run->volley->elapsed_ns = now_ns - run->begin_ns;
 	return cnt;
