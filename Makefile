@@ -142,11 +142,27 @@ $(BUILD)/tests/e2e/%.so: tests/e2e/%.c
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) -O2 -shared -fPIC $(WARN) -o $@ $<
 
-# Benchmarks of parts; bench/whole_path.sh measures the programs.
+# Benchmarks of parts; bench/run.py measures the programs.
 BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+
+# Loads of what the engine is compared with; built where their client libraries are
+# (tools/setup/setup.sh bench), tests don't need them.
+has = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
+PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_load.c) \
+             $(if $(call has,libpq),bench/peers/postgres_load.c)
+PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance
+PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
+                           tools/load/histogram.c $(wildcard tools/common/*.c))
+PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
+PEER_LIBS_postgres_load := $(shell pkg-config --libs libpq 2>/dev/null)
+PEER_CFLAGS := -I/usr/include/postgresql
+$(call obj,$(PEER_SRCS)): CFLAGS += $(PEER_CFLAGS)
+$(PEER_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(PEER_SUPPORT) $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PEER_LIBS_$(notdir $*)) -lm $(LDLIBS)
 
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -164,15 +180,19 @@ $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)
 
 .PHONY: tests-built bench-built fuzz-built
-tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS)
-bench-built: all $(BENCH_BINS)
+tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
+    $(BUILD)/bench/core_distance $(BUILD)/bench/peers/udp_echo
+bench-built: all $(BENCH_BINS) $(PEER_BINS)
 fuzz-built: $(FUZZ_BINS)
 
 # Static analysis: a stamp a source, made again when the source, a header of it or a rule changed.
 # cppcheck can't read Criterion's macros.
-ANALYSED := $(filter-out %.bpf.c,$(shell find engine net alloc tools bench tests -name '*.c'))
+ANALYSED := $(filter-out %.bpf.c $(filter-out $(PEER_SRCS) %/peer_load.c, \
+                           $(wildcard bench/peers/*.c)), \
+              $(shell find engine net alloc tools bench tests -name '*.c'))
 ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
-    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS)) $(KERNEL_CFLAGS_$<)
+    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS)) \
+    $(if $(filter bench/peers/%,$<),$(PEER_CFLAGS)) $(KERNEL_CFLAGS_$<)
 CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \
     --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=unknownMacro
 STAMPS := $(patsubst %,build/check/%.ok,$(ANALYSED))
@@ -227,9 +247,12 @@ soak: setup
 mutate: setup
 	@tests/mutate/run.sh
 
+# ROUNDS=5, MINUTES=12 and WHAT=path,peers,spike,scale,micro unless they say otherwise.
 bench: setup
+	@tools/setup/setup.sh bench || echo "bench: goes on without what is missing"
 	@$(MAKE) --no-print-directory $(JOBS) bench-built
-	@bench/run.sh $(BUILD)
+	@bench/run.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WHAT),--what "$(WHAT)") \
+	    $(if $(OUT),--out "$(OUT)") $(if $(MINUTES),--minutes $(MINUTES))
 
 check: setup
 	@tests/check
@@ -244,7 +267,7 @@ help:
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
-	@echo 'make bench   decide, journal, recovery, the whole path, beside baselines; 2 minutes'
+	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 12 minutes'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'
 

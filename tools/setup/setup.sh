@@ -1,6 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that build, tests, checks and demo need. Never changes anything
 # else; does nothing when all of them are there, and needs root and apt only when one is missing.
+#
+#   tools/setup/setup.sh          what everything needs
+#   tools/setup/setup.sh bench    what only `make bench` does; no service of theirs is started
 set -eu
 
 # Compilers (clang builds the XDP program); what the engine links; machine set-up by hand and in
@@ -17,6 +20,16 @@ packages="
 	bpftool python3 valgrind
 	clang-format clang-tidy cppcheck shellcheck git
 "
+
+# What the engine is compared with, their client libraries, and the plots.
+bench_packages="
+	redis-server libhiredis-dev postgresql-15 libpq-dev python3-matplotlib
+"
+case ${1:-} in
+'') ;;
+bench) packages=$bench_packages ;;
+*) echo "usage: tools/setup/setup.sh [bench]" >&2; exit 2 ;;
+esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "set-up: no apt here, nothing installed; by their names in Debian 12 these are needed:"
@@ -47,7 +60,16 @@ fi
 echo "set-up: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# Services that a package brings must not start by themselves: Debian asks this program, for the
+# time of the installation.
+policy=
+trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
+trap 'exit 130' INT TERM
+if [ "${1:-}" = bench ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+	policy=/usr/sbin/policy-rc.d
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+fi
 # An image's package list may be empty or stale: it is fetched, but only when something is missing.
 # shellcheck disable=SC2086
 if ! { apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } \

@@ -1,0 +1,134 @@
+"""The budgets of design.md section 9 and what was measured beside them, with the command of each."""
+from bench.harness.stats import Results
+
+# Units a value is told in: factor and text.
+NS = (1, "ns")
+MILLION = (1e-6, "M/s")
+US = (1, "us")
+RATIO = (1, "")
+
+REDIS_MEMORY = 100
+REDIS_DURABLE = 60
+
+
+def number(value, unit):
+    factor, text = unit
+    value *= factor
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f} {text}".strip()
+
+
+class Row:
+    """A line: what, the budget, the value (None: not measured), whether less is better."""
+
+    def __init__(self, what, budget, value, unit, command, less=False, spread=None):
+        self.what = what
+        self.budget = budget
+        self.value = value
+        self.unit = unit
+        self.command = command
+        self.less = less
+        self.spread = spread
+
+    def kept(self):
+        if self.value is None:
+            return None
+        return self.value <= self.budget if self.less else self.value >= self.budget
+
+    def cells(self):
+        word = "at most" if self.less else "at least"
+        measured = "not measured" if self.value is None else number(self.value, self.unit)
+        verdict = {None: "", True: "kept", False: "missed"}[self.kept()]
+        spread = "" if self.spread is None else f"{self.spread * 100:.0f} %"
+        return [self.what, f"{word} {number(self.budget, self.unit)}", measured, spread, verdict,
+                self.command]
+
+
+def decide_ns(results, *names):
+    for name in names:
+        value = results.median("decide", f"ns/{name}")
+        if value is not None:
+            return value
+    return None
+
+
+def allocated_bytes(results):
+    """Of all workers that told it; the most."""
+    told = []
+    for name in results.by_name:
+        for run in results.by_name[name]:
+            report = run["result"].get("report", {}) if isinstance(run["result"], dict) else {}
+            told += [int(worker["allocated_bytes"]) for worker in report.get("workers", ())
+                     if "allocated_bytes" in worker]
+    return max(told) if told else None
+
+
+def growth(results):
+    for name, last in (("growth 100 M", 100000000), ("growth", 30000000)):
+        first = results.median(name, "1000000/orders_per_s")
+        end = results.median(name, f"{last}/orders_per_s")
+        if first and end:
+            return last, end / first
+    return 100000000, None
+
+
+def best_redis(results, mode):
+    return f"redis {mode}", "best/orders_per_s"
+
+
+def rows(document):
+    results = Results(document)
+    bench = "make bench WHAT="
+    raw = results.median("journal", "raw/p99_us")
+    durable_p99 = results.median("engine durable full", "open/50/latency_us/p99")
+    durable_p99 = durable_p99 / raw if durable_p99 and raw else None
+    recovery = max(filter(None, results.document and (
+        results.median("recover", f"orders_per_s/{name}") for name in recover_names(results))),
+        default=None)
+    remembered, grown = growth(results)
+    single, single_spread = results.ratio(
+        ("engine memory single", "capacity/requests_per_s"),
+        ("testpmd single", "requests_per_s"))
+    memory, memory_spread = results.ratio(
+        ("engine memory full", "capacity/orders_per_s"), best_redis(results, "no"))
+    durable, durable_spread = results.ratio(
+        ("engine durable full", "capacity/orders_per_s"), best_redis(results, "always"))
+    full = "engine durable full"
+    return [
+        Row("decide, sold out, 1 M SKUs, random buyers", 20,
+            decide_ns(results, "sold-out"), NS, bench + "decide", less=True),
+        Row("decide, accepted, 1 M SKUs, random buyers", 45,
+            decide_ns(results, "accepted"), NS, bench + "decide", less=True),
+        Row("memif, one request a datagram, of testpmd 5tswap", 0.6, single, RATIO,
+            bench + '"testpmd single,engine memory single"', spread=single_spread),
+        Row("durable orders, whole path, full datagrams", 5.8e6,
+            results.median(full, "capacity/orders_per_s"), MILLION, bench + f'"{full}"',
+            spread=results.spread(full, "capacity/orders_per_s")),
+        Row("latency p50 at half load, memory ack, memif", 10,
+            results.median("engine memory full", "open/50/latency_us/p50"), US,
+            bench + '"engine memory full"', less=True,
+            spread=results.spread("engine memory full", "open/50/latency_us/p50")),
+        Row("latency p99.9 at half load, memory ack, memif", 50,
+            results.median("engine memory full", "open/50/latency_us/p99.9"), US,
+            bench + '"engine memory full"', less=True,
+            spread=results.spread("engine memory full", "open/50/latency_us/p99.9")),
+        Row("durable ack p99 at half load, of one raw durable 16 KiB write's", 3, durable_p99,
+            RATIO, bench + f'"journal,{full}"', less=True),
+        Row("recovery, orders/s", 10e6, recovery, MILLION, bench + "recover"),
+        Row("allocation in the loop after start, bytes", 0, allocated_bytes(results), RATIO,
+            bench + '"engine memory full"', less=True),
+        Row(f"speed with {remembered // 1000000} M remembered orders, of that with 1 M", 0.7,
+            grown, RATIO, bench + ("huge" if remembered == 100000000 else "growth")),
+        Row("orders/s, memory ack, of Redis' best without persistence", REDIS_MEMORY, memory,
+            RATIO, bench + '"redis no,engine memory full"', spread=memory_spread),
+        Row("orders/s, durable ack, of Redis' best with appendfsync always", REDIS_DURABLE,
+            durable, RATIO, bench + '"redis always,engine durable full"', spread=durable_spread),
+    ]
+
+
+def recover_names(results):
+    names = set()
+    for run in results.by_name.get("recover", []):
+        names |= {name for name in run["result"]["orders_per_s"] if "lane" in name
+                  and "scan" not in name and "read" not in name}
+    return names

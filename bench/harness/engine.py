@@ -1,0 +1,117 @@
+"""The engine as it is sold: its own process on its own core, and `doorbuster load` at the other."""
+import contextlib
+import re
+import time
+
+from bench.harness import process
+
+SERVER_ADDRESS = "198.18.0.1:7700"
+# A peer of memif that comes while the last one is still being cleared away was seen to end the
+# process (DPDK 22.11); nobody is in that hurry here.
+PEER_PAUSE_S = 0.3
+FULL = 29
+
+
+class Sale:
+    """A catalog, and what the load is told of it."""
+
+    def __init__(self, scenario="singles-day", skus=100000, buyers=0, limit=100, requests=0):
+        self.flags = ["--scenario", scenario]
+        self.catalog_flags = []
+        self.requests = requests
+        if scenario == "singles-day":
+            self.flags += ["--skus", skus, "--units-max", 1]
+            self.catalog_flags = ["--limit", limit]
+            if buyers:
+                self.flags += ["--buyers", buyers]
+
+
+class Engine:
+    """A running engine; `load` sells, `report` is what it told when it drained."""
+
+    def __init__(self, work, sale, ack, orders_max, port):
+        self.sale = sale
+        if port == "lo":
+            self.port, self.cpu = "lo", process.LOAD_CPU
+            self.to = ["--server", "127.0.0.1:7700"]
+        else:
+            self.port, self.cpu = f"memif:{work}/memif.sock", None
+            self.to = ["--server", SERVER_ADDRESS, "--port", self.port, "--core",
+                       process.LOAD_CPU]
+        self.keys = work / "keys"
+        catalog = work / "catalog.csv"
+        load = process.BIN / "doorbuster-load"
+        process.subprocess.run([process.BIN / "doorbuster-keygen", self.keys], check=True,
+                               capture_output=True)
+        process.subprocess.run([str(word) for word in (
+            load, *sale.flags, *sale.catalog_flags, "--requests", sale.requests or orders_max,
+            "--catalog-out", catalog)], check=True)
+        began = time.monotonic()
+        self.server = process.Server(work, "engine", [
+            process.BIN / "doorbuster-serve", "--port", self.port, "--data",
+            work / "data", "--catalog", catalog, "--keys", self.keys, "--ack", ack, "--cores",
+            process.SERVER_CPU, "--max-orders", orders_max], cpu=None)
+        self.server.wait_for(lambda: self.server.says("ready "), seconds=120)
+        self.start_s = time.monotonic() - began
+        self.report = {}
+
+    def load(self, *flags, good=(0,)):
+        """One load; its JSON. With 1 among the good codes lost requests are a result, too."""
+        time.sleep(PEER_PAUSE_S)
+        result = process.run_json(
+            [process.BIN / "doorbuster-load", *self.sale.flags, *self.to, "--keys", self.keys,
+             "--prepared", "--json", *flags], cpu=self.cpu, good=good)
+        if result["contradictions"] != 0 or result["replies_bad_tag"] != 0:
+            raise process.Failed(f"wrong answers: {result}")
+        return result
+
+    def closed_loop(self, requests, fill=FULL, in_flight=128):
+        return self.load("--requests", requests, "--fill", fill, "--in-flight", in_flight)
+
+    def open_loop(self, rate, seconds, fill=FULL, *flags):
+        return self.load("--rate", max(1, round(rate)), "--seconds", seconds, "--fill", fill,
+                         "--arrivals", "poisson", *flags, good=(0, 1))
+
+    def stop(self):
+        self.server.stop()
+        self.report = parse_report(self.server.out.read_text(), self.server.err.read_text())
+
+
+@contextlib.contextmanager
+def engine(sale, ack="memory", orders_max=20000000, port="memif"):
+    with process.work_directory("engine") as work:
+        running = Engine(work, sale, ack, orders_max, port)
+        try:
+            yield running
+        except BaseException:
+            running.server.kill()
+            raise
+        running.stop()
+
+
+def pairs(line):
+    return dict(re.findall(r"(\S+?)=\s*(\S+)", line))
+
+
+def parse_report(out, err):
+    """The closing report: stages, workers, orders; empty where an engine doesn't tell."""
+    report = {"stages": {}, "workers": []}
+    for line in out.splitlines():
+        words = line.split()
+        if line.startswith("stage "):
+            values = pairs(line)
+            report["stages"][words[1]] = {
+                "cycles": float(values.get("cycles", "nan")),
+                "ns": float(values.get("ns", "nan")), "share": float(values.get("share", "nan"))}
+        elif line.startswith("worker "):
+            report["workers"].append(pairs(line))
+        elif line.startswith("drained "):
+            report["orders"] = int(pairs(line)["orders"])
+        elif line.startswith("ready "):
+            report["ready"] = pairs(line)
+    report["conserved"] = "conserved=no" not in out and "conserved=yes" in out
+    report["hugepages"] = next((line for line in err.splitlines()
+                                if line.startswith("hugepages:")), "")
+    if not report["conserved"]:
+        raise process.Failed("the engine's sums are not conserved: " + out)
+    return report

@@ -1,0 +1,67 @@
+"""The machine: what it is, how far its two cores are apart, hugepages for the time of a run."""
+import contextlib
+import os
+import pathlib
+import platform
+import subprocess
+
+from bench.harness import process
+
+# A cache line's round trip: 80 to 260 ns when near, 450 to 570 when far, on the guests seen so far.
+NEAR_NS = 350
+HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGEPAGE_KIB = 2048
+
+
+def distance_ns():
+    done = subprocess.run([process.BIN / "bench/core_distance", str(process.LOAD_CPU),
+                           str(process.SERVER_CPU)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise process.Failed("core_distance: " + done.stderr.strip())
+    return int(done.stdout)
+
+
+def tag_of(before_ns, after_ns):
+    """near, far, or changed while it was measured."""
+    tags = {"near" if ns < NEAR_NS else "far" for ns in (before_ns, after_ns)}
+    return tags.pop() if len(tags) == 1 else "changed"
+
+
+def memory_kib(name):
+    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+def describe():
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    commit = subprocess.run(["git", "-C", str(process.TOP), "describe", "--always", "--dirty"],
+                            capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "cpu": model, "cores": os.cpu_count(), "kernel": platform.release(),
+        "memory_gib": round(memory_kib("MemTotal") / 1024 / 1024, 1), "commit": commit or "unknown",
+        "load_average_before": os.getloadavg()[0],
+        "hypervisor": "hypervisor" in pathlib.Path("/proc/cpuinfo").read_text(),
+    }
+
+
+@contextlib.contextmanager
+def hugepages(wanted_mib):
+    """Reserved for the block, and given back; yields how many MiB there are more than before."""
+    before = None
+    with contextlib.suppress(OSError, ValueError):
+        before = int(HUGEPAGES.read_text())
+        if memory_kib("MemAvailable") > 2 * wanted_mib * 1024:
+            HUGEPAGES.write_text(str(before + wanted_mib * 1024 // HUGEPAGE_KIB))
+    try:
+        now = int(HUGEPAGES.read_text()) if before is not None else 0
+        yield (now - (before or 0)) * HUGEPAGE_KIB // 1024
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                HUGEPAGES.write_text(str(before))

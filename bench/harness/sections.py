@@ -1,0 +1,216 @@
+"""What is measured. A section is a list of steps; a step has a name and gives a result as a dict.
+
+Sections of a round alternate: every step once, then all again, so that what the machine does in the
+meantime hits all of them alike. `once` sections don't take turns.
+"""
+import json
+import re
+import subprocess
+
+from bench.harness import process
+from bench.harness.engine import FULL, Sale, engine
+
+LOADS = (10, 50, 80, 95)
+OPEN_SECONDS = 0.5
+FULL_REQUESTS = 4000000
+SINGLE_REQUESTS = 1500000
+IN_FLIGHT = {FULL: 128, 1: 512}
+# Twice what the engine takes, and more.
+OVERLOAD = 2.5
+GROWTH_POINTS = (1000000, 10000000, 30000000)
+GROWTH_CHUNK = 10000000
+
+
+def path_step(ack, fill):
+    """Capacity, then open loop at shares of it, then far above it."""
+    requests = FULL_REQUESTS if fill > 1 else SINGLE_REQUESTS
+
+    def measure():
+        with engine(Sale(), ack) as running:
+            capacity = running.closed_loop(requests, fill, IN_FLIGHT[fill])
+            rate = capacity["requests_per_s"]
+            result = {"capacity": capacity, "start_s": running.start_s, "open": {}}
+            for share in LOADS:
+                result["open"][str(share)] = running.open_loop(rate * share / 100, OPEN_SECONDS,
+                                                               fill)
+            result["overload"] = running.open_loop(rate * OVERLOAD, OPEN_SECONDS / 2, fill)
+        result["report"] = running.report
+        return result
+    return measure
+
+
+def drop_step(ack):
+    def measure():
+        with engine(Sale("drop", limit=1), ack, orders_max=100000) as running:
+            capacity = running.closed_loop(2700000)
+        if capacity["orders"] != 15000 or running.report["orders"] != 15000:
+            raise process.Failed(f"a drop sold {running.report['orders']}, not 15,000")
+        return {"capacity": capacity, "report": running.report}
+    return measure
+
+
+def lo_step():
+    with engine(Sale(), "durable", port="lo") as running:
+        capacity = running.closed_loop(FULL_REQUESTS // 2)
+    return {"capacity": capacity, "report": running.report}
+
+
+def spike_step():
+    """Singles Day: 36 times as much within one second, up to 80 % of what the engine takes."""
+    with engine(Sale(), "durable", orders_max=25000000) as running:
+        rate = running.closed_loop(FULL_REQUESTS)["requests_per_s"]
+        spike = running.load("--rate", round(rate * 0.8 / 36), "--spike", "36,0.5,1,0.5",
+                             "--seconds", 2.5, "--arrivals", "poisson", "--window-ms", 20,
+                             good=(0, 1))
+    return {"capacity_per_s": rate, "spike": spike, "report": running.report}
+
+
+def mixed_step():
+    with engine(Sale("mixed", requests=2000000), "durable", orders_max=2000000) as running:
+        return running.load("--requests", 2000000, "--in-flight", 128)
+
+
+def peer_step(script, *flags):
+    def measure():
+        command = [process.TOP / "bench/peers" / script, *flags]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              timeout=180, check=False)
+        if done.returncode == 77:
+            raise process.Skipped(done.stderr.strip().removeprefix("skipped: "))
+        if done.returncode != 0:
+            raise process.Failed(done.stderr.strip())
+        result = json.loads(done.stdout)
+        runs = result.get("runs")
+        if runs:
+            result["best"] = max(runs.values(), key=lambda run: run["orders_per_s"])
+        return result
+    return measure
+
+
+def skus_step(skus):
+    def measure():
+        with engine(Sale(skus=skus), orders_max=6000000) as running:
+            return running.closed_loop(FULL_REQUESTS)
+    return measure
+
+
+def buyers_step(buyers):
+    def measure():
+        with engine(Sale(buyers=buyers), orders_max=6000000) as running:
+            return running.closed_loop(FULL_REQUESTS)
+    return measure
+
+
+def fill_step():
+    with engine(Sale(), orders_max=10000000) as running:
+        return {str(fill): running.closed_loop(200000 * max(4, fill) // 4, fill,
+                                               IN_FLIGHT[FULL if fill > 8 else 1])
+                for fill in (1, 2, 4, 8, 16, FULL)}
+
+
+def growth_step(points):
+    """One engine that remembers more and more, measured at some points on its way."""
+    def measure():
+        result = {}
+        orders = 0
+        with engine(Sale(limit=0), orders_max=points[-1] + 3000000,
+                    ) as running:
+            for point in points:
+                while orders < point:
+                    chunk = min(GROWTH_CHUNK, point - orders)
+                    orders += running.closed_loop(chunk)["orders"]
+                result[str(point)] = running.closed_loop(2000000)
+                orders += 2000000
+        result["report"] = running.report
+        return result
+    return measure
+
+
+def text_of(command, seconds=300):
+    done = subprocess.run(["taskset", "-c", str(process.SERVER_CPU), *map(str, command)],
+                          capture_output=True, text=True, timeout=seconds, check=False)
+    if done.returncode != 0:
+        raise process.Failed(f"{command[0]}: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def named_numbers(text):
+    """{first words: first number} of lines that begin with words and go on with numbers."""
+    return {match[1].strip(): float(match[2])
+            for match in re.finditer(r"^([A-Za-z][\w ,.()/-]*?)[ :]+(\d+(?:\.\d+)?)", text,
+                                     re.MULTILINE)}
+
+
+def decide_step():
+    text = text_of([process.BIN / "bench/bench_decide"])
+    numbers = named_numbers(text)
+    return {"text": text, "ns": {name.replace(" ", "-"): value for name, value in numbers.items()}}
+
+
+def tag_step():
+    return {"text": text_of([process.BIN / "bench/bench_tag"])}
+
+
+def journal_step():
+    with process.work_directory("journal") as work:
+        text = text_of([process.BIN / "bench/bench_journal", work / "journal"])
+    raw = re.search(r"raw.*?p50 +([\d.]+) us +p99 +([\d.]+) us", text)
+    result = {"text": text, "speeds": {}}
+    if raw:
+        result["raw"] = {"p50_us": float(raw[1]), "p99_us": float(raw[2])}
+    for line in re.finditer(r"^(full speed|[\d.]+ M/s) +([\d.]+) M orders/s.*?p50 +([\d.]+) us +"
+                            r"p99 +([\d.]+) us", text, re.MULTILINE):
+        result["speeds"][line[1]] = {"orders_per_s": float(line[2]) * 1e6,
+                                     "p50_us": float(line[3]), "p99_us": float(line[4])}
+    return result
+
+
+def recover_step():
+    with process.work_directory("recover") as work:
+        text = text_of([process.BIN / "bench/bench_recover", work / "recover"])
+    speeds = {}
+    for line in re.finditer(r"^(\S.*?) +([\d.]+) M orders/s", text, re.MULTILINE):
+        speeds.setdefault(line[1].strip(), []).append(float(line[2]) * 1e6)
+    return {"text": text, "orders_per_s": {name: sorted(values)[len(values) // 2]
+                                           for name, values in speeds.items()}}
+
+
+ROUNDS = {
+    "path": [
+        ("testpmd full", peer_step("testpmd.py")),
+        ("engine memory full", path_step("memory", FULL)),
+        ("engine durable full", path_step("durable", FULL)),
+        ("testpmd single", peer_step("testpmd.py", "--fill", 1, "--in-flight", IN_FLIGHT[1],
+                                     "--datagrams", 3000000)),
+        ("engine memory single", path_step("memory", 1)),
+        ("engine durable single", path_step("durable", 1)),
+        ("engine memory drop", drop_step("memory")),
+        ("engine durable drop", drop_step("durable")),
+        ("engine durable lo", lo_step),
+    ],
+    "peers": [
+        ("redis no", peer_step("redis.py", "--fsync", "no")),
+        ("redis everysec", peer_step("redis.py", "--fsync", "everysec")),
+        ("redis always", peer_step("redis.py", "--fsync", "always", "--requests", 100000)),
+        ("postgres off", peer_step("postgres.py", "--synchronous-commit", "off")),
+        ("postgres on", peer_step("postgres.py", "--synchronous-commit", "on")),
+        ("udp echo full", peer_step("udp_echo.py")),
+        ("udp echo single", peer_step("udp_echo.py", "--fill", 1)),
+    ],
+}
+
+ONCE = {
+    "spike": [("spike", spike_step), ("mixed", mixed_step)],
+    "scale": [
+        *((f"skus {skus}", skus_step(skus)) for skus in (1, 1000, 100000, 1000000)),
+        *((f"buyers {buyers}", buyers_step(buyers)) for buyers in (1000000, 10000000, 100000000)),
+        ("fill", fill_step),
+        ("growth", growth_step(GROWTH_POINTS)),
+    ],
+    "huge": [("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
+    "micro": [("decide", decide_step), ("tag", tag_step), ("journal", journal_step),
+              ("recover", recover_step)],
+}
+
+# 100 M orders take minutes, 20 GiB of memory and 7 of disk: only when asked for.
+DEFAULT = ("path", "peers", "spike", "scale", "micro")

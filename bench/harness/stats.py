@@ -1,0 +1,62 @@
+"""Medians and spread over rounds."""
+import math
+import statistics
+
+
+def median(values):
+    values = [value for value in values if value is not None and not math.isnan(value)]
+    return statistics.median(values) if values else None
+
+
+def spread(values):
+    """How far the least and the most are apart, as a share of the median; None of one value."""
+    values = [value for value in values if value is not None and not math.isnan(value)]
+    middle = median(values)
+    if len(values) < 2 or not middle:
+        return None
+    return (max(values) - min(values)) / middle
+
+
+def dig(result, path):
+    """result["a"]["b"] for "a/b"; None where there is none."""
+    for part in path.split("/"):
+        if not isinstance(result, dict) or part not in result:
+            return None
+        result = result[part]
+    return result
+
+
+class Results:
+    """The runs of a result file, by name."""
+
+    def __init__(self, document):
+        self.document = document
+        self.by_name = {}
+        for run in document["runs"]:
+            self.by_name.setdefault(run["name"], []).append(run)
+
+    def values(self, name, path):
+        return [dig(run["result"], path) for run in self.by_name.get(name, [])]
+
+    def median(self, name, path):
+        return median(self.values(name, path))
+
+    def spread(self, name, path):
+        return spread(self.values(name, path))
+
+    def tags(self, name):
+        """How many rounds were near, far, or changed in between."""
+        counts = {}
+        for run in self.by_name.get(name, []):
+            counts[run["distance"]] = counts.get(run["distance"], 0) + 1
+        return counts
+
+    def ratio(self, above, below):
+        """The median over rounds of a ratio of two (name, path): like is compared with like."""
+        upper = {run["round"]: dig(run["result"], above[1])
+                 for run in self.by_name.get(above[0], [])}
+        lower = {run["round"]: dig(run["result"], below[1])
+                 for run in self.by_name.get(below[0], [])}
+        ratios = [upper[turn] / lower[turn] for turn in upper
+                  if upper[turn] and lower.get(turn)]
+        return median(ratios), spread(ratios)

@@ -1,0 +1,202 @@
+"""The result as text: tables in Markdown, which a terminal shows as well."""
+from bench.harness import budget
+from bench.harness.stats import Results, dig
+
+ENGINES = ("engine memory full", "engine durable full", "engine memory single",
+           "engine durable single", "engine memory drop", "engine durable drop", "engine durable lo")
+PEERS = ("testpmd full", "testpmd single", "udp echo full", "udp echo single", "redis no",
+         "redis everysec", "redis always", "postgres off", "postgres on")
+ACK = {"redis no": "memory", "redis everysec": "disk, a second late",
+       "redis always": "disk", "postgres off": "disk, later", "postgres on": "disk"}
+
+
+def rate(value):
+    if value is None:
+        return "-"
+    return f"{value / 1e6:.2f} M" if value >= 1e6 else f"{value / 1e3:.1f} k"
+
+
+def micros(value):
+    if value is None:
+        return "-"
+    return f"{value / 1000:.1f} ms" if value >= 1000 else f"{value:.0f} us"
+
+
+def percent(value):
+    return "-" if value is None else f"{value * 100:.0f} %"
+
+
+def tags(results, name):
+    return ", ".join(f"{count} {tag}" for tag, count in sorted(results.tags(name).items()))
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def headline(result):
+    """What a run was about, in a few words."""
+    if not isinstance(result, dict):
+        return ""
+    for part in ("capacity", "best", "spike"):
+        if part in result:
+            result = dict(result[part])
+    if "requests_per_s" in result:
+        latency = result.get("latency_us", {})
+        return (f"{rate(result['requests_per_s'])} requests/s  "
+                f"{rate(result.get('orders_per_s'))} orders/s  p50 {micros(latency.get('p50'))}  "
+                f"p99 {micros(latency.get('p99'))}")
+    return ""
+
+
+def engine_rows(results):
+    rows = []
+    for name in ENGINES:
+        if name not in results.by_name:
+            continue
+        rows.append([name.removeprefix("engine "),
+                     rate(results.median(name, "capacity/requests_per_s")),
+                     rate(results.median(name, "capacity/orders_per_s")),
+                     percent(results.spread(name, "capacity/requests_per_s")),
+                     *(micros(results.median(name, f"capacity/latency_us/{quantile}"))
+                       for quantile in ("p50", "p99", "p99.9")), tags(results, name)])
+    return rows
+
+
+def load_rows(results):
+    rows = []
+    for name in ENGINES[:4]:
+        for share in ("10", "50", "80", "95"):
+            at = f"open/{share}"
+            if results.median(name, f"{at}/offered_per_s") is None:
+                continue
+            rows.append(load_row(results, name, at, f"{share} %"))
+        if results.median(name, "overload/offered_per_s") is not None:
+            rows.append(load_row(results, name, "overload", "250 %"))
+    return rows
+
+
+def load_row(results, name, at, share):
+    offered = sum(filter(None, results.values(name, f"{at}/offered"))) or 1
+    lost = sum((dig(run["result"], f"{at}/lost") or 0)
+               + (dig(run["result"], f"{at}/lost_at_port") or 0)
+               for run in results.by_name[name])
+    return [name.removeprefix("engine "), share,
+            rate(results.median(name, f"{at}/offered_per_s")),
+            rate(results.median(name, f"{at}/requests_per_s")), f"{lost / offered * 100:.2f} %",
+            *(micros(results.median(name, f"{at}/latency_us/{quantile}"))
+              for quantile in ("p50", "p90", "p99", "p99.9", "max")),
+            micros(results.median(name, f"{at}/late_us/p99"))]
+
+
+def stage_rows(results):
+    rows = []
+    for name in ENGINES:
+        stages = {}
+        for run in results.by_name.get(name, []):
+            for stage, values in run["result"]["report"]["stages"].items():
+                stages.setdefault(stage, []).append(values["cycles"])
+        if stages:
+            workers = [worker for run in results.by_name[name]
+                       for worker in run["result"]["report"]["workers"]]
+            busy = [float(worker["busy_share"]) for worker in workers if "busy_share" in worker]
+            rows.append([name.removeprefix("engine "),
+                         ", ".join(f"{stage} {sorted(values)[len(values) // 2]:.0f}"
+                                   for stage, values in stages.items()),
+                         percent(sorted(busy)[len(busy) // 2]) if busy else "-"])
+    return rows
+
+
+def peer_rows(results):
+    rows = []
+    for name in PEERS:
+        runs = [run["result"] for run in results.by_name.get(name, [])]
+        if not runs:
+            continue
+        if "runs" not in runs[0]:
+            rows.append([name, "", "nothing", rate(results.median(name, "requests_per_s")) +
+                         " datagrams", percent(results.spread(name, "requests_per_s")),
+                         *(micros(results.median(name, f"latency_us/{quantile}"))
+                           for quantile in ("p50", "p99")), tags(results, name)])
+            continue
+        for mode in runs[0]["runs"]:
+            batch, depth = mode.split("x")
+            at = f"runs/{mode}"
+            rows.append([name, f"{batch} a call, {depth} out", ACK[name],
+                         rate(results.median(name, f"{at}/orders_per_s")) + " orders",
+                         percent(results.spread(name, f"{at}/orders_per_s")),
+                         *(micros(results.median(name, f"{at}/latency_us/{quantile}"))
+                           for quantile in ("p50", "p99")), tags(results, name)])
+    return rows
+
+
+def ratio_rows(results):
+    rows = []
+    for ack, full, names in (("memory", "engine memory full", ("redis no", "redis everysec",
+                                                               "postgres off")),
+                             ("durable", "engine durable full", ("redis always", "postgres on"))):
+        for name in names:
+            value, spread = results.ratio((full, "capacity/orders_per_s"),
+                                          (name, "best/orders_per_s"))
+            if value is not None:
+                rows.append([f"{ack} ack, full datagrams", f"{name}, its best", f"{value:.0f}",
+                             percent(spread)])
+    return rows
+
+
+def scale_rows(results):
+    rows = []
+    for name in results.by_name:
+        kind, _, at = name.partition(" ")
+        if kind in ("skus", "buyers") and at.isdigit():
+            rows.append([kind, f"{int(at):,}", rate(results.median(name, "orders_per_s"))])
+    for name, what in (("fill", "requests a datagram"), ("growth", "remembered orders"),
+                       ("growth 100 M", "remembered orders")):
+        for run in results.by_name.get(name, [])[:1]:
+            rows += [[what, f"{int(at):,}", rate(value["orders_per_s"])]
+                     for at, value in run["result"].items() if at.isdigit()]
+    return rows
+
+
+def tables(document):
+    """(title, head, rows) of each table that has any."""
+    results = Results(document)
+    latency = ["p50", "p99", "p99.9"]
+    every = [
+        ("Budgets", ["what", "budget", "measured", "spread", "", "command"],
+         [row.cells() for row in budget.rows(document)]),
+        ("Engine, whole path over memif (lo: from kernel sockets), closed loop",
+         ["ack, datagrams", "requests/s", "orders/s", "spread", *latency, "cores"],
+         engine_rows(results)),
+        ("Engine, open loop, Poisson arrivals; latency from when a request was due",
+         ["ack, datagrams", "load", "offered/s", "served/s", "lost", "p50", "p90", "p99", "p99.9",
+          "max", "sent late p99"], load_rows(results)),
+        ("Cycles a request by stage", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
+        ("Beside it", ["what", "how", "answers rest on", "a second", "spread", "p50", "p99",
+                       "cores"], peer_rows(results)),
+        ("How many times as many orders/s", ["engine", "than", "times", "spread"],
+         ratio_rows(results)),
+        ("Scaling, memory ack, full datagrams unless it says otherwise",
+         ["what", "how many", "orders/s"], scale_rows(results)),
+    ]
+    return [(title, head, rows) for title, head, rows in every if rows]
+
+
+def introduction(document):
+    about = document["machine"]
+    return (f"{about['cpu']}, {about['cores']} cores{', virtual' if about['hypervisor'] else ''}, "
+            f"Linux {about['kernel']}, commit {about['commit']}, {document['when']}; "
+            f"{document['rounds']} rounds, medians; spread is (most - least) / median; "
+            f"{document['hugepages_mib']} MiB of hugepages; load before "
+            f"{about['load_average_before']:.1f}.")
+
+
+def render(document):
+    parts = [introduction(document), f"    {document['command']}", ""]
+    for title, head, rows in tables(document):
+        parts += [f"## {title}", "", markdown(head, rows)]
+    parts += [f"Skipped: {name}: {why}" for name, why in document["skipped"].items()]
+    parts += [f"Failed: {entry['name']}, round {entry['round']}: {entry['why']}"
+              for entry in document["failed"]]
+    return "\n".join(parts).rstrip() + "\n"

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""Measures the engine beside what it is compared with, and writes a table, JSON and a page.
+
+  bench/run.py [--rounds N] [--what path,peers,spike,scale,micro,huge] [--out DIR] [--minutes N]
+
+Runs in namespaces of its own, ends by itself, leaves the machine as it was: hugepages that it
+reserves are given back, what it starts ends with it, files lie under build/ and are removed. Makes
+no sense on a machine that does anything else. bench/README.md tells what the figures mean.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from bench.harness import machine, process, sections, table  # noqa: E402
+
+INSIDE = "DB_BENCH_INSIDE"
+HUGEPAGES_MIB = 4096
+
+
+def options_of(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--what", default=",".join(sections.DEFAULT),
+                        help="sections, or names of steps, separated by commas")
+    parser.add_argument("--out", default=str(process.TOP / "build/bench-results"))
+    parser.add_argument("--minutes", type=float, default=12,
+                        help="begin nothing new after so long")
+    parser.add_argument("--hugepages-mib", type=int, default=HUGEPAGES_MIB,
+                        help="reserve so many for the time of the run; 0: none")
+    options = parser.parse_args(argv)
+    options.what = [what.strip() for what in options.what.split(",") if what.strip()]
+    known = {**sections.ROUNDS, **sections.ONCE}
+    steps = {name for section in known.values() for name, _ in section}
+    for what in options.what:
+        if what not in known and what not in steps:
+            parser.error(f"--what: '{what}' is none; expected {', '.join(known)}, or a step: "
+                         + ", ".join(sorted(steps)))
+    if options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return options
+
+
+def wanted(section_map, what):
+    return [(name, step) for section, steps in section_map.items() for name, step in steps
+            if section in what or name in what]
+
+
+class Run:
+    """The document that grows, and what was skipped or failed."""
+
+    def __init__(self, options, hugepages_mib):
+        self.deadline = time.monotonic() + options.minutes * 60
+        self.document = {
+            "version": 1, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "command": f"make bench WHAT={','.join(options.what)} ROUNDS={options.rounds}",
+            "machine": machine.describe(), "hugepages_mib": hugepages_mib,
+            "rounds": options.rounds, "runs": [], "skipped": {}, "failed": [],
+        }
+
+    def over(self):
+        return time.monotonic() > self.deadline
+
+    def step(self, name, measure, turn):
+        """One measurement, between two probes of the distance."""
+        if name in self.document["skipped"]:
+            return
+        before = machine.distance_ns()
+        began = time.monotonic()
+        try:
+            result = measure()
+        except process.Skipped as skipped:
+            self.document["skipped"][name] = str(skipped)
+            print(f"  {name}: skipped: {skipped}", flush=True)
+            return
+        except (process.Failed, subprocess.TimeoutExpired) as failed:
+            self.document["failed"].append({"name": name, "round": turn, "why": str(failed)})
+            print(f"  {name}: FAILED: {failed}", flush=True)
+            return
+        after = machine.distance_ns()
+        self.document["runs"].append({
+            "name": name, "round": turn, "result": result,
+            "distance_ns": [before, after], "distance": machine.tag_of(before, after),
+            "seconds": round(time.monotonic() - began, 1),
+        })
+        print(f"  {name:24} {table.headline(result):60} {self.document['runs'][-1]['distance']}",
+              flush=True)
+
+
+def measure_all(options, hugepages_mib):
+    run = Run(options, hugepages_mib)
+    for name, step in wanted(sections.ONCE, options.what):
+        if run.over():
+            run.document["skipped"][name] = "no time left (--minutes)"
+            continue
+        run.step(name, step, 1)
+    steps = wanted(sections.ROUNDS, options.what)
+    for turn in range(1, options.rounds + 1 if steps else 1):
+        if run.over():
+            print(f"  no time left for round {turn} (--minutes)")
+            run.document["rounds"] = turn - 1
+            break
+        print(f"round {turn} of {options.rounds}:", flush=True)
+        for name, step in steps:
+            run.step(name, step, turn)
+    run.document["machine"]["load_average_after"] = os.getloadavg()[0]
+    return run.document
+
+
+def write(document, out):
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    text = table.render(document)
+    (out / "table.md").write_text(text)
+    print()
+    print(text)
+    try:
+        from bench.harness import page
+    except ImportError as missing:
+        print(f"no page: {missing} (tools/setup/setup.sh bench installs python3-matplotlib)")
+        return
+    (out / "index.html").write_text(page.render(document))
+    print(f"{out}/index.html and {out}/results.json")
+
+
+def enter_namespaces(argv, options):
+    """The rest as a child in namespaces; out here hugepages are given back whatever becomes of it.
+    """
+    if os.geteuid() != 0:
+        print("bench: needs root, for namespaces and hugepages", file=sys.stderr)
+        return 2
+    with machine.hugepages(options.hugepages_mib) as hugepages_mib:
+        child = subprocess.Popen(
+            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGTERM",
+             "--mount-proc", "--propagation", "private", sys.executable, __file__, *argv],
+            env=dict(os.environ, **{INSIDE: str(hugepages_mib)}))
+        # Ctrl-C reaches the child by itself.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        return child.wait()
+
+
+def main(argv):
+    options = options_of(argv)
+    if os.cpu_count() < 2:
+        print("bench: needs two cores, one for the server and one for its load", file=sys.stderr)
+        return 2
+    if INSIDE not in os.environ:
+        return enter_namespaces(argv, options)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+    # The engine, the load and testpmd write under /run, and end with this namespace.
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    document = measure_all(options, int(os.environ[INSIDE]))
+    write(document, pathlib.Path(options.out))
+    return 1 if document["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+# The bench harness itself, on something small: it measures in turns, tags each by the distance of
+# the cores, and makes table and JSON of it; what it can't read or doesn't know it says.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+[ "$(nproc)" -ge 2 ] || { echo "one core: a server and its load need two"; exit 77; }
+
+rc=0
+bench() { # ARGS...
+	rc=0
+	DB_BUILD=$BIN bench/run.py --hugepages-mib 0 "$@" >"$WORK/bench.out" 2>"$WORK/bench.err" ||
+		rc=$?
+}
+
+bench --rounds 2 --what "udp echo single" --out "$WORK/out"
+expect_eq "exit code: $(cat "$WORK/bench.out" "$WORK/bench.err")" 0 $rc
+expect_eq "runs" '"udp echo single 1","udp echo single 2"' "$(jq -c '.runs[] |
+	"\(.name) \(.round)"' "$WORK/out/results.json" | paste -sd,)"
+expect_eq "runs with figures and a tag" 2 "$(jq '[.runs[] | select(.result.requests_per_s > 0 and
+	.distance_ns[0] > 0 and (.distance | IN("near", "far", "changed")))] | length' \
+	"$WORK/out/results.json")"
+expect_match "table" '\| udp echo single \|' "$(cat "$WORK/out/table.md")"
+expect_match "budgets" 'memif, one request a datagram.*not measured' "$(cat "$WORK/out/table.md")"
+
+# Values beside budgets, and the ratio of two in the same round.
+jq '.runs = [
+	{name: "decide", round: 1, distance: "near", result: {ns: {"sold-out": 19, accepted: 46}}},
+	{name: "testpmd single", round: 1, distance: "near", result: {requests_per_s: 10e6}},
+	{name: "testpmd single", round: 2, distance: "far", result: {requests_per_s: 1e6}},
+	{name: "engine memory single", round: 1, distance: "near",
+		result: {capacity: {requests_per_s: 7e6}, report: {stages: {}, workers: []}}},
+	{name: "engine memory single", round: 2, distance: "far",
+		result: {capacity: {requests_per_s: 0.7e6}, report: {stages: {}, workers: []}}}]' \
+	"$WORK/out/results.json" >"$WORK/made.json"
+bench/render.py "$WORK/made.json" >"$WORK/made.md"
+expect_match "kept" 'decide, sold out.* 19.0 ns .* kept ' "$(cat "$WORK/made.md")"
+expect_match "missed" 'decide, accepted.* 46.0 ns .* missed ' "$(cat "$WORK/made.md")"
+expect_match "ratio" 'of testpmd.* 0.70 .* kept ' "$(cat "$WORK/made.md")"
+
+bench --what nothing
+expect_eq "exit code of an unknown step" 2 $rc
+expect_match "what it said" "'nothing' is none" "$(cat "$WORK/bench.err")"
+rc=0
+bench/render.py "$KEYS" 2>"$WORK/bench.err" || rc=$?
+expect_eq "exit code without results" 2 $rc
+rc=0
+"$BIN/bench/core_distance" 0 0 2>"$WORK/bench.err" || rc=$?
+expect_eq "exit code of one core twice" 2 $rc
+! compgen -G 'build/bench-*.*' || fail "the harness left something in build/"
