@@ -100,15 +100,17 @@ $(SERVE): $(call listed,$(SERVE),$(call obj,$(filter engine/%,$(DPDK_SRCS)))) $(
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(DPDK_LIBS) $(LDLIBS)
 
-# A tool is a folder with a main.c; tools/load also drives DPDK ports.
-tool_objs = $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c))
+# A tool is a folder with a main.c; those of PORT_TOOLS also drive DPDK ports.
+PORT_TOOLS := load replay
+SHARED_replay := tools/load/transport_port.c tools/load/histogram.c
+tool_objs = $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c) $(SHARED_$(1)))
 define tool_rule
 $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1))) \
-    $(if $(filter load,$(1)),$(DPDK_LIB)) $(LIB)
+    $(if $(filter $(PORT_TOOLS),$(1)),$(DPDK_LIB)) $(LIB)
 	$$(call SAY,LINK,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) \
-	    $(if $(filter load,$(1)),$$(DPDK_LIBS)) $(if $(filter replay,$(1)),$$(CAPTURE_LDLIBS)) \
-	    $$(TOOL_LDLIBS) $$(LDLIBS)
+	    $(if $(filter $(PORT_TOOLS),$(1)),$$(DPDK_LIBS)) \
+	    $(if $(filter replay,$(1)),$$(CAPTURE_LDLIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
@@ -116,7 +118,7 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c %/transport_port.c,$(wildcard tools/load/*.c)) \
                     tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c) \
-                    $(filter-out tools/replay/main.c,$(wildcard tools/replay/*.c))
+                    $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit
 $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)

@@ -15,7 +15,8 @@
 
 static const char usage[] =
 	"usage: make_capture [--requests N] [--entries N] [--buyers N] [--skus N] [--seed N]\n"
-	"    [--gap-ns N] [--start-s N] [--key-id N --key HEX32] [--link NAME] [--us] [--swapped]\n"
+	"    [--quantity-max N] [--gap-ns N] [--start-s N] [--key-id N --key HEX32] [--link NAME] "
+	"[--us] [--swapped]\n"
 	"    [--ipv6] [--vlan] [--snaplen N]\n"
 	"links: ether, sll, sll2, raw, null\n";
 
@@ -36,6 +37,7 @@ struct make {
 	uint64_t buyers;
 	uint64_t skus;
 	uint64_t seed;
+	uint64_t quantity_max;
 	uint64_t gap_ns;
 	uint64_t start_s;
 	uint64_t key_id;
@@ -155,7 +157,7 @@ static uint32_t put_datagram(struct make *make, uint8_t *at, uint32_t cnt)
 			.id = {make->next, make->seed + 1},
 			.buyer = draw(make) % make->buyers,
 			.sku = 1 + draw(make) % make->skus,
-			.quantity = (uint16_t)(1 + draw(make) % 2),
+			.quantity = (uint16_t)(1 + draw(make) % make->quantity_max),
 			.channel = (uint32_t)(draw(make) % 3),
 			.op = WIRE_OP_BUY,
 		};
@@ -255,7 +257,7 @@ static void read_value(struct make *make, const char *flag, const char *text)
 		{"--buyers", &make->buyers},     {"--skus", &make->skus},
 		{"--seed", &make->seed},         {"--gap-ns", &make->gap_ns},
 		{"--start-s", &make->start_s},   {"--key-id", &make->key_id},
-		{"--snaplen", &make->snaplen},
+		{"--snaplen", &make->snaplen},   {"--quantity-max", &make->quantity_max},
 	};
 
 	if (strcmp(flag, "--link") == 0) {
@@ -283,6 +285,7 @@ int main(int argc, char **argv)
 		.buyers = 500,
 		.skus = 4,
 		.seed = 1,
+		.quantity_max = 2,
 		.gap_ns = 100000,
 		.start_s = 1800000000,
 		.key_id = 1,
@@ -299,7 +302,7 @@ int main(int argc, char **argv)
 		i++;
 	}
 	if (make.entries < 1 || make.entries > WIRE_ENTRY_CNT_MAX || make.buyers == 0 ||
-	    make.skus == 0)
+	    make.skus == 0 || make.quantity_max == 0)
 		refuse("out of range");
 	make.state = make.seed;
 	put_file(&make);

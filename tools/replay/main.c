@@ -5,6 +5,7 @@
 
 #include "tools/common/cli.h"
 #include "tools/replay/options.h"
+#include "tools/replay/run_live.h"
 #include "tools/replay/run_offline.h"
 
 static int run(int argc, char **argv)
@@ -21,7 +22,7 @@ static int run(int argc, char **argv)
 	case OPTIONS_WRONG:
 		return CLI_EXIT_FAILED;
 	default:
-		return run_offline(&options);
+		return options.offline ? run_offline(&options) : run_live(&options);
 	}
 }
 

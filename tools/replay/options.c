@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/limits.h"
@@ -36,6 +37,16 @@ static const char help[] =
 
 enum {
 	OPT_OFFLINE = 256,
+	OPT_TO,
+	OPT_SERVER,
+	OPT_ADDRESS,
+	OPT_QUEUES,
+	OPT_CORE,
+	OPT_SPEED,
+	OPT_RATE,
+	OPT_FLAT_OUT,
+	OPT_KEY_ID,
+	OPT_WAIT_MS,
 	OPT_CATALOG,
 	OPT_KEYS,
 	OPT_SHARDS,
@@ -51,6 +62,16 @@ enum {
 
 static const struct option long_options[] = {
 	{"offline", no_argument, NULL, OPT_OFFLINE},
+	{"to", required_argument, NULL, OPT_TO},
+	{"server", required_argument, NULL, OPT_SERVER},
+	{"address", required_argument, NULL, OPT_ADDRESS},
+	{"queues", required_argument, NULL, OPT_QUEUES},
+	{"core", required_argument, NULL, OPT_CORE},
+	{"speed", required_argument, NULL, OPT_SPEED},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"flat-out", no_argument, NULL, OPT_FLAT_OUT},
+	{"key-id", required_argument, NULL, OPT_KEY_ID},
+	{"wait-ms", required_argument, NULL, OPT_WAIT_MS},
 	{"catalog", required_argument, NULL, OPT_CATALOG},
 	{"keys", required_argument, NULL, OPT_KEYS},
 	{"shards", required_argument, NULL, OPT_SHARDS},
@@ -74,9 +95,54 @@ static bool add_variant(struct replay_options *options, const char *catalog, con
 	return true;
 }
 
-static bool read_switch(int option, struct replay_options *options)
+static bool read_speed(const char *text, double *out)
+{
+	char *end = NULL;
+
+	*out = strtod(text, &end);
+	return (end != text && *end == '\0' && *out >= 0.001 && *out <= 1000000) ||
+	       cli_wrong("--speed: '%s' is not a number from 0.001 to 1000000", text);
+}
+
+static bool read_live(int option, const char *text, struct replay_options *options)
 {
 	switch (option) {
+	case OPT_TO:
+		options->to = text;
+		if (strncmp(text, "memif:", 6) == 0 || strncmp(text, "af_xdp:", 7) == 0)
+			options->port.port = text;
+		return true;
+	case OPT_SERVER:
+		options->port.server = text;
+		return true;
+	case OPT_ADDRESS:
+		options->port.address = text;
+		return true;
+	case OPT_QUEUES:
+		return cli_u16("--queues", text, 1, WORKERS_MAX, &options->port.queue_cnt);
+	case OPT_CORE:
+		return cli_u16("--core", text, 0, 1023, &options->port.core);
+	case OPT_SPEED:
+		options->pace = PACE_CAPTURED;
+		return read_speed(text, &options->speed);
+	case OPT_RATE:
+		options->pace = PACE_RATE;
+		return cli_u64("--rate", text, 1, 1000000000, &options->rate);
+	case OPT_KEY_ID:
+		return cli_u64("--key-id", text, 0, UINT32_MAX, &options->key_id);
+	case OPT_WAIT_MS:
+		return cli_u32("--wait-ms", text, 0, 3600000, &options->wait_ms);
+	default:
+		return cli_wrong("see doorbuster replay --help");
+	}
+}
+
+static bool read_switch(int option, const char *text, struct replay_options *options)
+{
+	switch (option) {
+	case OPT_FLAT_OUT:
+		options->pace = PACE_FLAT_OUT;
+		return true;
 	case OPT_OFFLINE:
 		return options->offline = true;
 	case OPT_STRICT:
@@ -86,7 +152,7 @@ static bool read_switch(int option, struct replay_options *options)
 	case OPT_QUIET:
 		return options->quiet = true;
 	default:
-		return cli_wrong("see doorbuster replay --help");
+		return read_live(option, text, options);
 	}
 }
 
@@ -110,16 +176,60 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 	case OPT_DIFFERENCES:
 		return cli_u32("--differences", text, 0, 1000000, &options->differences_max);
 	default:
-		return read_switch(option, options);
+		return read_switch(option, text, options);
 	}
 }
 
-static bool check_together(const struct replay_options *options)
+/* What a flag is good for. */
+enum mode {
+	MODE_LIVE = 1,
+	MODE_PORT = 2,
+	MODE_OFFLINE = 4,
+};
+
+static const struct {
+	int option;
+	enum mode mode;
+} needs[] = {
+	{OPT_SERVER, MODE_PORT},         {OPT_ADDRESS, MODE_PORT},   {OPT_QUEUES, MODE_PORT},
+	{OPT_CORE, MODE_PORT},           {OPT_SPEED, MODE_LIVE},     {OPT_RATE, MODE_LIVE},
+	{OPT_FLAT_OUT, MODE_LIVE},       {OPT_KEY_ID, MODE_LIVE},    {OPT_WAIT_MS, MODE_LIVE},
+	{OPT_CATALOG, MODE_OFFLINE},     {OPT_SHARDS, MODE_OFFLINE}, {OPT_JOURNAL, MODE_OFFLINE},
+	{OPT_SEGMENT_MIB, MODE_OFFLINE},
+};
+
+static const char *name_of(int option)
 {
-	if (options->capture == NULL)
-		return cli_wrong("CAPTURE is missing; see doorbuster replay --help");
-	if (!options->offline)
-		return cli_wrong("--offline is missing");
+	const struct option *at = long_options;
+
+	while (at->val != option)
+		at++;
+	return at->name;
+}
+
+/* No flag is ignored in silence. given: bits, counted from OPT_OFFLINE. */
+static bool check_needed(const struct replay_options *options, uint64_t given)
+{
+	const unsigned modes = (options->to != NULL ? MODE_LIVE : 0) |
+			       (options->port.port != NULL ? MODE_PORT : 0) |
+			       (options->offline ? MODE_OFFLINE : 0);
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		if ((given >> (needs[i].option - OPT_OFFLINE) & 1) == 0 ||
+		    (modes & needs[i].mode) != 0)
+			continue;
+		return cli_wrong("--%s: only with %s; leave it out", name_of(needs[i].option),
+				 needs[i].mode == MODE_OFFLINE ? "--offline"
+				 : needs[i].mode == MODE_LIVE
+					 ? "--to"
+					 : "--to memif:SOCKET or af_xdp:IFACE");
+	}
+	return options->port.eal_arg_cnt == 0 || options->port.port != NULL ||
+	       cli_wrong("EAL ARGS: only with a DPDK port; leave them out");
+}
+
+static bool check_offline(const struct replay_options *options)
+{
 	if (options->variant_cnt == 0)
 		return cli_wrong("--catalog FILE is missing");
 	if (options->keys == NULL)
@@ -129,11 +239,35 @@ static bool check_together(const struct replay_options *options)
 	return true;
 }
 
+static bool check_together(const struct replay_options *options, uint64_t given)
+{
+	const unsigned paces = (unsigned)(given >> (OPT_SPEED - OPT_OFFLINE) & 1) +
+			       (unsigned)(given >> (OPT_RATE - OPT_OFFLINE) & 1) +
+			       (unsigned)(given >> (OPT_FLAT_OUT - OPT_OFFLINE) & 1);
+
+	if (options->capture == NULL)
+		return cli_wrong("CAPTURE is missing; see doorbuster replay --help");
+	if (options->offline == (options->to != NULL))
+		return cli_wrong("--to or --offline, one of them; see doorbuster replay --help");
+	if (!check_needed(options, given))
+		return false;
+	if (paces > 1)
+		return cli_wrong("--speed, --rate and --flat-out exclude each other");
+	if (options->key_id != UINT64_MAX && options->keys == NULL)
+		return cli_wrong("--key-id: only with --keys; leave it out");
+	return !options->offline || check_offline(options);
+}
+
 enum options_result replay_options_parse(struct replay_options *options, int argc, char **argv)
 {
+	uint64_t given = 0;
 	int option;
 
 	*options = (struct replay_options){
+		.key_id = UINT64_MAX,
+		.speed = 1,
+		.wait_ms = 1000,
+		.port = {.server = "198.18.0.1:7700", .address = "198.18.0.2", .queue_cnt = 1},
 		.base_port = WIRE_BASE_PORT,
 		.shards = 1,
 		.segment_mib = SEGMENT_BYTES >> 20,
@@ -152,8 +286,12 @@ enum options_result replay_options_parse(struct replay_options *options, int arg
 		}
 		if (option == 1)
 			options->capture = optarg;
-		else if (!read_option(option, optarg, options))
+		else if (!read_option(option, optarg != NULL ? optarg : "", options))
 			return OPTIONS_WRONG;
+		else
+			given |= UINT64_C(1) << (option - OPT_OFFLINE);
 	}
-	return check_together(options) ? OPTIONS_OK : OPTIONS_WRONG;
+	options->port.eal_args = argv + optind;
+	options->port.eal_arg_cnt = argc - optind;
+	return check_together(options, given) ? OPTIONS_OK : OPTIONS_WRONG;
 }

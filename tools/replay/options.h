@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tools/load/transport_port.h"
+#include "tools/replay/pace.h"
+
 enum {
 	/* Sales that run side by side over one reading of the capture. */
 	VARIANTS_MAX = 16,
@@ -21,8 +24,17 @@ struct variant_option {
 struct replay_options {
 	const char *capture;
 	const char *keys;
+	uint64_t key_id;    /* for requests whose key is not in keys; UINT64_MAX: the lowest */
 	uint16_t base_port; /* of the capture */
 	uint16_t shards;
+
+	/* Live. */
+	const char *to;                     /* HOST:PORT, or the DPDK port */
+	struct transport_port_options port; /* port NULL: kernel sockets */
+	enum pace_kind pace;
+	double speed;
+	uint64_t rate;
+	uint32_t wait_ms;
 
 	bool offline;
 	struct variant_option variants[VARIANTS_MAX]; /* the first is the catalog itself */

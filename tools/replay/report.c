@@ -1,6 +1,5 @@
-/*
- * report: what a replay says at its end, in words or as one JSON object.
- */
+#include "tools/replay/report.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 #include <jansson.h>
 
 #include "tools/common/cli.h"
-#include "tools/replay/run_offline.h"
 
 static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals *sum,
 		   char hash_text[33])
@@ -189,6 +187,76 @@ void report_offline_json(const struct offline_run *run)
 	json_object_set_new(root, "seconds", json_real((double)run->took_ns / 1e9));
 	json_object_set_new(root, "requests_per_second", json_real(rate_of(run)));
 	json_object_set_new(root, "sales", sales);
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+}
+
+static double us_of(uint64_t ns)
+{
+	return (double)ns / 1000;
+}
+
+static void report_pace(const struct live_counts *counts)
+{
+	const struct histogram *late = &counts->late_ns;
+
+	if (late->cnt == 0)
+		return;
+	printf("send time late by p50 %.1f us, p99 %.1f us, p99.9 %.1f us, at most %.1f us\n",
+	       us_of(histogram_quantile(late, 0.5)), us_of(histogram_quantile(late, 0.99)),
+	       us_of(histogram_quantile(late, 0.999)), us_of(late->max));
+}
+
+void report_live(const struct reader *reader, const struct live_counts *counts,
+		 const struct compare *compare)
+{
+	const double seconds = (double)counts->took_ns / 1e9;
+
+	report_reading(reader);
+	if (counts->interrupted)
+		printf("INTERRUPTED: the rest was not sent\n");
+	printf("sent %" PRIu64 " requests in %" PRIu64 " datagrams over %.3f s, captured over "
+	       "%.3f s: %.0f datagrams/s\n",
+	       counts->sent_requests, counts->sent, seconds, (double)counts->captured_ns / 1e9,
+	       seconds > 0 ? (double)counts->sent / seconds : 0);
+	report_pace(counts);
+	if (counts->send_refused > 0)
+		printf("%" PRIu64 " times the port took no more and was asked again\n",
+		       counts->send_refused);
+	printf("answered %" PRIu64 " of %" PRIu64 " datagrams; %" PRIu64 " others came\n",
+	       counts->received, counts->sent, counts->received_bad);
+	for (unsigned i = 0; i < VERDICT_END; i++) {
+		if (counts->verdicts[i] > 0)
+			printf("verdicts %-16s %12" PRIu64 "\n", verdict_name((uint8_t)i),
+			       counts->verdicts[i]);
+	}
+	if (reader_counts(reader)->replies > 0)
+		compare_print(compare, stdout);
+}
+
+void report_live_json(const struct reader *reader, const struct live_counts *counts,
+		      const struct compare *compare)
+{
+	json_t *root = reading_json(reader);
+	json_t *late = json_object();
+
+	json_object_set_new(late, "cnt", number(counts->late_ns.cnt));
+	json_object_set_new(late, "p50", number(histogram_quantile(&counts->late_ns, 0.5)));
+	json_object_set_new(late, "p99", number(histogram_quantile(&counts->late_ns, 0.99)));
+	json_object_set_new(late, "p999", number(histogram_quantile(&counts->late_ns, 0.999)));
+	json_object_set_new(late, "max", number(counts->late_ns.max));
+	json_object_set_new(root, "interrupted", json_boolean(counts->interrupted));
+	json_object_set_new(root, "sent", number(counts->sent));
+	json_object_set_new(root, "sent_requests", number(counts->sent_requests));
+	json_object_set_new(root, "seconds", json_real((double)counts->took_ns / 1e9));
+	json_object_set_new(root, "captured_seconds", json_real((double)counts->captured_ns / 1e9));
+	json_object_set_new(root, "late_ns", late);
+	json_object_set_new(root, "send_refused", number(counts->send_refused));
+	json_object_set_new(root, "answered", number(counts->received));
+	json_object_set_new(root, "other_datagrams", number(counts->received_bad));
+	json_object_set_new(root, "verdicts", verdicts_json(counts->verdicts));
+	json_object_set_new(root, "comparison", compared_json(compare));
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);

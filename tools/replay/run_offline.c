@@ -9,6 +9,7 @@
 #include "net/keys.h"
 #include "tools/common/cli.h"
 #include "tools/replay/progress.h"
+#include "tools/replay/report.h"
 
 enum {
 	ERROR_BYTES = 1024,

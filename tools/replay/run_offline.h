@@ -32,11 +32,4 @@ struct offline_run {
 /* An exit code. */
 int run_offline(const struct replay_options *options);
 
-/* What happened, on stdout; report.c. */
-void report_offline(const struct offline_run *run);
-void report_offline_json(const struct offline_run *run);
-
-/* What of a capture was used and what was not, for people. */
-void report_reading(const struct reader *reader);
-
 #endif

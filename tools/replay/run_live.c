@@ -1,0 +1,340 @@
+#include "tools/replay/run_live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/limits.h"
+#include "net/client.h"
+#include "net/keys.h"
+#include "net/tag.h"
+#include "tools/common/cli.h"
+#include "tools/load/transport_port.h"
+#include "tools/replay/ahead.h"
+#include "tools/replay/pace.h"
+#include "tools/replay/progress.h"
+#include "tools/replay/report.h"
+
+enum {
+	ERROR_BYTES = 1024,
+	RECEIVE_CNT = 64,
+	/* Of a call: where time counts, the last of a call shall not wait for many others. */
+	BURST_ON_TIME_MAX = 16,
+	BURST_FLAT_OUT_MAX = 64,
+	/* With more time than this the kernel may wake us; with less we spin. */
+	SPIN_NS = 150000,
+	SLEEP_US_MAX = 100000,
+};
+
+static const uint64_t NS_PER_US = 1000;
+static const uint64_t NS_PER_MS = 1000000;
+
+struct live {
+	const struct replay_options *options;
+	struct key_ring *keys;
+	struct reader *reader;
+	struct ahead *ahead;
+	struct compare *compare;
+	struct client_transport *transport;
+	struct pace pace;
+	struct progress progress;
+	struct live_counts counts;
+	uint64_t heard_ns; /* when the last reply came */
+	struct client_packet received[RECEIVE_CNT];
+	uint8_t room[RECEIVE_CNT][WIRE_DATAGRAM_BYTES_MAX];
+	char error[ERROR_BYTES];
+};
+
+/* A reply in form and, where we have keys, by its tag. */
+static bool is_reply(const struct live *live, const struct client_packet *packet)
+{
+	const struct wire_header *header = (const struct wire_header *)packet->bytes;
+	const struct key *key;
+
+	if (packet->len < WIRE_DATAGRAM_BYTES_MIN || header->magic != WIRE_MAGIC ||
+	    header->kind != WIRE_KIND_REPLY || header->count == 0 ||
+	    header->count > WIRE_ENTRY_CNT_MAX || packet->len != wire_datagram_bytes(header->count))
+		return false;
+	if (live->keys == NULL)
+		return true;
+	key = keys_find(live->keys, header->key_id);
+	return key != NULL && tag_verify(packet->bytes, packet->len, key->bytes);
+}
+
+static void take_reply(struct live *live, const struct client_packet *packet)
+{
+	const struct wire_header *header = (const struct wire_header *)packet->bytes;
+	const struct wire_reply *replies =
+		(const struct wire_reply *)(packet->bytes + WIRE_HEADER_BYTES);
+
+	if (!is_reply(live, packet)) {
+		live->counts.received_bad++;
+		return;
+	}
+	live->counts.received++;
+	for (uint32_t i = 0; i < header->count; i++)
+		live->counts.verdicts[replies[i].verdict < VERDICT_END ? replies[i].verdict : 0]++;
+	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes);
+}
+
+/* What has been answered by now, or within wait_us. 0 or -errno. */
+static int receive(struct live *live, uint32_t wait_us)
+{
+	const int got =
+		live->transport->receive(live->transport, live->received, RECEIVE_CNT, wait_us);
+
+	if (got > 0)
+		live->heard_ns = progress_now_ns();
+	for (int i = 0; i < got; i++)
+		take_reply(live, &live->received[i]);
+	return got < 0 ? got : 0;
+}
+
+/* Captured replies that are next need no sending. */
+static struct ahead_item *next_request(struct live *live, bool *ended)
+{
+	struct ahead_item *item;
+
+	while ((item = ahead_peek(live->ahead, ended)) != NULL && item->kind == CAPTURED_REPLY) {
+		compare_add(live->compare, COMPARE_CAPTURED, item->shard, item->datagram);
+		ahead_pop(live->ahead);
+	}
+	return item;
+}
+
+static uint32_t entries_of(const struct ahead_item *item)
+{
+	return ((const struct wire_header *)item->datagram)->count;
+}
+
+/* Requests in a row that are due, at most burst_max. */
+static int collect(struct live *live, uint64_t now_ns, struct client_packet *packets,
+		   uint64_t *due_ns, int burst_max)
+{
+	struct pace pace = live->pace;
+	struct ahead_item *item;
+	int cnt = 0;
+
+	while (cnt < burst_max && (item = ahead_peek_at(live->ahead, (uint32_t)cnt)) != NULL &&
+	       item->kind == CAPTURED_REQUEST) {
+		due_ns[cnt] = pace_due_ns(&pace, item->at_ns);
+		if (due_ns[cnt] > now_ns)
+			break;
+		packets[cnt] = (struct client_packet){
+			.bytes = item->datagram, .len = item->bytes, .shard = item->shard};
+		pace_sent(&pace, due_ns[cnt], entries_of(item));
+		cnt++;
+	}
+	return cnt;
+}
+
+/* Sends what is due. How many, or -errno. */
+static int send_due(struct live *live, uint64_t now_ns)
+{
+	const bool flat_out = live->pace.kind == PACE_FLAT_OUT;
+	struct client_packet packets[BURST_FLAT_OUT_MAX];
+	uint64_t due_ns[BURST_FLAT_OUT_MAX];
+	uint64_t after_ns;
+	int sent;
+	const int cnt = collect(live, now_ns, packets, due_ns,
+				flat_out ? BURST_FLAT_OUT_MAX : BURST_ON_TIME_MAX);
+
+	if (cnt == 0)
+		return 0;
+	sent = live->transport->send(live->transport, packets, cnt);
+	if (sent < 0)
+		return sent;
+	live->counts.send_refused += sent < cnt;
+	after_ns = progress_now_ns();
+	for (int i = 0; i < cnt && i < sent; i++) {
+		const uint32_t entries = ((const struct wire_header *)packets[i].bytes)->count;
+
+		if (!flat_out)
+			histogram_add(&live->counts.late_ns, after_ns - due_ns[i]);
+		pace_sent(&live->pace, due_ns[i], entries);
+		live->counts.sent++;
+		live->counts.sent_requests += entries;
+		ahead_pop(live->ahead);
+	}
+	if (sent > 0)
+		live->counts.took_ns = after_ns - live->pace.begin_ns;
+	return sent;
+}
+
+static void tell_progress(struct live *live)
+{
+	uint64_t done_bytes;
+	uint64_t total_bytes;
+
+	reader_progress(live->reader, &done_bytes, &total_bytes);
+	progress_tell(&live->progress, done_bytes, total_bytes, live->counts.sent_requests);
+}
+
+/* How long nothing is due: in us, 0 if that is too short to sleep. */
+static uint32_t idle_us(const struct live *live, const struct ahead_item *item, uint64_t now_ns)
+{
+	uint64_t due_ns;
+	uint64_t us;
+
+	if (item == NULL)
+		return 0;
+	due_ns = pace_due_ns(&live->pace, item->at_ns);
+	if (due_ns <= now_ns + SPIN_NS)
+		return 0;
+	us = (due_ns - now_ns - SPIN_NS) / NS_PER_US;
+	return us < SLEEP_US_MAX ? (uint32_t)us : SLEEP_US_MAX;
+}
+
+/* Sends all of it. 0 or -errno. */
+static int send_all(struct live *live)
+{
+	bool ended = false;
+
+	while (!progress_interrupted()) {
+		const struct ahead_item *item = next_request(live, &ended);
+		uint64_t now_ns;
+		int rc;
+
+		if (ended)
+			return 0;
+		now_ns = progress_now_ns();
+		if (item != NULL && live->pace.begin_ns == 0) {
+			live->pace.begin_ns = now_ns;
+			live->pace.first_at_ns = item->at_ns;
+		}
+		rc = item != NULL ? send_due(live, now_ns) : 0;
+		if (rc >= 0)
+			rc = receive(live, rc == 0 ? idle_us(live, item, now_ns) : 0);
+		if (rc < 0)
+			return rc;
+		tell_progress(live);
+	}
+	live->counts.interrupted = true;
+	return 0;
+}
+
+/* The last replies: until none has come for so long. */
+static int hear_out(struct live *live)
+{
+	const uint64_t wait_ns = live->options->wait_ms * NS_PER_MS;
+	const bool polls = live->options->port.port != NULL;
+
+	live->heard_ns = progress_now_ns();
+	while (!progress_interrupted() && live->counts.received < live->counts.sent &&
+	       progress_now_ns() < live->heard_ns + wait_ns) {
+		const int rc = receive(live, polls ? 0 : 10000);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static bool open_transport(struct live *live)
+{
+	const struct replay_options *options = live->options;
+	int rc;
+
+	if (options->port.port != NULL)
+		rc = transport_port_open(&live->transport, &options->port, live->error,
+					 ERROR_BYTES);
+	else
+		rc = client_transport_udp(&live->transport, options->to, live->error, ERROR_BYTES);
+	return rc == 0 || cli_wrong("--to: %s", live->error);
+}
+
+static bool open_capture(struct live *live)
+{
+	const struct replay_options *options = live->options;
+	uint32_t fallback = 0;
+	int rc;
+
+	if (options->keys != NULL &&
+	    keys_load(options->keys, &live->keys, live->error, ERROR_BYTES) != 0)
+		return cli_wrong("--keys: %s", live->error);
+	if (options->key_id != UINT64_MAX) {
+		const struct key *key = keys_find(live->keys, (uint32_t)options->key_id);
+
+		if (key == NULL)
+			return cli_wrong("--key-id: %s has no key %" PRIu64, options->keys,
+					 options->key_id);
+		fallback = (uint32_t)(key - live->keys->keys);
+	}
+	live->compare = compare_open(options->differences_max);
+	if (live->compare == NULL)
+		return cli_wrong("no memory to compare replies");
+	if (reader_open(&live->reader, options->capture, options->base_port, live->error,
+			ERROR_BYTES) != 0)
+		return cli_wrong("%s", live->error);
+	/* Before the port's environment binds this thread to a core. */
+	rc = ahead_open(&live->ahead, live->reader, live->keys, fallback);
+	return rc == 0 || cli_wrong("no thread to read the capture: %s", strerror(-rc));
+}
+
+static int result_of(const struct live *live)
+{
+	if (live->counts.interrupted || reader_damage(live->reader) != NULL)
+		return CLI_EXIT_BAD;
+	if (live->options->strict && compare_result(live->compare)->different > 0)
+		return CLI_EXIT_BAD;
+	return CLI_EXIT_GOOD;
+}
+
+static int run(struct live *live)
+{
+	const struct replay_options *options = live->options;
+	int rc;
+
+	if (!open_capture(live) || !open_transport(live))
+		return CLI_EXIT_FAILED;
+	for (unsigned i = 0; i < RECEIVE_CNT; i++)
+		live->received[i].bytes = live->room[i];
+	live->pace = (struct pace){
+		.kind = options->pace, .speed = options->speed, .rate = options->rate};
+	progress_begin(&live->progress, options->quiet);
+	rc = send_all(live);
+	if (rc == 0)
+		rc = hear_out(live);
+	progress_end(&live->progress);
+	ahead_close(live->ahead);
+	live->ahead = NULL;
+	if (rc != 0) {
+		cli_wrong("--to %s: %s", options->to, strerror(-rc));
+		return CLI_EXIT_FAILED;
+	}
+	if (live->counts.sent == 0 && !live->counts.interrupted) {
+		report_reading(live->reader);
+		cli_wrong("%s: no request to port %u and the following is in it; --base-port?",
+			  options->capture, options->base_port);
+		return CLI_EXIT_FAILED;
+	}
+	compare_finish(live->compare);
+	live->counts.captured_ns =
+		reader_counts(live->reader)->last_ns - reader_counts(live->reader)->first_ns;
+	(options->json ? report_live_json : report_live)(live->reader, &live->counts,
+							 live->compare);
+	return result_of(live);
+}
+
+int run_live(const struct replay_options *options)
+{
+	struct live *live = calloc(1, sizeof(*live));
+	int rc;
+
+	if (live == NULL) {
+		cli_wrong("no memory");
+		return CLI_EXIT_FAILED;
+	}
+	live->options = options;
+	rc = run(live);
+	ahead_close(live->ahead);
+	if (live->transport != NULL)
+		live->transport->close(live->transport);
+	compare_close(live->compare);
+	reader_close(live->reader);
+	keys_free(live->keys);
+	free(live);
+	return rc;
+}
