@@ -25,6 +25,12 @@ static const char help[] =
 	"                       same bytes, always\n"
 	"  --segment-mib N      size of its segments (default 64)\n"
 	"\n"
+	"What if: more catalogs, and changes to the first, side by side over the same requests:\n"
+	"  --set CHANGE         like 'sku=42 limit_per_buyer=1 stock=20000; sku=* unit_price=1'\n"
+	"  --csv FILE           units, orders, buyers, sold-out instant by sale, SKU and channel\n"
+	"  --buyers-csv FILE    who would have got more or fewer units\n"
+	"  --html FILE          a page with the burn-down curves over each other\n"
+	"\n"
 	"Where the capture has replies, they are compared with the new ones:\n"
 	"  --differences N      tell the first N (default 10)\n"
 	"  --strict             exit code 1 if there is any\n"
@@ -53,6 +59,10 @@ enum {
 	OPT_BASE_PORT,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
+	OPT_SET,
+	OPT_CSV,
+	OPT_BUYERS_CSV,
+	OPT_HTML,
 	OPT_DIFFERENCES,
 	OPT_STRICT,
 	OPT_JSON,
@@ -78,6 +88,10 @@ static const struct option long_options[] = {
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
+	{"set", required_argument, NULL, OPT_SET},
+	{"csv", required_argument, NULL, OPT_CSV},
+	{"buyers-csv", required_argument, NULL, OPT_BUYERS_CSV},
+	{"html", required_argument, NULL, OPT_HTML},
 	{"differences", required_argument, NULL, OPT_DIFFERENCES},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -156,11 +170,37 @@ static bool read_switch(int option, const char *text, struct replay_options *opt
 	}
 }
 
-static bool read_option(int option, const char *text, struct replay_options *options)
+static bool read_offline(int option, const char *text, struct replay_options *options)
 {
 	switch (option) {
 	case OPT_CATALOG:
 		return add_variant(options, text, NULL);
+	case OPT_SET:
+		if (options->variant_cnt == 0)
+			return cli_wrong("--set: changes the first --catalog, which comes before");
+		return add_variant(options, NULL, text);
+	case OPT_JOURNAL:
+		options->journal = text;
+		return true;
+	case OPT_SEGMENT_MIB:
+		return cli_u32("--segment-mib", text, 1, 4096, &options->segment_mib);
+	case OPT_CSV:
+		options->csv = text;
+		return true;
+	case OPT_BUYERS_CSV:
+		options->buyers_csv = text;
+		return true;
+	case OPT_HTML:
+		options->html = text;
+		return true;
+	default:
+		return read_switch(option, text, options);
+	}
+}
+
+static bool read_option(int option, const char *text, struct replay_options *options)
+{
+	switch (option) {
 	case OPT_KEYS:
 		options->keys = text;
 		return true;
@@ -168,15 +208,10 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 		return cli_u16("--shards", text, 1, SHARDS_MAX, &options->shards);
 	case OPT_BASE_PORT:
 		return cli_u16("--base-port", text, 1, UINT16_MAX, &options->base_port);
-	case OPT_JOURNAL:
-		options->journal = text;
-		return true;
-	case OPT_SEGMENT_MIB:
-		return cli_u32("--segment-mib", text, 1, 4096, &options->segment_mib);
 	case OPT_DIFFERENCES:
 		return cli_u32("--differences", text, 0, 1000000, &options->differences_max);
 	default:
-		return read_switch(option, text, options);
+		return read_offline(option, text, options);
 	}
 }
 
@@ -195,7 +230,8 @@ static const struct {
 	{OPT_CORE, MODE_PORT},           {OPT_SPEED, MODE_LIVE},     {OPT_RATE, MODE_LIVE},
 	{OPT_FLAT_OUT, MODE_LIVE},       {OPT_KEY_ID, MODE_LIVE},    {OPT_WAIT_MS, MODE_LIVE},
 	{OPT_CATALOG, MODE_OFFLINE},     {OPT_SHARDS, MODE_OFFLINE}, {OPT_JOURNAL, MODE_OFFLINE},
-	{OPT_SEGMENT_MIB, MODE_OFFLINE},
+	{OPT_SEGMENT_MIB, MODE_OFFLINE}, {OPT_SET, MODE_OFFLINE},    {OPT_CSV, MODE_OFFLINE},
+	{OPT_BUYERS_CSV, MODE_OFFLINE},  {OPT_HTML, MODE_OFFLINE},
 };
 
 static const char *name_of(int option)
@@ -235,7 +271,8 @@ static bool check_offline(const struct replay_options *options)
 	if (options->keys == NULL)
 		return cli_wrong("--keys FILE is missing");
 	if (options->journal != NULL && options->variant_cnt > 1)
-		return cli_wrong("--journal: of one sale only; leave the other catalogs out");
+		return cli_wrong(
+			"--journal: of one sale only; leave the other catalogs and --set out");
 	return true;
 }
 

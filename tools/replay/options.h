@@ -40,6 +40,9 @@ struct replay_options {
 	struct variant_option variants[VARIANTS_MAX]; /* the first is the catalog itself */
 	uint32_t variant_cnt;
 	const char *journal; /* NULL: not kept */
+	const char *csv;     /* NULL: not asked for, as the next two */
+	const char *buyers_csv;
+	const char *html;
 	uint32_t segment_mib;
 
 	bool json;

@@ -8,8 +8,10 @@
 #include "engine/admit.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
+#include "tools/replay/change.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
+#include "tools/replay/what_if.h"
 
 enum {
 	ERROR_BYTES = 1024,
@@ -23,6 +25,22 @@ struct feed {
 	char error[ERROR_BYTES];
 };
 
+/* A sale's own catalog, or the first one changed. */
+static bool load_catalog(struct feed *feed, struct sale *sale, const struct variant_option *variant)
+{
+	snprintf(sale->name, sizeof(sale->name), "%s",
+		 variant->set != NULL ? variant->set : variant->catalog);
+	if (variant->set == NULL)
+		return catalog_load(variant->catalog, &sale->catalog, feed->error, ERROR_BYTES) ==
+			       0 ||
+		       cli_wrong("%s", feed->error);
+	sale->catalog = catalog_copy(feed->run.sales[0].catalog);
+	if (sale->catalog == NULL)
+		return cli_wrong("no memory for another catalog");
+	return catalog_change(sale->catalog, variant->set, feed->error, ERROR_BYTES) == 0 ||
+	       cli_wrong("--set '%s': %s", variant->set, feed->error);
+}
+
 static bool load_sales(struct feed *feed)
 {
 	struct offline_run *run = &feed->run;
@@ -30,11 +48,9 @@ static bool load_sales(struct feed *feed)
 
 	for (uint32_t i = 0; i < options->variant_cnt; i++) {
 		struct sale *sale = &run->sales[run->sale_cnt++];
-		const struct variant_option *variant = &options->variants[i];
 
-		snprintf(sale->name, sizeof(sale->name), "%s", variant->catalog);
-		if (catalog_load(variant->catalog, &sale->catalog, feed->error, ERROR_BYTES) != 0)
-			return cli_wrong("%s", feed->error);
+		if (!load_catalog(feed, sale, &options->variants[i]))
+			return false;
 		sale->compare = compare_open(options->differences_max);
 		if (sale->compare == NULL)
 			return cli_wrong("no memory to compare replies");
@@ -169,6 +185,40 @@ static bool finish_sales(struct feed *feed)
 	return true;
 }
 
+/* Sales side by side: table, files. False: could not be written. */
+static bool tell_what_if(const struct offline_run *run)
+{
+	const struct replay_options *options = run->options;
+	struct what_if what_if = {
+		.first_ns = run->first_ns,
+		.last_ns = reader_counts(run->reader)->last_ns,
+		.capture = options->capture,
+	};
+	bool good = true;
+
+	if (!run->finished || (run->sale_cnt == 1 && options->csv == NULL &&
+			       options->buyers_csv == NULL && options->html == NULL))
+		return true;
+	for (; good && what_if.cnt < run->sale_cnt; what_if.cnt++) {
+		what_if.names[what_if.cnt] = run->sales[what_if.cnt].name;
+		good = sold_take(&what_if.sold[what_if.cnt], run->sales[what_if.cnt].engine,
+				 options->shards) == 0 ||
+		       cli_wrong("no memory to tell who got what");
+	}
+	if (good && !options->json)
+		what_if_table(&what_if, stdout);
+	if (good && options->csv != NULL)
+		good = what_if_write(&what_if, "--csv", options->csv, what_if_csv);
+	if (good && options->buyers_csv != NULL)
+		good = what_if_write(&what_if, "--buyers-csv", options->buyers_csv,
+				     what_if_buyers_csv);
+	if (good && options->html != NULL)
+		good = what_if_write(&what_if, "--html", options->html, what_if_page);
+	for (uint32_t i = 0; i < what_if.cnt; i++)
+		sold_free(&what_if.sold[i]);
+	return good;
+}
+
 static int result_of(const struct offline_run *run)
 {
 	if (run->first_ns == 0) {
@@ -214,6 +264,8 @@ static int run(struct feed *feed)
 		return CLI_EXIT_FAILED;
 	feed->run.took_ns = progress_now_ns() - began_ns;
 	(options->json ? report_offline_json : report_offline)(&feed->run);
+	if (!tell_what_if(&feed->run))
+		return CLI_EXIT_FAILED;
 	return result_of(&feed->run);
 }
 

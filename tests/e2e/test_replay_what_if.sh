@@ -1,0 +1,84 @@
+# Sales side by side over one capture: a change by --set is what a catalog with that change is, each
+# sale is what it is alone, and table, CSV and page tell the same.
+. "$(dirname "$0")/lib.sh"
+
+KEY=000102030405060708090a0b0c0d0e0f
+(umask 077; echo "1 $KEY" >"$KEYS")
+cd "$WORK" || exit
+make_catalog 1,100,4999,1,,, 2,150,250,0,,, 3,5000,100,2,,,
+printf '%s\n' "$CATALOG_HEADER" 1,300,4999,2,,, 2,150,250,0,,, 3,5000,100,2,,, >other.csv
+"$BIN/tests/e2e/make_capture" --key $KEY --requests 3000 --entries 4 --buyers 400 --skus 3 \
+	--quantity-max 1 >sale.pcap
+
+replay() { # ARGS...
+	"$BIN/doorbuster" replay sale.pcap --offline --keys "$KEYS" "$@"
+}
+replay --catalog "$CATALOG" --json >alone.json
+replay --catalog other.csv --json >other.json
+replay --catalog "$CATALOG" --set 'sku=1 stock=300 limit_per_buyer=2' --catalog other.csv \
+	--set 'sku=* stock=0' --csv sales.csv --buyers-csv buyers.csv --html page.html --json \
+	>all.json
+expect_eq "first sale" "$(json '.sales[0].state_hash' alone.json)" \
+	"$(json '.sales[0].state_hash' all.json)"
+expect_eq "sale of --set" "$(json '.sales[0].state_hash' other.json)" \
+	"$(json '.sales[1].state_hash' all.json)"
+expect_eq "sale of the other catalog" "$(json '.sales[0].state_hash' other.json)" \
+	"$(json '.sales[2].state_hash' all.json)"
+expect_eq "orders without stock" 0 "$(jq '.sales[3].orders' all.json)"
+
+# CSV: sums are the JSON's, channels add up to their SKU.
+python3 - <<'PYTHON' || fail "the CSV does not add up"
+import csv, json
+sales = json.load(open("all.json"))["sales"]
+rows = list(csv.DictReader(open("sales.csv")))
+channels = {}
+for row in rows:
+    if row["channel"]:
+        key = (row["sale"], row["sku"])
+        channels[key] = channels.get(key, 0) + int(row["units"])
+for sale in sales:
+    mine = [r for r in rows if r["sale"] == sale["name"] and not r["channel"]]
+    assert len(mine) == 3, mine
+    assert sum(int(r["units"]) for r in mine) == sale["units"]
+    assert sum(int(r["orders"]) for r in mine) == sale["orders"]
+    for r in mine:
+        assert int(r["stock"]) == int(r["units"]) + int(r["left"]), r
+        assert (r["sold_out_at"] != "") == (r["left"] == "0" and r["units"] != "0"), r
+        assert channels.get((sale["name"], r["sku"]), 0) == int(r["units"]), r
+first, second = sales[0]["name"], sales[1]["name"]
+buyers = list(csv.DictReader(open("buyers.csv")))
+assert len(buyers) > 0
+more = sum(1 for b in buyers if b["sku"] == "1" and int(b[second]) > int(b[first]))
+print("more", more)
+open("more", "w").write(str(more))
+gained = sum(int(b[second]) - int(b[first]) for b in buyers)
+assert gained == sales[1]["units"] - sales[0]["units"], gained
+PYTHON
+replay --catalog "$CATALOG" --set 'sku=1 stock=300 limit_per_buyer=2' >table
+expect_eq "buyers of SKU 1 who get more, by the table" "$(cat more)" \
+	"$(grep -A 1 '^1  ' table | awk 'NR == 2 { print $(NF - 1) }')"
+
+# The page: a curve a sale and SKU, well-formed drawings, and nothing from elsewhere.
+expect_eq "curves on the page" 12 "$(grep -c '<path' page.html)"
+! grep -E 'https?:|src=|href=|@import' page.html || fail "the page needs something else"
+python3 - <<'PYTHON' || fail "a drawing is not well-formed"
+import re, xml.dom.minidom
+drawings = re.findall(r"<svg.*?</svg>", open("page.html").read(), re.S)
+assert len(drawings) == 3
+for drawing in drawings:
+    xml.dom.minidom.parseString(drawing)
+PYTHON
+
+refuse() { # PATTERN ARGS...
+	local pattern=$1 rc=0
+	shift
+
+	replay "$@" >out 2>err || rc=$?
+	expect_eq "exit code of $*" 2 $rc
+	expect_match "what $* says" "$pattern" "$(cat err)"
+}
+refuse '--set.*SKU 9 is not in' --catalog "$CATALOG" --set 'sku=9 stock=1'
+refuse '--set.*comes before' --set 'sku=1 stock=1' --catalog "$CATALOG"
+refuse '--journal: of one sale' --catalog "$CATALOG" --set 'sku=1 stock=1' --journal j
+refuse '--html /nowhere/page' --catalog "$CATALOG" --html /nowhere/page
+refuse '--rate: only with --to' --catalog "$CATALOG" --rate 5

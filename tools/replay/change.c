@@ -1,0 +1,149 @@
+#include "tools/replay/change.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/limits.h"
+#include "engine/rfc3339.h"
+#include "tools/common/cli.h"
+
+enum {
+	WORD_BYTES = 128,
+};
+
+struct catalog *catalog_copy(const struct catalog *catalog)
+{
+	const size_t bytes = sizeof(*catalog) + catalog->cnt * sizeof(catalog->offers[0]);
+	struct catalog *copy = malloc(bytes);
+
+	if (copy != NULL)
+		memcpy(copy, catalog, bytes);
+	return copy;
+}
+
+/* A column's new value in one offer. False: no such column, or no such value. */
+static bool set_column(struct catalog_offer *offer, const char *name, const char *value)
+{
+	uint64_t number = 0;
+	const bool is_instant = strcmp(name, "opens_at") == 0 || strcmp(name, "closes_at") == 0;
+	const uint64_t max = strcmp(name, "unit_price") == 0 ? UINT64_MAX : UINT32_MAX;
+
+	if (is_instant && value[0] != '\0') {
+		if (rfc3339_parse(value, &number) != 0)
+			return false;
+	} else if (!is_instant && !cli_parse_u64(value, max, &number)) {
+		return false;
+	}
+	if (strcmp(name, "stock") == 0)
+		offer->stock = (uint32_t)number;
+	else if (strcmp(name, "unit_price") == 0)
+		offer->unit_price = number;
+	else if (strcmp(name, "limit_per_buyer") == 0)
+		offer->limit_per_buyer = (uint32_t)number;
+	else if (strcmp(name, "hold_seconds") == 0)
+		offer->hold_seconds = (uint32_t)number;
+	else if (strcmp(name, "opens_at") == 0)
+		offer->opens_at_ns = number;
+	else if (strcmp(name, "closes_at") == 0)
+		offer->closes_at_ns = value[0] != '\0' ? number : INSTANT_NEVER;
+	else
+		return false;
+	return true;
+}
+
+/* The next word of *at, up to a blank, a ';' or the end. False: none is left in this part. */
+static bool next_word(const char **at, char out[WORD_BYTES])
+{
+	size_t bytes;
+
+	*at += strspn(*at, " \t");
+	bytes = strcspn(*at, " \t;");
+	if (bytes == 0 || bytes >= WORD_BYTES)
+		return false;
+	memcpy(out, *at, bytes);
+	out[bytes] = '\0';
+	*at += bytes;
+	return true;
+}
+
+/* Which offers a part is about: all, or the one with this SKU. */
+struct subject {
+	bool all;
+	uint64_t sku;
+};
+
+static bool read_subject(const char *word, struct subject *subject)
+{
+	subject->all = strcmp(word, "sku=*") == 0;
+	return subject->all || (strncmp(word, "sku=", 4) == 0 &&
+				cli_parse_u64(word + 4, UINT64_MAX, &subject->sku));
+}
+
+/* True if there was such an offer and the value fits. */
+static bool change_offers(struct catalog *catalog, const struct subject *subject, char *word,
+			  bool *found)
+{
+	char *value = strchr(word, '=');
+
+	if (value == NULL)
+		return false;
+	*value++ = '\0';
+	for (uint32_t i = 0; i < catalog->cnt; i++) {
+		struct catalog_offer *offer = &catalog->offers[i];
+
+		if (!subject->all && offer->sku != subject->sku)
+			continue;
+		*found = true;
+		if (!set_column(offer, word, value))
+			return false;
+	}
+	return true;
+}
+
+static int change_part(struct catalog *catalog, const char **at, char *error, size_t error_bytes)
+{
+	struct subject subject = {0};
+	char word[WORD_BYTES];
+	char shown[WORD_BYTES];
+	bool found = false;
+
+	if (!next_word(at, word) || !read_subject(word, &subject)) {
+		snprintf(error, error_bytes,
+			 "each part begins with sku=N or sku=*, like 'sku=42 stock=20000'");
+		return -EINVAL;
+	}
+	while (next_word(at, word)) {
+		memcpy(shown, word, sizeof(shown));
+		if (!change_offers(catalog, &subject, word, &found)) {
+			snprintf(error, error_bytes,
+				 "'%s' is no column of the catalog with a value that it takes",
+				 shown);
+			return -EINVAL;
+		}
+		if (!found) {
+			snprintf(error, error_bytes, "SKU %" PRIu64 " is not in the catalog",
+				 subject.sku);
+			return -EINVAL;
+		}
+	}
+	if (**at != '\0' && **at != ';') {
+		snprintf(error, error_bytes, "'%.40s' is too long for a column and its value", *at);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int catalog_change(struct catalog *catalog, const char *text, char *error, size_t error_bytes)
+{
+	const char *at = text;
+	int rc;
+
+	do {
+		rc = change_part(catalog, &at, error, error_bytes);
+	} while (rc == 0 && *at++ == ';');
+	return rc;
+}

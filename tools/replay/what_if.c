@@ -1,0 +1,311 @@
+#include "tools/replay/what_if.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/rfc3339.h"
+#include "tools/common/cli.h"
+
+enum {
+	TABLE_SKUS_MAX = 20,
+};
+
+struct ranked {
+	uint64_t sku;
+	uint64_t units;
+};
+
+static int by_units(const void *a, const void *b)
+{
+	const struct ranked *one = a;
+	const struct ranked *two = b;
+
+	if (one->units != two->units)
+		return one->units > two->units ? -1 : 1;
+	return one->sku < two->sku ? -1 : one->sku > two->sku;
+}
+
+static int by_sku(const void *a, const void *b)
+{
+	const struct ranked *one = a;
+	const struct ranked *two = b;
+
+	return one->sku < two->sku ? -1 : one->sku > two->sku;
+}
+
+uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt)
+{
+	uint64_t all = 0;
+	uint64_t kept = 0;
+	struct ranked *ranked;
+	uint64_t *skus;
+
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		all += what_if->sold[i].sku_cnt;
+	ranked = malloc((all + 1) * sizeof(*ranked));
+	skus = malloc((all + 1) * sizeof(*skus));
+	if (ranked == NULL || skus == NULL) {
+		free(ranked);
+		free(skus);
+		return NULL;
+	}
+	all = 0;
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		for (uint64_t k = 0; k < what_if->sold[i].sku_cnt; k++)
+			ranked[all++].sku = what_if->sold[i].skus[k].sku;
+	}
+	qsort(ranked, all, sizeof(*ranked), by_sku);
+	for (uint64_t i = 0; i < all; i++) {
+		const struct sold_sku *first = sold_find(&what_if->sold[0], ranked[i].sku);
+
+		if (kept > 0 && ranked[kept - 1].sku == ranked[i].sku)
+			continue;
+		ranked[kept++] = (struct ranked){.sku = ranked[i].sku,
+						 .units = first != NULL ? first->units : 0};
+	}
+	qsort(ranked, kept, sizeof(*ranked), by_units);
+	*cnt = kept < max ? kept : max;
+	for (uint64_t i = 0; i < *cnt; i++)
+		skus[i] = ranked[i].sku;
+	free(ranked);
+	return skus;
+}
+
+static void put_after(const struct what_if *what_if, uint64_t at_ns, FILE *out)
+{
+	if (at_ns == 0)
+		fprintf(out, " %14s", "-");
+	else
+		fprintf(out, " %12.3f s", (double)(at_ns - what_if->first_ns) / 1e9);
+}
+
+static void put_sku(const struct what_if *what_if, uint64_t sku, FILE *out)
+{
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_sku *sold = sold_find(&what_if->sold[i], sku);
+		uint64_t more;
+		uint64_t fewer;
+
+		if (i == 0)
+			fprintf(out, "%-20" PRIu64, sku);
+		else
+			fprintf(out, "%-20s", "");
+		fprintf(out, " %4u", i + 1);
+		if (sold == NULL) {
+			fprintf(out, "  not on sale\n");
+			continue;
+		}
+		fprintf(out, " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10u", sold->units,
+			sold->order_cnt, sold->buyer_cnt, sold->left);
+		put_after(what_if, sold->sold_out_ns, out);
+		if (i > 0) {
+			sold_compare_buyers(&what_if->sold[i], &what_if->sold[0], sku, &more,
+					    &fewer);
+			fprintf(out, " %10" PRIu64 " %10" PRIu64, more, fewer);
+		}
+		fputc('\n', out);
+	}
+}
+
+/* What a channel has of something. */
+struct channel {
+	uint32_t id;
+	uint64_t orders;
+	uint64_t units;
+};
+
+static int by_channel(const void *a, const void *b)
+{
+	const struct sold_order *one = *(const struct sold_order *const *)a;
+	const struct sold_order *two = *(const struct sold_order *const *)b;
+
+	return one->channel < two->channel ? -1 : one->channel > two->channel;
+}
+
+/* Calls with each channel of these orders, ascending. False: no memory. */
+static bool each_channel(const struct sold_order *orders, uint64_t cnt,
+			 void (*put)(const struct channel *channel, void *context), void *context)
+{
+	const struct sold_order **sorted = malloc((cnt + 1) * sizeof(*sorted));
+	struct channel channel = {0};
+
+	if (sorted == NULL)
+		return false;
+	for (uint64_t i = 0; i < cnt; i++)
+		sorted[i] = &orders[i];
+	qsort(sorted, cnt, sizeof(*sorted), by_channel);
+	for (uint64_t i = 0; i < cnt; i++) {
+		if (channel.orders > 0 && channel.id != sorted[i]->channel) {
+			put(&channel, context);
+			channel = (struct channel){0};
+		}
+		channel.id = sorted[i]->channel;
+		channel.orders++;
+		channel.units += sorted[i]->quantity;
+	}
+	if (channel.orders > 0)
+		put(&channel, context);
+	free(sorted);
+	return true;
+}
+
+struct channel_line {
+	FILE *out;
+	const char *sale;
+	uint64_t sku;
+	unsigned number;
+	unsigned cnt;
+};
+
+static void put_channel_row(const struct channel *channel, void *context)
+{
+	struct channel_line *line = context;
+
+	if (line->cnt++ < TABLE_SKUS_MAX)
+		fprintf(line->out, "channel %-12u %4u %10" PRIu64 " %10" PRIu64 "\n", channel->id,
+			line->number, channel->units, channel->orders);
+}
+
+void what_if_table(const struct what_if *what_if, FILE *out)
+{
+	uint64_t cnt = 0;
+	uint64_t *skus = what_if_skus(what_if, TABLE_SKUS_MAX, &cnt);
+
+	if (skus == NULL)
+		return;
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		fprintf(out, "%ssale %u: %s\n", i == 0 ? "\n" : "", i + 1, what_if->names[i]);
+	fprintf(out, "\n%-20s %4s %10s %10s %10s %10s %14s %10s %10s\n", "SKU", "sale", "units",
+		"orders", "buyers", "left", "sold out after", "more than", "fewer than 1");
+	for (uint64_t i = 0; i < cnt; i++)
+		put_sku(what_if, skus[i], out);
+	if (cnt < what_if->sold[0].sku_cnt)
+		fprintf(out, "(the %" PRIu64 " best sold of %" PRIu64 " SKUs; --csv has all)\n",
+			cnt, what_if->sold[0].sku_cnt);
+	fprintf(out, "\n%-20s %4s %10s %10s\n", "", "sale", "units", "orders");
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		struct channel_line line = {.out = out, .number = i + 1};
+
+		(void)each_channel(what_if->sold[i].orders, what_if->sold[i].order_cnt,
+				   put_channel_row, &line);
+	}
+	free(skus);
+}
+
+/* A name as a CSV field. */
+static void put_quoted(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void put_channel_line(const struct channel *channel, void *context)
+{
+	const struct channel_line *line = context;
+
+	put_quoted(line->sale, line->out);
+	fprintf(line->out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",,,,\n", line->sku, channel->id,
+		channel->orders, channel->units);
+}
+
+void what_if_csv(const struct what_if *what_if, FILE *out)
+{
+	fprintf(out, "sale,sku,channel,orders,units,buyers,stock,left,sold_out_at\n");
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold *sold = &what_if->sold[i];
+
+		for (uint64_t k = 0; k < sold->sku_cnt; k++) {
+			const struct sold_sku *sku = &sold->skus[k];
+			struct channel_line line = {
+				.out = out, .sale = what_if->names[i], .sku = sku->sku};
+			char at[RFC3339_BYTES] = "";
+
+			if (sku->sold_out_ns != 0)
+				rfc3339_format(sku->sold_out_ns, at);
+			put_quoted(what_if->names[i], out);
+			fprintf(out, ",%" PRIu64 ",,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%s\n",
+				sku->sku, sku->order_cnt, sku->units, sku->buyer_cnt, sku->stock,
+				sku->left, at);
+			(void)each_channel(sold->orders + sku->first, sku->order_cnt,
+					   put_channel_line, &line);
+		}
+	}
+}
+
+/* The least (SKU, buyer) that any sale has from its place on; false: none is left. */
+static bool least_buyer(const struct what_if *what_if, const uint64_t *at, uint64_t *sku,
+			uint64_t *buyer)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_buyer *one = &what_if->sold[i].buyers[at[i]];
+
+		if (at[i] == what_if->sold[i].buyer_cnt)
+			continue;
+		if (found && (one->sku > *sku || (one->sku == *sku && one->buyer >= *buyer)))
+			continue;
+		*sku = one->sku;
+		*buyer = one->buyer;
+		found = true;
+	}
+	return found;
+}
+
+void what_if_buyers_csv(const struct what_if *what_if, FILE *out)
+{
+	uint64_t at[VARIANTS_MAX] = {0};
+	uint64_t sku = 0;
+	uint64_t buyer = 0;
+
+	fprintf(out, "sku,buyer");
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		fputc(',', out);
+		put_quoted(what_if->names[i], out);
+	}
+	fputc('\n', out);
+	while (least_buyer(what_if, at, &sku, &buyer)) {
+		uint64_t units[VARIANTS_MAX] = {0};
+		bool differs = false;
+
+		for (uint32_t i = 0; i < what_if->cnt; i++) {
+			const struct sold_buyer *one = &what_if->sold[i].buyers[at[i]];
+
+			if (at[i] < what_if->sold[i].buyer_cnt && one->sku == sku &&
+			    one->buyer == buyer) {
+				units[i] = one->units;
+				at[i]++;
+			}
+			differs |= units[i] != units[0];
+		}
+		if (!differs)
+			continue;
+		fprintf(out, "%" PRIu64 ",%" PRIu64, sku, buyer);
+		for (uint32_t i = 0; i < what_if->cnt; i++)
+			fprintf(out, ",%" PRIu64, units[i]);
+		fputc('\n', out);
+	}
+}
+
+bool what_if_write(const struct what_if *what_if, const char *flag, const char *path,
+		   void (*write)(const struct what_if *what_if, FILE *out))
+{
+	FILE *file = fopen(path, "we");
+
+	if (file == NULL)
+		return cli_wrong("%s %s: %s", flag, path, strerror(errno));
+	write(what_if, file);
+
+	const bool failed = ferror(file) != 0;
+
+	if (fclose(file) != 0 || failed)
+		return cli_wrong("%s %s: cannot be written: %s", flag, path, strerror(errno));
+	return true;
+}

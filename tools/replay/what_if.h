@@ -1,0 +1,43 @@
+/*
+ * what_if: sales on paper side by side: who would have got units, when would it have sold out, by
+ * channel. As a table, as CSV, and as a page with the burn-down curves over each other.
+ */
+#ifndef DB_TOOLS_REPLAY_WHAT_IF_H
+#define DB_TOOLS_REPLAY_WHAT_IF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tools/replay/options.h"
+#include "tools/replay/sold.h"
+
+struct what_if {
+	const char *names[VARIANTS_MAX];
+	struct sold sold[VARIANTS_MAX];
+	uint32_t cnt;
+	uint64_t first_ns; /* of the capture's requests */
+	uint64_t last_ns;
+	const char *capture;
+};
+
+/* The SKUs that any of the sales has, the best sold of the first sale before the others; *out is
+ * the caller's to free. Returns how many, at most max; NULL: no memory. */
+uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt);
+
+void what_if_table(const struct what_if *what_if, FILE *out);
+
+/* One line a sale and SKU, and one a channel of it. */
+void what_if_csv(const struct what_if *what_if, FILE *out);
+
+/* One line a SKU and buyer whose units are not the same in all sales. */
+void what_if_buyers_csv(const struct what_if *what_if, FILE *out);
+
+/* Self-contained HTML; page.c. */
+void what_if_page(const struct what_if *what_if, FILE *out);
+
+/* Writes one of the above to a new file. Complains, naming flag and path. */
+bool what_if_write(const struct what_if *what_if, const char *flag, const char *path,
+		   void (*write)(const struct what_if *what_if, FILE *out));
+
+#endif
