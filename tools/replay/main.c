@@ -7,6 +7,7 @@
 #include "tools/replay/options.h"
 #include "tools/replay/run_live.h"
 #include "tools/replay/run_offline.h"
+#include "tools/replay/run_write.h"
 
 static int run(int argc, char **argv)
 {
@@ -22,7 +23,9 @@ static int run(int argc, char **argv)
 	case OPTIONS_WRONG:
 		return CLI_EXIT_FAILED;
 	default:
-		return options.offline ? run_offline(&options) : run_live(&options);
+		return options.offline         ? run_offline(&options)
+		       : options.write != NULL ? run_write(&options)
+					       : run_live(&options);
 	}
 }
 

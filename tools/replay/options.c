@@ -31,6 +31,16 @@ static const char help[] =
 	"  --buyers-csv FILE    who would have got more or fewer units\n"
 	"  --html FILE          a page with the burn-down curves over each other\n"
 	"\n"
+	"Writing a capture, of requests and replies only (- is stdout):\n"
+	"  --write FILE         pcap with nanoseconds\n"
+	"  --from-journal DIR   not from a capture but of the orders of a journal: what was "
+	"refused\n"
+	"                       left no trace there\n"
+	"  --catalog-out FILE   what that journal put on sale\n"
+	"  --keys FILE          sign with a key of these (--key-id N; default: the lowest)\n"
+	"  --scrub FILE         buyers and request ids become pseudonyms under the lowest key of\n"
+	"                       this key file: keep it, and nobody else can tell who is who\n"
+	"\n"
 	"Where the capture has replies, they are compared with the new ones:\n"
 	"  --differences N      tell the first N (default 10)\n"
 	"  --strict             exit code 1 if there is any\n"
@@ -59,6 +69,10 @@ enum {
 	OPT_BASE_PORT,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
+	OPT_WRITE,
+	OPT_FROM_JOURNAL,
+	OPT_CATALOG_OUT,
+	OPT_SCRUB,
 	OPT_SET,
 	OPT_CSV,
 	OPT_BUYERS_CSV,
@@ -88,6 +102,10 @@ static const struct option long_options[] = {
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
+	{"write", required_argument, NULL, OPT_WRITE},
+	{"from-journal", required_argument, NULL, OPT_FROM_JOURNAL},
+	{"catalog-out", required_argument, NULL, OPT_CATALOG_OUT},
+	{"scrub", required_argument, NULL, OPT_SCRUB},
 	{"set", required_argument, NULL, OPT_SET},
 	{"csv", required_argument, NULL, OPT_CSV},
 	{"buyers-csv", required_argument, NULL, OPT_BUYERS_CSV},
@@ -198,6 +216,26 @@ static bool read_offline(int option, const char *text, struct replay_options *op
 	}
 }
 
+static bool read_write(int option, const char *text, struct replay_options *options)
+{
+	switch (option) {
+	case OPT_WRITE:
+		options->write = text;
+		return true;
+	case OPT_FROM_JOURNAL:
+		options->from_journal = text;
+		return true;
+	case OPT_CATALOG_OUT:
+		options->catalog_out = text;
+		return true;
+	case OPT_SCRUB:
+		options->scrub = text;
+		return true;
+	default:
+		return read_offline(option, text, options);
+	}
+}
+
 static bool read_option(int option, const char *text, struct replay_options *options)
 {
 	switch (option) {
@@ -211,7 +249,7 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 	case OPT_DIFFERENCES:
 		return cli_u32("--differences", text, 0, 1000000, &options->differences_max);
 	default:
-		return read_offline(option, text, options);
+		return read_write(option, text, options);
 	}
 }
 
@@ -220,18 +258,41 @@ enum mode {
 	MODE_LIVE = 1,
 	MODE_PORT = 2,
 	MODE_OFFLINE = 4,
+	MODE_WRITE = 8,
+	MODE_JOURNAL = 16,
+	MODE_CNT = 5,
 };
+
+static const char *const mode_names[MODE_CNT] = {"--to", "--to memif:SOCKET or af_xdp:IFACE",
+						 "--offline", "--write", "--from-journal"};
 
 static const struct {
 	int option;
-	enum mode mode;
+	unsigned modes; /* any of them */
 } needs[] = {
-	{OPT_SERVER, MODE_PORT},         {OPT_ADDRESS, MODE_PORT},   {OPT_QUEUES, MODE_PORT},
-	{OPT_CORE, MODE_PORT},           {OPT_SPEED, MODE_LIVE},     {OPT_RATE, MODE_LIVE},
-	{OPT_FLAT_OUT, MODE_LIVE},       {OPT_KEY_ID, MODE_LIVE},    {OPT_WAIT_MS, MODE_LIVE},
-	{OPT_CATALOG, MODE_OFFLINE},     {OPT_SHARDS, MODE_OFFLINE}, {OPT_JOURNAL, MODE_OFFLINE},
-	{OPT_SEGMENT_MIB, MODE_OFFLINE}, {OPT_SET, MODE_OFFLINE},    {OPT_CSV, MODE_OFFLINE},
-	{OPT_BUYERS_CSV, MODE_OFFLINE},  {OPT_HTML, MODE_OFFLINE},
+	{OPT_SERVER, MODE_PORT},
+	{OPT_ADDRESS, MODE_PORT},
+	{OPT_QUEUES, MODE_PORT},
+	{OPT_CORE, MODE_PORT},
+	{OPT_SPEED, MODE_LIVE},
+	{OPT_RATE, MODE_LIVE},
+	{OPT_FLAT_OUT, MODE_LIVE},
+	{OPT_KEY_ID, MODE_LIVE | MODE_WRITE},
+	{OPT_WAIT_MS, MODE_LIVE},
+	{OPT_CATALOG, MODE_OFFLINE},
+	{OPT_SHARDS, MODE_OFFLINE},
+	{OPT_JOURNAL, MODE_OFFLINE},
+	{OPT_SEGMENT_MIB, MODE_OFFLINE},
+	{OPT_SET, MODE_OFFLINE},
+	{OPT_CSV, MODE_OFFLINE},
+	{OPT_BUYERS_CSV, MODE_OFFLINE},
+	{OPT_HTML, MODE_OFFLINE},
+	{OPT_SCRUB, MODE_WRITE},
+	{OPT_FROM_JOURNAL, MODE_WRITE},
+	{OPT_CATALOG_OUT, MODE_JOURNAL},
+	{OPT_STRICT, MODE_LIVE | MODE_OFFLINE},
+	{OPT_DIFFERENCES, MODE_LIVE | MODE_OFFLINE},
+	{OPT_JSON, MODE_LIVE | MODE_OFFLINE},
 };
 
 static const char *name_of(int option)
@@ -243,25 +304,44 @@ static const char *name_of(int option)
 	return at->name;
 }
 
+static bool complain_needed(int option, unsigned modes)
+{
+	unsigned first = 0;
+
+	while ((modes >> first & 1) == 0)
+		first++;
+	return cli_wrong("--%s: only with %s%s; leave it out", name_of(option), mode_names[first],
+			 modes == (MODE_LIVE | MODE_OFFLINE) ? " or --offline"
+			 : modes == (MODE_LIVE | MODE_WRITE) ? " or --write"
+							     : "");
+}
+
 /* No flag is ignored in silence. given: bits, counted from OPT_OFFLINE. */
 static bool check_needed(const struct replay_options *options, uint64_t given)
 {
 	const unsigned modes = (options->to != NULL ? MODE_LIVE : 0) |
 			       (options->port.port != NULL ? MODE_PORT : 0) |
-			       (options->offline ? MODE_OFFLINE : 0);
+			       (options->offline ? MODE_OFFLINE : 0) |
+			       (options->write != NULL ? MODE_WRITE : 0) |
+			       (options->from_journal != NULL ? MODE_JOURNAL : 0);
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		if ((given >> (needs[i].option - OPT_OFFLINE) & 1) == 0 ||
-		    (modes & needs[i].mode) != 0)
-			continue;
-		return cli_wrong("--%s: only with %s; leave it out", name_of(needs[i].option),
-				 needs[i].mode == MODE_OFFLINE ? "--offline"
-				 : needs[i].mode == MODE_LIVE
-					 ? "--to"
-					 : "--to memif:SOCKET or af_xdp:IFACE");
+		if ((given >> (needs[i].option - OPT_OFFLINE) & 1) != 0 &&
+		    (modes & needs[i].modes) == 0)
+			return complain_needed(needs[i].option, needs[i].modes);
 	}
 	return options->port.eal_arg_cnt == 0 || options->port.port != NULL ||
 	       cli_wrong("EAL ARGS: only with a DPDK port; leave them out");
+}
+
+static bool check_write(const struct replay_options *options)
+{
+	if (options->keys != NULL)
+		return true;
+	if (options->from_journal != NULL)
+		return cli_wrong("--from-journal: a journal has no tags; --keys FILE is missing");
+	return options->scrub == NULL ||
+	       cli_wrong("--scrub: makes the tags wrong; --keys FILE is missing");
 }
 
 static bool check_offline(const struct replay_options *options)
@@ -282,17 +362,21 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 			       (unsigned)(given >> (OPT_RATE - OPT_OFFLINE) & 1) +
 			       (unsigned)(given >> (OPT_FLAT_OUT - OPT_OFFLINE) & 1);
 
-	if (options->capture == NULL)
-		return cli_wrong("CAPTURE is missing; see doorbuster replay --help");
-	if (options->offline == (options->to != NULL))
-		return cli_wrong("--to or --offline, one of them; see doorbuster replay --help");
+	if ((options->capture == NULL) == (options->from_journal == NULL))
+		return cli_wrong("CAPTURE or --from-journal, one of them; see doorbuster replay "
+				 "--help");
+	if (options->offline + (options->to != NULL) + (options->write != NULL) != 1)
+		return cli_wrong("--to, --offline or --write, one of them; see doorbuster replay "
+				 "--help");
 	if (!check_needed(options, given))
 		return false;
 	if (paces > 1)
 		return cli_wrong("--speed, --rate and --flat-out exclude each other");
 	if (options->key_id != UINT64_MAX && options->keys == NULL)
 		return cli_wrong("--key-id: only with --keys; leave it out");
-	return !options->offline || check_offline(options);
+	return options->offline         ? check_offline(options)
+	       : options->write != NULL ? check_write(options)
+					: true;
 }
 
 enum options_result replay_options_parse(struct replay_options *options, int argc, char **argv)

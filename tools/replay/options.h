@@ -28,6 +28,12 @@ struct replay_options {
 	uint16_t base_port; /* of the capture */
 	uint16_t shards;
 
+	/* Writing a capture. */
+	const char *write;
+	const char *from_journal; /* instead of a capture */
+	const char *catalog_out;
+	const char *scrub; /* key file of pseudonyms; NULL: as they are */
+
 	/* Live. */
 	const char *to;                     /* HOST:PORT, or the DPDK port */
 	struct transport_port_options port; /* port NULL: kernel sockets */

@@ -1,0 +1,83 @@
+# The requests behind a journal's records, as a capture: replayed offline they give the state that
+# the engine drained with, to the bit; scrubbed they give the same sale among strangers.
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit
+make_keys
+make_catalog 1001,3,4999,1,,, 1002,5,250,0,2020-01-01T00:00:00Z,2199-01-01T00:00:00.5Z, \
+	1003,900,100,3,,, 1004,500,7,0,,,60
+start_engine --shards 2
+expect_verdict ACCEPTED sku=1001,buyer=7,id=$(id 1),channel=77,max=5000
+"$BIN/tests/e2e/make_capture" --requests 600 --entries 4 --buyers 200 --skus 1 >noise.pcap
+"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku 1002 --buyer 8 --quantity 2
+for buyer in 1 2 3 4 5; do
+	for sku in 1003 1004; do
+		"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku $sku \
+			--buyer $buyer --channel $buyer
+	done
+done
+stop_engine
+
+write() { # ARGS...
+	"$BIN/doorbuster" replay "$@" >write.out 2>write.err || fail "$*: $(cat write.err)"
+}
+offline() { # CAPTURE ARGS... ; leaves replay.json
+	"$BIN/doorbuster" replay "$@" --offline --shards 2 --catalog catalog.out --strict --json \
+		>replay.json 2>replay.err || fail "replay $*: $(cat replay.err replay.json)"
+}
+write --from-journal "$DATA" --write orders.pcap --keys "$KEYS" --catalog-out catalog.out
+offline orders.pcap --keys "$KEYS"
+expect_eq "orders" 12 "$(drained orders)"
+expect_eq "orders replayed" "$(drained orders)" "$(json '.sales[0].orders' replay.json)"
+expect_eq "state" "$(drained state_hash)" "$(json '.sales[0].state_hash' replay.json)"
+expect_eq "compared" 12 "$(json '.sales[0].comparison.compared' replay.json)"
+expect_eq "moved orders" 0 "$(jq '.sales[0].comparison.orders_moved' replay.json)"
+diff <(sort catalog.out) <(sort "$CATALOG") || fail "the catalog is another"
+
+# The same words from tcpdump's mouth: checksums right, nothing cut.
+tcpdump -v -n -r orders.pcap 2>/dev/null >seen || fail "tcpdump"
+! grep -E 'bad|incorrect|\[\|' seen || fail "tcpdump finds something wrong"
+
+# Pseudonyms: from the journal or from the capture, the same; no name is left; the sale is the same.
+"$BIN/doorbuster" keygen scrub.key
+"$BIN/doorbuster" keygen away.keys --id 5
+write --from-journal "$DATA" --write scrubbed.pcap --keys away.keys --scrub scrub.key
+write orders.pcap --write scrubbed_too.pcap --keys away.keys --scrub scrub.key
+cmp scrubbed.pcap scrubbed_too.pcap || fail "pseudonyms are not the same both ways"
+offline scrubbed.pcap --keys away.keys
+expect_eq "orders scrubbed" 12 "$(json '.sales[0].orders' replay.json)"
+[ "$(json '.sales[0].state_hash' replay.json)" != "$(drained state_hash)" ] ||
+	fail "nothing was scrubbed"
+names() { # CAPTURE
+	"$BIN/doorbuster" replay "$1" --offline --shards 2 --catalog catalog.out --keys "$2" \
+		--journal "$1.journal" --quiet >/dev/null
+	"$BIN/doorbuster" journal dump "$1.journal" --json |
+		jq -r 'select(.kind == "order") | .request_id, "buyer \(.buyer)"' | sort -u
+}
+names orders.pcap "$KEYS" >names
+names scrubbed.pcap away.keys >strangers
+expect_eq "names that are left" 0 "$(comm -12 names strangers | wc -l)"
+expect_eq "names before and after" "$(wc -l <names)" "$(wc -l <strangers)"
+
+# Of a capture only requests and replies are written; through a pipe, too.
+randpkt -b 500 -c 50 -t dns foreign.pcap >/dev/null 2>&1 || fail "randpkt"
+mergecap -F nsecpcap -w mixed.pcap orders.pcap noise.pcap foreign.pcap
+"$BIN/doorbuster" replay mixed.pcap --write - | "$BIN/doorbuster" replay - --offline --shards 2 \
+	--catalog catalog.out --keys "$KEYS" --json >replay.json 2>err || fail "pipe: $(cat err)"
+expect_eq "packets that came through the pipe" $((24 + 150)) "$(json .packets replay.json)"
+expect_eq "orders through the pipe" 12 "$(json '.sales[0].orders' replay.json)"
+
+refuse() { # PATTERN ARGS...
+	local pattern=$1 rc=0
+	shift
+
+	"$BIN/doorbuster" replay "$@" >out 2>err || rc=$?
+	expect_eq "exit code of $*" 2 $rc
+	expect_match "what $* says" "$pattern" "$(cat err)"
+}
+refuse 'no tags; --keys' --from-journal "$DATA" --write o.pcap
+refuse 'tags wrong; --keys' orders.pcap --write o.pcap --scrub scrub.key
+refuse '--from-journal: only with --write' --from-journal "$DATA" --to 127.0.0.1:7700
+refuse '--from-journal: nowhere' --from-journal nowhere --write o.pcap --keys "$KEYS"
+refuse 'CAPTURE or --from-journal' --offline
+refuse 'one of them' orders.pcap

@@ -1,0 +1,33 @@
+/*
+ * from_journal: the requests behind the committed records of a journal, and the replies they got,
+ * in the order they were decided: an event without a capture can be rehearsed. What was refused
+ * left no record. Reads beside a running engine too.
+ */
+#ifndef DB_TOOLS_REPLAY_FROM_JOURNAL_H
+#define DB_TOOLS_REPLAY_FROM_JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "tools/replay/reader.h"
+
+struct from_journal;
+
+/* Reads all lanes, checkpoints included; memory goes with the orders. 0, -EBADMSG for a damaged
+ * lane, other -errno, with a line in error. */
+int from_journal_open(struct from_journal **out, const char *path, char *error, size_t error_bytes);
+
+/* The next datagram, unsigned and with key id 0: a request, then its reply. The datagram is the
+ * caller's to change, until the next call. False: that was all. */
+bool from_journal_next(struct from_journal *journal, struct captured *out, uint8_t **datagram);
+
+/* What was put on sale, as a catalog. */
+void from_journal_catalog(const struct from_journal *journal, FILE *out);
+
+uint64_t from_journal_orders(const struct from_journal *journal);
+
+/* NULL is allowed. */
+void from_journal_close(struct from_journal *journal);
+
+#endif

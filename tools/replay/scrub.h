@@ -1,0 +1,26 @@
+/*
+ * scrub: keyed pseudonyms, so that a capture can leave the company. Buyers, request ids and the
+ * echo become others, the same for the same key, which only who has the key can tell again; two
+ * buyers never become one. What is sold, when, at what price and through which channel stays.
+ */
+#ifndef DB_TOOLS_REPLAY_SCRUB_H
+#define DB_TOOLS_REPLAY_SCRUB_H
+
+#include <stdint.h>
+
+#include "net/wire.h"
+
+struct scrub {
+	uint8_t key[WIRE_KEY_BYTES];
+};
+
+/* A bijection: a Feistel network of SipHash-2-4 over the halves. */
+uint64_t scrub_buyer(const struct scrub *scrub, uint64_t buyer);
+
+/* SipHash-2-4-128 of the id; an id of all zero, which is none, stays. */
+void scrub_request_id(const struct scrub *scrub, uint64_t id[2]);
+
+/* All of a request or reply datagram whose header's count is right; its tag is wrong then. */
+void scrub_datagram(const struct scrub *scrub, uint8_t *datagram);
+
+#endif
