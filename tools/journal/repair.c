@@ -236,6 +236,17 @@ static int keep_originals(struct repair *repair, struct lane_keep *keep, char *e
 	return rc;
 }
 
+static uint64_t lost_cnt(const struct repair *repair)
+{
+	uint64_t cnt = 0;
+
+	for (uint16_t i = 0; i < repair->case_cnt; i++) {
+		if (lane_case_damaged(&repair->cases[i]))
+			cnt += lane_salvage_lost(repair->cases[i].salvage);
+	}
+	return cnt;
+}
+
 static int cut_all(struct repair *repair)
 {
 	const char *path = repair->options->path;
@@ -258,12 +269,16 @@ static int cut_all(struct repair *repair)
 	}
 	fflush(stdout);
 	fprintf(stderr,
-		"cut %u lanes; they read well again. What was there is kept in %s, what was lost "
-		"stands in its file report.\nThe units of lost orders are free again, and their "
-		"order ids will be given again: settle those orders first\n(the same sale again: "
-		"`doorbuster buy --request-id ID --buyer B --sku S --quantity Q`, once it sells).\n"
-		"next: doorbuster journal verify %s\n",
-		repair->damaged_cnt, keep.path, path);
+		"repaired %u lanes; they read well again. What was there is kept in %s, what was "
+		"lost stands in its file report.\n",
+		repair->damaged_cnt, keep.path);
+	if (lost_cnt(repair) > 0)
+		fprintf(stderr,
+			"The units of lost orders are free again, and their order ids will be "
+			"given again: settle those orders first\n(the same sale again: "
+			"`doorbuster buy --request-id ID --buyer B --sku S --quantity Q`, once it "
+			"sells).\n");
+	fprintf(stderr, "next: doorbuster journal verify %s\n", path);
 	return CLI_EXIT_GOOD;
 }
 

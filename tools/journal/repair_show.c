@@ -106,7 +106,7 @@ static void show_lost(struct lane_case *one)
 	const struct lost_records *lost = &one->lost;
 
 	if (lane_salvage_lost(salvage) == 0) {
-		printf("  lost    nothing that any readable block tells of\n");
+		printf("  lost    nothing that any readable block or checkpoint tells of\n");
 	} else {
 		printf("  lost    LSN %" PRIu64 " to %" PRIu64 ": %" PRIu64 " records; %" PRIu64
 		       " of them were on disk for certain, so acknowledged\n",
