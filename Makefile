@@ -64,6 +64,13 @@ KERNEL_CFLAGS_net/siphash_avx512.c := -mavx512f
 $(foreach src,net/siphash_avx2.c net/siphash_avx512.c, \
     $(eval $(call obj,$(src)): CFLAGS += $(KERNEL_CFLAGS_$(src))))
 
+# Told among the metrics.
+REVISION := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+METRICS_OBJ := $(call obj,engine/serve_metrics.c)
+$(METRICS_OBJ): CFLAGS += -DDB_REVISION='"$(REVISION)"' -DDB_MODE='"$(MODE)"'
+$(METRICS_OBJ): $(BUILD)/revision.list
+$(BUILD)/revision.list: LIST := $(REVISION)
+
 # What is made of objects is made again when their list changes: of a source that is gone, nothing
 # stays. The list is written only when it is another.
 .PHONY: always

@@ -190,6 +190,34 @@ struct arena_bytes arena_bytes(const struct arena *arena)
 	return arena->bytes;
 }
 
+void arena_stats_refresh(void)
+{
+	uint64_t epoch = 1;
+
+	CHECK(mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0);
+}
+
+static size_t stat_of(const struct arena *arena, const char *name)
+{
+	char path[64];
+	size_t value = 0;
+	size_t bytes = sizeof(value);
+
+	snprintf(path, sizeof(path), "stats.arenas.%u.%s", arena->idx, name);
+	CHECK(mallctl(path, &value, &bytes, NULL, 0) == 0);
+	return value;
+}
+
+struct arena_stats arena_stats(const struct arena *arena)
+{
+	return (struct arena_stats){
+		.allocated_bytes =
+			stat_of(arena, "small.allocated") + stat_of(arena, "large.allocated"),
+		.mapped_bytes = stat_of(arena, "mapped"),
+		.metadata_bytes = stat_of(arena, "base") + stat_of(arena, "internal"),
+	};
+}
+
 void arena_close(struct arena *arena)
 {
 	char name[64];

@@ -30,6 +30,18 @@ struct arena_bytes {
 };
 struct arena_bytes arena_bytes(const struct arena *arena);
 
+/* What jemalloc says of an arena. Its size classes are counted whole, touched or not. */
+struct arena_stats {
+	uint64_t allocated_bytes; /* given out */
+	uint64_t mapped_bytes;    /* address space, with what jemalloc keeps of the arena itself */
+	uint64_t metadata_bytes;
+};
+
+/* Brings jemalloc's figures up to date, for the arena_stats that follow. Any thread; holds locks
+ * that only threads wait for which allocate. */
+void arena_stats_refresh(void);
+struct arena_stats arena_stats(const struct arena *arena);
+
 void arena_close(struct arena *arena);
 
 /* Bytes that the calling thread has allocated from the heap so far, ever growing; for its lifetime.

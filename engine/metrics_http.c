@@ -271,6 +271,8 @@ static void *serve(void *context)
 		{.fd = http->stop_fd, .events = POLLIN},
 	};
 
+	if (http->source.begin != NULL)
+		http->source.begin(http->source.context);
 	while (fds[1].revents == 0) {
 		MHD_UNSIGNED_LONG_LONG mhd_ms = 0;
 		int wait_ms = end_patience(http);

@@ -23,6 +23,8 @@ enum {
 /* Called on the thread of metrics_http, one call at a time. */
 struct metrics_http_source {
 	void *context;
+	/* Called first, to see to the thread's priority and CPUs; NULL: they stay the opener's. */
+	void (*begin)(void *context);
 	/* Adds all families. */
 	void (*metrics)(void *context, struct metrics_text *text);
 	/* Whether all is well (200, else 503), and a line or more that says what isn't. */

@@ -20,8 +20,10 @@
 #include "engine/catalog.h"
 #include "engine/check.h"
 #include "engine/data_dir.h"
+#include "engine/metrics_http.h"
 #include "engine/recover.h"
 #include "engine/segments.h"
+#include "engine/serve_metrics.h"
 #include "engine/serve_offers.h"
 #include "engine/serve_report.h"
 #include "engine/signals.h"
@@ -55,6 +57,9 @@ struct server {
 	struct disk *disks[WORKERS_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct worker_shared shared;
+	int metrics_fd; /* bound, not yet answered at; -1 */
+	struct serve_metrics *metrics;
+	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
 	uint64_t offers_added;
 	bool failed;
 	bool launched; /* may have sold something */
@@ -148,6 +153,24 @@ static int port_checked(struct server *server)
 	const struct port_options options = port_options_of(server->options);
 
 	return port_check(&options, server->error, ERROR_BYTES);
+}
+
+static int metrics_bound(struct server *server)
+{
+	if (server->options->metrics == NULL)
+		return 0;
+	server->metrics_fd =
+		metrics_http_bind(server->options->metrics, server->error, ERROR_BYTES);
+	if (server->metrics_fd < 0)
+		return server->metrics_fd;
+	metrics_http_address(server->metrics_fd, server->metrics_address);
+	return 0;
+}
+
+static void metrics_unbound(struct server *server)
+{
+	if (server->metrics_fd >= 0)
+		close(server->metrics_fd);
 }
 
 static int data_up(struct server *server)
@@ -493,6 +516,28 @@ static int port_up(struct server *server)
 	return rc;
 }
 
+static int metrics_up(struct server *server)
+{
+	const struct serve_metrics_view view = {
+		.options = server->options,
+		.shared = &server->shared,
+		.workers = server->workers,
+		.segments = server->segments,
+		.tsc_hz = rte_get_tsc_hz(),
+	};
+	const int fd = server->metrics_fd;
+
+	if (fd < 0)
+		return 0;
+	server->metrics_fd = -1;
+	return serve_metrics_open(&server->metrics, &view, fd, server->error, ERROR_BYTES);
+}
+
+static void metrics_down(struct server *server)
+{
+	serve_metrics_close(server->metrics);
+}
+
 static void watch_failure(struct server *server, uint16_t idx)
 {
 	const int error =
@@ -647,6 +692,7 @@ static const struct step {
 	{"keys", keys_up, keys_down},
 	{"signals", signals_up, NULL},
 	{"port check", port_checked, NULL},
+	{"metrics address", metrics_bound, metrics_unbound},
 	{"data directory", data_up, data_down},
 	{"lane scan", scan_up, scan_down},
 	{"tables", shards_up, shards_down},
@@ -655,6 +701,7 @@ static const struct step {
 	{"workers", workers_up, workers_down},
 	{"journals", journals_up, journals_down},
 	{"port", port_up, NULL},
+	{"metrics", metrics_up, metrics_down},
 	{"offers", offers_up, NULL},
 	{"report", NULL, report_down},
 	{"selling", launch_up, launch_down},
@@ -720,11 +767,12 @@ enum serve_exit serve(const struct serve_options *options)
 	enum serve_exit result;
 	int step;
 
-	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}};
+	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}, .metrics_fd = -1};
 	result = start(&server, &step);
 	if (result == SERVE_EXIT_DRAINED) {
-		serve_report_ready(options, server.shared.lanes, server.port.zero_copy,
-				   server.offers_added);
+		serve_report_ready(options, server.shared.lanes,
+				   options->metrics != NULL ? server.metrics_address : NULL,
+				   server.port.zero_copy, server.offers_added);
 		control(&server);
 		fprintf(stderr, "draining\n");
 		step--;

@@ -32,6 +32,8 @@ static const char help[] =
 	"  --max-orders N    remember at most N orders a shard (default: one a unit of stock)\n"
 	"  --segment-mib N   size of the journal's next segments, 1 to 4096 (default 64): what\n"
 	"                    `doorbuster journal prune` removes at a time\n"
+	"  --metrics ADDR:PORT  answers HTTP there: /metrics for Prometheus, /healthz 200 while\n"
+	"                    every lane sells (default: nowhere)\n"
 	"  --help            this text\n"
 	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained, 1: a\n"
@@ -49,6 +51,7 @@ enum {
 	OPT_ADDRESS,
 	OPT_MAX_ORDERS,
 	OPT_SEGMENT_MIB,
+	OPT_METRICS,
 	OPT_HELP,
 };
 
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"max-orders", required_argument, NULL, OPT_MAX_ORDERS},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
+	{"metrics", required_argument, NULL, OPT_METRICS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -231,6 +235,9 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 	case OPT_SEGMENT_MIB:
 		return read_number("segment-mib", text, 1, SEGMENT_BYTES_MAX >> 20,
 				   &options->segment_mib);
+	case OPT_METRICS:
+		options->metrics = text;
+		return true;
 	default:
 		fprintf(stderr, "doorbuster-serve: see doorbuster serve --help\n");
 		return false;

@@ -25,6 +25,7 @@ struct serve_options {
 	uint16_t cores[WORKERS_MAX]; /* CPU of each worker */
 	uint16_t core_cnt;
 	uint16_t control_core;
+	const char *metrics; /* ADDR:PORT to answer for metrics at; NULL: nowhere */
 	uint8_t ipv4[4];
 	uint8_t ipv6[16];
 	char **eal_args; /* behind -- */

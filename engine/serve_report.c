@@ -30,7 +30,7 @@ static const char *hugepages_word(const struct arena_bytes *memory)
 }
 
 void serve_report_ready(const struct serve_options *options, const struct lane *lanes,
-			bool zero_copy, uint64_t offers_added)
+			const char *metrics, bool zero_copy, uint64_t offers_added)
 {
 	const struct arena_bytes memory = tables_memory(lanes, options->shards);
 
@@ -40,6 +40,8 @@ void serve_report_ready(const struct serve_options *options, const struct lane *
 	printf(" shards=%u cores=", options->shards);
 	for (uint16_t i = 0; i < options->core_cnt; i++)
 		printf("%s%u", i > 0 ? "," : "", options->cores[i]);
+	if (metrics != NULL)
+		printf(" metrics=%s", metrics);
 	printf(" ack=%s hugepages=%s zero-copy=%s offers_added=%" PRIu64 "\n",
 	       options->ack_memory ? "memory" : "durable", hugepages_word(&memory),
 	       zero_copy ? "yes" : "no", offers_added);
@@ -84,17 +86,6 @@ void serve_report_traffic(const struct worker_counters *sum, uint64_t missed)
 static double share(uint64_t part, uint64_t whole)
 {
 	return whole > 0 ? (double)part / (double)whole : 0;
-}
-
-static const char *stage_name(unsigned stage)
-{
-	static const char *const names[] = {
-#define STAGE(name, text) text,
-#include "engine/stage.def"
-#undef STAGE
-	};
-
-	return names[stage];
 }
 
 void serve_report_work(struct worker *const *workers, const struct serve_options *options,

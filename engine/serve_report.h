@@ -11,10 +11,10 @@
 #include "engine/serve_options.h"
 #include "engine/worker.h"
 
-/* `ready ...`: what it runs on. What of the tables lies on no reserved hugepage is said on stderr.
- */
+/* `ready ...`: what it runs on; metrics: where it answers for them, NULL: nowhere. What of the
+ * tables lies on no reserved hugepage is said on stderr. */
 void serve_report_ready(const struct serve_options *options, const struct lane *lanes,
-			bool zero_copy, uint64_t offers_added);
+			const char *metrics, bool zero_copy, uint64_t offers_added);
 
 /* Adds a worker's counters to the sum. */
 void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters);

@@ -223,6 +223,11 @@ struct arena_bytes shard_memory(const struct shard *shard)
 	return arena_bytes(shard->arena);
 }
 
+struct arena_stats shard_arena_stats(const struct shard *shard)
+{
+	return arena_stats(shard->arena);
+}
+
 static void view_offer(const struct offer *offer, struct offer_view *out)
 {
 	*out = (struct offer_view){

@@ -125,6 +125,9 @@ uint64_t shard_last_at_ns(const struct shard *shard);
 /* What the tables' memory lies on. */
 struct arena_bytes shard_memory(const struct shard *shard);
 
+/* Its jemalloc arena; arena_stats_refresh first. Any thread. */
+struct arena_stats shard_arena_stats(const struct shard *shard);
+
 /* An offer as the shard has it now. */
 struct offer_view {
 	uint64_t sku;

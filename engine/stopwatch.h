@@ -19,6 +19,17 @@ enum stage {
 	STAGE_CNT,
 };
 
+static inline const char *stage_name(enum stage stage)
+{
+	static const char *const names[STAGE_CNT] = {
+#define STAGE(name, text) text,
+#include "engine/stage.def"
+#undef STAGE
+	};
+
+	return names[stage];
+}
+
 enum {
 	/* A prime, so that no rhythm of the traffic hits every sample. A timed turn costs some 20
 	 * reads of the TSC and two a datagram, 25 cycles each: 1 % or less of the turns it stands

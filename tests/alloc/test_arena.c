@@ -6,6 +6,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include <jemalloc/jemalloc.h>
+
 #include "alloc/arena.h"
 #include "tests/support/smaps.h"
 
@@ -88,6 +90,40 @@ Test(arena, takes_no_more_than_was_asked_for)
 	cr_assert(arena_alloc(arena, 33 << 20) != NULL);
 	cr_assert(lt(u64, smaps_kib(NULL, "Rss"), before + (36 << 10)));
 	arena_close(arena);
+}
+
+Test(arena, jemalloc_tells_what_is_in_it)
+{
+	struct arena *arena = NULL;
+	struct arena_stats before;
+	struct arena_stats after;
+
+	cr_assert(eq(int, arena_open(&arena), 0));
+	arena_stats_refresh();
+	before = arena_stats(arena);
+	cr_assert(arena_alloc(arena, 100000) != NULL);
+	cr_assert(arena_alloc(arena, 33 << 20) != NULL);
+	cr_assert(eq(u64, arena_stats(arena).allocated_bytes, before.allocated_bytes),
+		  "only a refresh tells");
+	arena_stats_refresh();
+	after = arena_stats(arena);
+	cr_assert(ge(u64, after.allocated_bytes - before.allocated_bytes, 100000 + (33 << 20)));
+	cr_assert(le(u64, after.allocated_bytes - before.allocated_bytes, 42 << 20));
+	cr_assert(ge(u64, after.mapped_bytes, after.allocated_bytes));
+	cr_assert(gt(u64, after.metadata_bytes, 0));
+	arena_close(arena);
+}
+
+Test(arena, a_thread_knows_what_it_allocated)
+{
+	const uint64_t *allocated = arena_thread_allocated();
+	const uint64_t before = *allocated;
+	void *volatile memory = mallocx(100, 0);
+
+	cr_assert(ge(u64, *allocated, before + 100));
+	cr_assert(lt(u64, *allocated, before + 1000));
+	dallocx(memory, 0);
+	cr_assert(ge(u64, *allocated, before + 100), "what was given back was allocated, too");
 }
 
 Test(arena, knows_what_the_machine_has)

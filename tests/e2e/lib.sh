@@ -182,6 +182,32 @@ counted() { # drops|verdicts NAME
 		"$ENGINE_OUT"
 }
 
+METRICS=127.0.0.1:9464
+
+# GET from the engine's --metrics $METRICS: the body in $WORK/answer, the status in HTTP_STATUS.
+get() { # PATH
+	exec 7<>"/dev/tcp/${METRICS/://}" || fail "nobody answers at $METRICS"
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&7
+	cat <&7 >"$WORK/answer.http"
+	exec 7>&-
+	export HTTP_STATUS
+	HTTP_STATUS=$(sed -n '1s/^HTTP[^ ]* \([0-9]*\) .*/\1/p' "$WORK/answer.http")
+	sed '1,/^\r$/d' "$WORK/answer.http" >"$WORK/answer"
+}
+
+# A series of the last GET /metrics, like doorbuster_lane_error{lane="0"}.
+metric() { # SERIES
+	awk -v series="$1" '
+		index($0, series " ") == 1 { print substr($0, length(series) + 2); found = 1 }
+		END { exit !found }' "$WORK/answer" || fail "no $1 in the metrics"
+}
+
+# For wait_for: a series as it is now.
+metric_is() { # SERIES VALUE
+	get /metrics
+	[ "$(metric "$1")" = "$2" ]
+}
+
 ask() {
 	"$BIN/tests/e2e/ask" --keys "$KEYS" "$@"
 }

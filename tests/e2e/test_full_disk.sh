@@ -21,7 +21,7 @@ DATA=$DISK/data
 make_keys
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --catalog-out "$CATALOG"
-start_engine
+start_engine --metrics $METRICS
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 fallocate -l "$(($(df --output=avail -B1 "$DISK" | tail -n 1) - 1048576))" "$DISK/filler"
 
@@ -32,6 +32,11 @@ load=$!
 wait_for "JOURNAL_FULL" full
 kill -INT $load
 wait $load || true
+wait_for "the metric" metric_is 'doorbuster_lane_journal_full{lane="0"}' 1
+expect_eq "why" 28 "$(metric 'doorbuster_lane_segment_error{lane="0"}')"
+get /healthz
+expect_eq "health" "503 lane 0: the journal is full: No space left on device" \
+	"$HTTP_STATUS $(cat "$WORK/answer")"
 expect_match "what the operator is told" 'lane 0: no further segment can be made in .*No space' \
 	"$(cat "$ENGINE_OUT.err")"
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
@@ -39,6 +44,8 @@ expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 rm "$DISK/filler"
 wait_for "space" grep -q 'lane 0: segments are made again' "$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=8,id=$(id 8)"
+get /healthz
+expect_eq "health" 200 "$HTTP_STATUS"
 "$BIN/doorbuster" journal verify "$DATA" --orders "$WORK/orders.csv" >/dev/null ||
 	fail "the journal lacks orders that were told"
 stop_engine

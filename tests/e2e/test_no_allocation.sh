@@ -19,8 +19,8 @@ for scenario in drop "singles-day --skus 500"; do
 	"$BIN/doorbuster" load "${load[@]}" --catalog-out "$CATALOG"
 	export DATA=$WORK/${scenario%% *}
 	start_engine --ack durable
-	"$BIN/doorbuster" load "${load[@]}" --server 127.0.0.1:7700 --keys "$KEYS" --json \
-		>"$WORK/load.json" 2>"$WORK/load.err" ||
+	"$BIN/doorbuster" load "${load[@]}" --server 127.0.0.1:7700 --keys "$KEYS" \
+		--timeout-ms 60000 --json >"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
 	kill -HUP "$ENGINE_PID"
 	wait_for "the keys" grep -q '^keys: 1 loaded' "$ENGINE_OUT.err"

@@ -52,6 +52,12 @@ serve 'address nowhere: expected' --address nowhere
 serve 'port eth0: expected lo, af_xdp:IFACE or memif:SOCKET' --port eth0
 serve "'now' is not a flag" now
 serve '' --no-such-flag
+serve 'metrics address: 9464 is no address to listen on: write ADDR:PORT' --metrics 9464
+serve 'metrics address: .*no address to listen on: write ADDR:PORT' --metrics localhost:9464
+serve 'cannot listen on 192.0.2.1:9464: .*no interface here' --metrics 192.0.2.1:9464
+refused 'cannot listen on 127.0.0.1:80: .*CAP_NET_BIND_SERVICE' \
+	setpriv --bounding-set=-all --inh-caps=-all "$SERVE" --data "$DATA" --catalog "$CATALOG" \
+	--keys "$KEYS" --port memif:"$WORK/socket" --metrics 127.0.0.1:80
 
 echo "files"
 chmod 640 "$KEYS"
@@ -94,8 +100,10 @@ refused 'lies in memory' "$SERVE" --data /run/data --catalog "$CATALOG" --keys "
 ln -s "$WORK/nowhere" "$WORK/link"
 refused 'comes and goes, or leads nowhere|cannot be' \
 	"$SERVE" --data "$WORK/link" --catalog "$CATALOG" --keys "$KEYS"
-start_engine
+start_engine --metrics $METRICS
 serve 'is in use by another doorbuster' --port memif:"$WORK/socket"
+refused "cannot listen on $METRICS: .*choose another port" "$SERVE" --data "$WORK/other" \
+	--catalog "$CATALOG" --keys "$KEYS" --port memif:"$WORK/socket" --metrics $METRICS
 refused 'another doorbuster serves lo' \
 	"$SERVE" --data "$WORK/other" --catalog "$CATALOG" --keys "$KEYS"
 stop_engine

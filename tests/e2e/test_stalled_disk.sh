@@ -18,7 +18,7 @@ mount -o loop "$WORK/disk.img" "$DISK"
 export DATA=$DISK/data
 make_keys
 make_catalog 1,300,10,0,,,
-start_engine
+start_engine --metrics $METRICS
 expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
 
 fsfreeze -f "$DISK"
@@ -26,11 +26,18 @@ ask --timeout-ms 30000 "sku=1,buyer=3,id=$(id 3)" >"$WORK/patient" &
 patient=$!
 expect_no_answer "sku=1,buyer=2,id=$(id 2)"
 wait_for "the stall to be told" grep -q 'has not got on for 2 s' "$ENGINE_OUT.err"
+wait_for "the metric" metric_is 'doorbuster_lane_stalled{lane="0"}' 1
+[ "$(metric 'doorbuster_lane_replies_waiting{lane="0"}')" -ge 1 ] || fail "nobody waits"
+get /healthz
+expect_eq "health" "503 lane 0: the disk has not got on for 2 s" \
+	"$HTTP_STATUS $(cat "$WORK/answer")"
 # Keys are read anew all the same, and the control thread still hears.
 kill -HUP "$ENGINE_PID"
 wait_for "the keys" grep -q '^keys: 1 loaded' "$ENGINE_OUT.err"
 kill -TERM "$ENGINE_PID"
 wait_for "the drain" grep -q '^draining' "$ENGINE_OUT.err"
+get /healthz
+expect_match "health while it drains" '^503 .*it drains' "$HTTP_STATUS $(cat "$WORK/answer")"
 kill -TERM "$ENGINE_PID"
 wait_for "the end of waiting" grep -q '^giving up' "$ENGINE_OUT.err"
 thaw

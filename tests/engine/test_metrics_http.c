@@ -23,14 +23,23 @@ struct shop {
 	bool well;
 	bool big;
 	bool poor; /* no memory for the text */
+	bool begun;
 	struct metrics_http *http;
 	struct sockaddr_in address;
 };
+
+static void shop_begin(void *context)
+{
+	struct shop *shop = context;
+
+	shop->begun = true;
+}
 
 static void shop_metrics(void *context, struct metrics_text *text)
 {
 	const struct shop *shop = context;
 
+	cr_assert(shop->begun);
 	metrics_text_family(text, "shop_up", METRICS_GAUGE, "Up.");
 	metrics_text_u64(text, NULL, 1);
 	while (shop->big && text->bytes < BIG_BYTES)
@@ -48,7 +57,12 @@ static bool shop_health(void *context, struct metrics_text *text)
 
 static void open_shop(struct shop *shop)
 {
-	const struct metrics_http_source source = {shop, shop_metrics, shop_health};
+	const struct metrics_http_source source = {
+		.context = shop,
+		.begin = shop_begin,
+		.metrics = shop_metrics,
+		.health = shop_health,
+	};
 	socklen_t bytes = sizeof(shop->address);
 	char error[256] = "";
 	const int fd = metrics_http_bind("127.0.0.1:0", error, sizeof(error));
