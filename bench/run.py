@@ -36,7 +36,7 @@ def options_of(argv):
                         help="reserve so many for the time of the run; 0: none")
     options = parser.parse_args(argv)
     options.what = [what.strip() for what in options.what.split(",") if what.strip()]
-    known = {**sections.ROUNDS, **sections.ONCE}
+    known = {**sections.ROUNDS, **sections.SOME_ROUNDS, **sections.ONCE}
     steps = {name for section in known.values() for name, _ in section}
     for what in options.what:
         if what not in known and what not in steps:
@@ -57,12 +57,18 @@ class Run:
 
     def __init__(self, options, hugepages_mib):
         self.deadline = time.monotonic() + options.minutes * 60
+        self.out = pathlib.Path(options.out)
         self.document = {
             "version": 1, "when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "command": f"make bench WHAT={','.join(options.what)} ROUNDS={options.rounds}",
             "machine": machine.describe(), "hugepages_mib": hugepages_mib,
             "rounds": options.rounds, "runs": [], "skipped": {}, "failed": [],
         }
+
+    def save(self):
+        """So that what was measured outlives whatever ends the run."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "results.json").write_text(json.dumps(self.document, indent=1) + "\n")
 
     def over(self):
         return time.monotonic() > self.deadline
@@ -89,33 +95,36 @@ class Run:
             "distance_ns": [before, after], "distance": machine.tag_of(before, after),
             "seconds": round(time.monotonic() - began, 1),
         })
+        self.save()
         print(f"  {name:24} {table.headline(result):60} {self.document['runs'][-1]['distance']}",
               flush=True)
 
 
-def measure_all(options, hugepages_mib):
-    run = Run(options, hugepages_mib)
-    for name, step in wanted(sections.ONCE, options.what):
+def take_turns(run, steps, rounds):
+    """Every step, then all again. Returns how many rounds there were time for."""
+    for turn in range(1, rounds + 1 if steps else 1):
         if run.over():
-            run.document["skipped"][name] = "no time left (--minutes)"
-            continue
-        run.step(name, step, 1)
-    steps = wanted(sections.ROUNDS, options.what)
-    for turn in range(1, options.rounds + 1 if steps else 1):
-        if run.over():
-            print(f"  no time left for round {turn} (--minutes)")
-            run.document["rounds"] = turn - 1
-            break
-        print(f"round {turn} of {options.rounds}:", flush=True)
+            print(f"no time left for round {turn} (--minutes)")
+            return turn - 1
+        print(f"round {turn} of {rounds}:", flush=True)
         for name, step in steps:
             run.step(name, step, turn)
+    return rounds
+
+
+def measure_all(options, hugepages_mib):
+    run = Run(options, hugepages_mib)
+    for section_map, rounds in ((sections.ROUNDS, options.rounds), (sections.ONCE, 1),
+                                (sections.SOME_ROUNDS, min(options.rounds, sections.TURNS))):
+        done = take_turns(run, wanted(section_map, options.what), rounds)
+        if section_map is sections.ROUNDS:
+            run.document["rounds"] = done
     run.document["machine"]["load_average_after"] = os.getloadavg()[0]
+    run.save()
     return run.document
 
 
 def write(document, out):
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
     text = table.render(document)
     (out / "table.md").write_text(text)
     print()

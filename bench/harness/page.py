@@ -16,7 +16,7 @@ code { font: 13px ui-monospace, monospace; background: #e8ecf1; border-radius: 4
 	padding: 1px 5px; }
 section { background: white; border: 1px solid #e2e7ed; border-radius: 10px; padding: 20px 22px;
 	margin-top: 20px; overflow-x: auto; }
-svg { max-width: 100%; height: auto; display: block; }
+svg { width: 100%; max-width: 1060px; height: auto; display: block; }
 table { border-collapse: collapse; width: 100%; font-size: 13px;
 	font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 600; color: #51606f; border-bottom: 2px solid #e2e7ed; }

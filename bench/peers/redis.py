@@ -28,7 +28,7 @@ RUNS = "1x512,29x16,1x32"
 def options_of(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fsync", choices=("no", "everysec", "always"), default="no")
-    parser.add_argument("--requests", type=int, default=150000)
+    parser.add_argument("--requests", type=int, default=120000)
     parser.add_argument("--scenario", default="singles-day")
     parser.add_argument("--skus", type=int, default=100000)
     parser.add_argument("--limit", type=int, default=100)
