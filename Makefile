@@ -153,7 +153,8 @@ $(BUILD)/tests/e2e/%.so: tests/e2e/%.c
 
 # Benchmarks of parts; bench/run.py measures the programs.
 BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
-$(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/common.o $(LIB)
+BENCH_SUPPORT := $(call obj,bench/common.c tests/support/frames.c tests/support/memory_disk.c)
+$(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
 
@@ -218,7 +219,8 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz soak mutate bench check setup help clean
+.PHONY: run serve test asan test-ran asan-ran fuzz soak mutate bench bench-check check setup \
+        help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
 
@@ -263,6 +265,11 @@ bench: setup
 	@bench/run.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WHAT),--what "$(WHAT)") \
 	    $(if $(OUT),--out "$(OUT)") $(if $(MINUTES),--minutes $(MINUTES))
 
+# ACCEPT=1: what is counted now becomes the reference.
+bench-check: setup
+	@$(MAKE) --no-print-directory $(JOBS) bench-built
+	@bench/instructions.sh $(BUILD) $(if $(ACCEPT),--accept)
+
 check: setup
 	@tests/check
 
@@ -277,6 +284,7 @@ help:
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
 	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 12 minutes'
+	@echo 'make bench-check  instructions a request: fails if they grew by over 3 %; ACCEPT=1'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'
 

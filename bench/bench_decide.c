@@ -1,10 +1,12 @@
 /*
  * bench_decide: decide alone, without network, tag and journal: ns a request by what is asked.
  * Making the requests is not timed.
- * usage: bench_decide [SKUS [ORDERS [ROUNDS [BATCH]]]]; defaults 1,000,000, 10,000,000, 9, 256.
+ * usage: bench_decide [SKUS [ORDERS [ROUNDS [BATCH [FILL]]]]]; defaults 1,000,000, 10,000,000, 9,
+ * 256 requests that come at once in datagrams of 16.
  *
- * Two shards: one has sold everything it had, half of ORDERS; the other has deep stock, remembers
- * half of ORDERS to begin with and grows to nine tenths of its tables while it is measured.
+ * Two shards: one has sold everything it had, half of ORDERS; the other has as many SKUs of deep
+ * stock and as many of none, remembers half of ORDERS to begin with and grows to nine tenths of its
+ * tables while it is measured.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -17,7 +19,7 @@
 
 enum {
 	BATCH_MAX = 1856, /* what a worker takes at once: 64 datagrams of 29 */
-	PASS_STEP_CNT = DECIDE_PASS_AHEAD_CNT / 2,
+	PASS_LOW_CNT = DECIDE_PASS_AHEAD_CNT / 2,
 	LIMIT = 5,
 };
 
@@ -26,9 +28,9 @@ static const double ZIPF_EXPONENT = 0.99;
 static uint64_t sku_cnt;
 static uint64_t order_cnt;
 static uint32_t batch_cnt;
+static uint32_t fill;
 
 static struct wire_request requests[BATCH_MAX];
-static struct shard *shards[BATCH_MAX]; /* that decides it */
 static struct decide_key keys[BATCH_MAX];
 static struct record records[BATCH_MAX];
 
@@ -92,26 +94,22 @@ static struct wire_request somebody(void)
 static void make_sold_out(uint32_t i)
 {
 	requests[i] = somebody();
-	shards[i] = sold;
 }
 
 static void make_accepted(uint32_t i)
 {
 	requests[i] = nth(bought_cnt++);
-	shards[i] = deep;
 }
 
 static void make_zipf(uint32_t i)
 {
 	requests[i] = somebody();
 	requests[i].sku = zipf_sku();
-	shards[i] = deep;
 }
 
 static void make_retry(uint32_t i)
 {
 	requests[i] = nth(random_below(bought_cnt));
-	shards[i] = deep;
 }
 
 static void make_limit(uint32_t i)
@@ -126,14 +124,16 @@ static void make_mixed(uint32_t i)
 {
 	const uint64_t dice = random_below(20);
 
-	if (dice < 9)
+	if (dice < 9) {
 		make_sold_out(i);
-	else if (dice < 18)
+		requests[i].sku += sku_cnt;
+	} else if (dice < 18) {
 		make_accepted(i);
-	else if (dice < 19)
+	} else if (dice < 19) {
 		make_retry(i);
-	else
+	} else {
 		make_limit(i);
+	}
 }
 
 enum {
@@ -159,20 +159,27 @@ static struct {
 	[MIXED] = {make_mixed, VERDICT_NONE, {.name = "mixed"}},
 };
 
-static void look_ahead(uint32_t ahead[DECIDE_PASS_CNT], uint32_t decided, uint32_t cnt)
+/* Datagram by datagram, as a worker looks ahead of request `decided`. */
+static void look_ahead(const struct shard *shard, uint32_t ahead[DECIDE_PASS_CNT], uint32_t decided,
+		       uint32_t cnt)
 {
+	const uint32_t last = ahead[DECIDE_PASS_CNT - 1];
+
+	if (last < cnt && last >= decided + PASS_LOW_CNT)
+		return;
 	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
 		const uint32_t end = decided + decide_ahead_cnt(pass);
 		uint32_t i = ahead[pass];
 
-		for (; i < cnt && i < end; i++)
-			decide_pass(pass, shards[i], &requests[i], &keys[i], 1);
+		for (; i < cnt && i < end; i += fill)
+			decide_pass(pass, shard, &requests[i], &keys[i],
+				    cnt - i < fill ? cnt - i : fill);
 		ahead[pass] = i;
 	}
 }
 
 /* A batch as a worker goes through it; how many got the wanted verdict. */
-static uint32_t decide_batch(uint64_t now_ns, uint32_t cnt, enum verdict want)
+static uint32_t decide_batch(struct shard *shard, uint32_t cnt, enum verdict want)
 {
 	uint32_t wanted = 0;
 	uint32_t ahead[DECIDE_PASS_CNT] = {0};
@@ -180,9 +187,9 @@ static uint32_t decide_batch(uint64_t now_ns, uint32_t cnt, enum verdict want)
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision;
 
-		if (i % PASS_STEP_CNT == 0)
-			look_ahead(ahead, i, cnt);
-		decide(shards[i], now_ns, &requests[i], &keys[i], &records[i], &decision);
+		if (i % fill == 0)
+			look_ahead(shard, ahead, i, cnt);
+		decide(shard, 1, &requests[i], &keys[i], &records[i], &decision);
 		wanted += decision.verdict == want;
 	}
 	return wanted;
@@ -197,27 +204,27 @@ static void run(unsigned which, uint64_t cnt)
 		for (uint32_t i = 0; i < batch_cnt; i++)
 			cases[which].make(i);
 		bench_begin(&cases[which].bench);
-		wanted += decide_batch(1, batch_cnt, want);
+		wanted += decide_batch(which == SOLD_OUT ? sold : deep, batch_cnt, want);
 		bench_end(&cases[which].bench, batch_cnt);
 	}
 	CHECK(want == VERDICT_NONE || wanted >= cnt * 99 / 100);
 }
 
-static struct shard *make_shard(uint32_t stock, uint64_t room)
+static struct shard *make_shard(uint32_t stock, uint64_t offer_cnt, uint64_t room)
 {
 	const struct shard_size size = {
-		.offer_cnt = sku_cnt,
+		.offer_cnt = offer_cnt,
 		.order_cnt = room,
 		.buyer_cnt = room,
 	};
 	struct shard *shard = NULL;
 
 	CHECK(shard_open(&shard, 0, 1, &size) == 0);
-	for (uint64_t i = 0; i < sku_cnt; i++) {
+	for (uint64_t i = 0; i < offer_cnt; i++) {
 		const struct record offer = {
 			.kind = RECORD_OFFER,
 			.sku = i,
-			.offer = {.stock = stock,
+			.offer = {.stock = i < sku_cnt ? stock : 0,
 				  .limit_per_buyer = LIMIT,
 				  .closes_at_ns = INSTANT_NEVER},
 		};
@@ -236,11 +243,10 @@ static void sell(struct shard *shard, uint64_t cnt, bool in_turn)
 
 		for (; n < batch_cnt && done < cnt; n++, done++) {
 			make_accepted(n);
-			shards[n] = shard;
 			if (in_turn)
 				requests[n].sku = done % sku_cnt;
 		}
-		CHECK(decide_batch(1, n, VERDICT_ACCEPTED) == n);
+		CHECK(decide_batch(shard, n, VERDICT_ACCEPTED) == n);
 	}
 }
 
@@ -260,18 +266,19 @@ int main(int argc, char **argv)
 	order_cnt = bench_argument(argc, argv, 2, 10000000);
 
 	const uint64_t rounds = bench_argument(argc, argv, 3, 9);
-	const uint32_t stock = (uint32_t)(order_cnt / 2 / sku_cnt);
+	const uint32_t stock = (uint32_t)((order_cnt / 2 + sku_cnt - 1) / sku_cnt);
 	uint64_t cnt;
 
 	batch_cnt = (uint32_t)bench_argument(argc, argv, 4, 256);
-	CHECK(batch_cnt <= BATCH_MAX && rounds <= BENCH_ROUNDS_MAX && stock > 0);
+	fill = (uint32_t)bench_argument(argc, argv, 5, 16);
+	CHECK(batch_cnt <= BATCH_MAX && rounds <= BENCH_ROUNDS_MAX);
 	/* Two of the cases buy, and so does half of the mixed one. */
 	cnt = order_cnt * 4 / 10 * 2 / 5 / rounds / batch_cnt * batch_cnt;
 	CHECK(cnt > 0);
 	zipf_init();
-	sold = make_shard(stock, (uint64_t)stock * sku_cnt);
+	sold = make_shard(stock, sku_cnt, (uint64_t)stock * sku_cnt);
 	sell(sold, (uint64_t)stock * sku_cnt, true);
-	deep = make_shard(UINT32_MAX, order_cnt);
+	deep = make_shard(UINT32_MAX, sku_cnt * 2, order_cnt);
 	bought_cnt = 0;
 	sell(deep, order_cnt / 2, false);
 	for (uint64_t i = 0; i < rounds; i++) {
@@ -281,8 +288,9 @@ int main(int argc, char **argv)
 		}
 	}
 	say_memory(deep);
-	printf("%" PRIu64 " SKUs, %" PRIu64 " orders, random buyers, batches of %" PRIu32 "\n",
-	       sku_cnt, order_cnt, batch_cnt);
+	printf("%" PRIu64 " SKUs, %" PRIu64 " orders, random buyers, %" PRIu32
+	       " at once by %" PRIu32 "\n",
+	       sku_cnt, order_cnt, batch_cnt, fill);
 	bench_print_title("decide");
 	for (unsigned k = 0; k < CASE_CNT; k++)
 		bench_print(&cases[k].bench);
