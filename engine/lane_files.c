@@ -235,6 +235,41 @@ static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t o
 	return rc;
 }
 
+static int renew_all(int fd, uint8_t *bytes, uint64_t at, uint64_t to)
+{
+	while (at < to) {
+		const uint64_t left = to - at;
+		const ssize_t got = pread(
+			fd, bytes, left < BLOCK_BYTES_MAX ? left : BLOCK_BYTES_MAX, (off_t)at);
+		const ssize_t put = got > 0 ? pwrite(fd, bytes, (size_t)got, (off_t)at) : got;
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return put < 0 ? -errno : -EIO;
+		at += (uint64_t)put;
+	}
+	return 0;
+}
+
+static int directory_renew(struct lane_files *files, uint64_t segment, uint64_t from, uint64_t to)
+{
+	uint8_t *bytes = malloc(BLOCK_BYTES_MAX);
+	char path[SEGMENT_PATH_BYTES];
+	int fd;
+	int rc;
+
+	if (bytes == NULL)
+		return -ENOMEM;
+	segment_path(files->path, segment, path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	rc = fd < 0 ? -errno : renew_all(fd, bytes, from, to);
+	if (fd >= 0)
+		close(fd);
+	free(bytes);
+	return rc;
+}
+
 static int directory_remove(struct lane_files *files, uint64_t segment)
 {
 	char path[SEGMENT_PATH_BYTES];
@@ -256,6 +291,7 @@ static const struct lane_files_ops directory_ops = {
 	.read = directory_read,
 	.settle = directory_settle,
 	.zero = directory_zero,
+	.renew = directory_renew,
 	.remove = directory_remove,
 	.close = directory_close,
 };

@@ -30,6 +30,10 @@ struct lane_files_ops {
 	/* Zeros from offset to the segment's end; with offset at the end only syncs what is there.
 	 */
 	int (*zero)(struct lane_files *files, uint64_t segment, uint64_t offset);
+	/* Writes from `from` to `to` again what is read there, for zero() to sync. A sync that
+	 * failed once saves nothing by being repeated: what it lost is clean, and still read from
+	 * caches. */
+	int (*renew)(struct lane_files *files, uint64_t segment, uint64_t from, uint64_t to);
 	int (*remove)(struct lane_files *files, uint64_t segment);
 	void (*close)(struct lane_files *files);
 };

@@ -15,6 +15,8 @@
 enum {
 	/* Records whose memory is asked for ahead: as many as a core has misses under way. */
 	APPLY_AHEAD_CNT = 12,
+	/* What a writer has on its way at most. */
+	IN_FLIGHT_BYTES_MAX = WRITES_IN_FLIGHT_MAX * BLOCK_BYTES_MAX,
 };
 
 /* Waits until no write of a killed predecessor is on its way to any segment. */
@@ -325,6 +327,45 @@ static int cut_later_segments(struct lane_files *files, const uint64_t *numbers,
 	return rc;
 }
 
+/*
+ * Writes again what was in flight when the lane was left, as it was read, and the zeros that follow
+ * it: some of it may be in a cache only, or nowhere after a sync that failed in a start before this
+ * one. What a crash in here leaves of a sector is what was there.
+ */
+static int renew_end(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
+		     const struct lane_tail *tail)
+{
+	uint64_t left = IN_FLIGHT_BYTES_MAX;
+	int rc = 0;
+
+	for (int64_t i = cnt - 1; i >= 0 && left > 0 && rc == 0; i--) {
+		const bool last = numbers[i] == tail->segment;
+		const int64_t bytes = files->ops->size(files, numbers[i]);
+		uint64_t end = bytes < 0 ? 0 : (uint64_t)bytes;
+		uint64_t begin = last ? tail->offset : end;
+
+		if (numbers[i] > tail->segment)
+			continue;
+		/* Pruned meanwhile, as a checkpoint behind it is on disk. */
+		if (bytes == -ENOENT && !last)
+			break;
+		if (bytes < 0)
+			return (int)bytes;
+		if (last && end - begin > IN_FLIGHT_BYTES_MAX)
+			end = begin + IN_FLIGHT_BYTES_MAX;
+
+		const uint64_t blocks = begin > BLOCK_ALIGN_BYTES ? begin - BLOCK_ALIGN_BYTES : 0;
+		const uint64_t back = blocks < left ? blocks : left;
+
+		begin -= back;
+		left -= back;
+		rc = files->ops->renew(files, numbers[i], begin, end);
+		if (rc == -ENOENT && !last)
+			rc = 0;
+	}
+	return rc;
+}
+
 /* The same for the segments before, as far back as what was in flight can reach. */
 static int sync_segments_before(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
 				uint64_t tail_segment)
@@ -353,6 +394,8 @@ static int cut(struct lane_files *files, const struct lane_tail *tail)
 		rc = -ENOMEM;
 	if (rc == 0)
 		rc = cut_later_segments(files, numbers, cnt, tail->segment, bytes);
+	if (rc == 0)
+		rc = renew_end(files, numbers, cnt, tail);
 	if (rc == 0)
 		rc = sync_segments_before(files, numbers, cnt, tail->segment);
 	if (rc == 0 && cnt > 0)

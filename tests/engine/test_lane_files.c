@@ -107,3 +107,24 @@ Test(lane_files, zeros_are_on_the_disk_before_it_returns, .init = set_up, .fini 
 		cr_assert(all(eq(u64, pages, 0), eq(u64, unwritten, 0)));
 	close(fd);
 }
+
+/* Only what is written again can be synced again: clean pages may be those of a failed sync. */
+Test(lane_files, renews_what_is_read, .init = set_up, .fini = tear_down)
+{
+	uint64_t pages = 0;
+	uint64_t unwritten = 0;
+
+	make_segment(0, "keep this, and that");
+
+	const int fd = open(temp_path("seg-000000000000"), O_RDONLY);
+
+	cr_assert(eq(int, fsync(fd), 0));
+	cr_assert(eq(int, files->ops->renew(files, 0, 5, 12), 0));
+	if (page_cache_look(fd, &pages, &unwritten))
+		cr_assert(eq(u64, unwritten, 1), "for zero() to sync");
+	cr_assert(eq(i64, files->ops->read(files, 0, buffer, sizeof(buffer), 0), 19));
+	cr_assert(eq(int, memcmp(buffer, "keep this, and that", 19), 0));
+	cr_assert(eq(int, files->ops->renew(files, 0, 5, 20), -EIO), "the file ends before");
+	cr_assert(eq(int, files->ops->renew(files, 1, 0, 1), -ENOENT));
+	close(fd);
+}

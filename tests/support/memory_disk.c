@@ -220,6 +220,15 @@ static int files_zero(struct lane_files *files, uint64_t segment, uint64_t offse
 	return 0;
 }
 
+/* Nothing is ever in a cache only. */
+static int files_renew(struct lane_files *files, uint64_t segment, uint64_t from, uint64_t to)
+{
+	const struct memory_disk *disk = of_files(files);
+
+	CHECK(segment < disk->ready_cnt && from <= to && to <= disk->segment_bytes);
+	return 0;
+}
+
 static int files_remove(struct lane_files *files, uint64_t segment)
 {
 	struct memory_disk *disk = of_files(files);
@@ -242,6 +251,7 @@ static const struct lane_files_ops files_ops = {
 	.read = files_read,
 	.settle = files_settle,
 	.zero = files_zero,
+	.renew = files_renew,
 	.remove = files_remove,
 	.close = files_close,
 };
