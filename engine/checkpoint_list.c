@@ -64,7 +64,8 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
 
 	if (names == NULL)
 		return -errno;
-	while ((entry = readdir(names)) != NULL) {
+	/* A directory that can't be read to its end is not a short one. */
+	while (errno = 0, (entry = readdir(names)) != NULL) {
 		if (!parse_name(entry->d_name, &lsn, &rest) || *rest != '\0')
 			continue;
 
@@ -78,8 +79,14 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
 		found = more;
 		found[cnt++] = lsn;
 	}
+	if (errno != 0)
+		cnt = -errno;
 	closedir(names);
-	if (cnt > 0)
+	if (cnt < 0) {
+		free(found);
+		return cnt;
+	}
+	if (found != NULL)
 		qsort(found, (size_t)cnt, sizeof(*found), descending);
 	*lsns = found;
 	return cnt;

@@ -88,7 +88,8 @@ static int64_t directory_list(struct lane_files *files, uint64_t **numbers)
 
 	if (dir == NULL)
 		return -errno;
-	while ((entry = readdir(dir)) != NULL) {
+	/* A directory that can't be read to its end is not a short one. */
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
 		if (!parse_name(entry->d_name, &segment))
 			continue;
 
@@ -102,8 +103,14 @@ static int64_t directory_list(struct lane_files *files, uint64_t **numbers)
 		found = more;
 		found[cnt++] = segment;
 	}
+	if (errno != 0)
+		cnt = -errno;
 	closedir(dir);
-	if (cnt > 0)
+	if (cnt < 0) {
+		free(found);
+		return cnt;
+	}
+	if (found != NULL)
 		qsort(found, (size_t)cnt, sizeof(*found), ascending);
 	*numbers = found;
 	return cnt;

@@ -26,7 +26,11 @@ static int settle(struct lane_files *files, char *error, size_t error_bytes)
 	const int64_t cnt = files->ops->list(files, &numbers);
 	int rc = 0;
 
-	/* What is missing is the reader's to judge. */
+	/* What is missing is the reader's to judge, but what can't be seen may be there. */
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "%s: %s", files->path, strerror((int)-cnt));
+		return (int)cnt;
+	}
 	for (int64_t i = 0; i < cnt && rc == 0; i++) {
 		rc = files->ops->settle(files, numbers[i]);
 		if (rc != 0)

@@ -162,13 +162,14 @@ static int check_segment(const struct file_source *source, int fd, uint64_t segm
 {
 	struct segment_header *header = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
 	struct stat info;
+	ssize_t got = -1;
 	int rc = 0;
 
 	if (header == NULL)
 		return -ENOMEM;
-	if (fstat(fd, &info) != 0)
+	if (fstat(fd, &info) != 0 || (got = pread(fd, header, BLOCK_ALIGN_BYTES, 0)) < 0)
 		rc = -errno;
-	else if (pread(fd, header, BLOCK_ALIGN_BYTES, 0) != BLOCK_ALIGN_BYTES ||
+	else if (got != BLOCK_ALIGN_BYTES ||
 		 segment_header_wrong(header, source->journal_id, source->lane, segment) != NULL ||
 		 header->segment_bytes != (uint64_t)info.st_size)
 		rc = -EBADMSG;
