@@ -127,8 +127,8 @@ int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	return settle_and_scan(files, journal_id, lane, locked, out, error, error_bytes);
 }
 
-int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		      struct recover_scan *out, char *error, size_t error_bytes)
+static int scan_once(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		     struct recover_scan *out, char *error, size_t error_bytes)
 {
 	struct lane_files *files = NULL;
 	int rc;
@@ -144,6 +144,20 @@ int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_fr
 	}
 	return settle_and_scan(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
 			       error_bytes);
+}
+
+int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		      struct recover_scan *out, char *error, size_t error_bytes)
+{
+	struct recover_glance seen;
+	int rc;
+
+	do {
+		recover_look(dir, lane, &seen);
+		rc = scan_once(dir, lane, from, out, error, error_bytes);
+	} while (rc != 0 && recover_changed(dir, lane, &seen));
+	out->seen = seen;
+	return rc;
 }
 
 int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
@@ -201,6 +215,21 @@ static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn
 	return rc;
 }
 
+/* Begins the scan again, behind a checkpoint with a next LSN below this one, or at the lane's
+ * beginning. What it holds stays. */
+static int begin_below(const struct data_dir *dir, uint16_t lane, uint64_t below_lsn,
+		       struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct recover_scan begin = {0};
+	const int rc = recover_start(dir, lane, RECOVER_FROM_NEWEST, below_lsn, &begin, error,
+				     error_bytes);
+
+	scan->from = begin.from;
+	scan->from_block_cnt = begin.from_block_cnt;
+	recover_scan_free(&begin);
+	return rc;
+}
+
 int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
 		 struct shard *shard, char *error, size_t error_bytes)
 {
@@ -208,17 +237,19 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 
 	while (scan->from.tail.next_lsn > 0) {
 		const uint64_t next_lsn = scan->from.tail.next_lsn;
-		struct recover_scan older = {0};
-		int rc = load_one(dir, lane, next_lsn, shard, reason, sizeof(reason));
+		const int loaded = load_one(dir, lane, next_lsn, shard, reason, sizeof(reason));
+		int rc;
 
-		if (rc == 0)
+		if (loaded == 0)
 			return 0;
 		shard_clear(shard);
-		rc = recover_start(dir, lane, RECOVER_FROM_NEWEST, next_lsn, &older, error,
-				   error_bytes);
-		scan->from = older.from;
-		scan->from_block_cnt = older.from_block_cnt;
-		recover_scan_free(&older);
+		rc = begin_below(dir, lane, next_lsn, scan, error, error_bytes);
+		if (rc == -EBADMSG && loaded != -EBADMSG) {
+			/* Nobody knows whether it is good. */
+			snprintf(error, error_bytes, "%s; check the disk, then start again",
+				 reason);
+			return loaded;
+		}
 		if (rc != 0) {
 			const size_t used = strlen(error);
 
@@ -269,8 +300,8 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	return rc;
 }
 
-int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes)
+static int load_and_apply(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
+			  struct shard *shard, char *error, size_t error_bytes)
 {
 	struct lane_files *files = NULL;
 	int rc = recover_load(dir, lane, scan, shard, error, error_bytes);
@@ -280,6 +311,22 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 	if (rc != 0)
 		return rc;
 	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error, error_bytes);
+}
+
+int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
+		 struct shard *shard, char *error, size_t error_bytes)
+{
+	for (;;) {
+		int rc = load_and_apply(dir, lane, scan, shard, error, error_bytes);
+
+		if (rc == 0 || !recover_changed(dir, lane, &scan->seen))
+			return rc;
+		recover_look(dir, lane, &scan->seen);
+		shard_clear(shard);
+		rc = begin_below(dir, lane, scan->tail.next_lsn + 1, scan, error, error_bytes);
+		if (rc != 0)
+			return rc;
+	}
 }
 
 /* 1 if nothing but zeros lies behind an offset of a segment, 0 if something does, or -errno. */
@@ -383,6 +430,9 @@ static int sync_segments_before(struct lane_files *files, const uint64_t *number
 		const int64_t end = files->ops->size(files, numbers[i]);
 
 		rc = end < 0 ? (int)end : files->ops->zero(files, numbers[i], (uint64_t)end);
+		/* Pruned meanwhile, as a checkpoint behind it is on disk. */
+		if (rc == -ENOENT)
+			rc = 0;
 	}
 	return rc;
 }

@@ -39,6 +39,12 @@ enum recover_from {
 	RECOVER_FROM_OLDEST, /* the beginning of the lane; if it was pruned, the oldest one */
 };
 
+/* What a prune and a follower beside a recovery change of a lane. */
+struct recover_glance {
+	uint64_t first_segment;
+	uint64_t newest_lsn; /* next LSN of the newest checkpoint; 0: there is none */
+};
+
 /* What a lane holds, what lies in its checkpoint included. */
 struct recover_scan {
 	struct record *offers; /* its OFFER records in lane order; owned, recover_scan_free */
@@ -48,9 +54,10 @@ struct recover_scan {
 	uint64_t block_cnt; /* closing blocks included */
 	bool torn;          /* something behind the tail was never acknowledged */
 	struct lane_tail tail;
-	uint64_t watermark_lsn;    /* of the last block: up to here all of it is on disk */
-	struct lane_position from; /* behind the checkpoint; all zeros: there is none */
-	uint64_t from_block_cnt;   /* blocks before it */
+	uint64_t watermark_lsn;     /* of the last block: up to here all of it is on disk */
+	struct lane_position from;  /* behind the checkpoint; all zeros: there is none */
+	uint64_t from_block_cnt;    /* blocks before it */
+	struct recover_glance seen; /* when this was begun */
 	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
 	char note[RECOVER_NOTE_BYTES];
 };

@@ -99,23 +99,59 @@ static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 	return empty;
 }
 
-/* The reader judges the rest. */
-struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane)
+/* The reader judges the rest. 0 or -errno with a line. */
+static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct lane_beginning *out,
+			     char *error, size_t error_bytes)
 {
-	struct lane_beginning beginning = {0};
 	struct lane_files *files = NULL;
-	char error[REASON_BYTES];
 	uint64_t *numbers = NULL;
+	int64_t cnt;
+	int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
 
-	if (data_dir_open_lane(dir, lane, &files, error, sizeof(error)) != 0)
-		return beginning;
-	if (files->ops->list(files, &numbers) > 0) {
-		beginning.segment = numbers[0];
-		beginning.empty = first_block_is_empty(files, numbers[0]);
+	*out = (struct lane_beginning){0};
+	if (rc != 0)
+		return rc;
+	cnt = files->ops->list(files, &numbers);
+	if (cnt > 0) {
+		out->segment = numbers[0];
+		out->empty = first_block_is_empty(files, numbers[0]);
+	}
+	/* A directory that is missing is damage. */
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "%s: %s", files->path, strerror((int)-cnt));
+		rc = (int)cnt;
 	}
 	free(numbers);
 	files->ops->close(files);
+	return rc;
+}
+
+struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane)
+{
+	struct lane_beginning beginning;
+	char error[REASON_BYTES];
+
+	(void)look_at_beginning(dir, lane, &beginning, error, sizeof(error));
 	return beginning;
+}
+
+void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out)
+{
+	uint64_t *lsns = NULL;
+
+	*out = (struct recover_glance){.first_segment = recover_beginning(dir, lane).segment};
+	if (checkpoint_list(dir, lane, &lsns) > 0)
+		out->newest_lsn = lsns[0];
+	free(lsns);
+}
+
+/* Both only grow: what can't be seen counts as no change. */
+bool recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before)
+{
+	struct recover_glance now;
+
+	recover_look(dir, lane, &now);
+	return now.first_segment > before->first_segment || now.newest_lsn > before->newest_lsn;
 }
 
 static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
@@ -134,24 +170,40 @@ static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
 			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
 }
 
-static int say_lost(const struct data_dir *dir, uint16_t lane,
-		    const struct lane_beginning *beginning, const char *reason, char *error,
-		    size_t error_bytes)
+/* What a search for a checkpoint came to. */
+struct search {
+	struct lane_beginning beginning;
+	bool needed;                     /* the lane by itself does not tell all */
+	int unread;                      /* -errno of one that could not be read, or 0 */
+	char first_reason[REASON_BYTES]; /* why the first one tried is of no use */
+};
+
+/* The lane needs a checkpoint, and none can be used. */
+static int say_lost(const struct data_dir *dir, uint16_t lane, const struct search *search,
+		    char *error, size_t error_bytes)
 {
+	const char *reason = search->first_reason;
 	char path[REASON_BYTES];
 	char what[128];
 
 	data_dir_lane_path(dir, lane, path, sizeof(path));
-	if (beginning->segment > 0)
+	if (search->beginning.segment > 0)
 		snprintf(what, sizeof(what), "segment 0 is missing, segment %" PRIu64 " is there",
-			 beginning->segment);
+			 search->beginning.segment);
 	else
 		snprintf(what, sizeof(what), "segment 0 begins with no block");
-	snprintf(error, error_bytes,
-		 "%s: %s, and no checkpoint tells what was before%s%s; the lane is damaged: put it "
-		 "back from a copy",
-		 path, what, reason[0] != '\0' ? ": " : "", reason);
-	return -EBADMSG;
+	/* Nobody knows whether that one is good. */
+	if (search->unread != 0)
+		snprintf(error, error_bytes,
+			 "%s: %s, and a checkpoint of what was before cannot be read: %s; check "
+			 "the disk, then start again",
+			 path, what, reason);
+	else
+		snprintf(error, error_bytes,
+			 "%s: %s, and no checkpoint tells what was before%s%s; the lane is "
+			 "damaged: put it back from a copy",
+			 path, what, reason[0] != '\0' ? ": " : "", reason);
+	return search->unread != 0 ? search->unread : -EBADMSG;
 }
 
 /* One that a start would take for good may still be found bad by who loads it; what begins with the
@@ -167,37 +219,56 @@ static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
 	return rc != 0 ? rc : try_one(dir, lane, lsn, first_segment, scan, error, error_bytes);
 }
 
-int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
+/* Tries the lane's checkpoints until one is good. 0; -ENOENT: none is; other -errno with a line. */
+static int try_all(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		   uint64_t below_lsn, struct search *search, struct recover_scan *scan,
+		   char *error, size_t error_bytes)
 {
-	const struct lane_beginning beginning = recover_beginning(dir, lane);
+	const struct lane_beginning *beginning = &search->beginning;
 	uint64_t *lsns = NULL;
 	int64_t cnt = checkpoint_list(dir, lane, &lsns);
-	const bool needed = beginning.segment > 0 || (beginning.empty && cnt > 0);
 	char reason[REASON_BYTES] = "";
-	char first_reason[REASON_BYTES] = "";
 	int rc = -ENOENT;
 
-	if (from == RECOVER_FROM_OLDEST && !needed)
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "lane %u: its checkpoints cannot be listed: %s", lane,
+			 strerror((int)-cnt));
+		return (int)cnt;
+	}
+	search->needed = beginning->segment > 0 || (beginning->empty && cnt > 0);
+	if (from == RECOVER_FROM_OLDEST && !search->needed)
 		cnt = 0;
 	for (int64_t i = 0; i < cnt && rc != 0 && rc != -ENOMEM; i++) {
 		const uint64_t lsn = lsns[from == RECOVER_FROM_NEWEST ? i : cnt - 1 - i];
 
 		if (lsn >= below_lsn)
 			continue;
-		rc = try_whole(dir, lane, lsn, from, beginning.segment, scan, reason,
+		rc = try_whole(dir, lane, lsn, from, beginning->segment, scan, reason,
 			       sizeof(reason));
-		if (rc != 0 && first_reason[0] == '\0')
-			snprintf(first_reason, sizeof(first_reason), "%s", reason);
+		if (rc != 0 && search->first_reason[0] == '\0')
+			snprintf(search->first_reason, sizeof(search->first_reason), "%s", reason);
+		if (rc != 0 && rc != -EBADMSG)
+			search->unread = rc;
 	}
 	free(lsns);
-	if (rc == -ENOMEM) {
+	if (rc == -ENOMEM)
 		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
+}
+
+int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct search search = {0};
+	int rc = look_at_beginning(dir, lane, &search.beginning, error, error_bytes);
+
+	if (rc == 0)
+		rc = try_all(dir, lane, from, below_lsn, &search, scan, error, error_bytes);
+	if (rc != 0 && rc != -ENOENT)
 		return rc;
-	}
-	if (rc != 0 && needed)
-		return say_lost(dir, lane, &beginning, first_reason, error, error_bytes);
+	if (rc != 0 && search.needed)
+		return say_lost(dir, lane, &search, error, error_bytes);
 	if (from == RECOVER_FROM_NEWEST)
-		note(scan, lane, first_reason);
+		note(scan, lane, search.first_reason);
 	return 0;
 }

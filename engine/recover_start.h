@@ -4,6 +4,8 @@
 #ifndef DB_ENGINE_RECOVER_START_H
 #define DB_ENGINE_RECOVER_START_H
 
+#include <stdbool.h>
+
 #include "engine/recover.h"
 
 /*
@@ -21,6 +23,11 @@ struct lane_beginning {
 	bool empty;       /* it begins with zeros: what was before only a checkpoint has */
 };
 struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane);
+
+/* A reading that failed and meanwhile saw its lane change is begun again. */
+void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out);
+bool recover_changed(const struct data_dir *dir, uint16_t lane,
+		     const struct recover_glance *before);
 
 /* Adds an offer to a scan. 0 or -ENOMEM. */
 int recover_keep_offer(struct recover_scan *scan, const struct record *record);

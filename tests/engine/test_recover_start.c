@@ -182,6 +182,18 @@ Test(recover_start, a_pruned_lane_needs_a_good_one, .init = set_up, .fini = tear
 	cr_assert(ne(ptr, strstr(error, "put it back from a copy"), NULL), "%s", error);
 }
 
+/* Who begins with the oldest, as verify does, finds the way that a start finds. */
+Test(recover_start, the_oldest_may_be_bad, .init = set_up, .fini = tear_down)
+{
+	uint64_t segment = 0;
+
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	remove_segments_before(segment);
+	flip_bit(checkpoint_of(2), 8000);
+	cr_assert(eq(u64, recovered_from(RECOVER_FROM_OLDEST), made[3] - 1));
+	cr_assert(ne(ptr, strstr(error, "wrong checksum"), NULL), "%s", error);
+}
+
 Test(recover_start, orders_that_turn_out_bad_leave_no_way, .init = set_up, .fini = tear_down)
 {
 	const struct shard_size room = {.offer_cnt = 1, .order_cnt = 20000, .buyer_cnt = 20000};
