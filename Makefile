@@ -131,12 +131,18 @@ $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(L
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(CAPTURE_LDLIBS) $(TOOL_LDLIBS) $(LDLIBS)
 
-# The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan.
+# The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan. Calls of
+# the engine's code for a file, a clock or a thread go to tests/sim/sim_calls.c.
 SIM := $(BUILD)/tests/sim/sim
 SIM_SRCS := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
+comma := ,
+SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,open close fsync flock fstat pread pwrite fallocate \
+    rename unlink unlinkat opendir readdir closedir dirfd statvfs posix_fadvise sync_file_range \
+    clock_gettime nanosleep pthread_create pthread_timedjoin_np pthread_setname_np \
+    arena_available_bytes)
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)
 
 # What the end-to-end tests need besides the programs: one small program a file.
 E2E_PRELOADS := $(wildcard tests/e2e/preload_*.c)

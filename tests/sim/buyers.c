@@ -176,11 +176,18 @@ static void check_content(const struct wish *wish, const struct record *record)
 static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,
 		     uint8_t op, bool content, const struct truth *truth, bool healthy)
 {
-	CHECK(reply->durability == DURABILITY_DURABLE);
-	check_answer(buyers, truth, wish, reply);
+	const uint64_t lsn = reply->order_id & LSN_MAX;
+
+	CHECK(reply->durability == DURABILITY_DURABLE ||
+	      (buyers->ack_memory && reply->durability == DURABILITY_MEMORY));
+	count(buyers,
+	      reply->durability == DURABILITY_MEMORY ? TALLY_YES_MEMORY : TALLY_YES_DURABLE);
+	/* What rests on memory may not even have been written yet. */
+	if (reply->durability == DURABILITY_DURABLE || lsn <= truth->written_lsn)
+		check_answer(buyers, truth, wish, reply);
 	/* Acknowledged means durable. */
-	if (healthy)
-		CHECK((reply->order_id & LSN_MAX) <= truth->down_lsn);
+	if (healthy && reply->durability == DURABILITY_DURABLE)
+		CHECK(lsn <= truth->down_lsn);
 	count(buyers, wish->bought ? TALLY_YES_AGAIN : TALLY_YES);
 	if (wish->bought)
 		CHECK(same_answer(&wish->answer, reply));
@@ -197,7 +204,7 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 }
 
 static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,
-		    uint8_t op, bool content, const struct truth *truth)
+		    uint8_t op, bool content, const struct truth *truth, bool failed)
 {
 	switch (reply->verdict) {
 	case VERDICT_NOT_FOUND:
@@ -226,6 +233,8 @@ static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_
 								     : TALLY_REFUSED);
 		break;
 	case VERDICT_UNAVAILABLE:
+		/* Other lanes go on. */
+		CHECK(failed);
 		count(buyers, TALLY_UNAVAILABLE);
 		wish->unknown = true;
 		break;
@@ -235,7 +244,7 @@ static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_
 }
 
 void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
-		 bool healthy)
+		 bool healthy, bool failed)
 {
 	const struct wire_header *header = (const struct wire_header *)parcel->datagram;
 	const struct wire_reply *replies =
@@ -254,7 +263,7 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 		else if (header->shard != buyers->lane && reply.verdict == VERDICT_WRONG_SHARD)
 			CHECK(reply.quantity == buyers->lane);
 		else if (header->flags == 0 || reply.verdict != VERDICT_NOT_SUPPORTED)
-			told_no(buyers, wish, &reply, op, content, truth);
+			told_no(buyers, wish, &reply, op, content, truth, failed);
 	}
 	parcel->out = false;
 }
@@ -271,4 +280,18 @@ void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64
 		if (wish->decided)
 			check_content(wish, &truth->records[wish->answer.order_id & LSN_MAX]);
 	}
+}
+
+void buyers_recovered(struct buyers *buyers, const struct truth *truth, uint64_t last_lsn)
+{
+	for (uint32_t i = 0; i < buyers->wish_cnt; i++) {
+		struct wish *wish = &buyers->wishes[i];
+
+		if (!wish->bought || (wish->answer.order_id & LSN_MAX) <= last_lsn)
+			continue;
+		CHECK(buyers->ack_memory && wish->answer.durability == DURABILITY_MEMORY);
+		wish->bought = wish->decided = wish->winner = wish->unknown = false;
+		count(buyers, TALLY_LOST_FROM_MEMORY);
+	}
+	buyers_check(buyers, truth, last_lsn);
 }

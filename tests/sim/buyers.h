@@ -59,6 +59,7 @@ struct buyers {
 	uint8_t entries_max;
 	uint16_t lane;
 	uint16_t shards;
+	bool ack_memory; /* a yes may be unsaid by a crash, if it told so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];
 };
 
@@ -68,14 +69,19 @@ struct parcel *buyers_ask(struct buyers *buyers);
 /* The same, of one op for each wish in turn; NULL also behind the last. */
 struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op);
 
-/* A reply left the engine. healthy: nothing beyond what a journal can stand has happened. */
+/* A reply left the engine. healthy: nothing beyond what a journal can stand has happened. failed:
+ * a write of this lane did. */
 void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
-		 bool healthy);
+		 bool healthy, bool failed);
 
 /* The engine is gone, and with it what was on its way. */
 void buyers_forget_parcels(struct buyers *buyers);
 
 /* Every yes is among the records up to an LSN, with the content and the answer that was told. */
 void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
+
+/* The same after a recovery: what was said to rest on memory only may be gone with the tail, and is
+ * then as if it had never been asked for. */
+void buyers_recovered(struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * engine: one lane at work on the simulated disk, as the server starts it and the worker turns it:
- * the engine's own recovery, decisions, journal and queue of waiting replies; no port, no threads.
+ * engine: an engine of one to four lanes at work on a simulated machine, as the server starts it
+ * and the worker turns it: the engine's own recovery, checkpoints, segments, decisions, journal and
+ * queue of waiting replies; no port, and threads only as tasks.
  */
 #ifndef DB_TESTS_SIM_ENGINE_H
 #define DB_TESTS_SIM_ENGINE_H
@@ -10,53 +11,88 @@
 
 #include "engine/lane.h"
 #include "engine/recover.h"
+#include "engine/segments.h"
 #include "tests/sim/buyers.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_fs.h"
 #include "tests/sim/truth.h"
+#include "tests/support/lane_rule.h"
 
 enum {
 	ENGINE_OFFERS_MAX = BUYERS_SKUS_MAX,
+	SEGMENTS_MAX = 1024,
+};
+
+struct sim_lane {
+	struct lane lane;
+	struct truth truth;
+	struct buyers buyers;
+	struct record offers[ENGINE_OFFERS_MAX]; /* its part of the catalog */
+	unsigned offer_cnt;
+	struct parcel *inbox[BUYERS_PARCELS_MAX];
+	unsigned inbox_cnt;
+	struct segment_source *segments;
+	uint8_t *buffers;
+	/* What downstream has: where it is, and the pruned segments as they were. */
+	uint64_t downstream_lsn;
+	struct rule_segment archive[SEGMENTS_MAX];
+	bool checkpoint_damaged; /* of those there are, some may be bad */
 };
 
 struct sim_engine {
-	struct lane lane;
-	struct sim_disk *disk;
-	struct truth *truth;
-	struct buyers *buyers;
+	struct sim_process process;
+	struct sim_fs fs;
+	struct sim_disk disk;
+	struct data_dir dir; /* locked */
+	struct sim_lane lanes[SIM_LANES_MAX];
+	unsigned lane_cnt;
+	struct segment_preparer *preparer;
 	struct sim_random *random;
 	struct tally *tally;
-	struct record offers[ENGINE_OFFERS_MAX]; /* the catalog */
-	unsigned offer_cnt;
+	uint64_t segment_bytes;
 	uint64_t wall_ns;
-	struct parcel *inbox[BUYERS_PARCELS_MAX];
-	unsigned inbox_cnt;
 	uint64_t verdicts[VERDICT_END];
-	uint8_t *buffers;
+	bool ack_memory;
 	char error[1024];
 };
 
-/* What the lane holds, checked against the rule and the truth. 0, -EBADMSG for corruption, other
- * -errno. */
-int engine_scan(struct sim_engine *engine, struct recover_scan *scan);
+/* What reads of a lane would give, what downstream has in place of what was pruned. segments: room
+ * for SEGMENTS_MAX. */
+struct rule_lane engine_image(const struct sim_engine *engine, const struct sim_lane *lane,
+			      struct rule_segment *segments);
 
-/* The same, and the state it gives, checked against a replay of the truth. The shard is the
- * caller's to close, NULL after a failure. */
-int engine_read(struct sim_engine *engine, struct recover_scan *scan, struct shard **shard);
+/* How the lane ends by the rule of JOURNAL.md; what it holds is a prefix of the truth. */
+struct rule_outcome engine_rule(const struct sim_engine *engine, const struct sim_lane *lane);
 
-/* Recovers and goes on as the server does. 0, or -errno: the start was refused, or (disk->dead) the
- * crash came. */
+/* What a lane holds, unchecked. 0, -EBADMSG for corruption, -EIO. */
+int engine_scan(struct sim_engine *engine, struct sim_lane *lane, enum recover_from from,
+		struct recover_scan *scan);
+
+/* The same, checked against the rule, and the state it gives, checked against a replay of the
+ * truth. The shard is the caller's to close, NULL after a failure. */
+int engine_read(struct sim_engine *engine, struct sim_lane *lane, enum recover_from from,
+		struct recover_scan *scan, struct shard **shard);
+
+/* Tables for all that a lane can sell. */
+struct shard *engine_new_shard(const struct sim_lane *lane);
+
+/* Recovers and goes on as the server does. 0, or -errno: the start was refused, or
+ * (process.dead) the crash came. */
 int engine_start(struct sim_engine *engine);
 
-/* One turn of the worker. */
+/* One turn of the worker and of the thread for segments. */
 void engine_turn(struct sim_engine *engine);
 
 /* A datagram came. */
-void engine_receive(struct sim_engine *engine, struct parcel *parcel);
+void engine_receive(struct sim_lane *lane, struct parcel *parcel);
 
 /* Nothing is left to decide, to write or to wait for. */
 bool engine_all_decided(const struct sim_engine *engine);
 
-/* Ends the process: what it had in memory is gone. */
-void engine_gone(struct sim_engine *engine);
+/* errno of a lane's failed write, 0 if none failed. */
+int engine_error(const struct sim_engine *engine);
+
+/* Ends the process: what it had in memory is gone. Killed: none of its calls does anything. */
+void engine_gone(struct sim_engine *engine, bool killed);
 
 #endif

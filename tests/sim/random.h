@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/check.h"
 #include "net/wire.h"
 
 struct sim_random {
@@ -23,6 +24,7 @@ static inline uint64_t random_next(struct sim_random *random)
 /* 0 .. end - 1; end > 0. */
 static inline uint64_t random_below(struct sim_random *random, uint64_t end)
 {
+	CHECK(end > 0);
 	return random_next(random) % end;
 }
 

@@ -7,32 +7,20 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "tests/sim/beside.h"
+#include "tests/sim/damage.h"
 #include "tests/sim/engine.h"
+#include "tests/sim/sale.h"
+#include "tests/sim/sim_calls.h"
 
 enum {
 	LIVES_MAX = 5,
 	TURNS_MAX = 120,
 	STARTS_MAX = 12,       /* of one life, before the disk is left in peace */
-	PATIENCE_TURNS = 5000, /* in which a healthy engine has answered */
-	FLIPS_CNT = 3,         /* tried before each life */
+	START_STEPS_MAX = 150, /* in which its crash comes */
+	PATIENCE_TURNS = 8000, /* in which a healthy engine has answered */
 	FAILED_TURNS = 8,      /* a failed lane is asked before it is restarted */
 	DRAIN_TURNS = 300,
-};
-
-struct run {
-	struct sim_random random;
-	struct tally *tally;
-	struct sim_disk disk;
-	struct truth truth;
-	struct buyers buyers;
-	struct sim_engine engine;
-	struct sim_faults faults; /* of this seed */
-	uint64_t digest;
-	unsigned life;
-	unsigned lives;
-	uint32_t wishes; /* in all lives together */
-	unsigned crowd;  /* datagrams a turn, at most */
-	bool verbose;
 };
 
 #define SAY(run, ...)                                                                              \
@@ -43,7 +31,7 @@ struct run {
 
 static void count(struct run *run, enum tally_row row)
 {
-	run->tally->cnt[row]++;
+	run->engine.tally->cnt[row]++;
 }
 
 static void digest(struct run *run, uint64_t value)
@@ -51,188 +39,108 @@ static void digest(struct run *run, uint64_t value)
 	run->digest = mix64(run->digest ^ value) + 1;
 }
 
-/* A fault kind is off in half of the seeds, else anything up to a rate. */
-static unsigned rate(struct run *run, unsigned most)
+static uint64_t written_lsns(const struct run *run)
 {
-	if (random_chance(&run->random, 500))
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < run->engine.lane_cnt; i++)
+		sum += run->engine.lanes[i].truth.written_lsn;
+	return sum;
+}
+
+/* The process's crash came: alone, or with it the whole machine's. */
+static void beside_crashed(struct run *run)
+{
+	if (run->watches || run->peace || random_chance(&run->random, 500)) {
+		count(run, TALLY_KILL_BESIDE);
+		return;
+	}
+	count(run, TALLY_POWER_CUT_BESIDE);
+	run->engine.process.dead = true;
+	run->power_fails = true;
+}
+
+static unsigned beside_crash_steps(struct run *run, unsigned most)
+{
+	if (run->peace || random_chance(&run->random, 400))
 		return 0;
 	return 1 + (unsigned)random_below(&run->random, most);
 }
 
-static void choose_faults(struct run *run)
+/* The other processes get on; some begin. */
+static void work_beside(void *context)
 {
-	run->faults = (struct sim_faults){
-		.eio = rate(run, 20),
-		.eio_at_once = rate(run, 5),
-		.short_write = rate(run, 20),
-		.slow = rate(run, 900),
-		.stall = rate(run, 300),
-		.never = rate(run, 10),
-		.queue_full = rate(run, 200),
-		.no_space = rate(run, 300),
-		.late_segment = rate(run, 600),
-		.read_eio = rate(run, 20),
-		.cut_eio = rate(run, 200),
-	};
-	if (random_chance(&run->random, 100))
-		run->faults.misdirect = rate(run, 50);
-	else if (random_chance(&run->random, 100))
-		run->faults.lose = rate(run, 50);
+	struct run *run = context;
+
+	if (run->rests)
+		return;
+	if (run->follows && run->follower.task == NULL && random_chance(&run->random, 150)) {
+		const bool changes = random_chance(&run->random, 700);
+
+		beside_start(&run->follower, &run->engine, ROLE_FOLLOWER,
+			     beside_crash_steps(run, changes ? 25 : 600));
+		run->follower.process.crash_in_changes = changes;
+	}
+	if (run->prunes && run->pruner.task == NULL && random_chance(&run->random, 150)) {
+		beside_start(&run->pruner, &run->engine, ROLE_PRUNE, beside_crash_steps(run, 8));
+		run->pruner.process.crash_in_changes = true;
+	}
+	if (!beside_resume(&run->follower) && run->follower.process.dead)
+		beside_crashed(run);
+	if (!beside_resume(&run->pruner) && run->pruner.process.dead)
+		beside_crashed(run);
 }
 
-static uint64_t a_sku(struct run *run)
+/* Who waits in the engine, waits for the disk. */
+static void on_sleep(void *context)
 {
-	for (;;) {
-		const uint64_t sku = 1 + random_below(&run->random, 1000000);
-		bool known = false;
+	struct run *run = context;
 
-		for (unsigned i = 0; i < run->buyers.sku_cnt; i++)
-			known |= run->buyers.skus[i] == sku;
-		if (!known && wire_shard_of(sku, run->buyers.shards) == run->buyers.lane)
-			return sku;
-	}
+	sim_disk_waited_for(&run->engine.disk);
 }
 
-static void choose_sale(struct run *run)
+static void on_prune(void *context, unsigned lane, uint64_t segment, struct sim_file *file)
 {
-	struct sim_random *random = &run->random;
-	struct sim_engine *engine = &run->engine;
-	struct buyers *buyers = &run->buyers;
+	struct run *run = context;
 
-	engine->wall_ns = UINT64_C(1800000000000000000) + random_below(random, 1000000000);
-	buyers->shards = (uint16_t)(1 + random_below(random, 4));
-	buyers->lane = (uint16_t)random_below(random, buyers->shards);
-	buyers->buyer_cnt = 1 + (unsigned)random_below(random, 60);
-	run->wishes = 20 + (uint32_t)random_below(random, 500);
-	buyers->entries_max =
-		(uint8_t)(1 + random_below(random, 1 + random_below(random, WIRE_ENTRY_CNT_MAX)));
-	buyers->price_max = 1000;
-	engine->offer_cnt = 1 + (unsigned)random_below(random, ENGINE_OFFERS_MAX);
-	for (unsigned i = 0; i < engine->offer_cnt; i++) {
-		struct record *offer = &engine->offers[i];
-
-		*offer = (struct record){
-			.kind = RECORD_OFFER,
-			.sku = a_sku(run),
-			.unit_price = 1 + random_below(random, buyers->price_max),
-			.offer = {.stock = 1 + (uint32_t)random_below(random, 400),
-				  .closes_at_ns = INSTANT_NEVER},
-		};
-		if (random_chance(random, 500))
-			offer->offer.limit_per_buyer = 1 + (uint32_t)random_below(random, 8);
-		if (random_chance(random, 300))
-			offer->offer.opens_at_ns = engine->wall_ns + random_below(random, 20000000);
-		if (random_chance(random, 300))
-			offer->offer.closes_at_ns =
-				engine->wall_ns + 20000000 + random_below(random, 60000000);
-		buyers->skus[buyers->sku_cnt++] = offer->sku;
-	}
+	beside_pruned(&run->engine, lane, segment, file);
 }
 
-static struct run *run_open(uint64_t seed, bool verbose, struct tally *tally)
+static void end_beside(struct run *run, struct beside *beside, bool power)
 {
-	static _Alignas(BLOCK_ALIGN_BYTES) uint8_t buffers[BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX];
-	static struct waiting waiting;
-	static struct run memory;
-	struct run *run = &memory;
-
-	memset(run, 0, sizeof(*run));
-	memset(buffers, 0xee, sizeof(buffers));
-	run->random.state = mix64(seed);
-	run->tally = tally;
-	run->verbose = verbose;
-	run->buyers.random = &run->random;
-	run->buyers.tally = tally;
-	choose_sale(run);
-	choose_faults(run);
-	sim_disk_open(&run->disk, &run->random, tally, random_next(&run->random), run->buyers.lane,
-		      (3 + random_below(&run->random, 18)) * BLOCK_ALIGN_BYTES);
-	run->crowd = random_chance(&run->random, 250) ? 8 : 1;
-	if (run->crowd > 1)
-		run->wishes *= 3;
-	run->disk.on_block = truth_block;
-	run->disk.context = &run->truth;
-	run->engine.lane.waiting = &waiting;
-	run->engine.disk = &run->disk;
-	run->engine.truth = &run->truth;
-	run->engine.buyers = &run->buyers;
-	run->engine.random = &run->random;
-	run->engine.tally = tally;
-	run->engine.buffers = buffers;
-	return run;
-}
-
-/*
- * What was damaged on the disk is refused, or else what is served is right. Only what no watermark
- * covers may be missing. True if it was served and nothing that was told yes is missing.
- */
-static bool judge_damage(struct run *run)
-{
-	static struct rule_segment segments[SIM_SEGMENTS_MAX];
-	const struct rule_lane image = sim_disk_image(&run->disk, segments);
-	const uint64_t watermark_lsn = lane_rule_watermark(&image);
-	struct recover_scan scan = {0};
-	uint64_t told_lsn = 0;
-	const int rc = engine_scan(&run->engine, &scan);
-	const uint64_t last_lsn = scan.tail.next_lsn - 1;
-
-	if (rc != 0) {
-		CHECK(rc == -EBADMSG);
-		CHECK(strstr(run->engine.error, "sim") != NULL);
-		count(run, TALLY_CORRUPT);
-		return false;
+	if (beside->task == NULL)
+		return;
+	if (power) {
+		count(run, TALLY_POWER_CUT_BESIDE);
+		beside_kill(beside);
+	} else if (random_chance(&run->random, 500)) {
+		beside_kill(beside);
+	} else {
+		count(run, TALLY_FOLLOWS_ON);
 	}
-	for (uint32_t i = 0; i < run->buyers.wish_cnt; i++) {
-		const uint64_t lsn = run->buyers.wishes[i].answer.order_id & LSN_MAX;
-
-		told_lsn = lsn > told_lsn ? lsn : told_lsn;
-	}
-	recover_scan_free(&scan);
-	CHECK(last_lsn >= watermark_lsn);
-	count(run, last_lsn < told_lsn ? TALLY_UNKNOWABLE : TALLY_HARMLESS);
-	return last_lsn >= told_lsn;
-}
-
-/* Flips bits of a disk at rest, one at a time, and puts them back. */
-static void flip_bits(struct run *run)
-{
-	const struct sim_faults faults = run->disk.faults;
-
-	run->disk.faults = (struct sim_faults){0};
-	for (unsigned i = 0; i < FLIPS_CNT && run->disk.segment_cnt > 0; i++) {
-		const uint64_t segment = random_below(&run->random, run->disk.segment_cnt);
-		uint64_t at = random_below(&run->random, run->disk.segment_bytes);
-
-		/* Mostly the first bytes of a block or segment, where something is. */
-		if (random_chance(&run->random, 700))
-			at = at / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES + at % 256;
-
-		uint8_t *byte = &run->disk.files[segment].data[at];
-		const uint8_t flip = (uint8_t)(1U << random_below(&run->random, 8));
-
-		*byte ^= flip;
-		count(run, TALLY_BIT_FLIP);
-		(void)judge_damage(run);
-		*byte ^= flip;
-	}
-	run->disk.faults = faults;
 }
 
 static void crash(struct run *run, bool power)
 {
-	SAY(run, "life %u: %s at LSN %" PRIu64 ", down %" PRIu64 ", %u writes on their way\n",
-	    run->life, power ? "power cut" : "kill", run->truth.written_lsn, run->truth.down_lsn,
-	    run->disk.write_cnt);
-	engine_gone(&run->engine);
-	if (power)
-		sim_disk_power_cut(&run->disk);
-	else
-		sim_disk_kill(&run->disk);
-	digest(run, run->truth.written_lsn);
-	run->disk.crash_in_writes = 0;
-	run->disk.crash_in_steps = 0;
+	struct sim_engine *engine = &run->engine;
+
+	SAY(run, "life %u: %s at LSN %" PRIu64 ", %u writes on their way\n", run->life,
+	    power ? "power cut" : "kill", written_lsns(run), engine->disk.write_cnt);
+	engine_gone(engine, true);
+	run->power_fails = false;
+	end_beside(run, &run->follower, power);
+	end_beside(run, &run->pruner, power);
+	if (power) {
+		sim_disk_power_cut(&engine->disk);
+		sim_fs_power_cut(&engine->fs);
+	} else {
+		sim_disk_kill(&engine->disk);
+	}
+	digest(run, written_lsns(run));
+	engine->disk.crash_in_writes = 0;
+	memset(engine->disk.sick, 0, sizeof(engine->disk.sick));
 	if (random_chance(&run->random, 300)) {
-		run->engine.wall_ns -= random_below(&run->random, 2000000000);
+		engine->wall_ns -= random_below(&run->random, 2000000000);
 		count(run, TALLY_CLOCK_BACK);
 	}
 }
@@ -243,189 +151,356 @@ static void crash(struct run *run, bool power)
  */
 static bool start(struct run *run)
 {
+	struct sim_engine *engine = &run->engine;
+
 	for (unsigned i = 0;; i++) {
 		int rc;
 
-		run->disk.faults = run->faults;
+		engine->fs.faults = run->faults;
+		engine->fs.full_turns /= 2;
 		if (i == STARTS_MAX) {
-			run->disk.faults = (struct sim_faults){0};
-			run->disk.no_space_turns = 0;
+			engine->fs.faults = (struct sim_faults){0};
+			engine->fs.full_turns = 0;
+			run->peace = true;
 		}
-		if (i < STARTS_MAX && random_chance(&run->random, 300))
-			run->disk.crash_in_steps = 1 + (unsigned)random_below(&run->random, 20);
-		rc = engine_start(&run->engine);
-		run->disk.crash_in_steps = 0;
-		SAY(run, "life %u: start %u: %s, LSN %" PRIu64 ": %s\n", run->life, i,
-		    strerror(-rc), run->truth.kept_lsn, rc != 0 ? run->engine.error : "");
+		if (i < STARTS_MAX && random_chance(&run->random, 300)) {
+			engine->process.crash_in_steps =
+				1 + (unsigned)random_below(&run->random, START_STEPS_MAX);
+			engine->process.crash_in_changes = random_chance(&run->random, 500);
+		}
+		engine->error[0] = '\0';
+		rc = engine_start(engine);
+		SAY(run, "life %u: start %u: %s, LSN %" PRIu64 "%s: %s\n", run->life, i,
+		    strerror(-rc), written_lsns(run), engine->process.dead ? ", crash" : "",
+		    rc != 0 ? engine->error : "");
 		if (rc == 0)
 			return true;
-		CHECK(i < STARTS_MAX || run->disk.rotten);
-		CHECK(rc != -EBADMSG || run->disk.rotten);
-		if (run->disk.dead)
+		CHECK(i < STARTS_MAX || engine->disk.rotten);
+		CHECK(rc != -EBADMSG || engine->disk.rotten);
+		if (engine->process.dead)
 			count(run, TALLY_CUT_CRASH);
-		crash(run, run->disk.dead && random_chance(&run->random, 700));
-		if (rc == -EBADMSG || run->disk.rotten)
+		crash(run, run->power_fails ||
+				   (engine->process.dead && random_chance(&run->random, 700)));
+		if (rc == -EBADMSG || engine->disk.rotten)
 			return false;
 	}
 }
 
-static void ask(struct run *run, unsigned per_mille)
+static void ask(struct run *run, struct sim_lane *lane, unsigned per_mille)
 {
 	struct parcel *parcel;
 
 	if (!random_chance(&run->random, per_mille))
 		return;
-	parcel = buyers_ask(&run->buyers);
+	parcel = buyers_ask(&lane->buyers);
 	if (parcel != NULL)
-		engine_receive(&run->engine, parcel);
+		engine_receive(lane, parcel);
+}
+
+static void turn(struct run *run)
+{
+	engine_turn(&run->engine);
+	if (!run->engine.process.dead)
+		work_beside(run);
+}
+
+static bool all_sealed(const struct sim_engine *engine)
+{
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		const struct journal *journal = engine->lanes[i].lane.journal;
+
+		if (!journal_idle(journal) || journal_wants_seal(journal))
+			return false;
+	}
+	return true;
 }
 
 /* Stops as SIGTERM does; gives up on a disk that doesn't go on. True: all of it is on disk. */
 static bool drain(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
-	struct journal *journal = engine->lane.journal;
 
 	count(run, TALLY_DRAIN);
-	engine->lane.draining = true;
-	for (unsigned turn = 0; !engine_all_decided(engine); turn++) {
-		ask(run, turn < 10 ? 300 : 0);
-		if (turn == DRAIN_TURNS)
-			journal_abandon(journal, ETIMEDOUT);
-		engine_turn(engine);
-		if (run->disk.dead)
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		engine->lanes[i].lane.draining = true;
+	for (unsigned turns = 0; !engine_all_decided(engine); turns++) {
+		for (unsigned i = 0; i < engine->lane_cnt; i++) {
+			ask(run, &engine->lanes[i], turns < 10 ? 300 : 0);
+			if (turns == DRAIN_TURNS && !journal_idle(engine->lanes[i].lane.journal))
+				journal_abandon(engine->lanes[i].lane.journal, ETIMEDOUT);
+		}
+		turn(run);
+		if (engine->process.dead)
 			return false;
 	}
-	for (unsigned turn = 0; turn < DRAIN_TURNS && journal_error(journal) == 0; turn++) {
-		journal_seal(journal, engine->lane.clock_ns);
-		engine_turn(engine);
-		if (run->disk.dead)
+	for (unsigned turns = 0; turns < DRAIN_TURNS && engine_error(engine) == 0; turns++) {
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
+			journal_seal(engine->lanes[i].lane.journal, engine->lanes[i].lane.clock_ns);
+		turn(run);
+		if (engine->process.dead)
 			return false;
-		if (journal_idle(journal) && !journal_wants_seal(journal))
+		if (all_sealed(engine))
 			return true;
 	}
 	return false;
 }
 
-/* After a drain, what the next start reads is what this engine had. */
+/* After a drain, what the next start reads is what this engine had, wherever it begins to read. */
 static void end_drained(struct run *run)
 {
-	const struct shard_hash hash = shard_hash(run->engine.lane.shard);
-	struct recover_scan scan = {0};
-	struct shard *shard = NULL;
+	struct sim_engine *engine = &run->engine;
+	struct shard_hash hashes[SIM_LANES_MAX] = {0};
 
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		hashes[i] = shard_hash(engine->lanes[i].lane.shard);
+	if (random_chance(&run->random, 500))
+		engine_gone(engine, false);
 	crash(run, random_chance(&run->random, 500));
-	run->disk.faults = (struct sim_faults){0};
-	if (run->disk.rotten) {
-		(void)judge_damage(run);
-		return;
+	engine->fs.faults = (struct sim_faults){0};
+	run->watches = true;
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		struct sim_lane *lane = &engine->lanes[i];
+
+		if (engine->disk.rotten) {
+			damage_judge(engine, lane);
+			continue;
+		}
+		bool checkpoint = false;
+
+		for (unsigned from = RECOVER_FROM_NEWEST; from <= RECOVER_FROM_OLDEST; from++) {
+			struct recover_scan scan = {0};
+			struct shard *shard = NULL;
+
+			const int rc =
+				engine_read(engine, lane, (enum recover_from)from, &scan, &shard);
+
+			if (rc != 0)
+				fprintf(stderr, "from %u: %s\n", from, engine->error);
+			CHECK(rc == 0 && !scan.torn);
+
+			const struct shard_hash again = shard_hash(shard);
+
+			CHECK(hashes[i].low == again.low && hashes[i].high == again.high);
+			if (from == RECOVER_FROM_NEWEST)
+				checkpoint = recover_checkpoint_lsn(&scan) > 0;
+			else if (checkpoint)
+				count(run, TALLY_SAME_STATE);
+			recover_scan_free(&scan);
+			shard_close(shard);
+		}
 	}
-	CHECK(engine_read(&run->engine, &scan, &shard) == 0 && !scan.torn);
+	run->watches = false;
+}
 
-	const struct shard_hash again = shard_hash(shard);
+/* Asks for every wish of the lanes that can sell until all are answered. */
+static void ask_everybody(struct run *run, uint8_t op)
+{
+	struct sim_engine *engine = &run->engine;
+	unsigned turns = 0;
+	bool asked;
 
-	CHECK(hash.low == again.low && hash.high == again.high);
-	recover_scan_free(&scan);
-	shard_close(shard);
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		engine->lanes[i].buyers.asked_next = 0;
+	do {
+		asked = true;
+		for (unsigned i = 0; i < engine->lane_cnt; i++) {
+			struct sim_lane *lane = &engine->lanes[i];
+			struct parcel *parcel;
+
+			if (journal_error(lane->lane.journal) != 0)
+				continue;
+			while ((parcel = buyers_ask_all(&lane->buyers, op)) != NULL)
+				engine_receive(lane, parcel);
+			asked &= lane->buyers.asked_next >= lane->buyers.wish_cnt;
+		}
+		turn(run);
+		/* A healthy lane answers, and goes on by itself after a full disk. */
+		CHECK(turns++ < PATIENCE_TURNS);
+	} while (!run->engine.process.dead && (!asked || !engine_all_decided(engine)));
+}
+
+/* One lane has failed: the others, with a disk that is well again, sell on as ever. */
+static void sell_beside(struct run *run)
+{
+	struct sim_engine *engine = &run->engine;
+	bool failed[SIM_LANES_MAX] = {false};
+	unsigned well = 0;
+
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		failed[i] = journal_error(engine->lanes[i].lane.journal) != 0;
+		well += !failed[i];
+	}
+	if (well == 0)
+		return;
+	engine->fs.faults = (struct sim_faults){0};
+	engine->fs.full_turns = 0;
+	engine->disk.crash_in_writes = 0;
+	memset(engine->disk.sick, 0, sizeof(engine->disk.sick));
+	engine->process.crash_in_steps = 0;
+	for (unsigned i = 0; i < engine->disk.write_cnt; i++)
+		engine->disk.writes[i].not_before = 0;
+	ask_everybody(run, WIRE_OP_LOOKUP);
+	if (!engine->process.dead)
+		ask_everybody(run, WIRE_OP_BUY);
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		CHECK((journal_error(engine->lanes[i].lane.journal) != 0) == failed[i]);
+	if (!engine->process.dead)
+		count(run, TALLY_BESIDE_SOLD);
+}
+
+/* What will go wrong in this life. */
+static void choose_ends(struct run *run)
+{
+	struct sim_engine *engine = &run->engine;
+	struct sim_random *random = &run->random;
+
+	engine->process.crash_in_steps = 0;
+	if (random_chance(random, 750))
+		engine->disk.crash_in_writes =
+			1 + (unsigned)random_below(random, 12 * engine->lane_cnt);
+	if (random_chance(random, 250)) {
+		engine->process.crash_in_steps = 1 + (unsigned)random_below(random, 40);
+		engine->process.crash_in_changes = true;
+	}
+	if (engine->lane_cnt > 1 && random_chance(random, 200))
+		engine->disk.sick[random_below(random, engine->lane_cnt)] =
+			1 + random_below(random, 6);
 }
 
 /* One life of the engine, from its start to its end. False if it could not start. */
 static bool live(struct run *run)
 {
+	struct sim_random *random = &run->random;
+	struct sim_engine *engine = &run->engine;
 	/* A short life ends while much is on its way. */
 	const unsigned turns = (unsigned)random_below(
-		&run->random, random_chance(&run->random, 500) ? TURNS_MAX / 8 : TURNS_MAX);
-	const unsigned busy = 100 + (unsigned)random_below(&run->random, 900);
-	const unsigned asks = 1 + (unsigned)random_below(&run->random, run->crowd);
+		random, random_chance(random, 500) ? TURNS_MAX / 8 : TURNS_MAX);
+	const unsigned busy = 100 + (unsigned)random_below(random, 900);
+	const unsigned asks = 1 + (unsigned)random_below(random, run->crowd);
 	unsigned failed_turns = 0;
 
-	run->buyers.wish_max = run->wishes * (run->life + 1) / run->lives;
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		engine->lanes[i].buyers.wish_max = run->wishes * (run->life + 1) / run->lives;
 	if (!start(run))
 		return false;
-	if (random_chance(&run->random, 800))
-		run->disk.crash_in_writes = 1 + (unsigned)random_below(&run->random, 12);
-	for (unsigned turn = 0; turn < turns && !run->disk.dead; turn++) {
-		for (unsigned i = 0; i < asks; i++)
-			ask(run, busy);
-		engine_turn(&run->engine);
-		if (journal_error(run->engine.lane.journal) != 0 && ++failed_turns == FAILED_TURNS)
+	choose_ends(run);
+	for (unsigned n = 0; n < turns && !engine->process.dead; n++) {
+		for (unsigned i = 0; i < asks * engine->lane_cnt; i++)
+			ask(run, &engine->lanes[i % engine->lane_cnt], busy);
+		turn(run);
+		if (!engine->process.dead && engine_error(engine) != 0 &&
+		    ++failed_turns == FAILED_TURNS) {
+			sell_beside(run);
 			break;
+		}
 	}
-	if (!run->disk.dead && random_chance(&run->random, 300) && drain(run)) {
+	if (!engine->process.dead && random_chance(random, 300) && drain(run)) {
 		end_drained(run);
 		return true;
 	}
-	crash(run, random_chance(&run->random, 500));
+	crash(run, run->power_fails || random_chance(random, 500));
 	return true;
-}
-
-static void ask_everybody(struct run *run, uint8_t op)
-{
-	struct parcel *parcel;
-	unsigned turns = 0;
-
-	run->buyers.asked_next = 0;
-	do {
-		while ((parcel = buyers_ask_all(&run->buyers, op)) != NULL)
-			engine_receive(&run->engine, parcel);
-		engine_turn(&run->engine);
-		/* A healthy lane answers, and goes on by itself after a full disk. */
-		CHECK(turns++ < PATIENCE_TURNS);
-	} while (run->buyers.asked_next < run->buyers.wish_cnt ||
-		 !engine_all_decided(&run->engine));
-	CHECK(journal_error(run->engine.lane.journal) == 0);
-	for (uint32_t i = 0; i < run->buyers.wish_cnt && op == WIRE_OP_LOOKUP; i++)
-		CHECK(!run->buyers.wishes[i].unknown);
 }
 
 /* The disk is well again: everybody learns what came of his order. */
 static void finish(struct run *run)
 {
-	struct shard_totals totals;
+	struct sim_engine *engine = &run->engine;
 
 	run->faults = (struct sim_faults){.no_space = run->faults.no_space};
+	run->peace = true;
 	run->life++;
+	beside_kill(&run->follower);
+	beside_kill(&run->pruner);
 	CHECK(start(run));
+	engine->process.crash_in_steps = 0;
 	ask_everybody(run, WIRE_OP_LOOKUP);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		const struct buyers *buyers = &engine->lanes[i].buyers;
+
+		for (uint32_t j = 0; j < buyers->wish_cnt; j++)
+			CHECK(!buyers->wishes[j].unknown);
+	}
 	ask_everybody(run, WIRE_OP_BUY);
-	shard_totals(run->engine.lane.shard, &totals);
-	CHECK(totals.offers_broken == 0 && totals.offers == run->engine.offer_cnt);
-	CHECK(totals.units_stocked == totals.units_free + totals.units_sold);
+	CHECK(engine_error(engine) == 0);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		struct shard_totals totals;
+
+		shard_totals(engine->lanes[i].lane.shard, &totals);
+		CHECK(totals.offers_broken == 0 && totals.offers == engine->lanes[i].offer_cnt);
+		CHECK(totals.units_stocked == totals.units_free + totals.units_sold);
+		SAY(run,
+		    "end: lane %u: %" PRIu64 " orders, %" PRIu64 " of %" PRIu64 " units sold\n", i,
+		    totals.orders, totals.units_sold, totals.units_stocked);
+	}
 	CHECK(drain(run));
-	SAY(run,
-	    "end: %" PRIu64 " orders, %" PRIu64 " of %" PRIu64 " units sold, LSN %" PRIu64
-	    ", %" PRIu64 " segments\n",
-	    totals.orders, totals.units_sold, totals.units_stocked, run->truth.written_lsn,
-	    run->disk.segment_cnt);
 	end_drained(run);
-	truth_check(&run->truth, run->truth.written_lsn);
-	buyers_check(&run->buyers, &run->truth, run->truth.written_lsn);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		const struct truth *truth = &engine->lanes[i].truth;
+
+		truth_check(truth, truth->written_lsn);
+		buyers_check(&engine->lanes[i].buyers, truth, truth->written_lsn);
+	}
+}
+
+/* Nobody works on the disk: damages it here and there. */
+static void damage(struct run *run)
+{
+	struct sim_engine *engine = &run->engine;
+
+	if (engine->disk.write_cnt > 0 || run->follower.task != NULL || run->pruner.task != NULL)
+		return;
+	run->rests = true;
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		damage_segments(engine, &engine->lanes[i]);
+		if (random_chance(&run->random, 200))
+			damage_all_checkpoints(engine, &engine->lanes[i]);
+		damage_checkpoint(engine, &engine->lanes[i]);
+	}
+	run->rests = false;
 }
 
 uint64_t sim_run(uint64_t seed, bool verbose, struct tally *tally)
 {
-	struct run *run = run_open(seed, verbose, tally);
+	struct run *run = sale_open(seed, verbose, tally);
+	struct sim_engine *engine = &run->engine;
 	bool alive = true;
 
+	engine->fs.on_call = work_beside;
+	engine->fs.on_sleep = on_sleep;
+	engine->fs.on_prune = on_prune;
+	engine->fs.context = run;
+	sim_calls_for(&engine->fs);
 	run->lives = 1 + (unsigned)random_below(&run->random, LIVES_MAX);
 	for (run->life = 0; run->life < run->lives && alive; run->life++) {
 		alive = live(run);
 		/* Where a write was lost, a start is refused, or only what nobody could know is
 		 * missing; nothing is promised from then on. */
-		if (run->disk.rotten)
+		if (engine->disk.rotten)
 			break;
-		if (alive && run->disk.write_cnt == 0)
-			flip_bits(run);
+		if (alive)
+			damage(run);
 	}
-	if (run->disk.rotten) {
-		run->disk.faults = (struct sim_faults){0};
-		(void)judge_damage(run);
+	if (engine->disk.rotten) {
+		run->rests = true;
+		beside_kill(&run->follower);
+		beside_kill(&run->pruner);
+		engine->fs.faults = (struct sim_faults){0};
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
+			damage_judge(engine, &engine->lanes[i]);
 	} else {
 		finish(run);
+		beside_kill(&run->follower);
+		beside_kill(&run->pruner);
 	}
-	for (uint32_t i = 0; i < run->buyers.wish_cnt; i++)
-		digest(run, run->buyers.wishes[i].answer.order_id ^
-				    run->buyers.wishes[i].answer.instant_ns);
-	sim_disk_close(&run->disk);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		const struct buyers *buyers = &engine->lanes[i].buyers;
+
+		for (uint32_t j = 0; j < buyers->wish_cnt; j++)
+			digest(run, buyers->wishes[j].answer.order_id ^
+					    buyers->wishes[j].answer.instant_ns);
+	}
+	sim_calls_for(NULL);
+	sale_close(run);
 	return run->digest;
 }

@@ -1,6 +1,7 @@
 /*
- * run: one seed: a sale on the simulated disk with crashes in it, from the first offer to the last
- * answer. Everything about it follows from the seed. A broken promise aborts.
+ * run: one seed: a sale on a simulated machine with crashes in it, from the first offer to the last
+ * answer, with a follower and prunes beside the engine. Everything about it follows from the seed.
+ * A broken promise aborts.
  */
 #ifndef DB_TESTS_SIM_RUN_H
 #define DB_TESTS_SIM_RUN_H

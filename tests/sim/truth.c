@@ -62,6 +62,8 @@ void truth_cut(struct truth *truth, const struct lane_tail *tail)
 	CHECK(tail->last_at_ns >= truth->kept_at_ns);
 	for (uint64_t lsn = 1; lsn <= truth->written_lsn; lsn++)
 		truth->down[lsn] = lsn <= last_lsn;
+	if (last_lsn < truth->hashed_lsn)
+		truth->hashed_lsn = 0;
 	truth->written_lsn = last_lsn;
 	truth->down_lsn = last_lsn;
 	truth->kept_lsn = last_lsn;
@@ -147,19 +149,22 @@ void truth_check(const struct truth *truth, uint64_t last_lsn)
 	check_no_request_twice(truth, last_lsn);
 }
 
-struct shard_hash truth_hash(const struct truth *truth, uint64_t last_lsn, uint16_t lane,
-			     uint16_t shards)
+struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t lane, uint16_t shards)
 {
 	const struct shard_size size = {last_lsn + 1, last_lsn + 1, 4 * last_lsn + 1};
 	struct shard *shard = NULL;
 	struct shard_hash hash;
 	const char *why;
 
+	if (last_lsn > 0 && truth->hashed_lsn == last_lsn)
+		return truth->hash;
 	CHECK(shard_open(&shard, lane, shards, &size) == 0);
 	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++)
 		CHECK(shard_apply(shard, lsn, &truth->records[lsn], &why) == 0);
 	hash = shard_hash(shard);
 	shard_close(shard);
+	truth->hashed_lsn = last_lsn;
+	truth->hash = hash;
 	return hash;
 }
 

@@ -24,6 +24,9 @@ struct truth {
 	uint64_t down_lsn;                        /* records up to it are all down */
 	uint64_t kept_lsn;                        /* records up to it were recovered */
 	uint64_t kept_at_ns;                      /* the lane clock that was recovered */
+	/* The hash asked for last: it is asked for again and again. */
+	uint64_t hashed_lsn; /* 0: none */
+	struct shard_hash hash;
 };
 
 /* sim_block_fn. */
@@ -40,7 +43,7 @@ void truth_cut(struct truth *truth, const struct lane_tail *tail);
 void truth_check(const struct truth *truth, uint64_t last_lsn);
 
 /* The hash of a fresh shard that these records were applied to. */
-struct shard_hash truth_hash(const struct truth *truth, uint64_t last_lsn, uint16_t lane,
+struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t lane,
 			     uint16_t shards);
 
 /* The order of a request up to an LSN; 0 if there is none. */

@@ -197,3 +197,16 @@ uint64_t lane_rule_watermark(const struct rule_lane *lane)
 	}
 	return highest;
 }
+
+uint64_t lane_rule_last_lsn(const struct rule_lane *lane, uint64_t segment)
+{
+	uint64_t highest = 0;
+	struct block block;
+
+	for (uint64_t at = UNIT; at + UNIT <= lane->segments[segment].bytes; at += UNIT) {
+		if (block_at(lane, segment, at, &block) &&
+		    block.first_lsn + block.record_cnt - 1 > highest)
+			highest = block.first_lsn + block.record_cnt - 1;
+	}
+	return highest;
+}

@@ -45,4 +45,8 @@ struct rule_outcome lane_rule(const struct rule_lane *lane, rule_record_fn *reco
 /* The highest watermark of all blocks that are valid where they lie; 0 if there is none. */
 uint64_t lane_rule_watermark(const struct rule_lane *lane);
 
+/* The highest LSN of a record in a block of a segment that is valid where it lies; 0 if there is
+ * none. */
+uint64_t lane_rule_last_lsn(const struct rule_lane *lane, uint64_t segment);
+
 #endif
