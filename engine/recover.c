@@ -226,6 +226,8 @@ static int begin_below(const struct data_dir *dir, uint16_t lane, uint64_t below
 
 	scan->from = begin.from;
 	scan->from_block_cnt = begin.from_block_cnt;
+	if (begin.unread != 0)
+		scan->unread = begin.unread;
 	recover_scan_free(&begin);
 	return rc;
 }
@@ -243,12 +245,17 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 		if (loaded == 0)
 			return 0;
 		shard_clear(shard);
+		if (loaded != -EBADMSG)
+			scan->unread = loaded;
 		rc = begin_below(dir, lane, next_lsn, scan, error, error_bytes);
-		if (rc == -EBADMSG && loaded != -EBADMSG) {
-			/* Nobody knows whether it is good. */
-			snprintf(error, error_bytes, "%s; check the disk, then start again",
-				 reason);
-			return loaded;
+		if (rc == -EBADMSG && scan->unread != 0) {
+			/* Nobody knows whether one is good. */
+			snprintf(
+				error, error_bytes,
+				"lane %u: segment 0 is missing, and a checkpoint of what was in it "
+				"cannot be read: %s (%s); check the disk, then start again",
+				lane, strerror(-scan->unread), reason);
+			return scan->unread;
 		}
 		if (rc != 0) {
 			const size_t used = strlen(error);

@@ -58,6 +58,7 @@ struct recover_scan {
 	struct lane_position from;  /* behind the checkpoint; all zeros: there is none */
 	uint64_t from_block_cnt;    /* blocks before it */
 	struct recover_glance seen; /* when this was begun */
+	int unread;                 /* -errno of a checkpoint that could not be read, or 0 */
 	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
 	char note[RECOVER_NOTE_BYTES];
 };

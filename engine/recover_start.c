@@ -264,6 +264,7 @@ int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from f
 
 	if (rc == 0)
 		rc = try_all(dir, lane, from, below_lsn, &search, scan, error, error_bytes);
+	scan->unread = search.unread;
 	if (rc != 0 && rc != -ENOENT)
 		return rc;
 	if (rc != 0 && search.needed)

@@ -191,7 +191,6 @@ Test(recover_start, the_oldest_may_be_bad, .init = set_up, .fini = tear_down)
 	remove_segments_before(segment);
 	flip_bit(checkpoint_of(2), 8000);
 	cr_assert(eq(u64, recovered_from(RECOVER_FROM_OLDEST), made[3] - 1));
-	cr_assert(ne(ptr, strstr(error, "wrong checksum"), NULL), "%s", error);
 }
 
 Test(recover_start, orders_that_turn_out_bad_leave_no_way, .init = set_up, .fini = tear_down)
