@@ -88,15 +88,16 @@ static const struct sim_name *any_file(struct sim_engine *engine, const struct s
 	return found;
 }
 
-/* Whether a scan that began behind a checkpoint never looks at a place. */
+/* Whether a place lies before where a scan began behind a checkpoint: it needs nothing of it, as
+ * long as a block follows. */
 static bool is_before(const struct recover_scan *scan, uint64_t segment, uint64_t at)
 {
 	const struct lane_position *from = &scan->from;
 
 	if (recover_checkpoint_lsn(scan) == 0)
 		return false;
-	return segment < from->tail.segment || (segment == from->tail.segment &&
-						at >= BLOCK_ALIGN_BYTES && at < from->block_offset);
+	return segment < from->tail.segment ||
+	       (segment == from->tail.segment && at >= BLOCK_ALIGN_BYTES && at < from->tail.offset);
 }
 
 static void flip_segment(struct sim_engine *engine, struct sim_lane *lane)
