@@ -52,13 +52,13 @@ struct recover_scan {
 	uint64_t order_cnt;
 	uint64_t units_ordered;
 	uint64_t block_cnt; /* closing blocks included */
+	int unread;         /* -errno of a checkpoint that could not be read, or 0 */
 	bool torn;          /* something behind the tail was never acknowledged */
 	struct lane_tail tail;
 	uint64_t watermark_lsn;     /* of the last block: up to here all of it is on disk */
 	struct lane_position from;  /* behind the checkpoint; all zeros: there is none */
 	uint64_t from_block_cnt;    /* blocks before it */
 	struct recover_glance seen; /* when this was begun */
-	int unread;                 /* -errno of a checkpoint that could not be read, or 0 */
 	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
 	char note[RECOVER_NOTE_BYTES];
 };
