@@ -2,10 +2,12 @@
 import contextlib
 import re
 import time
+import urllib.request
 
 from bench.harness import process
 
 SERVER_ADDRESS = "198.18.0.1:7700"
+METRICS_ADDRESS = "127.0.0.1:9464"
 # A peer of memif that comes while the last one is still being cleared away was seen to end the
 # process (DPDK 22.11); nobody is in that hurry here.
 PEER_PAUSE_S = 0.3
@@ -50,19 +52,23 @@ class Engine:
         self.server = process.Server(work, "engine", [
             process.BIN / "doorbuster-serve", "--port", self.port, "--data",
             work / "data", "--catalog", catalog, "--keys", self.keys, "--ack", ack, "--cores",
-            process.SERVER_CPU, "--max-orders", orders_max], cpu=None)
+            process.SERVER_CPU, "--max-orders", orders_max, "--metrics", METRICS_ADDRESS],
+            cpu=None)
         self.server.wait_for(lambda: self.server.says("ready "), seconds=120)
         self.start_s = time.monotonic() - began
         self.report = {}
 
     def load(self, *flags, good=(0,)):
-        """One load; its JSON. With 1 among the good codes lost requests are a result, too."""
+        """One load; its JSON, and what it cost the engine. With 1 among the good codes lost requests
+        are a result, too."""
         time.sleep(PEER_PAUSE_S)
+        before = scrape()
         result = process.run_json(
             [process.BIN / "doorbuster-load", *self.sale.flags, *self.to, "--keys", self.keys,
              "--prepared", "--json", *flags], cpu=self.cpu, good=good)
         if result["contradictions"] != 0 or result["replies_bad_tag"] != 0:
             raise process.Failed(f"wrong answers: {result}")
+        result.update(cost(before, scrape(), result["seconds"]))
         return result
 
     def closed_loop(self, requests, fill=FULL, in_flight=128):
@@ -87,6 +93,32 @@ def engine(sale, ack="memory", orders_max=20000000, port="memif"):
             running.server.kill()
             raise
         running.stop()
+
+
+def scrape():
+    """The engine's metrics that tell of its time: {(name, stage): sum over workers}."""
+    with urllib.request.urlopen(f"http://{METRICS_ADDRESS}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    sums = {}
+    for name, labels, value in re.findall(r"^(doorbuster_worker_\w+)\{([^}]*)\} (\S+)", text,
+                                          re.MULTILINE):
+        stage = re.search(r'stage="([^"]*)"', labels)
+        key = (name.removeprefix("doorbuster_worker_"), stage[1] if stage else "")
+        sums[key] = sums.get(key, 0) + float(value)
+    return sums
+
+
+def cost(before, after, seconds):
+    """Of a load: cycles a request by stage, of the turns that were timed, and the share of its time
+    in which the engine had something to do."""
+    spent = {key: after[key] - before.get(key, 0) for key in after}
+    requests = spent.get(("timed_requests_total", ""), 0)
+    stages = {stage: cycles / requests for (name, stage), cycles in spent.items()
+              if name == "stage_cycles_total" and requests > 0}
+    if stages:
+        stages["all"] = sum(stages.values())
+    return {"stages": stages,
+            "busy_share": min(1, spent.get(("busy_seconds_total", ""), 0) / max(seconds, 1e-9))}
 
 
 def pairs(line):

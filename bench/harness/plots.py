@@ -6,7 +6,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot, ticker  # noqa: E402
 
-from bench.harness.stats import Results, median  # noqa: E402
+from bench.harness.stats import Results  # noqa: E402
 
 INK = "#1d2733"
 FAINT = "#d9dfe6"
@@ -210,11 +210,11 @@ def scaling(results):
 def stages(results):
     """Where a request's cycles go."""
     columns = {}
-    for name in list(OURS) + ["engine memory drop", "engine durable drop"]:
-        for run in results.by_name.get(name, []):
-            for stage, values in run["result"]["report"]["stages"].items():
-                if stage != "all":
-                    columns.setdefault(name, {}).setdefault(stage, []).append(values["cycles"])
+    for name in list(OURS) + ["engine memory drop", "engine durable drop", "engine durable lo"]:
+        stages_of = results.stages(name)
+        stages_of.pop("all", None)
+        if stages_of:
+            columns[name] = stages_of
     if not columns:
         return None
     names = list(columns)
@@ -223,8 +223,8 @@ def stages(results):
     every = list(dict.fromkeys(stage for column in columns.values() for stage in column))
     colours = matplotlib.colormaps["tab20"].colors
     for number, stage in enumerate(every):
-        widths = [median(columns[name].get(stage, [0])) or 0 for name in names]
-        axes.barh(names, widths, left=left, label=stage, height=0.6,
+        widths = [columns[name].get(stage, 0) for name in names]
+        axes.barh([label_of(name) for name in names], widths, left=left, label=stage, height=0.6,
                   color=colours[number % len(colours)])
         left = [before + width for before, width in zip(left, widths)]
     axes.invert_yaxis()
@@ -249,7 +249,7 @@ def plots(document):
         ("Singles Day", "36 times as many requests within a second, durable ack.",
          spike(results)),
         ("Scaling", "Capacity over memif, memory ack.", scaling(results)),
-        ("Cycles a request by stage", "Sampled by the engine itself, over all loads of a run.",
+        ("Cycles a request by stage", "At capacity, sampled by the engine itself.",
          stages(results)),
     ]
     return [entry for entry in every if entry[2] is not None]

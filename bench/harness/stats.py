@@ -51,6 +51,14 @@ class Results:
             counts[run["distance"]] = counts.get(run["distance"], 0) + 1
         return counts
 
+    def stages(self, name):
+        """{stage: median of the cycles a request at capacity} of an engine's runs."""
+        columns = {}
+        for run in self.by_name.get(name, []):
+            for stage, cycles in (dig(run["result"], "capacity/stages") or {}).items():
+                columns.setdefault(stage, []).append(cycles)
+        return {stage: median(values) for stage, values in columns.items()}
+
     def ratio(self, above, below):
         """The median over rounds of a ratio of two (name, path): like is compared with like."""
         upper = {run["round"]: dig(run["result"], above[1])

@@ -87,24 +87,18 @@ def load_row(results, name, at, share):
             rate(results.median(name, f"{at}/requests_per_s")), f"{lost / offered * 100:.2f} %",
             *(micros(results.median(name, f"{at}/latency_us/{quantile}"))
               for quantile in ("p50", "p90", "p99", "p99.9", "max")),
-            micros(results.median(name, f"{at}/late_us/p99"))]
+            micros(results.median(name, f"{at}/late_us/p99")),
+            percent(results.median(name, f"{at}/busy_share"))]
 
 
 def stage_rows(results):
     rows = []
     for name in ENGINES:
-        stages = {}
-        for run in results.by_name.get(name, []):
-            for stage, values in run["result"]["report"]["stages"].items():
-                stages.setdefault(stage, []).append(values["cycles"])
+        stages = results.stages(name)
         if stages:
-            workers = [worker for run in results.by_name[name]
-                       for worker in run["result"]["report"]["workers"]]
-            busy = [float(worker["busy_share"]) for worker in workers if "busy_share" in worker]
             rows.append([name.removeprefix("engine "),
-                         ", ".join(f"{stage} {sorted(values)[len(values) // 2]:.0f}"
-                                   for stage, values in stages.items()),
-                         percent(sorted(busy)[len(busy) // 2]) if busy else "-"])
+                         ", ".join(f"{stage} {cycles:.0f}" for stage, cycles in stages.items()),
+                         percent(results.median(name, "capacity/busy_share"))])
     return rows
 
 
@@ -171,8 +165,8 @@ def tables(document):
          engine_rows(results)),
         ("Engine, open loop, Poisson arrivals; latency from when a request was due",
          ["ack, datagrams", "load", "offered/s", "served/s", "lost", "p50", "p90", "p99", "p99.9",
-          "max", "sent late p99"], load_rows(results)),
-        ("Cycles a request by stage", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
+          "max", "sent late p99", "busy"], load_rows(results)),
+        ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
         ("Beside it", ["what", "how", "answers rest on", "a second", "spread", "p50", "p99",
                        "cores"], peer_rows(results)),
         ("How many times as many orders/s", ["engine", "than", "times", "spread"],
