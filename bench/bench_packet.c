@@ -19,7 +19,6 @@ enum {
 
 static uint8_t frames[BURST_CNT][FRAME_ROOM_BYTES];
 static struct frame_view views[BURST_CNT];
-static struct wire_request requests[BURST_CNT * WIRE_ENTRY_CNT_MAX];
 static uint32_t frame_bytes;
 
 enum {
@@ -50,15 +49,12 @@ static void make_burst(uint8_t cnt)
 
 static void decode(void)
 {
-	uint32_t request_cnt = 0;
-
 	for (unsigned i = 0; i < BURST_CNT; i++) {
 		CHECK(decode_frame(frames[i], frame_bytes, FRAME_PORT, 1, &views[i]) == DROP_NONE);
 
 		const uint8_t *datagram = frames[i] + views[i].payload_offset;
 
 		CHECK(decode_datagram(datagram, views[i].payload_bytes) == DROP_NONE);
-		request_cnt += decode_requests(datagram, &requests[request_cnt]);
 	}
 }
 

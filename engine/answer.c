@@ -49,31 +49,37 @@ static uint8_t durability_of(const struct lane *lane, const struct decision *dec
 	return DURABILITY_DURABLE;
 }
 
-uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct wire_request *requests,
-			 const struct decide_key *keys, uint64_t *verdict_cnt)
+/* Over its request: the id stays where it is. */
+static void write_reply(const struct lane *lane, const struct decision *decision,
+			struct wire_reply *reply)
+{
+	reply->order_id = decision->order_id;
+	reply->unit_price = decision->unit_price;
+	reply->instant_ns = decision->instant_ns;
+	reply->stock_left = decision->stock_left;
+	reply->quantity = decision->quantity;
+	reply->verdict = decision->verdict;
+	reply->durability = durability_of(lane, decision);
+}
+
+uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct decide_key *keys,
+			 uint64_t *verdict_cnt)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
-	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
+	const struct wire_request *requests = wire_requests(datagram);
+	struct wire_reply *replies = wire_replies(datagram);
 	const enum verdict whole = datagram_verdict(lane, header);
+	const uint32_t cnt = header->count;
 	uint64_t wait_lsn = 0;
 
-	for (uint32_t i = 0; i < header->count; i++) {
+	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision = {.verdict = (uint8_t)whole};
 
 		if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
 			decide_one(lane, &requests[i], &keys[i], &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
 			decision.quantity = shard_owner(lane->shard, requests[i].sku);
-		replies[i] = (struct wire_reply){
-			.id = {requests[i].id[0], requests[i].id[1]},
-			.order_id = decision.order_id,
-			.unit_price = decision.unit_price,
-			.instant_ns = decision.instant_ns,
-			.stock_left = decision.stock_left,
-			.quantity = decision.quantity,
-			.verdict = decision.verdict,
-			.durability = durability_of(lane, &decision),
-		};
+		write_reply(lane, &decision, &replies[i]);
 		verdict_cnt[decision.verdict]++;
 		if (decision.wait_lsn > wait_lsn)
 			wait_lsn = decision.wait_lsn;

@@ -20,12 +20,12 @@
 bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 
 /*
- * Answers at the lane's clock. requests are the datagram's entries, keys what decide_pass made.
+ * Answers at the lane's clock, each entry in its own place. keys: what decide_pass made of them.
  * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be durable before the reply may leave,
  * 0 for none.
  */
-uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct wire_request *requests,
-			 const struct decide_key *keys, uint64_t *verdict_cnt);
+uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct decide_key *keys,
+			 uint64_t *verdict_cnt);
 
 /*
  * After a failed write: takes back, in a datagram already answered, what rests on records beyond

@@ -67,10 +67,10 @@ bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t 
 	return rte_ring_sp_enqueue(handover->rings[ring_of(handover, kind, from, to)], mbuf) == 0;
 }
 
-bool handover_has_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
+uint32_t handover_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to)
 {
-	return rte_ring_full(handover->rings[ring_of(handover, kind, from, to)]) == 0;
+	return rte_ring_free_count(handover->rings[ring_of(handover, kind, from, to)]);
 }
 
 bool handover_pending(const struct handover *handover, enum handover_kind kind, uint16_t to)

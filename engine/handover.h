@@ -28,10 +28,8 @@ enum handover_kind {
 bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
 		   struct rte_mbuf *mbuf);
 
-/* Whether worker `from` can give worker `to` one more. Only `from` asks: it stays true until he
- * gives.
- */
-bool handover_has_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
+/* How many worker `from` can give worker `to`. Only `from` asks: none of it goes until he gives. */
+uint32_t handover_room(const struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to);
 
 /* Whether anything of a kind lies ready for worker `to`. */

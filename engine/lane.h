@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/backlog.h"
 #include "engine/journal.h"
 #include "engine/shard.h"
 #include "engine/waiting.h"
@@ -31,6 +32,7 @@ struct lane {
 	_Atomic int error;    /* errno of the write that failed */
 	_Atomic bool stalled; /* the disk has not finished a write for long */
 	_Atomic bool full;    /* no place left in the journal, and none can be made */
+	struct backlog *backlog;
 	struct waiting *waiting;
 };
 

@@ -28,6 +28,10 @@ enum {
 	/* Lines of a catalog; the offer table of 16 M SKUs takes 2.1 GiB. */
 	OFFERS_MAX = 16 << 20,
 
+	/* Datagrams of one lane that wait for room in its journal: some bursts, so that the lane
+	 * has its next records at hand when the disk is done, and the others don't wait with it. */
+	BACKLOG_MAX = 256,
+
 	/* Datagrams of one lane that wait for the disk. The port is not read while there is no
 	 * room. */
 	REPLIES_WAITING_MAX = 16384,
@@ -63,6 +67,7 @@ enum {
 static_assert(BLOCK_BYTES_MAX % BLOCK_ALIGN_BYTES == 0, "blocks are O_DIRECT multiples");
 static_assert(SEGMENT_BYTES % BLOCK_BYTES_MAX == 0, "a segment holds whole blocks of any size");
 static_assert(SHARDS_MAX <= UINT16_MAX, "shards are numbered in 16 bits on the wire");
+static_assert(BACKLOG_MAX >= RX_BURST_MAX, "a burst fits, or the port is never read");
 static_assert(BLOCK_BUFFERS_CNT > WRITES_IN_FLIGHT_MAX, "one buffer must be free to fill");
 
 #endif

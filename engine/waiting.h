@@ -15,14 +15,29 @@
 
 struct rte_mbuf;
 
-/* A frame whose entries are already replies; sealing and sending is what remains. */
+/* An admitted frame on its way to its reply: to be decided, waiting for the disk, to be sealed. */
 struct pending_reply {
 	struct rte_mbuf *mbuf;
-	uint64_t lsn; /* durable before it may leave; 0: at once */
+	uint8_t *frame; /* where its bytes begin */
+	uint64_t lsn;   /* once it is decided: durable before it may leave; 0: at once */
 	struct frame_view view;
 	uint16_t origin_idx;         /* worker that received it, and sends the answer */
+	uint16_t lane_idx;           /* of whose shard it asks */
 	uint8_t key[WIRE_KEY_BYTES]; /* a copy: the key file may be read anew meanwhile */
 };
+static_assert(sizeof(struct pending_reply) <= CACHE_LINE_BYTES, "no more than a line to copy");
+
+static inline uint8_t *pending_datagram(const struct pending_reply *pending)
+{
+	return pending->frame + pending->view.payload_offset;
+}
+
+/* Its entries, by the length that decode found right. */
+static inline uint32_t pending_request_cnt(const struct pending_reply *pending)
+{
+	return (pending->view.payload_bytes - WIRE_HEADER_BYTES - WIRE_TAG_BYTES) /
+	       (uint32_t)WIRE_ENTRY_BYTES;
+}
 
 struct waiting {
 	uint32_t head; /* free-running */

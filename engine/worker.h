@@ -3,7 +3,8 @@
  * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
  * makes no system call but the journal's submit, a yield while the disk works, and the port
  * driver's own kick on AF_XDP. Replies wait for room: what can't leave holds up what comes in,
- * until the port has taken nothing for long (outbox.h).
+ * until the port has taken nothing for long (outbox.h), and a lane whose journal has no room holds
+ * up the worker's others only until its backlog is full (backlog.h).
  */
 #ifndef DB_ENGINE_WORKER_H
 #define DB_ENGINE_WORKER_H
@@ -35,7 +36,7 @@ struct worker_counters {
 	uint64_t handed_over;
 	uint64_t turns;
 	uint64_t turns_busy;    /* that took, decided, wrote or sent something */
-	uint64_t turns_stalled; /* the port was not read: replies or journal waited for the disk */
+	uint64_t turns_stalled; /* the port was not read: a lane's backlog had no room */
 	uint64_t turns_ns; /* time since it began to sell, and how much of it busy turns took */
 	uint64_t turns_busy_ns;
 	uint64_t allocated_bytes; /* from the heap, by this thread, since it began to sell: 0 */

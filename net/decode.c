@@ -186,11 +186,3 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 		return DROP_BAD_FLAGS;
 	return DROP_NONE;
 }
-
-uint32_t decode_requests(const uint8_t *datagram, struct wire_request *out)
-{
-	const struct wire_header *header = (const struct wire_header *)datagram;
-
-	memcpy(out, datagram + WIRE_HEADER_BYTES, header->count * sizeof(*out));
-	return header->count;
-}

@@ -51,15 +51,9 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 
 /*
  * Checks size, magic, version, kind, flags and count of a request datagram. DROP_NONE, or the
- * reason. After DROP_NONE the datagram is exactly wire_datagram_bytes(header count) long.
+ * reason. After DROP_NONE the datagram is exactly wire_datagram_bytes(header count) long. Its
+ * entries may still be nonsense: that is for decide to refuse.
  */
 enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes);
-
-/*
- * Copies the entries of a datagram that decode_datagram accepted to out, which has room for them
- * (at most WIRE_ENTRY_CNT_MAX). Returns their count. The entries themselves may still be nonsense:
- * that is for decide to refuse.
- */
-uint32_t decode_requests(const uint8_t *datagram, struct wire_request *out);
 
 #endif

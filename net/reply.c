@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "net/checksum.h"
-#include "net/tag.h"
 
 enum {
 	TTL = 64,
@@ -13,15 +12,13 @@ enum {
 	PROTOCOL_UDP = 17,
 };
 
-void reply_seal(uint8_t *datagram, uint32_t bytes, uint16_t shard, uint32_t shard_map_version,
-		const uint8_t key[WIRE_KEY_BYTES])
+void reply_header(uint8_t *datagram, uint16_t shard, uint32_t shard_map_version)
 {
 	struct wire_header *header = (struct wire_header *)datagram;
 
 	header->kind = WIRE_KIND_REPLY;
 	header->shard = shard;
 	header->shard_map_version = shard_map_version;
-	tag_sign(datagram, bytes, key);
 }
 
 static void swap(uint8_t *one, uint8_t *two, size_t bytes)

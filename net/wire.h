@@ -4,7 +4,7 @@
  *
  * Little-endian, fixed offsets, no padding. A datagram is a header, 1 to 29 entries, a tag. A reply
  * has the size of its request, the same entries in the same order, and the same key. The structs
- * may be laid over a buffer of any alignment (packed); copy entries out before working on them.
+ * may be laid over a buffer of any alignment (packed), a reply over its request (may_alias).
  */
 #ifndef DB_NET_WIRE_H
 #define DB_NET_WIRE_H
@@ -79,7 +79,7 @@ struct wire_header {
 	uint32_t key_id;
 	uint32_t shard_map_version;
 	uint64_t echo; /* opaque, returned as it came */
-} __attribute__((packed));
+} __attribute__((packed, may_alias));
 
 struct wire_request {
 	uint64_t id[2]; /* 16 opaque bytes, not all zero; compared as bytes */
@@ -91,7 +91,7 @@ struct wire_request {
 	uint16_t quantity;
 	uint8_t op;
 	uint8_t reserved; /* 0 */
-} __attribute__((packed));
+} __attribute__((packed, may_alias));
 
 struct wire_reply {
 	uint64_t id[2];
@@ -102,7 +102,7 @@ struct wire_reply {
 	uint16_t quantity;
 	uint8_t verdict;
 	uint8_t durability;
-} __attribute__((packed));
+} __attribute__((packed, may_alias));
 
 #define WIRE_AT(type, member, offset)                                                              \
 	static_assert(offsetof(struct type, member) == (offset), "wire offset of " #member)
@@ -140,6 +140,17 @@ static_assert(WIRE_DATAGRAM_BYTES_MAX == 1432, "largest datagram");
 static inline uint32_t wire_datagram_bytes(uint32_t count)
 {
 	return WIRE_HEADER_BYTES + count * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
+}
+
+/* The entries of a datagram: what is asked, and in a reply what is answered. */
+static inline struct wire_request *wire_requests(uint8_t *datagram)
+{
+	return (struct wire_request *)(datagram + WIRE_HEADER_BYTES);
+}
+
+static inline struct wire_reply *wire_replies(uint8_t *datagram)
+{
+	return (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
 }
 
 /* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection on 64 bits. */

@@ -57,17 +57,16 @@ static struct wire_header *header(void)
 /* Answers a datagram of cnt BUYs whose first request id is `first`; what the reply waits for. */
 static uint64_t ask(uint8_t cnt, uint64_t first, uint8_t flags, uint16_t shard)
 {
-	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+	struct wire_request *requests = wire_requests(datagram);
 	struct decide_key keys[WIRE_ENTRY_CNT_MAX];
 
 	frame_datagram(datagram, cnt);
 	header()->flags = flags;
 	header()->shard = shard;
-	decode_requests(datagram, requests);
 	for (uint8_t i = 0; i < cnt; i++)
 		requests[i].id[0] = first + i;
 	decide_prepare(lane.shard, requests, keys, cnt);
-	return answer_datagram(&lane, datagram, requests, keys, verdicts);
+	return answer_datagram(&lane, datagram, keys, verdicts);
 }
 
 Test(answer, a_yes_waits_for_its_record)
@@ -96,17 +95,16 @@ Test(answer, a_retry_waits_for_the_first_answers_record)
 
 Test(answer, refusals_wait_for_nothing)
 {
-	struct wire_request request;
+	struct wire_request *request = wire_requests(datagram);
 
 	(void)ask(1, 100, 0, 0);
 	frame_datagram(datagram, 1);
-	decode_requests(datagram, &request);
 
 	struct decide_key key;
 
-	request.sku = 99;
-	decide_prepare(lane.shard, &request, &key, 1);
-	cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
+	request->sku = 99;
+	decide_prepare(lane.shard, request, &key, 1);
+	cr_assert(eq(u64, answer_datagram(&lane, datagram, &key, verdicts), 0));
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_UNKNOWN_SKU));
 	cr_assert(eq(u8, replies[0].durability, DURABILITY_NONE));
 }
@@ -218,7 +216,7 @@ Test(answer, without_journal_space_nothing_is_sold)
 Test(answer, closed_is_noted_in_the_lane)
 {
 	const struct block_header *last;
-	struct wire_request request;
+	struct wire_request *request = wire_requests(datagram);
 	struct decide_key key;
 	struct record offer = sale_offer(2, 10, 100, 0);
 	const char *why;
@@ -240,10 +238,9 @@ Test(answer, closed_is_noted_in_the_lane)
 	for (unsigned round = 0; round < 2; round++) {
 		frame_datagram(datagram, 1);
 		header()->shard = 0;
-		decode_requests(datagram, &request);
-		request.sku = 2;
-		decide_prepare(lane.shard, &request, &key, 1);
-		cr_assert(eq(u64, answer_datagram(&lane, datagram, &request, &key, verdicts), 0));
+		request->sku = 2;
+		decide_prepare(lane.shard, request, &key, 1);
+		cr_assert(eq(u64, answer_datagram(&lane, datagram, &key, verdicts), 0));
 		cr_assert(eq(u8, replies[0].verdict, VERDICT_CLOSED));
 		/* Once is enough. */
 		cr_assert(eq(int, journal_wants_seal(lane.journal), round == 0));

@@ -178,19 +178,6 @@ Test(decode, every_wrong_length_is_dropped)
 	}
 }
 
-Test(decode, copies_every_entry)
-{
-	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
-	const uint32_t bytes = frame_datagram(datagram, WIRE_ENTRY_CNT_MAX);
-	const uint32_t cnt = decode_requests(guarded_copy(datagram, bytes), requests);
-
-	cr_assert(eq(u32, cnt, WIRE_ENTRY_CNT_MAX));
-	for (uint32_t i = 0; i < cnt; i++) {
-		cr_assert(eq(u64, requests[i].id[0], i + 1));
-		cr_assert(eq(u64, requests[i].buyer, i));
-	}
-}
-
 Test(decode, every_reason_has_a_name_and_a_text)
 {
 	for (int reason = 1; reason < DROP_CNT; reason++) {

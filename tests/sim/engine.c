@@ -200,15 +200,13 @@ static void decide_inbox(struct sim_engine *engine, struct sim_lane *sim_lane)
 
 	while (done < sim_lane->inbox_cnt && answer_possible(lane, sim_lane->inbox[done]->cnt)) {
 		struct parcel *parcel = sim_lane->inbox[done++];
-		struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+		const struct wire_request *requests = wire_requests(parcel->datagram);
 		struct decide_key keys[WIRE_ENTRY_CNT_MAX];
 		struct pending_reply reply = {.mbuf = (struct rte_mbuf *)parcel};
-		const uint32_t cnt = decode_requests(parcel->datagram, requests);
 
-		decide_prepare(lane->shard, requests, keys, cnt);
+		decide_prepare(lane->shard, requests, keys, parcel->cnt);
 		lane_tick(lane, engine->wall_ns);
-		reply.lsn =
-			answer_datagram(lane, parcel->datagram, requests, keys, engine->verdicts);
+		reply.lsn = answer_datagram(lane, parcel->datagram, keys, engine->verdicts);
 		if (reply.lsn == 0)
 			reply_to(engine, sim_lane, parcel);
 		else

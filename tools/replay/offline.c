@@ -270,9 +270,10 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 		look_ahead(offline, batch, item->first_request, ahead);
 		lane_tick(lane, item->at_ns);
 		memcpy(offline->datagram, &item->header, sizeof(item->header));
-		(void)answer_datagram(lane, offline->datagram,
-				      &batch->requests[item->first_request],
-				      &offline->keys[item->first_request], offline->verdicts);
+		memcpy(wire_requests(offline->datagram), &batch->requests[item->first_request],
+		       item->header.count * sizeof(struct wire_request));
+		(void)answer_datagram(lane, offline->datagram, &offline->keys[item->first_request],
+				      offline->verdicts);
 		if (reply != NULL)
 			reply(context, item->shard, offline->datagram);
 	}

@@ -89,16 +89,15 @@ static bool take_request(struct feed *feed, const struct captured *captured)
 {
 	struct batch *batch = &feed->batch;
 	struct batch_item *item = &batch->items[batch->item_cnt];
-	const struct key *key;
-	enum drop reason;
+	struct admission admission = {.datagram = captured->datagram, .bytes = captured->bytes};
 
 	if (captured->shard >= feed->run.options->shards) {
 		reader_refuse_skip(feed->run.reader, captured, SKIP_SHARD);
 		return true;
 	}
-	reason = admit(feed->keys, captured->datagram, captured->bytes, &key);
-	if (reason != DROP_NONE) {
-		reader_refuse_drop(feed->run.reader, captured, reason);
+	admit(feed->keys, &admission, 1);
+	if (admission.reason != DROP_NONE) {
+		reader_refuse_drop(feed->run.reader, captured, admission.reason);
 		return true;
 	}
 	if (feed->run.first_ns == 0 && !begin_sales(feed, captured))
@@ -107,8 +106,9 @@ static bool take_request(struct feed *feed, const struct captured *captured)
 	item->at_ns = captured->at_ns;
 	item->shard = captured->shard;
 	item->first_request = batch->request_cnt;
-	batch->request_cnt +=
-		decode_requests(captured->datagram, &batch->requests[batch->request_cnt]);
+	memcpy(&batch->requests[batch->request_cnt], captured->datagram + WIRE_HEADER_BYTES,
+	       item->header.count * sizeof(struct wire_request));
+	batch->request_cnt += item->header.count;
 	batch->item_cnt++;
 	return true;
 }
