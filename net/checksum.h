@@ -11,13 +11,23 @@
 /* Adds bytes to a sum. 32-bit words into 64 bits: 2^32 of them fit before a carry is lost. */
 static inline uint64_t checksum_add(uint64_t sum, const uint8_t *data, uint32_t bytes)
 {
+	uint64_t high = 0;
 	uint32_t at = 0;
 
-	for (; at + 4 <= bytes; at += 4) {
+	for (; at + 8 <= bytes; at += 8) {
+		uint64_t words;
+
+		memcpy(&words, data + at, sizeof(words));
+		sum += words & UINT32_MAX;
+		high += words >> 32;
+	}
+	sum += high;
+	if (at + 4 <= bytes) {
 		uint32_t word;
 
 		memcpy(&word, data + at, sizeof(word));
 		sum += word;
+		at += 4;
 	}
 	if (at + 2 <= bytes) {
 		uint16_t half;

@@ -9,6 +9,9 @@ enum {
 	MAC_BYTES = 6,
 	IPV4_ADDRESS_BYTES = 4,
 	IPV6_ADDRESS_BYTES = 16,
+	IPV4_TTL_OFFSET = 8,
+	IPV6_HOPS_OFFSET = 7,
+	UDP_CHECKSUM_OFFSET = 6,
 	PROTOCOL_UDP = 17,
 };
 
@@ -30,26 +33,30 @@ static void swap(uint8_t *one, uint8_t *two, size_t bytes)
 	memcpy(two, held, bytes);
 }
 
+/* All sums come first: they read what was stored long ago, and swapping changes none of them. */
 void reply_frame(uint8_t *frame, const struct frame_view *view)
 {
 	uint8_t *ip = frame + view->l3_offset;
 	uint8_t *udp = frame + view->l4_offset;
-	const uint32_t udp_bytes = UDP_HEADER_BYTES + view->payload_bytes;
-	uint64_t sum = checksum_add_be16(checksum_add_be16(0, PROTOCOL_UDP), (uint16_t)udp_bytes);
+	const uint16_t udp_bytes = (uint16_t)(UDP_HEADER_BYTES + view->payload_bytes);
+	uint64_t sum = checksum_add(0, udp, UDP_CHECKSUM_OFFSET); /* ports and length */
 
+	sum = checksum_add_be16(checksum_add_be16(sum, PROTOCOL_UDP), udp_bytes);
+	sum = checksum_add(sum, udp + UDP_HEADER_BYTES, view->payload_bytes);
+	if (view->ip_version == 4) {
+		const uint64_t addresses = checksum_add(0, ip + 12, 2 * IPV4_ADDRESS_BYTES);
+		const uint64_t front = checksum_add(addresses, ip, IPV4_TTL_OFFSET);
+
+		sum += addresses;
+		swap(ip + 12, ip + 16, IPV4_ADDRESS_BYTES);
+		ip[IPV4_TTL_OFFSET] = TTL;
+		checksum_store(ip + 10, checksum_add_be16(front, TTL << 8 | PROTOCOL_UDP));
+	} else {
+		sum = checksum_add(sum, ip + 8, 2 * IPV6_ADDRESS_BYTES);
+		swap(ip + 8, ip + 24, IPV6_ADDRESS_BYTES);
+		ip[IPV6_HOPS_OFFSET] = TTL;
+	}
+	checksum_store_udp(udp + UDP_CHECKSUM_OFFSET, sum);
 	swap(frame, frame + MAC_BYTES, MAC_BYTES);
 	swap(udp, udp + 2, 2);
-	if (view->ip_version == 4) {
-		swap(ip + 12, ip + 16, IPV4_ADDRESS_BYTES);
-		ip[8] = TTL;
-		memset(ip + 10, 0, 2);
-		checksum_store(ip + 10, checksum_add(0, ip, IPV4_HEADER_BYTES));
-		sum = checksum_add(sum, ip + 12, 2 * IPV4_ADDRESS_BYTES);
-	} else {
-		swap(ip + 8, ip + 24, IPV6_ADDRESS_BYTES);
-		ip[7] = TTL;
-		sum = checksum_add(sum, ip + 8, 2 * IPV6_ADDRESS_BYTES);
-	}
-	memset(udp + 6, 0, 2);
-	checksum_store_udp(udp + 6, checksum_add(sum, udp, udp_bytes));
 }
