@@ -20,7 +20,7 @@ struct filling {
 	uint8_t *cnt; /* [shards] */
 	enum mixed_datagram *kind;
 	struct client_request *requests; /* [shards * WIRE_ENTRY_CNT_MAX] */
-	uint32_t *ns;                    /* likewise: their numbers */
+	uint32_t *users;                 /* likewise */
 };
 
 static uint64_t aligned(uint64_t bytes)
@@ -46,7 +46,7 @@ static void write_header(struct prepared *prepared, const struct prepared_option
 }
 
 /* A datagram of these requests, behind the ones there are. */
-static uint32_t add_datagram(struct prepared *prepared, const uint32_t *ns, uint8_t cnt,
+static uint32_t add_datagram(struct prepared *prepared, const uint32_t *users, uint8_t cnt,
 			     uint16_t shard, enum mixed_datagram kind)
 {
 	const uint32_t idx = prepared->datagram_cnt++;
@@ -59,7 +59,7 @@ static uint32_t add_datagram(struct prepared *prepared, const uint32_t *ns, uint
 		.request_cnt = cnt,
 		.silent = kind == MIXED_FORGED,
 	};
-	memcpy(&prepared->requests[prepared->request_cnt], ns, cnt * sizeof(*ns));
+	memcpy(&prepared->requests[prepared->request_cnt], users, cnt * sizeof(*users));
 	prepared->request_cnt += cnt;
 	prepared->silent_cnt += kind == MIXED_FORGED;
 	prepared->bytes_cnt += aligned(wire_datagram_bytes(cnt));
@@ -76,7 +76,7 @@ static void close_datagram(struct prepared *prepared, const struct prepared_opti
 	uint32_t idx;
 
 	filling->cnt[shard] = 0;
-	idx = add_datagram(prepared, &filling->ns[shard * WIRE_ENTRY_CNT_MAX], cnt, shard, kind);
+	idx = add_datagram(prepared, &filling->users[shard * WIRE_ENTRY_CNT_MAX], cnt, shard, kind);
 	write_header(prepared, options, idx, kind);
 	entries = (struct wire_request *)(prepared_bytes(prepared, idx) + WIRE_HEADER_BYTES);
 	for (unsigned i = 0; i < cnt; i++) {
@@ -131,7 +131,7 @@ static void fill(struct prepared *prepared, const struct prepared_options *optio
 		filling->kind[shard] = kind;
 		at = (uint64_t)shard * WIRE_ENTRY_CNT_MAX + filling->cnt[shard]++;
 		filling->requests[at] = request;
-		filling->ns[at] = n;
+		filling->users[at] = (uint32_t)request.user;
 		if (filling->cnt[shard] == options->fill)
 			close_datagram(prepared, options, filling, shard);
 	}
@@ -148,10 +148,10 @@ static bool fill_signed(struct prepared *prepared, const struct prepared_options
 		.cnt = calloc(shards, sizeof(*filling.cnt)),
 		.kind = calloc(shards, sizeof(*filling.kind)),
 		.requests = malloc(shards * WIRE_ENTRY_CNT_MAX * sizeof(*filling.requests)),
-		.ns = malloc(shards * WIRE_ENTRY_CNT_MAX * sizeof(*filling.ns)),
+		.users = malloc(shards * WIRE_ENTRY_CNT_MAX * sizeof(*filling.users)),
 	};
 	const bool made = filling.cnt != NULL && filling.kind != NULL && filling.requests != NULL &&
-			  filling.ns != NULL;
+			  filling.users != NULL;
 
 	if (made) {
 		fill(prepared, options, &filling);
@@ -160,7 +160,7 @@ static bool fill_signed(struct prepared *prepared, const struct prepared_options
 	free(filling.cnt);
 	free(filling.kind);
 	free(filling.requests);
-	free(filling.ns);
+	free(filling.users);
 	return made;
 }
 

@@ -23,7 +23,7 @@ struct prepared {
 	struct prepared_datagram *datagrams;
 	uint32_t datagram_cnt;
 	uint32_t silent_cnt;
-	uint32_t *requests; /* their indexes n, datagram by datagram */
+	uint32_t *requests; /* whose each is: its `user`, datagram by datagram */
 	uint32_t request_cnt;
 	uint32_t generation; /* in every echo: replies to another run's datagrams don't match */
 	uint8_t *bytes;

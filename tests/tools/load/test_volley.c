@@ -22,15 +22,20 @@ static struct tally tally;
 static struct volley volley;
 static uint64_t due_ns[REQUESTS];
 
-static void start(uint16_t shards, uint8_t fill)
+static void start_kind(enum scenario_kind kind, uint16_t shards, uint8_t fill)
 {
 	const struct prepared_options options = {
 		.scenario = &scenario, .key = &engine.key, .shards = shards, .fill = fill};
 
 	fake_engine_init(&engine, shards);
-	cr_assert(scenario_open(&scenario, SCENARIO_SINGLES_DAY, 3, REQUESTS, 50));
+	cr_assert(scenario_open(&scenario, kind, 3, REQUESTS, 50));
 	cr_assert(tally_open(&tally, &scenario, NULL));
 	cr_assert(prepared_open(&prepared, &options));
+}
+
+static void start(uint16_t shards, uint8_t fill)
+{
+	start_kind(SCENARIO_SINGLES_DAY, shards, fill);
 }
 
 static void stop(void)
@@ -100,6 +105,29 @@ Test(volley, what_is_sent_is_the_scenario)
 		}
 	}
 	cr_assert(eq(u32, n, REQUESTS));
+}
+
+/* The same order for the same id, whatever the datagram. */
+static enum fake_fate by_id(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	struct wire_reply *replies = fake_replies(reply);
+
+	(void)fake;
+	for (unsigned i = 0; i < fake_header(reply)->count; i++)
+		replies[i].order_id = replies[i].id[0] | 1;
+	return FATE_ANSWER;
+}
+
+/* A drop's buyers who ask twice are told the same, and counted once. */
+Test(volley, who_asks_twice_is_one_order)
+{
+	start_kind(SCENARIO_DROP, 1, FILL);
+	engine.rule = by_id;
+	run(NULL, 8);
+	cr_assert(eq(u64, tally.answered, REQUESTS + REQUESTS / 20));
+	cr_assert(all(eq(u64, tally.accepted_new, REQUESTS),
+		      eq(u64, tally.accepted_again, REQUESTS / 20)));
+	cr_assert(eq(u64, tally.contradictions, 0));
 }
 
 static enum fake_fate lose_every_fifth(struct fake_engine *fake, struct fake_datagram *reply)
