@@ -491,6 +491,22 @@ int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, ui
 	return open_dir(dir, path, shards, journal_id, &teller);
 }
 
+int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
+		       char *error, size_t error_bytes)
+{
+	const struct teller teller = {"", path, error, error_bytes};
+	int rc = open_dir(dir, path, original->shards, original->journal_id, &teller);
+
+	if (rc == 0 && dir->journal_id != original->journal_id) {
+		rc = tell(&teller, -EINVAL,
+			  " holds journal %016" PRIx64 ", not %016" PRIx64
+			  ": name another directory",
+			  dir->journal_id, original->journal_id);
+		data_dir_withdraw(dir);
+	}
+	return rc;
+}
+
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes)
 {
 	const struct teller teller = {"", path, error, error_bytes};

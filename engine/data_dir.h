@@ -35,6 +35,11 @@ int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char 
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
 		     char *error, size_t error_bytes);
 
+/* The same for a directory that takes a copy of another journal: it has, or gets, that one's id and
+ * number of shards. */
+int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
+		       char *error, size_t error_bytes);
+
 /* For the tools: reads the identity, takes no lock. */
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
 

@@ -12,6 +12,7 @@
 #include "engine/checkpoint.h"
 #include "engine/checkpoint_list.h"
 #include "engine/lane_files.h"
+#include "engine/lane_tailer.h"
 
 enum {
 	LANE_PATH_BYTES = 600,
@@ -55,12 +56,6 @@ static int next_block(struct lane_reader *reader, const struct block_header **bl
 	}
 }
 
-/* All blocks of an LSN are down before it counts as durable: so are closing blocks before it. */
-static uint64_t proof_lsn(const struct block_header *block)
-{
-	return block->first_lsn + (block->record_cnt > 0 ? block->record_cnt - 1 : 0);
-}
-
 static int survey_lane(const struct follower *follower, struct survey *survey, char *error,
 		       size_t error_bytes)
 {
@@ -98,7 +93,7 @@ static int apply_proven(struct follower *follower, uint64_t watermark_lsn, char 
 	if (rc != 0)
 		return rc;
 	while ((rc = next_block(reader, &block, &records, error, error_bytes)) == 1) {
-		if (proof_lsn(block) > watermark_lsn)
+		if (block_proof_lsn(block) > watermark_lsn)
 			break;
 		rc = recover_apply(follower->shard, block, records, path, error, error_bytes);
 		if (rc != 0)

@@ -30,6 +30,7 @@ enum {
 struct directory {
 	struct lane_files files; /* first */
 	int fd;                  /* of the segment read last, -1: none */
+	bool direct;
 	uint64_t segment;
 };
 
@@ -125,7 +126,11 @@ static int open_segment(struct directory *directory, uint64_t segment)
 	if (directory->fd >= 0)
 		close(directory->fd);
 	segment_path(directory->files.path, segment, path);
-	directory->fd = open(path, O_RDONLY | O_CLOEXEC);
+	directory->fd = -1;
+	if (directory->direct)
+		directory->fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+	if (directory->fd < 0)
+		directory->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (directory->fd < 0)
 		return -errno;
 	directory->segment = segment;
@@ -151,7 +156,9 @@ static int64_t directory_read(struct lane_files *files, uint64_t segment, void *
 	if (fd < 0)
 		return fd;
 	/* Advice only: the disk is busy while we look at what came. */
-	(void)posix_fadvise(fd, (off_t)(offset + bytes), READ_AHEAD_BYTES, POSIX_FADV_WILLNEED);
+	if (!of(files)->direct)
+		(void)posix_fadvise(fd, (off_t)(offset + bytes), READ_AHEAD_BYTES,
+				    POSIX_FADV_WILLNEED);
 	while (done < bytes) {
 		const ssize_t got =
 			pread(fd, (uint8_t *)buffer + done, bytes - done, (off_t)(offset + done));
@@ -314,4 +321,13 @@ int lane_files_open(struct lane_files **out, const char *lane_dir)
 	directory->fd = -1;
 	*out = &directory->files;
 	return 0;
+}
+
+int lane_files_open_direct(struct lane_files **out, const char *lane_dir)
+{
+	const int rc = lane_files_open(out, lane_dir);
+
+	if (rc == 0)
+		of(*out)->direct = true;
+	return rc;
 }

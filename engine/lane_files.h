@@ -43,6 +43,12 @@ struct lane_files {
 	char path[576]; /* of the lane's directory, for messages */
 };
 
+/*
+ * The same, read past the page cache where the disk can: for who follows a running engine. Cached
+ * pages would slow down its writes, which go past the cache too.
+ */
+int lane_files_open_direct(struct lane_files **out, const char *lane_dir);
+
 enum {
 	SEGMENT_PATH_BYTES = 640,
 };

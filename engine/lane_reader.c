@@ -33,6 +33,7 @@ struct lane_reader {
 	uint64_t segment_first; /* segment_first .. segment_end - 1 are there */
 	uint64_t segment_end;
 	bool light;
+	bool glances;
 	bool adopts; /* the next block may be any: nothing is known of the one before it */
 
 	/* The segment whose header was checked last. */
@@ -43,6 +44,7 @@ struct lane_reader {
 	uint8_t *window;
 	struct place window_place;
 	uint64_t window_bytes; /* 0: nothing in it */
+	uint64_t read_bytes;   /* what is read at a time */
 
 	struct lane_tail tail; /* behind the last good block */
 	uint64_t block_offset; /* of that block */
@@ -137,6 +139,7 @@ static int open_reader(struct lane_reader **out, struct lane_files *files, uint6
 	reader->lane = lane;
 	reader->entered = NONE_ENTERED;
 	reader->window = window;
+	reader->read_bytes = WINDOW_BYTES;
 	reader->tail = (struct lane_tail){.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES};
 	rc = list_segments(reader, error, error_bytes);
 	if (rc != 0) {
@@ -200,8 +203,11 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 		return reader->window + (at.offset - window->offset);
 
 	reader->window_bytes = 0;
-	got = reader->files->ops->read(reader->files, at.segment, reader->window, WINDOW_BYTES,
+	got = reader->files->ops->read(reader->files, at.segment, reader->window,
+				       bytes > reader->read_bytes ? bytes : reader->read_bytes,
 				       at.offset);
+	if (reader->read_bytes < WINDOW_BYTES)
+		reader->read_bytes *= 2;
 	if (got < (int64_t)bytes) {
 		say(reader, LANE_ERROR, at, "cannot be read: %s",
 		    got < 0 ? strerror((int)-got) : "the file ends before");
@@ -421,6 +427,8 @@ static enum lane_read read_next(struct lane_reader *reader, const struct block_h
 		return read;
 	if (wrong != NULL && reader->light && is_zero_at(reader, at))
 		return LANE_END;
+	if (wrong != NULL && reader->glances)
+		return LANE_TORN;
 	if (wrong != NULL)
 		return judge(reader, wrong);
 	if (reader->adopts || follows(reader, *block)) {
@@ -455,6 +463,8 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 		*records = (const struct record *)(*block + 1);
 	else
 		reader->window_bytes = 0; /* asked again, it is read again */
+	if (read != LANE_BLOCK && reader->glances)
+		reader->read_bytes = BLOCK_ALIGN_BYTES;
 	return read;
 }
 
@@ -560,9 +570,32 @@ int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, 
 	return 0;
 }
 
+int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, uint64_t segment, uint64_t offset, char *error,
+			   size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	reader->tail.segment = segment;
+	reader->tail.offset = offset;
+	reader->adopts = true;
+	*out = reader;
+	return 0;
+}
+
 void lane_reader_look_lightly(struct lane_reader *reader)
 {
 	reader->light = true;
+}
+
+void lane_reader_glance(struct lane_reader *reader, bool on)
+{
+	reader->light = on;
+	reader->glances = on;
+	reader->read_bytes = on ? BLOCK_ALIGN_BYTES : WINDOW_BYTES;
 }
 
 void lane_reader_position(const struct lane_reader *reader, struct lane_position *position)
@@ -582,6 +615,11 @@ void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail)
 const struct lane_fault *lane_reader_fault(const struct lane_reader *reader)
 {
 	return &reader->fault;
+}
+
+uint64_t lane_reader_segment_bytes(const struct lane_reader *reader)
+{
+	return reader->segment_bytes;
 }
 
 uint64_t lane_reader_blocks(const struct lane_reader *reader)

@@ -13,6 +13,7 @@
 #ifndef DB_ENGINE_LANE_READER_H
 #define DB_ENGINE_LANE_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,10 +74,24 @@ int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, ui
 			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes);
 
 /*
+ * The same, from the block on that begins at this place; it may be any good one, the caller knows
+ * which it wants. LANE_END and LANE_TORN there: there is none.
+ */
+int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, uint64_t segment, uint64_t offset, char *error,
+			   size_t error_bytes);
+
+/*
  * From now on zeros where the next block should be are LANE_END without a look at what lies behind
  * them: for who asks often beside a running engine, and leaves damage of that kind to others.
  */
 void lane_reader_look_lightly(struct lane_reader *reader);
+
+/*
+ * With `on`, lightly, and what is neither zeros nor a good block is LANE_TORN without a look behind
+ * it, too: a write that is on its way looks like that. And little is read at a time at the end.
+ */
+void lane_reader_glance(struct lane_reader *reader, bool on);
 
 /*
  * The next block; *block is valid until the next call, its records follow it directly. Behind
@@ -90,6 +105,10 @@ void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);
 
 /* Behind the block read last. */
 void lane_reader_position(const struct lane_reader *reader, struct lane_position *position);
+
+/* Of the segment read last; 0: none yet. */
+uint64_t lane_reader_segment_bytes(const struct lane_reader *reader);
+
 /* After LANE_CORRUPT or LANE_ERROR: what the error line says. Valid until the next call. */
 const struct lane_fault *lane_reader_fault(const struct lane_reader *reader);
 

@@ -278,3 +278,25 @@ Test(data_dir, a_tools_lock, .init = set_up, .fini = temp_dir_remove)
 	cr_assert(path_exists(temp_path("data/lane-000")));
 	cr_assert(eq(int, open_close(1, &engine), 0));
 }
+
+/* A copy has the id of the original, and takes no other. */
+Test(data_dir, a_copy_is_the_same_journal, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir copy;
+	struct data_dir other = {.journal_id = 0x1234, .shards = 3};
+
+	cr_assert(eq(int,
+		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)), 0),
+		  "%s", error);
+	cr_assert(all(eq(u64, copy.journal_id, 0x1234), eq(u16, copy.shards, 3)));
+	data_dir_close(&copy);
+	cr_assert(eq(int,
+		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)), 0),
+		  "%s", error);
+	data_dir_close(&copy);
+	other.journal_id++;
+	cr_assert(eq(int,
+		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)),
+		     -EINVAL));
+	cr_assert(ne(ptr, strstr(error, "holds journal 0000000000001234"), NULL), "%s", error);
+}
