@@ -121,6 +121,22 @@ $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
+# Both ends of the downstream journal: what publishes and what consumes link it, and the brokers'
+# clients. It has no main.c of its own.
+DOWNSTREAM_LIB := $(BUILD)/libdoorbuster-downstream.a
+DOWNSTREAM_SRCS := $(wildcard tools/downstream/*.c) tools/journal/print.c
+$(DOWNSTREAM_LIB): $(call listed,$(DOWNSTREAM_LIB),$(call obj,$(DOWNSTREAM_SRCS)))
+	$(call SAY,AR  ,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $(objects)
+
+DOWNSTREAM_BINS := $(foreach t,relay consume sink,$(call tool_bin,$(t)))
+$(DOWNSTREAM_BINS): $(DOWNSTREAM_LIB)
+$(DOWNSTREAM_BINS): TOOL_LDLIBS := $(DOWNSTREAM_LIB) $(LIB) -lnats $(TOOL_LDLIBS)
+$(call tool_bin,sink): TOOL_LDLIBS += -lpq
+PQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
+$(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
+
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c %/transport_port.c,$(wildcard tools/load/*.c)) \
@@ -208,7 +224,8 @@ ANALYSED := $(filter-out %.bpf.c $(filter-out $(PEER_SRCS) %/peer_load.c, \
               $(shell find engine net alloc tools bench tests -name '*.c'))
 ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
     $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS)) \
-    $(if $(filter bench/peers/%,$<),$(PEER_CFLAGS)) $(KERNEL_CFLAGS_$<)
+    $(if $(filter bench/peers/%,$<),$(PEER_CFLAGS)) $(KERNEL_CFLAGS_$<) \
+    $(if $(filter tools/sink/%,$<),$(PQ_CFLAGS))
 CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \
     --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=unknownMacro
 STAMPS := $(patsubst %,build/check/%.ok,$(ANALYSED))

@@ -18,10 +18,11 @@
 #include "engine/data_dir.h"
 
 struct prune_result {
-	uint64_t first; /* segment that was there */
-	uint64_t end;   /* first that stays */
-	uint64_t bytes; /* freed */
-	bool held;      /* a segment stays only for downstream */
+	uint64_t first;      /* segment that was there */
+	uint64_t end;        /* first that stays */
+	uint64_t bytes;      /* freed */
+	bool held;           /* a segment stays only for downstream */
+	uint64_t held_bytes; /* of all those */
 };
 
 /*

@@ -39,6 +39,9 @@ static const struct {
 	{"load", "drive a whole sale and measure it"},
 	{"replay", "feed captured traffic back in, or ask what would have been if"},
 	{"journal", "verify, dump or repair what was sold"},
+	{"relay", "carry what was sold to a downstream journal"},
+	{"consume", "print what was sold, from a lane or downstream"},
+	{"sink", "keep a table of what was sold in PostgreSQL"},
 };
 
 static const char *line_of(const char *verb)

@@ -102,10 +102,8 @@ static bool fit_together(enum journal_verb verb, struct tool_options *options)
 		options->every_orders = EVERY_ORDERS;
 	if (options->cut_at > 0 && options->lane == EVERY_LANE)
 		return cli_wrong("--cut-at: LSNs are a lane's own; say which with --lane");
-	if (verb == VERB_PRUNE && options->has_downstream == options->no_downstream)
-		return cli_wrong("prune: what goes is gone: say --downstream-has LSN, the last one "
-				 "that the downstream journal has, or --no-downstream if there is "
-				 "none");
+	if (verb == VERB_PRUNE && options->has_downstream && options->no_downstream)
+		return cli_wrong("prune: --downstream-has or --no-downstream, not both");
 	return true;
 }
 

@@ -86,6 +86,36 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 	put_text(out, "}\n");
 }
 
+void print_csv_columns(struct print *out)
+{
+	put_text(out, "lane,lsn,order_id,at_ns,request_id,buyer,sku,quantity,unit_price,max_price,"
+		      "channel\n");
+}
+
+void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
+{
+	char id[33];
+
+	if (record->kind != RECORD_ORDER)
+		return;
+	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
+		print_flush(out);
+	cli_request_id_text(record->order.request_id, id);
+	put_u64(out, "", lane);
+	put_u64(out, ",", lsn);
+	put_u64(out, ",", order_id_of(lane, lsn));
+	put_u64(out, ",", record->at_ns);
+	put_text(out, ",");
+	put_text(out, id);
+	put_u64(out, ",", record->order.buyer);
+	put_u64(out, ",", record->sku);
+	put_u64(out, ",", record->quantity);
+	put_u64(out, ",", record->unit_price);
+	put_u64(out, ",", record->order.max_price);
+	put_u64(out, ",", record->channel);
+	put_text(out, "\n");
+}
+
 static const char columns[] =
 	"lane         lsn  kind   at (UTC)                                   sku"
 	"   quantity    unit price                 buyer     channel"

@@ -30,6 +30,10 @@ void print_columns(struct print *out);
 void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 
+/* Orders only, for spreadsheets and databases; of other records nothing. */
+void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
+void print_csv_columns(struct print *out);
+
 void print_flush(struct print *out);
 
 /* RFC 3339 with nanoseconds. */

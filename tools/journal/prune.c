@@ -8,52 +8,89 @@
 #include "engine/prune.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
+#include "tools/journal/positions.h"
 
-/*
- * Up to which LSN downstream has this lane: segments with later ones stay. Today the operator says
- * it; a relay will keep its position in the data directory, and this is where it is asked.
- */
-static uint64_t downstream_lsn(const struct data_dir *dir, uint16_t lane,
+/* Up to which LSN downstream has this lane: segments with later ones stay. */
+static uint64_t downstream_lsn(const struct positions *positions, uint16_t lane,
 			       const struct tool_options *options)
 {
-	(void)dir;
-	(void)lane;
-	return options->no_downstream ? LSN_MAX : options->downstream_lsn;
+	const uint64_t told = options->has_downstream ? options->downstream_lsn : LSN_MAX;
+
+	return positions->cnt > 0 && positions->lane[lane].lsn < told ? positions->lane[lane].lsn
+								      : told;
 }
 
 static void print_result(uint16_t lane, const struct prune_result *result, bool json)
 {
 	if (json)
 		printf("{\"lane\":%u,\"removed\":%" PRIu64 ",\"first_segment\":%" PRIu64
-		       ",\"bytes\":%" PRIu64 "}\n",
-		       lane, result->end - result->first, result->end, result->bytes);
+		       ",\"bytes\":%" PRIu64 ",\"kept_for_downstream_bytes\":%" PRIu64 "}\n",
+		       lane, result->end - result->first, result->end, result->bytes,
+		       result->held_bytes);
 	else
 		printf("lane %u: %" PRIu64 " segments removed, %" PRIu64
 		       " MiB; the first is segment %" PRIu64 " now\n",
 		       lane, result->end - result->first, result->bytes >> 20, result->end);
 }
 
-static int prune_one(const struct data_dir *dir, uint16_t lane, const struct tool_options *options)
+/* Who keeps segments; loudly when it is more than half of what the relay was given. */
+static void tell_held(uint16_t lane, const struct prune_result *result,
+		      const struct position *position)
+{
+	fprintf(stderr,
+		"%slane %u: %" PRIu64 " MiB stay for relay '%s', whose downstream has it up to LSN "
+		"%" PRIu64 "\n",
+		position->budget_bytes > 0 && result->held_bytes > position->budget_bytes / 2
+			? "ALARM: "
+			: "",
+		lane, result->held_bytes >> 20, position->name, position->lsn);
+}
+
+static int prune_one(const struct data_dir *dir, uint16_t lane, const struct tool_options *options,
+		     const struct positions *positions)
 {
 	struct prune_result result;
 	char error[TOOL_ERROR_BYTES];
-	const int rc = prune_lane(dir, lane, downstream_lsn(dir, lane, options), &result, error,
-				  sizeof(error));
+	const int rc = prune_lane(dir, lane, downstream_lsn(positions, lane, options), &result,
+				  error, sizeof(error));
 
 	if (rc == 0 || result.end > result.first)
 		print_result(lane, &result, options->json);
+	if (rc == 0 && result.held_bytes > 0 && positions->cnt > 0)
+		tell_held(lane, &result, &positions->lane[lane]);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
 	cli_wrong("%s", error);
 	return rc == -EBADMSG || rc == -ENODATA ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
 }
 
+/* Whether it is known who else needs the segments. */
+static bool downstream_known(const struct tool_options *options, const struct positions *positions)
+{
+	if (options->no_downstream && positions->cnt > 0)
+		return cli_wrong("--no-downstream: but relay '%s' has a position here; if it will "
+				 "not run again: doorbuster relay --data DIR --forget --name %s",
+				 positions->lane[0].name, positions->lane[0].name);
+	return positions->cnt > 0 || options->has_downstream || options->no_downstream ||
+	       cli_wrong("prune: what goes is gone, and no relay has a position here: say "
+			 "--downstream-has LSN, the last one that the downstream journal has, or "
+			 "--no-downstream if there is none");
+}
+
 int journal_prune(const struct tool_options *options)
 {
+	static struct positions positions; /* big */
+	char error[TOOL_ERROR_BYTES];
 	struct data_dir dir;
 	int worst = CLI_EXIT_GOOD;
 
 	if (!journal_open_dir(&dir, options->path, options->lane))
+		return CLI_EXIT_FAILED;
+	if (positions_load(&positions, &dir, error, sizeof(error)) != 0) {
+		cli_wrong("%s", error);
+		return CLI_EXIT_FAILED;
+	}
+	if (!downstream_known(options, &positions))
 		return CLI_EXIT_FAILED;
 	if (options->has_downstream && options->lane == EVERY_LANE && dir.shards > 1) {
 		cli_wrong("--downstream-has: each of the %u lanes has LSNs of its own; name one "
@@ -65,7 +102,7 @@ int journal_prune(const struct tool_options *options)
 		if (options->lane != EVERY_LANE && options->lane != lane)
 			continue;
 
-		const int result = prune_one(&dir, lane, options);
+		const int result = prune_one(&dir, lane, options, &positions);
 
 		worst = result > worst ? result : worst;
 	}

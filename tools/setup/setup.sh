@@ -7,7 +7,7 @@
 set -eu
 
 # Compilers (clang builds the XDP program); what the engine links; machine set-up by hand and in
-# tests; tests and fuzzers (dpdk-dev brings testpmd); benchmarks; checks.
+# tests; tests and fuzzers (dpdk-dev brings testpmd); brokers; benchmarks; checks.
 packages="
 	gcc libc6-dev make pkg-config clang llvm
 	libdpdk-dev libbpf-dev libxdp-dev libnuma-dev
@@ -17,6 +17,7 @@ packages="
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	wireshark-common tcpdump zstd
+	nats-server libnats-dev librdkafka-dev postgresql libpq-dev
 	bpftool python3 valgrind
 	clang-format clang-tidy cppcheck shellcheck git
 "
@@ -65,7 +66,7 @@ log=$(mktemp)
 policy=
 trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
 trap 'exit 130' INT TERM
-if [ "${1:-}" = bench ] && [ ! -e /usr/sbin/policy-rc.d ]; then
+if [ ! -e /usr/sbin/policy-rc.d ]; then
 	policy=/usr/sbin/policy-rc.d
 	printf '#!/bin/sh\nexit 101\n' >"$policy"
 	chmod 755 "$policy"

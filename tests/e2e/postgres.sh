@@ -1,0 +1,50 @@
+# A PostgreSQL of a test's own, on a socket in its directory, as nobody: it refuses to run as root.
+# Sourced behind lib.sh.
+PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+[ -x "$PG_BIN/postgres" ] || skip "no PostgreSQL"
+# The path of a socket is short, and the way there must be open to nobody.
+PG_DIR=$(mktemp -d /run/pg.XXXX)
+PG_STORE=$WORK/pg
+# shellcheck disable=SC2034 # the test's
+PG_URL="host=$PG_DIR dbname=postgres user=nobody"
+
+as_nobody() {
+	setpriv --reuid nobody --regid nogroup --clear-groups "$@"
+}
+
+# Makes it the first time; PG_PID.
+start_postgres() {
+	if [ ! -e "$PG_DIR/data" ]; then
+		chmod 755 "$PG_DIR"
+		# $WORK may lie where nobody must not go: its files come in through a mount.
+		mkdir -p "$PG_STORE" "$PG_DIR/data"
+		mount --bind "$PG_STORE" "$PG_DIR/data"
+		chown nobody:nogroup "$PG_DIR" "$PG_DIR/data"
+		chmod 700 "$PG_DIR/data"
+		as_nobody "$PG_BIN/initdb" -D "$PG_DIR/data" -A trust -U nobody --no-sync \
+			>"$WORK/initdb.log" 2>&1 || fail "initdb: $(cat "$WORK/initdb.log")"
+	fi
+	setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$PG_BIN/postgres" -D "$PG_DIR/data" -k "$PG_DIR" -h '' \
+		-c max_wal_size=256MB -c shared_buffers=64MB >>"$WORK/pg.log" 2>&1 &
+	PG_PID=$!
+	wait_for "PostgreSQL" as_nobody "$PG_BIN/pg_isready" -h "$PG_DIR"
+}
+
+# As in a crash: what it had not written to its log is gone.
+kill9_postgres() {
+	kill -9 $PG_PID $(pgrep -P $PG_PID) 2>/dev/null || true
+	wait $PG_PID 2>/dev/null || true
+	rm -f "$PG_STORE/postmaster.pid"
+}
+
+stop_postgres() {
+	kill -TERM "$PG_PID"
+	wait $PG_PID || true
+	umount -l "$PG_DIR/data"
+	rm -r "$PG_DIR"
+}
+
+sql() { # QUERY
+	"$PG_BIN/psql" -X -h "$PG_DIR" -U nobody -d postgres -Atq -c "$1"
+}

@@ -1,0 +1,108 @@
+# A relay beside a selling engine, into files: killed at any moment, the engine too, it goes on
+# where the copy ended; what a crash of the machine leaves of a copy it cuts and sends again. The
+# copy is the lane byte by byte, an engine can start on it; JSON lines are there once each.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+COPY=$WORK/copy
+LINES=$WORK/lines
+PORT=memif:$WORK/memif
+LOAD=(--scenario singles-day --skus 500 --server 198.18.0.1:7700 --port "$PORT" --keys "$KEYS")
+
+relay() { # NAME ARGS...
+	"$BIN/doorbuster-relay" --data "$DATA" --name "$1" "${@:2}" >"$WORK/relay.$1" \
+		2>"$WORK/relay.$1.err"
+}
+
+relay_beside() { # NAME ARGS...
+	"$BIN/doorbuster-relay" --data "$DATA" --name "$1" "${@:2}" >"$WORK/relay.$1" \
+		2>"$WORK/relay.$1.err" &
+}
+
+# Each lane of the copy must be the original's, block by block.
+same_bytes() {
+	local file original
+	for file in "$COPY"/lane-*/seg-*; do
+		original=$DATA/${file#"$COPY/"}
+		cmp -s "$file" "$original" && continue
+		# The original may go on where the copy ends: with a closing block.
+		expect_eq "bytes of $file that differ, and are not zero in the copy" 0 \
+			"$(cmp -l "$file" "$original" | awk '$2 != 0' | wc -l)"
+	done
+}
+
+sell() { # SEED REQUESTS
+	"$BIN/doorbuster" load "${LOAD[@]}" --seed "$1" --requests "$2" --json \
+		>"$WORK/load.json" 2>"$WORK/load.err" || fail "load: $(cat "$WORK/load.err")"
+}
+
+make_keys
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+start_engine --port "$PORT" --shards 2 --segment-mib 4
+
+echo "killed again and again beside the sale"
+for n in 1 2 3 4; do
+	relay_beside blocks --to file:"$COPY"
+	one=$!
+	relay_beside json --to file:"$LINES" --format json
+	two=$!
+	sell $n 40000
+	kill -9 $one $two || fail "a relay ended: $(cat "$WORK"/relay.*.err)"
+	wait $one || true
+	wait $two || true
+	[ $n != 2 ] || { kill9; start_engine --port "$PORT" --shards 2 --segment-mib 4; }
+done
+stop_engine
+verify_agrees
+orders=$(json .orders "$WORK/verify.json")
+relay blocks --to file:"$COPY" --once || fail "relay: $(cat "$WORK/relay.blocks.err")"
+relay json --to file:"$LINES" --format json --once || fail "relay: $(cat "$WORK/relay.json.err")"
+same_bytes
+"$BIN/doorbuster" journal verify "$COPY" --json >"$WORK/copy.json" ||
+	fail "the copy: $(cat "$WORK/copy.json")"
+expect_eq "orders of the copy" "$orders" "$(json .orders "$WORK/copy.json")"
+expect_eq "state of the copy" "$(json .state_hash "$WORK/verify.json")" \
+	"$(json .state_hash "$WORK/copy.json")"
+for lane in 0 1; do
+	cmp <("$BIN/doorbuster" journal dump "$DATA" --lane $lane --json) \
+		"$LINES/lane-00$lane.jsonl" || fail "the lines of lane $lane differ"
+done
+
+echo "what a crash of the machine leaves: the last blocks of the copy torn, lost, out of order"
+last=$(find "$COPY/lane-000" -name 'seg-*' | sort | tail -n 1)
+end=$(awk '$1 == "lane" && $2 == 0 { print $8 }' "$DATA/downstream-blocks")
+dd if=/dev/urandom of="$last" bs=512 count=3 seek=$((end / 512 - 16)) conv=notrunc status=none
+echo garbage >"$COPY/lane-001/seg-000000000099.new"
+relay blocks --to file:"$COPY" --once || fail "relay: $(cat "$WORK/relay.blocks.err")"
+expect_match "what it says" 'lane 0: downstream had LSN [0-9]+ and ends with .* it lost what' \
+	"$(cat "$WORK/relay.blocks.err")"
+same_bytes
+
+echo "to a pipe, and with nothing to do"
+relay pipe --to - --format json --once
+cmp "$WORK/relay.pipe" <("$BIN/doorbuster" journal dump "$DATA" --json) || fail "lines of the pipe"
+relay blocks --to file:"$COPY" --once --json
+expect_eq "what is left to do" "true 0 0" \
+	"$(jq -r '"\(.last) \([.lanes[].blocks] | add) \([.lanes[].behind_records] | add)"' \
+	"$WORK/relay.blocks")"
+
+echo "one relay at a time"
+rm "$WORK/relay.blocks.err"
+relay_beside blocks --to file:"$COPY"
+one=$!
+wait_for "the relay" grep -q 'goes on behind' "$WORK/relay.blocks.err"
+rc=0
+"$BIN/doorbuster" relay --data "$DATA" --name blocks --to file:"$COPY" 2>"$WORK/err" || rc=$?
+expect_eq "exit code of the second relay" 2 $rc
+expect_match "why" "another relay named 'blocks' runs" "$(cat "$WORK/err")"
+"$BIN/doorbuster" relay --data "$DATA" --name other --to file:"$COPY" 2>"$WORK/err" || rc=$?
+expect_match "why" 'copy is in use by another doorbuster' "$(cat "$WORK/err")"
+kill -TERM $one
+wait $one || fail "SIGTERM: $(cat "$WORK/relay.blocks.err")"
+
+echo "a standby: an engine on the copy"
+hash=$(json .state_hash "$WORK/verify.json")
+DATA=$COPY
+start_engine --port "$PORT" --shards 2
+stop_engine
+expect_eq "state of an engine on the copy" "$hash" "$(drained state_hash)"

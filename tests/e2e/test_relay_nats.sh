@@ -1,0 +1,135 @@
+# Relay and consumer on a real NATS JetStream: relay, broker and engine killed or stopped beside a
+# sale, the broker's directory put back to an older copy, and the stream has every block of the lane
+# once, in order. Another relay, a foreign message, a gap, a lane that was cut: named, and the relay
+# stops.
+# time limit: 150 s
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/nats.sh"
+
+URL=nats://127.0.0.1:4222
+PORT=memif:$WORK/memif
+LOAD=(--scenario singles-day --skus 500 --server 198.18.0.1:7700 --port "$PORT" --keys "$KEYS")
+
+sell() { # SEED REQUESTS
+	"$BIN/doorbuster" load "${LOAD[@]}" --seed "$1" --requests "$2" --json \
+		>"$WORK/load.json" 2>"$WORK/load.err" || fail "load: $(cat "$WORK/load.err")"
+}
+
+relay_beside() { # NAME ARGS...
+	rm -f "$WORK/$1.err"
+	"$BIN/doorbuster-relay" --data "$DATA" --name "$1" --to $URL "${@:2}" 2>"$WORK/$1.err" &
+	RELAY=$!
+	wait_for "relay $1" grep -q 'goes on behind' "$WORK/$1.err"
+}
+
+relay_once() { # ARGS...
+	"$BIN/doorbuster-relay" --data "$DATA" --to $URL --once "$@" >"$WORK/once" 2>&1
+}
+
+# The stream must give what the lane has, each record once.
+expect_stream() { # ARGS...
+	"$BIN/doorbuster" consume --from $URL "$@" >"$WORK/stream" 2>"$WORK/err" ||
+		fail "consume: $(cat "$WORK/err")"
+	cmp "$WORK/stream" <("$BIN/doorbuster" journal dump "$DATA" --json) ||
+		fail "the stream differs from the lane"
+}
+
+expect_stopped() { # WHAT PATTERN COMMAND...
+	local rc=0
+	"${@:3}" >"$WORK/stopped" 2>&1 || rc=$?
+	expect_eq "exit code, $1" 1 $rc
+	expect_match "why, $1" "$2" "$(cat "$WORK/stopped" "$WORK/once")"
+}
+
+relayed() {
+	[ "$(stream_info 4222 doorbuster-lane-000 .state.messages)" -ge 1 ] &&
+		"$BIN/doorbuster" consume --from $URL 2>/dev/null | wc -l | grep -qx "$(records)"
+}
+
+records() {
+	echo $(($(orders_on_disk) + $(wc -l <"$CATALOG") - 1))
+}
+
+one_ended() {
+	! kill -0 $RELAY 2>/dev/null || ! kill -0 $twin 2>/dev/null
+}
+
+make_keys
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+start_nats
+start_engine --port "$PORT"
+
+echo "relay and broker killed or stopped beside the sale, consumer too"
+relay_beside nats
+"$BIN/doorbuster-consume" --from $URL --cursor "$WORK/c" --out "$WORK/c.out" --follow \
+	2>"$WORK/c.err" &
+consumer=$!
+for n in 1 2 3 4; do
+	sell $n 40000 &
+	load=$!
+	sleep 0.$((RANDOM % 5))
+	case $n in
+	1) kill -9 $RELAY; relay_beside nats ;;
+	2) kill -9 $NATS_PID; sleep 0.2; start_nats ;;
+	3) kill -STOP $NATS_PID; sleep 0.5; kill -CONT $NATS_PID ;;
+	4) kill -STOP $RELAY; sleep 0.3; kill -CONT $RELAY ;;
+	esac
+	wait $load
+done
+kill9
+start_engine --port "$PORT"
+stop_engine
+kill -TERM $RELAY
+wait $RELAY || fail "relay: $(cat "$WORK/nats.err")"
+relay_once || fail "relay: $(cat "$WORK/once")"
+expect_stream
+kill -9 $consumer
+"$BIN/doorbuster-consume" --from $URL --cursor "$WORK/c" --out "$WORK/c.out" 2>"$WORK/c.err" ||
+	fail "consume: $(cat "$WORK/c.err")"
+cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has something else"
+
+echo "a broker that lost its last minutes: noticed beside it, and repaired from the lane"
+kill -TERM $NATS_PID
+wait $NATS_PID || true
+cp -a "$NATS_STORE" "$WORK/older"
+start_nats
+start_engine --port "$PORT"
+relay_beside nats
+sell 5 20000
+wait_for "the relay to be done" relayed
+kill -9 $NATS_PID
+rm -r "$NATS_STORE"
+mv "$WORK/older" "$NATS_STORE"
+start_nats
+wait_for "the relay to notice" grep -q 'it lost what it had acknowledged' "$WORK/nats.err"
+stop_engine
+kill -TERM $RELAY
+wait $RELAY || fail "relay: $(cat "$WORK/nats.err")"
+relay_once || fail "relay: $(cat "$WORK/once")"
+expect_stream
+
+echo "JSON, an order a message"
+relay_once --format json --name json || fail "relay: $(cat "$WORK/once")"
+expect_eq "messages of the JSON stream" "$(wc -l <"$WORK/stream")" \
+	"$(stream_info 4222 doorbuster-json-lane-000 .state.messages)"
+
+echo "two relays on copies of one lane: the stream refuses one"
+cp -a "$DATA" "$WORK/twin"
+start_engine --port "$PORT"
+relay_beside nats
+"$BIN/doorbuster-relay" --data "$DATA" --name twin --to $URL 2>"$WORK/twin.err" &
+twin=$!
+wait_for "the twin" grep -q 'goes on behind' "$WORK/twin.err"
+sell 6 20000
+wait_for "one of them to be refused" one_ended
+expect_match "why" 'refused a block .* another relay .* one relay a lane' \
+	"$(cat "$WORK/twin.err" "$WORK/nats.err")"
+kill -TERM $RELAY $twin 2>/dev/null || true
+wait $RELAY $twin || true
+stop_engine
+relay_once || fail "relay: $(cat "$WORK/once")"
+expect_stream
+
+echo "a message of somebody else"
+nats_publish 4222 doorbuster.lane.000 hello
+expect_stopped "a foreign message" 'message [0-9]+ is no message of a relay' relay_once

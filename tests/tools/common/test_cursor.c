@@ -1,0 +1,88 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/support/temp_dir.h"
+#include "tools/common/cursor.h"
+
+static char error[512];
+
+static struct cursor example(void)
+{
+	struct cursor cursor = {
+		.journal_id = 0x1122334455667788,
+		.lanes = 2,
+		.relay_id = 0x99,
+		.run = 3,
+		.budget_bytes = 1000,
+		.to = "nats://127.0.0.1:4222",
+	};
+
+	cursor.lane[0].mark = (struct lane_mark){42, 1, 4096, UINT64_MAX};
+	cursor.lane[1].extra = 7;
+	return cursor;
+}
+
+Test(cursor, is_loaded_as_it_was_saved, .init = (void (*)(void))temp_dir_make,
+     .fini = temp_dir_remove)
+{
+	const struct cursor cursor = example();
+	struct cursor loaded;
+
+	cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)), -ENOENT));
+	for (int i = 0; i < 2; i++) {
+		cr_assert(eq(int, cursor_save(&cursor, temp_path("c"), error, sizeof(error)), 0));
+		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)), 0),
+			  "%s", error);
+		cr_assert(all(eq(u64, loaded.journal_id, cursor.journal_id),
+			      eq(u16, loaded.lanes, 2), eq(u64, loaded.relay_id, 0x99),
+			      eq(u64, loaded.run, 3), eq(u64, loaded.budget_bytes, 1000),
+			      eq(str, loaded.to, (char *)cursor.to)));
+		cr_assert(all(eq(u64, loaded.lane[0].mark.next_lsn, 42),
+			      eq(u64, loaded.lane[0].mark.segment, 1),
+			      eq(u64, loaded.lane[0].mark.offset, 4096),
+			      eq(u64, loaded.lane[0].mark.checksum, UINT64_MAX),
+			      eq(u64, loaded.lane[1].mark.next_lsn, 0),
+			      eq(u64, loaded.lane[1].extra, 7)));
+	}
+	cr_assert(not(path_exists(temp_path("c.new"))));
+}
+
+/* Every way in which a line can be wrong, and every length the file can be cut to, is refused. */
+Test(cursor, refuses_what_is_damaged, .init = (void (*)(void))temp_dir_make,
+     .fini = temp_dir_remove)
+{
+	static const char *const bad[] = {
+		"",
+		"doorbuster-cursor 2\njournal 1\n",
+		"doorbuster-cursor 1\n",
+		"doorbuster-cursor 1\njournal 1 2\n",
+		"doorbuster-cursor 1\njournal 0000000000000001\nlane 1 next-lsn 1 segment 0 offset "
+		"0 checksum 0 extra 0\n",
+		"doorbuster-cursor 1\njournal 0000000000000001\nlane 0 next-lsn 1 segment 0 offset "
+		"0 checksum 0\n",
+		"doorbuster-cursor 1\njournal 0000000000000001\nnonsense\n",
+	};
+	struct cursor loaded;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_text(temp_path("c"), bad[i]);
+		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)),
+			     -EINVAL),
+			  "%s", bad[i]);
+		cr_assert(ne(ptr, strstr(error, "damaged"), NULL));
+	}
+}
+
+/* A directory that isn't there: said, and what was there stays. */
+Test(cursor, says_what_cannot_be_written)
+{
+	const struct cursor cursor = example();
+
+	cr_assert(eq(int, cursor_save(&cursor, "/nonexistent/c", error, sizeof(error)), -ENOENT));
+	cr_assert(ne(ptr, strstr(error, "/nonexistent/c: cannot be written"), NULL), "%s", error);
+}

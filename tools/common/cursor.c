@@ -1,0 +1,142 @@
+#include "tools/common/cursor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/lane_files.h"
+
+enum {
+	LINE_BYTES = 1024,
+};
+
+/* One line after the first. False: not one of ours. */
+static bool parse_line(struct cursor *cursor, const char *line)
+{
+	struct cursor_lane entry = {0};
+	unsigned lane;
+	int end = 0;
+
+	if (strncmp(line, "to ", 3) == 0) {
+		const size_t bytes = strcspn(line + 3, "\n");
+
+		if (bytes >= sizeof(cursor->to))
+			return false;
+		memcpy(cursor->to, line + 3, bytes);
+		cursor->to[bytes] = '\0';
+		return true;
+	}
+	if (sscanf(line, "journal %16" SCNx64 " %n", &cursor->journal_id, &end) == 1 ||
+	    sscanf(line, "budget-bytes %" SCNu64 " %n", &cursor->budget_bytes, &end) == 1 ||
+	    sscanf(line, "out-bytes %" SCNu64 " %n", &cursor->out_bytes, &end) == 1 ||
+	    sscanf(line, "relay %16" SCNx64 " run %" SCNu64 " %n", &cursor->relay_id, &cursor->run,
+		   &end) == 2)
+		return line[end] == '\0' && end > 0;
+	if (sscanf(line,
+		   "lane %u next-lsn %" SCNu64 " segment %" SCNu64 " offset %" SCNu64
+		   " checksum %16" SCNx64 " extra %" SCNu64 " %n",
+		   &lane, &entry.mark.next_lsn, &entry.mark.segment, &entry.mark.offset,
+		   &entry.mark.checksum, &entry.extra, &end) != 6 ||
+	    line[end] != '\0' || end == 0 || lane != cursor->lanes || lane >= SHARDS_MAX)
+		return false;
+	cursor->lane[cursor->lanes++] = entry;
+	return true;
+}
+
+int cursor_load(struct cursor *cursor, const char *path, char *error, size_t error_bytes)
+{
+	char line[LINE_BYTES];
+	FILE *file = fopen(path, "re");
+	unsigned format = 0;
+	bool good;
+
+	memset(cursor, 0, sizeof(*cursor));
+	if (file == NULL) {
+		const int rc = -errno;
+
+		if (rc != -ENOENT)
+			snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+		return rc;
+	}
+	good = fgets(line, sizeof(line), file) != NULL &&
+	       sscanf(line, "doorbuster-cursor %u", &format) == 1 && format == 1;
+	while (good && fgets(line, sizeof(line), file) != NULL)
+		good = parse_line(cursor, line);
+	good = good && ferror(file) == 0 && cursor->journal_id != 0;
+	fclose(file);
+	if (good)
+		return 0;
+	snprintf(error, error_bytes,
+		 "%s: no cursor of ours, or damaged: name another, or remove it to begin anew",
+		 path);
+	return -EINVAL;
+}
+
+static bool write_lines(const struct cursor *cursor, FILE *file)
+{
+	fprintf(file, "doorbuster-cursor 1\njournal %016" PRIx64 "\n", cursor->journal_id);
+	if (cursor->to[0] != '\0')
+		fprintf(file, "to %s\n", cursor->to);
+	if (cursor->budget_bytes != 0)
+		fprintf(file, "budget-bytes %" PRIu64 "\n", cursor->budget_bytes);
+	if (cursor->out_bytes != 0)
+		fprintf(file, "out-bytes %" PRIu64 "\n", cursor->out_bytes);
+	if (cursor->relay_id != 0)
+		fprintf(file, "relay %016" PRIx64 " run %" PRIu64 "\n", cursor->relay_id,
+			cursor->run);
+	for (unsigned i = 0; i < cursor->lanes; i++) {
+		const struct cursor_lane *lane = &cursor->lane[i];
+
+		fprintf(file,
+			"lane %u next-lsn %" PRIu64 " segment %" PRIu64 " offset %" PRIu64
+			" checksum %016" PRIx64 " extra %" PRIu64 "\n",
+			i, lane->mark.next_lsn, lane->mark.segment, lane->mark.offset,
+			lane->mark.checksum, lane->extra);
+	}
+	return fflush(file) == 0 && ferror(file) == 0 && fsync(fileno(file)) == 0;
+}
+
+/* Makes the new name durable. */
+static int sync_directory_of(const char *path)
+{
+	char directory[PATH_MAX];
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash == NULL)
+		return directory_sync(".");
+	slash[slash == directory ? 1 : 0] = '\0';
+	return directory_sync(directory);
+}
+
+int cursor_save(const struct cursor *cursor, const char *path, char *error, size_t error_bytes)
+{
+	char temporary[PATH_MAX];
+	FILE *file;
+	int rc = 0;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary)) {
+		snprintf(error, error_bytes, "%s: the path is too long", path);
+		return -ENAMETOOLONG;
+	}
+	file = fopen(temporary, "we");
+	if (file == NULL)
+		rc = -errno;
+	else if (!write_lines(cursor, file))
+		rc = errno != 0 ? -errno : -EIO;
+	if (file != NULL && fclose(file) != 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(temporary, path) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = sync_directory_of(path);
+	if (rc != 0)
+		snprintf(error, error_bytes, "%s: cannot be written: %s", path, strerror(-rc));
+	return rc;
+}

@@ -1,0 +1,47 @@
+/*
+ * cursor: how far somebody has got in each lane of a journal, in a small text file that is replaced
+ * whole: after a crash it is the old one or the new one. The relay's position in the data directory
+ * is one, and so is a consumer's cursor.
+ *
+ *     doorbuster-cursor 1
+ *     journal 1122334455667788
+ *     to nats://127.0.0.1:4222           of a relay: whom it serves
+ *     budget-bytes 1073741824            of a relay: what may wait for it on the disk
+ *     relay 99aabbccddeeff00 run 3       of a relay: who it is, and how often it has started
+ *     out-bytes 4096                     of `doorbuster consume`: what counts of its --out
+ *     lane 0 next-lsn 42 segment 0 offset 4096 checksum 0123456789abcdef extra 5
+ *
+ * Cold calls, one thread at a time.
+ */
+#ifndef DB_TOOLS_COMMON_CURSOR_H
+#define DB_TOOLS_COMMON_CURSOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/lane_tailer.h"
+#include "engine/limits.h"
+
+struct cursor_lane {
+	struct lane_mark mark; /* the last block it is done with; all zero: nothing yet */
+	uint64_t extra;        /* its owner's */
+};
+
+struct cursor {
+	uint64_t journal_id;
+	uint16_t lanes;
+	uint64_t relay_id; /* 0: no relay's */
+	uint64_t run;
+	uint64_t budget_bytes; /* 0: none */
+	uint64_t out_bytes;    /* of a file that goes with it */
+	char to[512];
+	struct cursor_lane lane[SHARDS_MAX];
+};
+
+/* -ENOENT without a line if there is none; else 0, or -errno with a line. */
+int cursor_load(struct cursor *cursor, const char *path, char *error, size_t error_bytes);
+
+/* Durable when it returns 0. -errno with a line; the file that was there stays then. */
+int cursor_save(const struct cursor *cursor, const char *path, char *error, size_t error_bytes);
+
+#endif

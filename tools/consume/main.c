@@ -1,0 +1,271 @@
+/*
+ * doorbuster-consume: prints committed records, once each, from a lane, a copy or a broker.
+ *
+ * Guarantees: with --out and --cursor each record is in the file exactly once, in lane order, also
+ * when this is killed at any moment and started again: the cursor says how much of the file counts.
+ * On stdout what came since the last cursor comes again.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/signals.h"
+#include "tools/common/cli.h"
+#include "tools/downstream/consumer.h"
+#include "tools/journal/print.h"
+
+enum {
+	ERROR_BYTES = 1024,
+	/* A cursor costs some syncs: no more often than this, but when there is nothing more. */
+	COMMIT_NS = 200000000,
+	IDLE_NS = 5000000,
+	AWAY_NS = 500000000,
+};
+
+struct consume_options {
+	struct consumer_options consumer;
+	const char *out;
+	bool csv;
+	bool follow;
+};
+
+static const char usage[] =
+	"usage: doorbuster consume --from SOURCE [--cursor FILE] [--out FILE] [--follow]\n"
+	"                          [--format json|csv] [--skip-pruned] [--set KEY=VALUE]...\n"
+	"\n"
+	"Prints every committed record once, in lane order, and checks each block: place, "
+	"checksum,\n"
+	"and that it follows the one before.\n"
+	"\n"
+	"  --from data:DIR    a journal, also beside a running engine\n"
+	"  --from file:DIR    the copy that `doorbuster relay --to file:DIR` makes\n"
+	"  --from nats://H:P,...   the streams that a relay fills, also tls://; --set as there\n"
+	"  --cursor FILE      goes on behind what was printed, and keeps it there\n"
+	"  --out FILE         instead of stdout; with --cursor each record is in it exactly once,\n"
+	"                     whenever this is killed\n"
+	"  --follow           waits for more, until SIGTERM\n"
+	"  --format json      a line a record, as `journal dump --json`; unless given\n"
+	"  --format csv       orders only, with a line of names\n"
+	"  --skip-pruned      without a cursor, begins with what is still there\n"
+	"  --set KEY=VALUE    a setting of the broker's client\n"
+	"\n"
+	"exit code: 0 all that is there was printed, or SIGTERM; 1 damage, a gap, a foreign block "
+	"or\n"
+	"LSNs given twice; 2 it could not run\n";
+
+enum flag {
+	FLAG_FROM = 1,
+	FLAG_CURSOR,
+	FLAG_OUT,
+	FLAG_FOLLOW,
+	FLAG_FORMAT,
+	FLAG_SKIP_PRUNED,
+	FLAG_SET,
+	FLAG_HELP,
+};
+
+static const struct option flags[] = {
+	{"from", required_argument, NULL, FLAG_FROM},
+	{"cursor", required_argument, NULL, FLAG_CURSOR},
+	{"out", required_argument, NULL, FLAG_OUT},
+	{"follow", no_argument, NULL, FLAG_FOLLOW},
+	{"format", required_argument, NULL, FLAG_FORMAT},
+	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
+	{"set", required_argument, NULL, FLAG_SET},
+	{"help", no_argument, NULL, FLAG_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static struct print out; /* big */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void print_batch(const struct consumer_batch *batch, bool csv)
+{
+	for (uint32_t i = 0; i < batch->record_cnt; i++)
+		(csv ? print_record_csv : print_record_json)(
+			&out, batch->lane, batch->first_lsn + i, &batch->records[i]);
+}
+
+/* What was printed is out, and on disk if it is a file; then the cursor says so. */
+static int commit(const struct consume_options *options, struct consumer *consumer, char *error)
+{
+	print_flush(&out);
+	if (out.failed || fflush(out.file) != 0 ||
+	    (options->out != NULL && fsync(fileno(out.file)) != 0))
+		return downstream_say(error, ERROR_BYTES, -EIO, "%s: not all could be written: %s",
+				      options->out != NULL ? options->out : "stdout",
+				      strerror(errno));
+	if (options->out != NULL)
+		consumer_cursor(consumer)->out_bytes = (uint64_t)ftell(out.file);
+	return consumer_commit(consumer, error, ERROR_BYTES);
+}
+
+static int pump(const struct consume_options *options, struct consumer *consumer, char *error)
+{
+	const struct timespec idle = {.tv_nsec = IDLE_NS};
+	const struct timespec away = {.tv_nsec = AWAY_NS};
+	uint64_t committed_ns = now_ns();
+	bool dirty = false;
+	bool told = false;
+
+	while (!signals_end_pending()) {
+		struct consumer_batch batch;
+		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
+
+		if (rc == 1) {
+			told = false;
+			print_batch(&batch, options->csv);
+			dirty = true;
+		}
+		if (dirty && (rc != 1 || now_ns() - committed_ns >= COMMIT_NS)) {
+			char text[ERROR_BYTES];
+			const int committed = commit(options, consumer, text);
+
+			if (committed != 0)
+				snprintf(error, ERROR_BYTES, "%s", text);
+			if (committed != 0)
+				return committed;
+			committed_ns = now_ns();
+			dirty = false;
+		}
+		if (rc < 0 && !(rc == -ENOTCONN && options->follow))
+			return rc;
+		if (rc == -ENOTCONN && !told)
+			told = !cli_wrong("%s; trying again until it is back", error);
+		if (rc == 0 && !options->follow)
+			break;
+		if (rc != 1)
+			nanosleep(rc == 0 ? &idle : &away, NULL);
+	}
+	return commit(options, consumer, error);
+}
+
+/* Opens FILE and forgets what the cursor doesn't count. */
+static int open_out(const char *path, uint64_t bytes, char *error)
+{
+	struct stat info;
+
+	out.file = fopen(path, bytes > 0 ? "r+e" : "we");
+	if (out.file == NULL)
+		return downstream_say(error, ERROR_BYTES, -errno, "--out %s: %s", path,
+				      strerror(errno));
+	if (fstat(fileno(out.file), &info) != 0 || (uint64_t)info.st_size < bytes)
+		return downstream_say(error, ERROR_BYTES, -EINVAL,
+				      "--out %s is shorter than the cursor says: put it back, or "
+				      "begin with a new cursor",
+				      path);
+	if (ftruncate(fileno(out.file), (off_t)bytes) != 0 ||
+	    fseek(out.file, (long)bytes, SEEK_SET) != 0)
+		return downstream_say(error, ERROR_BYTES, -errno, "--out %s: %s", path,
+				      strerror(errno));
+	return 0;
+}
+
+static int run(const struct consume_options *options)
+{
+	struct consumer *consumer = NULL;
+	char error[ERROR_BYTES];
+	sigset_t signals;
+	uint64_t out_bytes;
+	int rc;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	rc = consumer_open(&consumer, &options->consumer, error, sizeof(error));
+	if (rc != 0) {
+		cli_wrong("%s", error);
+		return rc == -EPROTO || rc == -ESTALE || rc == -ENODATA || rc == -EBADMSG
+			       ? CLI_EXIT_BAD
+			       : CLI_EXIT_FAILED;
+	}
+	out.file = stdout;
+	out_bytes = consumer_cursor(consumer)->out_bytes;
+	if (options->out != NULL)
+		rc = open_out(options->out, out_bytes, error);
+	if (rc == 0 && options->csv && out_bytes == 0)
+		print_csv_columns(&out);
+	if (rc == 0 && options->follow)
+		fprintf(stderr, "following %u lanes of %s\n", consumer_cursor(consumer)->lanes,
+			options->consumer.from);
+	if (rc == 0)
+		rc = pump(options, consumer, error);
+	if (rc != 0)
+		cli_wrong("%s", error);
+	if (out.file != NULL && out.file != stdout && fclose(out.file) != 0 && rc == 0)
+		rc = cli_wrong("--out %s: %s", options->out, strerror(errno)) ? 0 : -EIO;
+	consumer_close(consumer);
+	return rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
+}
+
+static int wrong_usage(void)
+{
+	fputs(usage, stderr);
+	return CLI_EXIT_FAILED;
+}
+
+static bool parse_flag(int flag, struct consume_options *options)
+{
+	switch (flag) {
+	case FLAG_FROM:
+		options->consumer.from = optarg;
+		return true;
+	case FLAG_CURSOR:
+		options->consumer.cursor = optarg;
+		return true;
+	case FLAG_OUT:
+		options->out = optarg;
+		return true;
+	case FLAG_FOLLOW:
+		return options->follow = true;
+	case FLAG_FORMAT:
+		options->csv = strcmp(optarg, "csv") == 0;
+		return options->csv || strcmp(optarg, "json") == 0 ||
+		       cli_wrong("--format: '%s' is neither json nor csv", optarg);
+	case FLAG_SET:
+		return downstream_parse_setting(optarg, options->consumer.settings,
+						&options->consumer.setting_cnt);
+	default:
+		return options->consumer.skip_pruned = true;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct consume_options options = {0};
+	int flag;
+
+	cli_program("doorbuster consume");
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		if (flag == FLAG_HELP) {
+			fputs(usage, stdout);
+			return cli_end(CLI_EXIT_GOOD);
+		}
+		if (flag == '?')
+			return wrong_usage();
+		if (!parse_flag(flag, &options))
+			return CLI_EXIT_FAILED;
+	}
+	if (optind < argc || options.consumer.from == NULL) {
+		if (optind < argc)
+			cli_wrong("%s is too much", argv[optind]);
+		else
+			cli_wrong("--from SOURCE is missing: data:DIR or file:DIR");
+		return wrong_usage();
+	}
+	return cli_end(run(&options));
+}

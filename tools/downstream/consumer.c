@@ -1,0 +1,251 @@
+#include "tools/downstream/consumer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/downstream/source.h"
+
+enum {
+	/* Blocks of one lane before another has its turn. */
+	TURN_BLOCKS = 64,
+};
+
+struct consumer {
+	struct consumer_options options;
+	const struct source_kind *kind;
+	struct source *source; /* NULL: to be opened again */
+	struct cursor cursor;
+	bool dirty; /* the cursor has moved since it was saved */
+	uint16_t lane;
+	unsigned turn;
+};
+
+static const struct source_kind *const kinds[] = {
+	&source_data_kind,
+	&source_file_kind,
+	&source_nats_kind,
+	&source_nats_tls_kind,
+};
+
+static const struct source_kind *kind_of(const char *from)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(from, kinds[i]->scheme, strlen(kinds[i]->scheme)) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}
+
+/* Opens the source where the cursor is. */
+static int connect_source(struct consumer *consumer, char *error, size_t error_bytes)
+{
+	struct cursor *cursor = &consumer->cursor;
+	int rc = consumer->kind->open(&consumer->source, &consumer->options, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	consumer->source->kind = consumer->kind;
+	if (cursor->journal_id == 0) {
+		cursor->journal_id = consumer->source->journal_id;
+		cursor->lanes = consumer->source->lanes;
+	}
+	if (cursor->journal_id != consumer->source->journal_id ||
+	    cursor->lanes != consumer->source->lanes)
+		rc = downstream_say(error, error_bytes, -EINVAL,
+				    "the cursor is of journal %016" PRIx64 " with %u lanes, %s has "
+				    "journal %016" PRIx64 " with %u: begin with a new cursor",
+				    cursor->journal_id, cursor->lanes, consumer->options.from,
+				    consumer->source->journal_id, consumer->source->lanes);
+	for (uint16_t lane = 0; rc == 0 && lane < cursor->lanes; lane++)
+		rc = consumer->kind->seek(consumer->source, lane, &cursor->lane[lane], error,
+					  error_bytes);
+	if (rc != 0) {
+		consumer->kind->close(consumer->source);
+		consumer->source = NULL;
+	}
+	return rc;
+}
+
+int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
+		  size_t error_bytes)
+{
+	struct consumer *consumer = calloc(1, sizeof(*consumer));
+	int rc = 0;
+
+	if (consumer == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	consumer->options = *options;
+	consumer->kind = kind_of(options->from);
+	if (consumer->kind == NULL)
+		rc = downstream_say(error, error_bytes, -EINVAL,
+				    "'%s' is nothing to consume from: there is data:DIR, "
+				    "file:DIR, nats://HOST:PORT and tls://HOST:PORT",
+				    options->from);
+	if (rc == 0 && options->start != NULL)
+		consumer->cursor = *options->start;
+	else if (rc == 0 && options->cursor != NULL)
+		rc = cursor_load(&consumer->cursor, options->cursor, error, error_bytes);
+	if (rc == -ENOENT)
+		rc = 0;
+	if (rc == 0)
+		rc = connect_source(consumer, error, error_bytes);
+	consumer->options.start = NULL;
+	if (rc != 0)
+		consumer_close(consumer);
+	else
+		*out = consumer;
+	return rc;
+}
+
+/* Always -EPROTO: what came cannot be right. */
+static int say_wrong(const struct consumer *consumer, const struct source_block *block,
+		     const char *wrong, char *error, size_t error_bytes)
+{
+	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
+
+	return downstream_say(error, error_bytes, -EPROTO,
+			      "%s: lane %u: behind LSN %" PRIu64 " (position %" PRIu64
+			      ") there is %s",
+			      consumer->options.from, consumer->lane,
+			      mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
+}
+
+/* 1: it is the one that follows; 0: it was there before; or an error. */
+static int check_follows(const struct consumer *consumer, const struct source_block *block,
+			 char *error, size_t error_bytes)
+{
+	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
+	const struct block_header *header = block->block;
+	const uint64_t next_lsn = mark->next_lsn > 0 ? mark->next_lsn : 1;
+
+	if (header->first_lsn == next_lsn && header->prev_checksum == mark->checksum)
+		return 1;
+	if (mark->next_lsn == 0 && consumer->options.skip_pruned)
+		return 1;
+	if (header->first_lsn > next_lsn)
+		return say_wrong(consumer, block,
+				 mark->next_lsn == 0
+					 ? "a block with later LSNs: the first ones are gone; "
+					   "--skip-pruned begins with what is there"
+					 : "a gap: blocks were removed there. Let the relay fill a "
+					   "new stream",
+				 error, error_bytes);
+	if (header->checksum == mark->checksum ||
+	    header->first_lsn + header->record_cnt < next_lsn ||
+	    (header->first_lsn + header->record_cnt == next_lsn &&
+	     block->frame.segment <= mark->segment && block->frame.offset < mark->offset))
+		return 0;
+	return say_wrong(consumer, block,
+			 "another block with LSNs that were given before: the lane was cut by "
+			 "`journal repair` and gives them twice; settle the orders that the cut "
+			 "lost (DATA/repaired-*), then begin with a new stream and a new cursor",
+			 error, error_bytes);
+}
+
+static int check(const struct consumer *consumer, const struct source_block *block, char *error,
+		 size_t error_bytes)
+{
+	const char *wrong;
+
+	if (block->checked)
+		return 1;
+	wrong = frame_block_wrong(&block->frame, consumer->cursor.journal_id, consumer->lane,
+				  block->block, block->bytes);
+	if (wrong != NULL)
+		return say_wrong(consumer, block, wrong, error, error_bytes);
+	return check_follows(consumer, block, error, error_bytes);
+}
+
+/* The next good block of the lane whose turn it is. */
+static int next_of_lane(struct consumer *consumer, struct source_block *block, char *error,
+			size_t error_bytes)
+{
+	struct cursor_lane *cursor = &consumer->cursor.lane[consumer->lane];
+	int rc;
+
+	do {
+		rc = consumer->kind->next(consumer->source, consumer->lane, block, error,
+					  error_bytes);
+		if (rc != 1)
+			return rc;
+		rc = check(consumer, block, error, error_bytes);
+	} while (rc == 0);
+	if (rc < 0)
+		return rc;
+	cursor->mark = (struct lane_mark){
+		.next_lsn = block->block->first_lsn + block->block->record_cnt,
+		.segment = block->frame.segment,
+		.offset = block->frame.offset,
+		.checksum = block->block->checksum,
+	};
+	cursor->extra = block->extra;
+	consumer->dirty = true;
+	return 1;
+}
+
+int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char *error,
+		  size_t error_bytes)
+{
+	struct source_block block;
+	unsigned idle = 0;
+	int rc = 0;
+
+	if (consumer->source == NULL)
+		rc = connect_source(consumer, error, error_bytes);
+	while (rc == 0 && idle < consumer->cursor.lanes) {
+		rc = next_of_lane(consumer, &block, error, error_bytes);
+		if (rc == 1 && block.block->record_cnt > 0) {
+			*batch = (struct consumer_batch){
+				.lane = consumer->lane,
+				.record_cnt = block.block->record_cnt,
+				.first_lsn = block.block->first_lsn,
+				.records = block_records(block.block),
+				.written_at_ns = block.block->written_at_ns,
+			};
+		}
+		if (rc == 0)
+			idle++;
+		else
+			idle = 0;
+		if (rc == 0 || ++consumer->turn >= TURN_BLOCKS) {
+			consumer->turn = 0;
+			consumer->lane = (uint16_t)((consumer->lane + 1) % consumer->cursor.lanes);
+		}
+		if (rc == 1 && block.block->record_cnt > 0)
+			return 1;
+		rc = rc == 1 ? 0 : rc;
+	}
+	if (rc == -ENOTCONN && consumer->source != NULL) {
+		consumer->kind->close(consumer->source);
+		consumer->source = NULL;
+	}
+	return rc;
+}
+
+int consumer_commit(struct consumer *consumer, char *error, size_t error_bytes)
+{
+	int rc = 0;
+
+	if (consumer->dirty && consumer->options.cursor != NULL)
+		rc = cursor_save(&consumer->cursor, consumer->options.cursor, error, error_bytes);
+	if (rc == 0)
+		consumer->dirty = false;
+	return rc;
+}
+
+struct cursor *consumer_cursor(struct consumer *consumer)
+{
+	return &consumer->cursor;
+}
+
+void consumer_close(struct consumer *consumer)
+{
+	if (consumer == NULL)
+		return;
+	if (consumer->source != NULL)
+		consumer->source->kind->close(consumer->source);
+	free(consumer);
+}

@@ -1,0 +1,135 @@
+#include "tools/downstream/downstream.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/common/cli.h"
+
+static const struct downstream_kind *const block_kinds[] = {
+	&downstream_file_kind,
+	&downstream_stdout_kind,
+	&downstream_nats_kind,
+	&downstream_nats_tls_kind,
+};
+
+static const struct downstream_kind *const json_kinds[] = {
+	&downstream_lines_kind,
+	&downstream_stdout_kind,
+	&downstream_nats_kind,
+	&downstream_nats_tls_kind,
+};
+
+int downstream_say(char *error, size_t error_bytes, int rc, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, error_bytes, format, args);
+	va_end(args);
+	return rc;
+}
+
+bool downstream_parse_setting(char *text,
+			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
+			      unsigned *cnt)
+{
+	char *equals = strchr(text, '=');
+
+	if (equals == NULL || equals == text)
+		return cli_wrong("--set: '%s' is not KEY=VALUE", text);
+	if (*cnt == DOWNSTREAM_SETTINGS_MAX)
+		return cli_wrong("--set: more than %d", DOWNSTREAM_SETTINGS_MAX);
+	*equals = '\0';
+	settings[(*cnt)++] = (struct downstream_setting){.key = text, .value = equals + 1};
+	return true;
+}
+
+static bool has_scheme(const char *to, const char *scheme)
+{
+	return strcmp(scheme, "-") == 0 ? strcmp(to, "-") == 0
+					: strncmp(to, scheme, strlen(scheme)) == 0;
+}
+
+static const struct downstream_kind *kind_of(const struct downstream_options *options)
+{
+	const bool json = options->format == FORMAT_JSON;
+	const struct downstream_kind *const *kinds = json ? json_kinds : block_kinds;
+	const size_t cnt =
+		json ? sizeof(json_kinds) / sizeof(*kinds) : sizeof(block_kinds) / sizeof(*kinds);
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (has_scheme(options->to, kinds[i]->scheme))
+			return kinds[i];
+	}
+	return NULL;
+}
+
+int downstream_target_open(struct downstream_target **out, const struct downstream_options *options,
+			   char *error, size_t error_bytes)
+{
+	const struct downstream_kind *kind = kind_of(options);
+	int rc;
+
+	if (kind == NULL)
+		return downstream_say(error, error_bytes, -EINVAL,
+				      "'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
+				      "tls://HOST:PORT and - (stdout)",
+				      options->to);
+	rc = kind->target_open(out, options, error, error_bytes);
+	if (rc == 0) {
+		(*out)->kind = kind;
+		(*out)->options = *options;
+	}
+	return rc;
+}
+
+void downstream_target_close(struct downstream_target *target)
+{
+	if (target != NULL)
+		target->kind->target_close(target);
+}
+
+unsigned downstream_settle_s(const struct downstream_target *target)
+{
+	return target->kind->settle_s;
+}
+
+int downstream_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
+		    char *error, size_t error_bytes)
+{
+	const int rc = target->kind->open(out, target, lane, error, error_bytes);
+
+	if (rc == 0) {
+		(*out)->target = target;
+		(*out)->lane = lane;
+	}
+	return rc;
+}
+
+int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
+		   size_t error_bytes)
+{
+	*last = (struct lane_mark){0};
+	*part = false;
+	return downstream->target->kind->end(downstream, last, part, error, error_bytes);
+}
+
+int downstream_publish(struct downstream *downstream, const struct lane_block *block, char *error,
+		       size_t error_bytes)
+{
+	return downstream->target->kind->publish(downstream, block, error, error_bytes);
+}
+
+int downstream_reap(struct downstream *downstream, char *error, size_t error_bytes)
+{
+	return downstream->target->kind->reap(downstream, error, error_bytes);
+}
+
+void downstream_close(struct downstream *downstream)
+{
+	if (downstream != NULL)
+		downstream->target->kind->close(downstream);
+}

@@ -1,0 +1,134 @@
+/*
+ * downstream: where committed blocks go: a file, NATS JetStream, Kafka. The one interface that
+ * knows a broker. What is one durable write of the engine is one message here; a downstream takes
+ * the blocks of one lane in order and can tell, at any later time, which of them it had last.
+ * Whoever publishes needs no memory of his own: where did you end, go on from there.
+ *
+ * The rule of errors: -ENOTCONN: out of reach, or its state is not known any more; close it, wait,
+ * open it again, ask where it ended. All others are final and name their remedy: a gap, a foreign
+ * message, another relay, a setting that is refused.
+ *
+ * Cold calls that may wait for a broker, up to DOWNSTREAM_WAIT_MS; one thread at a time.
+ */
+#ifndef DB_TOOLS_DOWNSTREAM_DOWNSTREAM_H
+#define DB_TOOLS_DOWNSTREAM_DOWNSTREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/data_dir.h"
+#include "engine/lane_tailer.h"
+
+enum {
+	DOWNSTREAM_WAIT_MS = 5000,
+	DOWNSTREAM_SETTINGS_MAX = 64,
+	/* Blocks of a lane that may be under way; a downstream may take fewer. */
+	DOWNSTREAM_IN_FLIGHT_MAX = 256,
+};
+
+enum downstream_format {
+	FORMAT_BLOCK, /* as it is on the engine's disk */
+	FORMAT_JSON,  /* a line or message a record, tools/downstream/record.schema.json */
+};
+
+/* KEY=VALUE, for the broker's own client. */
+struct downstream_setting {
+	const char *key;
+	const char *value;
+};
+
+struct downstream_options {
+	const char *to; /* file:DIR, -, nats://..., tls://..., kafka://... */
+	enum downstream_format format;
+	const struct data_dir *journal; /* whose lanes they are */
+	/* Who publishes: random and kept for good; how often it has started. */
+	uint64_t relay_id;
+	uint64_t run;
+	struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX];
+	unsigned setting_cnt;
+};
+
+/* What the lanes of one relay share. Checks the options, takes locks; asks no broker yet. */
+struct downstream_target;
+int downstream_target_open(struct downstream_target **out, const struct downstream_options *options,
+			   char *error, size_t error_bytes);
+void downstream_target_close(struct downstream_target *target);
+
+/*
+ * How long an acknowledged block may still be lost by the downstream as it is set up by default:
+ * Debian's nats-server writes to disk every two minutes. Segments stay that much longer.
+ */
+unsigned downstream_settle_s(const struct downstream_target *target);
+
+struct downstream;
+
+/* Connects for one lane. */
+int downstream_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
+		    char *error, size_t error_bytes);
+
+/*
+ * Where did you end: the last block it has; all zero: nothing. *part: not all of its records; it is
+ * to be published once more, and what is there is left out. Only while nothing is in flight.
+ */
+int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
+		   size_t error_bytes);
+
+/*
+ * Sends the block behind the last one; it is copied. -EAGAIN, without a line: not now, reap first.
+ */
+int downstream_publish(struct downstream *downstream, const struct lane_block *block, char *error,
+		       size_t error_bytes);
+
+/*
+ * How many of the blocks in flight, the oldest first, are acknowledged since the last call; or an
+ * error. Waits only for what takes no longer by waiting (a file's sync).
+ */
+int downstream_reap(struct downstream *downstream, char *error, size_t error_bytes);
+
+/* NULL is allowed. What is in flight may or may not get there. */
+void downstream_close(struct downstream *downstream);
+
+/* What a kind of downstream is; `downstream` and `target` are the first members of its own. */
+struct downstream_kind {
+	const char *scheme; /* what `to` begins with */
+	unsigned settle_s;
+	int (*target_open)(struct downstream_target **out, const struct downstream_options *options,
+			   char *error, size_t error_bytes);
+	void (*target_close)(struct downstream_target *target);
+	int (*open)(struct downstream **out, struct downstream_target *target, uint16_t lane,
+		    char *error, size_t error_bytes);
+	int (*end)(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
+		   size_t error_bytes);
+	int (*publish)(struct downstream *downstream, const struct lane_block *block, char *error,
+		       size_t error_bytes);
+	int (*reap)(struct downstream *downstream, char *error, size_t error_bytes);
+	void (*close)(struct downstream *downstream);
+};
+
+struct downstream_target {
+	const struct downstream_kind *kind;
+	struct downstream_options options;
+};
+
+struct downstream {
+	struct downstream_target *target;
+	uint16_t lane;
+};
+
+/* Appends KEY=VALUE, which is cut in place. False, with a complaint about --set. */
+bool downstream_parse_setting(char *text,
+			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
+			      unsigned *cnt);
+
+/* Writes a line and returns rc. */
+__attribute__((format(printf, 4, 5))) int downstream_say(char *error, size_t error_bytes, int rc,
+							 const char *format, ...);
+
+extern const struct downstream_kind downstream_file_kind;  /* file:DIR, blocks */
+extern const struct downstream_kind downstream_lines_kind; /* file:DIR, JSON */
+extern const struct downstream_kind downstream_stdout_kind;
+extern const struct downstream_kind downstream_nats_kind;
+extern const struct downstream_kind downstream_nats_tls_kind;
+
+#endif

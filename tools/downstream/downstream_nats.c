@@ -1,0 +1,510 @@
+/*
+ * nats://, tls://: NATS JetStream. A stream a lane, a message a block (or, with --format json, a
+ * record), its id lane:LSN, and with each the sequence that the stream must have: so the stream
+ * itself refuses a second writer, a gap, and what was sent twice.
+ *
+ * Guarantees: acknowledged means that the stream has the block at the sequence that follows the one
+ * before it. What is refused is looked up: written by ourselves, a moment or a crash ago, it is
+ * right, and we ask anew where the stream ends; by another relay or by somebody else it is named
+ * and final. What the stream does not promise, see README: JetStream acknowledges before it syncs.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "engine/check.h"
+#include "tools/common/cli.h"
+#include "tools/downstream/nats_link.h"
+#include "tools/journal/print.h"
+
+enum {
+	/* Messages on their way: with JSON there are many a block. */
+	MESSAGES_MAX = 4096,
+	TEXT_BYTES = 96,
+};
+static_assert((int)MESSAGES_MAX >= 2 * (int)BLOCK_RECORDS_MAX, "a block's records fit");
+
+static const uint64_t ACK_WAIT_NS = (uint64_t)DOWNSTREAM_WAIT_MS * 1000000;
+
+struct nats_target {
+	struct downstream_target base;
+	struct nats_settings settings;
+};
+
+struct nats_downstream {
+	struct downstream base;
+	struct nats_link link;
+	char stream[NATS_NAME_BYTES];
+	char subject[NATS_NAME_BYTES];
+	natsInbox *inbox;
+	natsSubscription *acks; /* inbox.N acknowledges message N */
+	uint64_t base_seq;      /* of the stream, before message 0 */
+	uint64_t skip_lsn;      /* JSON: the stream has records up to here of the block to come */
+
+	/* Messages: sent, and acknowledged without a gap. A ring of what is acknowledged of them.
+	 */
+	uint64_t message_end;
+	uint64_t message_acked;
+	bool acked[MESSAGES_MAX];
+	/* Blocks: the message behind the last one of each. */
+	uint64_t block_end;
+	uint64_t block_acked;
+	uint64_t ends[DOWNSTREAM_IN_FLIGHT_MAX];
+	uint64_t progress_ns; /* when something was acknowledged, or nothing was on its way */
+	struct print print;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct nats_downstream *of(struct downstream *downstream)
+{
+	return (struct nats_downstream *)downstream;
+}
+
+static const struct nats_settings *settings_of(const struct nats_downstream *nats)
+{
+	return &((const struct nats_target *)nats->base.target)->settings;
+}
+
+static bool is_json(const struct nats_downstream *nats)
+{
+	return nats->base.target->options.format == FORMAT_JSON;
+}
+
+static int target_open(struct downstream_target **out, const struct downstream_options *options,
+		       char *error, size_t error_bytes)
+{
+	struct nats_target *target = calloc(1, sizeof(*target));
+	int rc;
+
+	if (target == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	rc = nats_settings_parse(&target->settings, options->to, options->format == FORMAT_JSON,
+				 options->settings, options->setting_cnt, error, error_bytes);
+	if (rc != 0)
+		free(target);
+	else
+		*out = &target->base;
+	return rc;
+}
+
+static void target_close(struct downstream_target *target)
+{
+	free(target);
+}
+
+static void close_nats(struct downstream *downstream)
+{
+	struct nats_downstream *nats = of(downstream);
+
+	natsSubscription_Destroy(nats->acks);
+	natsInbox_Destroy(nats->inbox);
+	nats_link_close(&nats->link);
+	free(nats);
+}
+
+static int say_away(const struct nats_downstream *nats, natsStatus status, char *error,
+		    size_t error_bytes)
+{
+	return downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", nats->stream,
+			      natsStatus_GetText(status));
+}
+
+static int open_nats(struct downstream **out, struct downstream_target *target, uint16_t lane,
+		     char *error, size_t error_bytes)
+{
+	struct nats_downstream *nats = calloc(1, sizeof(*nats));
+	char wild[NATS_NAME_BYTES];
+	natsStatus status;
+	int rc;
+
+	if (nats == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+	nats->base.target = target;
+	nats->base.lane = lane;
+	nats_stream_name(settings_of(nats), lane, nats->stream);
+	nats_subject(settings_of(nats), lane, nats->subject);
+	rc = nats_link_open(&nats->link, settings_of(nats), "doorbuster relay", error, error_bytes);
+	if (rc != 0) {
+		free(nats);
+		return rc;
+	}
+	status = natsInbox_Create(&nats->inbox);
+	if (status == NATS_OK) {
+		snprintf(wild, sizeof(wild), "%s.*", (const char *)nats->inbox);
+		status = natsConnection_SubscribeSync(&nats->acks, nats->link.connection, wild);
+	}
+	if (status != NATS_OK) {
+		rc = say_away(nats, status, error, error_bytes);
+		close_nats(&nats->base);
+		return rc;
+	}
+	*out = &nats->base;
+	return 0;
+}
+
+static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, char *error,
+		       size_t error_bytes)
+{
+	const char *subjects[] = {nats->subject};
+	jsStreamConfig config;
+	jsErrCode code = 0;
+	natsStatus status;
+
+	jsStreamConfig_Init(&config);
+	config.Name = nats->stream;
+	config.Description = "committed blocks of a doorbuster lane";
+	config.Subjects = subjects;
+	config.SubjectsLen = 1;
+	config.Storage = js_FileStorage;
+	config.Replicas = settings_of(nats)->replicas;
+	config.DenyDelete = true;
+	config.DenyPurge = true;
+	status = js_AddStream(info, nats->link.js, &config, NULL, &code);
+	if (status == NATS_OK)
+		return 0;
+	return downstream_say(error, error_bytes, -ENOTCONN,
+			      "stream %s cannot be made: %s (error %d); a new one has %u replicas",
+			      nats->stream, natsStatus_GetText(status), code,
+			      settings_of(nats)->replicas);
+}
+
+/* Whether a stream of this name is one of ours. */
+static int check_config(const struct nats_downstream *nats, const jsStreamInfo *info, char *error,
+			size_t error_bytes)
+{
+	const jsStreamConfig *config = info->Config;
+
+	if (config->SubjectsLen != 1 || strcmp(config->Subjects[0], nats->subject) != 0 ||
+	    config->Retention != js_LimitsPolicy)
+		return downstream_say(error, error_bytes, -EPROTO,
+				      "stream %s takes other subjects than %s, or forgets what was "
+				      "read: name another with --set stream=NAME",
+				      nats->stream, nats->subject);
+	if (info->State.NumDeleted > 0)
+		return downstream_say(error, error_bytes, -EPROTO,
+				      "stream %s has a gap: %" PRIu64 " messages were removed from "
+				      "its middle; begin a new one with --set stream=NAME",
+				      nats->stream, info->State.NumDeleted);
+	return 0;
+}
+
+/* Always -EPROTO. */
+static int say_foreign(const struct nats_downstream *nats, uint64_t seq, const char *what,
+		       char *error, size_t error_bytes)
+{
+	return downstream_say(error, error_bytes, -EPROTO,
+			      "stream %s: message %" PRIu64 " is %s; nobody but one relay may "
+			      "write to it: begin a new one with --set stream=NAME",
+			      nats->stream, seq, what);
+}
+
+/* What the last message of the stream is. */
+static int read_last(struct nats_downstream *nats, uint64_t seq, struct lane_mark *last, bool *part,
+		     char *error, size_t error_bytes)
+{
+	const uint64_t journal_id = nats->base.target->options.journal->journal_id;
+	const char *id = NULL;
+	natsMsg *message = NULL;
+	struct frame frame;
+	jsErrCode code = 0;
+	uint64_t lsn = 0;
+	const char *wrong = NULL;
+	natsStatus status = js_GetMsg(&message, nats->link.js, nats->stream, seq, NULL, &code);
+
+	if (status != NATS_OK)
+		return say_away(nats, status, error, error_bytes);
+	if (!nats_message_block(message, &frame, last))
+		wrong = "no message of a relay";
+	else if (frame.journal_id != journal_id)
+		wrong = "of another journal";
+	else if (frame.lane != nats->base.lane)
+		wrong = "of another lane";
+	else if (!is_json(nats))
+		wrong = frame_block_wrong(&frame, journal_id, nats->base.lane,
+					  natsMsg_GetData(message),
+					  (uint64_t)natsMsg_GetDataLength(message));
+	else if (natsMsgHeader_Get(message, "Nats-Msg-Id", &id) != NATS_OK ||
+		 sscanf(id, "%*u:%" SCNu64, &lsn) != 1 || lsn >= last->next_lsn)
+		wrong = "a message with a wrong id";
+	nats->skip_lsn = lsn;
+	*part = lsn > 0 && lsn + 1 < last->next_lsn;
+	if (wrong != NULL)
+		(void)say_foreign(nats, seq, wrong, error, error_bytes);
+	natsMsg_Destroy(message);
+	return wrong == NULL ? 0 : -EPROTO;
+}
+
+static int end_nats(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
+		    size_t error_bytes)
+{
+	struct nats_downstream *nats = of(downstream);
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus status = js_GetStreamInfo(&info, nats->link.js, nats->stream, NULL, &code);
+	int rc = 0;
+
+	CHECK(nats->message_acked == nats->message_end);
+	if (status == NATS_NOT_FOUND)
+		rc = make_stream(nats, &info, error, error_bytes);
+	else if (status != NATS_OK)
+		rc = say_away(nats, status, error, error_bytes);
+	if (rc == 0)
+		rc = check_config(nats, info, error, error_bytes);
+	if (rc == 0) {
+		nats->base_seq = info->State.LastSeq - nats->message_end;
+		nats->progress_ns = now_ns();
+		if (info->State.Msgs == 0 && info->State.LastSeq > 0)
+			rc = downstream_say(error, error_bytes, -EPROTO,
+					    "stream %s was emptied; begin a new one with "
+					    "--set stream=NAME",
+					    nats->stream);
+		else if (info->State.Msgs > 0)
+			rc = read_last(nats, info->State.LastSeq, last, part, error, error_bytes);
+	}
+	jsStreamInfo_Destroy(info);
+	return rc;
+}
+
+/* The headers of the next message. */
+static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
+			      const struct lane_block *block, uint64_t lsn)
+{
+	const struct downstream_options *options = &nats->base.target->options;
+	const struct lane_mark mark = lane_mark_of(block);
+	const uint64_t seq = nats->base_seq + nats->message_end;
+	char text[FRAME_TEXT_BYTES];
+	struct frame frame;
+	natsStatus status;
+
+	/* A closing block has no record: its place tells it from the block with its LSN. */
+	if (block->header->record_cnt > 0)
+		snprintf(text, sizeof(text), "%u:%" PRIu64, nats->base.lane, lsn);
+	else
+		snprintf(text, sizeof(text), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
+			 lsn, block->segment, block->offset);
+	status = natsMsgHeader_Set(message, "Nats-Msg-Id", text);
+	snprintf(text, sizeof(text), "%" PRIu64, seq);
+	/* The server takes 0 as "any", but not for the last of a subject. */
+	if (status == NATS_OK)
+		status = natsMsgHeader_Set(message,
+					   seq > 0 ? "Nats-Expected-Last-Sequence"
+						   : "Nats-Expected-Last-Subject-Sequence",
+					   text);
+	frame_fill(&frame, options->journal->journal_id, nats->base.lane, block);
+	frame_to_text(&frame, text);
+	if (status == NATS_OK)
+		status = natsMsgHeader_Set(message, nats_header_block, text);
+	snprintf(text, sizeof(text), "%" PRIu64 " %016" PRIx64, mark.next_lsn, mark.checksum);
+	if (status == NATS_OK)
+		status = natsMsgHeader_Set(message, nats_header_mark, text);
+	snprintf(text, sizeof(text), "%016" PRIx64 " %" PRIu64, options->relay_id, options->run);
+	if (status == NATS_OK)
+		status = natsMsgHeader_Set(message, nats_header_relay, text);
+	return status;
+}
+
+static natsStatus send_message(struct nats_downstream *nats, const struct lane_block *block,
+			       uint64_t lsn, const void *data, size_t bytes)
+{
+	char reply[NATS_NAME_BYTES];
+	natsMsg *message = NULL;
+	natsStatus status;
+
+	snprintf(reply, sizeof(reply), "%s.%" PRIu64, (const char *)nats->inbox, nats->message_end);
+	status = natsMsg_Create(&message, nats->subject, reply, data, (int)bytes);
+	if (status == NATS_OK)
+		status = set_headers(nats, message, block, lsn);
+	if (status == NATS_OK)
+		status = natsConnection_PublishMsg(nats->link.connection, message);
+	natsMsg_Destroy(message);
+	if (status == NATS_OK)
+		nats->acked[nats->message_end++ % MESSAGES_MAX] = false;
+	return status;
+}
+
+static natsStatus send_records(struct nats_downstream *nats, const struct lane_block *block)
+{
+	const struct record *records = block_records(block->header);
+	natsStatus status = NATS_OK;
+
+	for (uint32_t i = 0; status == NATS_OK && i < block->header->record_cnt; i++) {
+		const uint64_t lsn = block->header->first_lsn + i;
+
+		if (lsn <= nats->skip_lsn)
+			continue;
+		nats->print.used = 0;
+		print_record_json(&nats->print, nats->base.lane, lsn, &records[i]);
+		/* Without the newline. */
+		status = send_message(nats, block, lsn, nats->print.bytes, nats->print.used - 1);
+	}
+	return status;
+}
+
+static int publish_nats(struct downstream *downstream, const struct lane_block *block, char *error,
+			size_t error_bytes)
+{
+	struct nats_downstream *nats = of(downstream);
+	natsStatus status;
+
+	if (nats->block_end - nats->block_acked >= settings_of(nats)->in_flight ||
+	    nats->message_end - nats->message_acked + BLOCK_RECORDS_MAX > MESSAGES_MAX)
+		return -EAGAIN;
+	if (nats->message_end == nats->message_acked)
+		nats->progress_ns = now_ns();
+	if (is_json(nats))
+		status = send_records(nats, block);
+	else
+		status = send_message(nats, block, block->header->first_lsn, block->header,
+				      block->header->block_bytes);
+	if (status != NATS_OK)
+		return say_away(nats, status, error, error_bytes);
+	nats->ends[nats->block_end++ % DOWNSTREAM_IN_FLIGHT_MAX] = nats->message_end;
+	return 0;
+}
+
+/*
+ * A message was refused, or the stream had it already. Who has written what is in its place?
+ * -ENOTCONN: we, now or before a crash, or nobody: it can be asked anew. -EBUSY, -EPROTO: others.
+ */
+static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, char *error,
+		   size_t error_bytes)
+{
+	const struct downstream_options *options = &nats->base.target->options;
+	const char *text = NULL;
+	natsMsg *message = NULL;
+	uint64_t relay_id = 0;
+	uint64_t run = 0;
+	jsErrCode code = 0;
+	natsStatus status = js_GetMsg(&message, nats->link.js, nats->stream, seq, NULL, &code);
+	int rc = -ENOTCONN;
+
+	if (status != NATS_OK)
+		return downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+	if (natsMsgHeader_Get(message, nats_header_relay, &text) != NATS_OK ||
+	    sscanf(text, "%16" SCNx64 " %" SCNu64, &relay_id, &run) != 2)
+		rc = say_foreign(nats, seq, "no message of a relay", error, error_bytes);
+	else if (relay_id != options->relay_id || run > options->run)
+		rc = downstream_say(error, error_bytes, -EBUSY,
+				    "stream %s refused a block (%s): message %" PRIu64
+				    " was written by another relay (%016" PRIx64 ", run %" PRIu64
+				    "; this is %016" PRIx64 ", run %" PRIu64
+				    "): one relay a lane, stop one of them",
+				    nats->stream, why, seq, relay_id, run, options->relay_id,
+				    options->run);
+	else
+		(void)downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+	natsMsg_Destroy(message);
+	return rc;
+}
+
+/* What an acknowledgement says. 1: of this message; 0: not one of ours; or an error. */
+static int read_ack(struct nats_downstream *nats, natsMsg *message, uint64_t number, char *error,
+		    size_t error_bytes)
+{
+	const uint64_t seq = nats->base_seq + number + 1;
+	json_error_t json_error;
+	json_t *ack = json_loadb(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message),
+				 0, &json_error);
+	const json_t *refusal = json_object_get(ack, "error");
+	char why[TEXT_BYTES] = "no answer of JetStream";
+	int rc = 1;
+
+	if (refusal != NULL)
+		snprintf(why, sizeof(why), "%s",
+			 json_string_value(json_object_get(refusal, "description")) != NULL
+				 ? json_string_value(json_object_get(refusal, "description"))
+				 : "refused");
+	else if (json_is_true(json_object_get(ack, "duplicate")))
+		snprintf(why, sizeof(why), "it has it already");
+	if (ack == NULL || natsMsg_IsNoResponders(message))
+		rc = downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", nats->stream,
+				    why);
+	else if (refusal != NULL || json_is_true(json_object_get(ack, "duplicate")) ||
+		 json_integer_value(json_object_get(ack, "seq")) != (json_int_t)seq)
+		rc = look_up(nats, seq, why, error, error_bytes);
+	json_decref(ack);
+	return rc;
+}
+
+static int take_acks(struct nats_downstream *nats, char *error, size_t error_bytes)
+{
+	natsMsg *message = NULL;
+	natsStatus status;
+
+	while ((status = natsSubscription_NextMsg(&message, nats->acks, 0)) == NATS_OK) {
+		const char *dot = strrchr(natsMsg_GetSubject(message), '.');
+		uint64_t number = UINT64_MAX;
+		int rc = 0;
+
+		if (cli_parse_u64(dot + 1, UINT64_MAX, &number) && number >= nats->message_acked &&
+		    number < nats->message_end)
+			rc = read_ack(nats, message, number, error, error_bytes);
+		natsMsg_Destroy(message);
+		if (rc < 0)
+			return rc;
+		if (rc == 1)
+			nats->acked[number % MESSAGES_MAX] = true;
+	}
+	return status == NATS_TIMEOUT ? 0 : say_away(nats, status, error, error_bytes);
+}
+
+static int reap_nats(struct downstream *downstream, char *error, size_t error_bytes)
+{
+	struct nats_downstream *nats = of(downstream);
+	const uint64_t before = nats->message_acked;
+	int cnt = 0;
+	const int rc = take_acks(nats, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	while (nats->message_acked < nats->message_end &&
+	       nats->acked[nats->message_acked % MESSAGES_MAX])
+		nats->message_acked++;
+	for (; nats->block_acked < nats->block_end &&
+	       nats->ends[nats->block_acked % DOWNSTREAM_IN_FLIGHT_MAX] <= nats->message_acked;
+	     nats->block_acked++)
+		cnt++;
+	if (nats->message_acked != before)
+		nats->progress_ns = now_ns();
+	if (nats->message_acked != nats->message_end && now_ns() > nats->progress_ns + ACK_WAIT_NS)
+		return downstream_say(error, error_bytes, -ENOTCONN,
+				      "stream %s: nothing was acknowledged for %d ms", nats->stream,
+				      DOWNSTREAM_WAIT_MS);
+	return cnt;
+}
+
+const struct downstream_kind downstream_nats_kind = {
+	.scheme = "nats://",
+	.settle_s = 300,
+	.target_open = target_open,
+	.target_close = target_close,
+	.open = open_nats,
+	.end = end_nats,
+	.publish = publish_nats,
+	.reap = reap_nats,
+	.close = close_nats,
+};
+
+const struct downstream_kind downstream_nats_tls_kind = {
+	.scheme = "tls://",
+	.settle_s = 300,
+	.target_open = target_open,
+	.target_close = target_close,
+	.open = open_nats,
+	.end = end_nats,
+	.publish = publish_nats,
+	.reap = reap_nats,
+	.close = close_nats,
+};

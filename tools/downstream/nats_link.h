@@ -1,0 +1,72 @@
+/*
+ * nats_link: what relay and consumer share of NATS: settings, connection, names of streams, and the
+ * headers of a message. A stream a lane; its sequence and its lane run side by side.
+ *
+ * A connection never comes back by itself: whoever has one opens another and asks anew where the
+ * stream is, so that nothing is resent behind its owner's back.
+ */
+#ifndef DB_TOOLS_DOWNSTREAM_NATS_LINK_H
+#define DB_TOOLS_DOWNSTREAM_NATS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <nats/nats.h>
+
+#include "tools/downstream/downstream.h"
+#include "tools/downstream/frame.h"
+
+enum {
+	NATS_NAME_BYTES = 128,
+	NATS_SERVERS_MAX = 16,
+	NATS_SERVERS_BYTES = 2048,
+};
+
+/* KEY=VALUE settings, parsed. Texts are the command line's. */
+struct nats_settings {
+	char text[NATS_SERVERS_BYTES]; /* the addresses, cut at their commas */
+	const char *servers[NATS_SERVERS_MAX];
+	int server_cnt;
+	const char *stream; /* prefix of the streams' names; doorbuster, doorbuster-json */
+	const char *creds;
+	const char *nkey_seed; /* file */
+	const char *nkey;
+	const char *token;
+	const char *ca;
+	const char *cert;
+	const char *key;
+	uint32_t replicas;  /* of a stream that is made; 1 */
+	uint32_t in_flight; /* blocks */
+	bool tls;
+};
+
+struct nats_link {
+	natsOptions *options;
+	natsConnection *connection;
+	jsCtx *js;
+};
+
+extern const char nats_header_block[]; /* frame_to_text */
+extern const char nats_header_mark[];  /* next LSN and checksum of the block */
+extern const char nats_header_relay[]; /* who sent it */
+
+/* Parses addresses and settings. 0, or -EINVAL with a line. */
+int nats_settings_parse(struct nats_settings *settings, const char *to, bool json,
+			const struct downstream_setting *list, unsigned cnt, char *error,
+			size_t error_bytes);
+
+void nats_stream_name(const struct nats_settings *settings, uint16_t lane,
+		      char out[NATS_NAME_BYTES]);
+void nats_subject(const struct nats_settings *settings, uint16_t lane, char out[NATS_NAME_BYTES]);
+
+/* Connects. 0, -ENOTCONN, or -EINVAL for what is refused, with a line. */
+int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
+		   char *error, size_t error_bytes);
+
+/* One of all zeros is allowed. */
+void nats_link_close(struct nats_link *link);
+
+/* What a message's headers say of its block. False: it is no message of a relay. */
+bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark *mark);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * source: where a consumer's blocks come from. The consumer checks what comes; a source only has to
+ * bring the blocks of a lane in order, and may bring some again.
+ */
+#ifndef DB_TOOLS_DOWNSTREAM_SOURCE_H
+#define DB_TOOLS_DOWNSTREAM_SOURCE_H
+
+#include "tools/common/cursor.h"
+#include "tools/downstream/consumer.h"
+#include "tools/downstream/frame.h"
+
+struct source;
+
+struct source_block {
+	struct frame frame;
+	const struct block_header *block; /* `bytes` of it, valid until the next call */
+	uint64_t bytes;
+	uint64_t extra; /* the source's own position, kept in the cursor */
+	bool checked;   /* the source has checked all of it and that it follows */
+};
+
+struct source_kind {
+	const char *scheme;
+	/* Finds out which journal it is, and how many lanes. Errors as consumer_open. */
+	int (*open)(struct source **out, const struct consumer_options *options, char *error,
+		    size_t error_bytes);
+	/* Begins a lane behind what the cursor has. */
+	int (*seek)(struct source *source, uint16_t lane, const struct cursor_lane *behind,
+		    char *error, size_t error_bytes);
+	/* 1, 0: nothing more for now, or an error. */
+	int (*next)(struct source *source, uint16_t lane, struct source_block *block, char *error,
+		    size_t error_bytes);
+	void (*close)(struct source *source);
+};
+
+/* First member of what a kind makes. */
+struct source {
+	const struct source_kind *kind;
+	uint64_t journal_id;
+	uint16_t lanes;
+};
+
+extern const struct source_kind source_data_kind; /* data:DIR, a journal */
+extern const struct source_kind source_file_kind; /* file:DIR, a relay's copy of one */
+extern const struct source_kind source_nats_kind;
+extern const struct source_kind source_nats_tls_kind;
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * nats://, tls://: the streams that a relay fills, a consumer of its own a lane, kept in order by
+ * the client. The cursor's `extra` is the sequence of the last message.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/downstream/nats_link.h"
+#include "tools/downstream/source.h"
+
+enum {
+	/* How long a message that the stream has may take. */
+	MESSAGE_MS = DOWNSTREAM_WAIT_MS,
+};
+
+struct nats_lane {
+	natsSubscription *messages;
+	natsMsg *message; /* given last */
+	uint64_t seq;     /* of it */
+	uint64_t end_seq; /* the stream had this many when it was asked last */
+};
+
+struct nats_source {
+	struct source base;
+	struct nats_settings settings;
+	struct nats_link link;
+	struct nats_lane lanes[SHARDS_MAX];
+};
+
+static struct nats_source *of(struct source *source)
+{
+	return (struct nats_source *)source;
+}
+
+static void close_lane(struct nats_lane *lane)
+{
+	natsMsg_Destroy(lane->message);
+	natsSubscription_Destroy(lane->messages);
+	*lane = (struct nats_lane){0};
+}
+
+static void close_nats(struct source *base)
+{
+	struct nats_source *source = of(base);
+
+	for (unsigned i = 0; i < SHARDS_MAX; i++)
+		close_lane(&source->lanes[i]);
+	nats_link_close(&source->link);
+	free(source);
+}
+
+static int say_away(const char *stream, natsStatus status, char *error, size_t error_bytes)
+{
+	return downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", stream,
+			      natsStatus_GetText(status));
+}
+
+/* The state of a lane's stream. 0, -ENOENT, or an error with a line. */
+static int stream_state(struct nats_source *source, uint16_t lane, jsStreamState *state,
+			char *error, size_t error_bytes)
+{
+	char stream[NATS_NAME_BYTES];
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus status;
+
+	*state = (jsStreamState){0};
+	nats_stream_name(&source->settings, lane, stream);
+	status = js_GetStreamInfo(&info, source->link.js, stream, NULL, &code);
+	if (status == NATS_NOT_FOUND)
+		return -ENOENT;
+	if (status != NATS_OK)
+		return say_away(stream, status, error, error_bytes);
+	*state = info->State;
+	jsStreamInfo_Destroy(info);
+	return 0;
+}
+
+/* Which journal it is, from the first message of a stream; 0: it is empty. */
+static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamState *state,
+		      char *error, size_t error_bytes)
+{
+	char stream[NATS_NAME_BYTES];
+	natsMsg *message = NULL;
+	struct lane_mark mark;
+	struct frame frame;
+	jsErrCode code = 0;
+	natsStatus status;
+	bool ours;
+
+	if (state->Msgs == 0)
+		return 0;
+	nats_stream_name(&source->settings, lane, stream);
+	status = js_GetMsg(&message, source->link.js, stream, state->FirstSeq, NULL, &code);
+	if (status != NATS_OK)
+		return say_away(stream, status, error, error_bytes);
+	ours = nats_message_block(message, &frame, &mark);
+	natsMsg_Destroy(message);
+	if (!ours)
+		return downstream_say(error, error_bytes, -EPROTO,
+				      "stream %s: message %" PRIu64 " is no message of a relay",
+				      stream, state->FirstSeq);
+	source->base.journal_id = frame.journal_id;
+	return 0;
+}
+
+static int find_lanes(struct nats_source *source, char *error, size_t error_bytes)
+{
+	jsStreamState state;
+	uint16_t lane = 0;
+	int rc = 0;
+
+	for (; rc == 0 && lane < SHARDS_MAX; lane++) {
+		rc = stream_state(source, lane, &state, error, error_bytes);
+		if (rc == 0 && source->base.journal_id == 0)
+			rc = journal_of(source, lane, &state, error, error_bytes);
+		if (rc == -ENOENT)
+			break;
+	}
+	if (rc != 0 && rc != -ENOENT)
+		return rc;
+	source->base.lanes = lane;
+	if (lane > 0 && source->base.journal_id != 0)
+		return 0;
+	return downstream_say(error, error_bytes, -ENOTCONN,
+			      "%s: %s %s-lane-000: let a relay fill it, or name another with "
+			      "--set stream=NAME",
+			      source->settings.servers[0],
+			      lane == 0 ? "there is no stream" : "there is nothing in stream",
+			      source->settings.stream);
+}
+
+static int open_nats(struct source **out, const struct consumer_options *options, char *error,
+		     size_t error_bytes)
+{
+	struct nats_source *source = calloc(1, sizeof(*source));
+	int rc;
+
+	if (source == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	rc = nats_settings_parse(&source->settings, options->from, false, options->settings,
+				 options->setting_cnt, error, error_bytes);
+	if (rc == 0)
+		rc = nats_link_open(&source->link, &source->settings, "doorbuster consume", error,
+				    error_bytes);
+	if (rc == 0)
+		rc = find_lanes(source, error, error_bytes);
+	if (rc != 0)
+		close_nats(&source->base);
+	else
+		*out = &source->base;
+	return rc;
+}
+
+static int seek_nats(struct source *base, uint16_t number, const struct cursor_lane *behind,
+		     char *error, size_t error_bytes)
+{
+	struct nats_source *source = of(base);
+	struct nats_lane *lane = &source->lanes[number];
+	char stream[NATS_NAME_BYTES];
+	char subject[NATS_NAME_BYTES];
+	jsSubOptions options;
+	jsStreamState state;
+	jsErrCode code = 0;
+	natsStatus status;
+	int rc = stream_state(source, number, &state, error, error_bytes);
+
+	if (rc != 0)
+		return rc == -ENOENT ? say_away("", NATS_NOT_FOUND, error, error_bytes) : rc;
+	close_lane(lane);
+	nats_stream_name(&source->settings, number, stream);
+	nats_subject(&source->settings, number, subject);
+	jsSubOptions_Init(&options);
+	options.Stream = stream;
+	options.Ordered = true;
+	options.Config.DeliverPolicy = js_DeliverAll;
+	/* From the last one on, to see that it is still the same; behind a shorter stream, all. */
+	if (behind->extra > 0 && behind->extra <= state.LastSeq &&
+	    behind->extra >= state.FirstSeq) {
+		options.Config.DeliverPolicy = js_DeliverByStartSequence;
+		options.Config.OptStartSeq = behind->extra;
+	}
+	status = js_SubscribeSync(&lane->messages, source->link.js, subject, NULL, &options, &code);
+	lane->seq = options.Config.OptStartSeq > 0 ? options.Config.OptStartSeq - 1 : 0;
+	lane->end_seq = state.LastSeq;
+	return status == NATS_OK ? 0 : say_away(stream, status, error, error_bytes);
+}
+
+/* A message of the lane. While the stream is known to have more, it is waited for. */
+static natsStatus next_message(struct nats_source *source, uint16_t number, char *error,
+			       size_t error_bytes)
+{
+	struct nats_lane *lane = &source->lanes[number];
+	natsStatus status = natsSubscription_NextMsg(&lane->message, lane->messages, 0);
+	jsStreamState state;
+
+	if (status != NATS_TIMEOUT)
+		return status;
+	if (lane->seq >= lane->end_seq) {
+		const int rc = stream_state(source, number, &state, error, error_bytes);
+
+		if (rc != 0)
+			return NATS_ERR;
+		lane->end_seq = state.LastSeq;
+	}
+	if (lane->seq >= lane->end_seq)
+		return NATS_TIMEOUT;
+	status = natsSubscription_NextMsg(&lane->message, lane->messages, MESSAGE_MS);
+	return status == NATS_TIMEOUT ? NATS_ERR : status;
+}
+
+static int next_nats(struct source *base, uint16_t number, struct source_block *block, char *error,
+		     size_t error_bytes)
+{
+	struct nats_source *source = of(base);
+	struct nats_lane *lane = &source->lanes[number];
+	jsMsgMetaData *meta = NULL;
+	struct lane_mark mark;
+	natsStatus status;
+	bool ours;
+
+	natsMsg_Destroy(lane->message);
+	lane->message = NULL;
+	error[0] = '\0';
+	status = next_message(source, number, error, error_bytes);
+	if (status == NATS_TIMEOUT)
+		return 0;
+	if (status == NATS_OK)
+		status = natsMsg_GetMetaData(&meta, lane->message);
+	if (status != NATS_OK)
+		return error[0] != '\0'
+			       ? -ENOTCONN
+			       : say_away(source->settings.stream, status, error, error_bytes);
+	lane->seq = meta->Sequence.Stream;
+	jsMsgMetaData_Destroy(meta);
+	ours = nats_message_block(lane->message, &block->frame, &mark);
+	if (!ours)
+		block->frame = (struct frame){0};
+	block->block = (const struct block_header *)natsMsg_GetData(lane->message);
+	block->bytes = (uint64_t)natsMsg_GetDataLength(lane->message);
+	block->extra = lane->seq;
+	block->checked = false;
+	return 1;
+}
+
+const struct source_kind source_nats_kind = {
+	.scheme = "nats://",
+	.open = open_nats,
+	.seek = seek_nats,
+	.next = next_nats,
+	.close = close_nats,
+};
+
+const struct source_kind source_nats_tls_kind = {
+	.scheme = "tls://",
+	.open = open_nats,
+	.seek = seek_nats,
+	.next = next_nats,
+	.close = close_nats,
+};

@@ -1,0 +1,78 @@
+#include "tools/journal/positions.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/common/cursor.h"
+
+static const char PREFIX[] = "downstream-";
+
+/* The relay's name, or NULL: a lock, or a file that is being replaced. */
+static const char *relay_of(const char *file)
+{
+	const char *name = file + strlen(PREFIX);
+
+	if (strncmp(file, PREFIX, strlen(PREFIX)) != 0 || strchr(name, '.') != NULL ||
+	    name[0] == '\0' || strlen(name) >= POSITION_NAME_BYTES)
+		return NULL;
+	return name;
+}
+
+static int add(struct positions *positions, const struct data_dir *dir, const char *name,
+	       char *error, size_t error_bytes)
+{
+	static struct cursor cursor; /* big */
+	char path[PATH_MAX];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s%s", dir->path, PREFIX, name);
+	rc = cursor_load(&cursor, path, error, error_bytes);
+	/* Forgotten meanwhile. */
+	if (rc == -ENOENT)
+		return 0;
+	if (rc != 0)
+		return rc;
+	if (cursor.journal_id != dir->journal_id || cursor.lanes != dir->shards) {
+		snprintf(error, error_bytes, "%s is of another journal: remove it", path);
+		return -EINVAL;
+	}
+	for (uint16_t lane = 0; lane < dir->shards; lane++) {
+		struct position *position = &positions->lane[lane];
+		const uint64_t next_lsn = cursor.lane[lane].mark.next_lsn;
+		const uint64_t lsn = next_lsn > 0 ? next_lsn - 1 : 0;
+
+		if (positions->cnt > 0 && position->lsn <= lsn)
+			continue;
+		position->lsn = lsn;
+		position->budget_bytes = cursor.budget_bytes;
+		snprintf(position->name, sizeof(position->name), "%s", name);
+	}
+	positions->cnt++;
+	return 0;
+}
+
+int positions_load(struct positions *positions, const struct data_dir *dir, char *error,
+		   size_t error_bytes)
+{
+	DIR *entries = opendir(dir->path);
+	const struct dirent *entry;
+	int rc = 0;
+
+	memset(positions, 0, sizeof(*positions));
+	if (entries == NULL) {
+		snprintf(error, error_bytes, "%s: %s", dir->path, strerror(errno));
+		return -errno;
+	}
+	while (rc == 0 && (entry = readdir(entries)) != NULL) {
+		const char *name = relay_of(entry->d_name);
+
+		if (name != NULL)
+			rc = add(positions, dir, name, error, error_bytes);
+	}
+	closedir(entries);
+	return rc;
+}

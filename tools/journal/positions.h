@@ -1,0 +1,31 @@
+/*
+ * positions: how far the downstreams of this journal's relays have its lanes, from the files that
+ * those keep in the data directory. What a relay has not got stays, whether it runs or not.
+ */
+#ifndef DB_TOOLS_JOURNAL_POSITIONS_H
+#define DB_TOOLS_JOURNAL_POSITIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/data_dir.h"
+#include "engine/limits.h"
+
+enum {
+	POSITION_NAME_BYTES = 64,
+};
+
+struct positions {
+	unsigned cnt; /* relays that have a position */
+	struct position {
+		uint64_t lsn; /* the last one that the slowest of them has */
+		uint64_t budget_bytes;
+		char name[POSITION_NAME_BYTES]; /* of that relay */
+	} lane[SHARDS_MAX];
+};
+
+/* 0, or -errno with a line. */
+int positions_load(struct positions *positions, const struct data_dir *dir, char *error,
+		   size_t error_bytes);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * doorbuster-relay: carries committed blocks to a downstream journal, beside a running engine or
+ * without one.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/common/cli.h"
+#include "tools/relay/relay.h"
+
+static const char usage[] =
+	"usage: doorbuster relay --data DIR --to DOWNSTREAM [--format block|json] [--once] "
+	"[--json]\n"
+	"                        [--disk-budget-mib N] [--name NAME] [--set KEY=VALUE]...\n"
+	"                        [--skip-pruned]\n"
+	"       doorbuster relay --data DIR --forget --name NAME\n"
+	"\n"
+	"Sends every committed block of every lane downstream, once it is on disk, in order, from\n"
+	"where the downstream ended: nothing has to be remembered, kill it at any moment. It only\n"
+	"reads the lanes and never makes the engine wait.\n"
+	"\n"
+	"  --to file:DIR      DIR becomes a copy of the journal that `doorbuster journal` and\n"
+	"                     `doorbuster consume` read; with --format json a file of lines a "
+	"lane\n"
+	"  --to nats://H:P,...   NATS JetStream, also tls://: a stream a lane, made if it isn't\n"
+	"                     there; --set stream=NAME, replicas=N (of a new one), in-flight=N,\n"
+	"                     creds=, nkey=, nkey-seed=, token=, tls-ca=, tls-cert=, tls-key=\n"
+	"  --to -             standard output, from the beginning of the lanes\n"
+	"  --format block     the blocks as they are on disk; unless given\n"
+	"  --format json      an object a record, as `journal dump --json` prints it; schema in\n"
+	"                     tools/downstream/record.schema.json\n"
+	"  --once             ends when the downstream has all that is known to be on disk\n"
+	"  --json             a report a second on stdout, as JSON; else on a terminal as text\n"
+	"  --disk-budget-mib N   how much of the lanes may wait for the downstream; an alarm "
+	"comes\n"
+	"                     at half of it. Unless given, half of what was free at the first "
+	"start\n"
+	"  --name NAME        of this relay's position in DIR/downstream-NAME, which keeps "
+	"`journal\n"
+	"                     prune` off what the downstream has not got; by default the scheme\n"
+	"  --set KEY=VALUE    a setting of the broker's client\n"
+	"  --skip-pruned      an empty downstream begins with the first LSN that is still there\n"
+	"  --forget           removes the position of a relay that will not run again\n"
+	"\n"
+	"exit code: 0 stopped by SIGTERM, or --once and all is there; 1 stopped by what it found: "
+	"a\n"
+	"gap, a foreign message, another relay, a lane that was cut or pruned; 2 wrong usage\n";
+
+enum {
+	BUSY_TRIES = 40,
+	BUSY_PAUSE_NS = 50000000,
+};
+
+enum flag {
+	FLAG_DATA = 1,
+	FLAG_TO,
+	FLAG_FORMAT,
+	FLAG_ONCE,
+	FLAG_JSON,
+	FLAG_BUDGET,
+	FLAG_NAME,
+	FLAG_SET,
+	FLAG_SKIP_PRUNED,
+	FLAG_FORGET,
+	FLAG_HELP,
+};
+
+static const struct option flags[] = {
+	{"data", required_argument, NULL, FLAG_DATA},
+	{"to", required_argument, NULL, FLAG_TO},
+	{"format", required_argument, NULL, FLAG_FORMAT},
+	{"once", no_argument, NULL, FLAG_ONCE},
+	{"json", no_argument, NULL, FLAG_JSON},
+	{"disk-budget-mib", required_argument, NULL, FLAG_BUDGET},
+	{"name", required_argument, NULL, FLAG_NAME},
+	{"set", required_argument, NULL, FLAG_SET},
+	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
+	{"forget", no_argument, NULL, FLAG_FORGET},
+	{"help", no_argument, NULL, FLAG_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static int wrong_usage(void)
+{
+	fputs(usage, stderr);
+	return CLI_EXIT_FAILED;
+}
+
+static bool parse_format(const char *text, enum downstream_format *format)
+{
+	if (strcmp(text, "block") == 0)
+		*format = FORMAT_BLOCK;
+	else if (strcmp(text, "json") == 0)
+		*format = FORMAT_JSON;
+	else
+		return cli_wrong("--format: '%s' is neither block nor json", text);
+	return true;
+}
+
+static bool parse_name(const char *text, char name[RELAY_NAME_BYTES])
+{
+	const size_t good = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+
+	if (good == 0 || text[good] != '\0' || good >= RELAY_NAME_BYTES)
+		return cli_wrong("--name: '%s' is not 1 to %d of a-z, 0-9, - and _", text,
+				 RELAY_NAME_BYTES - 1);
+	snprintf(name, RELAY_NAME_BYTES, "%s", text);
+	return true;
+}
+
+static bool parse_flag(int flag, struct relay_options *options)
+{
+	uint64_t mib;
+
+	switch (flag) {
+	case FLAG_DATA:
+		options->data = optarg;
+		return true;
+	case FLAG_TO:
+		options->downstream.to = optarg;
+		return true;
+	case FLAG_FORMAT:
+		return parse_format(optarg, &options->downstream.format);
+	case FLAG_ONCE:
+		return options->once = true;
+	case FLAG_JSON:
+		return options->json = true;
+	case FLAG_BUDGET:
+		if (!cli_u64("--disk-budget-mib", optarg, 1, UINT64_MAX >> 20, &mib))
+			return false;
+		options->budget_bytes = mib << 20;
+		return true;
+	case FLAG_NAME:
+		return parse_name(optarg, options->name);
+	case FLAG_SET:
+		return downstream_parse_setting(optarg, options->downstream.settings,
+						&options->downstream.setting_cnt);
+	case FLAG_SKIP_PRUNED:
+		return options->skip_pruned = true;
+	default:
+		return options->forget = true;
+	}
+}
+
+/* The scheme, unless one was given. */
+static void default_name(struct relay_options *options)
+{
+	const char *to = options->downstream.to;
+
+	if (options->name[0] == '\0')
+		snprintf(options->name, sizeof(options->name), "%.*s", (int)strcspn(to, ":"), to);
+}
+
+static bool complete(struct relay_options *options)
+{
+	if (options->data == NULL)
+		return cli_wrong("--data DIR: the directory of the engine's journal is missing");
+	if (options->forget)
+		return options->name[0] != '\0' ||
+		       cli_wrong("--forget: say whose position with --name");
+	if (options->downstream.to == NULL)
+		return cli_wrong("--to DOWNSTREAM is missing: file:DIR or -");
+	default_name(options);
+	return true;
+}
+
+static int run(const struct relay_options *options)
+{
+	static struct relay relay;
+	int rc;
+	int exit_code;
+
+	if (options->forget) {
+		rc = relay_forget(options, relay.error, sizeof(relay.error));
+		return rc == 0 || cli_wrong("%s", relay.error) ? CLI_EXIT_GOOD : CLI_EXIT_FAILED;
+	}
+	/* One that was killed holds its locks until it is gone. */
+	for (unsigned i = 0; (rc = relay_open(&relay, options)) == -EBUSY && i < BUSY_TRIES; i++) {
+		relay_close(&relay);
+		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE_NS}, NULL);
+	}
+	exit_code = rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_FAILED;
+	if (rc == 0) {
+		rc = relay_run(&relay);
+		exit_code = rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
+	}
+	if (rc != 0)
+		cli_wrong("%s", relay.error);
+	relay_close(&relay);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct relay_options options = {0};
+	int flag;
+
+	cli_program("doorbuster relay");
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		if (flag == FLAG_HELP) {
+			fputs(usage, stdout);
+			return cli_end(CLI_EXIT_GOOD);
+		}
+		if (flag == '?')
+			return wrong_usage();
+		if (!parse_flag(flag, &options))
+			return CLI_EXIT_FAILED;
+	}
+	if (optind < argc) {
+		cli_wrong("%s is too much", argv[optind]);
+		return wrong_usage();
+	}
+	if (!complete(&options))
+		return CLI_EXIT_FAILED;
+	return cli_end(run(&options));
+}

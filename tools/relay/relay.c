@@ -1,0 +1,164 @@
+#include "tools/relay/relay.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/signals.h"
+#include "tools/common/cli.h"
+
+/* How long a lane rests when there was nothing to do: a lone order waits no longer than this. */
+static const uint64_t IDLE_NS = 1000000;
+static const uint64_t REPORT_NS = 1000000000;
+/* What is in flight when a signal comes gets this long to be acknowledged. */
+static const uint64_t LEAVE_NS = 5000000000;
+
+uint64_t relay_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void relay_tell(const struct relay_lane *lane, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "lane %u: ", lane->lane);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int relay_open(struct relay *relay, const struct relay_options *options)
+{
+	sigset_t signals;
+	int rc;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	memset(relay, 0, sizeof(*relay));
+	relay->options = *options;
+	relay->lock_fd = -1;
+	rc = data_dir_read(&relay->dir, options->data, relay->error, sizeof(relay->error));
+	/* A pipe has no position to come back to. */
+	if (rc == 0 && strcmp(options->downstream.to, "-") != 0)
+		rc = relay_position_open(relay);
+	if (rc != 0)
+		return rc;
+	relay->options.downstream.journal = &relay->dir;
+	relay->options.downstream.relay_id = relay->position.relay_id;
+	relay->options.downstream.run = relay->position.run;
+	relay->lane_cnt = relay->dir.shards;
+	relay->lanes = calloc(relay->lane_cnt, sizeof(*relay->lanes));
+	if (relay->lanes == NULL)
+		return downstream_say(relay->error, sizeof(relay->error), -ENOMEM, "no memory");
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		struct relay_lane *lane = &relay->lanes[i];
+
+		lane->lane = i;
+		lane->safe = lane->settling = relay->position.lane[i].mark;
+		lane->acked.mark = lane->safe;
+		lane->settling_ns = relay_now_ns();
+	}
+	return downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
+				      sizeof(relay->error));
+}
+
+static bool all_done(const struct relay *relay)
+{
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		const struct relay_lane *lane = &relay->lanes[i];
+
+		if (!lane->up || !lane->ended || lane->sent_head != lane->sent_tail)
+			return false;
+	}
+	return true;
+}
+
+/* Waits for what is in flight; a downstream that is away keeps nobody. */
+static void leave(struct relay *relay)
+{
+	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
+	const uint64_t end_ns = relay_now_ns() + LEAVE_NS;
+	bool waiting = true;
+
+	while (waiting && relay_now_ns() < end_ns) {
+		waiting = false;
+		for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+			struct relay_lane *lane = &relay->lanes[i];
+			int cnt = 0;
+
+			if (lane->up && lane->sent_head != lane->sent_tail)
+				cnt = relay_reap(relay, lane, relay_now_ns());
+			if (cnt < 0)
+				relay_unlink(lane);
+			waiting = waiting || (lane->up && lane->sent_head != lane->sent_tail);
+		}
+		if (waiting)
+			nanosleep(&pause, NULL);
+	}
+}
+
+static int run(struct relay *relay)
+{
+	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
+	uint64_t reported_ns = relay_now_ns();
+
+	while (!signals_end_pending()) {
+		const uint64_t now_ns = relay_now_ns();
+		int steps = 0;
+
+		for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+			const int rc = relay_step(relay, &relay->lanes[i], now_ns);
+
+			if (rc < 0)
+				return rc;
+			steps += rc;
+		}
+		if (now_ns - reported_ns >= REPORT_NS) {
+			const int rc = relay_position_save(relay);
+
+			if (rc != 0)
+				return rc;
+			relay_report(relay, (double)(now_ns - reported_ns) / 1e9, false);
+			reported_ns = now_ns;
+		}
+		if (steps > 0)
+			continue;
+		if (relay->options.once && all_done(relay))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	leave(relay);
+	relay_report(relay, (double)(relay_now_ns() - reported_ns + 1) / 1e9, true);
+	return relay_position_save(relay);
+}
+
+int relay_run(struct relay *relay)
+{
+	/* Whoever sells comes first. */
+	if (nice(10) == -1)
+		errno = 0;
+	return run(relay);
+}
+
+void relay_close(struct relay *relay)
+{
+	for (uint16_t i = 0; relay->lanes != NULL && i < relay->lane_cnt; i++)
+		relay_unlink(&relay->lanes[i]);
+	free(relay->lanes);
+	downstream_target_close(relay->target);
+	if (relay->lock_fd >= 0)
+		close(relay->lock_fd);
+}

@@ -1,0 +1,117 @@
+/*
+ * relay: carries the blocks of a journal's lanes downstream, each once it is on disk, from where
+ * the downstream says that it ended. Keeps no state that matters: its position file in the data
+ * directory is for `journal prune` and for people.
+ *
+ * One thread. Never writes to a lane, never makes an engine wait.
+ */
+#ifndef DB_TOOLS_RELAY_RELAY_H
+#define DB_TOOLS_RELAY_RELAY_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tools/common/cursor.h"
+#include "tools/downstream/downstream.h"
+
+enum {
+	RELAY_ERROR_BYTES = 1024,
+	RELAY_NAME_BYTES = 32,
+};
+
+struct relay_options {
+	const char *data;
+	struct downstream_options downstream;
+	char name[RELAY_NAME_BYTES];
+	uint64_t budget_bytes; /* 0: half of what is free */
+	bool once;             /* ends when the downstream has all */
+	bool json;
+	bool skip_pruned;
+	bool forget;
+};
+
+/* A block that was published and is not acknowledged yet. */
+struct relay_sent {
+	struct lane_mark mark;
+	uint64_t end_offset;
+	uint64_t written_at_ns;
+	uint32_t record_cnt;
+};
+
+struct relay_lane {
+	uint16_t lane;
+	bool up;    /* downstream and tailer are open */
+	bool ended; /* nothing more is known to be on disk */
+	struct downstream *downstream;
+	struct lane_tailer *tailer;
+	struct relay_sent sent[DOWNSTREAM_IN_FLIGHT_MAX]; /* a ring */
+	uint64_t sent_head;
+	uint64_t sent_tail;
+	struct relay_sent acked;   /* the last one; record_cnt unused */
+	struct lane_mark settling; /* acknowledged at settling_ns, safe when it is old enough */
+	uint64_t settling_ns;
+	struct lane_mark safe; /* what prune may count on */
+	uint64_t checked_ns;   /* when the downstream was last asked where it ended */
+	uint64_t retry_ns;
+	uint64_t backoff_ns;
+	uint64_t away_since_ns; /* 0: it isn't */
+
+	/* Since the start. */
+	uint64_t record_cnt;
+	uint64_t block_cnt;
+	uint64_t bytes;
+	uint64_t link_cnt; /* times it was opened */
+	/* How far behind, as of the last report. */
+	uint64_t behind_records;
+	uint64_t behind_bytes;
+	double behind_s;
+};
+
+struct relay {
+	struct relay_options options;
+	struct data_dir dir;
+	struct downstream_target *target;
+	struct cursor position;
+	char position_path[PATH_MAX];
+	bool positioned; /* it has a position file */
+	int lock_fd;
+	uint16_t lane_cnt;
+	struct relay_lane *lanes;
+	bool alarmed;
+	char error[RELAY_ERROR_BYTES];
+};
+
+/* 0, or -errno with relay->error. Closed by relay_close in both cases. */
+int relay_open(struct relay *relay, const struct relay_options *options);
+
+/* Until all is downstream (once), a signal, or an error with relay->error: 0 or -errno. */
+int relay_run(struct relay *relay);
+
+void relay_close(struct relay *relay);
+
+/* Opens the downstream of a lane and its tailer behind what that has; -ENOTCONN: later. link.c */
+int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
+void relay_unlink(struct relay_lane *lane);
+
+/* Moves blocks of one lane. How many steps were made, or -errno. link.c */
+int relay_step(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
+
+/* Takes what was acknowledged; how many blocks, or -errno. link.c */
+int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
+
+/* The position file. position.c */
+int relay_position_open(struct relay *relay);
+int relay_position_save(struct relay *relay);
+int relay_forget(const struct relay_options *options, char *error, size_t error_bytes);
+
+/* Finds out how far behind the lanes are, and tells it. report.c */
+void relay_report(struct relay *relay, double seconds, bool last);
+
+/* Tells what happened to a lane, on stderr. */
+__attribute__((format(printf, 2, 3))) void relay_tell(const struct relay_lane *lane,
+						      const char *format, ...);
+
+uint64_t relay_now_ns(void);
+
+#endif

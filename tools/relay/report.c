@@ -1,0 +1,154 @@
+/*
+ * report: how far the downstream has each lane, and how far that is behind: in records, in bytes of
+ * the lane that must stay on the disk for it, and in seconds since the oldest of them was written.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/lane_extent.h"
+#include "engine/lane_files.h"
+#include "tools/relay/relay.h"
+
+/* The alarm comes when this part of the budget is used, in percent. */
+static const unsigned ALARM_PERCENT = 50;
+
+static double wall_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void measure(const struct relay *relay, struct relay_lane *lane)
+{
+	const struct relay_sent *acked = &lane->acked;
+	const struct relay_sent *oldest = acked;
+	struct lane_extent extent;
+	struct lane_files *files;
+	char path[sizeof(files->path)];
+	uint64_t next_lsn = acked->mark.next_lsn > 0 ? acked->mark.next_lsn : 1;
+	int rc;
+
+	lane->behind_records = lane->behind_bytes = 0;
+	lane->behind_s = 0;
+	data_dir_lane_path(&relay->dir, lane->lane, path, sizeof(path));
+	rc = lane_files_open_direct(&files, path);
+	if (rc != 0)
+		return;
+	rc = lane_extent_find(files, lane->lane, &extent);
+	files->ops->close(files);
+	if (rc != 0 || extent.next_lsn <= next_lsn)
+		return;
+	lane->behind_records = extent.next_lsn - next_lsn;
+	lane->behind_bytes = (extent.segment - acked->mark.segment) * extent.segment_bytes +
+			     extent.offset - acked->end_offset;
+	if (acked->mark.next_lsn == 0)
+		lane->behind_bytes =
+			(extent.segment - extent.first_segment) * extent.segment_bytes +
+			extent.offset;
+	if (lane->sent_head != lane->sent_tail)
+		oldest = &lane->sent[lane->sent_head % DOWNSTREAM_IN_FLIGHT_MAX];
+	if (oldest->written_at_ns != 0)
+		lane->behind_s = wall_s() - (double)oldest->written_at_ns / 1e9;
+}
+
+static void print_json(const struct relay *relay, double records_s, double bytes_s,
+		       uint64_t behind_bytes, bool last, FILE *out)
+{
+	fprintf(out, "{\"time\":%.3f,\"records_per_s\":%.0f,\"bytes_per_s\":%.0f", wall_s(),
+		records_s, bytes_s);
+	if (relay->positioned)
+		fprintf(out,
+			",\"budget_bytes\":%" PRIu64 ",\"behind_bytes\":%" PRIu64 ",\"alarm\":%s",
+			relay->position.budget_bytes, behind_bytes,
+			relay->alarmed ? "true" : "false");
+	fprintf(out, ",\"last\":%s,\"lanes\":[", last ? "true" : "false");
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		const struct relay_lane *lane = &relay->lanes[i];
+		const uint64_t lsn = lane->acked.mark.next_lsn;
+
+		fprintf(out,
+			"%s{\"lane\":%u,\"up\":%s,\"lsn\":%" PRIu64 ",\"safe_lsn\":%" PRIu64
+			",\"records\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"links\":%" PRIu64
+			",\"behind_records\":%" PRIu64 ",\"behind_bytes\":%" PRIu64
+			",\"behind_s\":%.3f}",
+			i > 0 ? "," : "", lane->lane, lane->up ? "true" : "false",
+			lsn > 0 ? lsn - 1 : 0,
+			lane->safe.next_lsn > 0 ? lane->safe.next_lsn - 1 : 0, lane->record_cnt,
+			lane->block_cnt, lane->link_cnt, lane->behind_records, lane->behind_bytes,
+			lane->behind_s);
+	}
+	fprintf(out, "]}\n");
+	fflush(out);
+}
+
+static void print_text(const struct relay *relay, double records_s, double bytes_s)
+{
+	uint64_t records = 0;
+	uint64_t bytes = 0;
+	double seconds = 0;
+	unsigned away = 0;
+
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		const struct relay_lane *lane = &relay->lanes[i];
+
+		records += lane->behind_records;
+		bytes += lane->behind_bytes;
+		seconds = lane->behind_s > seconds ? lane->behind_s : seconds;
+		away += lane->up ? 0 : 1;
+	}
+	fprintf(stderr, "%.0f records/s, %.1f MB/s; behind: %" PRIu64 " records, %.1f MB, %.1f s",
+		records_s, bytes_s / 1e6, records, (double)bytes / 1e6, seconds);
+	if (away > 0)
+		fprintf(stderr, "; downstream away for %u of %u lanes", away, relay->lane_cnt);
+	fputc('\n', stderr);
+}
+
+static void alarm_budget(struct relay *relay, uint64_t behind_bytes)
+{
+	const uint64_t budget_bytes = relay->position.budget_bytes;
+	const bool over = relay->positioned && behind_bytes > budget_bytes / 100 * ALARM_PERCENT;
+
+	if (over && !relay->alarmed)
+		fprintf(stderr,
+			"ALARM: %" PRIu64 " MiB wait on the disk for downstream, %u %% or more of "
+			"the budget of %" PRIu64 " MiB; they stay until it has them: mend the "
+			"downstream, or make room\n",
+			behind_bytes >> 20, ALARM_PERCENT, budget_bytes >> 20);
+	if (!over && relay->alarmed)
+		fprintf(stderr, "the alarm is over: %" PRIu64 " MiB wait for downstream\n",
+			behind_bytes >> 20);
+	relay->alarmed = over;
+}
+
+void relay_report(struct relay *relay, double seconds, bool last)
+{
+	static uint64_t records_before;
+	static uint64_t bytes_before;
+	const bool is_stdout = relay->options.downstream.to[0] == '-';
+	uint64_t records = 0;
+	uint64_t bytes = 0;
+	uint64_t behind_bytes = 0;
+
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		measure(relay, &relay->lanes[i]);
+		records += relay->lanes[i].record_cnt;
+		bytes += relay->lanes[i].bytes;
+		behind_bytes += relay->lanes[i].behind_bytes;
+	}
+	alarm_budget(relay, behind_bytes);
+
+	const double records_s = (double)(records - records_before) / seconds;
+	const double bytes_s = (double)(bytes - bytes_before) / seconds;
+
+	records_before = records;
+	bytes_before = bytes;
+	if (relay->options.json)
+		print_json(relay, records_s, bytes_s, behind_bytes, last,
+			   is_stdout ? stderr : stdout);
+	else if (isatty(STDERR_FILENO) || last)
+		print_text(relay, records_s, bytes_s);
+}

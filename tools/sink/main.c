@@ -1,0 +1,231 @@
+/*
+ * doorbuster-sink: keeps a table of orders in PostgreSQL, the worked example of an order management
+ * system on top of the consumer library.
+ *
+ * Guarantees: each committed order is in the table once. Orders and cursor are stored in one
+ * transaction, so that this may be killed, and the server too, at any moment: what was not
+ * committed comes again.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/signals.h"
+#include "tools/common/cli.h"
+#include "tools/downstream/consumer.h"
+#include "tools/sink/database.h"
+
+enum {
+	ERROR_BYTES = 1024,
+	/* A transaction is ended when it has so many orders, or when nothing more comes. */
+	COMMIT_ORDERS = 20000,
+	COMMIT_NS = 200000000,
+	IDLE_NS = 5000000,
+	AWAY_NS = 300000000,
+};
+
+struct sink_options {
+	struct consumer_options consumer;
+	const char *to;
+	const char *schema;
+	bool follow;
+};
+
+static const char usage[] =
+	"usage: doorbuster sink --from SOURCE --to CONNINFO [--schema NAME] [--follow]\n"
+	"                       [--skip-pruned] [--set KEY=VALUE]...\n"
+	"\n"
+	"Keeps a table of all committed orders in PostgreSQL: NAME.orders, and in NAME.lanes how\n"
+	"far it has got, both in the same transactions: kill it at any moment, start it again.\n"
+	"\n"
+	"  --from SOURCE      as `doorbuster consume` takes it\n"
+	"  --to CONNINFO      as libpq takes it: postgresql://user@host/database, 'host=... "
+	"dbname=...'\n"
+	"  --schema NAME      made if it isn't there; doorbuster. One journal and one sink a "
+	"schema\n"
+	"  --follow           waits for more, until SIGTERM, also while source or server are away\n"
+	"  --skip-pruned      an empty table begins with what the source still has\n"
+	"  --set KEY=VALUE    a setting of the broker's client\n"
+	"\n"
+	"exit code: 0 all that is there is stored, or SIGTERM; 1 damage, a gap, a foreign block "
+	"or\n"
+	"LSNs given twice; 2 it could not run\n";
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
+static int pump(const struct sink_options *options, struct database *database,
+		struct consumer *consumer, uint64_t *orders, char *error)
+{
+	const struct timespec idle = {.tv_nsec = IDLE_NS};
+	uint64_t begun_ns = now_ns();
+	bool dirty = false;
+
+	while (!signals_end_pending()) {
+		struct consumer_batch batch;
+		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
+
+		if (rc < 0)
+			return rc;
+		if (rc == 1) {
+			begun_ns = dirty ? begun_ns : now_ns();
+			dirty = true;
+			rc = database_add(database, &batch, error, ERROR_BYTES);
+			if (rc != 0)
+				return rc;
+		} else if (!dirty && !options->follow) {
+			return 0;
+		} else if (!dirty) {
+			nanosleep(&idle, NULL);
+			continue;
+		}
+		if (rc == 0 || database_pending(database) >= COMMIT_ORDERS ||
+		    now_ns() > begun_ns + COMMIT_NS) {
+			const uint64_t pending = database_pending(database);
+
+			rc = database_commit(database, consumer_cursor(consumer), error,
+					     ERROR_BYTES);
+			if (rc != 0)
+				return rc;
+			*orders += pending;
+			dirty = false;
+		}
+	}
+	return dirty ? database_commit(database, consumer_cursor(consumer), error, ERROR_BYTES) : 0;
+}
+
+/* One connection to both ends, from where the table ends. */
+static int run_once(const struct sink_options *options, uint64_t *orders, char *error)
+{
+	static struct cursor cursor; /* big */
+	struct consumer_options consumer_options = options->consumer;
+	struct consumer *consumer = NULL;
+	struct database *database = NULL;
+	int rc =
+		database_open(&database, options->to, options->schema, &cursor, error, ERROR_BYTES);
+
+	consumer_options.start = &cursor;
+	if (rc == 0)
+		rc = consumer_open(&consumer, &consumer_options, error, ERROR_BYTES);
+	if (rc == 0)
+		rc = pump(options, database, consumer, orders, error);
+	consumer_close(consumer);
+	database_close(database);
+	return rc;
+}
+
+static int run(const struct sink_options *options)
+{
+	const struct timespec away = {.tv_nsec = AWAY_NS};
+	char error[ERROR_BYTES];
+	uint64_t orders = 0;
+	bool told = false;
+	sigset_t signals;
+	int rc;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too. */
+	while ((rc = run_once(options, &orders, error)) == -ENOTCONN || rc == -EBUSY) {
+		if (!options->follow || signals_end_pending())
+			break;
+		if (!told)
+			told = !cli_wrong("%s; trying again until it is back", error);
+		nanosleep(&away, NULL);
+	}
+	if (options->follow && signals_end_pending() && (rc == -ENOTCONN || rc == -EBUSY))
+		rc = 0;
+	if (rc == 0)
+		printf("stored orders=%" PRIu64 "\n", orders);
+	else
+		cli_wrong("%s", error);
+	if (rc == 0)
+		return CLI_EXIT_GOOD;
+	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL ? CLI_EXIT_FAILED : CLI_EXIT_BAD;
+}
+
+enum flag {
+	FLAG_FROM = 1,
+	FLAG_TO,
+	FLAG_SCHEMA,
+	FLAG_FOLLOW,
+	FLAG_SKIP_PRUNED,
+	FLAG_SET,
+	FLAG_HELP,
+};
+
+static const struct option flags[] = {
+	{"from", required_argument, NULL, FLAG_FROM},
+	{"to", required_argument, NULL, FLAG_TO},
+	{"schema", required_argument, NULL, FLAG_SCHEMA},
+	{"follow", no_argument, NULL, FLAG_FOLLOW},
+	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
+	{"set", required_argument, NULL, FLAG_SET},
+	{"help", no_argument, NULL, FLAG_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static bool parse_flag(int flag, struct sink_options *options)
+{
+	switch (flag) {
+	case FLAG_FROM:
+		options->consumer.from = optarg;
+		return true;
+	case FLAG_TO:
+		options->to = optarg;
+		return true;
+	case FLAG_SCHEMA:
+		options->schema = optarg;
+		return (optarg[0] >= 'a' && optarg[0] <= 'z' && strlen(optarg) < 64 &&
+			optarg[strspn(optarg, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0') ||
+		       cli_wrong("--schema: '%s' is not a letter, then a-z, 0-9 and _", optarg);
+	case FLAG_FOLLOW:
+		return options->follow = true;
+	case FLAG_SET:
+		return downstream_parse_setting(optarg, options->consumer.settings,
+						&options->consumer.setting_cnt);
+	default:
+		return options->consumer.skip_pruned = true;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct sink_options options = {.schema = "doorbuster"};
+	int flag;
+
+	cli_program("doorbuster sink");
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		if (flag == FLAG_HELP) {
+			fputs(usage, stdout);
+			return cli_end(CLI_EXIT_GOOD);
+		}
+		if (flag != '?' && !parse_flag(flag, &options))
+			return CLI_EXIT_FAILED;
+		if (flag == '?') {
+			fputs(usage, stderr);
+			return CLI_EXIT_FAILED;
+		}
+	}
+	if (optind < argc || options.consumer.from == NULL || options.to == NULL) {
+		if (optind < argc)
+			cli_wrong("%s is too much", argv[optind]);
+		else
+			cli_wrong("--from SOURCE and --to CONNINFO are needed");
+		fputs(usage, stderr);
+		return CLI_EXIT_FAILED;
+	}
+	return cli_end(run(&options));
+}
