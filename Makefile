@@ -242,7 +242,7 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz soak mutate bench bench-check check setup \
+.PHONY: run serve test asan test-ran asan-ran fuzz soak chaos mutate bench bench-check check setup \
         help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
@@ -278,6 +278,13 @@ soak: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=debug build/debug/tests/sim/sim
 	@build/debug/tests/sim/sim --seeds $(FROM) $(SEEDS) --jobs $(shell nproc)
 
+# Other seeds each time, unless FROM says where to begin; half a minute each.
+RUNS ?= 20
+chaos: setup
+	@$(MAKE) --no-print-directory $(JOBS) MODE=debug tests-built
+	@for seed in $$(seq $(FROM) $$(($(FROM) + $(RUNS) - 1))); do \
+	    SEED=$$seed ROUNDS=5 tests/run --only relay_cluster || exit 1; done
+
 mutate: setup
 	@tests/mutate/run.sh
 
@@ -297,7 +304,8 @@ check: setup
 	@tests/check
 
 help:
-	@echo 'make run     a live-shopping drop on a real engine, checked to the last unit'
+	@echo 'make run     a drop on a real engine, checked to the last unit, and once more'
+	@echo '             downstream: in files; DOWNSTREAM=nats: in a nats-server of its own'
 	@echo 'make test    every test; ends on the line that counts them'
 	@echo 'make serve   keeps a demo engine selling until Ctrl-C'
 	@echo 'make all     the programs, in build/release'
@@ -305,6 +313,7 @@ help:
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
+	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
 	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 12 minutes'
 	@echo 'make bench-check  instructions a request: fails if they grew by over 3 %; ACCEPT=1'

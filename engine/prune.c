@@ -61,10 +61,10 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 		if (rc != 0)
 			return rc;
 		out->held = next_lsn - 1 > downstream_lsn;
-		if (out->held) {
-			out->held_bytes = bytes > 0 ? (keep_from - out->end) * (uint64_t)bytes : 0;
+		if (out->held && bytes > 0)
+			out->held_bytes = (keep_from - out->end) * (uint64_t)bytes;
+		if (out->held)
 			return 0;
-		}
 		rc = files->ops->remove(files, out->end);
 		if (rc != 0) {
 			snprintf(error, error_bytes,

@@ -6,9 +6,11 @@
 run() { # DIR
 	tools/demo/run.sh "$BIN" "$1" >"$WORK/out" 2>"$WORK/err" ||
 		fail "make run: $(cat "$WORK/out" "$WORK/err")"
-	expect_eq "promises that held" 11 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+	expect_eq "promises that held" 12 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
 	expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
 	expect_match "units sold" 'units sold, as the engine counts +15,000   yes' \
+		"$(cat "$WORK/out")"
+	expect_match "downstream" 'orders downstream, each once .[a-z]+. +15,000   yes' \
 		"$(cat "$WORK/out")"
 	expect_match "what is told last" '^Try next:.*make serve .*journal dump .*make test ' \
 		"$(tail -n 4 "$WORK/out" | tr '\n' ' ')"
@@ -24,6 +26,8 @@ run "$WORK/demo"
 expect_match "engine" '^port=memif:' "$(sed -n 's/^engine    //p' "$WORK/out")"
 expect_match "why" '^Not over the loopback interface: .*Read-only' "$(sed -n 2p "$WORK/out")"
 umount /proc/sys
+DOWNSTREAM=nats run "$WORK/demo"
+expect_match "downstream" 'orders downstream, each once .nats. +15,000   yes' "$(cat "$WORK/out")"
 mkdir "$WORK/mine"
 echo text >"$WORK/mine/file"
 ! tools/demo/run.sh "$BIN" "$WORK/mine" >"$WORK/out" 2>&1 || fail "took a directory of mine"

@@ -50,6 +50,25 @@ records() {
 	echo $(($(orders_on_disk) + $(wc -l <"$CATALOG") - 1))
 }
 
+get() { # PATH
+	exec 8<>/dev/tcp/127.0.0.1/9464 || return 1
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&8
+	cat <&8
+	exec 8>&-
+}
+
+asked() { # LSN
+	get /metrics | grep -qx "doorbuster_relay_lane_lsn{lane=\"0\"} $1"
+}
+
+unhealthy() {
+	get /healthz | grep -qx 'lane 0: downstream is away'
+}
+
+healthy() {
+	get /healthz | grep -qx 'ok'
+}
+
 one_ended() {
 	! kill -0 $RELAY 2>/dev/null || ! kill -0 $twin 2>/dev/null
 }
@@ -87,6 +106,16 @@ kill -9 $consumer
 "$BIN/doorbuster-consume" --from $URL --cursor "$WORK/c" --out "$WORK/c.out" 2>"$WORK/c.err" ||
 	fail "consume: $(cat "$WORK/c.err")"
 cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has something else"
+
+echo "what Prometheus is told"
+relay_beside nats --metrics 127.0.0.1:9464
+wait_for "the first report" asked "$(("$(wc -l <"$WORK/stream")"))"
+kill -9 $NATS_PID
+wait_for "health to say so" unhealthy
+start_nats
+wait_for "health again" healthy
+kill -TERM $RELAY
+wait $RELAY || fail "relay: $(cat "$WORK/nats.err")"
 
 echo "a broker that lost its last minutes: noticed beside it, and repaired from the lane"
 kill -TERM $NATS_PID

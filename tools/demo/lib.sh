@@ -1,5 +1,7 @@
 # What `make run` and `make serve` share. Sourced. Starts one engine, and ends it whatever happens.
 engine=
+relay=
+broker=
 trap 'stop_hard' EXIT
 trap 'exit 130' INT TERM
 
@@ -20,6 +22,10 @@ lost() { # WHAT FILE
 }
 
 stop_hard() {
+	local pid
+	for pid in $relay $broker; do
+		kill -TERM "$pid" 2>/dev/null && wait "$pid"
+	done
 	if [ -n "$engine" ] && kill -TERM "$engine" 2>/dev/null; then
 		wait "$engine" || true
 	fi
@@ -71,6 +77,43 @@ try_port() { # BIN DIR
 		waited=$((waited + 1))
 		sleep 0.1
 	done
+}
+
+# Starts a relay from the engine's journal, into files or a broker of its own. Sets downstream.
+start_relay() { # BIN DIR file|nats
+	case $3 in
+	file) downstream=file:$2/downstream ;;
+	nats)
+		nats-server -a 127.0.0.1 -p -1 --ports_file_dir "$2" -js -sd "$2/nats" \
+			>"$2/nats.log" 2>&1 &
+		broker=$!
+		until [ -s "$2/nats-server_$broker.ports" ]; do
+			kill -0 $broker 2>/dev/null || lost "nats-server did not start" nats.log
+			sleep 0.1
+		done
+		downstream=$(jq -r '.nats[0]' "$2/nats-server_$broker.ports")
+		;;
+	*)
+		say "DOWNSTREAM=$3: there is file and nats" >&2
+		exit 1
+		;;
+	esac
+	"$1/doorbuster-relay" --data "$2/data" --to "$downstream" 2>"$2/relay.err" &
+	relay=$!
+}
+
+# After the drain: downstream gets what it lacks.
+end_relay() { # BIN DIR
+	kill -TERM $relay 2>/dev/null || true
+	wait $relay || lost "the relay ended" relay.err
+	relay=
+	"$1/doorbuster-relay" --data "$2/data" --to "$downstream" --once 2>>"$2/relay.err" ||
+		lost "the relay failed" relay.err
+	"$1/doorbuster-consume" --from "$downstream" --format csv >"$2/downstream.csv" \
+		2>"$2/consume.err" || lost "downstream does not have it" consume.err
+	[ -z "$broker" ] || kill -TERM "$broker"
+	[ -z "$broker" ] || wait "$broker" || true
+	broker=
 }
 
 # Drains; fails if the engine does not end as it should.

@@ -4,6 +4,8 @@
 # every reply. Leaves its journal in DIR; the machine is as it was.
 #
 #   tools/demo/run.sh [BUILD [DIR]]    default: build/release, build/demo
+#
+# DOWNSTREAM=file, or nats for a nats-server of its own: where a relay carries the orders meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${1:-build/release}
@@ -18,11 +20,13 @@ prepare_demo "$demo"
 start_demo "$bin" "$demo"
 say "engine    $(sed -n 's/^ready //p' "$demo/engine.out")"
 
+start_relay "$bin" "$demo" "${DOWNSTREAM:-file}"
 load=(--server 127.0.0.1:7700)
 [ "$port" = lo ] || load=(--server 198.18.0.1:7700 --port "$port")
 "$bin/doorbuster" load --scenario drop "${load[@]}" --keys "$demo/keys" \
 	--orders "$demo/orders.csv" --json >"$demo/load.json" || lost "the load failed" load.json
 stop_demo
+end_relay "$bin" "$demo"
 "$bin/doorbuster" journal verify "$demo/data" --orders "$demo/orders.csv" --json \
 	>"$demo/verify.json" || lost "the journal does not agree" verify.json
 
@@ -46,6 +50,9 @@ line "orders that buyers were told" $units "$(of .orders load.json)"
 line "  of those, found in the journal" $units \
 	"$(of '.orders_checked - .orders_missing - .orders_different' verify.json)"
 line "orders in the journal" $units "$(of .orders verify.json)"
+line "orders downstream, each once ($(sed 's/:.*//' <<<"$downstream"))" $units \
+	"$(awk -F , 'NR > 1 { n += !seen[$1, $2]++ } END { print n == NR - 1 ? n : -n }' \
+		"$demo/downstream.csv")"
 line "different buyers in the journal" $units "$(of .distinct_buyers verify.json)"
 line "buyers over their limit" 0 "$(of .buyers_over_limit verify.json)"
 line "requests committed twice" 0 "$(of .requests_doubled verify.json)"
@@ -64,7 +71,8 @@ printf 'sold out after %s orders.\n' "$(group "$(of .orders load.json)")"
 printf 'Round trip p50 %.0f us, p99 %.0f us, p99.9 %.0f us' "$(of '.latency_us.p50' load.json)" \
 	"$(of '.latency_us.p99' load.json)" "$(of '.latency_us."p99.9"' load.json)"
 printf ', at full load; every yes was on disk first.\n'
-say "The journal lies in $demo/data, the buyers' receipts in $demo/orders.csv."
+say "The journal lies in $demo/data, the buyers' receipts in $demo/orders.csv, what came out"
+say "downstream ($downstream) in $demo/downstream.csv."
 if [ $good = no ]; then
 	say
 	say "NOT every promise held; the engine's own words are in $demo/engine.out and engine.err"

@@ -141,9 +141,9 @@ int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	for (int i = 0; i < cnt; i++) {
 		CHECK(lane->sent_head < lane->sent_tail);
 		lane->acked = lane->sent[lane->sent_head++ % DOWNSTREAM_IN_FLIGHT_MAX];
-		lane->record_cnt += lane->acked.record_cnt;
-		lane->bytes += lane->acked.end_offset - lane->acked.mark.offset;
-		lane->block_cnt++;
+		lane->status.record_cnt += lane->acked.record_cnt;
+		lane->status.bytes += lane->acked.end_offset - lane->acked.mark.offset;
+		lane->status.block_cnt++;
 	}
 	if (cnt >= 0)
 		settle(relay, lane, now_ns);

@@ -15,7 +15,7 @@ static const char usage[] =
 	"usage: doorbuster relay --data DIR --to DOWNSTREAM [--format block|json] [--once] "
 	"[--json]\n"
 	"                        [--disk-budget-mib N] [--name NAME] [--set KEY=VALUE]...\n"
-	"                        [--skip-pruned]\n"
+	"                        [--skip-pruned] [--metrics ADDR:PORT]\n"
 	"       doorbuster relay --data DIR --forget --name NAME\n"
 	"\n"
 	"Sends every committed block of every lane downstream, once it is on disk, in order, from\n"
@@ -43,6 +43,9 @@ static const char usage[] =
 	"                     prune` off what the downstream has not got; by default the scheme\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"  --skip-pruned      an empty downstream begins with the first LSN that is still there\n"
+	"  --metrics ADDR:PORT   answers /metrics for Prometheus, and /healthz: 503 while a "
+	"lane's\n"
+	"                     downstream is away, or half of the disk budget is used\n"
 	"  --forget           removes the position of a relay that will not run again\n"
 	"\n"
 	"exit code: 0 stopped by SIGTERM, or --once and all is there; 1 stopped by what it found: "
@@ -65,6 +68,7 @@ enum flag {
 	FLAG_SET,
 	FLAG_SKIP_PRUNED,
 	FLAG_FORGET,
+	FLAG_METRICS,
 	FLAG_HELP,
 };
 
@@ -79,6 +83,7 @@ static const struct option flags[] = {
 	{"set", required_argument, NULL, FLAG_SET},
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"forget", no_argument, NULL, FLAG_FORGET},
+	{"metrics", required_argument, NULL, FLAG_METRICS},
 	{"help", no_argument, NULL, FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -140,6 +145,9 @@ static bool parse_flag(int flag, struct relay_options *options)
 						&options->downstream.setting_cnt);
 	case FLAG_SKIP_PRUNED:
 		return options->skip_pruned = true;
+	case FLAG_METRICS:
+		options->metrics = optarg;
+		return true;
 	default:
 		return options->forget = true;
 	}

@@ -71,8 +71,11 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 		lane->acked.mark = lane->safe;
 		lane->settling_ns = relay_now_ns();
 	}
-	return downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
-				      sizeof(relay->error));
+	rc = downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
+				    sizeof(relay->error));
+	if (rc == 0 && options->metrics != NULL)
+		rc = relay_metrics_open(relay);
+	return rc;
 }
 
 static bool all_done(const struct relay *relay)
@@ -158,6 +161,7 @@ void relay_close(struct relay *relay)
 	for (uint16_t i = 0; relay->lanes != NULL && i < relay->lane_cnt; i++)
 		relay_unlink(&relay->lanes[i]);
 	free(relay->lanes);
+	relay_metrics_close(relay);
 	downstream_target_close(relay->target);
 	if (relay->lock_fd >= 0)
 		close(relay->lock_fd);

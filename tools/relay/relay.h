@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/metrics_http.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
 
@@ -29,6 +30,7 @@ struct relay_options {
 	bool json;
 	bool skip_pruned;
 	bool forget;
+	const char *metrics; /* ADDR:PORT to answer Prometheus on, or NULL */
 };
 
 /* A block that was published and is not acknowledged yet. */
@@ -37,6 +39,20 @@ struct relay_sent {
 	uint64_t end_offset;
 	uint64_t written_at_ns;
 	uint32_t record_cnt;
+};
+
+/* What a report tells of a lane. */
+struct relay_status {
+	/* Since the start. */
+	uint64_t record_cnt;
+	uint64_t block_cnt;
+	uint64_t bytes;
+	/* As of the last report. */
+	uint64_t lsn;
+	uint64_t safe_lsn;
+	uint64_t behind_records;
+	uint64_t behind_bytes;
+	double behind_s;
 };
 
 struct relay_lane {
@@ -57,15 +73,8 @@ struct relay_lane {
 	uint64_t backoff_ns;
 	uint64_t away_since_ns; /* 0: it isn't */
 
-	/* Since the start. */
-	uint64_t record_cnt;
-	uint64_t block_cnt;
-	uint64_t bytes;
 	uint64_t link_cnt; /* times it was opened */
-	/* How far behind, as of the last report. */
-	uint64_t behind_records;
-	uint64_t behind_bytes;
-	double behind_s;
+	struct relay_status status;
 };
 
 struct relay {
@@ -79,6 +88,7 @@ struct relay {
 	uint16_t lane_cnt;
 	struct relay_lane *lanes;
 	bool alarmed;
+	struct relay_metrics *metrics; /* NULL: nobody asks */
 	char error[RELAY_ERROR_BYTES];
 };
 
@@ -107,6 +117,11 @@ int relay_forget(const struct relay_options *options, char *error, size_t error_
 
 /* Finds out how far behind the lanes are, and tells it. report.c */
 void relay_report(struct relay *relay, double seconds, bool last);
+
+/* Answers Prometheus with what relay_metrics_update saw last. metrics.c */
+int relay_metrics_open(struct relay *relay);
+void relay_metrics_update(struct relay *relay);
+void relay_metrics_close(struct relay *relay);
 
 /* Tells what happened to a lane, on stderr. */
 __attribute__((format(printf, 2, 3))) void relay_tell(const struct relay_lane *lane,

@@ -32,8 +32,10 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 	uint64_t next_lsn = acked->mark.next_lsn > 0 ? acked->mark.next_lsn : 1;
 	int rc;
 
-	lane->behind_records = lane->behind_bytes = 0;
-	lane->behind_s = 0;
+	lane->status.lsn = next_lsn - 1;
+	lane->status.safe_lsn = lane->safe.next_lsn > 0 ? lane->safe.next_lsn - 1 : 0;
+	lane->status.behind_records = lane->status.behind_bytes = 0;
+	lane->status.behind_s = 0;
 	data_dir_lane_path(&relay->dir, lane->lane, path, sizeof(path));
 	rc = lane_files_open_direct(&files, path);
 	if (rc != 0)
@@ -42,17 +44,17 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 	files->ops->close(files);
 	if (rc != 0 || extent.next_lsn <= next_lsn)
 		return;
-	lane->behind_records = extent.next_lsn - next_lsn;
-	lane->behind_bytes = (extent.segment - acked->mark.segment) * extent.segment_bytes +
-			     extent.offset - acked->end_offset;
+	lane->status.behind_records = extent.next_lsn - next_lsn;
+	lane->status.behind_bytes = (extent.segment - acked->mark.segment) * extent.segment_bytes +
+				    extent.offset - acked->end_offset;
 	if (acked->mark.next_lsn == 0)
-		lane->behind_bytes =
+		lane->status.behind_bytes =
 			(extent.segment - extent.first_segment) * extent.segment_bytes +
 			extent.offset;
 	if (lane->sent_head != lane->sent_tail)
 		oldest = &lane->sent[lane->sent_head % DOWNSTREAM_IN_FLIGHT_MAX];
 	if (oldest->written_at_ns != 0)
-		lane->behind_s = wall_s() - (double)oldest->written_at_ns / 1e9;
+		lane->status.behind_s = wall_s() - (double)oldest->written_at_ns / 1e9;
 }
 
 static void print_json(const struct relay *relay, double records_s, double bytes_s,
@@ -68,18 +70,16 @@ static void print_json(const struct relay *relay, double records_s, double bytes
 	fprintf(out, ",\"last\":%s,\"lanes\":[", last ? "true" : "false");
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 		const struct relay_lane *lane = &relay->lanes[i];
-		const uint64_t lsn = lane->acked.mark.next_lsn;
 
 		fprintf(out,
 			"%s{\"lane\":%u,\"up\":%s,\"lsn\":%" PRIu64 ",\"safe_lsn\":%" PRIu64
 			",\"records\":%" PRIu64 ",\"blocks\":%" PRIu64 ",\"links\":%" PRIu64
 			",\"behind_records\":%" PRIu64 ",\"behind_bytes\":%" PRIu64
 			",\"behind_s\":%.3f}",
-			i > 0 ? "," : "", lane->lane, lane->up ? "true" : "false",
-			lsn > 0 ? lsn - 1 : 0,
-			lane->safe.next_lsn > 0 ? lane->safe.next_lsn - 1 : 0, lane->record_cnt,
-			lane->block_cnt, lane->link_cnt, lane->behind_records, lane->behind_bytes,
-			lane->behind_s);
+			i > 0 ? "," : "", lane->lane, lane->up ? "true" : "false", lane->status.lsn,
+			lane->status.safe_lsn, lane->status.record_cnt, lane->status.block_cnt,
+			lane->link_cnt, lane->status.behind_records, lane->status.behind_bytes,
+			lane->status.behind_s);
 	}
 	fprintf(out, "]}\n");
 	fflush(out);
@@ -95,9 +95,9 @@ static void print_text(const struct relay *relay, double records_s, double bytes
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 		const struct relay_lane *lane = &relay->lanes[i];
 
-		records += lane->behind_records;
-		bytes += lane->behind_bytes;
-		seconds = lane->behind_s > seconds ? lane->behind_s : seconds;
+		records += lane->status.behind_records;
+		bytes += lane->status.behind_bytes;
+		seconds = lane->status.behind_s > seconds ? lane->status.behind_s : seconds;
 		away += lane->up ? 0 : 1;
 	}
 	fprintf(stderr, "%.0f records/s, %.1f MB/s; behind: %" PRIu64 " records, %.1f MB, %.1f s",
@@ -135,11 +135,12 @@ void relay_report(struct relay *relay, double seconds, bool last)
 
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 		measure(relay, &relay->lanes[i]);
-		records += relay->lanes[i].record_cnt;
-		bytes += relay->lanes[i].bytes;
-		behind_bytes += relay->lanes[i].behind_bytes;
+		records += relay->lanes[i].status.record_cnt;
+		bytes += relay->lanes[i].status.bytes;
+		behind_bytes += relay->lanes[i].status.behind_bytes;
 	}
 	alarm_budget(relay, behind_bytes);
+	relay_metrics_update(relay);
 
 	const double records_s = (double)(records - records_before) / seconds;
 	const double bytes_s = (double)(bytes - bytes_before) / seconds;
