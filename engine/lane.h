@@ -1,7 +1,8 @@
 /*
  * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
  * Owned by one worker; the control thread looks at it only before the worker starts and after it
- * ended.
+ * ended. Neighbours in an array may belong to different workers, who write theirs every turn: each
+ * begins a cache line of its own.
  */
 #ifndef DB_ENGINE_LANE_H
 #define DB_ENGINE_LANE_H
@@ -9,6 +10,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "engine/backlog.h"
 #include "engine/journal.h"
@@ -34,7 +37,18 @@ struct lane {
 	_Atomic bool full;    /* no place left in the journal, and none can be made */
 	struct backlog *backlog;
 	struct waiting *waiting;
-};
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+static_assert(sizeof(struct lane) % CACHE_LINE_BYTES == 0, "no line of two lanes");
+
+/* cnt zeroed lanes, to be freed; NULL: no memory. Start-up thread. */
+static inline struct lane *lanes_alloc(uint16_t cnt)
+{
+	struct lane *lanes = aligned_alloc(CACHE_LINE_BYTES, cnt * sizeof(*lanes));
+
+	if (lanes != NULL)
+		memset(lanes, 0, cnt * sizeof(*lanes));
+	return lanes;
+}
 
 /* The lane's clock moves to the wall clock, unless that ran backwards. */
 static inline void lane_tick(struct lane *lane, uint64_t wall_ns)

@@ -192,7 +192,7 @@ static int scan_up(struct server *server)
 
 	server->scans = calloc(shards, sizeof(*server->scans));
 	server->segments = calloc(shards, sizeof(*server->segments));
-	server->shared.lanes = calloc(shards, sizeof(*server->shared.lanes));
+	server->shared.lanes = lanes_alloc(shards);
 	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
 		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
 	for (uint16_t i = 0; i < shards; i++) {

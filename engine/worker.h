@@ -48,7 +48,8 @@ struct worker_counters {
 	uint64_t verdicts[VERDICT_END];
 };
 
-/* What all workers look at; filled by the control thread before they start. */
+/* What all workers look at; filled by the control thread before they start. While they sell nobody
+ * writes to it but the control thread, for a command or new keys. */
 struct worker_shared {
 	const struct port *port;
 	struct neighbour_address self; /* for ports that bypass the kernel whole */

@@ -1,7 +1,10 @@
 /*
  * worker_state: what the stages of a worker work on; for engine/worker*.c alone. The loop is
  * worker.c, the stages are worker_receive.c (rx, decode, admit), worker_decide.c (decide) and
- * worker_reply.c (reply). Everything here is the one worker's, on memory of its own.
+ * worker_reply.c (reply). Everything here is the one worker's, in an arena of
+ * its own, as are its lanes' shards, backlogs and waiting replies: no page of what it writes is
+ * another worker's. Of the rest, each lane and each journal has cache lines of its own (lane.h,
+ * journal.c), and a hand-over ring is written at its two ends, a line each (rte_ring).
  */
 #ifndef DB_ENGINE_WORKER_STATE_H
 #define DB_ENGINE_WORKER_STATE_H

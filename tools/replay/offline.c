@@ -216,7 +216,7 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 		return rc;
 	offline->options = *options;
 	offline->dir.lock_fd = -1;
-	offline->lanes = calloc(shards, sizeof(*offline->lanes));
+	offline->lanes = lanes_alloc(shards);
 	offline->segments = calloc(shards, sizeof(struct segment_source *));
 	offline->buffers = aligned_alloc(BLOCK_ALIGN_BYTES, shards * BUFFERS_BYTES);
 	offline->disk = paper_disk_open(BLOCK_BUFFERS_CNT);
