@@ -78,6 +78,7 @@ class Run:
         if name in self.document["skipped"]:
             return
         before = machine.distance_ns()
+        waited = machine.waited_us()
         began = time.monotonic()
         try:
             result = measure()
@@ -89,11 +90,14 @@ class Run:
             self.document["failed"].append({"name": name, "round": turn, "why": str(failed)})
             print(f"  {name}: FAILED: {failed}", flush=True)
             return
+        seconds = time.monotonic() - began
+        waited = (machine.waited_us() - waited) / 1e6 / seconds if waited is not None else None
         after = machine.distance_ns()
         self.document["runs"].append({
             "name": name, "round": turn, "result": result,
             "distance_ns": [before, after], "distance": machine.tag_of(before, after),
-            "seconds": round(time.monotonic() - began, 1),
+            "seconds": round(seconds, 1),
+            "waited_share": waited,
         })
         self.save()
         print(f"  {name:24} {table.headline(result):60} {self.document['runs'][-1]['distance']}",

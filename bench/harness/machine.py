@@ -34,6 +34,15 @@ def memory_kib(name):
     return 0
 
 
+def waited_us():
+    """For how long, since the start of the machine, some task waited for a CPU; None: not told."""
+    try:
+        text = pathlib.Path("/proc/pressure/cpu").read_text()
+        return int(text.split("total=")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def describe():
     model = "unknown"
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():

@@ -1,6 +1,6 @@
 """The result as text: tables in Markdown, which a terminal shows as well."""
 from bench.harness import budget
-from bench.harness.stats import Results, dig
+from bench.harness.stats import Results, dig, median
 
 ENGINES = ("engine memory full", "engine durable full", "engine memory single",
            "engine durable single", "engine memory drop", "engine durable drop", "engine durable lo")
@@ -177,13 +177,20 @@ def tables(document):
     return [(title, head, rows) for title, head, rows in every if rows]
 
 
+def crowding(document):
+    """How much tasks got into each other's way: figures of a busy machine are worth little."""
+    waited = median([run.get("waited_share") for run in document["runs"]])
+    return "" if waited is None else (f" In {waited * 100:.0f} % of the time, in the median step, "
+                                      "some task waited for a CPU.")
+
+
 def introduction(document):
     about = document["machine"]
     return (f"{about['cpu']}, {about['cores']} cores{', virtual' if about['hypervisor'] else ''}, "
             f"Linux {about['kernel']}, commit {about['commit']}, {document['when']}; "
             f"{document['rounds']} rounds, medians; spread is (most - least) / median; "
             f"{document['hugepages_mib']} MiB of hugepages; load before "
-            f"{about['load_average_before']:.1f}.")
+            f"{about['load_average_before']:.1f}." + crowding(document))
 
 
 def render(document):
