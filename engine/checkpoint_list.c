@@ -92,7 +92,7 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
 	return cnt;
 }
 
-int checkpoint_lock(const struct data_dir *dir, uint16_t lane)
+static int lock_lane(const struct data_dir *dir, uint16_t lane, int how)
 {
 	char lane_path[LANE_PATH_BYTES];
 
@@ -102,7 +102,7 @@ int checkpoint_lock(const struct data_dir *dir, uint16_t lane)
 
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX) != 0) {
+	while (flock(fd, how) != 0) {
 		const int rc = -errno;
 
 		if (rc == -EINTR)
@@ -111,6 +111,16 @@ int checkpoint_lock(const struct data_dir *dir, uint16_t lane)
 		return rc;
 	}
 	return fd;
+}
+
+int checkpoint_lock(const struct data_dir *dir, uint16_t lane)
+{
+	return lock_lane(dir, lane, LOCK_EX);
+}
+
+int checkpoint_hold(const struct data_dir *dir, uint16_t lane)
+{
+	return lock_lane(dir, lane, LOCK_SH);
 }
 
 /* Whoever wrote them is dead: they hold no lock. */

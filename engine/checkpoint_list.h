@@ -20,6 +20,9 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
  * to close to unlock, or -errno. */
 int checkpoint_lock(const struct data_dir *dir, uint16_t lane);
 
+/* For who reads a lane more than once: waits for the same, and keeps them waiting until closed. */
+int checkpoint_hold(const struct data_dir *dir, uint16_t lane);
+
 /*
  * Removes what is older than the newest keep_cnt good ones, and what a killed writer left under a
  * temporary name. *removed: checkpoints. 0, or -errno with a line.

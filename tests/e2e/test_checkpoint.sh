@@ -77,6 +77,35 @@ expect_match "why" 'downstream-has LSN' "$(cat "$WORK/prune")"
 $JOURNAL prune "$DATA" --downstream-has 50 --json >"$WORK/prune" || fail "prune"
 expect_eq "removed while downstream lacks it" 0 "$(json .removed "$WORK/prune")"
 cp -r --sparse=always "$DATA" "$WORK/whole"
+
+# A prune while the lane is being read takes nothing from who reads: verify keeps it waiting, dump
+# goes on with the checkpoint.
+read_beside_prune() { # NTH VERB ARGS...
+	local reader pruner
+
+	rm -rf "$WORK/beside" "$WORK/wait.told"
+	cp -r --sparse=always "$WORK/whole" "$WORK/beside"
+	touch "$WORK/wait"
+	LD_PRELOAD=$BIN/tests/e2e/preload_wait_at_file.so ASAN_OPTIONS=verify_asan_link_order=0 \
+		WAIT_AT=/lane-000/seg-000000000001 WAIT_NTH=$1 WAIT_WHILE=$WORK/wait \
+		$JOURNAL "$2" "$WORK/beside" "${@:3}" >"$WORK/read" 2>"$WORK/read.err" &
+	reader=$!
+	wait_for "$2 to read" test -e "$WORK/wait.told"
+	$JOURNAL prune "$WORK/beside" --no-downstream >"$WORK/prune" 2>&1 &
+	pruner=$!
+	[ "$2" = verify ] || wait $pruner
+	sleep 0.2
+	rm "$WORK/wait"
+	wait $reader || fail "$2 beside a prune: $(cat "$WORK/read" "$WORK/read.err")"
+	[ "$2" != verify ] || wait $pruner
+	[ ! -e "$WORK/beside/lane-000/seg-000000000001" ] || fail "nothing was pruned"
+}
+for nth in 1 2; do
+	read_beside_prune $nth verify --orders "$WORK/orders.1"
+done
+$JOURNAL dump "$WORK/whole" >"$WORK/before"
+read_beside_prune 1 dump
+cmp "$WORK/before" "$WORK/read" || fail "dump beside a prune is another"
 $JOURNAL prune "$DATA" --no-downstream --json >"$WORK/prune" || fail "prune: $(cat "$WORK/prune")"
 first=$(json .first_segment "$WORK/prune")
 expect_eq "removed" "$first" "$(json .removed "$WORK/prune")"

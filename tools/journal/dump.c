@@ -16,13 +16,17 @@ struct dump {
 	const struct tool_options *options;
 	struct data_dir dir;
 	struct print *out;
+	uint64_t next_lsn; /* of the lane: all before it are printed */
 	char error[TOOL_ERROR_BYTES];
 };
 
 static void print_record(struct dump *dump, uint16_t lane, uint64_t lsn,
 			 const struct record *record)
 {
+	if (lsn < dump->next_lsn)
+		return;
 	(dump->options->json ? print_record_json : print_record_text)(dump->out, lane, lsn, record);
+	dump->next_lsn = lsn + 1;
 }
 
 /* What is before a pruned lane. 0 or -errno with a line. */
@@ -73,21 +77,37 @@ static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_posit
 	return read == LANE_ERROR ? -EIO : 0;
 }
 
-static int dump_lane(struct dump *dump, uint16_t lane)
+/* All of a lane that was not printed yet. *headless: its beginning is lost. 0 or -errno with a line.
+ */
+static int dump_rest(struct dump *dump, uint16_t lane, bool *headless)
 {
 	struct recover_scan scan = {0};
 	int rc = recover_start(&dump->dir, lane, RECOVER_FROM_OLDEST, UINT64_MAX, &scan,
 			       dump->error, sizeof(dump->error));
 
-	const bool headless = rc == -EBADMSG;
-
-	if (headless)
+	*headless = rc == -EBADMSG;
+	if (*headless)
 		cli_wrong("%s; what is left of it follows", dump->error);
 	if (rc == 0 && recover_checkpoint_lsn(&scan) > 0)
 		rc = dump_checkpoint(dump, lane, scan.from.tail.next_lsn);
-	if (rc == 0 || headless)
-		rc = dump_blocks(dump, lane, headless ? NULL : &scan.from);
+	if (rc == 0 || *headless)
+		rc = dump_blocks(dump, lane, *headless ? NULL : &scan.from);
 	recover_scan_free(&scan);
+	return rc;
+}
+
+static int dump_lane(struct dump *dump, uint16_t lane)
+{
+	struct recover_glance seen;
+	bool headless;
+	int rc;
+
+	dump->next_lsn = 1;
+	/* A prune beside took what was being read: a checkpoint has it now. */
+	do {
+		recover_look(&dump->dir, lane, &seen);
+		rc = dump_rest(dump, lane, &headless);
+	} while (rc != 0 && !dump->out->failed && recover_changed(&dump->dir, lane, &seen));
 	print_flush(dump->out);
 	/* The end of the program tells it. */
 	if (dump->out->failed)
