@@ -112,7 +112,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 	if (bytes < 0)
 		return tell(teller, (int)bytes, ": its identity file %s cannot be read: %s", path,
 			    strerror((int)-bytes));
-	if (sscanf(text, "doorbuster-journal %u", &format) != 1)
+	if (sscanf(text, "doorbuster-journal %9u", &format) != 1)
 		return tell(teller, -EINVAL,
 			    " is no journal: %s does not begin with doorbuster-journal; name "
 			    "another directory",
@@ -122,7 +122,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 			    " has journal format %u, this doorbuster knows up to %d: use the "
 			    "newer one that wrote it",
 			    format, JOURNAL_FORMAT);
-	if (sscanf(text, "doorbuster-journal %*u id %16" SCNx64 " shards %u %n", &dir->journal_id,
+	if (sscanf(text, "doorbuster-journal %*u id %16" SCNx64 " shards %9u %n", &dir->journal_id,
 		   &shards, &end) != 2 ||
 	    end != bytes || format == 0 || dir->journal_id == 0 || shards == 0 ||
 	    shards > SHARDS_MAX)
@@ -201,9 +201,10 @@ static int existing_path(const char *path, char out[PATH_MAX], const struct tell
 }
 
 /* Whether the disk can carry a journal: durable, and with room for what the start makes. */
-static int check_disk(const char *path, uint16_t shards, bool is_new, const struct teller *teller)
+static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes, bool is_new,
+		      const struct teller *teller)
 {
-	const uint64_t need_bytes = shards * (1 + SEGMENTS_AHEAD_CNT) * SEGMENT_BYTES;
+	const uint64_t need_bytes = shards * (1 + SEGMENTS_AHEAD_CNT) * segment_bytes;
 	char existing[PATH_MAX];
 	struct statfs info;
 	int rc = existing_path(path, existing, teller);
@@ -223,8 +224,9 @@ static int check_disk(const char *path, uint16_t shards, bool is_new, const stru
 	if (is_new && free_bytes < need_bytes)
 		return tell(teller, -ENOSPC,
 			    ": %" PRIu64 " MiB are free, --shards %u takes %" PRIu64
-			    " MiB to begin: free some space, or name a directory on another disk",
-			    free_bytes >> 20, shards, need_bytes >> 20);
+			    " MiB to begin, in segments of %" PRIu64
+			    " MiB: free some space, or name a directory on another disk",
+			    free_bytes >> 20, shards, need_bytes >> 20, segment_bytes >> 20);
 	return 0;
 }
 
@@ -443,8 +445,8 @@ void data_dir_withdraw(struct data_dir *dir)
 	dir->made_journal = dir->made_lock = dir->made_dir = false;
 }
 
-static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
-		    const struct teller *teller)
+static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uint64_t segment_bytes,
+		    uint64_t journal_id, const struct teller *teller)
 {
 	int found;
 	int rc = set_path(dir, path, teller);
@@ -455,7 +457,7 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 	found = check_existing(dir, shards, teller);
 	if (found != 0 && found != -ENOENT)
 		return found;
-	rc = check_disk(path, shards, found == -ENOENT, teller);
+	rc = check_disk(path, shards, segment_bytes, found == -ENOENT, teller);
 	if (rc != 0)
 		return rc;
 	if (mkdir(path, 0700) == 0)
@@ -474,12 +476,18 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 	return rc;
 }
 
-int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
-		  size_t error_bytes)
+int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
+			uint64_t segment_bytes, char *error, size_t error_bytes)
 {
 	const struct teller teller = {"--data ", path, error, error_bytes};
 
-	return open_dir(dir, path, shards, 0, &teller);
+	return open_dir(dir, path, shards, segment_bytes, 0, &teller);
+}
+
+int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
+		  size_t error_bytes)
+{
+	return data_dir_open_sized(dir, path, shards, SEGMENT_BYTES, error, error_bytes);
 }
 
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
@@ -488,7 +496,7 @@ int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, ui
 	const struct teller teller = {"--journal ", path, error, error_bytes};
 
 	CHECK(journal_id != 0);
-	return open_dir(dir, path, shards, journal_id, &teller);
+	return open_dir(dir, path, shards, SEGMENT_BYTES, journal_id, &teller);
 }
 
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,

@@ -28,6 +28,10 @@ struct data_dir {
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
 		  size_t error_bytes);
 
+/* The same for segments of another size than SEGMENT_BYTES: a new journal begins with some. */
+int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
+			uint64_t segment_bytes, char *error, size_t error_bytes);
+
 /*
  * The same for a replay, which writes a journal whose id follows from what is replayed. If there is
  * a journal already it is opened as it is: made_journal tells.

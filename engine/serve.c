@@ -175,8 +175,9 @@ static void metrics_unbound(struct server *server)
 
 static int data_up(struct server *server)
 {
-	return data_dir_open(&server->data_dir, server->options->data, server->options->shards,
-			     server->error, ERROR_BYTES);
+	return data_dir_open_sized(&server->data_dir, server->options->data,
+				   server->options->shards, server->options->segment_mib << 20,
+				   server->error, ERROR_BYTES);
 }
 
 static void data_down(struct server *server)

@@ -176,6 +176,7 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 		"doorbuster-journal 1\nid 0\nshards 1\n",
 		"doorbuster-journal 1\nid 00000000000000ab\nshards 0\n",
 		"doorbuster-journal 1\nid 00000000000000ab\nshards 257\n",
+		"doorbuster-journal 1\nid 00000000000000ab\nshards 4294967297\n",
 		"doorbuster-journal 1\nid 00000000000000ab\nshards 1\nmore\n",
 		"doorbuster-journal 0\nid 00000000000000ab\nshards 1\n",
 		"something else",
@@ -193,10 +194,31 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 	write_text(temp_path("data/journal"), "doorbuster-journal 2\nwho knows\n");
 	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
 	assert_says("journal format 2");
+	/* 1 in 32 bits. */
+	write_text(temp_path("data/journal"),
+		   "doorbuster-journal 4294967297\nid 00000000000000ab\nshards 1\n");
+	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
 	write_text(temp_path("data/journal"),
 		   "doorbuster-journal 1\nid 00000000000000ab\nshards 1\n");
 	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
 	cr_assert(eq(u64, dir.journal_id, 0xab));
+}
+
+Test(data_dir, asks_for_the_space_of_its_segments, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+
+	cr_assert(eq(int,
+		     data_dir_open_sized(&dir, temp_path("data"), 2, UINT64_C(1) << 50, error,
+					 sizeof(error)),
+		     -ENOSPC));
+	cr_assert(ne(ptr, strstr(error, "in segments of 1073741824 MiB"), NULL), "%s", error);
+	cr_assert(not(path_exists(temp_path("data"))));
+	cr_assert(eq(int,
+		     data_dir_open_sized(&dir, temp_path("data"), 2, 1 << 20, error, sizeof(error)),
+		     0),
+		  "%s", error);
+	data_dir_close(&dir);
 }
 
 Test(data_dir, refuses_memory_and_impossible_paths, .init = set_up, .fini = temp_dir_remove)
