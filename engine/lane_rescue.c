@@ -88,10 +88,13 @@ static int look_alone(struct rescue *rescue)
 static int refuse_headless(struct rescue *rescue)
 {
 	snprintf(rescue->error, rescue->error_bytes,
-		 "lane %u: its beginning is gone, and of its %" PRId64
+		 "lane %u: %s, and of its %" PRId64
 		 " checkpoints none is good (%s): nothing is left that a repair could begin with; "
 		 "put the lane back from a copy",
-		 rescue->lane, rescue->seen_cnt, rescue->seen[0].text);
+		 rescue->lane,
+		 rescue->alone == NULL ? "its beginning is gone"
+				       : "its first block is damaged or not its own",
+		 rescue->seen_cnt, rescue->seen[0].text);
 	return -ENOTSUP;
 }
 

@@ -555,8 +555,21 @@ Test(lane_rescue, a_pruned_lane_without_a_good_one_is_refused, .init = set_up, .
 	for (unsigned i = 0; i < LIVES; i++)
 		flip_bit(checkpoint(i), 8 * 500);
 	cr_assert(eq(int, rescue(0), -ENOTSUP));
-	cr_assert(ne(ptr, strstr(error, "of its 3 checkpoints none is good"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error, "its beginning is gone, and of its 3 checkpoints none"),
+		     NULL),
+		  "%s", error);
 	cr_assert(eq(ptr, strchr(error, '\n'), NULL));
+}
+
+Test(lane_rescue, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = set_up,
+     .fini = tear_down)
+{
+	flip_bit(temp_path("data/lane-000/seg-000000000000"), 8 * (BLOCK_ALIGN_BYTES + 100));
+	for (unsigned i = 0; i < LIVES; i++)
+		flip_bit(checkpoint(i), 8 * 500);
+	cr_assert(eq(int, rescue(0), -ENOTSUP));
+	cr_assert(ne(ptr, strstr(error, "its first block is damaged or not its own"), NULL), "%s",
+		  error);
 }
 
 Test(lane_rescue, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = tear_down)
