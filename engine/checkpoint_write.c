@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -84,6 +85,8 @@ static int write_file(struct writer *writer, const char *path, const char *tempo
 	rc = write_all(writer, &writer->header, sizeof(writer->header));
 	if (rc == 0)
 		rc = write_chunks(writer);
+	if (rc == 0)
+		rc = directory_owns(lane_path, writer->fd);
 	if (rc == 0 && fsync(writer->fd) != 0)
 		rc = -errno;
 	/* An engine beside has better use for the memory. */
@@ -133,10 +136,22 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 	return 0;
 }
 
-/* Whether a file of this size leaves the engine its next segments. */
-static int check_space(const char *lane_path, uint64_t bytes)
+/* As the lane's segments are, so are the next ones. */
+static uint64_t segment_bytes(const char *lane_path, uint64_t segment)
 {
-	const uint64_t reserve_bytes = (1 + SEGMENTS_AHEAD_CNT) * SEGMENT_BYTES;
+	char path[SEGMENT_PATH_BYTES];
+	struct stat info;
+
+	segment_path(lane_path, segment, path);
+	return stat(path, &info) == 0 ? (uint64_t)info.st_size : SEGMENT_BYTES;
+}
+
+/* Whether a file of this size leaves the engine the next segments of all lanes. */
+static int check_space(const struct data_dir *dir, const char *lane_path, uint64_t segment,
+		       uint64_t bytes)
+{
+	const uint64_t reserve_bytes =
+		dir->shards * (1 + SEGMENTS_AHEAD_CNT) * segment_bytes(lane_path, segment);
 	struct statvfs info;
 
 	if (statvfs(lane_path, &info) != 0)
@@ -161,7 +176,7 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt);
 	*bytes = checkpoint_bytes(writer.header.offer_cnt, writer.header.order_cnt);
 	if (rc == 0)
-		rc = check_space(lane_path, *bytes);
+		rc = check_space(dir, lane_path, position->tail.segment, *bytes);
 	if (rc == 0)
 		rc = write_file(&writer, path, temporary, lane_path);
 	free(writer.bytes);

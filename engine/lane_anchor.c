@@ -152,8 +152,10 @@ static int make_segment(const struct lane_mended *lane, struct place place)
 
 	if (fd < 0)
 		return rc;
+	rc = directory_owns(lane->files.path, fd);
 	close(fd);
-	rc = directory_sync(lane->files.path);
+	if (rc == 0)
+		rc = directory_sync(lane->files.path);
 	return rc == 0 ? lane_mend_segment(lane, &segment) : rc;
 }
 

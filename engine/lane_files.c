@@ -57,6 +57,17 @@ int directory_sync(const char *path)
 	return rc;
 }
 
+int directory_owns(const char *path, int fd)
+{
+	struct stat owner;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(path, &owner) != 0)
+		return -errno;
+	return owner.st_uid == 0 || fchown(fd, owner.st_uid, owner.st_gid) == 0 ? 0 : -errno;
+}
+
 /* True for seg- and twelve digits; not for what was left under a temporary name. */
 static bool parse_name(const char *name, uint64_t *segment)
 {

@@ -22,8 +22,7 @@ static void wait_at(const char *path)
 	char told[4096];
 
 	if (at == NULL || nth == NULL || lasts == NULL || strlen(path) < strlen(at) ||
-	    strcmp(path + strlen(path) - strlen(at), at) != 0 ||
-	    ++opened != strtol(nth, NULL, 10))
+	    strcmp(path + strlen(path) - strlen(at), at) != 0 || ++opened != strtol(nth, NULL, 10))
 		return;
 	snprintf(told, sizeof(told), "%s.told", lasts);
 	close((int)syscall(SYS_openat, AT_FDCWD, told, O_WRONLY | O_CREAT, 0600));

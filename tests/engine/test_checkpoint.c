@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -133,6 +134,21 @@ Test(checkpoint, chunks_may_be_full_or_not, .init = set_up, .fini = tear_down)
 		assert_same(shard, back);
 	}
 	shard_close(back);
+}
+
+Test(checkpoint, an_engine_that_is_not_root_can_read_it, .init = set_up, .fini = tear_down)
+{
+	enum {
+		OWNER = 65534
+	};
+	struct stat info;
+
+	if (geteuid() != 0)
+		cr_skip("only root gives files away");
+	cr_assert(eq(int, chown(temp_path("data/lane-000"), OWNER, OWNER), 0));
+	sell(10);
+	save();
+	cr_assert(all(eq(int, stat(path, &info), 0), eq(u32, info.st_uid, OWNER)));
 }
 
 Test(checkpoint, the_position_comes_back, .init = set_up, .fini = tear_down)

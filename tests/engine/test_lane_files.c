@@ -128,3 +128,24 @@ Test(lane_files, renews_what_is_read, .init = set_up, .fini = tear_down)
 	cr_assert(eq(int, files->ops->renew(files, 1, 0, 1), -ENOENT));
 	close(fd);
 }
+
+Test(lane_files, what_root_makes_is_the_owners, .init = set_up, .fini = tear_down)
+{
+	enum {
+		OWNER = 65534
+	};
+	struct stat info;
+	int fd;
+
+	if (geteuid() != 0)
+		cr_skip("only root gives files away");
+	cr_assert(eq(int, mkdir(temp_path("theirs"), 0700), 0));
+	fd = open(temp_path("theirs/file"), O_RDWR | O_CREAT, 0600);
+	cr_assert(eq(int, directory_owns(temp_path("theirs"), fd), 0));
+	cr_assert(all(eq(int, fstat(fd, &info), 0), eq(u32, info.st_uid, 0)));
+	cr_assert(eq(int, chown(temp_path("theirs"), OWNER, OWNER), 0));
+	cr_assert(eq(int, directory_owns(temp_path("theirs"), fd), 0));
+	cr_assert(all(eq(int, fstat(fd, &info), 0), eq(u32, info.st_uid, OWNER)));
+	close(fd);
+	cr_assert(eq(int, directory_owns(temp_path("nowhere"), -1), -ENOENT));
+}

@@ -320,6 +320,26 @@ REAL(int, fstat, int fd, struct stat *out)
 	return 0;
 }
 
+/* Who asks for the size of a file that may be gone has an answer for that, too: it never fails. */
+REAL(int, stat, const char *path, struct stat *out)
+{
+	const char *name;
+	struct sim_dir *dir = dir_of(path, &name);
+	const struct sim_file *file;
+
+	if (dir == NULL)
+		return __real_stat(path, out);
+	*out = (struct stat){.st_mode = S_IFDIR};
+	if (name[0] == '\0')
+		return 0;
+	file = sim_fs_find(dir, name);
+	errno = ENOENT;
+	if (file == NULL)
+		return -1;
+	*out = (struct stat){.st_mode = S_IFREG, .st_size = (off_t)file->size};
+	return 0;
+}
+
 REAL(ssize_t, pread, int fd, void *out, size_t bytes, off_t offset)
 {
 	const struct sim_file *file;

@@ -18,6 +18,8 @@
 
 enum {
 	LOOK_NS = 100000000,
+	/* A checkpoint that the disk had no room for. */
+	RETRY_NS = 1000000000,
 };
 
 static uint64_t now_ns(void)
@@ -68,7 +70,8 @@ static void print_unchanged(const struct follower *follower, bool json)
 		printf("lane %u: nothing is known to be on disk yet\n", follower->lane);
 }
 
-static int save(struct follower *follower, const struct tool_options *options)
+/* again: that there is no space was said. */
+static int save(struct follower *follower, const struct tool_options *options, bool again)
 {
 	const uint64_t begin_ns = now_ns();
 	char error[TOOL_ERROR_BYTES];
@@ -77,9 +80,9 @@ static int save(struct follower *follower, const struct tool_options *options)
 	const int rc =
 		follower_save(follower, options->keep_cnt, &bytes, &removed, error, sizeof(error));
 
-	if (rc != 0)
+	if (rc != 0 && !(again && rc == -ENOSPC))
 		cli_wrong("%s", error);
-	else
+	if (rc == 0)
 		print_saved(follower, bytes, removed, (double)(now_ns() - begin_ns) / 1e6,
 			    options->json);
 	return rc;
@@ -108,7 +111,7 @@ static int once(const struct tool_options *options, const struct data_dir *dir, 
 		int rc = open_one(&follower, dir, lane);
 
 		if (rc == 0 && follower_unsaved(&follower) > 0)
-			rc = save(&follower, options);
+			rc = save(&follower, options, false);
 		else if (rc == 0)
 			print_unchanged(&follower, options->json);
 		follower_close(&follower);
@@ -117,24 +120,48 @@ static int once(const struct tool_options *options, const struct data_dir *dir, 
 	return worst;
 }
 
-/* Looks after each lane once; with `all`, whatever was applied is saved. */
-static int follow_round(struct follower *followers, uint16_t cnt,
-			const struct tool_options *options, bool all)
-{
-	char error[TOOL_ERROR_BYTES];
-	int rc = 0;
+/* A lane that is followed. */
+struct followed {
+	struct follower follower;
+	uint64_t retry_ns; /* the disk had no room for a checkpoint: not before this; 0: it had */
+};
 
-	for (uint16_t i = 0; i < cnt && rc == 0; i++) {
-		rc = follower_catch_up(&followers[i], error, sizeof(error));
-		if (rc != 0)
-			cli_wrong("%s", error);
-		else if (follower_unsaved(&followers[i]) >= (all ? 1 : options->every_orders))
-			rc = save(&followers[i], options);
-		/* A disk that is full may have space again: a checkpoint is no order. */
-		if (rc == -ENOSPC)
-			rc = 0;
+/* `last`: whatever was applied is saved, now or not at all. */
+static int follow_lane(struct followed *lane, const struct tool_options *options, bool last)
+{
+	struct follower *follower = &lane->follower;
+	const bool again = lane->retry_ns > 0;
+	char error[TOOL_ERROR_BYTES];
+	int rc = follower_catch_up(follower, error, sizeof(error));
+
+	if (rc != 0) {
+		cli_wrong("%s", error);
+		return rc;
 	}
-	return rc;
+	if (follower_unsaved(follower) < (last ? 1 : options->every_orders) ||
+	    (!last && now_ns() < lane->retry_ns))
+		return 0;
+	rc = save(follower, options, again && !last);
+	/* A disk that is full may have space again: a checkpoint is no order. */
+	lane->retry_ns = rc == -ENOSPC ? now_ns() + RETRY_NS : 0;
+	return rc == -ENOSPC && !last ? 0 : rc;
+}
+
+/* One that has no space at the end doesn't keep the others from it. */
+static int follow_round(struct followed *lanes, uint16_t cnt, const struct tool_options *options,
+			bool last)
+{
+	int full = 0;
+
+	for (uint16_t i = 0; i < cnt; i++) {
+		const int rc = follow_lane(&lanes[i], options, last);
+
+		if (rc == -ENOSPC)
+			full = rc;
+		else if (rc != 0)
+			return rc;
+	}
+	return full;
 }
 
 static int follow(const struct tool_options *options, const struct data_dir *dir, uint16_t first,
@@ -142,11 +169,12 @@ static int follow(const struct tool_options *options, const struct data_dir *dir
 {
 	const struct timespec look = {.tv_nsec = LOOK_NS};
 	const uint16_t cnt = end - first;
-	struct follower *followers = calloc(cnt, sizeof(*followers));
+	struct followed *lanes = calloc(cnt, sizeof(*lanes));
+	bool last = false;
 	sigset_t signals;
 	int rc = 0;
 
-	CHECK(followers != NULL);
+	CHECK(lanes != NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
@@ -155,18 +183,18 @@ static int follow(const struct tool_options *options, const struct data_dir *dir
 	if (nice(10) == -1)
 		errno = 0;
 	for (uint16_t i = 0; i < cnt && rc == 0; i++)
-		rc = open_one(&followers[i], dir, first + i);
+		rc = open_one(&lanes[i].follower, dir, first + i);
 	if (rc == 0 && !options->json) {
 		printf("following %s; SIGTERM ends it\n", dir->path);
 		fflush(stdout);
 	}
-	while (rc == 0 && sigtimedwait(&signals, NULL, &look) < 0)
-		rc = follow_round(followers, cnt, options, false);
-	if (rc == 0)
-		rc = follow_round(followers, cnt, options, true);
+	while (rc == 0 && !last) {
+		last = sigtimedwait(&signals, NULL, &look) > 0;
+		rc = follow_round(lanes, cnt, options, last);
+	}
 	for (uint16_t i = 0; i < cnt; i++)
-		follower_close(&followers[i]);
-	free(followers);
+		follower_close(&lanes[i].follower);
+	free(lanes);
 	return exit_code(rc);
 }
 
