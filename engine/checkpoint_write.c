@@ -26,23 +26,13 @@ struct writer {
 
 static int write_all(struct writer *writer, const void *bytes, size_t cnt)
 {
-	const uint64_t begin = writer->offset;
-	const uint8_t *at = bytes;
+	const int rc = file_write(writer->fd, bytes, cnt, writer->offset);
 
-	while (cnt > 0) {
-		const ssize_t got = pwrite(writer->fd, at, cnt, (off_t)writer->offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		at += got;
-		cnt -= (size_t)got;
-		writer->offset += (uint64_t)got;
-	}
+	if (rc != 0)
+		return rc;
 	/* Piece by piece: a flood at the end would make an engine's own writes wait. */
-	(void)sync_file_range(writer->fd, (off_t)begin, (off_t)(writer->offset - begin),
-			      SYNC_FILE_RANGE_WRITE);
+	(void)sync_file_range(writer->fd, (off_t)writer->offset, (off_t)cnt, SYNC_FILE_RANGE_WRITE);
+	writer->offset += cnt;
 	return 0;
 }
 

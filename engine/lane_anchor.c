@@ -9,24 +9,6 @@
 #include "engine/check.h"
 #include "engine/journal_format.h"
 
-static int write_at(int fd, const void *bytes, size_t cnt, uint64_t offset)
-{
-	const uint8_t *at = bytes;
-
-	while (cnt > 0) {
-		const ssize_t got = pwrite(fd, at, cnt, (off_t)offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		at += got;
-		cnt -= (size_t)got;
-		offset += (uint64_t)got;
-	}
-	return 0;
-}
-
 static int open_segment(const struct lane_mended *lane, uint64_t number, int flags)
 {
 	char path[SEGMENT_PATH_BYTES];
@@ -67,7 +49,7 @@ int lane_mend_segment(const struct lane_mended *lane, const struct mended_segmen
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = write_at(fd, unit, BLOCK_ALIGN_BYTES, 0);
+		rc = file_write(fd, unit, BLOCK_ALIGN_BYTES, 0);
 	if (fd >= 0)
 		rc = sync_and_close(fd, rc);
 	free(unit);
@@ -174,7 +156,7 @@ int lane_anchor_write(const struct lane_salvage *salvage)
 		return rc;
 	fill_block(salvage, place, (struct block_header *)unit);
 	fd = open_segment(salvage->lane, place.segment, 0);
-	return fd < 0 ? fd : sync_and_close(fd, write_at(fd, unit, sizeof(unit), place.offset));
+	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
 /* Zeros from a segment's header up to where the lane begins. */
@@ -191,7 +173,7 @@ static int empty_before(const struct lane_salvage *salvage)
 	for (uint64_t at = BLOCK_ALIGN_BYTES; at < end && rc == 0;) {
 		const uint64_t bytes = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
 
-		rc = write_at(fd, zeros, bytes, at);
+		rc = file_write(fd, zeros, bytes, at);
 		at += bytes;
 	}
 	return sync_and_close(fd, rc);

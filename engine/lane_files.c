@@ -57,6 +57,24 @@ int directory_sync(const char *path)
 	return rc;
 }
 
+int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset)
+{
+	const uint8_t *at = bytes;
+
+	while (cnt > 0) {
+		const ssize_t got = pwrite(fd, at, cnt, (off_t)offset);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		at += got;
+		cnt -= (size_t)got;
+		offset += (uint64_t)got;
+	}
+	return 0;
+}
+
 int directory_owns(const char *path, int fd)
 {
 	struct stat owner;
@@ -221,18 +239,16 @@ static int zero_to(int fd, uint64_t offset, uint64_t end)
 {
 	static const uint8_t zeros[ZERO_CHUNK_BYTES];
 
-	while (offset < end) {
-		const uint64_t left = end - offset;
-		const ssize_t got = pwrite(fd, zeros, left < sizeof(zeros) ? left : sizeof(zeros),
-					   (off_t)offset);
+	int rc = 0;
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		offset += (uint64_t)got;
+	while (offset < end && rc == 0) {
+		const uint64_t left = end - offset;
+		const size_t chunk = left < sizeof(zeros) ? left : sizeof(zeros);
+
+		rc = file_write(fd, zeros, chunk, offset);
+		offset += chunk;
 	}
-	return 0;
+	return rc;
 }
 
 static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t offset)

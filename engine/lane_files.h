@@ -62,6 +62,9 @@ void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_
 /* Makes names made or removed in a directory durable. 0 or -errno. */
 int directory_sync(const char *path);
 
+/* Writes all of it, however many calls that takes. 0 or -errno. */
+int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset);
+
 /* Gives an open file to the owner of its directory, if it is root who asks: a tool is often run by
  * root, and the engine must be able to read what it made. 0 or -errno. */
 int directory_owns(const char *path, int fd);

@@ -107,24 +107,10 @@ int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t
 	return rc;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t cnt)
-{
-	while (cnt > 0) {
-		const ssize_t got = write(fd, bytes, cnt);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		bytes += got;
-		cnt -= (size_t)got;
-	}
-	return 0;
-}
-
 static int copy_bytes(int from, int to, uint64_t *copied)
 {
 	uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
+	uint64_t at = 0;
 	ssize_t got = 1;
 	int rc = 0;
 
@@ -134,9 +120,10 @@ static int copy_bytes(int from, int to, uint64_t *copied)
 		if (got < 0)
 			rc = -errno;
 		else
-			rc = write_all(to, buffer, (size_t)got);
-		*copied += got > 0 ? (uint64_t)got : 0;
+			rc = file_write(to, buffer, (size_t)got, at);
+		at += got > 0 ? (uint64_t)got : 0;
 	}
+	*copied += at;
 	free(buffer);
 	return rc;
 }

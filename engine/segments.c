@@ -74,22 +74,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t cnt, uint64_t offset)
-{
-	while (cnt > 0) {
-		const ssize_t got = pwrite(fd, bytes, cnt, (off_t)offset);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		bytes += got;
-		cnt -= (size_t)got;
-		offset += (uint64_t)got;
-	}
-	return 0;
-}
-
 /* Header and zeros, on disk. 0 or -errno. */
 static int fill(const struct file_source *source, int fd, uint64_t segment)
 {
@@ -111,11 +95,11 @@ static int fill(const struct file_source *source, int fd, uint64_t segment)
 		const uint64_t left = source->segment_bytes - at;
 		const size_t chunk = left < ZERO_CHUNK_BYTES ? left : ZERO_CHUNK_BYTES;
 
-		rc = write_all(fd, zeros, chunk, at);
+		rc = file_write(fd, zeros, chunk, at);
 		at += chunk;
 	}
 	if (rc == 0)
-		rc = write_all(fd, first, BLOCK_ALIGN_BYTES, 0);
+		rc = file_write(fd, first, BLOCK_ALIGN_BYTES, 0);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	free(first);
