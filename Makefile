@@ -158,9 +158,9 @@ SIM := $(BUILD)/tests/sim/sim
 SIM_SRCS := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
 comma := ,
 SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,open close fsync flock fstat pread pwrite fallocate \
-    rename stat unlink unlinkat opendir readdir closedir dirfd statvfs posix_fadvise sync_file_range \
+    rename unlink unlinkat opendir readdir closedir dirfd statvfs posix_fadvise sync_file_range \
     clock_gettime nanosleep pthread_create pthread_timedjoin_np pthread_setname_np \
-    arena_available_bytes)
+    stat arena_available_bytes)
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)

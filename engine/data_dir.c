@@ -503,7 +503,8 @@ int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data
 		       char *error, size_t error_bytes)
 {
 	const struct teller teller = {"", path, error, error_bytes};
-	int rc = open_dir(dir, path, original->shards, original->journal_id, &teller);
+	int rc =
+		open_dir(dir, path, original->shards, SEGMENT_BYTES, original->journal_id, &teller);
 
 	if (rc == 0 && dir->journal_id != original->journal_id) {
 		rc = tell(&teller, -EINVAL,

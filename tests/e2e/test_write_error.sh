@@ -14,8 +14,7 @@ sku_of() { # SHARD
 	local sku
 
 	for sku in $(seq 1 40); do
-		[ "$(ask --shard "$1" "op=lookup,sku=$sku,id=$(id 1)" | cut -d' ' -f1)" = WRONG_SHARD ] ||
-			break
+		[[ $(ask --shard "$1" "op=lookup,sku=$sku,id=$(id 1)") == WRONG_SHARD* ]] || break
 	done
 	echo "$sku"
 }

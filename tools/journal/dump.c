@@ -77,8 +77,7 @@ static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_posit
 	return read == LANE_ERROR ? -EIO : 0;
 }
 
-/* All of a lane that was not printed yet. *headless: its beginning is lost. 0 or -errno with a line.
- */
+/* What was not printed yet. *headless: the beginning is lost. 0 or -errno with a line. */
 static int dump_rest(struct dump *dump, uint16_t lane, bool *headless)
 {
 	struct recover_scan scan = {0};
