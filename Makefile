@@ -137,7 +137,7 @@ $(DOWNSTREAM_LIB): $(call listed,$(DOWNSTREAM_LIB),$(call obj,$(DOWNSTREAM_SRCS)
 
 DOWNSTREAM_BINS := $(foreach t,relay consume sink,$(call tool_bin,$(t)))
 $(DOWNSTREAM_BINS): $(DOWNSTREAM_LIB)
-$(DOWNSTREAM_BINS): TOOL_LDLIBS := $(DOWNSTREAM_LIB) $(LIB) -lnats $(TOOL_LDLIBS)
+$(DOWNSTREAM_BINS): TOOL_LDLIBS := $(DOWNSTREAM_LIB) $(LIB) -lnats -lrdkafka $(TOOL_LDLIBS)
 $(call tool_bin,sink): TOOL_LDLIBS += -lpq
 PQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
 $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
@@ -172,6 +172,8 @@ E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(E2E_PRELOADS), $(wildcard t
 $(filter-out %.so,$(E2E_BINS)): $(BUILD)/tests/e2e/%: $(BUILD)/tests/e2e/%.o $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/e2e/kafka_mock: LDLIBS += -lrdkafka
 
 $(BUILD)/tests/e2e/%.so: tests/e2e/%.c
 	@mkdir -p $(@D)

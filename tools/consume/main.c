@@ -46,6 +46,7 @@ static const char usage[] =
 	"  --from data:DIR    a journal, also beside a running engine\n"
 	"  --from file:DIR    the copy that `doorbuster relay --to file:DIR` makes\n"
 	"  --from nats://H:P,...   the streams that a relay fills, also tls://; --set as there\n"
+	"  --from kafka://H:P,...  the topic that a relay fills\n"
 	"  --cursor FILE      goes on behind what was printed, and keeps it there\n"
 	"  --out FILE         instead of stdout; with --cursor each record is in it exactly once,\n"
 	"                     whenever this is killed\n"

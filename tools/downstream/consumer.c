@@ -24,10 +24,8 @@ struct consumer {
 };
 
 static const struct source_kind *const kinds[] = {
-	&source_data_kind,
-	&source_file_kind,
-	&source_nats_kind,
-	&source_nats_tls_kind,
+	&source_data_kind,     &source_file_kind,  &source_nats_kind,
+	&source_nats_tls_kind, &source_kafka_kind,
 };
 
 static const struct source_kind *kind_of(const char *from)
@@ -82,7 +80,8 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 	if (consumer->kind == NULL)
 		rc = downstream_say(error, error_bytes, -EINVAL,
 				    "'%s' is nothing to consume from: there is data:DIR, "
-				    "file:DIR, nats://HOST:PORT and tls://HOST:PORT",
+				    "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
+				    "kafka://HOST:PORT",
 				    options->from);
 	if (rc == 0 && options->start != NULL)
 		consumer->cursor = *options->start;

@@ -9,10 +9,8 @@
 #include "tools/common/cli.h"
 
 static const struct downstream_kind *const block_kinds[] = {
-	&downstream_file_kind,
-	&downstream_stdout_kind,
-	&downstream_nats_kind,
-	&downstream_nats_tls_kind,
+	&downstream_file_kind,     &downstream_stdout_kind, &downstream_nats_kind,
+	&downstream_nats_tls_kind, &downstream_kafka_kind,
 };
 
 static const struct downstream_kind *const json_kinds[] = {
@@ -74,10 +72,12 @@ int downstream_target_open(struct downstream_target **out, const struct downstre
 	int rc;
 
 	if (kind == NULL)
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
-				      "tls://HOST:PORT and - (stdout)",
-				      options->to);
+		return downstream_say(
+			error, error_bytes, -EINVAL,
+			"'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
+			"tls://HOST:PORT, kafka://HOST:PORT (only --format block) and - "
+			"(stdout)",
+			options->to);
 	rc = kind->target_open(out, options, error, error_bytes);
 	if (rc == 0) {
 		(*out)->kind = kind;

@@ -130,5 +130,6 @@ extern const struct downstream_kind downstream_lines_kind; /* file:DIR, JSON */
 extern const struct downstream_kind downstream_stdout_kind;
 extern const struct downstream_kind downstream_nats_kind;
 extern const struct downstream_kind downstream_nats_tls_kind;
+extern const struct downstream_kind downstream_kafka_kind; /* blocks */
 
 #endif

@@ -44,5 +44,6 @@ extern const struct source_kind source_data_kind; /* data:DIR, a journal */
 extern const struct source_kind source_file_kind; /* file:DIR, a relay's copy of one */
 extern const struct source_kind source_nats_kind;
 extern const struct source_kind source_nats_tls_kind;
+extern const struct source_kind source_kafka_kind;
 
 #endif

@@ -1,0 +1,90 @@
+# Relay and consumer on a Kafka cluster (librdkafka's mock, over TCP): a broker goes down, requests
+# fail as Kafka's do, also so that an idempotent producer is fatal and must be made anew; relay and
+# engine are killed beside a sale. The topic gives every record of the lanes once, in order.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+PORT=memif:$WORK/memif
+LOAD=(--scenario singles-day --skus 200 --server 198.18.0.1:7700 --port "$PORT" --keys "$KEYS")
+
+mkfifo "$WORK/mock.in"
+"$BIN/tests/e2e/kafka_mock" <"$WORK/mock.in" >"$WORK/mock.out" &
+exec 7>"$WORK/mock.in"
+wait_for "the cluster" test -s "$WORK/mock.out"
+URL=kafka://$(head -n 1 "$WORK/mock.out")
+
+relay_beside() {
+	rm -f "$WORK/relay.err"
+	"$BIN/doorbuster-relay" --data "$DATA" --to "$URL" 2>>"$WORK/relay.err" &
+	RELAY=$!
+	wait_for "the relay" grep -q 'lane 1: goes on behind' "$WORK/relay.err"
+}
+
+sell() { # SEED REQUESTS
+	"$BIN/doorbuster" load "${LOAD[@]}" --seed "$1" --requests "$2" --json \
+		>"$WORK/load.json" 2>"$WORK/load.err" || fail "load: $(cat "$WORK/load.err")"
+}
+
+# The topic must give what the lanes have, each record once.
+expect_topic() {
+	local lane
+	"$BIN/doorbuster-relay" --data "$DATA" --to "$URL" --once 2>"$WORK/once.err" ||
+		fail "relay: $(cat "$WORK/once.err")"
+	"$BIN/doorbuster-consume" --from "$URL" >"$WORK/topic" 2>"$WORK/err" ||
+		fail "consume: $(cat "$WORK/err")"
+	for lane in 0 1; do
+		cmp <("$BIN/doorbuster" journal dump "$DATA" --lane $lane --json) \
+			<(grep "^{\"lane\":$lane," "$WORK/topic") ||
+			fail "lane $lane of the topic differs"
+	done
+}
+
+make_keys
+"$BIN/doorbuster" load --scenario singles-day --skus 200 --catalog-out "$CATALOG"
+start_engine --port "$PORT" --shards 2
+relay_beside
+# -195 transport, 7 timed out, 6 not leader, 19 not enough replicas, 45 out of order sequence
+# (fatal), 47 invalid producer epoch (fatal).
+for blow in "produce-errors 7 6 19 -195" "down 1" "produce-errors 45 45" \
+	kill-relay "produce-errors 47" kill-engine "down 2"; do
+	echo "  $blow"
+	sell "${#blow}" 3000 &
+	load=$!
+	case $blow in
+	kill-relay)
+		kill -9 $RELAY
+		wait $RELAY || true
+		relay_beside
+		;;
+	kill-engine)
+		# Not before the buyers are there.
+		wait_for "more orders" orders_reached $(("$(orders_on_disk)" + 500))
+		kill9
+		start_engine --port "$PORT" --shards 2
+		;;
+	*) echo "$blow" >&7 ;;
+	esac
+	wait $load
+	sleep 0.5
+	printf 'up 1\nup 2\n' >&7
+	kill -0 $RELAY 2>/dev/null || fail "the relay ended: $(cat "$WORK/relay.err")"
+done
+stop_engine
+verify
+kill -TERM $RELAY
+wait $RELAY || fail "relay: $(cat "$WORK/relay.err")"
+grep -q 'downstream is away' "$WORK/relay.err" || fail "no producer was made anew"
+expect_topic
+expect_eq "orders" "$(drained orders)" "$(grep -c '"kind":"order"' "$WORK/topic")"
+
+echo "a broker that says it has a block already (46), and has not"
+start_engine --port "$PORT" --shards 2
+relay_beside
+echo "produce-errors 46" >&7
+sell 77 1
+wait_for "the relay to notice" grep -q 'did not come; trying again' "$WORK/relay.err"
+wait_for "it to go on" grep -q 'downstream is back' "$WORK/relay.err"
+stop_engine
+kill -TERM $RELAY
+wait $RELAY || fail "relay: $(cat "$WORK/relay.err")"
+expect_topic

@@ -1,0 +1,346 @@
+/*
+ * kafka://: Kafka, through librdkafka's idempotent producer. A topic with a partition a lane, a
+ * message a block.
+ *
+ * Guarantees: acknowledged means that the partition has the block (acks=all) at the offset behind
+ * the one before it. A producer that fails, also fatally (a sequence that the broker refuses), is
+ * thrown away: a new one goes on behind what the partition ends with. What was on its way then may
+ * get there twice: a consumer of ours passes over it, it keys on LSN and checksum. Kafka can't
+ * refuse a second relay as JetStream does; a block that lands at another offset than the one
+ * expected is looked up, and another relay is named and final, after the fact.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/downstream/kafka_link.h"
+
+enum {
+	/* Idempotent producers may have five batches out; these fill them. */
+	IN_FLIGHT = 64,
+	CLOSE_MS = 100,
+};
+
+struct kafka_target {
+	struct downstream_target base;
+	char topic[KAFKA_TOPIC_BYTES];
+};
+
+struct kafka_downstream {
+	struct downstream base;
+	rd_kafka_t *producer;
+	rd_kafka_t *consumer;       /* to look at what is there */
+	int64_t base_offset;        /* of block 0 */
+	uint64_t end;               /* blocks given to the producer */
+	uint64_t acked;             /* of those, without a gap */
+	int64_t offsets[IN_FLIGHT]; /* of those acknowledged */
+	uint64_t checksums[IN_FLIGHT];
+	bool failed;
+	char why[256];
+};
+
+/* Of a block on its way, and of one that the broker says it had already, at whatever offset. */
+static const int64_t OFFSET_NONE = -1;
+static const int64_t OFFSET_UNTOLD = -2;
+
+static struct kafka_downstream *of(struct downstream *downstream)
+{
+	return (struct kafka_downstream *)downstream;
+}
+
+static const char *topic_of(const struct kafka_downstream *kafka)
+{
+	return ((const struct kafka_target *)kafka->base.target)->topic;
+}
+
+static rd_kafka_conf_t *conf_of(const struct downstream_options *options,
+				char topic[KAFKA_TOPIC_BYTES], char *error, size_t error_bytes)
+{
+	return kafka_conf(options->to, options->settings, options->setting_cnt, false, topic, error,
+			  error_bytes);
+}
+
+static int target_open(struct downstream_target **out, const struct downstream_options *options,
+		       char *error, size_t error_bytes)
+{
+	struct kafka_target *target = calloc(1, sizeof(*target));
+	rd_kafka_conf_t *conf;
+
+	if (target == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	conf = conf_of(options, target->topic, error, error_bytes);
+	if (conf == NULL) {
+		free(target);
+		return -EINVAL;
+	}
+	rd_kafka_conf_destroy(conf);
+	*out = &target->base;
+	return 0;
+}
+
+static void target_close(struct downstream_target *target)
+{
+	free(target);
+}
+
+static void close_kafka(struct downstream *downstream)
+{
+	struct kafka_downstream *kafka = of(downstream);
+
+	if (kafka->producer != NULL) {
+		rd_kafka_purge(kafka->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+		rd_kafka_flush(kafka->producer, CLOSE_MS);
+		rd_kafka_destroy(kafka->producer);
+	}
+	if (kafka->consumer != NULL)
+		rd_kafka_destroy(kafka->consumer);
+	free(kafka);
+}
+
+/* On our thread, out of rd_kafka_poll. */
+static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *context)
+{
+	struct kafka_downstream *kafka = context;
+	const uint64_t number = (uint64_t)(uintptr_t)message->_private;
+
+	(void)producer;
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		kafka->offsets[number % IN_FLIGHT] =
+			message->offset >= 0 ? message->offset : OFFSET_UNTOLD;
+		return;
+	}
+	if (!kafka->failed)
+		snprintf(kafka->why, sizeof(kafka->why), "%s", rd_kafka_err2str(message->err));
+	kafka->failed = true;
+}
+
+static int open_clients(struct kafka_downstream *kafka, char *error, size_t error_bytes)
+{
+	const struct downstream_options *options = &kafka->base.target->options;
+	char topic[KAFKA_TOPIC_BYTES];
+	char why[256];
+	rd_kafka_conf_t *conf = conf_of(options, topic, error, error_bytes);
+
+	if (conf == NULL)
+		return -EINVAL;
+	if (rd_kafka_conf_set(conf, "enable.idempotence", "true", why, sizeof(why)) !=
+		    RD_KAFKA_CONF_OK ||
+	    rd_kafka_conf_set(conf, "linger.ms", "1", why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+		rd_kafka_conf_destroy(conf);
+		return downstream_say(error, error_bytes, -EINVAL, "Kafka settings: %s", why);
+	}
+	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
+	rd_kafka_conf_set_opaque(conf, kafka);
+	kafka->producer = kafka_client(RD_KAFKA_PRODUCER, conf, error, error_bytes);
+	if (kafka->producer == NULL)
+		return -EINVAL;
+	conf = conf_of(options, topic, error, error_bytes);
+	if (conf == NULL)
+		return -EINVAL;
+	(void)rd_kafka_conf_set(conf, "group.id", "doorbuster-relay", why, sizeof(why));
+	(void)rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof(why));
+	kafka->consumer = kafka_client(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+	return kafka->consumer != NULL ? 0 : -EINVAL;
+}
+
+static int open_kafka(struct downstream **out, struct downstream_target *target, uint16_t lane,
+		      char *error, size_t error_bytes)
+{
+	struct kafka_downstream *kafka = calloc(1, sizeof(*kafka));
+	int rc;
+
+	if (kafka == NULL)
+		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+	kafka->base.target = target;
+	kafka->base.lane = lane;
+	rc = open_clients(kafka, error, error_bytes);
+	if (rc != 0)
+		close_kafka(&kafka->base);
+	else
+		*out = &kafka->base;
+	return rc;
+}
+
+/* Always -EPROTO. */
+static int say_foreign(const struct kafka_downstream *kafka, int64_t offset, const char *what,
+		       char *error, size_t error_bytes)
+{
+	return downstream_say(error, error_bytes, -EPROTO,
+			      "topic %s: message %" PRId64 " of partition %u is %s; nobody but one "
+			      "relay may write to it: begin a new one with --set topic=NAME",
+			      topic_of(kafka), offset, kafka->base.lane, what);
+}
+
+static int read_last(struct kafka_downstream *kafka, int64_t offset, struct lane_mark *last,
+		     char *error, size_t error_bytes)
+{
+	const uint64_t journal_id = kafka->base.target->options.journal->journal_id;
+	const char *wrong = "no message of a relay";
+	struct frame frame;
+	rd_kafka_message_t *message = kafka_message_at(
+		kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error, error_bytes);
+
+	if (message == NULL)
+		return -ENOTCONN;
+	if (kafka_message_block(message, &frame, last))
+		wrong = frame_block_wrong(&frame, journal_id, kafka->base.lane, message->payload,
+					  message->len);
+	rd_kafka_message_destroy(message);
+	return wrong == NULL ? 0 : say_foreign(kafka, offset, wrong, error, error_bytes);
+}
+
+static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
+		     size_t error_bytes)
+{
+	struct kafka_downstream *kafka = of(downstream);
+	int64_t low = 0;
+	int64_t high = 0;
+	const rd_kafka_resp_err_t code =
+		rd_kafka_query_watermark_offsets(kafka->consumer, topic_of(kafka), downstream->lane,
+						 &low, &high, DOWNSTREAM_WAIT_MS);
+
+	(void)part;
+	if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+		return downstream_say(
+			error, error_bytes, -EPROTO,
+			"topic %s has no partition %u: make it with a partition a lane",
+			topic_of(kafka), downstream->lane);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
+				      topic_of(kafka), rd_kafka_err2str(code));
+	kafka->base_offset = high - (int64_t)kafka->end;
+	return high > low ? read_last(kafka, high - 1, last, error, error_bytes) : 0;
+}
+
+static int publish_kafka(struct downstream *downstream, const struct lane_block *block, char *error,
+			 size_t error_bytes)
+{
+	struct kafka_downstream *kafka = of(downstream);
+	const struct downstream_options *options = &downstream->target->options;
+	const struct lane_mark mark = lane_mark_of(block);
+	char id[FRAME_TEXT_BYTES];
+	char place[FRAME_TEXT_BYTES];
+	char behind[FRAME_TEXT_BYTES];
+	char relay[FRAME_TEXT_BYTES];
+	struct frame frame;
+	rd_kafka_resp_err_t code;
+
+	if (kafka->end - kafka->acked >= IN_FLIGHT)
+		return -EAGAIN;
+	frame_fill(&frame, options->journal->journal_id, downstream->lane, block);
+	frame_to_text(&frame, place);
+	snprintf(id, sizeof(id), "%u:%" PRIu64, downstream->lane, block->header->first_lsn);
+	snprintf(behind, sizeof(behind), "%" PRIu64 " %016" PRIx64, mark.next_lsn, mark.checksum);
+	snprintf(relay, sizeof(relay), "%016" PRIx64 " %" PRIu64, options->relay_id, options->run);
+	kafka->offsets[kafka->end % IN_FLIGHT] = OFFSET_NONE;
+	kafka->checksums[kafka->end % IN_FLIGHT] = mark.checksum;
+	code = rd_kafka_producev(
+		kafka->producer, RD_KAFKA_V_TOPIC(topic_of(kafka)),
+		RD_KAFKA_V_PARTITION(downstream->lane), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+		RD_KAFKA_V_KEY(id, strlen(id)),
+		RD_KAFKA_V_VALUE((void *)(uintptr_t)block->header, block->header->block_bytes),
+		RD_KAFKA_V_HEADER(kafka_header_block, place, -1),
+		RD_KAFKA_V_HEADER(kafka_header_mark, behind, -1),
+		RD_KAFKA_V_HEADER(kafka_header_relay, relay, -1),
+		RD_KAFKA_V_OPAQUE((void *)(uintptr_t)kafka->end), RD_KAFKA_V_END);
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return -EAGAIN;
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
+				      topic_of(kafka), rd_kafka_err2str(code));
+	kafka->end++;
+	return 0;
+}
+
+/* A block landed at another offset than the next: who has written what is there? */
+static int look_up(struct kafka_downstream *kafka, int64_t offset, char *error, size_t error_bytes)
+{
+	const struct downstream_options *options = &kafka->base.target->options;
+	rd_kafka_message_t *message = kafka_message_at(
+		kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error, error_bytes);
+	char text[FRAME_TEXT_BYTES];
+	uint64_t relay_id = 0;
+	uint64_t run = 0;
+	int rc = -ENOTCONN;
+
+	if (message == NULL)
+		return rc;
+	if (!kafka_header(message, kafka_header_relay, text, sizeof(text)) ||
+	    sscanf(text, "%16" SCNx64 " %" SCNu64, &relay_id, &run) != 2)
+		rc = say_foreign(kafka, offset, "no message of a relay", error, error_bytes);
+	else if (relay_id != options->relay_id || run > options->run)
+		rc = downstream_say(error, error_bytes, -EBUSY,
+				    "topic %s: message %" PRId64
+				    " of partition %u was written by another relay (%016" PRIx64
+				    "): one relay a lane, stop one of them",
+				    topic_of(kafka), offset, kafka->base.lane, relay_id);
+	else
+		(void)downstream_say(error, error_bytes, rc,
+				     "topic %s: message %" PRId64 " came from an earlier life",
+				     topic_of(kafka), offset);
+	rd_kafka_message_destroy(message);
+	return rc;
+}
+
+/*
+ * The broker says that it had a block already (a sequence that came twice), not where. It must be
+ * where it belongs: else there is a gap that nobody can fill any more.
+ */
+static int check_there(struct kafka_downstream *kafka, int64_t offset, uint64_t checksum,
+		       char *error, size_t error_bytes)
+{
+	struct lane_mark mark;
+	int rc = read_last(kafka, offset, &mark, error, error_bytes);
+
+	if (rc == 0 && mark.checksum != checksum)
+		rc = say_foreign(kafka, offset,
+				 "another block than the one that the broker says it has there",
+				 error, error_bytes);
+	return rc;
+}
+
+static int reap_kafka(struct downstream *downstream, char *error, size_t error_bytes)
+{
+	struct kafka_downstream *kafka = of(downstream);
+	int cnt = 0;
+
+	rd_kafka_poll(kafka->producer, 0);
+	if (rd_kafka_fatal_error(kafka->producer, kafka->why, sizeof(kafka->why)) !=
+	    RD_KAFKA_RESP_ERR_NO_ERROR)
+		kafka->failed = true;
+	while (kafka->acked < kafka->end &&
+	       kafka->offsets[kafka->acked % IN_FLIGHT] != OFFSET_NONE) {
+		const int64_t want = kafka->base_offset + (int64_t)kafka->acked;
+		const int64_t got = kafka->offsets[kafka->acked % IN_FLIGHT];
+		int rc = 0;
+
+		if (got == OFFSET_UNTOLD)
+			rc = check_there(kafka, want, kafka->checksums[kafka->acked % IN_FLIGHT],
+					 error, error_bytes);
+		if (rc != 0)
+			return rc;
+		if (got != OFFSET_UNTOLD && got != want)
+			return look_up(kafka, want, error, error_bytes);
+		kafka->acked++;
+		cnt++;
+	}
+	if (kafka->failed && cnt == 0)
+		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
+				      topic_of(kafka), kafka->why);
+	return cnt;
+}
+
+const struct downstream_kind downstream_kafka_kind = {
+	.scheme = "kafka://",
+	.settle_s = 300,
+	.target_open = target_open,
+	.target_close = target_close,
+	.open = open_kafka,
+	.end = end_kafka,
+	.publish = publish_kafka,
+	.reap = reap_kafka,
+	.close = close_kafka,
+};
