@@ -185,7 +185,7 @@ BENCH_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 BENCH_SUPPORT := $(call obj,bench/common.c tests/support/frames.c tests/support/memory_disk.c)
 $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm $(LDLIBS)
+	$(Q)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(SERVE_LDFLAGS_$(MODE)) -o $@ $^ -lm $(LDLIBS)
 
 # Loads of what the engine is compared with; built where their client libraries are
 # (tools/setup/setup.sh bench), tests don't need them.

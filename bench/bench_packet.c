@@ -56,6 +56,7 @@ static void decode(void)
 
 		CHECK(decode_datagram(datagram, views[i].payload_bytes) == DROP_NONE);
 	}
+	bench_keep(views);
 }
 
 static void verify(void)
@@ -75,6 +76,7 @@ static void turn_round(void)
 {
 	for (unsigned i = 0; i < BURST_CNT; i++)
 		reply_frame(frames[i], &views[i]);
+	bench_keep(frames);
 }
 
 static void run(unsigned which, uint64_t cnt)

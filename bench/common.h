@@ -34,6 +34,12 @@ void bench_round(struct bench_case *bench);
 void bench_print_title(const char *what);
 void bench_print(struct bench_case *bench);
 
+/* Whoever reads this memory later, it must be there: nothing of what is measured is left out. */
+static inline void bench_keep(const void *memory)
+{
+	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
 double bench_median(double *values, unsigned cnt);
 
 /* The idx-th argument as a number, or what it is by default. Ends the program if it is none. */

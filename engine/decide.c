@@ -24,7 +24,7 @@ void decide_pass(unsigned pass, const struct shard *shard, const struct wire_req
 		break;
 	default:
 		for (uint32_t i = 0; i < cnt; i++)
-			key_count(shard, &keys[i], requests[i].buyer);
+			key_look(shard, &keys[i], requests[i].buyer);
 		break;
 	}
 }
@@ -80,18 +80,6 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns,
 	return VERDICT_NONE;
 }
 
-static struct buyer_count *count_of(const struct shard *shard, const struct decide_key *key,
-				    const struct wire_request *request, uint32_t offer_idx)
-{
-	if (key->count != NULL && buyer_count_holds(key->count, request->buyer, offer_idx))
-		return key->count;
-	return buyers_find(&shard->buyers,
-			   key->buyer_hash != 0
-				   ? key->buyer_hash
-				   : shard_buyer_hash(shard, request->buyer, request->sku),
-			   request->buyer, offer_idx);
-}
-
 static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
 		       const struct decide_key *key, struct offer *offer, struct record *record,
 		       struct decision *decision)
@@ -109,7 +97,8 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_r
 			refuse(decision, VERDICT_LIMIT_REACHED);
 			return;
 		}
-		count = count_of(shard, key, request, shard_offer_idx(shard, offer));
+		count = key_count(shard, key, request->sku, request->buyer,
+				  shard_offer_idx(shard, offer));
 		if ((uint64_t)count->units + request->quantity > offer->limit_per_buyer) {
 			refuse(decision, VERDICT_LIMIT_REACHED);
 			return;
@@ -183,10 +172,8 @@ void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *req
 		return;
 	}
 
-	struct offer *offer = key->offer;
+	struct offer *offer = key_offer(shard, key, request->sku);
 
-	if (offer == NULL)
-		offer = offers_find(&shard->offers, key->offer_hash, request->sku);
 	if (offer == NULL) {
 		not_on_sale(shard, request, decision);
 		return;
@@ -194,8 +181,7 @@ void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *req
 	decision->unit_price = offer->unit_price;
 	decision->stock_left = offer->free;
 
-	const struct order *order =
-		orders_find(&shard->orders, key->order_hash, id, shard_offer_idx(shard, offer));
+	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
 	if (order != NULL) {
 		if (request->op == WIRE_OP_LOOKUP || same_content(order, request))

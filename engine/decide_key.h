@@ -22,8 +22,9 @@ struct decide_key {
 	uint64_t offer_hash;
 	uint64_t order_hash;
 	uint64_t buyer_hash;       /* 0: not made yet */
-	struct offer *offer;       /* NULL: not found, or not looked for yet */
-	struct buyer_count *count; /* NULL likewise */
+	struct offer *offer;       /* may be another SKU's; NULL: not found, not looked for yet */
+	struct buyer_count *count; /* may have become another's; NULL likewise */
+	uint16_t orders_seen;      /* orders_look */
 };
 
 enum {

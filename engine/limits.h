@@ -25,7 +25,7 @@ enum {
 	 */
 	KEYS_MAX = 4096,
 
-	/* Lines of a catalog; the offer table of 16 M SKUs takes 2.1 GiB. */
+	/* Lines of a catalog; the offer table of 16 M SKUs takes 1.2 GiB. */
 	OFFERS_MAX = 16 << 20,
 
 	/* Datagrams of one lane that wait for room in its journal: some bursts, so that the lane

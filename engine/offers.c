@@ -4,20 +4,14 @@
 
 #include "engine/check.h"
 
-/* Few a bucket: a search that needs a second line waits for an offer that nobody asked for yet. */
-static uint64_t buckets_for(uint64_t cnt_max)
-{
-	return index_buckets_for(cnt_max, 50);
-}
-
 uint64_t offers_bytes(uint64_t cnt_max)
 {
-	return index_bytes(buckets_for(cnt_max)) + (cnt_max + 1) * sizeof(struct offer);
+	return index_bytes(index_buckets_for(cnt_max)) + (cnt_max + 1) * sizeof(struct offer);
 }
 
 int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
 {
-	const int rc = index_open(&offers->index, arena, buckets_for(cnt_max));
+	const int rc = index_open(&offers->index, arena, index_buckets_for(cnt_max));
 
 	CHECK(cnt_max <= UINT32_MAX);
 	offers->cnt = 0;

@@ -44,15 +44,22 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max);
 /* As fresh from offers_open. */
 void offers_clear(struct offers *offers);
 
-/* Asks for what offers_find will look at, if the home bucket has arrived. */
-static inline void offers_prefetch(const struct offers *offers, uint64_t hash)
+/*
+ * Asks for the offer that offers_find will most likely give, if the home bucket has arrived.
+ * Returns it: some offer, perhaps another; NULL if the home bucket has none.
+ */
+static inline struct offer *offers_guess(const struct offers *offers, uint64_t hash)
 {
 	const struct index_search search = index_search(&offers->index, hash);
+	struct offer *offer;
 
-	if (search.match != 0)
-		prefetch(&offers->list[search.bucket->numbers[__builtin_ctz(search.match)]]);
-	else
+	if (search.match == 0) {
 		prefetch(search.bucket + (search.bucket->overflowed != 0));
+		return NULL;
+	}
+	offer = &offers->list[search.bucket->numbers[__builtin_ctz(search.match)]];
+	prefetch(offer);
+	return offer;
 }
 
 /* The offer of this SKU, or NULL. */

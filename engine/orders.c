@@ -4,20 +4,14 @@
 
 #include "engine/check.h"
 
-/* The index's lines are what most requests touch and what a long sale is remembered in. */
-static uint64_t buckets_for(uint64_t cnt_max)
-{
-	return index_buckets_for(cnt_max, 75);
-}
-
 uint64_t orders_bytes(uint64_t cnt_max)
 {
-	return index_bytes(buckets_for(cnt_max)) + (cnt_max + 1) * sizeof(struct order);
+	return index_bytes(index_buckets_for(cnt_max)) + (cnt_max + 1) * sizeof(struct order);
 }
 
 int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max)
 {
-	const int rc = index_open(&orders->index, arena, buckets_for(cnt_max));
+	const int rc = index_open(&orders->index, arena, index_buckets_for(cnt_max));
 
 	CHECK(cnt_max <= UINT32_MAX);
 	orders->cnt = 0;

@@ -7,6 +7,7 @@
 #define DB_ENGINE_ORDERS_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,15 +43,33 @@ int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max);
 /* As fresh from orders_open. */
 void orders_clear(struct orders *orders);
 
-/* Asks for what orders_find will look at, if the home bucket has arrived. */
-static inline void orders_prefetch(const struct orders *orders, uint64_t hash)
+enum {
+	ORDERS_SEEN_NOTHING = UINT16_MAX,
+};
+
+/*
+ * Asks for what orders_find will look at, if the home bucket has arrived. What it returns is for
+ * orders_has_none.
+ */
+static inline uint16_t orders_look(const struct orders *orders, uint64_t hash)
 {
 	const struct index_search search = index_search(&orders->index, hash);
 
-	if (search.match != 0)
+	if (search.match != 0) {
 		prefetch(&orders->log[search.bucket->numbers[__builtin_ctz(search.match)]]);
-	else
-		prefetch(search.bucket + (search.bucket->overflowed != 0));
+		return ORDERS_SEEN_NOTHING;
+	}
+	if (search.bucket->cnt < INDEX_BUCKET_SLOTS)
+		return search.bucket->cnt;
+	prefetch(search.bucket + 1);
+	return ORDERS_SEEN_NOTHING;
+}
+
+/* True: no order under this hash, because none has come to its bucket since orders_look saw none.
+ * False: search. */
+static inline bool orders_has_none(const struct orders *orders, uint64_t hash, uint16_t seen)
+{
+	return index_home(&orders->index, hash)->cnt == seen;
 }
 
 /* The order of this request id and offer, or NULL. */

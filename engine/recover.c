@@ -13,8 +13,6 @@
 #include "engine/recover_start.h"
 
 enum {
-	/* Records whose memory is asked for ahead: as many as a core has misses under way. */
-	APPLY_AHEAD_CNT = 12,
 	/* What a writer has on its way at most. */
 	IN_FLIGHT_BYTES_MAX = WRITES_IN_FLIGHT_MAX * BLOCK_BYTES_MAX,
 };
@@ -185,22 +183,17 @@ int recover_apply(struct shard *shard, const struct block_header *block,
 		  const struct record *records, const char *lane_path, char *error,
 		  size_t error_bytes)
 {
-	for (uint32_t i = 0; i < block->record_cnt; i++) {
-		const char *why = "";
+	uint32_t applied;
+	const char *why;
+	const int rc = shard_apply_many(shard, block->first_lsn, records, block->record_cnt,
+					&applied, &why);
 
-		if (i + APPLY_AHEAD_CNT < block->record_cnt)
-			shard_apply_prefetch(shard, &records[i + APPLY_AHEAD_CNT]);
-		const int rc = shard_apply(shard, block->first_lsn + i, &records[i], &why);
-
-		if (rc == 0)
-			continue;
+	if (rc != 0)
 		snprintf(error, error_bytes,
 			 "%s: LSN %" PRIu64 ", SKU %" PRIu64
 			 ": %s; the lane is intact but cannot be right: " LANE_REMEDY,
-			 lane_path, block->first_lsn + i, records[i].sku, why);
-		return rc;
-	}
-	return 0;
+			 lane_path, block->first_lsn + applied, records[applied].sku, why);
+	return rc;
 }
 
 static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,

@@ -40,10 +40,11 @@ void shard_close(struct shard *shard);
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
 
 /*
- * Asks for the memory that applying this record will touch, some records ahead of shard_apply.
- * Changes nothing; any record will do.
+ * The same for cnt records that follow each other, from this LSN on, but faster; *applied: how many
+ * were, all of them unless it fails.
  */
-void shard_apply_prefetch(const struct shard *shard, const struct record *record);
+int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
+		     uint32_t *applied, const char **why);
 
 /*
  * A checkpoint's way out of a shard: cnt entries from the first-th on, offers in the order they

@@ -8,8 +8,9 @@
 #include "engine/shard_state.h"
 
 enum {
-	/* Orders whose memory is asked for at once: as many as a core has misses under way. */
-	LOAD_BATCH_CNT = 16,
+	/* Orders that are looked ahead at together (decide_key.h): a pass over them takes as long
+	 * as memory does. */
+	BATCH_CNT = 64,
 };
 
 static int bad(const char **why, const char *text)
@@ -48,11 +49,13 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 }
 
 /* Everything decide made sure of when it committed this order must hold again. */
-static int apply_order_to(struct shard *shard, const struct record *record,
-			  const struct decide_key *key, const char **why)
+static int apply_order(struct shard *shard, const struct record *record,
+		       const struct decide_key *key, const char **why)
 {
-	struct offer *offer = key->offer;
+	struct offer *offer = key_offer(shard, key, record->sku);
 
+	if (offer == NULL)
+		return bad(why, "order of a SKU that was never put on sale");
 	if (record->quantity == 0)
 		return bad(why, "order of no units");
 	if (record->quantity > offer->free)
@@ -68,8 +71,7 @@ static int apply_order_to(struct shard *shard, const struct record *record,
 
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 
-	if (orders_find(&shard->orders, key->order_hash, record->order.request_id, offer_idx) !=
-	    NULL)
+	if (key_order(shard, key, record->order.request_id, offer_idx) != NULL)
 		return bad(why, "request committed twice");
 
 	struct buyer_count *count = NULL;
@@ -77,9 +79,7 @@ static int apply_order_to(struct shard *shard, const struct record *record,
 	if (shard->orders.cnt == shard->orders.cnt_max)
 		return -ENOSPC;
 	if (offer->limit_per_buyer > 0) {
-		count = buyers_find(&shard->buyers,
-				    shard_buyer_hash(shard, record->order.buyer, record->sku),
-				    record->order.buyer, offer_idx);
+		count = key_count(shard, key, record->sku, record->order.buyer, offer_idx);
 		if (!buyers_have_room(&shard->buyers, count))
 			return -ENOSPC;
 		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
@@ -89,18 +89,8 @@ static int apply_order_to(struct shard *shard, const struct record *record,
 	return 0;
 }
 
-static int apply_order(struct shard *shard, const struct record *record, const char **why)
-{
-	struct decide_key key;
-
-	key_hash(shard, &key, record->order.request_id, record->sku);
-	key.offer = offers_find(&shard->offers, key.offer_hash, record->sku);
-	if (key.offer == NULL)
-		return bad(why, "order of a SKU that was never put on sale");
-	return apply_order_to(shard, record, &key, why);
-}
-
-int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
+static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
+		 const struct decide_key *key, const char **why)
 {
 	*why = "";
 	if (lsn != shard->next_lsn)
@@ -113,19 +103,52 @@ int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, 
 	case RECORD_OFFER:
 		return apply_offer(shard, record, why);
 	case RECORD_ORDER:
-		return apply_order(shard, record, why);
+		return apply_order(shard, record, key, why);
 	default:
 		return bad(why, "record of unknown kind");
 	}
 }
 
-void shard_apply_prefetch(const struct shard *shard, const struct record *record)
+int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
 {
 	struct decide_key key;
 
 	key_hash(shard, &key, record->order.request_id, record->sku);
-	prefetch(buyers_home(&shard->buyers,
-			     shard_buyer_hash(shard, record->order.buyer, record->sku)));
+	return apply(shard, lsn, record, &key, why);
+}
+
+/* All passes over records of any kind, at most BATCH_CNT. */
+static void look_ahead(const struct shard *shard, const struct record *records,
+		       struct decide_key *keys, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
+	for (uint32_t i = 0; i < cnt; i++)
+		key_seek(shard, &keys[i]);
+	for (uint32_t i = 0; i < cnt; i++)
+		key_peek(shard, &keys[i], records[i].sku, records[i].order.buyer);
+	for (uint32_t i = 0; i < cnt; i++)
+		key_look(shard, &keys[i], records[i].order.buyer);
+}
+
+int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
+		     uint32_t *applied, const char **why)
+{
+	struct decide_key keys[BATCH_CNT];
+
+	*why = "";
+	for (*applied = 0; *applied < cnt; (*applied)++) {
+		const uint32_t i = *applied;
+		int rc;
+
+		if (i % BATCH_CNT == 0)
+			look_ahead(shard, &records[i], keys,
+				   cnt - i < BATCH_CNT ? cnt - i : BATCH_CNT);
+		rc = apply(shard, lsn + i, &records[i], &keys[i % BATCH_CNT], why);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
 }
 
 void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out)
@@ -189,8 +212,8 @@ int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t
 static int load_batch(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
 		      const char **why)
 {
-	struct record records[LOAD_BATCH_CNT];
-	struct decide_key keys[LOAD_BATCH_CNT];
+	struct record records[BATCH_CNT];
+	struct decide_key keys[BATCH_CNT];
 
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct checkpoint_order *order = &orders[i];
@@ -208,11 +231,8 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 				  .buyer = order->buyer,
 				  .max_price = order->max_price},
 		};
-		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
-		keys[i].offer = &shard->offers.list[order->offer];
-		prefetch(buyers_home(&shard->buyers, shard_buyer_hash(shard, records[i].order.buyer,
-								      records[i].sku)));
 	}
+	look_ahead(shard, records, keys, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
 		const uint64_t lsn = orders[i].lsn_quantity >> QUANTITY_BITS;
 		int rc;
@@ -220,7 +240,7 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 		if (lsn < shard->next_lsn || records[i].at_ns < shard->last_at_ns)
 			return bad(why, "orders that are not in lane order");
 		shard->next_lsn = lsn;
-		rc = apply_order_to(shard, &records[i], &keys[i], why);
+		rc = apply_order(shard, &records[i], &keys[i], why);
 		if (rc != 0)
 			return rc;
 	}
@@ -230,10 +250,10 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
 		      const char **why)
 {
-	for (uint32_t i = 0; i < cnt; i += LOAD_BATCH_CNT) {
+	for (uint32_t i = 0; i < cnt; i += BATCH_CNT) {
 		const uint32_t left = cnt - i;
-		const int rc = load_batch(shard, orders + i,
-					  left < LOAD_BATCH_CNT ? left : LOAD_BATCH_CNT, why);
+		const int rc =
+			load_batch(shard, orders + i, left < BATCH_CNT ? left : BATCH_CNT, why);
 
 		if (rc != 0)
 			return rc;

@@ -5,6 +5,7 @@
 #define DB_ENGINE_SHARD_STATE_H
 
 #include "engine/buyers.h"
+#include "engine/check.h"
 #include "engine/decide_key.h"
 #include "engine/hash.h"
 #include "engine/offers.h"
@@ -61,31 +62,66 @@ static inline void key_hash(const struct shard *shard, struct decide_key *key, c
 	key->buyer_hash = 0;
 	key->offer = NULL;
 	key->count = NULL;
+	key->orders_seen = ORDERS_SEEN_NOTHING;
 	prefetch(index_home(&shard->offers.index, key->offer_hash));
 	prefetch(index_home(&shard->orders.index, key->order_hash));
 }
 
-static inline void key_seek(const struct shard *shard, const struct decide_key *key)
+static inline void key_seek(const struct shard *shard, struct decide_key *key)
 {
-	offers_prefetch(&shard->offers, key->offer_hash);
-	orders_prefetch(&shard->orders, key->order_hash);
+	key->offer = offers_guess(&shard->offers, key->offer_hash);
+	key->orders_seen = orders_look(&shard->orders, key->order_hash);
+}
+
+/* The offer of this SKU, or NULL, whatever passes were made. */
+static inline struct offer *key_offer(const struct shard *shard, const struct decide_key *key,
+				      uint64_t sku)
+{
+	if (key->offer != NULL && key->offer->sku == sku)
+		return key->offer;
+	return offers_find(&shard->offers, key->offer_hash, sku);
 }
 
 static inline void key_peek(const struct shard *shard, struct decide_key *key, uint64_t sku,
 			    uint64_t buyer)
 {
-	key->offer = offers_find(&shard->offers, key->offer_hash, sku);
-	if (key->offer == NULL || key->offer->free == 0 || key->offer->limit_per_buyer == 0)
+	struct offer *offer = key_offer(shard, key, sku);
+
+	key->offer = offer;
+	if (offer == NULL || offer->free == 0 || offer->limit_per_buyer == 0)
 		return;
 	key->buyer_hash = shard_buyer_hash(shard, buyer, sku);
 	prefetch(buyers_home(&shard->buyers, key->buyer_hash));
 }
 
-static inline void key_count(const struct shard *shard, struct decide_key *key, uint64_t buyer)
+static inline void key_look(const struct shard *shard, struct decide_key *key, uint64_t buyer)
 {
 	if (key->buyer_hash != 0)
 		key->count = buyers_prefetch(&shard->buyers, key->buyer_hash, buyer,
 					     shard_offer_idx(shard, key->offer));
+}
+
+/* And what was found, made sure of: as orders_find and buyers_find, whatever passes were made. */
+static inline const struct order *key_order(const struct shard *shard, const struct decide_key *key,
+					    const uint64_t id[2], uint32_t offer_idx)
+{
+	const struct order *order = NULL;
+
+	if (!orders_has_none(&shard->orders, key->order_hash, key->orders_seen))
+		order = orders_find(&shard->orders, key->order_hash, id, offer_idx);
+	DCHECK(order == orders_find(&shard->orders, key->order_hash, id, offer_idx));
+	return order;
+}
+
+static inline struct buyer_count *key_count(const struct shard *shard, const struct decide_key *key,
+					    uint64_t sku, uint64_t buyer, uint32_t offer_idx)
+{
+	if (key->count != NULL && buyer_count_holds(key->count, buyer, offer_idx))
+		return key->count;
+	return buyers_find(&shard->buyers,
+			   key->buyer_hash != 0 ? key->buyer_hash
+						: shard_buyer_hash(shard, buyer, sku),
+			   buyer, offer_idx);
 }
 
 /*
