@@ -40,7 +40,7 @@ CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
 # Only the port, the worker and the server's main know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/outbox.c engine/handover.c \
-                        engine/serve*.c) \
+                        engine/tap.c engine/serve*.c) \
              engine/main.c
 LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
@@ -122,7 +122,7 @@ $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1)
 	$$(call SAY,LINK,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(objects) \
 	    $(if $(filter $(PORT_TOOLS),$(1)),$$(DPDK_LIBS)) \
-	    $(if $(filter replay,$(1)),$$(CAPTURE_LDLIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
+	    $(if $(filter replay capture,$(1)),$$(CAPTURE_LDLIBS)) $$(TOOL_LDLIBS) $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 

@@ -27,6 +27,7 @@
 #include "engine/serve_offers.h"
 #include "engine/serve_report.h"
 #include "engine/signals.h"
+#include "engine/tap.h"
 #include "engine/worker.h"
 
 enum {
@@ -52,6 +53,7 @@ struct server {
 	struct segment_preparer *preparer;
 	struct segment_source **segments; /* [shards] */
 	struct port port;
+	struct tap *tap;
 	bool port_touched; /* port_close is owed */
 	bool eal_running;
 	struct disk *disks[WORKERS_MAX];
@@ -511,10 +513,19 @@ static int port_up(struct server *server)
 {
 	port_on_peer_left(wait_for_turns);
 
-	const int rc = port_open(&server->port, server->error, ERROR_BYTES);
+	int rc = port_open(&server->port, server->error, ERROR_BYTES);
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
+	if (rc == 0)
+		rc = tap_open(&server->tap, &server->port, server->data_dir.journal_id,
+			      server->error, ERROR_BYTES);
 	return rc;
+}
+
+/* The rest of it outlives the workers: eal_down. */
+static void port_down(struct server *server)
+{
+	tap_close(server->tap);
 }
 
 static int metrics_up(struct server *server)
@@ -701,7 +712,7 @@ static const struct step {
 	{"DPDK", eal_up, eal_down},
 	{"workers", workers_up, workers_down},
 	{"journals", journals_up, journals_down},
-	{"port", port_up, NULL},
+	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
 	{"offers", offers_up, NULL},
 	{"report", NULL, report_down},

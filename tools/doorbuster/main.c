@@ -37,6 +37,7 @@ static const struct {
 	{"keygen", "make the key file that requests are signed with"},
 	{"buy", "send one purchase and print the verdict"},
 	{"load", "drive a whole sale and measure it"},
+	{"capture", "record what an engine receives and sends"},
 	{"replay", "feed captured traffic back in, or ask what would have been if"},
 	{"journal", "verify, dump or repair what was sold"},
 	{"relay", "carry what was sold to a downstream journal"},

@@ -1,0 +1,105 @@
+# What `doorbuster capture` records at the engine is the sale: replayed offline it has no
+# difference, and every frame that the workers counted is there, on lo and over memif with two
+# workers. It rotates its files, tells what it lost, and the engine never waits for it.
+# time limit: 150 s
+. "$(dirname "$0")/lib.sh"
+
+cd "$WORK" || exit
+make_keys
+"$BIN/doorbuster" load --scenario drop --catalog-out "$CATALOG"
+
+start_capture() { # FILE ARGS...
+	rm -f capture.err
+	: >capture.err
+	"$BIN/doorbuster" capture --data "$DATA" --write "$@" >capture.out 2>capture.err &
+	CAPTURE_PID=$!
+	for _ in $(seq 100); do
+		! grep -q '^capturing' capture.err || return 0
+		kill -0 $CAPTURE_PID 2>/dev/null || fail "capture: $(cat capture.err)"
+		sleep 0.05
+	done
+	fail "no capture after 5 s"
+}
+end_capture() { # EXIT-CODE
+	local rc=0
+
+	wait $CAPTURE_PID || rc=$?
+	expect_eq "exit code of capture: $(cat capture.out capture.err)" "$1" $rc
+	CAPTURED=$(tail -n 1 capture.out)
+}
+load() { # ARGS...
+	"$BIN/doorbuster" load --scenario drop --keys "$KEYS" --seed 4 --timeout-ms 60000 "$@" \
+		--json >load.json \
+		2>load.err || fail "load: $(cat load.json load.err)"
+}
+expect_sale_in() { # CAPTURE SHARDS
+	"$BIN/doorbuster" replay "$1" --offline --catalog "$CATALOG" --keys "$KEYS" --strict \
+		--shards "$2" --json >replay.json 2>replay.err ||
+		fail "$(cat replay.err replay.json)"
+	expect_eq "requests compared" "$(json .requests replay.json)" \
+		"$(json '.sales[0].comparison.compared' replay.json)"
+}
+
+# Nobody there, then a sale on lo; the engine's end is the capture's end.
+rc=0
+mkdir -p "$DATA"
+"$BIN/doorbuster" capture --data "$DATA" --write none.pcap 2>err || rc=$?
+expect_eq "exit code without a journal" 2 $rc
+rmdir "$DATA"
+start_engine
+start_capture sale.pcap
+load --server 127.0.0.1:7700 --requests 20000
+rc=0
+"$BIN/doorbuster" capture --data "$DATA" --write second.pcap 2>err || rc=$?
+expect_eq "exit code of a second capture" 2 $rc
+expect_match "what it says" 'captured by another' "$(cat err)"
+stop_engine
+end_capture 0
+frames=$(field frames "$(grep '^traffic ' "$ENGINE_OUT")")
+expect_eq "frames received" "$frames" "$(field received "$CAPTURED")"
+expect_eq "frames sent" "$frames" "$(field sent "$CAPTURED")"
+expect_eq "mode of the file" 600 "$(stat -c %a sale.pcap)"
+expect_sale_in sale.pcap 1
+expect_eq "orders" "$(drained orders)" "$(json '.sales[0].orders' replay.json)"
+"$BIN/doorbuster" capture --data "$DATA" --write none.pcap 2>err && fail "captured nobody"
+expect_match "what is said without an engine" 'no engine runs' "$(cat err)"
+
+# Two workers, four shards, memif; files that rotate; SIGTERM ends it, the engine sells on.
+rm -rf "$DATA"
+start_engine --port memif:/run/memif.sock --shards 4 --cores 0,1
+start_capture sales.pcap --rotate-mib 1
+load --port memif:/run/memif.sock --queues 2 --server 198.18.0.1:7700 --requests 30000
+kill -TERM $CAPTURE_PID
+end_capture 0
+expect_eq "lost" 0 "$(field lost_received "$CAPTURED")"
+files=$(field files "$CAPTURED")
+[ "$files" -ge 3 ] || fail "$files files only"
+expect_eq "files" "$files" "$(find . -name 'sales.pcap.0*' | wc -l)"
+for file in sales.pcap.0*; do
+	[ "$(stat -c %s "$file")" -le $((1 << 20)) ] || fail "$file is too big"
+done
+mergecap -a -F nsecpcap -w sales.pcap sales.pcap.0*
+expect_sale_in sales.pcap 4
+
+# A capture that sleeps loses frames, says how many, and costs the engine nothing.
+start_capture few.pcap --rotate-mib 1 --files 2 --buffer-mib 2 --requests-only
+kill -STOP $CAPTURE_PID
+load --port memif:/run/memif.sock --queues 2 --server 198.18.0.1:7700 --requests 200000 --seed 5
+kill -CONT $CAPTURE_PID
+sleep 0.3
+kill -INT $CAPTURE_PID
+end_capture 1
+[ "$(field lost_received "$CAPTURED")" -gt 1000 ] || fail "lost little: $CAPTURED"
+expect_eq "replies captured" 0 "$(field sent "$CAPTURED")"
+[ "$(find . -name 'few.pcap.0*' | wc -l)" -le 2 ] || fail "too many files: $(ls)"
+stop_engine
+
+# Killed in the middle of a capture: the next engine can be captured again.
+start_engine --port memif:/run/memif.sock --shards 4 --cores 0,1
+start_capture killed.pcap
+kill9
+end_capture 0
+start_engine --port memif:/run/memif.sock --shards 4 --cores 0,1
+start_capture again.pcap --seconds 1
+end_capture 0
+stop_engine

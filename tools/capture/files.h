@@ -1,0 +1,31 @@
+/*
+ * files: pcap files with nanoseconds, one after the other, of which the newest may be kept only.
+ * One thread.
+ */
+#ifndef DB_TOOLS_CAPTURE_FILES_H
+#define DB_TOOLS_CAPTURE_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct files;
+
+/* rotate_bytes 0: one file, PATH; else PATH.00001 and so on. keep 0: all. 0 or -errno with a line
+ * in error. */
+int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint32_t keep,
+	       char *error, size_t error_bytes);
+
+/* A frame of so many bytes, of which at most TAP_FRAME_BYTES_MAX are there. 0 or -errno. */
+int files_put(struct files *files, uint64_t at_ns, const uint8_t *frame, uint32_t bytes);
+
+/* Everything has been given to the kernel: 0 or -errno. */
+int files_flush(struct files *files);
+
+/* Written so far, and into how many files. */
+uint64_t files_bytes(const struct files *files);
+uint64_t files_cnt(const struct files *files);
+
+/* NULL is allowed. */
+void files_close(struct files *files);
+
+#endif

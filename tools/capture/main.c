@@ -1,0 +1,271 @@
+/*
+ * doorbuster-capture: records every frame that an engine receives and sends, on any port, into pcap
+ * files with nanoseconds that may rotate. The engine's workers copy frames into memory that both
+ * map (engine/tap.h); what does not fit there because this program or its disk falls behind is lost
+ * to the capture only, and told.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/data_dir.h"
+#include "engine/tap_format.h"
+#include "tools/capture/files.h"
+#include "tools/capture/source.h"
+#include "tools/common/cli.h"
+
+enum {
+	ERROR_BYTES = 1024,
+	/* Frames of a ring before another is looked at. */
+	BURST_CNT = 256,
+	PAUSE_NS = 200000,
+};
+
+static const uint64_t NS_PER_S = 1000000000;
+
+static const char help[] =
+	"usage: doorbuster capture --data DIR --write FILE [options]\n"
+	"\n"
+	"Records what the engine that runs on DIR receives and sends, whatever its port, as pcap\n"
+	"with nanoseconds. Run it in the engine's network namespace, as its user or root, on a "
+	"core\n"
+	"that no worker has.\n"
+	"\n"
+	"  --write FILE       the capture; with --rotate-mib FILE.00001, FILE.00002 and so on\n"
+	"  --rotate-mib N     begin another file after so much\n"
+	"  --files N          keep the N newest files only\n"
+	"  --seconds N        end after so long (default: Ctrl-C)\n"
+	"  --requests-only    leave the replies out: half the bytes\n"
+	"  --buffer-mib N     memory a worker for what is not written yet (default 256)\n"
+	"\n"
+	"Exit code 0: every frame was recorded; 1: some were lost; 2: could not run, or a file\n"
+	"could not be written.\n";
+
+struct capture_options {
+	const char *data;
+	const char *path;
+	uint32_t rotate_mib;
+	uint32_t files;
+	uint32_t seconds;
+	uint32_t buffer_mib;
+	bool requests_only;
+};
+
+enum {
+	OPT_DATA = 256,
+	OPT_WRITE,
+	OPT_ROTATE,
+	OPT_FILES,
+	OPT_SECONDS,
+	OPT_REQUESTS_ONLY,
+	OPT_BUFFER,
+	OPT_HELP,
+};
+
+static const struct option long_options[] = {
+	{"data", required_argument, NULL, OPT_DATA},
+	{"write", required_argument, NULL, OPT_WRITE},
+	{"rotate-mib", required_argument, NULL, OPT_ROTATE},
+	{"files", required_argument, NULL, OPT_FILES},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"requests-only", no_argument, NULL, OPT_REQUESTS_ONLY},
+	{"buffer-mib", required_argument, NULL, OPT_BUFFER},
+	{"help", no_argument, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static volatile sig_atomic_t ended;
+
+static void on_signal(int number)
+{
+	(void)number;
+	ended = 1;
+}
+
+static bool read_option(int option, const char *text, struct capture_options *options)
+{
+	switch (option) {
+	case OPT_DATA:
+		options->data = text;
+		return true;
+	case OPT_WRITE:
+		options->path = text;
+		return true;
+	case OPT_ROTATE:
+		return cli_u32("--rotate-mib", text, 1, 1 << 20, &options->rotate_mib);
+	case OPT_FILES:
+		return cli_u32("--files", text, 1, 99999, &options->files);
+	case OPT_SECONDS:
+		return cli_u32("--seconds", text, 1, 1U << 30, &options->seconds);
+	case OPT_BUFFER:
+		return cli_u32("--buffer-mib", text, 2, 1600, &options->buffer_mib);
+	case OPT_REQUESTS_ONLY:
+		return options->requests_only = true;
+	default:
+		return cli_wrong("see doorbuster capture --help");
+	}
+}
+
+static bool check_together(const struct capture_options *options)
+{
+	if (options->data == NULL)
+		return cli_wrong("--data DIR is missing; see doorbuster capture --help");
+	if (options->path == NULL)
+		return cli_wrong("--write FILE is missing");
+	return options->files == 0 || options->rotate_mib > 0 ||
+	       cli_wrong("--files: only with --rotate-mib; leave it out");
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Slots that a worker's memory holds: a power of two. */
+static uint32_t slots_of(uint32_t buffer_mib)
+{
+	const uint64_t most = ((uint64_t)buffer_mib << 20) / TAP_SLOT_BYTES;
+	uint32_t slots = TAP_SLOTS_MIN;
+
+	while (slots * 2 <= most && slots < TAP_SLOTS_MAX)
+		slots *= 2;
+	return slots;
+}
+
+struct totals {
+	uint64_t frames[TAP_DIRECTIONS];
+	uint64_t cut;
+};
+
+/* Writes what is there. How many frames, or -errno. */
+static int drain(struct source *source, struct files *files, struct totals *totals)
+{
+	const struct tap_slot *slot;
+	int cnt = 0;
+
+	for (; cnt < BURST_CNT && (slot = source_peek(source)) != NULL; cnt++) {
+		const int rc = files_put(files, slot->at_ns, slot->frame, slot->bytes);
+
+		if (rc != 0)
+			return rc;
+		totals->frames[slot->direction < TAP_DIRECTIONS ? slot->direction : 0]++;
+		totals->cut += slot->bytes > TAP_FRAME_BYTES_MAX;
+		source_pop(source);
+	}
+	return cnt;
+}
+
+/* Until told to end, or the engine ends. 0 or -errno. */
+static int record(const struct capture_options *options, struct source *source, struct files *files,
+		  struct totals *totals)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	const uint64_t end_ns =
+		options->seconds > 0 ? monotonic_ns() + options->seconds * NS_PER_S : UINT64_MAX;
+
+	for (;;) {
+		/* Before the look: what came before the end is written. */
+		const bool over = ended != 0 || monotonic_ns() >= end_ns || source_ended(source);
+		int cnt;
+
+		if (over)
+			source_stop(source);
+		do
+			cnt = drain(source, files, totals);
+		while (cnt > 0);
+		if (cnt < 0 || over)
+			return cnt;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int tell(const struct source *source, const struct files *files, const struct totals *totals)
+{
+	uint64_t lost[TAP_DIRECTIONS];
+
+	source_lost(source, lost);
+	printf("captured received=%" PRIu64 " sent=%" PRIu64 " bytes=%" PRIu64 " files=%" PRIu64
+	       " cut=%" PRIu64 " lost_received=%" PRIu64 " lost_sent=%" PRIu64 "\n",
+	       totals->frames[TAP_RECEIVED], totals->frames[TAP_SENT], files_bytes(files),
+	       files_cnt(files), totals->cut, lost[TAP_RECEIVED], lost[TAP_SENT]);
+	return lost[TAP_RECEIVED] + lost[TAP_SENT] > 0 ? CLI_EXIT_BAD : CLI_EXIT_GOOD;
+}
+
+static int capture(const struct capture_options *options)
+{
+	const struct tap_request request = {
+		.magic = TAP_MAGIC,
+		.format = TAP_FORMAT,
+		.slot_cnt = slots_of(options->buffer_mib),
+		.directions = options->requests_only ? 1U << TAP_RECEIVED
+						     : 1U << TAP_RECEIVED | 1U << TAP_SENT,
+	};
+	struct source *source = NULL;
+	struct files *files = NULL;
+	struct totals totals = {0};
+	struct data_dir dir;
+	char error[ERROR_BYTES];
+	int result = CLI_EXIT_FAILED;
+	int rc = data_dir_read(&dir, options->data, error, sizeof(error));
+
+	if (rc == 0)
+		rc = source_open(&source, dir.journal_id, &request, error, sizeof(error));
+	if (rc == 0)
+		rc = files_open(&files, options->path, (uint64_t)options->rotate_mib << 20,
+				options->files, error, sizeof(error));
+	if (rc == 0) {
+		fprintf(stderr, "capturing from %s into %s\n", options->data, options->path);
+		rc = record(options, source, files, &totals);
+		if (rc == 0)
+			rc = files_flush(files);
+		if (rc != 0)
+			snprintf(error, sizeof(error), "--write %s: %s", options->path,
+				 strerror(-rc));
+		result = tell(source, files, &totals);
+	}
+	if (rc != 0) {
+		cli_wrong("%s", error);
+		result = CLI_EXIT_FAILED;
+	}
+	source_close(source);
+	files_close(files);
+	return result;
+}
+
+static int run(int argc, char **argv)
+{
+	const struct sigaction action = {.sa_handler = on_signal};
+	struct capture_options options = {.buffer_mib = 256};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (option == OPT_HELP) {
+			fputs(help, stdout);
+			return CLI_EXIT_GOOD;
+		}
+		if (!read_option(option, optarg != NULL ? optarg : "", &options))
+			return CLI_EXIT_FAILED;
+	}
+	if (optind < argc) {
+		cli_wrong("'%s' is not a flag; see doorbuster capture --help", argv[optind]);
+		return CLI_EXIT_FAILED;
+	}
+	if (!check_together(&options))
+		return CLI_EXIT_FAILED;
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	return capture(&options);
+}
+
+int main(int argc, char **argv)
+{
+	cli_program("doorbuster-capture");
+	return cli_end(run(argc, argv));
+}
