@@ -172,8 +172,9 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 	lane->clock_ns = offline->options.first_ns;
 	if (kept)
 		data_dir_lane_path(&offline->dir, idx, path, sizeof(path));
-	offline->segments[idx] = paper_segments_open(kept ? path : NULL, options.journal_id, idx,
-						     offline->options.segment_bytes);
+	offline->segments[idx] =
+		paper_segments_open(offline->disk, kept ? path : NULL, options.journal_id, idx,
+				    offline->options.segment_bytes);
 	options.segments = offline->segments[idx];
 	if (options.segments == NULL) {
 		snprintf(error, error_bytes, "no memory for the lanes");
@@ -302,27 +303,26 @@ static int finish_lane(struct offline *offline, struct lane *lane)
 	rc = -journal_error(lane->journal);
 	journal_close(lane->journal);
 	lane->journal = NULL;
-	if (rc == 0)
-		rc = paper_segments_close(offline->segments[lane->idx]);
-	else
-		(void)paper_segments_close(offline->segments[lane->idx]);
-	offline->segments[lane->idx] = NULL;
 	return rc;
 }
 
 int offline_finish(struct offline *offline, char *error, size_t error_bytes)
 {
-	for (uint16_t i = 0; i < offline->options.shards; i++) {
-		const int rc = finish_lane(offline, &offline->lanes[i]);
+	int rc = 0;
 
-		if (rc == 0)
-			continue;
-		snprintf(error, error_bytes, "--journal %s: lane %u: %s",
-			 offline->options.journal != NULL ? offline->options.journal : "(none)", i,
-			 strerror(-rc));
-		return rc;
+	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++)
+		rc = finish_lane(offline, &offline->lanes[i]);
+	if (rc == 0)
+		rc = paper_disk_settle(offline->disk);
+	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++) {
+		rc = paper_segments_close(offline->segments[i]);
+		offline->segments[i] = NULL;
 	}
-	return 0;
+	if (rc != 0)
+		snprintf(error, error_bytes, "--journal %s: %s",
+			 offline->options.journal != NULL ? offline->options.journal : "(none)",
+			 strerror(-rc));
+	return rc;
 }
 
 static void close_lane(struct offline *offline, uint16_t idx)

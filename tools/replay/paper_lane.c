@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,8 @@
 enum {
 	/* The file of a lane that is not kept: no descriptor at all. */
 	NO_FILE = 1 << 30,
+	/* Blocks on their way to the page cache: 4 MiB. */
+	TASKS_MAX = 64,
 };
 
 struct finished {
@@ -21,8 +25,26 @@ struct finished {
 	int64_t result;
 };
 
+/* For the disk's thread: a block to write, or a file to close. */
+struct task {
+	int fd;
+	uint32_t bytes; /* 0: close the file */
+	uint64_t offset;
+};
+
 struct paper_disk {
 	struct disk disk; /* first */
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	/* Under the mutex; free-running. */
+	uint64_t head; /* the thread's */
+	uint64_t tail;
+	int error; /* of the first write that failed */
+	bool over;
+	struct task tasks[TASKS_MAX];
+	uint8_t (*blocks)[BLOCK_BYTES_MAX];
+	/* The caller's. */
 	unsigned writes_max;
 	unsigned cnt;
 	struct finished finished[];
@@ -30,10 +52,12 @@ struct paper_disk {
 
 struct paper_segments {
 	struct segment_source source; /* first */
-	const char *dir;              /* NULL: not kept */
+	struct paper_disk *disk;
+	const char *dir; /* NULL: not kept */
 	char dir_text[576];
 	uint64_t journal_id;
 	uint64_t segment_bytes;
+	uint64_t segment_cnt; /* made so far: 0, 1, 2, ... */
 	uint16_t lane;
 	int error;
 };
@@ -54,17 +78,75 @@ static int64_t write_all(int fd, const uint8_t *bytes, uint32_t cnt, uint64_t of
 	return cnt;
 }
 
+static int do_task(const struct task *task, const uint8_t *block)
+{
+	int64_t written;
+
+	if (task->bytes == 0)
+		return close(task->fd) == 0 ? 0 : -errno;
+	written = write_all(task->fd, block, task->bytes, task->offset);
+	return written < 0 ? (int)written : 0;
+}
+
+static void *work(void *context)
+{
+	struct paper_disk *disk = context;
+
+	pthread_mutex_lock(&disk->mutex);
+	while (!disk->over || disk->head < disk->tail) {
+		const uint64_t slot = disk->head % TASKS_MAX;
+		int rc;
+
+		if (disk->head == disk->tail) {
+			pthread_cond_wait(&disk->changed, &disk->mutex);
+			continue;
+		}
+		pthread_mutex_unlock(&disk->mutex);
+		rc = do_task(&disk->tasks[slot], disk->blocks[slot]);
+		pthread_mutex_lock(&disk->mutex);
+		if (disk->error == 0)
+			disk->error = rc;
+		disk->head++;
+		pthread_cond_signal(&disk->changed);
+	}
+	pthread_mutex_unlock(&disk->mutex);
+	return NULL;
+}
+
+/* Hands a task over; waits for room. The error of an earlier one, or 0. */
+static int hand_over(struct paper_disk *disk, const struct task *task, const void *block)
+{
+	int error;
+
+	pthread_mutex_lock(&disk->mutex);
+	while (disk->tail - disk->head == TASKS_MAX)
+		pthread_cond_wait(&disk->changed, &disk->mutex);
+	error = disk->error;
+	pthread_mutex_unlock(&disk->mutex);
+	/* The slot is ours: the thread stops before the tail. */
+	disk->tasks[disk->tail % TASKS_MAX] = *task;
+	if (block != NULL)
+		memcpy(disk->blocks[disk->tail % TASKS_MAX], block, task->bytes);
+	pthread_mutex_lock(&disk->mutex);
+	disk->tail++;
+	pthread_cond_signal(&disk->changed);
+	pthread_mutex_unlock(&disk->mutex);
+	return error;
+}
+
 static int paper_write(struct disk *base, int fd, const void *buffer, uint32_t bytes,
 		       uint64_t offset, uint64_t token)
 {
 	struct paper_disk *disk = (struct paper_disk *)base;
+	const struct task task = {.fd = fd, .bytes = bytes, .offset = offset};
+	int error = 0;
 
 	if (disk->cnt == disk->writes_max)
 		return -EAGAIN;
-	disk->finished[disk->cnt++] = (struct finished){
-		.token = token,
-		.result = fd == NO_FILE ? bytes : write_all(fd, buffer, bytes, offset),
-	};
+	if (fd != NO_FILE)
+		error = hand_over(disk, &task, buffer);
+	disk->finished[disk->cnt++] =
+		(struct finished){.token = token, .result = error != 0 ? error : (int64_t)bytes};
 	return 0;
 }
 
@@ -93,9 +175,32 @@ static int paper_register(struct disk *base, void *memory, size_t bytes)
 	return 0;
 }
 
+int paper_disk_settle(struct disk *base)
+{
+	struct paper_disk *disk = (struct paper_disk *)base;
+	int error;
+
+	pthread_mutex_lock(&disk->mutex);
+	while (disk->head < disk->tail)
+		pthread_cond_wait(&disk->changed, &disk->mutex);
+	error = disk->error;
+	pthread_mutex_unlock(&disk->mutex);
+	return error;
+}
+
 static void paper_close(struct disk *base)
 {
-	free(base);
+	struct paper_disk *disk = (struct paper_disk *)base;
+
+	pthread_mutex_lock(&disk->mutex);
+	disk->over = true;
+	pthread_cond_signal(&disk->changed);
+	pthread_mutex_unlock(&disk->mutex);
+	pthread_join(disk->thread, NULL);
+	pthread_cond_destroy(&disk->changed);
+	pthread_mutex_destroy(&disk->mutex);
+	free(disk->blocks);
+	free(disk);
 }
 
 struct disk *paper_disk_open(unsigned writes_max)
@@ -113,7 +218,14 @@ struct disk *paper_disk_open(unsigned writes_max)
 		return NULL;
 	disk->disk.ops = &ops;
 	disk->writes_max = writes_max;
-	return &disk->disk;
+	disk->blocks = malloc(TASKS_MAX * sizeof(*disk->blocks));
+	pthread_mutex_init(&disk->mutex, NULL);
+	pthread_cond_init(&disk->changed, NULL);
+	if (disk->blocks != NULL && pthread_create(&disk->thread, NULL, work, disk) == 0)
+		return &disk->disk;
+	free(disk->blocks);
+	free(disk);
+	return NULL;
 }
 
 /* A new segment: its header, and zeros that take no room before they are written over. */
@@ -150,15 +262,19 @@ static int paper_take(struct segment_source *base, uint64_t segment, uint64_t *b
 		fd = make_segment(segments, segment);
 	if (fd < 0)
 		segments->error = fd;
+	else
+		segments->segment_cnt = segment + 1;
 	return fd;
 }
 
 static void paper_done(struct segment_source *base, int fd)
 {
-	struct paper_segments *segments = (struct paper_segments *)base;
+	const struct paper_segments *segments = (const struct paper_segments *)base;
+	const struct task task = {.fd = fd};
 
-	if (fd != NO_FILE && close(fd) != 0 && segments->error == 0)
-		segments->error = -errno;
+	/* Behind its writes. */
+	if (fd != NO_FILE)
+		(void)hand_over(segments->disk, &task, NULL);
 }
 
 static uint64_t paper_ready_bytes(const struct segment_source *base, uint64_t segment)
@@ -174,7 +290,8 @@ static int paper_error(const struct segment_source *base)
 	return ((const struct paper_segments *)base)->error;
 }
 
-struct segment_source *paper_segments_open(const char *lane_dir, uint64_t journal_id, uint16_t lane,
+struct segment_source *paper_segments_open(struct disk *disk, const char *lane_dir,
+					   uint64_t journal_id, uint16_t lane,
 					   uint64_t segment_bytes)
 {
 	static const struct segment_source_ops ops = {
@@ -189,6 +306,7 @@ struct segment_source *paper_segments_open(const char *lane_dir, uint64_t journa
 	if (segments == NULL)
 		return NULL;
 	segments->source.ops = &ops;
+	segments->disk = (struct paper_disk *)disk;
 	segments->journal_id = journal_id;
 	segments->segment_bytes = segment_bytes;
 	segments->lane = lane;
@@ -199,17 +317,18 @@ struct segment_source *paper_segments_open(const char *lane_dir, uint64_t journa
 	return &segments->source;
 }
 
-/* All files of the lane, and their names. */
-static int sync_lane(const char *path)
+static int sync_segment(const struct paper_segments *segments, uint64_t segment)
 {
-	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[SEGMENT_PATH_BYTES];
+	int fd;
 	int rc = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (syncfs(fd) != 0)
+	segment_path(segments->dir, segment, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) != 0)
 		rc = -errno;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 
@@ -221,8 +340,10 @@ int paper_segments_close(struct segment_source *base)
 	if (segments == NULL)
 		return 0;
 	rc = segments->error;
+	for (uint64_t i = 0; rc == 0 && segments->dir != NULL && i < segments->segment_cnt; i++)
+		rc = sync_segment(segments, i);
 	if (rc == 0 && segments->dir != NULL)
-		rc = sync_lane(segments->dir);
+		rc = directory_sync(segments->dir);
 	free(segments);
 	return rc;
 }

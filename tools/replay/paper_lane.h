@@ -1,10 +1,10 @@
 /*
  * paper_lane: a disk and segments under the engine's journal that need no waiting and leave nothing
- * to chance: a write is done when it is asked for, a segment is made when it is wanted, so the same
- * records always give the same bytes. Files are written through the page cache and synced once, at
- * the end. Without a directory nothing is kept at all.
+ * to chance: a write counts as done when it is asked for, a segment is made when it is wanted, so
+ * the same records always give the same bytes. A thread of the disk's own copies them into the page
+ * cache meanwhile; they are synced once, at the end. Without a directory nothing is kept at all.
  *
- * One thread. One disk for all lanes, a segment source each.
+ * One thread but for that. One disk for all lanes, a segment source each.
  */
 #ifndef DB_TOOLS_REPLAY_PAPER_LANE_H
 #define DB_TOOLS_REPLAY_PAPER_LANE_H
@@ -15,14 +15,19 @@
 #include "engine/disk.h"
 #include "engine/segments.h"
 
-/* NULL: no memory. writes_max: how many may wait for reap. */
+/* NULL: no memory, or no thread. writes_max: how many may wait for reap. */
 struct disk *paper_disk_open(unsigned writes_max);
 
-/* lane_dir NULL: the lane is not kept. segment_bytes as segment_bytes_valid. NULL: no memory. */
-struct segment_source *paper_segments_open(const char *lane_dir, uint64_t journal_id, uint16_t lane,
+/* Waits until all of it is with the kernel. 0, or the -errno of a write that failed. */
+int paper_disk_settle(struct disk *disk);
+
+/* lane_dir NULL: the lane is not kept. segment_bytes as segment_bytes_valid. The disk, which
+ * outlives the source, closes its files. NULL: no memory. */
+struct segment_source *paper_segments_open(struct disk *disk, const char *lane_dir,
+					   uint64_t journal_id, uint16_t lane,
 					   uint64_t segment_bytes);
 
-/* Everything on disk: 0 or -errno. After journal_close. NULL is allowed. */
+/* Everything on disk: 0 or -errno. After journal_close and paper_disk_settle. NULL is allowed. */
 int paper_segments_close(struct segment_source *source);
 
 #endif
