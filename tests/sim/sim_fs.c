@@ -101,6 +101,8 @@ void sim_fs_change(struct sim_dir *dir, const struct sim_change *change)
 /* The first so many changes are on the disk. */
 static void settle_changes(struct sim_dir *dir, unsigned cnt)
 {
+	if (cnt == 0)
+		return;
 	for (unsigned i = 0; i < cnt; i++)
 		apply(&dir->stable, &dir->changes[i]);
 	dir->change_cnt -= cnt;
@@ -269,6 +271,8 @@ static void lose_cache(struct sim_fs *fs, struct sim_file *file)
 		if (random_chance(fs->random, 500))
 			file->stable_size = file->size;
 		file->size = file->stable_size;
+		if (file->room == 0)
+			return;
 		/* What grows again begins with zeros. */
 		memset(file->data + file->size, 0, file->room - file->size);
 		memset(file->stable + file->size, 0, file->room - file->size);
