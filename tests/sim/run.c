@@ -402,6 +402,31 @@ static bool live(struct run *run)
 	return true;
 }
 
+static bool lacks_segments(const struct sim_engine *engine)
+{
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		if (segment_source_error(engine->lanes[i].segments) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* There is space again: the engine finds out by itself. */
+static void free_space(struct run *run)
+{
+	struct sim_engine *engine = &run->engine;
+
+	engine->fs.faults = (struct sim_faults){0};
+	engine->fs.full_turns = 0;
+	if (!lacks_segments(engine))
+		return;
+	for (unsigned turns = 0; lacks_segments(engine); turns++) {
+		CHECK(turns < PATIENCE_TURNS);
+		turn(run);
+	}
+	count(run, TALLY_SPACE_AGAIN);
+}
+
 /* The disk is well again: everybody learns what came of his order. */
 static void finish(struct run *run)
 {
@@ -422,6 +447,7 @@ static void finish(struct run *run)
 			CHECK(!buyers->wishes[j].unknown);
 	}
 	ask_everybody(run, WIRE_OP_BUY);
+	free_space(run);
 	CHECK(engine_error(engine) == 0);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct shard_totals totals;
