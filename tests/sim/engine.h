@@ -39,6 +39,7 @@ struct sim_lane {
 	bool checkpoint_damaged; /* of those there are, some may be bad */
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): there is one of it */
 struct sim_engine {
 	struct sim_process process;
 	struct sim_fs fs;
