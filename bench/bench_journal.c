@@ -1,10 +1,12 @@
 /*
  * bench_journal: the lane on a real disk, without network and decide: durable orders/s and write
- * latency next to raw durable writes of 16 KiB in the same run, and how fast a lane is read back.
+ * latency next to raw durable writes in the same run, one at a time and as many at a time as the
+ * lane has, and how fast a lane is read back.
  * usage: bench_journal DIR [ORDERS [BATCH]]; defaults 10,000,000 and 64 orders a turn.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +106,66 @@ static void raw_writes(const char *dir)
 	close(fd);
 	unlink(path);
 	free(bytes);
+}
+
+struct deep {
+	uint32_t bytes;
+	uint64_t begin_ns[WRITES_IN_FLIGHT_MAX];
+	bool free[WRITES_IN_FLIGHT_MAX];
+	uint64_t done_cnt;
+};
+
+static void on_raw_written(void *context, uint64_t token, int64_t result)
+{
+	struct deep *deep = context;
+
+	CHECK(result == deep->bytes);
+	note(&raw_latencies, clock_of(CLOCK_MONOTONIC) - deep->begin_ns[token]);
+	deep->free[token] = true;
+	deep->done_cnt++;
+}
+
+/* The same with depth of them in flight, by the lane's own way to the disk, spinning as it does. */
+static void raw_deep(const char *dir, struct disk *disk, uint8_t *buffers, uint32_t bytes,
+		     unsigned depth)
+{
+	struct deep deep = {.bytes = bytes};
+	char path[600];
+	uint64_t sent_cnt = 0;
+
+	CHECK(depth <= WRITES_IN_FLIGHT_MAX);
+	snprintf(path, sizeof(path), "%s/raw", dir);
+
+	const int fd = open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0);
+	memset(buffers, 0, bytes);
+	for (uint64_t i = 0; i < RAW_CNT; i++)
+		CHECK(pwrite(fd, buffers, bytes, (off_t)(i * bytes)) == bytes);
+	CHECK(fsync(fd) == 0);
+	raw_latencies.cnt = 0;
+	memset(deep.free, true, sizeof(deep.free));
+
+	const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+
+	while (deep.done_cnt < RAW_CNT) {
+		for (unsigned i = 0; i < depth && sent_cnt < RAW_CNT; i++) {
+			if (!deep.free[i])
+				continue;
+			deep.free[i] = false;
+			deep.begin_ns[i] = clock_of(CLOCK_MONOTONIC);
+			CHECK(disk->ops->write(disk, fd, buffers, bytes, sent_cnt++ * bytes, i) ==
+			      0);
+		}
+		CHECK(disk->ops->submit(disk) == 0);
+		disk->ops->reap(disk, on_raw_written, &deep);
+	}
+	printf("raw %u KiB, %u in flight: %.0f MB/s  p50 %.1f us  p99 %.1f us\n", bytes / 1024,
+	       depth,
+	       (double)bytes * RAW_CNT * 1e3 / (double)(clock_of(CLOCK_MONOTONIC) - begin_ns),
+	       quantile_us(&raw_latencies, 0.5), quantile_us(&raw_latencies, 0.99));
+	close(fd);
+	unlink(path);
 }
 
 static void on_written(void *context, uint64_t token, int64_t result)
@@ -221,6 +283,8 @@ int main(int argc, char **argv)
 	raw_writes(argv[1]);
 	printf("raw 16 KiB durable write: p50 %.1f us  p99 %.1f us\n",
 	       quantile_us(&raw_latencies, 0.5), quantile_us(&raw_latencies, 0.99));
+	raw_deep(argv[1], options.disk, options.buffers, RAW_BYTES, 2);
+	raw_deep(argv[1], options.disk, options.buffers, BLOCK_BYTES_MAX, WRITES_IN_FLIGHT_MAX);
 	printf("full speed ");
 	write_orders(journal, options.disk, order_cnt, batch_cnt, 0);
 	printf("5.8 M/s    ");
