@@ -3,7 +3,8 @@
  * no privileges. The engine serves the socket; its peer connects.
  *
  * The lock beside the socket, SOCKET.lock, keeps one engine a socket. Nothing here ever connects to
- * find out: a listener of DPDK 22.11 ends its process when a peer connects and goes at once.
+ * find out: a listener of DPDK 22.11 ends its process when a peer connects and goes at once, unless
+ * it is one of ours (see sendmsg below).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,6 +60,27 @@ int munmap(void *address, size_t bytes)
 			nanosleep(&long_for_a_burst, NULL);
 	}
 	return (int)syscall(SYS_munmap, address, bytes);
+}
+
+/*
+ * In the place of libc's, for the same driver: when it can't greet a peer that went at once, its
+ * listener frees the connection and closes its descriptor, yet leaves both registered. The next to
+ * get that descriptor runs the freed one's callback too, or epoll refuses it and DPDK panics. So
+ * the driver is told that it sent: it then reads the end of the connection, as of any peer that
+ * goes, and there it tidies up in order.
+ */
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	const bool is_driver = rte_thread_is_intr() != 0;
+	ssize_t rc;
+
+	rc = syscall(SYS_sendmsg, fd, message, is_driver ? flags | MSG_NOSIGNAL : flags);
+	if (rc >= 0 || !is_driver || (errno != EPIPE && errno != ECONNRESET))
+		return rc;
+	rc = 0;
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		rc += (ssize_t)message->msg_iov[i].iov_len;
+	return rc;
 }
 
 static void lock_path_of(const char *socket_path, char out[LOCK_PATH_BYTES])

@@ -1,0 +1,32 @@
+# memif peers that connect and go before they are greeted: the engine outlives them, keeps none of
+# their descriptors, and serves the next load.
+# time limit: 90 s
+. "$(dirname "$0")/lib.sh"
+
+SOCKET=$WORK/memif
+PEERS=1000
+
+make_keys
+"$BIN/doorbuster" load --scenario drop --catalog-out "$CATALOG"
+start_engine --port memif:"$SOCKET"
+before=$(find "/proc/$ENGINE_PID/fd" -type l | wc -l)
+
+python3 - "$SOCKET" "$PEERS" <<'END' || fail "peers could not connect: the engine ended"
+import socket, sys
+for _ in range(int(sys.argv[2])):
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    peer.connect(sys.argv[1])
+    peer.close()
+END
+
+descriptors_are_back() {
+	[ "$(find "/proc/$ENGINE_PID/fd" -type l | wc -l)" -le "$before" ]
+}
+wait_for "the peers' descriptors to be closed" descriptors_are_back
+
+"$BIN/doorbuster" load --scenario drop --server 198.18.0.1:7700 --port memif:"$SOCKET" \
+	--keys "$KEYS" --seed 4 --requests 20000 --timeout-ms 60000 --json \
+	>"$WORK/load.json" 2>"$WORK/load.err" ||
+	fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
+stop_engine
+verify_agrees
