@@ -19,7 +19,9 @@
 #include "engine/lane_files.h"
 
 enum {
-	ZERO_CHUNK_BYTES = 1 << 20,
+	/* A durable write waits for what of this is before it on the disk: with 1 MiB its p99 is
+	 * three times as long. */
+	ZERO_CHUNK_BYTES = 1 << 17,
 	/* A segment takes a tenth of a second; a disk that stalls is not waited for. */
 	CLOSE_WAIT_S = 10,
 	/* Files given back and not yet closed. A lane gives one back a segment, the thread closes
