@@ -8,6 +8,7 @@ import re
 import subprocess
 
 from bench.harness import process
+from bench.harness.downstream import downstream_step
 from bench.harness.engine import FULL, Sale, engine
 
 LOADS = (10, 50, 80, 95)
@@ -225,10 +226,11 @@ SOME_ROUNDS = {
 
 # They have rounds of their own.
 ONCE = {
+    "downstream": [("downstream", downstream_step)],
     "huge": [("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
     "micro": [("decide", decide_step), ("tag", tag_step), ("journal", journal_step),
               ("recover", recover_step)],
 }
 
 # 100 M orders take minutes, 20 GiB of memory and 7 of disk: only when asked for.
-DEFAULT = ("path", "peers", "spike", "scale", "micro")
+DEFAULT = ("path", "peers", "spike", "scale", "downstream", "micro")

@@ -8,6 +8,7 @@ PEERS = ("testpmd full", "testpmd single", "udp echo full", "udp echo single", "
          "redis everysec", "redis always", "postgres off", "postgres on")
 ACK = {"redis no": "memory", "redis everysec": "disk, a second late",
        "redis always": "disk", "postgres off": "disk, later", "postgres on": "disk"}
+HEADLINE_ROWS = ("relay file", "relay nats R1", "relay nats R3")
 
 
 def rate(value):
@@ -39,6 +40,9 @@ def headline(result):
     """What a run was about, in a few words."""
     if not isinstance(result, dict):
         return ""
+    if "rows" in result:
+        return "  ".join(f"{name} {rate(row['orders_per_s'])}" for name, row in
+                         result["rows"].items() if name in HEADLINE_ROWS and "orders_per_s" in row)
     for part in ("capacity", "best", "spike"):
         if part in result:
             result = dict(result[part])
@@ -153,6 +157,30 @@ def scale_rows(results):
     return rows
 
 
+def downstream_row(name, row, durable_per_s):
+    if "skipped" in row:
+        return [name, "-", "-", "-", "-", row["skipped"]]
+    seconds = row["seconds"]
+    cpu = ", ".join(f"{who} {(times['user'] + times['system']) / seconds:.2f} "
+                    f"({times['system'] / seconds:.2f})" for who, times in
+                    row.get("cpu_s", {}).items())
+    behind = ""
+    if row.get("behind_records"):
+        behind = (f"behind at most {rate(max(row['behind_records']))} orders, "
+                  f"{row['behind_s']:.2f} s; had all {row['caught_up_s']:.1f} s after the last")
+    return [name, rate(row["orders"]), rate(row["orders_per_s"]),
+            f"{row['orders_per_s'] / durable_per_s:.2f}", cpu, behind]
+
+
+def downstream_rows(results):
+    rows = []
+    for run in results.by_name.get("downstream", [])[:1]:
+        every = run["result"]["rows"]
+        durable_per_s = every["engine alone, durable"]["orders_per_s"]
+        rows += [downstream_row(name, row, durable_per_s) for name, row in every.items()]
+    return rows
+
+
 def tables(document):
     """(title, head, rows) of each table that has any."""
     results = Results(document)
@@ -173,6 +201,9 @@ def tables(document):
          ratio_rows(results)),
         ("Scaling, memory ack, full datagrams unless it says otherwise",
          ["what", "how many", "orders/s"], scale_rows(results)),
+        ("Downstream, all from one sale's lane",
+         ["what", "orders", "orders/s", "of the engine's", "cores used (of that, by the kernel)",
+          ""], downstream_rows(results)),
     ]
     return [(title, head, rows) for title, head, rows in every if rows]
 
