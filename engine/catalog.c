@@ -303,6 +303,21 @@ int catalog_load(const char *path, struct catalog **out, char *error, size_t err
 	return 0;
 }
 
+struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns)
+{
+	return (struct record){
+		.kind = RECORD_OFFER,
+		.at_ns = at_ns,
+		.sku = line->sku,
+		.unit_price = line->unit_price,
+		.offer = {.stock = line->stock,
+			  .limit_per_buyer = line->limit_per_buyer,
+			  .opens_at_ns = line->opens_at_ns,
+			  .closes_at_ns = line->closes_at_ns,
+			  .hold_seconds = line->hold_seconds},
+	};
+}
+
 void catalog_free(struct catalog *catalog)
 {
 	free(catalog);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/journal_format.h"
+
 struct catalog_offer {
 	uint64_t sku;
 	uint64_t unit_price;      /* minor units */
@@ -32,6 +34,9 @@ struct catalog {
  * remedy: -EINVAL for what the file says, others for what happened reading it.
  */
 int catalog_load(const char *path, struct catalog **out, char *error, size_t error_bytes);
+
+/* The record that puts a line on sale at an instant of its lane's clock. */
+struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns);
 
 /* NULL is allowed. */
 void catalog_free(struct catalog *catalog);

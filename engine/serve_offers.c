@@ -193,17 +193,7 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 
 		struct record *record = journal_slot(lane->journal);
 
-		*record = (struct record){
-			.kind = RECORD_OFFER,
-			.at_ns = lane->clock_ns,
-			.sku = line->sku,
-			.unit_price = line->unit_price,
-			.offer = {.stock = line->stock,
-				  .limit_per_buyer = line->limit_per_buyer,
-				  .opens_at_ns = line->opens_at_ns,
-				  .closes_at_ns = line->closes_at_ns,
-				  .hold_seconds = line->hold_seconds},
-		};
+		*record = catalog_record(line, lane->clock_ns);
 		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), record, &why) == 0);
 		journal_commit(lane->journal);
 		(*added)++;

@@ -9,6 +9,15 @@
 #include <signal.h>
 #include <stdbool.h>
 
+/* Blocks them for this thread and those it starts; *out has them, for sigtimedwait. */
+static inline void signals_block_end(sigset_t *out)
+{
+	sigemptyset(out);
+	sigaddset(out, SIGTERM);
+	sigaddset(out, SIGINT);
+	sigprocmask(SIG_BLOCK, out, NULL);
+}
+
 static inline bool signals_end_pending(void)
 {
 	sigset_t pending;

@@ -183,10 +183,7 @@ static int run(const struct consume_options *options)
 	uint64_t out_bytes;
 	int rc;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signals_block_end(&signals);
 	rc = consumer_open(&consumer, &options->consumer, error, sizeof(error));
 	if (rc != 0) {
 		cli_wrong("%s", error);

@@ -13,6 +13,7 @@
 
 #include "engine/check.h"
 #include "engine/follower.h"
+#include "engine/signals.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 
@@ -175,10 +176,7 @@ static int follow(const struct tool_options *options, const struct data_dir *dir
 	int rc = 0;
 
 	CHECK(lanes != NULL);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signals_block_end(&signals);
 	/* Whatever else this machine does comes first. */
 	if (nice(10) == -1)
 		errno = 0;

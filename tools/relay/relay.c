@@ -42,10 +42,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 	sigset_t signals;
 	int rc;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signals_block_end(&signals);
 	signal(SIGPIPE, SIG_IGN);
 	memset(relay, 0, sizeof(*relay));
 	relay->options = *options;

@@ -133,10 +133,7 @@ static int run(const struct sink_options *options)
 	sigset_t signals;
 	int rc;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signals_block_end(&signals);
 	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too. */
 	while ((rc = run_once(options, &orders, error)) == -ENOTCONN || rc == -EBUSY) {
 		if (!options->follow || signals_end_pending())
