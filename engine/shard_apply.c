@@ -215,6 +215,7 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 	struct record records[BATCH_CNT];
 	struct decide_key keys[BATCH_CNT];
 
+	CHECK(cnt > 0 && cnt <= BATCH_CNT);
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct checkpoint_order *order = &orders[i];
 
