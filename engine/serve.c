@@ -1,10 +1,8 @@
 #include "engine/serve.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,72 +15,16 @@
 
 #include "alloc/arena.h"
 #include "alloc/pages.h"
-#include "engine/catalog.h"
-#include "engine/check.h"
-#include "engine/data_dir.h"
-#include "engine/metrics_http.h"
-#include "engine/recover.h"
-#include "engine/segments.h"
-#include "engine/serve_metrics.h"
-#include "engine/serve_offers.h"
 #include "engine/serve_report.h"
+#include "engine/serve_state.h"
 #include "engine/signals.h"
-#include "engine/tap.h"
-#include "engine/worker.h"
 
 enum {
-	ERROR_BYTES = 512,
 	EAL_ARGS_MAX = 64,
-	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
-	 * a lane takes: journal buffers and replies that wait. */
-	MEMORY_RESERVE_BYTES = 512 << 20,
-	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct waiting),
 	/* How often the control thread looks, and how often it says what it waits for. */
 	LOOK_MS = 200,
 	SAY_AGAIN_MS = 5000,
 };
-
-static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
-
-struct server {
-	const struct serve_options *options;
-	char error[ERROR_BYTES];
-	struct catalog *catalog;
-	struct data_dir data_dir;
-	struct recover_scan *scans; /* [shards] */
-	struct segment_preparer *preparer;
-	struct segment_source **segments; /* [shards] */
-	struct port port;
-	struct tap *tap;
-	bool port_touched; /* port_close is owed */
-	bool eal_running;
-	struct disk *disks[WORKERS_MAX];
-	struct worker *workers[WORKERS_MAX];
-	struct worker_shared shared;
-	int metrics_fd; /* bound, not yet answered at; -1 */
-	struct serve_metrics *metrics;
-	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
-	uint64_t offers_added;
-	bool failed;
-	bool launched; /* may have sold something */
-	/* What was told of each lane. */
-	struct {
-		bool failed;
-		bool stalled;
-		int segment_error;
-	} told[SHARDS_MAX];
-};
-
-/* Fails with an errno and the words for it; the format names the thing and the remedy. */
-#define FAIL(server, rc, ...) (snprintf((server)->error, ERROR_BYTES, __VA_ARGS__), (rc))
-
-static uint64_t wall_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct port_options port_options_of(const struct serve_options *options)
 {
@@ -173,143 +115,6 @@ static void metrics_unbound(struct server *server)
 {
 	if (server->metrics_fd >= 0)
 		close(server->metrics_fd);
-}
-
-static int data_up(struct server *server)
-{
-	return data_dir_open_sized(&server->data_dir, server->options->data,
-				   server->options->shards, server->options->segment_mib << 20,
-				   server->error, ERROR_BYTES);
-}
-
-static void data_down(struct server *server)
-{
-	if (!server->launched)
-		data_dir_withdraw(&server->data_dir);
-	data_dir_close(&server->data_dir);
-}
-
-static int scan_up(struct server *server)
-{
-	const uint16_t shards = server->options->shards;
-
-	server->scans = calloc(shards, sizeof(*server->scans));
-	server->segments = calloc(shards, sizeof(*server->segments));
-	server->shared.lanes = lanes_alloc(shards);
-	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
-		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
-	for (uint16_t i = 0; i < shards; i++) {
-		const int rc = recover_scan(&server->data_dir, i, &server->scans[i], server->error,
-					    ERROR_BYTES);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-static void scan_down(struct server *server)
-{
-	for (uint16_t i = 0; server->scans != NULL && i < server->options->shards; i++)
-		recover_scan_free(&server->scans[i]);
-	free(server->scans);
-	free(server->segments);
-	free(server->shared.lanes);
-}
-
-/* Sizes the tables, says what they take, and refuses what isn't there. */
-static int shards_up(struct server *server)
-{
-	const struct serve_options *options = server->options;
-	const uint64_t available_bytes = arena_available_bytes();
-	struct shard_size sizes[SHARDS_MAX];
-	uint64_t bytes = (uint64_t)options->shards * MEMORY_LANE_BYTES;
-	uint64_t orders = 0;
-
-	for (uint16_t i = 0; i < options->shards; i++) {
-		const int rc =
-			serve_offers_size(server->catalog, &server->scans[i], i, options->shards,
-					  options->order_cnt_max, &sizes[i]);
-
-		if (rc != 0)
-			return FAIL(server, rc, "no memory to look through the catalog");
-		if (sizes[i].order_cnt > UINT32_MAX)
-			return FAIL(server, -ENOMEM,
-				    "%s: the stock of shard %u asks for %" PRIu64
-				    " remembered orders; more --shards or --max-orders N help",
-				    options->catalog, i, sizes[i].order_cnt);
-		bytes += shard_bytes(&sizes[i]);
-		orders += sizes[i].order_cnt;
-	}
-	fprintf(stderr,
-		"memory: tables for %" PRIu64 " orders take %" PRIu64 " MiB of %" PRIu64
-		" MiB available\n",
-		orders, bytes >> 20, available_bytes >> 20);
-	if (bytes + MEMORY_RESERVE_BYTES > available_bytes)
-		return FAIL(server, -ENOMEM,
-			    "tables for %" PRIu64 " orders take %" PRIu64 " MiB, %" PRIu64
-			    " MiB are available; lower the stock in %s, or set --max-orders N",
-			    orders, bytes >> 20, available_bytes >> 20, options->catalog);
-	for (uint16_t i = 0; i < options->shards; i++) {
-		struct lane *lane = &server->shared.lanes[i];
-
-		lane->idx = i;
-		lane->ack_memory = options->ack_memory;
-		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
-		if (shard_open(&lane->shard, i, options->shards, &sizes[i]) != 0)
-			return FAIL(server, -ENOMEM, "no memory for the tables of shard %u", i);
-	}
-	return 0;
-}
-
-static void shards_down(struct server *server)
-{
-	for (uint16_t i = 0; i < server->options->shards; i++)
-		shard_close(server->shared.lanes[i].shard);
-}
-
-/* loaded_lsn: the sum over the lanes that were loaded from checkpoints. */
-static void say_recovered(const struct server *server, uint64_t records, uint64_t loaded_lsn,
-			  unsigned loaded_cnt)
-{
-	const uint16_t shards = server->options->shards;
-
-	if (records == 0)
-		return;
-	fprintf(stderr, "recovered: %" PRIu64 " records from %s", records, server->options->data);
-	if (loaded_cnt > 0 && shards == 1)
-		fprintf(stderr, ", from a checkpoint at LSN %" PRIu64, loaded_lsn);
-	else if (loaded_cnt > 0)
-		fprintf(stderr, ", %u of %u lanes from checkpoints with %" PRIu64 " of them",
-			loaded_cnt, shards, loaded_lsn);
-	fputc('\n', stderr);
-}
-
-/* The lanes' records become the state again; then the catalog must agree with it. */
-static int recovery_up(struct server *server)
-{
-	uint64_t records = 0;
-	uint64_t loaded_lsn = 0;
-	unsigned loaded_cnt = 0;
-
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		struct lane *lane = &server->shared.lanes[i];
-		struct recover_scan *scan = &server->scans[i];
-		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, server->error,
-				      ERROR_BYTES);
-
-		if (rc != 0)
-			return rc;
-		if (scan->note[0] != '\0')
-			fprintf(stderr, "%s\n", scan->note);
-		lane->clock_ns = scan->tail.last_at_ns;
-		records += scan->tail.next_lsn - 1;
-		loaded_lsn += recover_checkpoint_lsn(scan);
-		loaded_cnt += recover_checkpoint_lsn(scan) > 0;
-	}
-	say_recovered(server, records, loaded_lsn, loaded_cnt);
-	return serve_offers_check(server->catalog, server->options->catalog, server->shared.lanes,
-				  server->options->shards, server->error, ERROR_BYTES);
 }
 
 /* The lanes as the arguments of --lcores: the control thread, then the workers, each on its CPU. */
@@ -408,101 +213,6 @@ static void workers_down(struct server *server)
 	handover_close(server->shared.handover);
 }
 
-static int journal_up_one(struct server *server, uint16_t idx)
-{
-	struct lane *lane = &server->shared.lanes[idx];
-	const struct recover_scan *scan = &server->scans[idx];
-	char lane_path[600];
-	int rc = recover_cut(&server->data_dir, idx, &scan->tail, server->error, ERROR_BYTES);
-
-	if (rc != 0)
-		return rc;
-	if (scan->torn)
-		fprintf(stderr,
-			"lane %u: cut a torn tail behind LSN %" PRIu64
-			": no block says that any of it was on disk\n",
-			idx, scan->tail.next_lsn - 1);
-	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
-	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
-				 server->data_dir.journal_id, idx, scan->tail.segment,
-				 server->error, ERROR_BYTES);
-	if (rc != 0)
-		return rc;
-
-	const struct journal_options options = {
-		.journal_id = server->data_dir.journal_id,
-		.lane = idx,
-		.tail = scan->tail,
-		.disk = server->disks[lane->worker_idx],
-		.segments = server->segments[idx],
-		.buffers = worker_buffers(server->workers[lane->worker_idx], idx),
-	};
-
-	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
-}
-
-/*
- * Selling begins when segments wait ahead: making them would share the disk with the first orders.
- * Only for a while: a lane can go on without, too.
- */
-static void wait_for_segments(const struct server *server)
-{
-	const struct timespec pause = {.tv_nsec = 2000000};
-	const uint64_t until_ns = wall_ns() + SEGMENTS_WAIT_NS;
-
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		const struct segment_source *source = server->segments[i];
-		const uint64_t next = server->scans[i].tail.segment + 1;
-
-		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
-		       wall_ns() < until_ns)
-			nanosleep(&pause, NULL);
-	}
-}
-
-static int journals_up(struct server *server)
-{
-	const uint16_t shards = server->options->shards;
-	int rc = segment_preparer_open(&server->preparer, server->error, ERROR_BYTES);
-
-	if (rc == 0)
-		segment_preparer_size(server->preparer, server->options->segment_mib << 20);
-	for (uint16_t i = 0; rc == 0 && i < shards; i++)
-		rc = journal_up_one(server, i);
-	if (rc == 0)
-		wait_for_segments(server);
-	return rc;
-}
-
-/* New lines of the catalog are for good: the last that can be refused comes before them. */
-static int offers_up(struct server *server)
-{
-	const uint16_t shards = server->options->shards;
-	int rc = 0;
-
-	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
-		struct lane *lane = &server->shared.lanes[i];
-
-		rc = serve_offers_add(server->catalog, lane, shards,
-				      server->disks[lane->worker_idx], wall_ns(),
-				      &server->offers_added, server->error, ERROR_BYTES);
-	}
-	return rc;
-}
-
-static void journals_down(struct server *server)
-{
-	for (uint16_t i = 0; i < server->options->shards; i++)
-		journal_close(server->shared.lanes[i].journal);
-	/* A thread that is stuck in the disk keeps what it works on. */
-	if (server->preparer != NULL && !segment_preparer_close(server->preparer))
-		return;
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		if (server->segments[i] != NULL)
-			segment_source_close(server->segments[i]);
-	}
-}
-
 /* Every worker has begun a new turn since. */
 static void wait_for_turns(void)
 {
@@ -550,70 +260,6 @@ static void metrics_down(struct server *server)
 	serve_metrics_close(server->metrics);
 }
 
-static void watch_failure(struct server *server, uint16_t idx)
-{
-	const int error =
-		atomic_load_explicit(&server->shared.lanes[idx].error, memory_order_relaxed);
-
-	if (error == 0 || server->told[idx].failed)
-		return;
-	server->told[idx].failed = true;
-	server->failed = true;
-	if (atomic_load(&server->shared.command) == WORKER_ABANDON && error == ETIMEDOUT) {
-		fprintf(stderr,
-			"lane %u: ended without what its disk had not finished; recovery finds out "
-			"what was written\n",
-			idx);
-		return;
-	}
-	fprintf(stderr,
-		"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from now on. "
-		"Check the disk of %s, then restart: recovery finds out what was written\n",
-		idx, strerror(error), server->options->data);
-}
-
-static void watch_stall(struct server *server, uint16_t idx)
-{
-	const bool stalled =
-		atomic_load_explicit(&server->shared.lanes[idx].stalled, memory_order_relaxed);
-
-	if (stalled == server->told[idx].stalled)
-		return;
-	server->told[idx].stalled = stalled;
-	fprintf(stderr,
-		stalled ? "lane %u: the disk of %s has not got on for 2 s; until it does, "
-			  "nothing sold is acknowledged\n"
-			: "lane %u: the disk of %s goes on\n",
-		idx, server->options->data);
-}
-
-static void watch_space(struct server *server, uint16_t idx)
-{
-	const int error = segment_source_error(server->segments[idx]);
-
-	if (error == server->told[idx].segment_error)
-		return;
-	server->told[idx].segment_error = error;
-	if (error == 0)
-		fprintf(stderr, "lane %u: segments are made again\n", idx);
-	else
-		fprintf(stderr,
-			"lane %u: no further segment can be made in %s: %s; when those that are "
-			"ready are full, the lane answers JOURNAL_FULL. It goes on by itself when "
-			"there is space\n",
-			idx, server->options->data, strerror(-error));
-}
-
-/* Tells of each lane what has changed. */
-static void watch_lanes(struct server *server)
-{
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		watch_failure(server, i);
-		watch_stall(server, i);
-		watch_space(server, i);
-	}
-}
-
 static int launch_up(struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
@@ -636,15 +282,6 @@ static bool workers_run(const struct server *server)
 	return false;
 }
 
-static bool any_stalled(const struct server *server)
-{
-	for (uint16_t i = 0; i < server->options->shards; i++) {
-		if (atomic_load_explicit(&server->shared.lanes[i].stalled, memory_order_relaxed))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Waits for the workers to drain: as long as it takes, unless told again to end while the disk does
  * not get on. On a disk that does, a second signal is only somebody's second key stroke.
@@ -662,13 +299,13 @@ static void launch_down(struct server *server)
 
 		told_again |= is_end(wait_signal(look_ms));
 		waited_ms += look_ms;
-		if (told_again && any_stalled(server) &&
+		if (told_again && serve_any_stalled(server) &&
 		    atomic_exchange(&server->shared.command, WORKER_ABANDON) != WORKER_ABANDON)
 			fprintf(stderr, "giving up on what the disk has not finished\n");
-		watch_lanes(server);
+		serve_watch_lanes(server);
 		if (waited_ms / SAY_AGAIN_MS != (waited_ms - look_ms) / SAY_AGAIN_MS)
 			fprintf(stderr, "still draining%s\n",
-				any_stalled(server)
+				serve_any_stalled(server)
 					? ": waiting for the disk; another SIGTERM gives up: what "
 					  "is on its way to it is then answered UNAVAILABLE"
 					: "");
@@ -684,7 +321,7 @@ static void report_down(struct server *server)
 
 	if (!server->launched)
 		return;
-	watch_lanes(server);
+	serve_watch_lanes(server);
 	for (uint16_t i = 0; i < server->options->core_cnt; i++)
 		serve_report_add(&sum, worker_counters(server->workers[i]));
 	sum.drops[DROP_TOO_LONG] += port_oversized(&server->port);
@@ -705,16 +342,16 @@ static const struct step {
 	{"signals", signals_up, NULL},
 	{"port check", port_checked, NULL},
 	{"metrics address", metrics_bound, metrics_unbound},
-	{"data directory", data_up, data_down},
-	{"lane scan", scan_up, scan_down},
-	{"tables", shards_up, shards_down},
-	{"recovery", recovery_up, NULL},
+	{"data directory", serve_data_up, serve_data_down},
+	{"lane scan", serve_scan_up, serve_scan_down},
+	{"tables", serve_shards_up, serve_shards_down},
+	{"recovery", serve_recovery_up, NULL},
 	{"DPDK", eal_up, eal_down},
 	{"workers", workers_up, workers_down},
-	{"journals", journals_up, journals_down},
+	{"journals", serve_journals_up, serve_journals_down},
 	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
-	{"offers", offers_up, NULL},
+	{"offers", serve_offers_up, NULL},
 	{"report", NULL, report_down},
 	{"selling", launch_up, launch_down},
 };
@@ -749,7 +386,7 @@ static void control(struct server *server)
 			return;
 		if (signal == SIGHUP)
 			reload_keys(server);
-		watch_lanes(server);
+		serve_watch_lanes(server);
 	}
 }
 

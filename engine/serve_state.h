@@ -1,0 +1,85 @@
+/*
+ * serve_state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
+ * steps is serve.c; those that make lanes of what is on the disk are serve_lanes.c, what the
+ * control thread tells of them while they sell is serve_watch.c. A step is an int (*up)(server), 0
+ * or -errno with a line in `error`, and a `down` that copes with an `up` that stopped half-way or
+ * never ran.
+ *
+ * Control thread only.
+ */
+#ifndef DB_ENGINE_SERVE_STATE_H
+#define DB_ENGINE_SERVE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/catalog.h"
+#include "engine/data_dir.h"
+#include "engine/metrics_http.h"
+#include "engine/recover.h"
+#include "engine/segments.h"
+#include "engine/serve_metrics.h"
+#include "engine/tap.h"
+#include "engine/worker.h"
+
+enum {
+	ERROR_BYTES = 512,
+};
+
+struct server {
+	const struct serve_options *options;
+	char error[ERROR_BYTES];
+	struct catalog *catalog;
+	struct data_dir data_dir;
+	struct recover_scan *scans; /* [shards] */
+	struct segment_preparer *preparer;
+	struct segment_source **segments; /* [shards] */
+	struct port port;
+	struct tap *tap;
+	bool port_touched; /* port_close is owed */
+	bool eal_running;
+	struct disk *disks[WORKERS_MAX];
+	struct worker *workers[WORKERS_MAX];
+	struct worker_shared shared;
+	int metrics_fd; /* bound, not yet answered at; -1 */
+	struct serve_metrics *metrics;
+	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
+	uint64_t offers_added;
+	bool failed;
+	bool launched; /* may have sold something */
+	/* What was told of each lane. */
+	struct {
+		bool failed;
+		bool stalled;
+		int segment_error;
+	} told[SHARDS_MAX];
+};
+
+/* Fails with an errno and the words for it; the format names the thing and the remedy. */
+#define FAIL(server, rc, ...) (snprintf((server)->error, ERROR_BYTES, __VA_ARGS__), (rc))
+
+/* data directory: opened, or made; its lanes read up to their ends. */
+int serve_data_up(struct server *server);
+void serve_data_down(struct server *server);
+int serve_scan_up(struct server *server);
+void serve_scan_down(struct server *server);
+
+/* tables: of the size that lanes and catalog ask for. recovery: the lanes' state in them. */
+int serve_shards_up(struct server *server);
+void serve_shards_down(struct server *server);
+int serve_recovery_up(struct server *server);
+
+/* journals: torn tails cut, lanes ready to write; after the workers. offers: what is new on sale.
+ */
+int serve_journals_up(struct server *server);
+void serve_journals_down(struct server *server);
+int serve_offers_up(struct server *server);
+
+/* Tells of each lane what has changed since the last call. */
+void serve_watch_lanes(struct server *server);
+
+/* The disk of some lane does not get on. */
+bool serve_any_stalled(const struct server *server);
+
+#endif
