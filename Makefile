@@ -38,10 +38,10 @@ LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
 CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
-# Only the port, the worker and the server's main know DPDK.
+# Only the port, the worker, the server's main and the tools' way to a port know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/outbox.c engine/handover.c \
                         engine/tap.c engine/serve*.c) \
-             engine/main.c
+             engine/main.c tools/common/transport_port.c
 LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
 tool_bin = $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1))
@@ -60,7 +60,6 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
-$(BUILD)/tools/load/%.o: CFLAGS += $(DPDK_CFLAGS)
 
 # Kernels for CPUs that may not be there: called only where they are (net/siphash.c asks).
 KERNEL_CFLAGS_net/siphash_avx2.c := -mavx2
@@ -112,10 +111,12 @@ $(SERVE): $(call listed,$(SERVE),$(call obj,$(filter engine/%,$(DPDK_SRCS)))) $(
 	+$(Q)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(SERVE_LDFLAGS_$(MODE)) -o $@ $(objects) \
 	    $(DPDK_LIBS) $(LDLIBS)
 
-# A tool is a folder with a main.c; those of PORT_TOOLS also drive DPDK ports.
+# A tool is a folder with a main.c; those of PORT_TOOLS also drive DPDK ports. All share
+# tools/common.
 PORT_TOOLS := load replay
-SHARED_replay := tools/load/transport_port.c tools/load/histogram.c
-tool_objs = $(call obj,$(wildcard tools/$(1)/*.c tools/common/*.c) $(SHARED_$(1)))
+COMMON_SRCS := $(filter-out $(DPDK_SRCS),$(wildcard tools/common/*.c))
+tool_objs = $(call obj,$(wildcard tools/$(1)/*.c) $(COMMON_SRCS) \
+                $(if $(filter $(PORT_TOOLS),$(1)),$(filter tools/common/%,$(DPDK_SRCS))))
 define tool_rule
 $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1))) \
     $(if $(filter $(PORT_TOOLS),$(1)),$(DPDK_LIB)) $(LIB)
@@ -144,8 +145,8 @@ $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
-TESTED_TOOL_SRCS := $(filter-out %/main.c %/transport_port.c,$(wildcard tools/load/*.c)) \
-                    tools/buy/outcome.c tools/journal/orders.c $(wildcard tools/common/*.c) \
+TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
+                    tools/buy/outcome.c tools/journal/orders.c $(COMMON_SRCS) \
                     $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit
 $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
@@ -194,7 +195,7 @@ PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_l
              $(if $(call has,libpq),bench/peers/postgres_load.c)
 PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
-                           tools/load/histogram.c $(wildcard tools/common/*.c))
+                           $(COMMON_SRCS))
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
 PEER_LIBS_postgres_load := $(shell pkg-config --libs libpq 2>/dev/null)
 PEER_CFLAGS := -I/usr/include/postgresql
@@ -230,7 +231,7 @@ ANALYSED := $(filter-out %.bpf.c $(filter-out $(PEER_SRCS) %/peer_load.c, \
                            $(wildcard bench/peers/*.c)), \
               $(shell find engine net alloc tools bench tests -name '*.c'))
 ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
-    $(if $(filter $(DPDK_SRCS) tools/load/%,$<),$(DPDK_CFLAGS)) \
+    $(if $(filter $(DPDK_SRCS),$<),$(DPDK_CFLAGS)) \
     $(if $(filter bench/peers/%,$<),$(PEER_CFLAGS)) $(KERNEL_CFLAGS_$<) \
     $(if $(filter tools/sink/%,$<),$(PQ_CFLAGS))
 CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "net/client.h"
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 #include "tools/load/scenario.h"
 
 struct peer_load {

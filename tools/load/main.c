@@ -10,11 +10,11 @@
 #include <sodium.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/transport_port.h"
 #include "tools/load/drive.h"
 #include "tools/load/options.h"
 #include "tools/load/report.h"
 #include "tools/load/run_prepared.h"
-#include "tools/load/transport_port.h"
 
 enum {
 	ERROR_BYTES = 512,

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "net/client.h"
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 #include "tools/load/mixed.h"
 #include "tools/load/scenario.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "net/client.h"
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 #include "tools/load/prepared.h"
 #include "tools/load/tally.h"
 

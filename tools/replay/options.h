@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tools/load/transport_port.h"
+#include "tools/common/transport_port.h"
 #include "tools/replay/pace.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include "net/keys.h"
 #include "net/tag.h"
 #include "tools/common/cli.h"
-#include "tools/load/transport_port.h"
+#include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/pace.h"
 #include "tools/replay/progress.h"

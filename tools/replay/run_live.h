@@ -5,7 +5,7 @@
 #ifndef DB_TOOLS_REPLAY_RUN_LIVE_H
 #define DB_TOOLS_REPLAY_RUN_LIVE_H
 
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 #include "tools/replay/compare.h"
 #include "tools/replay/options.h"
 #include "tools/replay/reader.h"

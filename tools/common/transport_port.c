@@ -1,4 +1,4 @@
-#include "tools/load/transport_port.h"
+#include "tools/common/transport_port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -355,7 +355,7 @@ static int start_eal(struct transport_port *self, const struct transport_port_op
 {
 	static char lcores[16];
 	const char *argv[EAL_ARGS_MAX + 1] = {
-		"doorbuster-load",
+		"doorbuster",
 		"--lcores",
 		lcores,
 		"--log-level=warning",

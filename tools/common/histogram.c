@@ -1,4 +1,4 @@
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 
 /* Values below HISTOGRAM_STEPS have a cell each; above, the cells of a power of two share it
  * evenly. */

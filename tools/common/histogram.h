@@ -2,8 +2,8 @@
  * histogram: counts of 64-bit values, log-linear: 64 steps a power of two, so a quantile is at most
  * 1/64 (1.6 %) above the value it stands for. Fixed size, nothing allocates.
  */
-#ifndef DB_TOOLS_LOAD_HISTOGRAM_H
-#define DB_TOOLS_LOAD_HISTOGRAM_H
+#ifndef DB_TOOLS_COMMON_HISTOGRAM_H
+#define DB_TOOLS_COMMON_HISTOGRAM_H
 
 #include <stdint.h>
 

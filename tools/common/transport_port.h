@@ -2,8 +2,8 @@
  * transport_port: the client's datagrams over a DPDK port instead of a kernel socket. IPv4; one
  * queue pair a worker of the engine, shard n on queue n % queues.
  */
-#ifndef DB_TOOLS_LOAD_TRANSPORT_PORT_H
-#define DB_TOOLS_LOAD_TRANSPORT_PORT_H
+#ifndef DB_TOOLS_COMMON_TRANSPORT_PORT_H
+#define DB_TOOLS_COMMON_TRANSPORT_PORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

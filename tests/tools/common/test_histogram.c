@@ -6,7 +6,7 @@
 #include <criterion/new/assert.h>
 
 #include "net/wire.h"
-#include "tools/load/histogram.h"
+#include "tools/common/histogram.h"
 
 enum {
 	VALUES_MAX = 20011,
