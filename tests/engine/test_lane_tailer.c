@@ -272,8 +272,10 @@ Test(lane_tailer, says_what_was_pruned)
 	how = lane_tailer_of(&dir, 0);
 	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error);
 	while (peek(&block) == 1 && block.segment == 0) {
+		const bool first = block.header->first_lsn == 1;
+
 		lane_tailer_take(tailer);
-		if (block.header->first_lsn == 1)
+		if (first)
 			early = *lane_tailer_mark(tailer);
 	}
 
