@@ -366,17 +366,30 @@ uint64_t journal_next_lsn(const struct journal *journal)
 	return journal->next_lsn;
 }
 
-void journal_pump(struct journal *journal, uint64_t now_ns)
+/* False: the disk takes no more now, or never. */
+static bool send_closed(struct journal *journal, uint64_t now_ns)
 {
 	own(journal);
 	if (journal->error != 0)
-		return;
+		return false;
 	if (journal->record_max == 0)
 		open_block(journal);
 	while (slot_free(journal) && journal->sent < journal->fill) {
 		if (!send_block(journal, now_ns))
-			return;
+			return false;
 	}
+	return true;
+}
+
+void journal_pump_full(struct journal *journal, uint64_t now_ns)
+{
+	(void)send_closed(journal, now_ns);
+}
+
+void journal_pump(struct journal *journal, uint64_t now_ns)
+{
+	if (!send_closed(journal, now_ns))
+		return;
 	if (journal->sent - journal->head < PARTIAL_IN_FLIGHT_MAX && journal->record_cnt > 0) {
 		close_block(journal);
 		send_block(journal, now_ns);
@@ -409,6 +422,11 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 	}
 	if (journal->record_max == 0)
 		open_block(journal);
+}
+
+uint64_t journal_filling_lsn(const struct journal *journal)
+{
+	return journal->record_cnt > 0 ? journal->next_lsn - journal->record_cnt : 0;
 }
 
 uint64_t journal_durable_lsn(const struct journal *journal)

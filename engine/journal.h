@@ -70,6 +70,12 @@ uint64_t journal_next_lsn(const struct journal *journal);
  * at most one other is on its way. disk->ops->submit is the worker's. now_ns: lane clock. */
 void journal_pump(struct journal *journal, uint64_t now_ns);
 
+/* The same without the block being filled, for as long as nobody waits for it. */
+void journal_pump_full(struct journal *journal, uint64_t now_ns);
+
+/* The first LSN in the block being filled; 0: it is empty. */
+uint64_t journal_filling_lsn(const struct journal *journal);
+
 /* Tells the journal of a completed write: token and result as the disk gave them. Tokens carry the
  * lane in the upper 16 of their 64 bits, so that the worker finds the journal:
  * journal_token_lane(). */

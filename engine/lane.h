@@ -25,7 +25,9 @@ struct lane {
 	uint64_t check_cursor; /* shard_check */
 	/* CLOCK_MONOTONIC: the lane's clock may stand still. */
 	uint64_t unsealed_since_ns; /* since when a closing block is due; 0: none is */
-	uint64_t progress_ns;       /* when the disk last finished something, or nothing was out */
+	uint64_t filling_since_ns;  /* since when the block with this first record is filled */
+	uint64_t filling_lsn;
+	uint64_t progress_ns; /* when the disk last finished something, or nothing was out */
 	uint64_t progress_lsn;
 	uint16_t idx;
 	uint16_t worker_idx;
@@ -48,6 +50,25 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
 	if (lanes != NULL)
 		memset(lanes, 0, cnt * sizeof(*lanes));
 	return lanes;
+}
+
+/*
+ * journal: full blocks leave. One that isn't full leaves, too, as somebody waits for it; or, if
+ * nobody does, as soon as its first record is MEMORY_LINGER_NS old.
+ */
+static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
+{
+	const uint64_t filling_lsn = journal_filling_lsn(lane->journal);
+
+	if (filling_lsn != lane->filling_lsn) {
+		lane->filling_lsn = filling_lsn;
+		lane->filling_since_ns = monotonic_ns;
+	}
+	if (lane->ack_memory && !lane->draining &&
+	    monotonic_ns < lane->filling_since_ns + MEMORY_LINGER_NS)
+		journal_pump_full(lane->journal, lane->clock_ns);
+	else
+		journal_pump(lane->journal, lane->clock_ns);
 }
 
 /* The lane's clock moves to the wall clock, unless that ran backwards. */

@@ -47,6 +47,12 @@ enum {
 	WRITES_IN_FLIGHT_MAX = 8,
 	/* One block is filled while the others are being written. */
 	BLOCK_BUFFERS_CNT = WRITES_IN_FLIGHT_MAX + 2,
+	/*
+	 * How long a block that isn't full is held back where no answer waits for it (--ack
+	 * memory). A write costs the worker's core some 25 us whatever its size: so a lane that is
+	 * not in a hurry spends 5 % on it at the most, and downstream is half a millisecond late.
+	 */
+	MEMORY_LINGER_NS = 500000,
 	/* Zero-filled segments that wait ready ahead of the one being written. */
 	SEGMENTS_AHEAD_CNT = 2,
 

@@ -26,7 +26,7 @@ static const char help[] =
 	"  --cores LIST      CPUs, one worker each, like 1 or 2,4-5 (default: the last one)\n"
 	"  --base-port N     UDP port of shard 0 (default 7700); shard n listens on N + n\n"
 	"  --ack MODE        durable (default): yes is said when the order is on disk;\n"
-	"                    memory: at once, for measuring\n"
+	"                    memory: at once, up to 0.5 ms before it is written, for measuring\n"
 	"  --address A[,A6]  memif: our IPv4 and IPv6 addresses (default\n"
 	"                    198.18.0.1,2001:2::1)\n"
 	"  --max-orders N    remember at most N orders a shard (default: one a unit of stock)\n"

@@ -32,7 +32,7 @@ static void write_journals(struct worker *worker)
 {
 	worker->done_cnt += (uint64_t)worker->disk->ops->reap(worker->disk, on_written, worker);
 	FOR_EACH_LANE (worker, lane)
-		journal_pump(lane->journal, lane->clock_ns);
+		lane_pump(lane, worker->monotonic_ns);
 	worker->disk->ops->submit(worker->disk);
 }
 

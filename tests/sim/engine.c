@@ -14,6 +14,8 @@ enum {
 	TURN_NS_MAX = 1000000,
 	/* Other things take longer than the worker's turn. */
 	MONO_TURN_NS_MAX = 60000000,
+	/* Some of which a block is held back for, where no answer waits for it. */
+	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
 	CLOCK_STEP_NS_MAX = 1000000000,
 	ROOM_TURNS_MAX = 400,
 	THREAD_RESUMES_MAX = 6,
@@ -51,13 +53,15 @@ static void write_journals(struct sim_engine *engine)
 	disk->ops->reap(disk, on_written, engine);
 	for (unsigned i = 0; i < engine->lane_cnt && !engine->process.dead; i++) {
 		if (engine->lanes[i].lane.journal != NULL)
-			journal_pump(engine->lanes[i].lane.journal, engine->lanes[i].lane.clock_ns);
+			lane_pump(&engine->lanes[i].lane, engine->fs.mono_ns);
 	}
 	if (engine->process.dead)
 		return;
 	disk->ops->submit(disk);
 	sim_disk_tick(&engine->disk);
-	engine->fs.mono_ns += random_below(engine->random, MONO_TURN_NS_MAX);
+	engine->fs.mono_ns += random_below(engine->random, random_chance(engine->random, 500)
+								   ? MONO_TURN_NS_MAX
+								   : QUICK_TURN_NS_MAX);
 	engine->fs.full_turns -= engine->fs.full_turns > 0;
 	run_thread(engine);
 }

@@ -1,0 +1,99 @@
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/lane.h"
+#include "tests/support/memory_disk.h"
+
+static const uint64_t SEGMENT = 4 << 20;
+static const uint64_t NOW_NS = 7000000000;
+
+static struct memory_disk *disk;
+static struct lane lane;
+
+static void open_lane(void)
+{
+	const struct lane_tail tail = empty_tail();
+
+	disk = memory_disk_open(7, 3, SEGMENT, 2);
+	lane = (struct lane){
+		.journal = memory_disk_journal(disk, &tail),
+		.clock_ns = 1000,
+		.ack_memory = true,
+	};
+}
+
+static void close_lane(void)
+{
+	lane.draining = true;
+	while (!journal_idle(lane.journal)) {
+		lane_pump(&lane, NOW_NS);
+		memory_disk_complete_all(disk, lane.journal);
+	}
+	journal_close(lane.journal);
+	memory_disk_close(disk);
+}
+
+TestSuite(lane, .init = open_lane, .fini = close_lane);
+
+/* The lane's clock stands still in all of them: what is held back goes by the other one. */
+Test(lane, holds_a_record_back_that_nobody_waits_for)
+{
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS);
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS + MEMORY_LINGER_NS - 1);
+	cr_assert(eq(uint, disk->write_cnt, 0));
+	lane_pump(&lane, NOW_NS + MEMORY_LINGER_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1), "by the age of the first");
+	memory_disk_complete_all(disk, lane.journal);
+	cr_assert(eq(u64, journal_durable_lsn(lane.journal), 2));
+}
+
+Test(lane, each_block_is_held_back_by_its_own_age)
+{
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS);
+	lane_pump(&lane, NOW_NS + MEMORY_LINGER_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS + MEMORY_LINGER_NS + 1);
+	lane_pump(&lane, NOW_NS + 2 * (uint64_t)MEMORY_LINGER_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	lane_pump(&lane, NOW_NS + 2 * (uint64_t)MEMORY_LINGER_NS + 1);
+	cr_assert(eq(uint, disk->write_cnt, 2));
+	memory_disk_complete_all(disk, lane.journal);
+}
+
+Test(lane, a_full_block_leaves_at_once_and_the_next_is_young)
+{
+	append_records(lane.journal, 10);
+	lane_pump(&lane, NOW_NS);
+	append_records(lane.journal, BLOCK_RECORDS_MAX);
+	lane_pump(&lane, NOW_NS + MEMORY_LINGER_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	cr_assert(eq(uint, disk->writes[0].bytes, BLOCK_BYTES_MAX));
+	lane_pump(&lane, NOW_NS + 2 * (uint64_t)MEMORY_LINGER_NS);
+	cr_assert(eq(uint, disk->write_cnt, 2));
+	memory_disk_complete_all(disk, lane.journal);
+	cr_assert(eq(u64, journal_durable_lsn(lane.journal), 10 + BLOCK_RECORDS_MAX));
+}
+
+Test(lane, holds_nothing_back_that_an_answer_waits_for)
+{
+	lane.ack_memory = false;
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	memory_disk_complete_all(disk, lane.journal);
+}
+
+Test(lane, holds_nothing_back_when_it_drains)
+{
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 0));
+	lane.draining = true;
+	lane_pump(&lane, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	memory_disk_complete_all(disk, lane.journal);
+}
