@@ -159,6 +159,34 @@ stop_engine
 relay_once || fail "relay: $(cat "$WORK/once")"
 expect_stream
 
-echo "a message of somebody else"
+echo "a message of somebody else, in the middle of what a relay sends"
+start_engine --port "$PORT"
+relay_beside nats
 nats_publish 4222 doorbuster.lane.000 hello
+sell 7 20000
+rc=0
+wait $RELAY || rc=$?
+expect_eq "exit code of the relay" 1 $rc
+expect_match "why" 'message [0-9]+ is no message of a relay; nobody but one relay may' \
+	"$(cat "$WORK/nats.err")"
+stop_engine
 expect_stopped "a foreign message" 'message [0-9]+ is no message of a relay' relay_once
+expect_stopped "a foreign message, consumed" \
+	'lane 0: behind LSN [0-9]+ \(position [0-9]+\) there is not a block of ours' \
+	"$BIN/doorbuster" consume --from $URL
+
+echo "a message taken out of the middle of a stream"
+# Ours allow nobody to; one that was made by hand may.
+expect_eq "removing from a stream of ours" false \
+	"$(nats_ask 4222 '$JS.API.STREAM.MSG.DELETE.doorbuster-lane-000' '{"seq":2}' |
+		jq '.success or false')"
+nats_ask 4222 '$JS.API.STREAM.CREATE.gap-lane-000' '{"name":"gap-lane-000","retention":"limits",
+	"storage":"file","num_replicas":1,"subjects":["gap.lane.000"]}' | jq -e .config >"$WORK/gap"
+relay_once --name gap --set stream=gap || fail "relay: $(cat "$WORK/once")"
+expect_stream --set stream=gap
+expect_eq "removing from a stream made by hand" true \
+	"$(nats_ask 4222 '$JS.API.STREAM.MSG.DELETE.gap-lane-000' '{"seq":3}' | jq .success)"
+expect_stopped "a gap" 'stream gap-lane-000 has a gap: 1 messages were removed' \
+	relay_once --name gap --set stream=gap
+expect_stopped "a gap, consumed" 'lane 0: behind LSN [0-9]+ .* a gap: blocks were removed there' \
+	"$BIN/doorbuster" consume --from $URL --set stream=gap

@@ -1,7 +1,7 @@
 /*
  * nats://, tls://: NATS JetStream. A stream a lane, a message a block (or, with --format json, a
- * record), its id lane:LSN, and with each the sequence that the stream must have: so the stream
- * itself refuses a second writer, a gap, and what was sent twice.
+ * record), its id lane:LSN, and with each the sequence that the stream must have and the id that
+ * must come before: so the stream itself refuses a second writer, a gap, and what was sent twice.
  *
  * Guarantees: acknowledged means that the stream has the block at the sequence that follows the one
  * before it. What is refused is looked up: written by ourselves, a moment or a crash ago, it is
@@ -42,9 +42,10 @@ struct nats_downstream {
 	char stream[NATS_NAME_BYTES];
 	char subject[NATS_NAME_BYTES];
 	natsInbox *inbox;
-	natsSubscription *acks; /* inbox.N acknowledges message N */
-	uint64_t base_seq;      /* of the stream, before message 0 */
-	uint64_t skip_lsn;      /* JSON: the stream has records up to here of the block to come */
+	natsSubscription *acks;   /* inbox.N acknowledges message N */
+	uint64_t base_seq;        /* of the stream, before message 0 */
+	uint64_t skip_lsn;        /* JSON: the stream has records up to here of the block to come */
+	char last_id[TEXT_BYTES]; /* of the message sent last; empty: none since this was opened */
 
 	/* Messages: sent, and acknowledged without a gap. A ring of what is acknowledged of them.
 	 */
@@ -285,16 +286,22 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 	const struct lane_mark mark = lane_mark_of(block);
 	const uint64_t seq = nats->base_seq + nats->message_end;
 	char text[FRAME_TEXT_BYTES];
+	char id[TEXT_BYTES];
 	struct frame frame;
 	natsStatus status;
 
 	/* A closing block has no record: its place tells it from the block with its LSN. */
 	if (block->header->record_cnt > 0)
-		snprintf(text, sizeof(text), "%u:%" PRIu64, nats->base.lane, lsn);
+		snprintf(id, sizeof(id), "%u:%" PRIu64, nats->base.lane, lsn);
 	else
-		snprintf(text, sizeof(text), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
+		snprintf(id, sizeof(id), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
 			 lsn, block->segment, block->offset);
-	status = natsMsgHeader_Set(message, "Nats-Msg-Id", text);
+	status = natsMsgHeader_Set(message, "Nats-Msg-Id", id);
+	/* Where somebody else's message has taken the place of the one before, the sequence alone
+	 * would be right. */
+	if (status == NATS_OK && nats->last_id[0] != '\0')
+		status = natsMsgHeader_Set(message, "Nats-Expected-Last-Msg-Id", nats->last_id);
+	snprintf(nats->last_id, sizeof(nats->last_id), "%s", id);
 	snprintf(text, sizeof(text), "%" PRIu64, seq);
 	/* The server takes 0 as "any", but not for the last of a subject. */
 	if (status == NATS_OK)
