@@ -33,8 +33,14 @@ start_postgres() {
 
 # As in a crash: what it had not written to its log is gone.
 kill9_postgres() {
-	kill -9 $PG_PID $(pgrep -P $PG_PID) 2>/dev/null || true
+	local pids
+	kill -9 $PG_PID
 	wait $PG_PID 2>/dev/null || true
+	# A new one refuses to start while a process of the old one has its memory.
+	while pids=$(pgrep -u nobody -x postgres); do
+		kill -9 $pids 2>/dev/null || true
+		sleep 0.02
+	done
 	rm -f "$PG_STORE/postmaster.pid"
 }
 

@@ -4,5 +4,5 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/chaos.sh"
 
-ROUNDS=${ROUNDS:-3}
+ROUNDS=${ROUNDS:-2} LOSE=${LOSE:-0}
 chaos
