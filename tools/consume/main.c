@@ -199,7 +199,7 @@ static int run(const struct consume_options *options)
 		print_csv_columns(&out);
 	if (rc == 0 && options->follow)
 		fprintf(stderr, "following %u lanes of %s\n", consumer_cursor(consumer)->lanes,
-			options->consumer.from);
+			consumer_address(consumer));
 	if (rc == 0)
 		rc = pump(options, consumer, error);
 	if (rc != 0)

@@ -18,7 +18,8 @@ struct consumer {
 	const struct source_kind *kind;
 	struct source *source; /* NULL: to be opened again */
 	struct cursor cursor;
-	bool dirty; /* the cursor has moved since it was saved */
+	char shown[DOWNSTREAM_ADDRESS_BYTES]; /* options.from without passwords */
+	bool dirty;                           /* the cursor has moved since it was saved */
 	uint16_t lane;
 	unsigned turn;
 };
@@ -55,7 +56,7 @@ static int connect_source(struct consumer *consumer, char *error, size_t error_b
 		rc = downstream_say(error, error_bytes, -EINVAL,
 				    "the cursor is of journal %016" PRIx64 " with %u lanes, %s has "
 				    "journal %016" PRIx64 " with %u: begin with a new cursor",
-				    cursor->journal_id, cursor->lanes, consumer->options.from,
+				    cursor->journal_id, cursor->lanes, consumer->shown,
 				    consumer->source->journal_id, consumer->source->lanes);
 	for (uint16_t lane = 0; rc == 0 && lane < cursor->lanes; lane++)
 		rc = consumer->kind->seek(consumer->source, lane, &cursor->lane[lane], error,
@@ -76,13 +77,14 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 	if (consumer == NULL)
 		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
 	consumer->options = *options;
+	downstream_address(options->from, consumer->shown, sizeof(consumer->shown));
 	consumer->kind = kind_of(options->from);
 	if (consumer->kind == NULL)
 		rc = downstream_say(error, error_bytes, -EINVAL,
 				    "'%s' is nothing to consume from: there is data:DIR, "
 				    "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
 				    "kafka://HOST:PORT",
-				    options->from);
+				    consumer->shown);
 	if (rc == 0 && options->start != NULL)
 		consumer->cursor = *options->start;
 	else if (rc == 0 && options->cursor != NULL)
@@ -108,7 +110,7 @@ static int say_wrong(const struct consumer *consumer, const struct source_block 
 	return downstream_say(error, error_bytes, -EPROTO,
 			      "%s: lane %u: behind LSN %" PRIu64 " (position %" PRIu64
 			      ") there is %s",
-			      consumer->options.from, consumer->lane,
+			      consumer->shown, consumer->lane,
 			      mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
 }
 
@@ -194,6 +196,9 @@ int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char 
 
 	if (consumer->source == NULL)
 		rc = connect_source(consumer, error, error_bytes);
+	/* It was let in before. */
+	if (rc == -EACCES)
+		rc = -ENOTCONN;
 	while (rc == 0 && idle < consumer->cursor.lanes) {
 		rc = next_of_lane(consumer, &block, error, error_bytes);
 		if (rc == 1 && block.block->record_cnt > 0) {
@@ -238,6 +243,11 @@ int consumer_commit(struct consumer *consumer, char *error, size_t error_bytes)
 struct cursor *consumer_cursor(struct consumer *consumer)
 {
 	return &consumer->cursor;
+}
+
+const char *consumer_address(const struct consumer *consumer)
+{
+	return consumer->shown;
 }
 
 void consumer_close(struct consumer *consumer)

@@ -56,7 +56,7 @@ struct consumer_batch {
 	uint64_t written_at_ns;
 };
 
-/* 0, or -errno with a line; -ENOTCONN: the broker is out of reach. */
+/* 0, or -errno with a line. -ENOTCONN: out of reach; -EACCES: password or certificate refused. */
 int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
 		  size_t error_bytes);
 
@@ -75,5 +75,8 @@ struct cursor *consumer_cursor(struct consumer *consumer);
 
 /* NULL is allowed. */
 void consumer_close(struct consumer *consumer);
+
+/* Where it reads from, without a password. */
+const char *consumer_address(const struct consumer *consumer);
 
 #endif

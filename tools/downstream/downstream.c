@@ -30,6 +30,31 @@ int downstream_say(char *error, size_t error_bytes, int rc, const char *format, 
 	return rc;
 }
 
+void downstream_address(const char *address, char *out, size_t out_bytes)
+{
+	const char *scheme = strstr(address, "://");
+	size_t used = 0;
+
+	out[0] = '\0';
+	if (scheme == NULL) {
+		snprintf(out, out_bytes, "%s", address);
+		return;
+	}
+	while (*address != '\0' && used < out_bytes) {
+		const char *end = address + strcspn(address, ",");
+		const char *host = memrchr(address, '@', (size_t)(end - address));
+		int scheme_bytes = 0;
+
+		scheme = strstr(address, "://");
+		if (scheme != NULL && scheme < end)
+			scheme_bytes = (int)(scheme + 3 - address);
+		host = host != NULL ? host + 1 : address + scheme_bytes;
+		used += (size_t)snprintf(out + used, out_bytes - used, "%.*s%.*s%s", scheme_bytes,
+					 address, (int)(end - host), host, *end == ',' ? "," : "");
+		address = *end == ',' ? end + 1 : end;
+	}
+}
+
 bool downstream_parse_setting(char *text,
 			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
 			      unsigned *cnt)
@@ -69,15 +94,17 @@ int downstream_target_open(struct downstream_target **out, const struct downstre
 			   char *error, size_t error_bytes)
 {
 	const struct downstream_kind *kind = kind_of(options);
+	char shown[DOWNSTREAM_ADDRESS_BYTES];
 	int rc;
 
+	downstream_address(options->to, shown, sizeof(shown));
 	if (kind == NULL)
 		return downstream_say(
 			error, error_bytes, -EINVAL,
 			"'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
 			"tls://HOST:PORT, kafka://HOST:PORT (only --format block) and - "
 			"(stdout)",
-			options->to);
+			shown);
 	rc = kind->target_open(out, options, error, error_bytes);
 	if (rc == 0) {
 		(*out)->kind = kind;

@@ -5,8 +5,10 @@
  * Whoever publishes needs no memory of his own: where did you end, go on from there.
  *
  * The rule of errors: -ENOTCONN: out of reach, or its state is not known any more; close it, wait,
- * open it again, ask where it ended. All others are final and name their remedy: a gap, a foreign
- * message, another relay, a setting that is refused.
+ * open it again, ask where it ended. -EACCES: one of both refused what the other showed, a password
+ * or a certificate: final for who was never let in, else to be treated as out of reach. All others
+ * are final and name their remedy: a gap, a foreign message, another relay, a setting that is
+ * refused.
  *
  * Cold calls that may wait for a broker, up to DOWNSTREAM_WAIT_MS; one thread at a time.
  */
@@ -23,6 +25,7 @@
 enum {
 	DOWNSTREAM_WAIT_MS = 5000,
 	DOWNSTREAM_SETTINGS_MAX = 64,
+	DOWNSTREAM_ADDRESS_BYTES = 512, /* of an address that is shown */
 	/* Blocks of a lane that may be under way; a downstream may take fewer. */
 	DOWNSTREAM_IN_FLIGHT_MAX = 256,
 };
@@ -120,6 +123,9 @@ struct downstream {
 bool downstream_parse_setting(char *text,
 			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
 			      unsigned *cnt);
+
+/* An address without user and password: what may be shown. */
+void downstream_address(const char *address, char *out, size_t out_bytes);
 
 /* Writes a line and returns rc. */
 __attribute__((format(printf, 4, 5))) int downstream_say(char *error, size_t error_bytes, int rc,

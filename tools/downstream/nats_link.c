@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "engine/journal_format.h"
 #include "tools/common/cli.h"
 
 const char nats_header_block[] = "Doorbuster-Block";
@@ -18,6 +20,8 @@ enum {
 	PING_MS = 2000,
 	IN_FLIGHT = 128,
 	REPLICAS_MAX = 5,
+	/* At most, of a block's message. */
+	HEADERS_BYTES = 1024,
 };
 
 /* nats://a,b,c: the scheme of the first is that of all that have none. */
@@ -36,6 +40,33 @@ static int split_servers(struct nats_settings *settings, const char *to, char *e
 					      "--to: more than %d servers", NATS_SERVERS_MAX);
 		settings->servers[settings->server_cnt++] = at;
 	}
+	return 0;
+}
+
+/* What libnats opens when it connects, or leaves out without a word, is looked at before. */
+static int check_files(const struct nats_settings *settings, char *error, size_t error_bytes)
+{
+	const struct {
+		const char *key;
+		const char *path;
+	} files[] = {
+		{"creds", settings->creds}, {"nkey-seed", settings->nkey_seed},
+		{"tls-ca", settings->ca},   {"tls-cert", settings->cert},
+		{"tls-key", settings->key},
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (files[i].path != NULL && access(files[i].path, R_OK) != 0)
+			return downstream_say(error, error_bytes, -EINVAL, "--set %s=%s: %s",
+					      files[i].key, files[i].path, strerror(errno));
+	}
+	if ((settings->cert == NULL) != (settings->key == NULL))
+		return downstream_say(error, error_bytes, -EINVAL,
+				      "--set tls-cert= and tls-key= go together");
+	if ((settings->nkey == NULL) != (settings->nkey_seed == NULL))
+		return downstream_say(error, error_bytes, -EINVAL,
+				      "--set nkey= (the public key) and nkey-seed= (a file) go "
+				      "together");
 	return 0;
 }
 
@@ -111,6 +142,9 @@ int nats_settings_parse(struct nats_settings *settings, const char *to, bool jso
 				      "--set stream=%s: no dots, blanks or wildcards, at most %d "
 				      "characters",
 				      settings->stream, NATS_NAME_BYTES / 2);
+	downstream_address(to, settings->shown, sizeof(settings->shown));
+	if (check_files(settings, error, error_bytes) != 0)
+		return -EINVAL;
 	return split_servers(settings, to, error, error_bytes);
 }
 
@@ -156,11 +190,68 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 	return status;
 }
 
+/* What libnats says beyond a status, without the place in its source. */
+static const char *last_error(natsStatus status)
+{
+	natsStatus last = NATS_OK;
+	const char *text = nats_GetLastError(&last);
+	const char *behind = text != NULL ? strstr(text, "): ") : NULL;
+
+	return behind != NULL && last == status ? behind + 3 : natsStatus_GetText(status);
+}
+
+/* Why there is no connection, and what to do. */
+static int say_unconnected(const struct nats_settings *settings, natsStatus status, char *error,
+			   size_t error_bytes)
+{
+	const char *remedy = "";
+	int rc = -EACCES;
+
+	switch (status) {
+	case NATS_CONNECTION_AUTH_FAILED:
+	case NATS_NOT_PERMITTED:
+		remedy = ": the server wants another user and password (in the address, "
+			 "nats://USER:PASSWORD@HOST), or --set token=, creds=, or nkey= and "
+			 "nkey-seed=";
+		break;
+	case NATS_SSL_ERROR:
+		remedy = ": --set tls-ca=FILE says who may sign the server's certificate, which "
+			 "must be valid now and for the host of the address";
+		break;
+	case NATS_SECURE_CONNECTION_WANTED:
+		remedy = ": the server has no TLS: give it a certificate, or use nats:// without "
+			 "--set tls-ca=";
+		break;
+	default:
+		rc = -ENOTCONN;
+		if (status == NATS_PROTOCOL_ERROR && settings->cert == NULL)
+			remedy = "; if the server wants certificates of its clients: --set "
+				 "tls-cert= and tls-key=";
+	}
+	return downstream_say(error, error_bytes, rc, "%s: %s%s", settings->shown,
+			      last_error(status), remedy);
+}
+
+/* A block and its headers must fit into a message. */
+static int check_payload(const struct nats_link *link, const struct nats_settings *settings,
+			 char *error, size_t error_bytes)
+{
+	const int64_t max = natsConnection_GetMaxPayload(link->connection);
+
+	if (max >= BLOCK_BYTES_MAX + HEADERS_BYTES)
+		return 0;
+	return downstream_say(error, error_bytes, -EINVAL,
+			      "%s: the server takes messages of at most %" PRId64
+			      " bytes: set its max_payload to %d or more",
+			      settings->shown, max, BLOCK_BYTES_MAX + HEADERS_BYTES);
+}
+
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
 		   char *error, size_t error_bytes)
 {
 	jsOptions js_options;
 	natsStatus status;
+	int rc = 0;
 
 	*link = (struct nats_link){0};
 	status = natsOptions_Create(&link->options);
@@ -169,20 +260,21 @@ int nats_link_open(struct nats_link *link, const struct nats_settings *settings,
 	if (status != NATS_OK) {
 		nats_link_close(link);
 		return downstream_say(error, error_bytes, -EINVAL, "NATS settings: %s",
-				      natsStatus_GetText(status));
+				      last_error(status));
 	}
 	status = natsConnection_Connect(&link->connection, link->options);
+	if (status == NATS_OK)
+		rc = check_payload(link, settings, error, error_bytes);
 	if (status == NATS_OK)
 		status = jsOptions_Init(&js_options);
 	js_options.Wait = DOWNSTREAM_WAIT_MS;
 	if (status == NATS_OK)
 		status = natsConnection_JetStream(&link->js, link->connection, &js_options);
-	if (status == NATS_OK)
-		return 0;
-	nats_link_close(link);
-	return downstream_say(error, error_bytes,
-			      status == NATS_CONNECTION_AUTH_FAILED ? -EINVAL : -ENOTCONN, "%s: %s",
-			      settings->servers[0], natsStatus_GetText(status));
+	if (status != NATS_OK)
+		rc = say_unconnected(settings, status, error, error_bytes);
+	if (rc != 0)
+		nats_link_close(link);
+	return rc;
 }
 
 void nats_link_close(struct nats_link *link)

@@ -26,6 +26,7 @@ enum {
 struct nats_settings {
 	char text[NATS_SERVERS_BYTES]; /* the addresses, cut at their commas */
 	const char *servers[NATS_SERVERS_MAX];
+	char shown[DOWNSTREAM_ADDRESS_BYTES]; /* without passwords */
 	int server_cnt;
 	const char *stream; /* prefix of the streams' names; doorbuster, doorbuster-json */
 	const char *creds;
@@ -59,7 +60,7 @@ void nats_stream_name(const struct nats_settings *settings, uint16_t lane,
 		      char out[NATS_NAME_BYTES]);
 void nats_subject(const struct nats_settings *settings, uint16_t lane, char out[NATS_NAME_BYTES]);
 
-/* Connects. 0, -ENOTCONN, or -EINVAL for what is refused, with a line. */
+/* Connects. 0, or -ENOTCONN, -EACCES or -EINVAL with a line. */
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
 		   char *error, size_t error_bytes);
 

@@ -128,7 +128,7 @@ static int find_lanes(struct nats_source *source, char *error, size_t error_byte
 	return downstream_say(error, error_bytes, -ENOTCONN,
 			      "%s: %s %s-lane-000: let a relay fill it, or name another with "
 			      "--set stream=NAME",
-			      source->settings.servers[0],
+			      source->settings.shown,
 			      lane == 0 ? "there is no stream" : "there is nothing in stream",
 			      source->settings.stream);
 }

@@ -70,6 +70,9 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	if (rc == 0)
 		rc = downstream_end(lane->downstream, &end, &part, relay->error,
 				    sizeof(relay->error));
+	/* A certificate or password that was good once may be so again. */
+	if (rc == -EACCES && lane->link_cnt > 0)
+		rc = -ENOTCONN;
 	if (rc == -ENOTCONN)
 		go_away(relay, lane, now_ns);
 	if (rc != 0)

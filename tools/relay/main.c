@@ -53,7 +53,8 @@ static const char usage[] =
 	"\n"
 	"exit code: 0 stopped by SIGTERM, or --once and all is there; 1 stopped by what it found: "
 	"a\n"
-	"gap, a foreign message, another relay, a lane that was cut or pruned; 2 wrong usage\n";
+	"gap, a foreign message, another relay, a lane that was cut or pruned; 2 wrong usage, or\n"
+	"settings, a password or a certificate that are refused\n";
 
 enum {
 	BUSY_TRIES = 40,
@@ -173,7 +174,8 @@ static bool complete(struct relay_options *options)
 		return options->name[0] != '\0' ||
 		       cli_wrong("--forget: say whose position with --name");
 	if (options->downstream.to == NULL)
-		return cli_wrong("--to DOWNSTREAM is missing: file:DIR or -");
+		return cli_wrong("--to DOWNSTREAM is missing: file:DIR, nats://HOST:PORT, "
+				 "kafka://HOST:PORT or -");
 	default_name(options);
 	return true;
 }
@@ -196,7 +198,8 @@ static int run(const struct relay_options *options)
 	exit_code = rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_FAILED;
 	if (rc == 0) {
 		rc = relay_run(&relay);
-		exit_code = rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
+		if (rc != 0)
+			exit_code = rc == -EINVAL || rc == -EACCES ? CLI_EXIT_FAILED : CLI_EXIT_BAD;
 	}
 	if (rc != 0)
 		cli_wrong("%s", relay.error);

@@ -16,18 +16,6 @@
 #include "engine/lane_files.h"
 #include "tools/relay/relay.h"
 
-/* The address without the user's name and password. */
-static void copy_address(char *out, size_t out_bytes, const char *to)
-{
-	const char *host = strrchr(to, '@');
-	const char *slashes = strstr(to, "://");
-
-	if (host != NULL && slashes != NULL && host > slashes)
-		snprintf(out, out_bytes, "%.*s%s", (int)(slashes + 3 - to), to, host + 1);
-	else
-		snprintf(out, out_bytes, "%s", to);
-}
-
 static int take_lock(struct relay *relay)
 {
 	char path[PATH_MAX];
@@ -79,7 +67,7 @@ int relay_position_open(struct relay *relay)
 	if (rc == 0)
 		*position = loaded;
 	position->run++;
-	copy_address(position->to, sizeof(position->to), relay->options.downstream.to);
+	downstream_address(relay->options.downstream.to, position->to, sizeof(position->to));
 	if (relay->options.budget_bytes > 0)
 		position->budget_bytes = relay->options.budget_bytes;
 	else if (position->budget_bytes == 0)

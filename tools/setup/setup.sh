@@ -17,8 +17,8 @@ packages="
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	wireshark-common tcpdump zstd
-	nats-server libnats-dev librdkafka-dev postgresql libpq-dev
-	bpftool python3 valgrind
+	nats-server libnats-dev librdkafka-dev postgresql libpq-dev openssl
+	bpftool python3 python3-jsonschema valgrind
 	clang-format clang-tidy cppcheck shellcheck git
 "
 

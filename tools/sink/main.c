@@ -105,7 +105,7 @@ static int pump(const struct sink_options *options, struct database *database,
 }
 
 /* One connection to both ends, from where the table ends. */
-static int run_once(const struct sink_options *options, uint64_t *orders, char *error)
+static int run_once(const struct sink_options *options, uint64_t *orders, bool *let_in, char *error)
 {
 	static struct cursor cursor; /* big */
 	struct consumer_options consumer_options = options->consumer;
@@ -117,6 +117,7 @@ static int run_once(const struct sink_options *options, uint64_t *orders, char *
 	consumer_options.start = &cursor;
 	if (rc == 0)
 		rc = consumer_open(&consumer, &consumer_options, error, ERROR_BYTES);
+	*let_in = *let_in || rc == 0;
 	if (rc == 0)
 		rc = pump(options, database, consumer, orders, error);
 	consumer_close(consumer);
@@ -129,20 +130,24 @@ static int run(const struct sink_options *options)
 	const struct timespec away = {.tv_nsec = AWAY_NS};
 	char error[ERROR_BYTES];
 	uint64_t orders = 0;
+	bool let_in = false;
 	bool told = false;
 	sigset_t signals;
 	int rc;
 
 	signals_block_end(&signals);
-	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too. */
-	while ((rc = run_once(options, &orders, error)) == -ENOTCONN || rc == -EBUSY) {
+	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too; and so may a
+	 * refusal where it was let in before. */
+	while ((rc = run_once(options, &orders, &let_in, error)) == -ENOTCONN || rc == -EBUSY ||
+	       (rc == -EACCES && let_in)) {
 		if (!options->follow || signals_end_pending())
 			break;
 		if (!told)
 			told = !cli_wrong("%s; trying again until it is back", error);
 		nanosleep(&away, NULL);
 	}
-	if (options->follow && signals_end_pending() && (rc == -ENOTCONN || rc == -EBUSY))
+	if (options->follow && signals_end_pending() &&
+	    (rc == -ENOTCONN || rc == -EBUSY || rc == -EACCES))
 		rc = 0;
 	if (rc == 0)
 		printf("stored orders=%" PRIu64 "\n", orders);
@@ -150,7 +155,8 @@ static int run(const struct sink_options *options)
 		cli_wrong("%s", error);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
-	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL ? CLI_EXIT_FAILED : CLI_EXIT_BAD;
+	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL || rc == -EACCES ? CLI_EXIT_FAILED
+										 : CLI_EXIT_BAD;
 }
 
 enum flag {
