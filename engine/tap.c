@@ -20,6 +20,7 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_dyn.h>
 #include <urcu-qsbr.h>
 
 #include "engine/tap_format.h"
@@ -29,6 +30,7 @@ struct tap_worker {
 	struct tap_ring *ring;
 	struct tap_slot *slots;
 	uint32_t slot_cnt;
+	uint64_t seen_flag;
 	const struct rte_eth_rxtx_callback *on_received;
 	const struct rte_eth_rxtx_callback *on_sent;
 };
@@ -37,7 +39,8 @@ struct tap {
 	const struct port *port;
 	pthread_t thread;
 	int listen_fd;
-	int end_fd; /* eventfd: told to end */
+	int end_fd;         /* eventfd: told to end */
+	uint64_t seen_flag; /* of an mbuf: the capture has it */
 	/* While a capture runs. */
 	struct tap_header *memory;
 	uint64_t memory_bytes;
@@ -90,13 +93,22 @@ static uint16_t on_received(uint16_t port, uint16_t queue, struct rte_mbuf **mbu
 	return cnt;
 }
 
+/* Called with all that is offered: what the port did not take comes again, in front, and has been
+ * seen. A fresh mbuf has no flags. */
 static uint16_t on_sent(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t cnt,
 			void *context)
 {
+	const struct tap_worker *worker = context;
+	uint16_t seen = 0;
+
 	(void)port;
 	(void)queue;
-	if (cnt > 0)
-		put_burst(context, mbufs, cnt, TAP_SENT);
+	while (seen < cnt && (mbufs[seen]->ol_flags & worker->seen_flag) != 0)
+		seen++;
+	for (uint16_t i = seen; i < cnt; i++)
+		mbufs[i]->ol_flags |= worker->seen_flag;
+	if (seen < cnt)
+		put_burst(worker, mbufs + seen, (uint16_t)(cnt - seen), TAP_SENT);
 	return cnt;
 }
 
@@ -166,6 +178,7 @@ static int begin(struct tap *tap, const struct tap_request *request)
 			.ring = &tap->memory->rings[i],
 			.slots = tap_slots(tap->memory, i, request->slot_cnt),
 			.slot_cnt = request->slot_cnt,
+			.seen_flag = tap->seen_flag,
 		};
 		if ((request->directions & 1U << TAP_RECEIVED) != 0) {
 			worker->on_received = rte_eth_add_rx_callback(queue.port_id, queue.queue_id,
@@ -305,6 +318,17 @@ static void *run(void *context)
 	return NULL;
 }
 
+static int find_flag(struct tap *tap)
+{
+	static const struct rte_mbuf_dynflag flag = {.name = "doorbuster_tap_seen"};
+	const int bit = rte_mbuf_dynflag_register(&flag);
+
+	if (bit < 0)
+		return -rte_errno;
+	tap->seen_flag = UINT64_C(1) << bit;
+	return 0;
+}
+
 int tap_open(struct tap **out, const struct port *port, uint64_t journal_id, char *error,
 	     size_t error_bytes)
 {
@@ -325,6 +349,8 @@ int tap_open(struct tap **out, const struct port *port, uint64_t journal_id, cha
 	    listen(tap->listen_fd, 1) != 0)
 		rc = -errno;
 	else
+		rc = find_flag(tap);
+	if (rc == 0)
 		rc = -pthread_create(&tap->thread, NULL, run, tap);
 	if (rc != 0) {
 		snprintf(error, error_bytes, "cannot listen for `doorbuster capture`: %s",

@@ -1,6 +1,7 @@
 # What `doorbuster capture` records at the engine is the sale: replayed offline it has no
-# difference, and every frame that the workers counted is there, on lo and over memif with two
-# workers. It rotates its files, tells what it lost, and the engine never waits for it.
+# difference, and every frame that the workers counted is there once, on lo and over memif with two
+# workers, also when the port takes none for a while. It rotates its files, tells what it lost, and
+# the engine never waits for it.
 # time limit: 150 s
 . "$(dirname "$0")/lib.sh"
 
@@ -63,6 +64,18 @@ expect_sale_in sale.pcap 1
 expect_eq "orders" "$(drained orders)" "$(json '.sales[0].orders' replay.json)"
 "$BIN/doorbuster" capture --data "$DATA" --write none.pcap 2>err && fail "captured nobody"
 expect_match "what is said without an engine" 'no engine runs' "$(cat err)"
+
+# More replies at once than the port takes: what is offered to it again is recorded once.
+rm -rf "$DATA"
+start_engine --port memif:/run/memif.sock
+start_capture pressed.pcap
+load --port memif:/run/memif.sock --server 198.18.0.1:7700 --requests 40000 --fill 1 \
+	--in-flight 4000
+stop_engine
+end_capture 0
+frames=$(field frames "$(grep '^traffic ' "$ENGINE_OUT")")
+expect_eq "frames received" "$frames" "$(field received "$CAPTURED")"
+expect_eq "frames sent" "$frames" "$(field sent "$CAPTURED")"
 
 # Two workers, four shards, memif; files that rotate; SIGTERM ends it, the engine sells on.
 rm -rf "$DATA"
