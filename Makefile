@@ -193,7 +193,8 @@ $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 has = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_load.c) \
              $(if $(call has,libpq),bench/peers/postgres_load.c)
-PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance
+PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance \
+             $(BUILD)/bench/idle_sender
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
                            $(COMMON_SRCS))
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)

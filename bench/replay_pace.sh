@@ -3,7 +3,7 @@
 # over the same veth pair, seen by the same tcpdump at its other end, at captured pace and ten times
 # faster. Then 500,000 packets a second over memif to an engine, by the replay's own clock.
 #
-#   bench/replay_pace.sh [BUILD]      needs root; tcpreplay, if it is there
+#   bench/replay_pace.sh [BUILD]      needs root; tcpreplay, if it is there; ROUNDS=5, SPEEDS="1 10"
 #
 # An error is how far a packet is from where the capture puts it, counted from the first hundred.
 set -eu
@@ -57,7 +57,7 @@ measured() { # NAME SPEED COMMAND...
 make 30000 100000 sent.pcap
 printf '%-34s %8s %8s %8s %9s %9s %9s\n' \
 	'error, us' packets p50 p99 p99.9 most drift
-for speed in 1 10; do
+for speed in ${SPEEDS:-1 10}; do
 	measured "doorbuster replay, sockets, ${speed}x" $speed "$build/doorbuster" replay \
 		sent.pcap --to 198.18.9.2:7700 --speed $speed --wait-ms 0 --quiet
 	command -v tcpreplay >/dev/null || continue
@@ -68,7 +68,8 @@ done
 kill $listener
 
 # Over memif: one request a datagram, 500,000 a second, a core each; hardly an order, so that no
-# disk holds the engine up.
+# disk holds the engine up, and two seconds for it to make its segments. Beside each round what the
+# core gives a sender that only looks at the clock.
 make 1500000 2000 fast.pcap
 (umask 077; echo "1 $KEY" >keys)
 printf '%s\n' sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds \
@@ -77,8 +78,12 @@ printf '%s\n' sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_secon
 	--port memif:/run/m.sock --cores 1 >engine.out 2>&1 &
 engine=$!
 until grep -q "^ready" engine.out 2>/dev/null; do kill -0 $engine; sleep 0.05; done
-"$build/doorbuster" replay fast.pcap --to memif:/run/m.sock --core 0 --quiet >said
+sleep 2
 echo "500,000 packets/s over memif, from when a packet was due to when the port had it:"
-grep -E '^(sent|send time|answered|[0-9]+ times)' said | sed 's/^/  /'
+for round in $(seq "${ROUNDS:-5}"); do
+	echo "  round $round, idle sender: $("$build/bench/idle_sender" 0 750000 2000)"
+	"$build/doorbuster" replay fast.pcap --to memif:/run/m.sock --core 0 --quiet >said
+	grep -E '^(sent|send time|answered|[0-9]+ times)' said | sed "s/^/  round $round, replay: /"
+done
 kill -TERM $engine
 wait $engine || true

@@ -1,8 +1,11 @@
 /*
- * ahead: reads a capture in a thread of its own and keeps the next datagrams ready, so that neither
- * the disk nor decompression is felt by who sends them on time. A ring of a fixed size.
+ * ahead: reads a capture ahead of who sends it and keeps the next datagrams ready, so that neither
+ * the disk nor decompression is felt by who sends them on time. A ring of a fixed size, filled by
+ * a thread of its own, or, where no CPU is left for one, by who sends: between two datagrams, one
+ * at a time. A thread that had to push somebody off a CPU would keep it for milliseconds.
  *
- * One producer (the thread), one consumer (who calls ahead_peek and ahead_pop).
+ * One producer (the thread, or who calls ahead_read), one consumer (who calls ahead_peek and
+ * ahead_pop).
  */
 #ifndef DB_TOOLS_REPLAY_AHEAD_H
 #define DB_TOOLS_REPLAY_AHEAD_H
@@ -21,28 +24,39 @@ struct ahead_item {
 	uint32_t bytes;
 	uint16_t shard;
 	uint8_t kind; /* enum captured_kind */
-	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+	_Alignas(16) uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 };
 
-/*
- * Starts the thread; the reader is its until ahead_close. keys NULL: requests stay as they were
- * captured; else they are signed again, with the key of their id or, if there is none, with
- * keys->keys[fallback]. 0 or -errno.
- */
-int ahead_open(struct ahead **out, struct reader *reader, const struct key_ring *keys,
-	       uint32_t fallback);
+struct ahead_options {
+	struct reader *reader;
+	uint32_t ring_cnt; /* datagrams; a power of two */
+	bool threaded;     /* a thread reads; the reader is its until ahead_close */
+	/* NULL: requests stay as they were captured; else they are signed again, with the key of
+	 * their id or, if there is none, with keys->keys[fallback]. */
+	const struct key_ring *keys;
+	uint32_t fallback;
+};
 
-/* The next datagram, valid until ahead_pop; NULL: not read yet, or *ended. */
+/* 0 or -errno. */
+int ahead_open(struct ahead **out, const struct ahead_options *options);
+
+/* Without a thread: reads one more datagram. False: there is a thread, the ring is full, or the
+ * capture has ended. */
+bool ahead_read(struct ahead *ahead);
+
+/* The ring is full, or all of the capture is in it. */
+bool ahead_is_ready(const struct ahead *ahead);
+
+/* The next datagram, valid until it is popped; NULL: not read yet, or *ended. */
 struct ahead_item *ahead_peek(struct ahead *ahead, bool *ended);
-void ahead_pop(struct ahead *ahead);
+
+/* The next cnt datagrams, which are there, are done with. */
+void ahead_pop(struct ahead *ahead, uint32_t cnt);
 
 /* The idx-th behind the next one, if it is there. */
 struct ahead_item *ahead_peek_at(struct ahead *ahead, uint32_t idx);
 
-/* Requests read so far. */
-uint64_t ahead_requests(const struct ahead *ahead);
-
-/* Ends the thread, also before the capture's end. NULL is allowed. */
+/* Ends its thread, also before the capture's end. NULL is allowed. */
 void ahead_close(struct ahead *ahead);
 
 #endif

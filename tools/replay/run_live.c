@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/limits.h"
 #include "net/client.h"
@@ -20,9 +22,14 @@
 enum {
 	ERROR_BYTES = 1024,
 	RECEIVE_CNT = 64,
+	RECEIVE_ON_TIME_CNT = 8,
 	/* Of a call: where time counts, the last of a call shall not wait for many others. */
 	BURST_ON_TIME_MAX = 16,
 	BURST_FLAT_OUT_MAX = 64,
+	/* 16 ms at 500,000 datagrams a second. */
+	AHEAD_CNT = 8192,
+	/* One to send, one for the engine: with a third there is one to read ahead. */
+	CPUS_TO_READ_AHEAD = 3,
 	/* With more time than this the kernel may wake us; with less we spin. */
 	SPIN_NS = 150000,
 	SLEEP_US_MAX = 100000,
@@ -79,11 +86,10 @@ static void take_reply(struct live *live, const struct client_packet *packet)
 	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes);
 }
 
-/* What has been answered by now, or within wait_us. 0 or -errno. */
-static int receive(struct live *live, uint32_t wait_us)
+/* Some of what has been answered by now, or within wait_us. 0 or -errno. */
+static int receive(struct live *live, int most, uint32_t wait_us)
 {
-	const int got =
-		live->transport->receive(live->transport, live->received, RECEIVE_CNT, wait_us);
+	const int got = live->transport->receive(live->transport, live->received, most, wait_us);
 
 	if (got > 0)
 		live->heard_ns = progress_now_ns();
@@ -99,7 +105,7 @@ static struct ahead_item *next_request(struct live *live, bool *ended)
 
 	while ((item = ahead_peek(live->ahead, ended)) != NULL && item->kind == CAPTURED_REPLY) {
 		compare_add(live->compare, COMPARE_CAPTURED, item->shard, item->datagram);
-		ahead_pop(live->ahead);
+		ahead_pop(live->ahead, 1);
 	}
 	return item;
 }
@@ -156,7 +162,7 @@ static int send_due(struct live *live, uint64_t now_ns)
 		pace_sent(&live->pace, due_ns[i], entries);
 		live->counts.sent++;
 		live->counts.sent_requests += entries;
-		ahead_pop(live->ahead);
+		ahead_pop(live->ahead, 1);
 	}
 	if (sent > 0)
 		live->counts.took_ns = after_ns - live->pace.begin_ns;
@@ -187,26 +193,51 @@ static uint32_t idle_us(const struct live *live, const struct ahead_item *item, 
 	return us < SLEEP_US_MAX ? (uint32_t)us : SLEEP_US_MAX;
 }
 
+/* What is due goes out; else what was answered is taken in, and the capture read. 0 or -errno. */
+static int turn(struct live *live, const struct ahead_item *item)
+{
+	const bool flat_out = live->pace.kind == PACE_FLAT_OUT;
+	const uint64_t now_ns = progress_now_ns();
+	bool has_read;
+	int sent = 0;
+
+	if (item != NULL && live->pace.begin_ns == 0) {
+		live->pace.begin_ns = now_ns;
+		live->pace.first_at_ns = item->at_ns;
+	}
+	if (item != NULL)
+		sent = send_due(live, now_ns);
+	if (sent < 0)
+		return sent;
+	has_read = ahead_read(live->ahead);
+	return receive(live, flat_out ? RECEIVE_CNT : RECEIVE_ON_TIME_CNT,
+		       sent > 0 || has_read ? 0 : idle_us(live, item, now_ns));
+}
+
+/* The first datagrams wait in memory before time begins. */
+static void fill_ahead(struct live *live)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	while (!progress_interrupted() && !ahead_is_ready(live->ahead)) {
+		if (!ahead_read(live->ahead))
+			nanosleep(&pause, NULL);
+	}
+}
+
 /* Sends all of it. 0 or -errno. */
 static int send_all(struct live *live)
 {
 	bool ended = false;
 
+	fill_ahead(live);
 	while (!progress_interrupted()) {
 		const struct ahead_item *item = next_request(live, &ended);
-		uint64_t now_ns;
 		int rc;
 
 		if (ended)
 			return 0;
-		now_ns = progress_now_ns();
-		if (item != NULL && live->pace.begin_ns == 0) {
-			live->pace.begin_ns = now_ns;
-			live->pace.first_at_ns = item->at_ns;
-		}
-		rc = item != NULL ? send_due(live, now_ns) : 0;
-		if (rc >= 0)
-			rc = receive(live, rc == 0 ? idle_us(live, item, now_ns) : 0);
+		rc = turn(live, item);
 		if (rc < 0)
 			return rc;
 		tell_progress(live);
@@ -224,12 +255,22 @@ static int hear_out(struct live *live)
 	live->heard_ns = progress_now_ns();
 	while (!progress_interrupted() && live->counts.received < live->counts.sent &&
 	       progress_now_ns() < live->heard_ns + wait_ns) {
-		const int rc = receive(live, polls ? 0 : 10000);
+		const int rc = receive(live, RECEIVE_CNT, polls ? 0 : 10000);
 
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+/* Whether there is a CPU for a thread that reads ahead. As fast as it goes it is worth one anyway.
+ */
+static bool reads_in_thread(const struct replay_options *options)
+{
+	cpu_set_t cpus;
+
+	return options->pace == PACE_FLAT_OUT || (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+						  CPU_COUNT(&cpus) >= CPUS_TO_READ_AHEAD);
 }
 
 static bool open_transport(struct live *live)
@@ -269,8 +310,12 @@ static bool open_capture(struct live *live)
 			ERROR_BYTES) != 0)
 		return cli_wrong("%s", live->error);
 	/* Before the port's environment binds this thread to a core. */
-	rc = ahead_open(&live->ahead, live->reader, live->keys, fallback);
-	return rc == 0 || cli_wrong("no thread to read the capture: %s", strerror(-rc));
+	rc = ahead_open(&live->ahead, &(struct ahead_options){.reader = live->reader,
+							      .ring_cnt = AHEAD_CNT,
+							      .threaded = reads_in_thread(options),
+							      .keys = live->keys,
+							      .fallback = fallback});
+	return rc == 0 || cli_wrong("cannot read the capture ahead: %s", strerror(-rc));
 }
 
 static int result_of(const struct live *live)
