@@ -225,6 +225,11 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	return 0;
 }
 
+static uint32_t entries_of(const struct batch_item *item)
+{
+	return ((const struct wire_header *)item->datagram)->count;
+}
+
 /* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
 static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
 		       uint32_t ahead[DECIDE_PASS_CNT])
@@ -235,9 +240,10 @@ static void look_ahead(struct offline *offline, const struct batch *batch, uint3
 
 			if (item->first_request >= done + decide_ahead_cnt(pass))
 				break;
-			decide_pass(pass, offline->lanes[item->shard].shard,
-				    &batch->requests[item->first_request],
-				    &offline->keys[item->first_request], item->header.count);
+			decide_pass(
+				pass, offline->lanes[item->shard].shard,
+				(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES),
+				&offline->keys[item->first_request], entries_of(item));
 		}
 	}
 }
@@ -251,18 +257,17 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 		const struct batch_item *item = &batch->items[i];
 		struct lane *lane = &offline->lanes[item->shard];
 
-		if (journal_room(lane->journal) < item->header.count) {
+		if (journal_room(lane->journal) < entries_of(item)) {
 			const int rc =
-				make_room(offline, lane, item->header.count, error, error_bytes);
+				make_room(offline, lane, entries_of(item), error, error_bytes);
 
 			if (rc != 0)
 				return rc;
 		}
 		look_ahead(offline, batch, item->first_request, ahead);
 		lane_tick(lane, item->at_ns);
-		memcpy(offline->datagram, &item->header, sizeof(item->header));
-		memcpy(wire_requests(offline->datagram), &batch->requests[item->first_request],
-		       item->header.count * sizeof(struct wire_request));
+		/* Answered in a copy: there may be more engines that ask the same. */
+		memcpy(offline->datagram, item->datagram, wire_datagram_bytes(entries_of(item)));
 		(void)answer_datagram(lane, offline->datagram, &offline->keys[item->first_request],
 				      offline->verdicts);
 		if (reply != NULL)

@@ -28,12 +28,12 @@ enum {
 	BATCH_REQUESTS_MAX = BATCH_DATAGRAMS_MAX * WIRE_ENTRY_CNT_MAX,
 };
 
-/* An admitted datagram. */
+/* An admitted datagram; its bytes are the caller's. */
 struct batch_item {
-	struct wire_header header;
+	const uint8_t *datagram;
 	uint64_t at_ns;
-	uint32_t first_request;
-	uint16_t shard; /* that its UDP port named; less than the engine's shards */
+	uint32_t first_request; /* of the batch */
+	uint16_t shard;         /* that its UDP port named; less than the engine's shards */
 };
 
 /* Admitted datagrams on their way through decide. */
@@ -41,7 +41,6 @@ struct batch {
 	uint32_t item_cnt;
 	uint32_t request_cnt;
 	struct batch_item items[BATCH_DATAGRAMS_MAX];
-	struct wire_request requests[BATCH_REQUESTS_MAX];
 };
 
 struct offline_options {

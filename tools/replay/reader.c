@@ -131,14 +131,14 @@ static uint8_t entries_of(const struct captured *captured)
 	return ((const struct wire_header *)captured->datagram)->count;
 }
 
-static void count(struct reader_counts *counts, const struct captured *captured, uint64_t sign)
+static void count(struct reader_counts *counts, const struct captured *captured)
 {
 	if (captured->kind == CAPTURED_REQUEST) {
-		counts->request_datagrams += sign;
-		counts->requests += sign * entries_of(captured);
+		counts->request_datagrams++;
+		counts->requests += entries_of(captured);
 	} else {
-		counts->reply_datagrams += sign;
-		counts->replies += sign * entries_of(captured);
+		counts->reply_datagrams++;
+		counts->replies += entries_of(captured);
 	}
 }
 
@@ -153,7 +153,7 @@ bool reader_next(struct reader *reader, struct captured *out)
 		counts->packets++;
 		if (!look_at(reader, header, packet, out))
 			continue;
-		count(counts, out, 1);
+		count(counts, out);
 		if (counts->first_ns == 0)
 			counts->first_ns = out->at_ns;
 		if (out->at_ns > counts->last_ns)
@@ -171,16 +171,16 @@ bool reader_next(struct reader *reader, struct captured *out)
 	return false;
 }
 
-void reader_refuse_drop(struct reader *reader, const struct captured *captured, enum drop reason)
+void reader_refuse(struct reader *reader, const struct reader_counts *refused)
 {
-	count(&reader->counts, captured, UINT64_MAX); /* minus one */
-	reader->counts.drops[reason]++;
-}
+	struct reader_counts *counts = &reader->counts;
 
-void reader_refuse_skip(struct reader *reader, const struct captured *captured, enum skip reason)
-{
-	count(&reader->counts, captured, UINT64_MAX);
-	reader->counts.skips[reason]++;
+	counts->request_datagrams -= refused->request_datagrams;
+	counts->requests -= refused->requests;
+	for (unsigned i = 0; i < DROP_CNT; i++)
+		counts->drops[i] += refused->drops[i];
+	for (unsigned i = 0; i < SKIP_CNT; i++)
+		counts->skips[i] += refused->skips[i];
 }
 
 const char *reader_damage(const struct reader *reader)

@@ -65,10 +65,9 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, char 
 /* True and *out, or false at the end, which damage may have made. */
 bool reader_next(struct reader *reader, struct captured *out);
 
-/* Takes a packet back that the caller could not use after all: counted under that reason instead.
- */
-void reader_refuse_drop(struct reader *reader, const struct captured *captured, enum drop reason);
-void reader_refuse_skip(struct reader *reader, const struct captured *captured, enum skip reason);
+/* Takes request datagrams back that the caller could not use after all: they are counted under the
+ * reasons of refused (drops, skips) instead of its request_datagrams and requests. At the end. */
+void reader_refuse(struct reader *reader, const struct reader_counts *refused);
 
 /* A line about what ended the capture before its end; NULL: nothing did. After reader_next said
  * false. */

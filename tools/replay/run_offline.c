@@ -1,13 +1,16 @@
 #include "tools/replay/run_offline.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "engine/admit.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
+#include "tools/replay/ahead.h"
 #include "tools/replay/change.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
@@ -15,13 +18,27 @@
 
 enum {
 	ERROR_BYTES = 1024,
+	/* Small enough to stay in a cache. */
+	AHEAD_CNT = 1024,
+	/* Datagrams answered before the first captured reply can be compared with it: more than are
+	 * ever on their way. A capture without replies shall not be slow for it. */
+	ANSWERS_KEPT_FIRST = 16384,
 };
 
 struct feed {
 	struct offline_run run;
 	struct key_ring *keys;
+	struct ahead *ahead;
 	struct progress progress;
+	/* The datagrams at hand: the first `looked_at` of those ahead, of them the requests. */
+	uint32_t looked_at;
+	uint32_t waiting_cnt;
+	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
 	struct batch batch;
+	uint64_t datagrams; /* decided */
+	uint64_t requests;
+	bool replies_seen;
+	struct reader_counts refused;
 	char error[ERROR_BYTES];
 };
 
@@ -59,7 +76,7 @@ static bool load_sales(struct feed *feed)
 }
 
 /* The sales begin with the first request that is admitted. */
-static bool begin_sales(struct feed *feed, const struct captured *first)
+static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 {
 	struct offline_run *run = &feed->run;
 	const struct replay_options *options = run->options;
@@ -84,32 +101,42 @@ static bool begin_sales(struct feed *feed, const struct captured *first)
 	return true;
 }
 
-/* decode and admit, as the worker does. False: sales could not begin. */
-static bool take_request(struct feed *feed, const struct captured *captured)
+static void refuse(struct feed *feed, const struct ahead_item *item)
 {
-	struct batch *batch = &feed->batch;
-	struct batch_item *item = &batch->items[batch->item_cnt];
-	struct admission admission = {.datagram = captured->datagram, .bytes = captured->bytes};
+	feed->refused.request_datagrams++;
+	feed->refused.requests += ((const struct wire_header *)item->datagram)->count;
+}
 
-	if (captured->shard >= feed->run.options->shards) {
-		reader_refuse_skip(feed->run.reader, captured, SKIP_SHARD);
-		return true;
+/* admit, as the worker does, and what is admitted into the batch. False: sales could not begin. */
+static bool admit_waiting(struct feed *feed)
+{
+	struct admission admissions[BATCH_DATAGRAMS_MAX];
+	struct batch *batch = &feed->batch;
+
+	for (uint32_t i = 0; i < feed->waiting_cnt; i++)
+		admissions[i] = (struct admission){.datagram = feed->waiting[i]->datagram,
+						   .bytes = feed->waiting[i]->bytes};
+	admit(feed->keys, admissions, feed->waiting_cnt);
+	batch->item_cnt = 0;
+	batch->request_cnt = 0;
+	for (uint32_t i = 0; i < feed->waiting_cnt; i++) {
+		const struct ahead_item *item = feed->waiting[i];
+
+		if (admissions[i].reason != DROP_NONE) {
+			refuse(feed, item);
+			feed->refused.drops[admissions[i].reason]++;
+			continue;
+		}
+		if (feed->run.first_ns == 0 && !begin_sales(feed, item))
+			return false;
+		batch->items[batch->item_cnt++] = (struct batch_item){
+			.datagram = item->datagram,
+			.at_ns = item->at_ns,
+			.first_request = batch->request_cnt,
+			.shard = item->shard,
+		};
+		batch->request_cnt += ((const struct wire_header *)item->datagram)->count;
 	}
-	admit(feed->keys, &admission, 1);
-	if (admission.reason != DROP_NONE) {
-		reader_refuse_drop(feed->run.reader, captured, admission.reason);
-		return true;
-	}
-	if (feed->run.first_ns == 0 && !begin_sales(feed, captured))
-		return false;
-	memcpy(&item->header, captured->datagram, sizeof(item->header));
-	item->at_ns = captured->at_ns;
-	item->shard = captured->shard;
-	item->first_request = batch->request_cnt;
-	memcpy(&batch->requests[batch->request_cnt], captured->datagram + WIRE_HEADER_BYTES,
-	       item->header.count * sizeof(struct wire_request));
-	batch->request_cnt += item->header.count;
-	batch->item_cnt++;
 	return true;
 }
 
@@ -118,11 +145,14 @@ static void on_reply(void *context, uint16_t shard, const uint8_t *datagram)
 	compare_add(context, COMPARE_NEW, shard, datagram);
 }
 
-static bool decide_batch(struct feed *feed)
+/* Decides what is at hand, and is done with it. */
+static bool decide_waiting(struct feed *feed)
 {
 	struct offline_run *run = &feed->run;
-	const bool compared = reader_counts(run->reader)->replies > 0;
+	const bool compared = feed->replies_seen || feed->datagrams < ANSWERS_KEPT_FIRST;
 
+	if (!admit_waiting(feed))
+		return false;
 	for (uint32_t i = 0; i < run->sale_cnt && feed->batch.item_cnt > 0; i++) {
 		struct sale *sale = &run->sales[i];
 
@@ -130,44 +160,63 @@ static bool decide_batch(struct feed *feed)
 				   sale->compare, feed->error, ERROR_BYTES) != 0)
 			return cli_wrong("%s", feed->error);
 	}
-	feed->batch.item_cnt = 0;
-	feed->batch.request_cnt = 0;
+	feed->datagrams += feed->batch.item_cnt;
+	feed->requests += feed->batch.request_cnt;
+	feed->waiting_cnt = 0;
+	ahead_pop(feed->ahead, feed->looked_at);
+	feed->looked_at = 0;
 	return true;
 }
 
-static bool take_reply(struct feed *feed, const struct captured *captured)
+static void look_at(struct feed *feed, const struct ahead_item *item)
 {
-	/* The first reply: from now on answers are kept for comparison, the question before it
-	 * too. */
-	if (reader_counts(feed->run.reader)->reply_datagrams == 1 && !decide_batch(feed))
-		return false;
-	for (uint32_t i = 0; i < feed->run.sale_cnt; i++)
-		compare_add(feed->run.sales[i].compare, COMPARE_CAPTURED, captured->shard,
-			    captured->datagram);
-	return true;
+	feed->looked_at++;
+	if (item->kind == CAPTURED_REPLY) {
+		feed->replies_seen = true;
+		for (uint32_t i = 0; i < feed->run.sale_cnt; i++)
+			compare_add(feed->run.sales[i].compare, COMPARE_CAPTURED, item->shard,
+				    item->datagram);
+	} else if (item->shard >= feed->run.options->shards) {
+		refuse(feed, item);
+		feed->refused.skips[SKIP_SHARD]++;
+	} else {
+		feed->waiting[feed->waiting_cnt++] = item;
+	}
+}
+
+static void tell_progress(struct feed *feed)
+{
+	uint64_t done_bytes;
+	uint64_t total_bytes;
+
+	reader_progress(feed->run.reader, &done_bytes, &total_bytes);
+	progress_tell(&feed->progress, done_bytes, total_bytes, feed->requests);
 }
 
 static bool feed_all(struct feed *feed)
 {
-	struct reader *reader = feed->run.reader;
-	struct captured captured;
-	uint64_t done_bytes;
-	uint64_t total_bytes;
+	static const struct timespec pause = {.tv_nsec = 20000};
+	bool ended = false;
 
-	while (!progress_interrupted() && reader_next(reader, &captured)) {
-		if (!(captured.kind == CAPTURED_REQUEST ? take_request : take_reply)(feed,
-										     &captured))
-			return false;
-		if (feed->batch.item_cnt < BATCH_DATAGRAMS_MAX)
+	while (!ended && !progress_interrupted()) {
+		const struct ahead_item *item = ahead_peek_at(feed->ahead, feed->looked_at);
+
+		if (item != NULL)
+			look_at(feed, item);
+		if (item != NULL && feed->waiting_cnt < BATCH_DATAGRAMS_MAX &&
+		    feed->looked_at < AHEAD_CNT / 2)
 			continue;
-		if (!decide_batch(feed))
+		/* Without a thread a batch is read before it is decided. */
+		if (item == NULL && ahead_read(feed->ahead))
+			continue;
+		if (!decide_waiting(feed))
 			return false;
-		reader_progress(reader, &done_bytes, &total_bytes);
-		progress_tell(&feed->progress, done_bytes, total_bytes,
-			      reader_counts(reader)->requests);
+		tell_progress(feed);
+		if (item == NULL && ahead_peek(feed->ahead, &ended) == NULL && !ended)
+			nanosleep(&pause, NULL);
 	}
 	feed->run.interrupted = progress_interrupted();
-	return decide_batch(feed);
+	return decide_waiting(feed);
 }
 
 static bool finish_sales(struct feed *feed)
@@ -179,7 +228,8 @@ static bool finish_sales(struct feed *feed)
 	for (uint32_t i = 0; i < run->sale_cnt; i++) {
 		if (offline_finish(run->sales[i].engine, feed->error, ERROR_BYTES) != 0)
 			return cli_wrong("%s", feed->error);
-		compare_finish(run->sales[i].compare);
+		if (feed->replies_seen)
+			compare_finish(run->sales[i].compare);
 	}
 	run->finished = true;
 	return true;
@@ -238,6 +288,20 @@ static int result_of(const struct offline_run *run)
 	return CLI_EXIT_GOOD;
 }
 
+/* A thread reads, if there is a CPU for it. */
+static bool open_ahead(struct feed *feed)
+{
+	cpu_set_t cpus;
+	const struct ahead_options options = {
+		.reader = feed->run.reader,
+		.ring_cnt = AHEAD_CNT,
+		.threaded = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1,
+	};
+	const int rc = ahead_open(&feed->ahead, &options);
+
+	return rc == 0 || cli_wrong("cannot read the capture ahead: %s", strerror(-rc));
+}
+
 static int run(struct feed *feed)
 {
 	const struct replay_options *options = feed->run.options;
@@ -257,9 +321,12 @@ static int run(struct feed *feed)
 	progress_begin(&feed->progress, options->quiet);
 	began_ns = progress_now_ns();
 
-	const bool good = feed_all(feed) && finish_sales(feed);
+	const bool good = open_ahead(feed) && feed_all(feed) && finish_sales(feed);
 
 	progress_end(&feed->progress);
+	ahead_close(feed->ahead);
+	feed->ahead = NULL;
+	reader_refuse(feed->run.reader, &feed->refused);
 	if (!good)
 		return CLI_EXIT_FAILED;
 	feed->run.took_ns = progress_now_ns() - began_ns;
