@@ -74,6 +74,14 @@ for format in pcapng nsecpcap pcap; do
 	editcap -F $format plain.pcap "by_editcap.$format"
 	check_format "editcap -F $format" "by_editcap.$format"
 done
+# Interfaces of other links, other snaplens and clocks in one pcapng, as dumpcap makes it.
+make --link raw >raw.pcap
+make --link sll2 --us >sll2.pcap
+editcap -r plain.pcap part.1 1-30
+editcap -r raw.pcap part.2 31-60
+editcap -r -s 4000 sll2.pcap part.3 61-86
+mergecap -F pcapng -w interfaces.pcapng part.1 part.2 part.3
+check_format "three interfaces" interfaces.pcapng
 expect_eq "state hash through a pipe" $HASH "$(hash_of - <plain.pcap)"
 
 # More than one lane and segment; the journal proves itself.

@@ -9,6 +9,7 @@
 #include <pcap/pcap.h>
 
 #include "engine/check.h"
+#include "tools/replay/pcapng.h"
 #include "tools/replay/stream.h"
 
 enum {
@@ -19,8 +20,9 @@ static const uint64_t NS_PER_S = 1000000000;
 
 struct reader {
 	struct stream *stream;
-	pcap_t *pcap; /* has the stream's file */
-	int link_type;
+	pcap_t *pcap; /* has the stream's file; NULL: it is pcapng */
+	struct pcapng *pcapng;
+	int link_type; /* of a pcap */
 	uint16_t base_port;
 	uint64_t before_ns; /* instant of the packet before */
 	struct reader_counts counts;
@@ -40,10 +42,50 @@ static int refuse_link(const struct reader *reader, const char *path, char *erro
 	return -EPROTONOSUPPORT;
 }
 
+/* A packet, whatever file it is of. */
+struct packet {
+	const uint8_t *bytes;
+	uint32_t kept;
+	int link_type;
+	bool cut;
+	bool has_instant;
+	uint64_t at_ns;
+};
+
+/* One of the two, which its first byte tells. */
+static int open_packets(struct reader *reader, const char *path, char *error, size_t error_bytes)
+{
+	FILE *file = stream_file(reader->stream);
+	char pcap_why[PCAP_ERRBUF_SIZE];
+	const char *why = pcap_why;
+	const int first = getc(file);
+
+	if (first != EOF)
+		(void)ungetc(first, file);
+	if (first == PCAPNG_FIRST_BYTE)
+		reader->pcapng = pcapng_open(file, &why);
+	else
+		reader->pcap = pcap_fopen_offline_with_tstamp_precision(
+			file, PCAP_TSTAMP_PRECISION_NANO, pcap_why);
+	if (reader->pcap != NULL) {
+		reader->link_type = pcap_datalink(reader->pcap);
+		return link_known(reader->link_type)
+			       ? 0
+			       : refuse_link(reader, path, error, error_bytes);
+	}
+	if (reader->pcapng != NULL)
+		return 0;
+	if (stream_damage(reader->stream) != NULL)
+		why = stream_damage(reader->stream);
+	fclose(file);
+	snprintf(error, error_bytes, "%s: %s; pcap and pcapng can be read, also in gzip or zstd",
+		 path, why);
+	return -EBADMSG;
+}
+
 int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
 		size_t error_bytes)
 {
-	char why[PCAP_ERRBUF_SIZE];
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int rc = -ENOMEM;
 
@@ -51,26 +93,9 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, char 
 		snprintf(error, error_bytes, "%s: no memory to read it", path);
 	else
 		rc = stream_open(&reader->stream, path, error, error_bytes);
-	if (rc != 0) {
-		reader_close(reader);
-		return rc;
-	}
-	reader->base_port = base_port;
-	reader->pcap = pcap_fopen_offline_with_tstamp_precision(stream_file(reader->stream),
-								PCAP_TSTAMP_PRECISION_NANO, why);
-	if (reader->pcap == NULL) {
-		const char *damage = stream_damage(reader->stream);
-
-		fclose(stream_file(reader->stream));
-		snprintf(error, error_bytes,
-			 "%s: %s; pcap and pcapng can be read, also in gzip or "
-			 "zstd",
-			 path, damage != NULL ? damage : why);
-		rc = -EBADMSG;
-	} else {
-		reader->link_type = pcap_datalink(reader->pcap);
-		if (!link_known(reader->link_type))
-			rc = refuse_link(reader, path, error, error_bytes);
+	if (rc == 0) {
+		reader->base_port = base_port;
+		rc = open_packets(reader, path, error, error_bytes);
 	}
 	if (rc != 0) {
 		reader_close(reader);
@@ -92,37 +117,68 @@ static bool instant_of(const struct pcap_pkthdr *header, uint64_t *at_ns)
 	return true;
 }
 
+/* The next one: 1, 0 at the end, -1 with *damage. */
+static int next_packet(struct reader *reader, struct packet *out, const char **damage)
+{
+	struct pcapng_packet found;
+	struct pcap_pkthdr *header;
+	int rc;
+
+	if (reader->pcapng != NULL) {
+		rc = pcapng_next(reader->pcapng, &found);
+		if (rc < 0)
+			*damage = pcapng_damage(reader->pcapng);
+		if (rc == 1)
+			*out = (struct packet){.bytes = found.bytes,
+					       .kept = found.kept,
+					       .link_type = found.link_type,
+					       .cut = found.kept < found.sent,
+					       .has_instant = found.has_instant,
+					       .at_ns = found.at_ns};
+		return rc;
+	}
+	rc = pcap_next_ex(reader->pcap, &header, &out->bytes);
+	if (rc == PCAP_ERROR)
+		*damage = pcap_geterr(reader->pcap);
+	if (rc != 1)
+		return rc == PCAP_ERROR ? -1 : 0;
+	out->kept = header->caplen;
+	out->link_type = reader->link_type;
+	out->cut = header->caplen < header->len;
+	out->has_instant = instant_of(header, &out->at_ns);
+	return 1;
+}
+
 /* One packet: true if it is for the caller, else it is counted. */
-static bool look_at(struct reader *reader, const struct pcap_pkthdr *header, const uint8_t *packet,
-		    struct captured *out)
+static bool look_at(struct reader *reader, const struct packet *packet, struct captured *out)
 {
 	struct reader_counts *counts = &reader->counts;
-	const bool cut = header->caplen < header->len;
 	enum drop drop = DROP_NONE;
-	const uint8_t *frame;
-	uint32_t bytes;
-	uint64_t at_ns = 0;
-	enum skip skip =
-		link_frame(reader->link_type, packet, header->caplen, reader->room, &frame, &bytes);
+	enum skip skip = SKIP_LINK_TYPE;
+	const uint8_t *frame = NULL;
+	uint32_t bytes = 0;
 
-	if (skip == SKIP_LINK_HEADER && cut)
+	if (link_known(packet->link_type))
+		skip = link_frame(packet->link_type, packet->bytes, packet->kept, reader->room,
+				  &frame, &bytes);
+	if (skip == SKIP_LINK_HEADER && packet->cut)
 		skip = SKIP_SNAPLEN_CUT;
-	if (skip == SKIP_CNT && !instant_of(header, &at_ns))
+	if (skip == SKIP_CNT && !packet->has_instant)
 		skip = SKIP_INSTANT;
 	if (skip != SKIP_CNT) {
 		counts->skips[skip]++;
 		return false;
 	}
-	counts->went_back += at_ns < reader->before_ns;
-	reader->before_ns = at_ns;
-	if (!captured_find(frame, bytes, cut, reader->base_port, out, &drop, &skip)) {
+	counts->went_back += packet->at_ns < reader->before_ns;
+	reader->before_ns = packet->at_ns;
+	if (!captured_find(frame, bytes, packet->cut, reader->base_port, out, &drop, &skip)) {
 		if (skip != SKIP_CNT)
 			counts->skips[skip]++;
 		else
 			counts->drops[drop]++;
 		return false;
 	}
-	out->at_ns = at_ns;
+	out->at_ns = packet->at_ns;
 	return true;
 }
 
@@ -145,13 +201,12 @@ static void count(struct reader_counts *counts, const struct captured *captured)
 bool reader_next(struct reader *reader, struct captured *out)
 {
 	struct reader_counts *counts = &reader->counts;
-	struct pcap_pkthdr *header;
-	const uint8_t *packet;
-	int rc;
+	const char *damage = NULL;
+	struct packet packet = {0};
 
-	while ((rc = pcap_next_ex(reader->pcap, &header, &packet)) == 1) {
+	while (next_packet(reader, &packet, &damage) == 1) {
 		counts->packets++;
-		if (!look_at(reader, header, packet, out))
+		if (!look_at(reader, &packet, out))
 			continue;
 		count(counts, out);
 		if (counts->first_ns == 0)
@@ -160,11 +215,9 @@ bool reader_next(struct reader *reader, struct captured *out)
 			counts->last_ns = out->at_ns;
 		return true;
 	}
-
-	const char *damage = stream_damage(reader->stream);
-
-	if (damage == NULL && rc == PCAP_ERROR)
-		damage = pcap_geterr(reader->pcap);
+	/* What ails the compressed bytes is why those inside end. */
+	if (stream_damage(reader->stream) != NULL)
+		damage = stream_damage(reader->stream);
 	if (damage != NULL && reader->damage[0] == '\0')
 		snprintf(reader->damage, sizeof(reader->damage),
 			 "ends behind packet %" PRIu64 ": %s", counts->packets, damage);
@@ -204,6 +257,9 @@ void reader_close(struct reader *reader)
 		return;
 	if (reader->pcap != NULL)
 		pcap_close(reader->pcap); /* closes the stream's file */
+	if (reader->pcapng != NULL)
+		fclose(stream_file(reader->stream));
+	pcapng_close(reader->pcapng);
 	stream_close(reader->stream);
 	free(reader);
 }

@@ -1,11 +1,11 @@
 /*
  * reader: the requests and replies of a capture, in the order they were captured. pcap (any byte
- * order, micro- and nanoseconds) and pcapng come through libpcap, gzip and zstd through stream.h;
- * what lies in a packet is told by the engine's own decoder (net/decode.h).
+ * order, micro- and nanoseconds) comes through libpcap, pcapng through pcapng.h, gzip and zstd
+ * through stream.h; what lies in a packet is told by the engine's own decoder (net/decode.h).
  *
- * Links: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw IP, BSD loopback. What is
- * neither request nor reply is passed over and counted under one reason. Damage ends the capture
- * where it begins, and is told; what came before counts.
+ * Links, in pcapng one an interface: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw
+ * IP, BSD loopback. What is neither request nor reply is passed over and counted under one reason.
+ * Damage ends the capture where it begins, and is told; what came before counts.
  *
  * Streaming: memory does not grow with the capture. One thread; nothing here trusts its input.
  */

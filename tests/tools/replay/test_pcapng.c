@@ -1,0 +1,270 @@
+#include <criterion/criterion.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <pcap/dlt.h>
+
+#include "tools/replay/pcapng.h"
+
+/* A file in the making, in either byte order. */
+static struct {
+	bool swapped;
+	size_t bytes;
+	uint8_t at[4096];
+} made;
+
+static const char *damage;
+
+static void put_u16(uint16_t value)
+{
+	if (made.swapped)
+		value = __builtin_bswap16(value);
+	memcpy(made.at + made.bytes, &value, sizeof(value));
+	made.bytes += sizeof(value);
+}
+
+static void put_u32(uint32_t value)
+{
+	if (made.swapped)
+		value = __builtin_bswap32(value);
+	memcpy(made.at + made.bytes, &value, sizeof(value));
+	made.bytes += sizeof(value);
+}
+
+static void put_section(bool swapped)
+{
+	made.swapped = swapped;
+	put_u32(0x0a0d0d0a);
+	put_u32(28);
+	put_u32(0x1a2b3c4d);
+	put_u16(1);
+	put_u16(0);
+	put_u32(UINT32_MAX);
+	put_u32(UINT32_MAX);
+	put_u32(28);
+}
+
+/* resolution 0xff: none is told. */
+static void put_interface(uint16_t link, uint8_t resolution, uint32_t offset_s)
+{
+	const uint32_t length = 20 + (resolution != 0xff ? 8 : 0) + (offset_s != 0 ? 12 : 0) + 4;
+
+	put_u32(1);
+	put_u32(length);
+	put_u16(link);
+	put_u16(0);
+	put_u32(4);
+	if (resolution != 0xff) {
+		put_u16(9);
+		put_u16(1);
+		memcpy(made.at + made.bytes, (const uint8_t[]){resolution, 0, 0, 0}, 4);
+		made.bytes += 4;
+	}
+	if (offset_s != 0) {
+		put_u16(14);
+		put_u16(8);
+		put_u32(made.swapped ? 0 : offset_s);
+		put_u32(made.swapped ? offset_s : 0);
+	}
+	put_u16(0);
+	put_u16(0);
+	put_u32(length);
+}
+
+static void put_packet(uint32_t interface, uint64_t ticks, const char *text, uint32_t sent)
+{
+	const uint32_t kept = (uint32_t)strlen(text);
+	const uint32_t padded = (kept + 3) / 4 * 4;
+
+	put_u32(6);
+	put_u32(32 + padded);
+	put_u32(interface);
+	put_u32((uint32_t)(ticks >> 32));
+	put_u32((uint32_t)ticks);
+	put_u32(kept);
+	put_u32(sent);
+	memset(made.at + made.bytes, 0, padded);
+	memcpy(made.at + made.bytes, text, kept);
+	made.bytes += padded;
+	put_u32(32 + padded);
+}
+
+static struct pcapng *open_made(FILE **file)
+{
+	*file = fmemopen(made.at, made.bytes, "r");
+	cr_assert_not_null(*file);
+	return pcapng_open(*file, &damage);
+}
+
+static void expect_packet(struct pcapng *pcapng, int link, uint64_t at_ns, const char *text)
+{
+	struct pcapng_packet packet;
+
+	cr_assert_eq(pcapng_next(pcapng, &packet), 1, "%s: %s", text, pcapng_damage(pcapng));
+	cr_expect_eq(packet.link_type, link, "%s", text);
+	cr_expect_eq(packet.kept, strlen(text), "%s", text);
+	cr_expect_eq(memcmp(packet.bytes, text, strlen(text)), 0, "%s", text);
+	cr_expect(packet.has_instant, "%s", text);
+	cr_expect_eq(packet.at_ns, at_ns, "%s at %lu", text, packet.at_ns);
+}
+
+/* Opened and read to its end: packets before it, and the damage that ended it; NULL: none. */
+static int read_all(const char **why)
+{
+	struct pcapng_packet packet;
+	FILE *file;
+	struct pcapng *pcapng = open_made(&file);
+	int packets = 0;
+	int rc = -1;
+
+	*why = damage;
+	if (pcapng != NULL) {
+		while ((rc = pcapng_next(pcapng, &packet)) == 1)
+			packets++;
+		*why = rc < 0 ? pcapng_damage(pcapng) : NULL;
+	}
+	pcapng_close(pcapng);
+	fclose(file);
+	return packets;
+}
+
+Test(pcapng, interfaces_have_links_and_clocks_of_their_own)
+{
+	struct pcapng_packet packet;
+	struct pcapng *pcapng;
+	FILE *file;
+
+	for (int swapped = 0; swapped < 2; swapped++) {
+		made.bytes = 0;
+		put_section(swapped == 1);
+		put_interface(1, 0xff, 0);    /* microseconds */
+		put_interface(101, 9, 0);     /* nanoseconds */
+		put_interface(113, 0x8a, 70); /* 1/1024 s, 70 s ahead */
+		put_interface(1, 200, 0);     /* finer than can be told */
+		put_packet(0, 3000001, "micro", 5);
+		put_packet(1, UINT64_C(1700000000123456789), "nano", 4);
+		put_packet(2, 1536, "binary", 6);
+		put_packet(3, 1, "too fine", 8);
+		pcapng = open_made(&file);
+		cr_assert_not_null(pcapng);
+		expect_packet(pcapng, DLT_EN10MB, 3000001000, "micro");
+		expect_packet(pcapng, DLT_RAW, UINT64_C(1700000000123456789), "nano");
+		expect_packet(pcapng, DLT_LINUX_SLL, UINT64_C(71500000000), "binary");
+		cr_assert_eq(pcapng_next(pcapng, &packet), 1);
+		cr_expect_not(packet.has_instant);
+		cr_expect_eq(pcapng_next(pcapng, &packet), 0);
+		pcapng_close(pcapng);
+		fclose(file);
+	}
+}
+
+Test(pcapng, sections_follow_each_other_in_either_byte_order)
+{
+	struct pcapng_packet packet;
+	struct pcapng *pcapng;
+	FILE *file;
+
+	made.bytes = 0;
+	put_section(false);
+	put_interface(1, 9, 0);
+	put_packet(0, 1, "first", 5);
+	put_section(true);
+	put_interface(276, 9, 0);
+	put_packet(0, 2, "second", 6);
+	pcapng = open_made(&file);
+	cr_assert_not_null(pcapng);
+	expect_packet(pcapng, DLT_EN10MB, 1, "first");
+	expect_packet(pcapng, DLT_LINUX_SLL2, 2, "second");
+	cr_expect_eq(pcapng_next(pcapng, &packet), 0);
+	pcapng_close(pcapng);
+	fclose(file);
+}
+
+Test(pcapng, simple_packets_are_cut_by_the_snaplen_and_have_no_instant)
+{
+	struct pcapng_packet packet;
+	struct pcapng *pcapng;
+	FILE *file;
+
+	made.bytes = 0;
+	put_section(false);
+	put_interface(1, 9, 0); /* a snaplen of 4 */
+	put_u32(0xbad);         /* a block of an unknown type */
+	put_u32(16);
+	put_u32(0);
+	put_u32(16);
+	put_u32(3);
+	put_u32(20);
+	put_u32(6);
+	memcpy(made.at + made.bytes, "four", 4);
+	made.bytes += 4;
+	put_u32(20);
+	pcapng = open_made(&file);
+	cr_assert_not_null(pcapng);
+	cr_assert_eq(pcapng_next(pcapng, &packet), 1);
+	cr_expect_eq(packet.kept, 4);
+	cr_expect_eq(packet.sent, 6);
+	cr_expect_not(packet.has_instant);
+	cr_expect_eq(pcapng_next(pcapng, &packet), 0);
+	pcapng_close(pcapng);
+	fclose(file);
+}
+
+/* Where one word is changed, and what is said then. */
+static const struct {
+	size_t at;
+	uint32_t value;
+	int packets;
+	const char *why;
+} damages[] = {
+	{0, 0x0a0d0d0b, 0, "does not begin with a section"},
+	{4, 27, 0, "a block of impossible length"},
+	{4, 12, 0, "a block of impossible length"},
+	{4, 0x7ffffff0, 0, "a block of impossible length"},
+	{8, 0x1a2b3c4e, 0, "no byte order at the begin of a section"},
+	{12, 2, 0, "a section of an unknown version"},
+	{24, 32, 0, "a block whose lengths differ"},
+	{32, 12, 0, "a block whose lengths differ"},
+	{60, 1, 0, "a packet of an interface that was not described"},
+	{72, 9, 0, "a packet that is longer than its block"},
+	{96, 28, 1, "a block whose lengths differ"},
+	{96, 4000, 1, "cut short within a block"},
+};
+
+Test(pcapng, damage_is_told_and_ends_the_file)
+{
+	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+		const char *why;
+
+		made.bytes = 0;
+		put_section(false);              /* 0 to 28 */
+		put_interface(1, 0xff, 0);       /* to 52 */
+		put_packet(0, 1, "eight by", 8); /* to 92 */
+		put_packet(0, 2, "eight by", 8);
+		cr_assert_eq(made.bytes, 132);
+		memcpy(made.at + damages[i].at, &damages[i].value, sizeof(damages[i].value));
+		cr_expect_eq(read_all(&why), damages[i].packets, "damage %zu", i);
+		cr_expect_str_eq(why != NULL ? why : "nothing", damages[i].why, "damage %zu", i);
+	}
+}
+
+Test(pcapng, cut_anywhere_it_keeps_what_is_whole)
+{
+	made.bytes = 0;
+	put_section(true);
+	put_interface(1, 6, 3);
+	put_packet(0, 1, "one", 3);
+
+	const size_t first_end = made.bytes;
+
+	put_packet(0, 2, "two", 3);
+	for (size_t bytes = made.bytes; bytes > 0; bytes--) {
+		const char *why;
+
+		made.bytes = bytes;
+		cr_expect_eq(read_all(&why), bytes == first_end + 36 ? 2 : bytes >= first_end,
+			     "%zu bytes", bytes);
+	}
+}

@@ -1,0 +1,43 @@
+/*
+ * pcapng: the packets of a pcapng file (IETF draft-ietf-opsawg-pcapng), of all its interfaces, each
+ * with a link type, snaplen and clock of its own; libpcap reads only files whose interfaces agree
+ * in them. Sections of either byte order may follow each other. Memory of a fixed size.
+ *
+ * One thread. The bytes are anybody's.
+ */
+#ifndef DB_TOOLS_REPLAY_PCAPNG_H
+#define DB_TOOLS_REPLAY_PCAPNG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	PCAPNG_FIRST_BYTE = 0x0a, /* of a file; no pcap begins with it */
+};
+
+struct pcapng_packet {
+	const uint8_t *bytes; /* until the next call */
+	uint32_t kept;
+	uint32_t sent;    /* before a snaplen cut it */
+	int link_type;    /* as libpcap's DLT_... */
+	bool has_instant; /* one that fits 64 bits of nanoseconds */
+	uint64_t at_ns;
+};
+
+struct pcapng;
+
+/* Reads the first section's header. The file stays the caller's, and must outlive this. NULL with
+ * *damage, static: it is no pcapng, or there is no memory. */
+struct pcapng *pcapng_open(FILE *file, const char **damage);
+
+/* 1 and *out, 0 at the end, -1 where the file is damaged. */
+int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out);
+
+/* What is wrong with it, once pcapng_next said -1. Static. */
+const char *pcapng_damage(const struct pcapng *pcapng);
+
+/* NULL is allowed. */
+void pcapng_close(struct pcapng *pcapng);
+
+#endif
