@@ -1,0 +1,131 @@
+# Captures that other programs made: scapy puts our requests into frames of every kind, whole and in
+# fragments, among traffic that only looks like ours; tcprewrite and editcap change what was
+# captured. What is a request is found, with the same state in the end; all else is counted under
+# its reason.
+# time limit: 120 s
+. "$(dirname "$0")/lib.sh"
+
+GOLDEN=$(cd "$(dirname "$0")/golden" && pwd)
+HASH=6700513c313764ee2a6a67996bf945fc
+KEY=000102030405060708090a0b0c0d0e0f
+CATALOG=$GOLDEN/catalog.csv
+(umask 077; echo "1 $KEY" >"$KEYS")
+cd "$WORK" || exit
+
+replay() { # CAPTURE ; leaves out.json
+	REPLAY_RC=0
+	"$BIN/doorbuster" replay "$1" --offline --catalog "$CATALOG" --keys "$KEYS" --json \
+		>out.json 2>err || REPLAY_RC=$?
+}
+expect_sale() { # CAPTURE: the golden one, in another shape
+	replay "$1"
+	expect_eq "exit code of $1: $(cat err)" 0 $REPLAY_RC
+	expect_eq "state hash of $1" $HASH "$(json '.sales[0].state_hash' out.json)"
+	expect_eq "packets of $1 counted" "$(json .packets out.json)" "$(json \
+		'.request_datagrams + .reply_datagrams + ([.skipped[]] | add // 0)' out.json)"
+}
+expect_skipped() { # REASON COUNT
+	expect_eq "skipped for $1" "$2" "$(jq ".skipped.$1 // 0" out.json)"
+}
+
+"$BIN/tests/e2e/make_capture" --key $KEY --requests 600 --entries 7 --buyers 120 --skus 5 \
+	--seed 42 >plain.pcap
+# scapy is a package of Debian's own Python.
+/usr/bin/python3 - <<'PYTHON' >scapy.log 2>&1 || fail "scapy: $(tail -n 5 scapy.log)"
+from scapy.all import (GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_NOP, IPv6,
+                       IPv6ExtHdrFragment, Raw, fragment, fragment6, rdpcap, wrpcap, wrpcapng)
+packets = rdpcap("plain.pcap")
+MACS = dict(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+
+def at(packet, time):
+    packet = packet.__class__(bytes(packet))
+    packet.time = time
+    return packet
+
+def made(name, shape, write=wrpcap, **options):
+    out = []
+    for packet in packets:
+        payload = bytes(packet[UDP].payload)
+        shaped = shape(UDP(sport=40000, dport=packet[UDP].dport) / Raw(payload))
+        out += [at(p, packet.time) for p in (shaped if isinstance(shaped, list) else [shaped])]
+    write(name, out, **options)
+    return len(out)
+
+v4 = dict(src="198.18.0.9", dst="198.18.0.1")
+v6 = dict(src="2001:db8::9", dst="2001:db8::1")
+made("qinq.pcap", lambda udp: Ether(**MACS) / Dot1AD(vlan=7) / Dot1Q(vlan=8) / IP(**v4) / udp)
+made("vlan6.pcap", lambda udp: Ether(**MACS) / Dot1Q(vlan=8) / IPv6(**v6) / udp)
+made("options.pcap",
+     lambda udp: Ether(**MACS) / IP(options=[IPOption_NOP() for _ in range(8)], **v4) / udp)
+made("raw4.pcap", lambda udp: IP(**v4) / udp)
+made("raw6.pcap", lambda udp: IPv6(**v6) / udp)
+made("by_scapy.pcapng", lambda udp: Ether(**MACS) / IP(**v4) / udp, write=wrpcapng)
+# Each datagram in pieces: none of them is a request.
+counts = {
+    "fragments4": made("fragments4.pcap",
+                       lambda udp: fragment(Ether(**MACS) / IP(**v4) / udp, fragsize=160)),
+    "fragments6": made("fragments6.pcap", lambda udp: [
+        Ether(**MACS) / p for p in fragment6(IPv6(**v6) / IPv6ExtHdrFragment() / udp, 280)]),
+}
+# What only looks like ours: the datagram inside something else, or beside it.
+def noise(udp):
+    inner = IP(**v4) / udp
+    return [
+        Ether(**MACS) / IP(**v4) / ICMP(type=3, code=3) / inner,
+        Ether(**MACS) / IP(**v4) / GRE() / inner,
+        Ether(**MACS) / IP(**v4) / TCP(sport=40000, dport=7700) / udp.payload,
+        Ether(**MACS) / IP(**v4) / UDP(sport=53, dport=53) / udp.payload,
+        Ether(**MACS) / IP(**v4) / UDP(sport=40000, dport=7700) / Raw(b"\x00" * 64),
+        Ether(**MACS) / Dot1Q() / Dot1Q() / Dot1Q() / inner,
+        Ether(**MACS, type=0x88b5) / Raw(b"local experiment"),
+    ]
+counts["noise"] = made("noise.pcap", noise)
+open("counts", "w").write(" ".join(f"{k}={v}" for k, v in counts.items()))
+PYTHON
+counts=$(cat counts)
+
+for name in qinq.pcap vlan6.pcap raw4.pcap raw6.pcap by_scapy.pcapng; do
+	expect_sale $name
+	expect_eq "requests of $name" 600 "$(json .requests out.json)"
+done
+replay options.pcap
+expect_skipped IP_OPTIONS 86
+for version in 4 6; do
+	fragments=$(field fragments$version "$counts")
+	[ "$fragments" -ge $((2 * 86)) ] || fail "no fragments: $counts"
+	replay fragments$version.pcap
+	expect_eq "exit code where all is in fragments" 2 $REPLAY_RC
+	expect_skipped FRAGMENT "$fragments"
+	mergecap -F nsecpcap -w with.pcap plain.pcap fragments$version.pcap
+	expect_sale with.pcap
+	expect_skipped FRAGMENT "$fragments"
+done
+mergecap -F nsecpcap -w with.pcap plain.pcap noise.pcap
+expect_sale with.pcap
+expect_eq "all of the noise is skipped" "$(field noise "$counts")" \
+	"$(json '[.skipped[]] | add' out.json)"
+expect_skipped NOT_UDP $((3 * 86))
+expect_skipped NOT_OUR_PORT 86
+
+# tcprewrite: tags added and taken off, addresses and MACs changed, our port moved there and back.
+tcprewrite --enet-vlan=add --enet-vlan-tag=40 --enet-vlan-cfi=1 --enet-vlan-pri=4 \
+	-i plain.pcap -o tagged.pcap >/dev/null
+expect_sale tagged.pcap
+tcprewrite --enet-vlan=del -i tagged.pcap -o untagged.pcap >/dev/null
+expect_sale untagged.pcap
+tcprewrite --pnat=0.0.0.0/0:10.9.0.0/16 --enet-dmac=02:09:00:00:00:01 -C \
+	-i plain.pcap -o moved.pcap >/dev/null
+expect_sale moved.pcap
+tcprewrite --portmap=7700:9900 -i plain.pcap -o port.pcap >/dev/null
+replay port.pcap
+expect_skipped NOT_OUR_PORT 86
+tcprewrite --portmap=9900:7700 -i port.pcap -o back.pcap >/dev/null
+expect_sale back.pcap
+
+# editcap: cut to a snaplen, doubled, and in an hour that no clock of ours has.
+editcap -s 100 plain.pcap cut.pcap
+replay cut.pcap
+expect_skipped SNAPLEN_CUT 86
+mergecap -F nsecpcap -w doubled.pcap plain.pcap plain.pcap
+expect_sale doubled.pcap
+expect_eq "requests of doubled.pcap" 1200 "$(json .requests out.json)"
