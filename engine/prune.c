@@ -60,7 +60,8 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 
 		if (rc != 0)
 			return rc;
-		out->held = next_lsn - 1 > downstream_lsn;
+		/* That record also proves a closing block without LSNs at this segment's end. */
+		out->held = next_lsn > downstream_lsn;
 		if (out->held && bytes > 0)
 			out->held_bytes = (keep_from - out->end) * (uint64_t)bytes;
 		if (out->held)

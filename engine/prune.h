@@ -2,9 +2,10 @@
  * prune: removes the segments of a lane that neither its recovery nor anybody downstream needs any
  * more. The only thing that ever removes a segment with orders in it.
  *
- * Guarantees: what stays holds every LSN above downstream_lsn, and all that recovery needs from
- * either of the two newest good checkpoints. Segments go from the first on, each for good before
- * the next one, so that a crash leaves a lane without a gap.
+ * Guarantees: what stays holds the block with downstream_lsn and all behind it, also a closing
+ * block that has no LSN of its own, and all that recovery needs from either of the two newest good
+ * checkpoints. Segments go from the first on, each for good before the next one, so that a crash
+ * leaves a lane without a gap.
  *
  * Cold call, beside a running engine or without one.
  */

@@ -9,6 +9,7 @@
 #include "engine/checkpoint.h"
 #include "engine/checkpoint_list.h"
 #include "engine/follower.h"
+#include "engine/lane_tailer.h"
 #include "engine/prune.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/real_lane.h"
@@ -83,7 +84,7 @@ Test(prune, goes_up_to_the_older_checkpoint, .init = set_up, .fini = temp_dir_re
 	sell_and_save();
 }
 
-/* A segment goes when downstream has its last record, no record earlier. */
+/* A segment goes when downstream has the first record behind it, no record earlier. */
 Test(prune, waits_for_downstream, .init = set_up, .fini = temp_dir_remove)
 {
 	struct lane_files *files = NULL;
@@ -103,8 +104,54 @@ Test(prune, waits_for_downstream, .init = set_up, .fini = temp_dir_remove)
 	const uint64_t next_lsn = block->first_lsn;
 
 	lane_reader_close(reader);
-	cr_assert(eq(int, prune(next_lsn - 2), 0), "%s", error);
-	cr_assert(all(eq(u64, result.end, 0), eq(int, result.held, 1)));
 	cr_assert(eq(int, prune(next_lsn - 1), 0), "%s", error);
+	cr_assert(all(eq(u64, result.end, 0), eq(int, result.held, 1)));
+	cr_assert(eq(int, prune(next_lsn), 0), "%s", error);
+	cr_assert(eq(u64, result.end, 1));
+}
+
+/* Segment 0 filled until a record no longer goes in behind a closing block. */
+static void end_with_a_closing_block(void)
+{
+	const unsigned pairs = (SMALL_BYTES / BLOCK_ALIGN_BYTES - 1) / 2;
+
+	temp_dir_make();
+	lane.requests = 0;
+	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
+		  lane.error);
+	for (unsigned i = 0; i < pairs; i++) {
+		real_lane_sell(&lane, 1);
+		real_lane_seal(&lane);
+	}
+	real_lane_close(&lane);
+	sell_and_save();
+	sell_and_save();
+}
+
+/* Who has the last record before a closing block, as of a lane that was idle then, goes on. */
+Test(prune, keeps_a_closing_block, .init = end_with_a_closing_block, .fini = temp_dir_remove)
+{
+	struct lane_tailer *tailer = NULL;
+	struct lane_mark last = {0};
+	struct lane_block block;
+	bool closing = false;
+
+	const struct lane_tailer_options options = lane_tailer_of(&dir, 0);
+
+	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, error, sizeof(error)), 0));
+	while (lane_tailer_peek(tailer, &block, error, sizeof(error)) == 1 && block.segment == 0) {
+		closing = block.header->record_cnt == 0;
+		lane_tailer_take(tailer);
+		if (!closing)
+			last = *lane_tailer_mark(tailer);
+	}
+	lane_tailer_close(tailer);
+	cr_assert(closing, "segment 0 ends otherwise");
+	cr_assert(eq(int, prune(last.next_lsn - 1), 0), "%s", error);
+	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, error, sizeof(error)), 0),
+		  "%s", error);
+	lane_tailer_close(tailer);
+	cr_assert(all(eq(u64, result.end, 0), eq(int, result.held, 1)));
+	cr_assert(eq(int, prune(last.next_lsn), 0), "%s", error);
 	cr_assert(eq(u64, result.end, 1));
 }

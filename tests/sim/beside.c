@@ -165,7 +165,8 @@ static void *prune(void *argument)
 	return NULL;
 }
 
-/* A segment goes only if downstream has all of it and two good checkpoints lie behind it. */
+/* A segment goes only if downstream has a record of a later one, and two good checkpoints lie
+ * behind it. */
 void beside_pruned(struct sim_engine *engine, unsigned lane_idx, uint64_t segment,
 		   const struct sim_file *file)
 {
@@ -197,7 +198,7 @@ void beside_pruned(struct sim_engine *engine, unsigned lane_idx, uint64_t segmen
 	static struct rule_segment segments[SEGMENTS_MAX];
 	const struct rule_lane image = engine_image(engine, lane, segments);
 
-	CHECK(lane_rule_last_lsn(&image, segment) <= lane->downstream_lsn);
+	CHECK(lane_rule_last_lsn(&image, segment) < lane->downstream_lsn);
 }
 
 void beside_start(struct beside *beside, struct sim_engine *engine, enum sim_role role,
