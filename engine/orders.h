@@ -35,6 +35,11 @@ struct orders {
 	uint64_t cnt_max;
 };
 
+enum {
+	/* Orders between the one that is written and the one whose line is asked for. */
+	ORDERS_WRITE_AHEAD_CNT = 16,
+};
+
 uint64_t orders_bytes(uint64_t cnt_max);
 
 /* 0 or -ENOMEM. The memory is the arena's. cnt_max at most UINT32_MAX. */
@@ -89,12 +94,14 @@ static inline const struct order *orders_find(const struct orders *orders, uint6
 	return NULL;
 }
 
-/* The next order of the log, indexed under hash; NULL when full. The caller fills it in. */
+/* The next order of the log, indexed under hash; NULL when full. The caller fills it in. Its line
+ * was asked for some orders ago: what the CPU fetches ahead by itself ends with each 4 KiB. */
 static inline struct order *orders_add(struct orders *orders, uint64_t hash)
 {
 	if (orders->cnt == orders->cnt_max)
 		return NULL;
 	index_add(&orders->index, hash, (uint32_t)orders->cnt);
+	prefetch_to_write(&orders->log[orders->cnt + ORDERS_WRITE_AHEAD_CNT]);
 	return &orders->log[orders->cnt++];
 }
 
