@@ -232,5 +232,5 @@ ONCE = {
               ("recover", recover_step)],
 }
 
-# 100 M orders take minutes, 20 GiB of memory and 7 of disk: only when asked for.
+# 100 M orders take minutes, 22 GiB of memory and 7 of disk: only when asked for.
 DEFAULT = ("path", "peers", "spike", "scale", "downstream", "micro")

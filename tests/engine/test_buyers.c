@@ -2,6 +2,7 @@
 #include <criterion/new/assert.h>
 
 #include "engine/buyers.h"
+#include "net/wire.h"
 
 static struct arena *arena;
 static struct buyers buyers;
@@ -73,4 +74,26 @@ Test(buyers, a_buyer_of_zeros_is_one)
 	cr_assert(buyer_count_holds(count, 0, 0));
 	cr_assert(not(buyer_count_holds(count, 1, 0)));
 	cr_assert(not(buyer_count_holds(count, 0, 1)));
+}
+
+/* Beyond the second bucket no pass has asked for memory. */
+Test(buyers, hardly_any_lies_beyond_the_second_bucket)
+{
+	struct arena *large = NULL;
+	struct buyers many;
+	unsigned far = 0;
+
+	cr_assert(eq(int, arena_open(&large), 0));
+	cr_assert(eq(int, buyers_open(&many, large, 100000), 0));
+	for (uint64_t i = 0; i < 90000; i++) {
+		const uint64_t hash = mix64(i);
+		const struct buyer_bucket *home = buyers_home(&many, hash);
+		struct buyer_count *count = buyers_find(&many, hash, i, 0);
+		const ptrdiff_t after = count - home->counts;
+
+		buyers_take(&many, count, i, 0, 1);
+		far += after < 0 || after >= 2 * BUYER_BUCKET_SLOTS;
+	}
+	cr_assert(lt(u32, far, 900), "one in a hundred");
+	arena_close(large);
 }
