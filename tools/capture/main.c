@@ -175,14 +175,14 @@ static int record(const struct capture_options *options, struct source *source, 
 		const bool over = ended != 0 || monotonic_ns() >= end_ns || source_ended(source);
 		int cnt;
 
+		/* Asked after each burst: who falls behind can be ended, too. */
 		if (over)
 			source_stop(source);
-		do
-			cnt = drain(source, files, totals);
-		while (cnt > 0);
-		if (cnt < 0 || over)
+		cnt = drain(source, files, totals);
+		if (cnt < 0 || (cnt == 0 && over))
 			return cnt;
-		nanosleep(&pause, NULL);
+		if (cnt == 0)
+			nanosleep(&pause, NULL);
 	}
 }
 
@@ -241,8 +241,11 @@ static int capture(const struct capture_options *options)
 
 static int run(int argc, char **argv)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
+	/* A write that waits goes on after the first; the second one ends the process. */
+	const struct sigaction action = {.sa_handler = on_signal,
+					 .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
 	struct capture_options options = {.buffer_mib = 256};
+	struct sigaction before;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -261,6 +264,9 @@ static int run(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	/* nohup's wish stands. */
+	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+		(void)sigaction(SIGHUP, &action, NULL);
 	return capture(&options);
 }
 
