@@ -59,6 +59,11 @@ names scrubbed.pcap away.keys >strangers
 expect_eq "names that are left" 0 "$(comm -12 names strangers | wc -l)"
 expect_eq "names before and after" "$(wc -l <names)" "$(wc -l <strangers)"
 
+"$BIN/doorbuster" replay --help >help
+for flag in to speed rate flat-out server address queues core wait-ms offline write; do
+	grep -q -- "--$flag" help || fail "--help does not tell --$flag"
+done
+
 # Of a capture only requests and replies are written; through a pipe, too.
 randpkt -b 500 -c 50 -t dns foreign.pcap >/dev/null 2>&1 || fail "randpkt"
 mergecap -F nsecpcap -w mixed.pcap orders.pcap noise.pcap foreign.pcap
@@ -66,6 +71,18 @@ mergecap -F nsecpcap -w mixed.pcap orders.pcap noise.pcap foreign.pcap
 	--catalog catalog.out --keys "$KEYS" --json >replay.json 2>err || fail "pipe: $(cat err)"
 expect_eq "packets that came through the pipe" $((24 + 150)) "$(json .packets replay.json)"
 expect_eq "orders through the pipe" 12 "$(json '.sales[0].orders' replay.json)"
+
+# A capture may be written over itself; where nothing could be written, what was there stays.
+cp mixed.pcap itself.pcap
+write mixed.pcap --write away.pcap --keys away.keys --scrub scrub.key
+write itself.pcap --write itself.pcap --keys away.keys --scrub scrub.key
+cmp away.pcap itself.pcap || fail "written over itself it is another"
+expect_eq "mode of the new capture" 600 "$(stat -c %a away.pcap)"
+cp orders.pcap kept.pcap
+echo hello >no.pcap
+! "$BIN/doorbuster" replay no.pcap --write kept.pcap 2>err || fail "wrote no capture"
+cmp orders.pcap kept.pcap || fail "what was there is gone"
+expect_eq "names left behind" "" "$(find . -name '*.pcap.[0-9]*')"
 
 refuse() { # PATTERN ARGS...
 	local pattern=$1 rc=0

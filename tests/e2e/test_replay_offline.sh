@@ -139,6 +139,36 @@ for seed in 1 2 3 4 5; do
 	expect_all_counted $((86 + 9 * 300))
 done
 
+# Without a clock: every instant is 0, also the first.
+make --start-s 0 --gap-ns 0 >no_clock.pcap
+replay no_clock.pcap --catalog "$CATALOG"
+expect_eq "exit code without a clock: $(cat err)" 0 $REPLAY_RC
+expect_eq "requests without a clock" 600 "$(json '[.sales[0].verdicts[]] | add' out.json)"
+# With a wrong one in between: it is told.
+editcap -r -t 7200 plain.pcap wild.pcap 40
+mergecap -a -F nsecpcap -w jump.pcap plain.pcap wild.pcap plain.pcap
+replay jump.pcap --catalog "$CATALOG"
+expect_eq "packet behind the jump" 87 "$(json .jump_packet out.json)"
+[ "$(json .jump_ns out.json)" -ge 7190000000000 ] || fail "jump: $(json .jump_ns out.json)"
+expect_eq "packets before the furthest instant" 86 "$(json .went_back out.json)"
+"$BIN/doorbuster" replay jump.pcap --offline --catalog "$CATALOG" --keys "$KEYS" >out
+expect_match "what is told of the jump" 'before packet 87 there is none for 7[0-9]* s' "$(cat out)"
+
+# Ctrl-C while nothing comes through a pipe but foreign packets, and then nothing at all.
+mkfifo pipe
+"$BIN/doorbuster" replay pipe --offline --catalog "$CATALOG" --keys "$KEYS" >out 2>err &
+waiting=$!
+exec 8>pipe
+cat rand.dns.pcap >&8
+sleep 1
+kill -INT $waiting
+rc=0
+wait $waiting || rc=$?
+exec 8>&-
+expect_eq "exit code when interrupted: $(cat out err)" 2 $rc
+expect_match "what is said then" 'no request' "$(cat err)"
+! grep -q DAMAGED out || fail "interrupted, not damaged: $(cat out)"
+
 # What is no capture.
 echo hello >no.pcap
 replay no.pcap --catalog "$CATALOG"

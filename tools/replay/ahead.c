@@ -44,7 +44,10 @@ static void put(struct ahead *ahead, uint64_t tail, const struct captured *captu
 {
 	struct ahead_item *item = &ahead->items[tail & ahead->mask];
 
+	uint64_t total_bytes;
+
 	item->at_ns = captured->at_ns;
+	reader_progress(ahead->options.reader, &item->done_bytes, &total_bytes);
 	item->bytes = captured->bytes;
 	item->shard = captured->shard;
 	item->kind = (uint8_t)captured->kind;
@@ -66,11 +69,14 @@ static bool read_one(struct ahead *ahead)
 {
 	struct captured captured;
 
-	if (!reader_next(ahead->options.reader, &captured)) {
+	const enum reader_step step = reader_step(ahead->options.reader, &captured);
+
+	if (step == READER_END) {
 		atomic_store_explicit(&ahead->ended, true, memory_order_release);
 		return false;
 	}
-	put(ahead, atomic_load_explicit(&ahead->tail, memory_order_relaxed), &captured);
+	if (step == READER_FOUND)
+		put(ahead, atomic_load_explicit(&ahead->tail, memory_order_relaxed), &captured);
 	return true;
 }
 

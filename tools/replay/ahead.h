@@ -21,6 +21,7 @@ struct ahead;
 /* A datagram that is ready. */
 struct ahead_item {
 	uint64_t at_ns;
+	uint64_t done_bytes; /* of the file, when it was read */
 	uint32_t bytes;
 	uint16_t shard;
 	uint8_t kind; /* enum captured_kind */
@@ -40,8 +41,8 @@ struct ahead_options {
 /* 0 or -errno. */
 int ahead_open(struct ahead **out, const struct ahead_options *options);
 
-/* Without a thread: reads one more datagram. False: there is a thread, the ring is full, or the
- * capture has ended. */
+/* Without a thread: reads one more datagram, or passes over many packets. False: there is a thread,
+ * the ring is full, or the capture has ended. */
 bool ahead_read(struct ahead *ahead);
 
 /* The ring is full, or all of the capture is in it. */

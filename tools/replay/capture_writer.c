@@ -1,9 +1,12 @@
 #include "tools/replay/capture_writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pcap/pcap.h>
 
@@ -13,6 +16,7 @@ enum {
 	SNAPLEN = 65535,
 	GATEWAY_PORT = 40000,
 	TTL = 64,
+	PATH_BYTES = 4096,
 	PROTOCOL_UDP = 17,
 	HEADERS_BYTES = ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES,
 };
@@ -22,14 +26,38 @@ static const uint64_t NS_PER_S = 1000000000;
 struct capture_writer {
 	pcap_t *pcap;
 	pcap_dumper_t *file;
-	char path[512];
+	char path[PATH_BYTES];
+	char temporary[PATH_BYTES + 16]; /* "": written in place */
 	uint8_t frame[HEADERS_BYTES + WIRE_DATAGRAM_BYTES_MAX];
 };
+
+static int open_file(struct capture_writer *writer)
+{
+	struct stat info;
+	FILE *file;
+	int fd;
+
+	if (strcmp(writer->path, "-") == 0) {
+		file = stdout;
+	} else if (stat(writer->path, &info) == 0 && !S_ISREG(info.st_mode)) {
+		file = fopen(writer->path, "we");
+	} else {
+		snprintf(writer->temporary, sizeof(writer->temporary), "%s.%d", writer->path,
+			 (int)getpid());
+		fd = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	}
+	if (file == NULL)
+		return -errno;
+	writer->file = pcap_dump_fopen(writer->pcap, file);
+	return writer->file != NULL ? 0 : -EIO;
+}
 
 int capture_writer_open(struct capture_writer **out, const char *path, char *error,
 			size_t error_bytes)
 {
 	struct capture_writer *writer = calloc(1, sizeof(*writer));
+	int rc;
 
 	if (writer != NULL)
 		writer->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAPLEN,
@@ -40,12 +68,12 @@ int capture_writer_open(struct capture_writer **out, const char *path, char *err
 		return -ENOMEM;
 	}
 	snprintf(writer->path, sizeof(writer->path), "%s", path);
-	writer->file = pcap_dump_open(writer->pcap, path);
-	if (writer->file == NULL) {
-		snprintf(error, error_bytes, "%s", pcap_geterr(writer->pcap));
+	rc = open_file(writer);
+	if (rc != 0) {
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
 		pcap_close(writer->pcap);
 		free(writer);
-		return -EIO;
+		return rc;
 	}
 	*out = writer;
 	return 0;
@@ -100,6 +128,22 @@ void capture_writer_put(struct capture_writer *writer, const struct captured *ca
 	pcap_dump((u_char *)writer->file, &header, writer->frame);
 }
 
+static void free_writer(struct capture_writer *writer)
+{
+	pcap_dump_close(writer->file);
+	pcap_close(writer->pcap);
+	free(writer);
+}
+
+void capture_writer_abandon(struct capture_writer *writer)
+{
+	if (writer == NULL)
+		return;
+	if (writer->temporary[0] != '\0')
+		(void)unlink(writer->temporary);
+	free_writer(writer);
+}
+
 int capture_writer_close(struct capture_writer *writer, char *error, size_t error_bytes)
 {
 	int rc = 0;
@@ -107,13 +151,16 @@ int capture_writer_close(struct capture_writer *writer, char *error, size_t erro
 	if (writer == NULL)
 		return 0;
 	errno = 0;
-	if (pcap_dump_flush(writer->file) != 0 || ferror(pcap_dump_file(writer->file)) != 0) {
+	if (pcap_dump_flush(writer->file) != 0 || ferror(pcap_dump_file(writer->file)) != 0)
 		rc = errno != 0 ? -errno : -EIO;
+	if (rc == 0 && writer->temporary[0] != '\0' && rename(writer->temporary, writer->path) != 0)
+		rc = -errno;
+	if (rc != 0) {
 		snprintf(error, error_bytes, "%s: cannot be written: %s", writer->path,
 			 strerror(-rc));
+		capture_writer_abandon(writer);
+		return rc;
 	}
-	pcap_dump_close(writer->file);
-	pcap_close(writer->pcap);
-	free(writer);
-	return rc;
+	free_writer(writer);
+	return 0;
 }

@@ -9,9 +9,7 @@
 #include "tools/common/cli.h"
 
 enum {
-	/* Datagrams that wait for their other side: a quarter of a second at 500,000 a second. */
-	WAITING_MAX = 1 << 17,
-	INDEX_SLOTS = WAITING_MAX * 2,
+	INDEX_SLOTS = COMPARE_WAITING_MAX * 2,
 	NOBODY = -1,
 };
 
@@ -33,7 +31,7 @@ struct furthest {
 
 struct compare {
 	struct compare_result result;
-	struct waiting_answer *waiting; /* [WAITING_MAX]; untouched ones take no memory */
+	struct waiting_answer *waiting; /* [COMPARE_WAITING_MAX]; untouched ones take no memory */
 	int32_t *index;                 /* [INDEX_SLOTS] */
 	int32_t free;                   /* used before, free now */
 	int32_t touched;                /* the first never used */
@@ -54,7 +52,7 @@ struct compare *compare_open(uint32_t keep_max)
 
 	if (compare == NULL)
 		return NULL;
-	compare->waiting = calloc(WAITING_MAX, sizeof(*compare->waiting));
+	compare->waiting = calloc(COMPARE_WAITING_MAX, sizeof(*compare->waiting));
 	compare->index = malloc(INDEX_SLOTS * sizeof(*compare->index));
 	if (compare->waiting == NULL || compare->index == NULL) {
 		compare_close(compare);
@@ -135,7 +133,7 @@ static void wait(struct compare *compare, uint64_t key, enum compare_side side, 
 	int32_t *slot = slot_of(compare, key);
 	int32_t idx;
 
-	if (compare->free == NOBODY && compare->touched == WAITING_MAX)
+	if (compare->free == NOBODY && compare->touched == COMPARE_WAITING_MAX)
 		give_up_oldest(compare);
 	if (compare->free != NOBODY) {
 		idx = compare->free;
@@ -264,6 +262,11 @@ void compare_finish(struct compare *compare)
 {
 	while (compare->oldest != NOBODY)
 		give_up_oldest(compare);
+}
+
+bool compare_same(const struct compare *compare)
+{
+	return compare->result.different == 0 && compare->result.alone[COMPARE_CAPTURED] == 0;
 }
 
 const struct compare_result *compare_result(const struct compare *compare)

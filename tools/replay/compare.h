@@ -18,6 +18,11 @@
 
 #include "net/wire.h"
 
+enum {
+	/* Datagrams that wait for their other side: a quarter of a second at 500,000 a second. */
+	COMPARE_WAITING_MAX = 1 << 17,
+};
+
 enum compare_side {
 	COMPARE_CAPTURED,
 	COMPARE_NEW,
@@ -66,6 +71,9 @@ void compare_add(struct compare *compare, enum compare_side side, uint16_t shard
 
 /* What still waits is alone. */
 void compare_finish(struct compare *compare);
+
+/* Every captured answer has a new one that doesn't differ. After compare_finish. */
+bool compare_same(const struct compare *compare);
 
 const struct compare_result *compare_result(const struct compare *compare);
 

@@ -14,6 +14,7 @@
 
 enum {
 	DAMAGE_BYTES = 2 * PCAP_ERRBUF_SIZE,
+	STEP_PACKETS = 1024,
 };
 
 static const uint64_t NS_PER_S = 1000000000;
@@ -24,7 +25,8 @@ struct reader {
 	struct pcapng *pcapng;
 	int link_type; /* of a pcap */
 	uint16_t base_port;
-	uint64_t before_ns; /* instant of the packet before */
+	uint64_t furthest_ns; /* instant, so far */
+	bool (*over)(void);   /* NULL: nobody ends it */
 	struct reader_counts counts;
 	char damage[DAMAGE_BYTES]; /* "": none */
 	uint8_t room[LINK_FRAME_BYTES_MAX];
@@ -149,6 +151,22 @@ static int next_packet(struct reader *reader, struct packet *out, const char **d
 	return 1;
 }
 
+/* Of packets with an instant: what is behind, and the biggest jump. */
+static void look_at_clock(struct reader *reader, uint64_t at_ns)
+{
+	struct reader_counts *counts = &reader->counts;
+
+	if (at_ns < reader->furthest_ns) {
+		counts->went_back++;
+		return;
+	}
+	if (reader->furthest_ns != 0 && at_ns - reader->furthest_ns > counts->jump_ns) {
+		counts->jump_ns = at_ns - reader->furthest_ns;
+		counts->jump_packet = counts->packets;
+	}
+	reader->furthest_ns = at_ns;
+}
+
 /* One packet: true if it is for the caller, else it is counted. */
 static bool look_at(struct reader *reader, const struct packet *packet, struct captured *out)
 {
@@ -169,8 +187,7 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 		counts->skips[skip]++;
 		return false;
 	}
-	counts->went_back += packet->at_ns < reader->before_ns;
-	reader->before_ns = packet->at_ns;
+	look_at_clock(reader, packet->at_ns);
 	if (!captured_find(frame, bytes, packet->cut, reader->base_port, out, &drop, &skip)) {
 		if (skip != SKIP_CNT)
 			counts->skips[skip]++;
@@ -198,30 +215,57 @@ static void count(struct reader_counts *counts, const struct captured *captured)
 	}
 }
 
-bool reader_next(struct reader *reader, struct captured *out)
+static void take_damage(struct reader *reader, const char *damage)
+{
+	/* What ails the compressed bytes is why those inside end. */
+	if (stream_damage(reader->stream) != NULL)
+		damage = stream_damage(reader->stream);
+	/* Ended by us in the middle of a packet: no damage. */
+	if (reader->over != NULL && reader->over())
+		damage = NULL;
+	if (damage != NULL && reader->damage[0] == '\0')
+		snprintf(reader->damage, sizeof(reader->damage),
+			 "ends behind packet %" PRIu64 ": %s", reader->counts.packets, damage);
+}
+
+enum reader_step reader_step(struct reader *reader, struct captured *out)
 {
 	struct reader_counts *counts = &reader->counts;
 	const char *damage = NULL;
 	struct packet packet = {0};
 
-	while (next_packet(reader, &packet, &damage) == 1) {
+	for (unsigned i = 0; i < STEP_PACKETS; i++) {
+		if (next_packet(reader, &packet, &damage) != 1) {
+			take_damage(reader, damage);
+			return READER_END;
+		}
 		counts->packets++;
 		if (!look_at(reader, &packet, out))
 			continue;
-		count(counts, out);
-		if (counts->first_ns == 0)
+		if (counts->request_datagrams + counts->reply_datagrams == 0)
 			counts->first_ns = out->at_ns;
+		count(counts, out);
 		if (out->at_ns > counts->last_ns)
 			counts->last_ns = out->at_ns;
-		return true;
+		return READER_FOUND;
 	}
-	/* What ails the compressed bytes is why those inside end. */
-	if (stream_damage(reader->stream) != NULL)
-		damage = stream_damage(reader->stream);
-	if (damage != NULL && reader->damage[0] == '\0')
-		snprintf(reader->damage, sizeof(reader->damage),
-			 "ends behind packet %" PRIu64 ": %s", counts->packets, damage);
-	return false;
+	return READER_NOT_YET;
+}
+
+bool reader_next(struct reader *reader, struct captured *out)
+{
+	enum reader_step step;
+
+	do
+		step = reader_step(reader, out);
+	while (step == READER_NOT_YET && (reader->over == NULL || !reader->over()));
+	return step == READER_FOUND;
+}
+
+void reader_end_when(struct reader *reader, bool (*over)(void))
+{
+	reader->over = over;
+	stream_end_when(reader->stream, over);
 }
 
 void reader_refuse(struct reader *reader, const struct reader_counts *refused)

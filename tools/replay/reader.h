@@ -49,10 +49,12 @@ struct reader_counts {
 	uint64_t requests; /* their entries */
 	uint64_t reply_datagrams;
 	uint64_t replies;
-	uint64_t went_back; /* packets captured with an earlier instant than the one before */
+	uint64_t went_back; /* packets captured before the furthest instant until then */
+	uint64_t jump_ns; /* the longest time without a packet, and the number of that behind it */
+	uint64_t jump_packet;
 	uint64_t drops[DROP_CNT];
 	uint64_t skips[SKIP_CNT];
-	uint64_t first_ns; /* of requests and replies; 0: there is none */
+	uint64_t first_ns; /* of requests and replies, if there are any */
 	uint64_t last_ns;
 };
 
@@ -62,7 +64,18 @@ struct reader;
 int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
 		size_t error_bytes);
 
-/* True and *out, or false at the end, which damage may have made. */
+/* When `over` says true, the capture ends there. It is asked from whoever reads. */
+void reader_end_when(struct reader *reader, bool (*over)(void));
+
+enum reader_step {
+	READER_FOUND,   /* *out */
+	READER_NOT_YET, /* many packets were passed over: come again */
+	READER_END,     /* which damage may have made */
+};
+
+enum reader_step reader_step(struct reader *reader, struct captured *out);
+
+/* The same until it is found: true and *out, or false at the end. */
 bool reader_next(struct reader *reader, struct captured *out);
 
 /* Takes request datagrams back that the caller could not use after all: they are counted under the

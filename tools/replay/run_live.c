@@ -37,6 +37,10 @@ enum {
 
 static const uint64_t NS_PER_US = 1000;
 static const uint64_t NS_PER_MS = 1000000;
+static const uint64_t NS_PER_S = 1000000000;
+static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
+/* A pause in the capture that is worth a word. */
+static const uint64_t PAUSE_TOLD_NS = UINT64_C(10000000000);
 
 struct live {
 	const struct replay_options *options;
@@ -48,7 +52,10 @@ struct live {
 	struct pace pace;
 	struct progress progress;
 	struct live_counts counts;
-	uint64_t heard_ns; /* when the last reply came */
+	uint64_t heard_ns;   /* when the last reply came */
+	uint64_t sent_bytes; /* of the capture */
+	uint64_t refused_ns; /* since when nothing was taken; 0: it was */
+	uint64_t told_ns;    /* the instant that was told to be far away */
 	struct client_packet received[RECEIVE_CNT];
 	uint8_t room[RECEIVE_CNT][WIRE_DATAGRAM_BYTES_MAX];
 	char error[ERROR_BYTES];
@@ -136,6 +143,21 @@ static int collect(struct live *live, uint64_t now_ns, struct client_packet *pac
 	return cnt;
 }
 
+/* Nothing was taken. 0, or after PATIENCE_NS of it why, as -errno. */
+static int be_refused(struct live *live, uint64_t now_ns)
+{
+	const int why = errno != 0 && errno != EAGAIN ? errno : ETIMEDOUT;
+
+	live->counts.send_refused++;
+	if (live->refused_ns == 0)
+		live->refused_ns = now_ns;
+	if (now_ns - live->refused_ns < PATIENCE_NS)
+		return 0;
+	snprintf(live->error, ERROR_BYTES, "nothing was taken for %u s",
+		 (unsigned)(PATIENCE_NS / NS_PER_S));
+	return -why;
+}
+
 /* Sends what is due. How many, or -errno. */
 static int send_due(struct live *live, uint64_t now_ns)
 {
@@ -149,9 +171,11 @@ static int send_due(struct live *live, uint64_t now_ns)
 
 	if (cnt == 0)
 		return 0;
+	errno = 0;
 	sent = live->transport->send(live->transport, packets, cnt);
-	if (sent < 0)
-		return sent;
+	if (sent <= 0)
+		return sent < 0 ? sent : be_refused(live, now_ns);
+	live->refused_ns = 0;
 	live->counts.send_refused += sent < cnt;
 	after_ns = progress_now_ns();
 	for (int i = 0; i < cnt && i < sent; i++) {
@@ -162,20 +186,21 @@ static int send_due(struct live *live, uint64_t now_ns)
 		pace_sent(&live->pace, due_ns[i], entries);
 		live->counts.sent++;
 		live->counts.sent_requests += entries;
+		live->sent_bytes = ahead_peek_at(live->ahead, 0)->done_bytes;
 		ahead_pop(live->ahead, 1);
 	}
-	if (sent > 0)
-		live->counts.took_ns = after_ns - live->pace.begin_ns;
+	live->counts.took_ns = after_ns - live->pace.begin_ns;
 	return sent;
 }
 
 static void tell_progress(struct live *live)
 {
-	uint64_t done_bytes;
+	uint64_t read_bytes;
 	uint64_t total_bytes;
 
-	reader_progress(live->reader, &done_bytes, &total_bytes);
-	progress_tell(&live->progress, done_bytes, total_bytes, live->counts.sent_requests);
+	/* What is read ahead is not sent. */
+	reader_progress(live->reader, &read_bytes, &total_bytes);
+	progress_tell(&live->progress, live->sent_bytes, total_bytes, live->counts.sent_requests);
 }
 
 /* How long nothing is due: in us, 0 if that is too short to sleep. */
@@ -191,6 +216,19 @@ static uint32_t idle_us(const struct live *live, const struct ahead_item *item, 
 		return 0;
 	us = (due_ns - now_ns - SPIN_NS) / NS_PER_US;
 	return us < SLEEP_US_MAX ? (uint32_t)us : SLEEP_US_MAX;
+}
+
+/* A long pause is told, so that nobody takes it for a fault. */
+static void tell_pause(struct live *live, const struct ahead_item *item, uint64_t now_ns)
+{
+	const uint64_t due_ns = pace_due_ns(&live->pace, item->at_ns);
+
+	if (due_ns < now_ns + PAUSE_TOLD_NS || live->told_ns == item->at_ns || live->options->quiet)
+		return;
+	live->told_ns = item->at_ns;
+	progress_end(&live->progress);
+	fprintf(stderr, "the capture pauses: the next packet is due in %" PRIu64 " s\n",
+		(due_ns - now_ns) / NS_PER_S);
 }
 
 /* What is due goes out; else what was answered is taken in, and the capture read. 0 or -errno. */
@@ -209,6 +247,8 @@ static int turn(struct live *live, const struct ahead_item *item)
 		sent = send_due(live, now_ns);
 	if (sent < 0)
 		return sent;
+	if (sent == 0 && item != NULL)
+		tell_pause(live, item, now_ns);
 	has_read = ahead_read(live->ahead);
 	return receive(live, flat_out ? RECEIVE_CNT : RECEIVE_ON_TIME_CNT,
 		       sent > 0 || has_read ? 0 : idle_us(live, item, now_ns));
@@ -222,6 +262,7 @@ static void fill_ahead(struct live *live)
 	while (!progress_interrupted() && !ahead_is_ready(live->ahead)) {
 		if (!ahead_read(live->ahead))
 			nanosleep(&pause, NULL);
+		tell_progress(live);
 	}
 }
 
@@ -309,6 +350,7 @@ static bool open_capture(struct live *live)
 	if (reader_open(&live->reader, options->capture, options->base_port, live->error,
 			ERROR_BYTES) != 0)
 		return cli_wrong("%s", live->error);
+	reader_end_when(live->reader, progress_interrupted);
 	/* Before the port's environment binds this thread to a core. */
 	rc = ahead_open(&live->ahead, &(struct ahead_options){.reader = live->reader,
 							      .ring_cnt = AHEAD_CNT,
@@ -322,7 +364,7 @@ static int result_of(const struct live *live)
 {
 	if (live->counts.interrupted || reader_damage(live->reader) != NULL)
 		return CLI_EXIT_BAD;
-	if (live->options->strict && compare_result(live->compare)->different > 0)
+	if (live->options->strict && !compare_same(live->compare))
 		return CLI_EXIT_BAD;
 	return CLI_EXIT_GOOD;
 }
@@ -346,7 +388,8 @@ static int run(struct live *live)
 	ahead_close(live->ahead);
 	live->ahead = NULL;
 	if (rc != 0) {
-		cli_wrong("--to %s: %s", options->to, strerror(-rc));
+		cli_wrong("--to %s: %s%s%s", options->to, live->error,
+			  live->error[0] != '\0' ? ": " : "", strerror(-rc));
 		return CLI_EXIT_FAILED;
 	}
 	if (live->counts.sent == 0 && !live->counts.interrupted) {

@@ -20,9 +20,6 @@ enum {
 	ERROR_BYTES = 1024,
 	/* Small enough to stay in a cache. */
 	AHEAD_CNT = 1024,
-	/* Datagrams answered before the first captured reply can be compared with it: more than are
-	 * ever on their way. A capture without replies shall not be slow for it. */
-	ANSWERS_KEPT_FIRST = 16384,
 };
 
 struct feed {
@@ -35,7 +32,8 @@ struct feed {
 	uint32_t waiting_cnt;
 	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
 	struct batch batch;
-	uint64_t datagrams; /* decided */
+	uint64_t done_bytes; /* of the capture, and what was decided so far */
+	uint64_t datagrams;
 	uint64_t requests;
 	bool replies_seen;
 	struct reader_counts refused;
@@ -81,6 +79,7 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 	struct offline_run *run = &feed->run;
 	const struct replay_options *options = run->options;
 
+	run->begun = true;
 	run->first_ns = first->at_ns;
 	for (uint32_t i = 0; i < run->sale_cnt; i++) {
 		struct sale *sale = &run->sales[i];
@@ -127,7 +126,7 @@ static bool admit_waiting(struct feed *feed)
 			feed->refused.drops[admissions[i].reason]++;
 			continue;
 		}
-		if (feed->run.first_ns == 0 && !begin_sales(feed, item))
+		if (!feed->run.begun && !begin_sales(feed, item))
 			return false;
 		batch->items[batch->item_cnt++] = (struct batch_item){
 			.datagram = item->datagram,
@@ -149,7 +148,9 @@ static void on_reply(void *context, uint16_t shard, const uint8_t *datagram)
 static bool decide_waiting(struct feed *feed)
 {
 	struct offline_run *run = &feed->run;
-	const bool compared = feed->replies_seen || feed->datagrams < ANSWERS_KEPT_FIRST;
+	/* The first captured reply may come long after its request; a capture without any shall not
+	 * be slow for it to its end. */
+	const bool compared = feed->replies_seen || feed->datagrams < COMPARE_WAITING_MAX;
 
 	if (!admit_waiting(feed))
 		return false;
@@ -171,6 +172,7 @@ static bool decide_waiting(struct feed *feed)
 static void look_at(struct feed *feed, const struct ahead_item *item)
 {
 	feed->looked_at++;
+	feed->done_bytes = item->done_bytes;
 	if (item->kind == CAPTURED_REPLY) {
 		feed->replies_seen = true;
 		for (uint32_t i = 0; i < feed->run.sale_cnt; i++)
@@ -186,11 +188,12 @@ static void look_at(struct feed *feed, const struct ahead_item *item)
 
 static void tell_progress(struct feed *feed)
 {
-	uint64_t done_bytes;
+	uint64_t read_bytes;
 	uint64_t total_bytes;
 
-	reader_progress(feed->run.reader, &done_bytes, &total_bytes);
-	progress_tell(&feed->progress, done_bytes, total_bytes, feed->requests);
+	reader_progress(feed->run.reader, &read_bytes, &total_bytes);
+	progress_tell(&feed->progress, feed->done_bytes > 0 ? feed->done_bytes : read_bytes,
+		      total_bytes, feed->requests);
 }
 
 static bool feed_all(struct feed *feed)
@@ -223,7 +226,7 @@ static bool finish_sales(struct feed *feed)
 {
 	struct offline_run *run = &feed->run;
 
-	if (run->first_ns == 0)
+	if (!run->begun)
 		return true;
 	for (uint32_t i = 0; i < run->sale_cnt; i++) {
 		if (offline_finish(run->sales[i].engine, feed->error, ERROR_BYTES) != 0)
@@ -271,7 +274,7 @@ static bool tell_what_if(const struct offline_run *run)
 
 static int result_of(const struct offline_run *run)
 {
-	if (run->first_ns == 0) {
+	if (!run->begun) {
 		cli_wrong("%s: no request that these --keys, --shards and --base-port admit is in "
 			  "it",
 			  run->options->capture);
@@ -280,9 +283,7 @@ static int result_of(const struct offline_run *run)
 	if (run->interrupted || reader_damage(run->reader) != NULL)
 		return CLI_EXIT_BAD;
 	for (uint32_t i = 0; i < run->sale_cnt && run->options->strict; i++) {
-		const struct compare_result *result = compare_result(run->sales[i].compare);
-
-		if (result->different > 0)
+		if (!compare_same(run->sales[i].compare))
 			return CLI_EXIT_BAD;
 	}
 	return CLI_EXIT_GOOD;
@@ -319,6 +320,7 @@ static int run(struct feed *feed)
 		return CLI_EXIT_FAILED;
 	}
 	progress_begin(&feed->progress, options->quiet);
+	reader_end_when(feed->run.reader, progress_interrupted);
 	began_ns = progress_now_ns();
 
 	const bool good = open_ahead(feed) && feed_all(feed) && finish_sales(feed);

@@ -24,7 +24,8 @@ struct offline_run {
 	struct sale sales[VARIANTS_MAX];
 	uint32_t sale_cnt;
 	uint64_t took_ns;
-	uint64_t first_ns; /* of the first request; 0: there was none */
+	bool begun;        /* there was a request that was admitted: */
+	uint64_t first_ns; /* its instant */
 	bool interrupted;
 	bool finished; /* the sales' journals are closed, their shards can be asked */
 };

@@ -103,6 +103,7 @@ static int write_capture(struct writing *writing)
 	const struct replay_options *options = writing->options;
 	struct progress progress;
 	struct reader *reader = NULL;
+	enum reader_step step;
 	struct captured captured;
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 	uint64_t done_bytes;
@@ -115,9 +116,12 @@ static int write_capture(struct writing *writing)
 		return CLI_EXIT_FAILED;
 	}
 	progress_begin(&progress, options->quiet);
-	while (!progress_interrupted() && reader_next(reader, &captured)) {
-		memcpy(datagram, captured.datagram, captured.bytes);
-		put(writing, &captured, datagram);
+	reader_end_when(reader, progress_interrupted);
+	while (!progress_interrupted() && (step = reader_step(reader, &captured)) != READER_END) {
+		if (step == READER_FOUND) {
+			memcpy(datagram, captured.datagram, captured.bytes);
+			put(writing, &captured, datagram);
+		}
 		reader_progress(reader, &done_bytes, &total_bytes);
 		progress_tell(&progress, done_bytes, total_bytes, reader_counts(reader)->requests);
 	}
@@ -142,6 +146,10 @@ int run_write(const struct replay_options *options)
 		return CLI_EXIT_FAILED;
 	}
 	rc = options->from_journal != NULL ? write_journal(&writing) : write_capture(&writing);
+	if (rc == CLI_EXIT_FAILED) {
+		capture_writer_abandon(writing.writer);
+		return rc;
+	}
 	if (capture_writer_close(writing.writer, writing.error, ERROR_BYTES) != 0) {
 		cli_wrong("--write: %s", writing.error);
 		return CLI_EXIT_FAILED;

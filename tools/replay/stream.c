@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio_ext.h>
@@ -18,6 +19,7 @@ enum {
 	/* Plain bytes libpcap takes its packets from. */
 	PLAIN_BYTES = 128 << 10,
 	MAGIC_BYTES = 4,
+	POLL_MS = 100,
 	/* 15: the largest window; + 32: the header tells gzip or zlib. */
 	GZIP_WINDOW = 15 + 32,
 };
@@ -36,6 +38,8 @@ struct stream {
 	_Atomic uint64_t done_bytes;
 	size_t raw_at;
 	size_t raw_cnt;
+	bool waits; /* it is no regular file */
+	bool (*over)(void);
 	bool inside; /* of a gzip member or a zstd frame */
 	const char *damage;
 	z_stream gzip;
@@ -43,11 +47,27 @@ struct stream {
 	uint8_t raw[RAW_BYTES];
 };
 
+/* Until there are bytes, or the end. False: told to wait no longer. */
+static bool wait_for_bytes(const struct stream *stream)
+{
+	struct pollfd waited = {.fd = stream->fd, .events = POLLIN};
+
+	while (stream->waits && stream->over != NULL) {
+		if (stream->over())
+			return false;
+		if (poll(&waited, 1, POLL_MS) > 0)
+			break;
+	}
+	return true;
+}
+
 /* Bytes of the file into room; 0 at its end, -1 with errno. */
 static ssize_t read_raw(struct stream *stream, void *room, size_t bytes)
 {
 	ssize_t got;
 
+	if (!wait_for_bytes(stream))
+		return 0;
 	do
 		got = read(stream->fd, room, bytes);
 	while (got < 0 && errno == EINTR);
@@ -202,6 +222,7 @@ static int open_file(struct stream *stream, const char *path)
 		return -errno;
 	if (S_ISDIR(info.st_mode))
 		return -EISDIR;
+	stream->waits = !S_ISREG(info.st_mode);
 	if (S_ISREG(info.st_mode)) {
 		stream->total_bytes = (uint64_t)info.st_size;
 		(void)posix_fadvise(stream->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -236,6 +257,11 @@ int stream_open(struct stream **out, const char *path, char *error, size_t error
 	__fsetlocking(stream->file, FSETLOCKING_BYCALLER);
 	*out = stream;
 	return 0;
+}
+
+void stream_end_when(struct stream *stream, bool (*over)(void))
+{
+	stream->over = over;
 }
 
 FILE *stream_file(const struct stream *stream)

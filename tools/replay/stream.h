@@ -8,6 +8,7 @@
 #ifndef DB_TOOLS_REPLAY_STREAM_H
 #define DB_TOOLS_REPLAY_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,6 +21,10 @@ int stream_open(struct stream **out, const char *path, char *error, size_t error
 /* The plain bytes. The stream's; who closes it (libpcap does) must not use the stream's file any
  * more, but still has to call stream_close. */
 FILE *stream_file(const struct stream *stream);
+
+/* Where bytes may not come for long (a pipe), it is asked now and then whether to go on waiting:
+ * true ends the file there. Before the first read; from the thread that reads. */
+void stream_end_when(struct stream *stream, bool (*over)(void));
 
 /* Bytes of the file itself read so far, and how many there are; total 0: nobody knows. Any thread.
  */

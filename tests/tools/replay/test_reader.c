@@ -135,6 +135,8 @@ Test(reader, gives_requests_and_replies_and_counts_the_rest)
 	cr_expect_eq(counts->requests, 4);
 	cr_expect_eq(counts->replies, 2);
 	cr_expect_eq(counts->went_back, 1);
+	cr_expect_eq(counts->jump_ns, 1999999999);
+	cr_expect_eq(counts->jump_packet, 4);
 	cr_expect_eq(counts->skips[SKIP_SNAPLEN_CUT], 1);
 	cr_expect_eq(counts->skips[SKIP_REPLY_MALFORMED], 1);
 	cr_expect_eq(counts->skips[SKIP_INSTANT], 1);
