@@ -154,6 +154,18 @@ expect_eq "packets before the furthest instant" 86 "$(json .went_back out.json)"
 "$BIN/doorbuster" replay jump.pcap --offline --catalog "$CATALOG" --keys "$KEYS" >out
 expect_match "what is told of the jump" 'before packet 87 there is none for 7[0-9]* s' "$(cat out)"
 
+# Memory does not grow with the capture: ten times as many datagrams, as many KiB at the most.
+peak_kib() { # REQUESTS
+	make --requests "$1" --entries 1 --gap-ns 1000 | python3 -c '
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
+		"$BIN/doorbuster-replay" - --offline --catalog "$CATALOG" --keys "$KEYS"
+}
+small=$(peak_kib 150000)
+big=$(peak_kib 1500000)
+[ "$big" -lt $((small + 16384)) ] || fail "150,000 datagrams take $small KiB, 1,500,000 $big"
+
 # Ctrl-C while nothing comes through a pipe but foreign packets, and then nothing at all.
 mkfifo pipe
 "$BIN/doorbuster" replay pipe --offline --catalog "$CATALOG" --keys "$KEYS" >out 2>err &
