@@ -147,11 +147,13 @@ $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
                     tools/buy/outcome.c tools/journal/orders.c $(COMMON_SRCS) \
+                    $(DOWNSTREAM_SRCS) $(filter-out %/main.c,$(wildcard tools/relay/*.c)) \
                     $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit
 $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(CAPTURE_LDLIBS) $(TOOL_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) -lcriterion $(CAPTURE_LDLIBS) -lnats -lrdkafka \
+	    $(TOOL_LDLIBS) $(LDLIBS)
 
 # The simulator: a sale on a disk that fails and crashes, seed by seed. MODE=debug or asan. Calls of
 # the engine's code for a file, a clock or a thread go to tests/sim/sim_calls.c.

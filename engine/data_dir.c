@@ -499,13 +499,26 @@ int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, ui
 	return open_dir(dir, path, shards, SEGMENT_BYTES, journal_id, &teller);
 }
 
+/* Also by another name of it. */
+static bool is_same_dir(const char *one, const char *two)
+{
+	struct stat a;
+	struct stat b;
+
+	return stat(one, &a) == 0 && stat(two, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
 		       char *error, size_t error_bytes)
 {
 	const struct teller teller = {"", path, error, error_bytes};
-	int rc =
-		open_dir(dir, path, original->shards, SEGMENT_BYTES, original->journal_id, &teller);
+	int rc;
 
+	if (is_same_dir(path, original->path))
+		return tell(&teller, -EINVAL,
+			    " is the journal itself: name another directory for its copy");
+	rc = open_dir(dir, path, original->shards, SEGMENT_BYTES, original->journal_id, &teller);
 	if (rc == 0 && dir->journal_id != original->journal_id) {
 		rc = tell(&teller, -EINVAL,
 			  " holds journal %016" PRIx64 ", not %016" PRIx64

@@ -67,6 +67,10 @@ for lane in 0 1; do
 	cmp <("$BIN/doorbuster" journal dump "$DATA" --lane $lane --json) \
 		"$LINES/lane-00$lane.jsonl" || fail "the lines of lane $lane differ"
 done
+# Offers, which come first, and some thousand orders.
+head -n 3000 "$LINES/lane-000.jsonl" >"$WORK/some"
+expect_eq "kinds of records that the schema was asked about" "offer order" \
+	"$(python3 tests/e2e/check_schema.py tools/downstream/record.schema.json "$WORK/some")"
 
 echo "what a crash of the machine leaves: the last blocks of the copy torn, lost, out of order"
 last=$(find "$COPY/lane-000" -name 'seg-*' | sort | tail -n 1)
@@ -85,6 +89,31 @@ relay blocks --to file:"$COPY" --once --json
 expect_eq "what is left to do" "true 0 0" \
 	"$(jq -r '"\(.last) \([.lanes[].blocks] | add) \([.lanes[].behind_records] | add)"' \
 	"$WORK/relay.blocks")"
+
+echo "no copy into the journal itself, by whatever name"
+ln -s "$DATA" "$WORK/alias"
+for copy in "$DATA" "$WORK/alias" "$DATA/."; do
+	rc=0
+	"$BIN/doorbuster" relay --data "$DATA" --name self --to file:"$copy" 2>"$WORK/err" || rc=$?
+	expect_eq "exit code" 2 $rc
+	expect_match "why" 'is the journal itself: name another directory' "$(cat "$WORK/err")"
+done
+"$BIN/doorbuster" relay --data "$DATA" --forget --name self
+
+echo "a disk that is full is away until it has room, and that is told once"
+mkdir "$WORK/small"
+mount -t tmpfs -o size=8M tmpfs "$WORK/small"
+relay_beside full --to file:"$WORK/small/lines" --format json
+one=$!
+wait_for "the relay to notice" grep -q 'away: .*No space left' "$WORK/relay.full.err"
+sleep 1
+expect_eq "times it was told" 1 "$(grep -c '^lane 0: downstream is away' "$WORK/relay.full.err")"
+mount -o remount,size=1G "$WORK/small"
+wait_for "it to go on" grep -q 'lane 0: downstream is back' "$WORK/relay.full.err"
+wait_for "all of it" cmp "$WORK/small/lines/lane-000.jsonl" "$LINES/lane-000.jsonl"
+kill -TERM $one
+wait $one || fail "SIGTERM: $(cat "$WORK/relay.full.err")"
+umount "$WORK/small"
 
 echo "one relay at a time"
 rm "$WORK/relay.blocks.err"

@@ -44,6 +44,33 @@ int cli_end(int rc)
 	return CLI_EXIT_FAILED;
 }
 
+int cli_usage(const char *usage)
+{
+	fputs(usage, stderr);
+	return CLI_EXIT_FAILED;
+}
+
+int cli_flags(int argc, char **argv, const char *usage, const struct option *flags,
+	      bool (*parse)(int flag, void *options), void *options)
+{
+	int flag;
+
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		if (flag == CLI_FLAG_HELP) {
+			fputs(usage, stdout);
+			return cli_end(CLI_EXIT_GOOD);
+		}
+		if (flag == '?')
+			return cli_usage(usage);
+		if (!parse(flag, options))
+			return CLI_EXIT_FAILED;
+	}
+	if (optind == argc)
+		return -1;
+	cli_wrong("%s is too much", argv[optind]);
+	return cli_usage(usage);
+}
+
 bool cli_parse_u64(const char *text, uint64_t max, uint64_t *out)
 {
 	char *end = NULL;

@@ -5,6 +5,7 @@
 #ifndef DB_TOOLS_COMMON_CLI_H
 #define DB_TOOLS_COMMON_CLI_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,10 @@ enum {
 	CLI_EXIT_FAILED = 2 /* it could not run: usage, files, no answer */
 };
 
+enum {
+	CLI_FLAG_HELP = 1000, /* the val of --help */
+};
+
 /* The name complaints begin with; the string stays the caller's. */
 void cli_program(const char *name);
 
@@ -26,6 +31,16 @@ __attribute__((format(printf, 1, 2))) bool cli_wrong(const char *format, ...);
 /* The exit code of a program that would end with rc: CLI_EXIT_FAILED, and a complaint, if what it
  * printed on stdout did not all get there. */
 int cli_end(int rc);
+
+/*
+ * Reads the flags of a program that takes nothing else; parse is told the val of each and complains
+ * by itself. -1: go on; else the exit code to end with, --help (CLI_FLAG_HELP) was answered.
+ */
+int cli_flags(int argc, char **argv, const char *usage, const struct option *flags,
+	      bool (*parse)(int flag, void *options), void *options);
+
+/* Complains that usage is to be read; the exit code to end with. */
+int cli_usage(const char *usage);
 
 /* A whole decimal number up to max, and nothing else in the text. Doesn't complain. */
 bool cli_parse_u64(const char *text, uint64_t max, uint64_t *out);

@@ -6,7 +6,6 @@
  * On stdout what came since the last cursor comes again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 
 #include "engine/signals.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/downstream/consumer.h"
 #include "tools/journal/print.h"
 
@@ -68,7 +68,6 @@ enum flag {
 	FLAG_FORMAT,
 	FLAG_SKIP_PRUNED,
 	FLAG_SET,
-	FLAG_HELP,
 };
 
 static const struct option flags[] = {
@@ -79,19 +78,11 @@ static const struct option flags[] = {
 	{"format", required_argument, NULL, FLAG_FORMAT},
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"set", required_argument, NULL, FLAG_SET},
-	{"help", no_argument, NULL, FLAG_HELP},
+	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
 
 static struct print out; /* big */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void print_batch(const struct consumer_batch *batch, bool csv)
 {
@@ -118,7 +109,7 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	const struct timespec away = {.tv_nsec = AWAY_NS};
-	uint64_t committed_ns = now_ns();
+	uint64_t committed_ns = clock_now_ns();
 	bool dirty = false;
 	bool told = false;
 
@@ -131,7 +122,7 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 			print_batch(&batch, options->csv);
 			dirty = true;
 		}
-		if (dirty && (rc != 1 || now_ns() - committed_ns >= COMMIT_NS)) {
+		if (dirty && (rc != 1 || clock_now_ns() - committed_ns >= COMMIT_NS)) {
 			char text[ERROR_BYTES];
 			const int committed = commit(options, consumer, text);
 
@@ -139,7 +130,7 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 				snprintf(error, ERROR_BYTES, "%s", text);
 			if (committed != 0)
 				return committed;
-			committed_ns = now_ns();
+			committed_ns = clock_now_ns();
 			dirty = false;
 		}
 		if (rc < 0 && !(rc == -ENOTCONN && options->follow))
@@ -195,13 +186,17 @@ static int run(const struct consume_options *options)
 	out_bytes = consumer_cursor(consumer)->out_bytes;
 	if (options->out != NULL)
 		rc = open_out(options->out, out_bytes, error);
-	if (rc == 0 && options->csv && out_bytes == 0)
+	if (rc != 0) {
+		cli_wrong("%s", error);
+		consumer_close(consumer);
+		return CLI_EXIT_FAILED;
+	}
+	if (options->csv && out_bytes == 0)
 		print_csv_columns(&out);
-	if (rc == 0 && options->follow)
+	if (options->follow)
 		fprintf(stderr, "following %u lanes of %s\n", consumer_cursor(consumer)->lanes,
 			consumer_address(consumer));
-	if (rc == 0)
-		rc = pump(options, consumer, error);
+	rc = pump(options, consumer, error);
 	if (rc != 0)
 		cli_wrong("%s", error);
 	if (out.file != NULL && out.file != stdout && fclose(out.file) != 0 && rc == 0)
@@ -210,14 +205,9 @@ static int run(const struct consume_options *options)
 	return rc == 0 ? CLI_EXIT_GOOD : CLI_EXIT_BAD;
 }
 
-static int wrong_usage(void)
+static bool parse_flag(int flag, void *context)
 {
-	fputs(usage, stderr);
-	return CLI_EXIT_FAILED;
-}
-
-static bool parse_flag(int flag, struct consume_options *options)
-{
+	struct consume_options *options = context;
 	switch (flag) {
 	case FLAG_FROM:
 		options->consumer.from = optarg;
@@ -245,25 +235,16 @@ static bool parse_flag(int flag, struct consume_options *options)
 int main(int argc, char **argv)
 {
 	struct consume_options options = {0};
-	int flag;
+	int rc;
 
 	cli_program("doorbuster consume");
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		if (flag == FLAG_HELP) {
-			fputs(usage, stdout);
-			return cli_end(CLI_EXIT_GOOD);
-		}
-		if (flag == '?')
-			return wrong_usage();
-		if (!parse_flag(flag, &options))
-			return CLI_EXIT_FAILED;
-	}
-	if (optind < argc || options.consumer.from == NULL) {
-		if (optind < argc)
-			cli_wrong("%s is too much", argv[optind]);
-		else
-			cli_wrong("--from SOURCE is missing: data:DIR or file:DIR");
-		return wrong_usage();
+	rc = cli_flags(argc, argv, usage, flags, parse_flag, &options);
+	if (rc >= 0)
+		return rc;
+	if (options.consumer.from == NULL) {
+		cli_wrong("--from SOURCE is missing: data:DIR, file:DIR, nats://HOST:PORT or "
+			  "kafka://HOST:PORT");
+		return cli_usage(usage);
 	}
 	return cli_end(run(&options));
 }

@@ -25,14 +25,21 @@ struct consumer {
 };
 
 static const struct source_kind *const kinds[] = {
-	&source_data_kind,     &source_file_kind,  &source_nats_kind,
-	&source_nats_tls_kind, &source_kafka_kind,
+	&source_data_kind,
+	&source_file_kind,
+	&source_nats_kind,
+	&source_kafka_kind,
 };
+
+static bool has_scheme(const char *from, const char *scheme)
+{
+	return scheme != NULL && strncmp(from, scheme, strlen(scheme)) == 0;
+}
 
 static const struct source_kind *kind_of(const char *from)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strncmp(from, kinds[i]->scheme, strlen(kinds[i]->scheme)) == 0)
+		if (has_scheme(from, kinds[i]->scheme) || has_scheme(from, kinds[i]->also))
 			return kinds[i];
 	}
 	return NULL;

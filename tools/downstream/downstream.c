@@ -9,15 +9,16 @@
 #include "tools/common/cli.h"
 
 static const struct downstream_kind *const block_kinds[] = {
-	&downstream_file_kind,     &downstream_stdout_kind, &downstream_nats_kind,
-	&downstream_nats_tls_kind, &downstream_kafka_kind,
+	&downstream_file_kind,
+	&downstream_stdout_kind,
+	&downstream_nats_kind,
+	&downstream_kafka_kind,
 };
 
 static const struct downstream_kind *const json_kinds[] = {
 	&downstream_lines_kind,
 	&downstream_stdout_kind,
 	&downstream_nats_kind,
-	&downstream_nats_tls_kind,
 };
 
 int downstream_say(char *error, size_t error_bytes, int rc, const char *format, ...)
@@ -84,7 +85,8 @@ static const struct downstream_kind *kind_of(const struct downstream_options *op
 		json ? sizeof(json_kinds) / sizeof(*kinds) : sizeof(block_kinds) / sizeof(*kinds);
 
 	for (size_t i = 0; i < cnt; i++) {
-		if (has_scheme(options->to, kinds[i]->scheme))
+		if (has_scheme(options->to, kinds[i]->scheme) ||
+		    (kinds[i]->also != NULL && has_scheme(options->to, kinds[i]->also)))
 			return kinds[i];
 	}
 	return NULL;

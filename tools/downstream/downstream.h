@@ -95,6 +95,7 @@ void downstream_close(struct downstream *downstream);
 /* What a kind of downstream is; `downstream` and `target` are the first members of its own. */
 struct downstream_kind {
 	const char *scheme; /* what `to` begins with */
+	const char *also;   /* or with this, if not NULL */
 	unsigned settle_s;
 	int (*target_open)(struct downstream_target **out, const struct downstream_options *options,
 			   char *error, size_t error_bytes);
@@ -135,7 +136,6 @@ extern const struct downstream_kind downstream_file_kind;  /* file:DIR, blocks *
 extern const struct downstream_kind downstream_lines_kind; /* file:DIR, JSON */
 extern const struct downstream_kind downstream_stdout_kind;
 extern const struct downstream_kind downstream_nats_kind;
-extern const struct downstream_kind downstream_nats_tls_kind;
 extern const struct downstream_kind downstream_kafka_kind; /* blocks */
 
 #endif

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/common/clock.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
 #include "tools/journal/print.h"
@@ -43,14 +44,6 @@ struct lines_downstream {
 	long synced_bytes;    /* where in the file */
 	uint64_t synced_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct lines_downstream *of(struct downstream *downstream)
 {
@@ -184,7 +177,7 @@ static int lines_end(struct downstream *downstream, struct lane_mark *last, bool
 		return downstream_say(error, error_bytes, -errno, "%s: %s", lines->path,
 				      strerror(errno));
 	lines->written = *last = lines->cursor.lane[0].mark;
-	lines->synced_ns = now_ns();
+	lines->synced_ns = clock_now_ns();
 	return 0;
 }
 
@@ -213,7 +206,7 @@ static int lines_reap(struct downstream *downstream, char *error, size_t error_b
 {
 	struct lines_downstream *lines = of(downstream);
 	const unsigned cnt = lines->written_cnt;
-	const uint64_t time_ns = now_ns();
+	const uint64_t time_ns = clock_now_ns();
 	int rc;
 
 	if (cnt == 0 || (time_ns < lines->synced_ns + SYNC_EVERY_NS &&

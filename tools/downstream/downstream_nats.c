@@ -19,6 +19,7 @@
 
 #include "engine/check.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/downstream/nats_link.h"
 #include "tools/journal/print.h"
 
@@ -59,14 +60,6 @@ struct nats_downstream {
 	uint64_t progress_ns; /* when something was acknowledged, or nothing was on its way */
 	struct print print;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static struct nats_downstream *of(struct downstream *downstream)
 {
@@ -265,7 +258,7 @@ static int end_nats(struct downstream *downstream, struct lane_mark *last, bool 
 		rc = check_config(nats, info, error, error_bytes);
 	if (rc == 0) {
 		nats->base_seq = info->State.LastSeq - nats->message_end;
-		nats->progress_ns = now_ns();
+		nats->progress_ns = clock_now_ns();
 		if (info->State.Msgs == 0 && info->State.LastSeq > 0)
 			rc = downstream_say(error, error_bytes, -EPROTO,
 					    "stream %s was emptied; begin a new one with "
@@ -369,7 +362,7 @@ static int publish_nats(struct downstream *downstream, const struct lane_block *
 	    nats->message_end - nats->message_acked + BLOCK_RECORDS_MAX > MESSAGES_MAX)
 		return -EAGAIN;
 	if (nats->message_end == nats->message_acked)
-		nats->progress_ns = now_ns();
+		nats->progress_ns = clock_now_ns();
 	if (is_json(nats))
 		status = send_records(nats, block);
 	else
@@ -484,8 +477,9 @@ static int reap_nats(struct downstream *downstream, char *error, size_t error_by
 	     nats->block_acked++)
 		cnt++;
 	if (nats->message_acked != before)
-		nats->progress_ns = now_ns();
-	if (nats->message_acked != nats->message_end && now_ns() > nats->progress_ns + ACK_WAIT_NS)
+		nats->progress_ns = clock_now_ns();
+	if (nats->message_acked != nats->message_end &&
+	    clock_now_ns() > nats->progress_ns + ACK_WAIT_NS)
 		return downstream_say(error, error_bytes, -ENOTCONN,
 				      "stream %s: nothing was acknowledged for %d ms", nats->stream,
 				      DOWNSTREAM_WAIT_MS);
@@ -494,18 +488,7 @@ static int reap_nats(struct downstream *downstream, char *error, size_t error_by
 
 const struct downstream_kind downstream_nats_kind = {
 	.scheme = "nats://",
-	.settle_s = 300,
-	.target_open = target_open,
-	.target_close = target_close,
-	.open = open_nats,
-	.end = end_nats,
-	.publish = publish_nats,
-	.reap = reap_nats,
-	.close = close_nats,
-};
-
-const struct downstream_kind downstream_nats_tls_kind = {
-	.scheme = "tls://",
+	.also = "tls://",
 	.settle_s = 300,
 	.target_open = target_open,
 	.target_close = target_close,

@@ -21,6 +21,7 @@ struct source_block {
 
 struct source_kind {
 	const char *scheme;
+	const char *also; /* or this, if not NULL */
 	/* Finds out which journal it is, and how many lanes. Errors as consumer_open. */
 	int (*open)(struct source **out, const struct consumer_options *options, char *error,
 		    size_t error_bytes);
@@ -43,7 +44,6 @@ struct source {
 extern const struct source_kind source_data_kind; /* data:DIR, a journal */
 extern const struct source_kind source_file_kind; /* file:DIR, a relay's copy of one */
 extern const struct source_kind source_nats_kind;
-extern const struct source_kind source_nats_tls_kind;
 extern const struct source_kind source_kafka_kind;
 
 #endif

@@ -248,14 +248,7 @@ static int next_nats(struct source *base, uint16_t number, struct source_block *
 
 const struct source_kind source_nats_kind = {
 	.scheme = "nats://",
-	.open = open_nats,
-	.seek = seek_nats,
-	.next = next_nats,
-	.close = close_nats,
-};
-
-const struct source_kind source_nats_tls_kind = {
-	.scheme = "tls://",
+	.also = "tls://",
 	.open = open_nats,
 	.seek = seek_nats,
 	.next = next_nats,

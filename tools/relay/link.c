@@ -43,7 +43,16 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 		lane->backoff_ns = BACKOFF_MAX_NS;
 }
 
-static void tell_linked(const struct relay_lane *lane, const struct lane_mark *end, uint64_t now_ns)
+/* It is back when it takes something, or has all: a full disk lets itself be opened, too. */
+static void come_back(struct relay_lane *lane, uint64_t now_ns)
+{
+	relay_tell(lane, "downstream is back after %.1f s, goes on behind LSN %" PRIu64,
+		   (double)(now_ns - lane->away_since_ns) / 1e9,
+		   lane->acked.mark.next_lsn > 0 ? lane->acked.mark.next_lsn - 1 : 0);
+	lane->away_since_ns = 0;
+}
+
+static void tell_linked(const struct relay_lane *lane, const struct lane_mark *end)
 {
 	const uint64_t lsn = end->next_lsn > 0 ? end->next_lsn - 1 : 0;
 
@@ -52,10 +61,7 @@ static void tell_linked(const struct relay_lane *lane, const struct lane_mark *e
 			   "downstream had LSN %" PRIu64 " and ends with LSN %" PRIu64
 			   " now, so it lost what it had acknowledged; it gets that again",
 			   lane->acked.mark.next_lsn - 1, lsn);
-	if (lane->away_since_ns != 0)
-		relay_tell(lane, "downstream is back after %.1f s, goes on behind LSN %" PRIu64,
-			   (double)(now_ns - lane->away_since_ns) / 1e9, lsn);
-	else if (lane->link_cnt == 0)
+	if (lane->away_since_ns == 0 && lane->link_cnt == 0)
 		relay_tell(lane, "goes on behind LSN %" PRIu64, lsn);
 }
 
@@ -82,7 +88,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	rc = lane_tailer_open(&lane->tailer, &options, &end, relay->error, sizeof(relay->error));
 	if (rc != 0)
 		return rc;
-	tell_linked(lane, &end, now_ns);
+	tell_linked(lane, &end);
 	if (end.next_lsn < lane->safe.next_lsn)
 		lane->safe = end;
 	if (end.next_lsn < lane->settling.next_lsn)
@@ -90,7 +96,6 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	if (lane->acked.mark.checksum != end.checksum)
 		lane->acked = (struct relay_sent){.mark = end, .end_offset = end.offset};
 	lane->up = true;
-	lane->away_since_ns = 0;
 	lane->checked_ns = now_ns;
 	lane->link_cnt++;
 	return 0;
@@ -197,5 +202,8 @@ int relay_step(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	}
 	if (published < 0 || reaped < 0)
 		return published < 0 ? published : reaped;
+	if (lane->away_since_ns != 0 &&
+	    (reaped > 0 || (lane->ended && lane->sent_head == lane->sent_tail)))
+		come_back(lane, now_ns);
 	return published + reaped;
 }

@@ -3,7 +3,6 @@
  * without one.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -73,7 +72,6 @@ enum flag {
 	FLAG_SKIP_PRUNED,
 	FLAG_FORGET,
 	FLAG_METRICS,
-	FLAG_HELP,
 };
 
 static const struct option flags[] = {
@@ -88,15 +86,9 @@ static const struct option flags[] = {
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"forget", no_argument, NULL, FLAG_FORGET},
 	{"metrics", required_argument, NULL, FLAG_METRICS},
-	{"help", no_argument, NULL, FLAG_HELP},
+	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
-
-static int wrong_usage(void)
-{
-	fputs(usage, stderr);
-	return CLI_EXIT_FAILED;
-}
 
 static bool parse_format(const char *text, enum downstream_format *format)
 {
@@ -120,8 +112,9 @@ static bool parse_name(const char *text, char name[RELAY_NAME_BYTES])
 	return true;
 }
 
-static bool parse_flag(int flag, struct relay_options *options)
+static bool parse_flag(int flag, void *context)
 {
+	struct relay_options *options = context;
 	uint64_t mib;
 
 	switch (flag) {
@@ -210,23 +203,12 @@ static int run(const struct relay_options *options)
 int main(int argc, char **argv)
 {
 	struct relay_options options = {0};
-	int flag;
+	int rc;
 
 	cli_program("doorbuster relay");
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		if (flag == FLAG_HELP) {
-			fputs(usage, stdout);
-			return cli_end(CLI_EXIT_GOOD);
-		}
-		if (flag == '?')
-			return wrong_usage();
-		if (!parse_flag(flag, &options))
-			return CLI_EXIT_FAILED;
-	}
-	if (optind < argc) {
-		cli_wrong("%s is too much", argv[optind]);
-		return wrong_usage();
-	}
+	rc = cli_flags(argc, argv, usage, flags, parse_flag, &options);
+	if (rc >= 0)
+		return rc;
 	if (!complete(&options))
 		return CLI_EXIT_FAILED;
 	return cli_end(run(&options));

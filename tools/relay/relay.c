@@ -10,21 +10,13 @@
 #include <unistd.h>
 
 #include "engine/signals.h"
-#include "tools/common/cli.h"
+#include "tools/common/clock.h"
 
 /* How long a lane rests when there was nothing to do: a lone order waits no longer than this. */
 static const uint64_t IDLE_NS = 1000000;
 static const uint64_t REPORT_NS = 1000000000;
 /* What is in flight when a signal comes gets this long to be acknowledged. */
 static const uint64_t LEAVE_NS = 5000000000;
-
-uint64_t relay_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 void relay_tell(const struct relay_lane *lane, const char *format, ...)
 {
@@ -66,7 +58,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 		lane->lane = i;
 		lane->safe = lane->settling = relay->position.lane[i].mark;
 		lane->acked.mark = lane->safe;
-		lane->settling_ns = relay_now_ns();
+		lane->settling_ns = clock_now_ns();
 	}
 	rc = downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
 				    sizeof(relay->error));
@@ -90,17 +82,17 @@ static bool all_done(const struct relay *relay)
 static void leave(struct relay *relay)
 {
 	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
-	const uint64_t end_ns = relay_now_ns() + LEAVE_NS;
+	const uint64_t end_ns = clock_now_ns() + LEAVE_NS;
 	bool waiting = true;
 
-	while (waiting && relay_now_ns() < end_ns) {
+	while (waiting && clock_now_ns() < end_ns) {
 		waiting = false;
 		for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 			struct relay_lane *lane = &relay->lanes[i];
 			int cnt = 0;
 
 			if (lane->up && lane->sent_head != lane->sent_tail)
-				cnt = relay_reap(relay, lane, relay_now_ns());
+				cnt = relay_reap(relay, lane, clock_now_ns());
 			if (cnt < 0)
 				relay_unlink(lane);
 			waiting = waiting || (lane->up && lane->sent_head != lane->sent_tail);
@@ -113,10 +105,10 @@ static void leave(struct relay *relay)
 static int run(struct relay *relay)
 {
 	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
-	uint64_t reported_ns = relay_now_ns();
+	uint64_t reported_ns = clock_now_ns();
 
 	while (!signals_end_pending()) {
-		const uint64_t now_ns = relay_now_ns();
+		const uint64_t now_ns = clock_now_ns();
 		int steps = 0;
 
 		for (uint16_t i = 0; i < relay->lane_cnt; i++) {
@@ -141,7 +133,7 @@ static int run(struct relay *relay)
 		nanosleep(&pause, NULL);
 	}
 	leave(relay);
-	relay_report(relay, (double)(relay_now_ns() - reported_ns + 1) / 1e9, true);
+	relay_report(relay, (double)(clock_now_ns() - reported_ns + 1) / 1e9, true);
 	return relay_position_save(relay);
 }
 

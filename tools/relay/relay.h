@@ -127,6 +127,4 @@ void relay_metrics_close(struct relay *relay);
 __attribute__((format(printf, 2, 3))) void relay_tell(const struct relay_lane *lane,
 						      const char *format, ...);
 
-uint64_t relay_now_ns(void);
-
 #endif

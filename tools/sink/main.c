@@ -7,7 +7,6 @@
  * committed comes again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 
 #include "engine/signals.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/downstream/consumer.h"
 #include "tools/sink/database.h"
 
@@ -55,20 +55,12 @@ static const char usage[] =
 	"or\n"
 	"LSNs given twice; 2 it could not run\n";
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
 static int pump(const struct sink_options *options, struct database *database,
 		struct consumer *consumer, uint64_t *orders, char *error)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
-	uint64_t begun_ns = now_ns();
+	uint64_t begun_ns = clock_now_ns();
 	bool dirty = false;
 
 	while (!signals_end_pending()) {
@@ -78,7 +70,7 @@ static int pump(const struct sink_options *options, struct database *database,
 		if (rc < 0)
 			return rc;
 		if (rc == 1) {
-			begun_ns = dirty ? begun_ns : now_ns();
+			begun_ns = dirty ? begun_ns : clock_now_ns();
 			dirty = true;
 			rc = database_add(database, &batch, error, ERROR_BYTES);
 			if (rc != 0)
@@ -90,7 +82,7 @@ static int pump(const struct sink_options *options, struct database *database,
 			continue;
 		}
 		if (rc == 0 || database_pending(database) >= COMMIT_ORDERS ||
-		    now_ns() > begun_ns + COMMIT_NS) {
+		    clock_now_ns() > begun_ns + COMMIT_NS) {
 			const uint64_t pending = database_pending(database);
 
 			rc = database_commit(database, consumer_cursor(consumer), error,
@@ -166,7 +158,6 @@ enum flag {
 	FLAG_FOLLOW,
 	FLAG_SKIP_PRUNED,
 	FLAG_SET,
-	FLAG_HELP,
 };
 
 static const struct option flags[] = {
@@ -176,12 +167,13 @@ static const struct option flags[] = {
 	{"follow", no_argument, NULL, FLAG_FOLLOW},
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"set", required_argument, NULL, FLAG_SET},
-	{"help", no_argument, NULL, FLAG_HELP},
+	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
 
-static bool parse_flag(int flag, struct sink_options *options)
+static bool parse_flag(int flag, void *context)
 {
+	struct sink_options *options = context;
 	switch (flag) {
 	case FLAG_FROM:
 		options->consumer.from = optarg;
@@ -207,28 +199,15 @@ static bool parse_flag(int flag, struct sink_options *options)
 int main(int argc, char **argv)
 {
 	struct sink_options options = {.schema = "doorbuster"};
-	int flag;
+	int rc;
 
 	cli_program("doorbuster sink");
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
-		if (flag == FLAG_HELP) {
-			fputs(usage, stdout);
-			return cli_end(CLI_EXIT_GOOD);
-		}
-		if (flag != '?' && !parse_flag(flag, &options))
-			return CLI_EXIT_FAILED;
-		if (flag == '?') {
-			fputs(usage, stderr);
-			return CLI_EXIT_FAILED;
-		}
-	}
-	if (optind < argc || options.consumer.from == NULL || options.to == NULL) {
-		if (optind < argc)
-			cli_wrong("%s is too much", argv[optind]);
-		else
-			cli_wrong("--from SOURCE and --to CONNINFO are needed");
-		fputs(usage, stderr);
-		return CLI_EXIT_FAILED;
+	rc = cli_flags(argc, argv, usage, flags, parse_flag, &options);
+	if (rc >= 0)
+		return rc;
+	if (options.consumer.from == NULL || options.to == NULL) {
+		cli_wrong("--from SOURCE and --to CONNINFO are needed");
+		return cli_usage(usage);
 	}
 	return cli_end(run(&options));
 }

@@ -1,0 +1,25 @@
+"""Are lines what a JSON schema says? check_schema.py SCHEMA FILE: every line of FILE must be, and no
+line of it stays so when a required field is taken out, or one that the schema doesn't know put in."""
+import json
+import sys
+
+import jsonschema
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    schema = json.load(file)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+kinds = {}
+with open(sys.argv[2], encoding="utf-8") as file:
+    for number, line in enumerate(file, 1):
+        record = json.loads(line)
+        for error in validator.iter_errors(record):
+            sys.exit(f"{sys.argv[2]}: line {number}: {error.message}: {line}")
+        kinds.setdefault(record["kind"], record)
+for record in kinds.values():
+    for name in record:
+        if validator.is_valid({key: record[key] for key in record if key != name}):
+            sys.exit(f"the schema lets {name} be left out of {record}")
+    if validator.is_valid({**record, "more": 1}):
+        sys.exit("the schema lets more fields in")
+print(" ".join(sorted(kinds)))
