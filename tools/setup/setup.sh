@@ -24,7 +24,7 @@ packages="
 
 # What the engine is compared with, their client libraries, and the plots.
 bench_packages="
-	redis-server libhiredis-dev postgresql-15 libpq-dev python3-matplotlib
+	redis-server libhiredis-dev postgresql-15 libpq-dev python3-matplotlib linux-perf
 "
 case ${1:-} in
 '') ;;
