@@ -196,7 +196,7 @@ has = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_load.c) \
              $(if $(call has,libpq),bench/peers/postgres_load.c)
 PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance \
-             $(BUILD)/bench/idle_sender
+             $(BUILD)/bench/idle_sender $(BUILD)/bench/jitter
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
                            $(COMMON_SRCS))
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
@@ -224,7 +224,7 @@ $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 
 .PHONY: tests-built bench-built fuzz-built
 tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
-    $(BUILD)/bench/core_distance $(BUILD)/bench/peers/udp_echo
+    $(BUILD)/bench/core_distance $(BUILD)/bench/jitter $(BUILD)/bench/peers/udp_echo
 bench-built: all $(BENCH_BINS) $(PEER_BINS)
 fuzz-built: $(FUZZ_BINS)
 

@@ -19,7 +19,8 @@ def number(value, unit):
 
 
 class Row:
-    """A line: what, the budget, the value (None: not measured), whether less is better."""
+    """A line: what, the budget (None: stands beside the line before), the value (None: not
+    measured), whether less is better."""
 
     def __init__(self, what, budget, value, unit, command, less=False, spread=None):
         self.what = what
@@ -31,7 +32,7 @@ class Row:
         self.spread = spread
 
     def kept(self):
-        if self.value is None:
+        if self.value is None or self.budget is None:
             return None
         return self.value <= self.budget if self.less else self.value >= self.budget
 
@@ -40,8 +41,8 @@ class Row:
         measured = "not measured" if self.value is None else number(self.value, self.unit)
         verdict = {None: "", True: "kept", False: "missed"}[self.kept()]
         spread = "" if self.spread is None else f"{self.spread * 100:.0f} %"
-        return [self.what, f"{word} {number(self.budget, self.unit)}", measured, spread, verdict,
-                self.command]
+        budget = "" if self.budget is None else f"{word} {number(self.budget, self.unit)}"
+        return [self.what, budget, measured, spread, verdict, self.command]
 
 
 def decide_ns(results, *names):
@@ -72,6 +73,26 @@ def growth(results):
     return 100000000, None
 
 
+def decide_growth(results):
+    """Of decide alone, accepted: how fast with the most orders, of the speed with 1 M."""
+    for name, last in (("tables 100 M", 100000000), ("tables", 10000000)):
+        first = results.median(name, "1000000/ns/accepted")
+        end = results.median(name, f"{last}/ns/accepted")
+        if first and end:
+            return last, first / end
+    return 100000000, None
+
+
+def beside(results, bench):
+    """The p99.9 that port and machine gave in the same step, without an engine."""
+    step = "engine memory full"
+    return [Row(f"- {what}", None, results.median(step, at), US, bench + f'"{step}"',
+                spread=results.spread(step, at))
+            for what, at in (("p99.9 of testpmd 5tswap, as many datagrams", "port/latency_us/p99.9"),
+                             ("p99.9 of the two cores, nothing but spinning threads on them",
+                              "jitter/both/wait_us/p99.9"))]
+
+
 def best_redis(results, mode):
     return f"redis {mode}", "best/orders_per_s"
 
@@ -79,9 +100,6 @@ def best_redis(results, mode):
 def rows(document):
     results = Results(document)
     bench = "make bench WHAT="
-    raw = results.median("journal", "raw/p99_us")
-    durable_p99 = results.median("engine durable full", "open/50/latency_us/p99")
-    durable_p99 = durable_p99 / raw if durable_p99 and raw else None
     recovery = max(filter(None, results.document and (
         results.median("recover", f"orders_per_s/{name}") for name in recover_names(results))),
         default=None)
@@ -94,6 +112,9 @@ def rows(document):
     durable, durable_spread = results.ratio(
         ("engine durable full", "capacity/orders_per_s"), best_redis(results, "always"))
     full = "engine durable full"
+    durable_p99, p99_spread = results.ratio((full, "open/50/latency_us/p99"),
+                                            (full, "raw/1/p99_us"))
+    decided, decide_grown = decide_growth(results)
     return [
         Row("decide, sold out, 1 M SKUs, random buyers", 20,
             decide_ns(results, "sold-out"), NS, bench + "decide", less=True),
@@ -112,13 +133,17 @@ def rows(document):
             results.median("engine memory full", "open/50/latency_us/p99.9"), US,
             bench + '"engine memory full"', less=True,
             spread=results.spread("engine memory full", "open/50/latency_us/p99.9")),
+        *beside(results, bench),
         Row("durable ack p99 at half load, of one raw durable 16 KiB write's", 3, durable_p99,
-            RATIO, bench + f'"journal,{full}"', less=True),
+            RATIO, bench + f'"{full}"', less=True, spread=p99_spread),
         Row("recovery, orders/s", 10e6, recovery, MILLION, bench + "recover"),
         Row("allocation in the loop after start, bytes", 0, allocated_bytes(results), RATIO,
             bench + '"engine memory full"', less=True),
-        Row(f"speed with {remembered // 1000000} M remembered orders, of that with 1 M", 0.7,
-            grown, RATIO, bench + ("huge" if remembered == 100000000 else "growth")),
+        Row(f"decide's speed, accepted, with {decided // 1000000} M remembered orders, of that "
+            "with 1 M", 0.7, decide_grown, RATIO,
+            bench + ('"tables 100 M"' if decided == 100000000 else "tables")),
+        Row(f"whole path's speed with {remembered // 1000000} M remembered orders, of that with "
+            "1 M", 0.7, grown, RATIO, bench + ("huge" if remembered == 100000000 else "growth")),
         Row("orders/s, memory ack, of Redis' best without persistence", REDIS_MEMORY, memory,
             RATIO, bench + '"redis no,engine memory full"', spread=memory_spread),
         Row("orders/s, durable ack, of Redis' best with appendfsync always", REDIS_DURABLE,

@@ -21,6 +21,12 @@ def distance_ns():
     return int(done.stdout)
 
 
+def jitter(seconds):
+    """For how long threads that only spin on both cores don't get them: bench/jitter.c."""
+    return process.run_json([process.BIN / "bench/jitter", seconds, process.LOAD_CPU,
+                             process.SERVER_CPU], cpu=None)
+
+
 def tag_of(before_ns, after_ns):
     """near, far, or changed while it was measured."""
     tags = {"near" if ns < NEAR_NS else "far" for ns in (before_ns, after_ns)}

@@ -7,12 +7,17 @@ import json
 import re
 import subprocess
 
-from bench.harness import process
+from bench.harness import machine, process
 from bench.harness.downstream import downstream_step
 from bench.harness.engine import FULL, Sale, engine
 
 LOADS = (10, 50, 80, 95)
 OPEN_SECONDS = 0.4
+# At half load, where quantiles are promised: one stall of the machine is less of it.
+HALF_SECONDS = 1
+JITTER_SECONDS = 1
+# Beside a durable step: what the disk itself takes, then some orders that nobody looks at.
+RAW_ORDERS = 200000
 FULL_REQUESTS = 4000000
 SINGLE_REQUESTS = 1500000
 IN_FLIGHT = {FULL: 128, 1: 512}
@@ -27,22 +32,43 @@ TURNS = 3
 
 
 def path_step(ack, fill):
-    """Capacity, then open loop at shares of it, then far above it."""
+    """Capacity, then open loop at shares of it, then far above it. In the same step what the
+    machine, the port and the disk take by themselves: no latency of an engine is less."""
     requests = FULL_REQUESTS if fill > 1 else SINGLE_REQUESTS
     in_flight = IN_FLIGHT_DURABLE if ack == "durable" else IN_FLIGHT[fill]
 
     def measure():
-        with engine(Sale(), ack) as running:
+        jitter = machine.jitter(JITTER_SECONDS)
+        with engine(Sale(), ack, orders_max=25000000) as running:
             capacity = running.closed_loop(requests, fill, in_flight)
             rate = capacity["requests_per_s"]
-            result = {"capacity": capacity, "start_s": running.start_s, "open": {}}
+            result = {"capacity": capacity, "start_s": running.start_s, "jitter": jitter,
+                      "open": {}}
             for share in LOADS:
-                result["open"][str(share)] = running.open_loop(rate * share / 100, OPEN_SECONDS,
-                                                               fill)
+                seconds = HALF_SECONDS if share == 50 else OPEN_SECONDS
+                result["open"][str(share)] = running.open_loop(rate * share / 100, seconds, fill)
             result["overload"] = running.open_loop(rate * OVERLOAD, OPEN_SECONDS / 2, fill)
         result["report"] = running.report
+        if ack == "memory":
+            result["port"] = port_alone(rate / fill / 2, fill)
+        else:
+            result["raw"] = raw_writes()
         return result
     return measure
+
+
+def port_alone(datagrams_per_s, fill):
+    """testpmd under the open loop of an engine at half load; None where there is none."""
+    try:
+        return peer_step("testpmd.py", "--fill", fill, "--rate", max(1, round(datagrams_per_s)),
+                         "--datagrams", max(1, round(datagrams_per_s * HALF_SECONDS)))()
+    except process.Skipped:
+        return None
+
+
+def raw_writes():
+    with process.work_directory("raw") as work:
+        return raw_of(text_of([process.BIN / "bench/bench_journal", work / "journal", RAW_ORDERS]))
 
 
 def drop_step(ack):
@@ -148,35 +174,40 @@ def text_of(command, seconds=300):
     return done.stdout
 
 
-def named_numbers(text):
-    """{first words: first number} of lines that begin with words and go on with numbers."""
-    return {match[1].strip(): float(match[2])
-            for match in re.finditer(r"^([A-Za-z][\w ,.()/-]*?)[ :]+(\d+(?:\.\d+)?)", text,
-                                     re.MULTILINE)}
-
-
-def decide_step():
-    text = text_of([process.BIN / "bench/bench_decide"])
-    numbers = named_numbers(text)
-    return {"text": text, "ns": {name.replace(" ", "-"): value for name, value in numbers.items()}}
-
-
 def tag_step():
     return {"text": text_of([process.BIN / "bench/bench_tag"])}
+
+
+def raw_of(text):
+    """{writes in flight: p50 and p99} of what bench_journal says of raw durable writes."""
+    raws = {}
+    for match in re.finditer(r"^raw (\d+) KiB(?: durable write|, (\d+) in flight).*?"
+                             r"p50 +([\d.]+) us +p99 +([\d.]+) us", text, re.MULTILINE):
+        raws[match[2] or "1"] = {"kib": int(match[1]), "p50_us": float(match[3]),
+                                 "p99_us": float(match[4])}
+    if "1" not in raws:
+        raise process.Failed("bench_journal tells of no raw write: " + text[-300:])
+    return raws
 
 
 def journal_step():
     with process.work_directory("journal") as work:
         text = text_of([process.BIN / "bench/bench_journal", work / "journal"])
-    raw = re.search(r"raw.*?p50 +([\d.]+) us +p99 +([\d.]+) us", text)
-    result = {"text": text, "speeds": {}}
-    if raw:
-        result["raw"] = {"p50_us": float(raw[1]), "p99_us": float(raw[2])}
+    result = {"text": text, "raw": raw_of(text), "speeds": {}}
     for line in re.finditer(r"^(full speed|[\d.]+ M/s) +([\d.]+) M orders/s.*?p50 +([\d.]+) us +"
                             r"p99 +([\d.]+) us", text, re.MULTILINE):
         result["speeds"][line[1]] = {"orders_per_s": float(line[2]) * 1e6,
                                      "p50_us": float(line[3]), "p99_us": float(line[4])}
     return result
+
+
+def cases_step(program, *arguments):
+    """Cases of a program that prints their medians, by bench_print of bench/common.c."""
+    def measure():
+        text = text_of([process.BIN / "bench" / program, *arguments])
+        return {"text": text, "ns": {match[1]: float(match[2]) for match in re.finditer(
+            r"^([a-z][\w.-]*) +(\d+\.\d) +\d+\.\d +\d+\.\d$", text, re.MULTILINE)}}
+    return measure
 
 
 def recover_step():
@@ -187,6 +218,14 @@ def recover_step():
         speeds.setdefault(line[1].strip(), []).append(float(line[2]) * 1e6)
     return {"text": text, "orders_per_s": {name: sorted(values)[len(values) // 2]
                                            for name, values in speeds.items()}}
+
+
+def tables_step(*points):
+    """Decide with tables of that many entries."""
+    def measure():
+        return {str(orders): cases_step("bench_decide", 1000000, orders, TURNS)()
+                for orders in points}
+    return measure
 
 
 ROUNDS = {
@@ -227,8 +266,12 @@ SOME_ROUNDS = {
 # They have rounds of their own.
 ONCE = {
     "downstream": [("downstream", downstream_step)],
-    "huge": [("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
-    "micro": [("decide", decide_step), ("tag", tag_step), ("journal", journal_step),
+    "huge": [("tables 100 M", tables_step(1000000, 100000000)),
+             ("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
+    "micro": [("decide", cases_step("bench_decide")),
+              ("tables", tables_step(1000000, 10000000)),
+              ("packet", cases_step("bench_packet")), ("tag", tag_step),
+              ("append", cases_step("bench_append")), ("journal", journal_step),
               ("recover", recover_step)],
 }
 

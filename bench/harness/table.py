@@ -43,6 +43,8 @@ def headline(result):
     if "rows" in result:
         return "  ".join(f"{name} {rate(row['orders_per_s'])}" for name, row in
                          result["rows"].items() if name in HEADLINE_ROWS and "orders_per_s" in row)
+    if "ns" in result:
+        return "  ".join(f"{name} {value:.1f}" for name, value in result["ns"].items())[:60]
     for part in ("capacity", "best", "spike"):
         if part in result:
             result = dict(result[part])
@@ -64,7 +66,8 @@ def engine_rows(results):
                      rate(results.median(name, "capacity/orders_per_s")),
                      percent(results.spread(name, "capacity/requests_per_s")),
                      *(micros(results.median(name, f"capacity/latency_us/{quantile}"))
-                       for quantile in ("p50", "p99", "p99.9")), tags(results, name)])
+                       for quantile in ("p50", "p99", "p99.9")),
+                     percent(results.median(name, "capacity/idle_share")), tags(results, name)])
     return rows
 
 
@@ -93,6 +96,43 @@ def load_row(results, name, at, share):
               for quantile in ("p50", "p90", "p99", "p99.9", "max")),
             micros(results.median(name, f"{at}/late_us/p99")),
             percent(results.median(name, f"{at}/busy_share"))]
+
+
+def floor_rows(results):
+    """What machine, port and disk take by themselves, and the engine at half load beside them."""
+    rows = []
+
+    def row(what, step, at, quantiles=("p50", "p99", "p99.9"), suffix="", note=""):
+        values = [results.median(step, f"{at}/{quantile}{suffix}") for quantile in quantiles]
+        if any(value is not None for value in values):
+            rows.append([step.removeprefix("engine "), what, *map(tenths, values),
+                         *[""] * (3 - len(values)), note])
+
+    for name in ENGINES[:4]:
+        row("machine: a spinning thread on each of the two cores", name, "jitter/both/wait_us",
+            note=gaps_of(results, name))
+        row("port: testpmd 5tswap, as many datagrams", name, "port/latency_us")
+        for depth in sorted({depth for run in results.by_name.get(name, [])
+                             for depth in run["result"].get("raw", {})}, key=int):
+            kib = results.median(name, f"raw/{depth}/kib")
+            row(f"disk: one raw durable write of {kib:.0f} KiB, {depth} out", name,
+                f"raw/{depth}", ("p50", "p99"), "_us")
+        row("engine", name, "open/50/latency_us")
+    return rows
+
+
+def gaps_of(results, name):
+    counts = [results.median(name, f"jitter/{core}/gaps_over_us/{bound}")
+              for core in ("1", "0") for bound in ("10", "100", "1000")]
+    if None in counts:
+        return ""
+    words = [f"{count:.0f}" for count in counts]
+    return (f"gaps a second over 10, 100, 1,000 us: server's core {', '.join(words[:3])}, load's "
+            f"{', '.join(words[3:])}")
+
+
+def tenths(value):
+    return "-" if value is None else micros(value) if value >= 10 else f"{value:.1f} us"
 
 
 def stage_rows(results):
@@ -157,6 +197,20 @@ def scale_rows(results):
     return rows
 
 
+def micro_rows(results):
+    """Medians, in ns, of what is measured without the rest."""
+    rows = []
+    for name in ("decide", "packet", "append"):
+        for run in results.by_name.get(name, [])[:1]:
+            rows += [[name, case, f"{ns:.1f}"] for case, ns in run["result"]["ns"].items()]
+    for name in ("tables", "tables 100 M"):
+        for run in results.by_name.get(name, [])[:1]:
+            rows += [[f"decide, {int(orders) // 1000000} M orders", case, f"{ns:.1f}"]
+                     for orders, result in run["result"].items()
+                     for case, ns in result["ns"].items()]
+    return rows
+
+
 def downstream_row(name, row, durable_per_s):
     if "skipped" in row:
         return [name, "-", "-", "-", "-", row["skipped"]]
@@ -189,11 +243,13 @@ def tables(document):
         ("Budgets", ["what", "budget", "measured", "spread", "", "command"],
          [row.cells() for row in budget.rows(document)]),
         ("Engine, whole path over memif (lo: from kernel sockets), closed loop",
-         ["ack, datagrams", "requests/s", "orders/s", "spread", *latency, "cores"],
+         ["ack, datagrams", "requests/s", "orders/s", "spread", *latency, "load idle", "cores"],
          engine_rows(results)),
         ("Engine, open loop, Poisson arrivals; latency from when a request was due",
          ["ack, datagrams", "load", "offered/s", "served/s", "lost", "p50", "p90", "p99", "p99.9",
           "max", "sent late p99", "busy"], load_rows(results)),
+        ("Latency at half load, and what machine, port and disk take without an engine",
+         ["ack, datagrams", "what", *latency, ""], floor_rows(results)),
         ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
         ("Beside it", ["what", "how", "answers rest on", "a second", "spread", "p50", "p99",
                        "cores"], peer_rows(results)),
@@ -201,6 +257,8 @@ def tables(document):
          ratio_rows(results)),
         ("Scaling, memory ack, full datagrams unless it says otherwise",
          ["what", "how many", "orders/s"], scale_rows(results)),
+        ("Parts by themselves: ns a request (packet: a datagram of 1 and of 29; append: a record)",
+         ["part", "case", "ns"], micro_rows(results)),
         ("Downstream, all from one sale's lane",
          ["what", "orders", "orders/s", "of the engine's", "cores used (of that, by the kernel)",
           ""], downstream_rows(results)),

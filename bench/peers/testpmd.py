@@ -4,7 +4,8 @@
 testpmd takes memif's role=server (half as fast otherwise), the generator connects as it does to an
 engine. Datagrams of the size that requests have; closed loop, or open loop at --rate.
 
-  bench/peers/testpmd.py [--fill 1..29] [--datagrams N] [--in-flight N] [--rate N]
+  bench/peers/testpmd.py [--fill 1..29] [--datagrams N] [--in-flight N]
+                         [--rate N [--arrivals constant|poisson]]
 """
 import argparse
 import pathlib
@@ -29,9 +30,11 @@ def measure(argv):
     parser.add_argument("--fill", type=int, default=29)
     parser.add_argument("--datagrams", type=int, default=1000000)
     parser.add_argument("--in-flight", type=int, default=256)
-    parser.add_argument("--rate", type=int, default=0)
+    parser.add_argument("--rate", type=int, default=0, help="open loop: datagrams a second")
+    parser.add_argument("--arrivals", choices=("constant", "poisson"), default="poisson")
     options = parser.parse_args(argv)
-    pace = ["--rate", options.rate] if options.rate else ["--in-flight", options.in_flight]
+    pace = (["--rate", options.rate, "--arrivals", options.arrivals] if options.rate else
+            ["--in-flight", options.in_flight])
     with process.work_directory("testpmd") as work:
         server = process.Server(work, "testpmd", command(work))
         # It may die of its peer's leaving (DPDK 22.11 unmaps rings that a burst is reading), when

@@ -30,11 +30,27 @@ jq '.runs = [
 	{name: "engine memory single", round: 1, distance: "near",
 		result: {capacity: {requests_per_s: 7e6}, report: {stages: {}, workers: []}}},
 	{name: "engine memory single", round: 2, distance: "far",
-		result: {capacity: {requests_per_s: 0.7e6}, report: {stages: {}, workers: []}}}]' \
+		result: {capacity: {requests_per_s: 0.7e6}, report: {stages: {}, workers: []}}},
+	{name: "engine memory full", round: 1, distance: "near", result: {
+		open: {"50": {latency_us: {"p50": 12.3, "p99": 31, "p99.9": 90}}},
+		port: {latency_us: {"p50": 6.4, "p99": 21, "p99.9": 71}},
+		jitter: {both: {wait_us: {"p50": 0, "p99": 11, "p99.9": 61}}}}},
+	{name: "engine durable full", round: 1, distance: "near", result: {
+		open: {"50": {latency_us: {"p50": 200, "p99": 400, "p99.9": 900}}},
+		raw: {"1": {kib: 16, p50_us: 80, p99_us: 160},
+			"8": {kib: 64, p50_us: 250, p99_us: 450}}}},
+	{name: "packet", round: 1, distance: "near", result: {ns: {"decode-1": 4.5}}}]' \
 	"$WORK/out/results.json" >"$WORK/made.json"
 bench/render.py "$WORK/made.json" >"$WORK/made.md"
 expect_match "kept" 'decide, sold out.* 19.0 ns .* kept ' "$(cat "$WORK/made.md")"
 expect_match "missed" 'decide, accepted.* 46.0 ns .* missed ' "$(cat "$WORK/made.md")"
+expect_match "latency" 'latency p99.9 at half load.* 90.0 us .* missed ' "$(cat "$WORK/made.md")"
+expect_match "port beside it" '- p99.9 of testpmd 5tswap.*\|  \| 71.0 us' "$(cat "$WORK/made.md")"
+expect_match "machine beside it" 'each of the two cores \| 0.0 us \| 11 us \| 61 us' \
+	"$(cat "$WORK/made.md")"
+expect_match "disk beside it" 'of 64 KiB, 8 out \| 250 us \| 450 us' "$(cat "$WORK/made.md")"
+expect_match "durable p99" 'of one raw durable.* 2.50 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "a part" 'packet \| decode-1 \| 4.5' "$(cat "$WORK/made.md")"
 expect_match "ratio" 'of testpmd.* 0.70 .* kept ' "$(cat "$WORK/made.md")"
 
 bench --what nothing
@@ -46,4 +62,16 @@ expect_eq "exit code without results" 2 $rc
 rc=0
 "$BIN/bench/core_distance" 0 0 2>"$WORK/bench.err" || rc=$?
 expect_eq "exit code of one core twice" 2 $rc
+
+# What a spinning thread misses: less than all, and an arrival that needs both CPUs waits no less.
+"$BIN/bench/jitter" 0.2 0 1 >"$WORK/jitter.json"
+expect_eq "jitter" true "$(jq '[.["0"], .["1"]] as $cpus | .both.wait_us["p99.9"] as $both |
+	all($cpus[]; .seconds >= 0.2 and .lost_share < 1 and .wait_us["p99.9"] <= $both and
+	.longest_us >= .wait_us["p99.99"])' "$WORK/jitter.json")"
+for wrong in "" "1" "0 1" "1 x"; do
+	rc=0
+	# shellcheck disable=SC2086
+	"$BIN/bench/jitter" $wrong 2>"$WORK/bench.err" || rc=$?
+	expect_eq "exit code of jitter '$wrong'" 2 $rc
+done
 ! compgen -G 'build/bench-*.*' || fail "the harness left something in build/"

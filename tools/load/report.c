@@ -77,6 +77,11 @@ static void print_sale(const struct tally *tally)
 	print_count("contradictions", tally->contradictions);
 }
 
+static double idle_share(const struct volley *volley)
+{
+	return volley->elapsed_ns > 0 ? (double)volley->idle_ns / (double)volley->elapsed_ns : 0;
+}
+
 static void print_prepared(const struct report *report)
 {
 	const struct volley *volley = &report->prepared->volley;
@@ -88,6 +93,8 @@ static void print_prepared(const struct report *report)
 	print_count("lost: sent, and no reply", volley->requests_lost / per_request);
 	if (report->scenario->kind == SCENARIO_MIXED)
 		print_count("rested on a lost reply, not checked", report->prepared->undetermined);
+	printf("  %-38s %12.0f %%\n", "of the time the load had nothing to do",
+	       idle_share(volley) * 100);
 	printf("  left after it was due: p50 %.0f us, p99 %.0f us, max %.0f us\n",
 	       (double)histogram_quantile(&volley->late_ns, 0.5) / 1000,
 	       (double)histogram_quantile(&volley->late_ns, 0.99) / 1000,
@@ -183,6 +190,7 @@ static void set_prepared(json_t *object, const struct report *report)
 	set_count(object, "datagrams", volley->datagrams_sent);
 	set_count(object, "replies_unmatched", volley->replies_unmatched);
 	set_count(object, "replies_bad_tag", volley->replies_bad_tag);
+	set_real(object, "idle_share", idle_share(volley));
 	json_object_set_new(object, "late_us", histogram_json(&volley->late_ns));
 	if (options->window_ms > 0) {
 		set_count(object, "window_ms", options->window_ms);

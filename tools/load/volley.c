@@ -252,16 +252,34 @@ static int receive_some(struct run *run, uint32_t wait_us)
 	return cnt;
 }
 
+/* Turns that found nothing to do, up to the next one that did: after the last there is no load. */
+struct idling {
+	bool idle;
+	uint64_t since_ns;
+};
+
+/* The turn that began at began_ns has ended. */
+static void note_turn(struct run *run, struct idling *idling, uint64_t began_ns, bool idle)
+{
+	if (idle && !idling->idle)
+		idling->since_ns = began_ns;
+	if (!idle && idling->idle)
+		run->volley->idle_ns += began_ns - idling->since_ns;
+	idling->idle = idle;
+}
+
 static int run_all(struct run *run)
 {
 	const bool open = run->options->due_ns != NULL;
 	const uint32_t total = run->prepared->datagram_cnt;
+	struct idling idling = {0};
 	uint32_t turn = 0;
 	int rc = 0;
 
 	while (rc >= 0 && !drive_stop && (run->next < total || run->out_cnt > 0)) {
 		const uint64_t now_ns = drive_now_ns();
 		const bool full = !open && run->out_cnt >= run->options->in_flight;
+		const uint32_t next = run->next;
 
 		/* Given up, but still taken if it comes. */
 		if (run->out_cnt > 0 && now_ns > run->heard_ns + run->options->patience_ns)
@@ -269,6 +287,7 @@ static int run_all(struct run *run)
 		rc = send_due(run, now_ns);
 		if (rc >= 0)
 			rc = receive_some(run, full ? WAIT_US : 0);
+		note_turn(run, &idling, now_ns, rc == 0 && run->next == next);
 		if (++turn % TURNS_PER_LOOK == 0)
 			report_progress(run->tally, run->next, total, now_ns - run->begin_ns);
 	}

@@ -46,6 +46,7 @@ struct volley {
 	uint64_t replies_bad_tag;
 	uint64_t offered_ns; /* from the start to the last sending */
 	uint64_t elapsed_ns; /* from the start to the last reply */
+	uint64_t idle_ns;    /* of that, in turns that found nothing to send and no reply */
 	bool stopped;
 	struct histogram late_ns; /* how long after it was due a datagram left */
 	uint32_t window_cnt;

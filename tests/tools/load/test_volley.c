@@ -187,6 +187,7 @@ Test(volley, open_loop_counts_from_the_schedule)
 	cr_assert(eq(u64, volley.requests_sent, REQUESTS));
 	cr_assert(ge(u64, volley.offered_ns, 99 * 200000));
 	cr_assert(ge(u64, tally.latency_ns.max, volley.late_ns.max));
+	cr_assert(all(gt(u64, volley.idle_ns, 0), lt(u64, volley.idle_ns, volley.elapsed_ns)));
 	cr_assert(eq(u64, volley.late_ns.cnt, 100));
 }
 
