@@ -33,9 +33,10 @@ struct port_options {
 	struct port_spec spec;
 	uint16_t udp_port_first;
 	uint16_t udp_port_cnt;
-	uint16_t queue_cnt; /* RX/TX pairs, one a worker; at most WORKERS_MAX */
-	bool client;        /* memif: the side that connects (role=client) */
-	uint32_t mbuf_cnt;  /* per queue; 0: the default */
+	uint16_t queue_cnt;   /* RX/TX pairs, one a worker; at most WORKERS_MAX */
+	bool client;          /* memif: the side that connects (role=client) */
+	uint16_t queue_first; /* memif client: of the server's pairs the first to connect to */
+	uint32_t mbuf_cnt;    /* per queue; 0: the default */
 };
 
 /* An AF_XDP port's hold on the machine. */

@@ -264,9 +264,9 @@ void port_memif_device(const struct port *port, uint16_t i, char *args)
 	/* Interfaces of one queue each, all on one socket: DPDK's driver does not notice a peer
 	 * with fewer queues, and would work on rings that aren't there. */
 	snprintf(args, DEVICE_ARGS_BYTES,
-		 "id=%u,role=%s,socket-abstract=no,socket=%s,rsize=%d,mac=02:db:05:00:00:%s", i,
-		 client ? "client" : "server", port->options.spec.where, RING_SIZE_LOG2,
-		 client ? "02" : "01");
+		 "id=%u,role=%s,socket-abstract=no,socket=%s,rsize=%d,mac=02:db:05:00:00:%s",
+		 (unsigned)port->options.queue_first + i, client ? "client" : "server",
+		 port->options.spec.where, RING_SIZE_LOG2, client ? "02" : "01");
 }
 
 void port_memif_restore(struct port *port)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,8 @@ struct transport_port {
 	rte_be32_t server_address;
 	uint16_t server_port;
 	bool eal_running;
+	bool shares_core;
+	uint16_t receive_first; /* the queue that is asked first: everyone's turn comes */
 	uint64_t ip_sum;
 	uint8_t headers[ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES];
 };
@@ -163,25 +166,31 @@ static bool unpack(const struct transport_port *self, const struct rte_mbuf *mbu
 	return true;
 }
 
-/* Polls: waiting is left to the caller's loop, which comes back at once. */
+/* Polls: waiting is left to the caller's loop, which comes back at once. The queues take turns in
+ * being the first: what one has must not keep another's waiting. */
 static int port_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
 			uint32_t timeout_us)
 {
 	struct transport_port *self = (struct transport_port *)transport;
 	struct rte_mbuf *mbufs[BURST_CNT];
+	const uint16_t queue_cnt = self->port.options.queue_cnt;
 	int kept = 0;
 
-	(void)timeout_us;
-	for (uint16_t queue = 0; queue < self->port.options.queue_cnt && kept < cnt; queue++) {
+	for (uint16_t i = 0; i < queue_cnt && kept < cnt; i++) {
+		const uint16_t queue = (uint16_t)((self->receive_first + i) % queue_cnt);
 		const int room = cnt - kept < BURST_CNT ? cnt - kept : BURST_CNT;
 		const uint16_t got =
 			rte_eth_rx_burst(self->port.queues[queue].port_id,
 					 self->port.queues[queue].queue_id, mbufs, (uint16_t)room);
 
-		for (uint16_t i = 0; i < got; i++)
-			kept += unpack(self, mbufs[i], &packets[kept]);
+		for (uint16_t k = 0; k < got; k++)
+			kept += unpack(self, mbufs[k], &packets[kept]);
 		rte_pktmbuf_free_bulk(mbufs, got);
 	}
+	if (++self->receive_first >= queue_cnt)
+		self->receive_first = 0;
+	if (kept == 0 && timeout_us > 0 && self->shares_core)
+		sched_yield();
 	return kept;
 }
 
@@ -411,6 +420,7 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 		.udp_port_first = SOURCE_PORT,
 		.udp_port_cnt = 1,
 		.queue_cnt = options->queue_cnt,
+		.queue_first = options->queue_first,
 		.client = true,
 		.mbuf_cnt = RECEIVE_POOL_CNT,
 	};
@@ -440,6 +450,7 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 		return rc;
 	}
 	make_headers(self);
+	self->shares_core = options->shares_core;
 	self->transport = (struct client_transport){
 		.send = port_send, .receive = port_receive, .close = port_transport_close};
 	*out = &self->transport;

@@ -16,7 +16,9 @@ struct transport_port_options {
 	const char *address; /* our IPv4 address; af_xdp: one of the interface's */
 	const char *server;  /* ADDRESS:PORT of shard 0 */
 	uint16_t queue_cnt;
+	uint16_t queue_first; /* memif: the server's first worker to connect to */
 	uint16_t core;
+	bool shares_core; /* gives it away when there is nothing to receive, and time to wait */
 	bool broadcast; /* don't ask for the server's MAC: send to all (echo servers answer no ARP)
 			 */
 	char **eal_args;

@@ -56,7 +56,9 @@ static bool open_transport(const struct load_options *options, struct client_tra
 		.address = options->address,
 		.server = options->server,
 		.queue_cnt = options->queues,
+		.queue_first = options->worker_idx,
 		.core = options->core,
+		.shares_core = options->worker_cnt > 0,
 		.broadcast = options->kind == SCENARIO_ECHO,
 		.eal_args = options->eal_args,
 		.eal_arg_cnt = options->eal_arg_cnt,
@@ -196,6 +198,7 @@ static int sell(const struct load_options *options, const struct scenario *scena
 
 	if (!open_orders(options->orders_out, &orders))
 		return CLI_EXIT_FAILED;
+	tally.least_durability = options->ack;
 	if (tally_open(&tally, scenario, orders)) {
 		catch_signals();
 		rc = (options->prepared ? run_whole : run_sale)(options, scenario, &tally);

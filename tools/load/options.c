@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "engine/limits.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -42,6 +43,9 @@ static const char help[] =
 	"                       when a request was due (default: closed loop, as fast as it goes)\n"
 	"  --in-flight N        datagrams out at a time, not with --prepared --rate (default 64)\n"
 	"  --fill N             requests a datagram, 1 to 29 (default 29)\n"
+	"  --ack HOW            memory, durable or replicated: an order that is told rests on less "
+	"is a\n"
+	"                       contradiction (default memory)\n"
 	"  --timeout-ms N       ask again for so long (default 10000); prepared: what is out is "
 	"lost\n"
 	"                       after so long without any reply (default 1000)\n"
@@ -71,6 +75,12 @@ static const char help[] =
 	"  --address A          our IPv4 address there (default 198.18.0.2); af_xdp: one of "
 	"IFACE's\n"
 	"  --queues N           queue pairs, as many as the engine has workers (default 1)\n"
+	"  --worker I/N         of an engine with N workers load only the I-th, from 0: its memif "
+	"queue\n"
+	"                       and, of the requests, those for its shards (prepared). Gives the "
+	"CPU "
+	"away\n"
+	"                       while it waits, so that it may be that worker's\n"
 	"  --core N             CPU to run on (default 0)\n"
 	"  -- EAL ARGS\n"
 	"\n"
@@ -111,6 +121,8 @@ enum {
 	OPT_ADDRESS,
 	OPT_QUEUES,
 	OPT_CORE,
+	OPT_ACK,
+	OPT_WORKER,
 	OPT_HELP,
 };
 
@@ -143,6 +155,8 @@ static const struct option long_options[] = {
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"queues", required_argument, NULL, OPT_QUEUES},
 	{"core", required_argument, NULL, OPT_CORE},
+	{"ack", required_argument, NULL, OPT_ACK},
+	{"worker", required_argument, NULL, OPT_WORKER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -207,6 +221,31 @@ static bool read_spike(const char *text, struct arrivals_profile *profile)
 			 text);
 }
 
+static bool read_ack(const char *text, uint8_t *out)
+{
+	for (uint8_t ack = DURABILITY_MEMORY; ack <= DURABILITY_REPLICATED; ack++) {
+		if (strcmp(text, durability_name(ack)) == 0) {
+			*out = ack;
+			return true;
+		}
+	}
+	return cli_wrong("--ack: '%s' is none; expected memory, durable or replicated", text);
+}
+
+/* I/N */
+static bool read_worker(const char *text, struct load_options *options)
+{
+	char *end;
+	const unsigned long idx = strtoul(text, &end, 10);
+	const char *cnt = *end == '/' ? end + 1 : "";
+
+	if (end == text || idx >= WORKERS_MAX ||
+	    !cli_u16("--worker I/N", cnt, (uint16_t)(idx + 1), WORKERS_MAX, &options->worker_cnt))
+		return cli_wrong("--worker: '%s' is none; expected I/N, I below N", text);
+	options->worker_idx = (uint16_t)idx;
+	return true;
+}
+
 static bool read_names(int option, const char *text, struct load_options *options)
 {
 	switch (option) {
@@ -242,6 +281,10 @@ static bool read_names(int option, const char *text, struct load_options *option
 		return true;
 	case OPT_ARRIVALS:
 		return read_arrivals(text, options);
+	case OPT_ACK:
+		return read_ack(text, &options->ack);
+	case OPT_WORKER:
+		return read_worker(text, options);
 	case OPT_SPIKE:
 		return read_spike(text, &options->profile);
 	default:
@@ -316,6 +359,8 @@ static const struct {
 	{OPT_RAMP, NEED_RATE},         {OPT_SPIKE, NEED_RATE},
 	{OPT_IN_FLIGHT, NEED_CLOSED},  {OPT_ADDRESS, NEED_PORT},
 	{OPT_QUEUES, NEED_PORT},       {OPT_CORE, NEED_PORT},
+	{OPT_ACK, NEED_SALE},          {OPT_WORKER, NEED_SALE},
+	{OPT_WORKER, NEED_PREPARED},   {OPT_WORKER, NEED_PORT},
 };
 
 static const char *name_of(int option)
@@ -416,6 +461,7 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 		.in_flight = 64,
 		.fill = WIRE_ENTRY_CNT_MAX,
 		.queues = 1,
+		.ack = DURABILITY_MEMORY,
 	};
 	/* 53 bits: what --json prints is exact in every reader of JSON, and can be given back. */
 	randombytes_buf(&options->seed, sizeof(options->seed));

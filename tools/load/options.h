@@ -41,9 +41,12 @@ struct load_options {
 	uint32_t window_ms; /* 0: none */
 	double seconds;     /* 0: requests says it */
 	uint16_t units_max; /* 0: the scenario's */
+	uint8_t ack;        /* enum durability: what an order must rest on at least */
 	uint16_t queues;
 	uint16_t core;
-	bool prepared; /* always so for mixed and echo */
+	uint16_t worker_idx; /* of the engine's workers only this one is loaded */
+	uint16_t worker_cnt; /* 0: all are */
+	bool prepared;       /* always so for mixed and echo */
 	bool json;
 	bool has_scenario;
 	char **eal_args;

@@ -126,6 +126,8 @@ static void fill(struct prepared *prepared, const struct prepared_options *optio
 
 		scenario_request(scenario, n, &request);
 		shard = wire_shard_of(request.sku, options->shards);
+		if (options->worker_cnt > 0 && shard % options->worker_cnt != options->worker_idx)
+			continue;
 		if (filling->cnt[shard] > 0 && filling->kind[shard] != kind)
 			close_datagram(prepared, options, filling, shard);
 		filling->kind[shard] = kind;

@@ -37,6 +37,9 @@ struct prepared_options {
 	const struct key *key; /* NULL: echo, nothing in the datagrams but their number */
 	uint16_t shards;
 	uint8_t fill; /* requests a datagram, 1 to WIRE_ENTRY_CNT_MAX */
+	/* Of an engine with worker_cnt workers only this one's shards; 0: all. */
+	uint16_t worker_idx;
+	uint16_t worker_cnt;
 };
 
 /* In the order of the scenario, shard by shard; a shard's last datagram may have fewer requests.

@@ -143,6 +143,8 @@ int run_prepared(const struct load_options *options, const struct scenario *scen
 		.key = key,
 		.shards = (uint16_t)rc,
 		.fill = (uint8_t)options->fill,
+		.worker_idx = options->worker_idx,
+		.worker_cnt = options->worker_cnt,
 	};
 
 	if (scenario->kind == SCENARIO_MIXED)

@@ -166,6 +166,13 @@ void scenario_close(struct scenario *scenario)
 	scenario->aliases = NULL;
 }
 
+uint16_t scenario_quantity(const struct scenario *scenario, uint32_t idx)
+{
+	if (scenario->kind != SCENARIO_SINGLES_DAY || scenario->quantity_max == 1)
+		return 1;
+	return (uint16_t)(1 + mix64(mix64(mix64(scenario->seed + idx))) % scenario->quantity_max);
+}
+
 void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out)
 {
 	const uint32_t idx = scenario->order != NULL ? scenario->order[n] : n;
@@ -192,7 +199,7 @@ void scenario_request(const struct scenario *scenario, uint32_t n, struct client
 		const struct alias *alias = &scenario->aliases[column];
 
 		out->sku = 1 + ((uint32_t)draw <= alias->share ? column : alias->other);
-		out->quantity = (uint16_t)(1 + mix64(draw) % scenario->quantity_max);
+		out->quantity = scenario_quantity(scenario, idx);
 		if (scenario->buyer_cnt > 0)
 			out->buyer = mix64(~scenario->seed + mix64(~draw) % scenario->buyer_cnt);
 	}

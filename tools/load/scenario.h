@@ -48,6 +48,9 @@ void scenario_close(struct scenario *scenario);
 /* The n-th request to send, n < send_cnt; its user is the index, the same for both sendings. */
 void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out);
 
+/* Units that the request with this index asks for; not of mixed. */
+uint16_t scenario_quantity(const struct scenario *scenario, uint32_t idx);
+
 /* Writes the catalog that the scenario needs. 0 or -errno. */
 int scenario_catalog(const struct scenario *scenario, const char *path);
 

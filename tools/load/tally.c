@@ -52,7 +52,10 @@ static void accept_order(struct tally *tally, uint64_t user, const struct wire_r
 		*known = reply->order_id;
 		tally->accepted_new++;
 		tally->units += reply->quantity;
-		tally->contradictions += reply->order_id == 0;
+		tally->contradictions +=
+			reply->order_id == 0 || reply->durability < tally->least_durability ||
+			(tally->mixed == NULL &&
+			 reply->quantity != scenario_quantity(tally->scenario, (uint32_t)user));
 		if (tally->orders_file != NULL)
 			write_order(tally, user, reply);
 	} else if (*known == reply->order_id) {

@@ -18,12 +18,15 @@ struct tally {
 	FILE *orders_file;         /* --orders; NULL: none */
 	struct mixed_check *mixed; /* SCENARIO_MIXED: knows what each must be told; else NULL */
 	uint64_t *order_ids;       /* by index: what it was told, 0 nothing yet */
+	uint8_t least_durability;  /* enum durability that an order must be told with */
 	uint64_t answered;
 	uint64_t unanswered;
 	uint64_t accepted_new;
 	uint64_t accepted_again;
 	uint64_t units;
-	uint64_t contradictions; /* same request: another order, other content, or no more */
+	/* Same request: another order, other content, or no more. Accepted: other units than were
+	 * asked for, or resting on less than it must. */
+	uint64_t contradictions;
 	uint64_t verdicts[VERDICT_END];
 	struct histogram latency_ns;
 };

@@ -20,6 +20,7 @@ static_assert((int)BURST_CNT <= (int)TAG_BURST_MAX, "checked at once");
 enum state {
 	STATE_UNSENT,
 	STATE_OUT,
+	STATE_GIVEN_UP, /* no longer counted as out, but taken if it comes */
 	STATE_ANSWERED,
 };
 
@@ -31,7 +32,7 @@ struct run {
 	uint64_t begin_ns;
 	uint64_t heard_ns; /* the last reply, or sending */
 	uint32_t next;     /* to be sent */
-	int64_t out_cnt;   /* below 0 when what was given up comes late */
+	uint32_t out_cnt;
 	uint64_t *from_ns; /* [datagram_cnt]: what its latency counts from */
 	uint8_t *state;
 	uint8_t (*received)[WIRE_DATAGRAM_BYTES_MAX];
@@ -60,9 +61,9 @@ static uint32_t due_cnt(const struct run *run, uint64_t now_ns)
 
 	max = max < BURST_CNT ? max : BURST_CNT;
 	if (due_ns == NULL) {
-		const int64_t room = run->options->in_flight - run->out_cnt;
+		const uint32_t room = run->options->in_flight - run->out_cnt;
 
-		return room < 0 ? 0 : room < max ? (uint32_t)room : max;
+		return room < max ? room : max;
 	}
 	while (cnt < max && run->begin_ns + due_ns[run->next + cnt] <= now_ns)
 		cnt++;
@@ -182,8 +183,9 @@ static void take_reply(struct run *run, uint32_t idx, const uint8_t *bytes, uint
 	const struct prepared_datagram *datagram = &run->prepared->datagrams[idx];
 	const struct wire_reply *replies = (const struct wire_reply *)(bytes + WIRE_HEADER_BYTES);
 	const uint64_t latency_ns = now_ns - run->from_ns[idx];
+	const bool out = run->state[idx] == STATE_OUT;
 
-	if (run->state[idx] != STATE_OUT) {
+	if (!out && run->state[idx] != STATE_GIVEN_UP) {
 		run->volley->replies_unmatched++;
 		return;
 	}
@@ -191,7 +193,7 @@ static void take_reply(struct run *run, uint32_t idx, const uint8_t *bytes, uint
 	run->volley->datagrams_answered++;
 	if (!datagram->silent) {
 		run->volley->requests_lost -= datagram->request_cnt;
-		run->out_cnt--;
+		run->out_cnt -= out;
 	}
 	note_windows(run, idx, now_ns);
 	if (run->options->key == NULL) {
@@ -268,6 +270,16 @@ static void note_turn(struct run *run, struct idling *idling, uint64_t began_ns,
 	idling->idle = idle;
 }
 
+/* Nothing was heard for long: what is out no longer keeps others from leaving. */
+static void give_up(struct run *run)
+{
+	for (uint32_t idx = 0; idx < run->next; idx++) {
+		if (run->state[idx] == STATE_OUT)
+			run->state[idx] = STATE_GIVEN_UP;
+	}
+	run->out_cnt = 0;
+}
+
 static int run_all(struct run *run)
 {
 	const bool open = run->options->due_ns != NULL;
@@ -281,9 +293,8 @@ static int run_all(struct run *run)
 		const bool full = !open && run->out_cnt >= run->options->in_flight;
 		const uint32_t next = run->next;
 
-		/* Given up, but still taken if it comes. */
 		if (run->out_cnt > 0 && now_ns > run->heard_ns + run->options->patience_ns)
-			run->out_cnt = 0;
+			give_up(run);
 		rc = send_due(run, now_ns);
 		if (rc >= 0)
 			rc = receive_some(run, full ? WAIT_US : 0);

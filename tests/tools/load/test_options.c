@@ -49,6 +49,21 @@ Test(load_options, everything_a_scenario_knows_is_read)
 		     parse("--scenario singles-day " SALE "--skus 7 --rate 9 --seed 11 --json"),
 		     LOAD_OPTIONS_OK));
 	cr_assert(all(eq(u32, options.skus, 7), eq(u64, options.rate, 9)));
+	cr_assert(eq(u8, options.ack, DURABILITY_MEMORY));
+	cr_assert(eq(int, parse("--scenario drop " SALE "--ack durable"), LOAD_OPTIONS_OK));
+	cr_assert(eq(u8, options.ack, DURABILITY_DURABLE));
+	cr_assert(eq(int, parse("--scenario drop " SALE "--ack none"), LOAD_OPTIONS_WRONG));
+#define OF "--scenario drop " SALE "--prepared --port memif:s --worker "
+	cr_assert(eq(int, parse(OF "1/2"), LOAD_OPTIONS_OK));
+	cr_assert(all(eq(u16, options.worker_idx, 1), eq(u16, options.worker_cnt, 2)));
+	cr_assert(all(eq(int, parse(OF "2/2"), LOAD_OPTIONS_WRONG),
+		      eq(int, parse(OF "1"), LOAD_OPTIONS_WRONG),
+		      eq(int, parse(OF "/2"), LOAD_OPTIONS_WRONG),
+		      eq(int, parse("--scenario drop " SALE "--prepared --worker 0/2"),
+			 LOAD_OPTIONS_WRONG)));
+	cr_assert(eq(int,
+		     parse("--scenario singles-day " SALE "--skus 7 --rate 9 --seed 11 --json"),
+		     LOAD_OPTIONS_OK));
 	cr_assert(all(eq(u64, options.seed, 11), options.json));
 	cr_assert(eq(int,
 		     parse("--scenario drop " SALE "--port memif:s --address 198.18.0.9 --queues 2 "

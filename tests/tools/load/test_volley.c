@@ -146,6 +146,36 @@ Test(volley, lost_replies_are_counted_and_block_nothing)
 	cr_assert(eq(u64, tally.answered, 800));
 }
 
+static struct fake_datagram late[4];
+static uint32_t most_out;
+
+/* The first four answers come when others have long been asked for. */
+static enum fake_fate answer_late(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	if (fake->seen <= 4) {
+		late[fake->seen - 1] = *reply;
+		return FATE_LOSE;
+	}
+	for (unsigned i = 0; fake->seen == 5 && i < 4; i++) {
+		fake_engine_sign(fake, &late[i]);
+		fake_engine_post(fake, &late[i]);
+	}
+	if (fake->seen > 8 && fake->outbox_cnt + 1 > most_out)
+		most_out = fake->outbox_cnt + 1;
+	return FATE_ANSWER;
+}
+
+/* What was given up and comes after all is an answer, and makes no room for more. */
+Test(volley, late_replies_widen_no_window)
+{
+	start(1, 10);
+	engine.rule = answer_late;
+	run(NULL, 4);
+	cr_assert(eq(u64, tally.answered, REQUESTS));
+	cr_assert(all(eq(u64, volley.requests_lost, 0), eq(u64, volley.replies_unmatched, 0)));
+	cr_assert(eq(u32, most_out, 4));
+}
+
 static enum fake_fate double_or_forge(struct fake_engine *fake, struct fake_datagram *reply)
 {
 	(void)reply;
@@ -167,6 +197,24 @@ static enum fake_fate other_id(struct fake_engine *fake, struct fake_datagram *r
 	(void)fake;
 	fake_replies(reply)[9].id[1]++;
 	return FATE_ANSWER;
+}
+
+static enum fake_fate other_units(struct fake_engine *fake, struct fake_datagram *reply)
+{
+	(void)fake;
+	fake_replies(reply)[3].quantity++;
+	fake_replies(reply)[7].durability = DURABILITY_MEMORY;
+	return FATE_ANSWER;
+}
+
+/* An order for other units than were asked for, or one that rests on too little. */
+Test(volley, orders_must_be_what_was_asked_for)
+{
+	start(1, 10);
+	engine.rule = other_units;
+	tally.least_durability = DURABILITY_DURABLE;
+	run(NULL, 8);
+	cr_assert(all(eq(u64, tally.answered, REQUESTS), eq(u64, tally.contradictions, 200)));
 }
 
 Test(volley, replies_to_other_requests_count_for_nothing)
@@ -206,6 +254,30 @@ Test(volley, open_loop_drops_what_the_port_does_not_take)
 }
 
 TestSuite(prepared, .fini = stop);
+
+/* What two loads of a worker each send is what one of both would. */
+Test(prepared, a_worker_gets_its_shards_requests)
+{
+	struct prepared_options options = {.scenario = &scenario,
+					   .key = &engine.key,
+					   .shards = 5,
+					   .fill = FILL,
+					   .worker_cnt = 2};
+	uint32_t cnt = 0;
+
+	start(5, FILL);
+	for (options.worker_idx = 0; options.worker_idx < 2; options.worker_idx++) {
+		struct prepared part;
+
+		cr_assert(prepared_open(&part, &options));
+		cr_assert(gt(u32, part.request_cnt, 100));
+		cnt += part.request_cnt;
+		for (uint32_t i = 0; i < part.datagram_cnt; i++)
+			cr_assert(eq(u16, part.datagrams[i].shard % 2, options.worker_idx));
+		prepared_close(&part);
+	}
+	cr_assert(eq(u32, cnt, REQUESTS));
+}
 
 /* Forged and misaddressed datagrams are just that, and the others are good. */
 Test(prepared, mixed_datagrams_are_good_forged_or_misaddressed)
