@@ -299,7 +299,7 @@ chaos: setup
 mutate: setup
 	@tests/mutate/run.sh
 
-# ROUNDS=5, MINUTES=12 and WHAT=path,peers,spike,scale,micro unless they say otherwise.
+# ROUNDS=5, MINUTES=20 and all of WHAT but huge unless they say otherwise.
 bench: setup
 	@tools/setup/setup.sh bench || echo "bench: goes on without what is missing"
 	@$(MAKE) --no-print-directory $(JOBS) bench-built
@@ -326,7 +326,7 @@ help:
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
-	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 12 minutes'
+	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 16 minutes'
 	@echo 'make bench-check  instructions a request: fails if they grew by over 3 %; ACCEPT=1'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'

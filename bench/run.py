@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Measures the engine beside what it is compared with, and writes a table, JSON and a page.
 
-  bench/run.py [--rounds N] [--what path,peers,spike,scale,micro,huge] [--out DIR] [--minutes N]
+  bench/run.py [--rounds N] [--what path,peers,spike,workers,scale,downstream,micro,huge]
+               [--out DIR] [--minutes N] [--cpus LOAD,SERVER]
 
 Runs in namespaces of its own, ends by itself, leaves the machine as it was: hugepages that it
 reserves are given back, what it starts ends with it, files lie under build/ and are removed. Makes
@@ -30,10 +31,12 @@ def options_of(argv):
     parser.add_argument("--what", default=",".join(sections.DEFAULT),
                         help="sections, or names of steps, separated by commas")
     parser.add_argument("--out", default=str(process.TOP / "build/bench-results"))
-    parser.add_argument("--minutes", type=float, default=12,
+    parser.add_argument("--minutes", type=float, default=20,
                         help="begin nothing new after so long")
     parser.add_argument("--hugepages-mib", type=int, default=HUGEPAGES_MIB,
                         help="reserve so many for the time of the run; 0: none")
+    parser.add_argument("--cpus", default=f"{process.LOAD_CPU},{process.SERVER_CPU}",
+                        help="of the load and of the server (default 0,1)")
     options = parser.parse_args(argv)
     options.what = [what.strip() for what in options.what.split(",") if what.strip()]
     known = {**sections.ROUNDS, **sections.SOME_ROUNDS, **sections.ONCE}
@@ -44,6 +47,13 @@ def options_of(argv):
                          + ", ".join(sorted(steps)))
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
+    cpus = options.cpus.split(",")
+    if (len(cpus) != 2 or cpus[0] == cpus[1]
+            or not all(cpu.isdigit() and int(cpu) in os.sched_getaffinity(0) for cpu in cpus)):
+        parser.error(f"--cpus: '{options.cpus}' is none; expected two of "
+                     f"{sorted(os.sched_getaffinity(0))}, separated by a comma")
+    os.environ[process.CPUS] = options.cpus
+    process.LOAD_CPU, process.SERVER_CPU = map(int, cpus)
     return options
 
 
@@ -63,6 +73,7 @@ class Run:
             "command": f"make bench WHAT={','.join(options.what)} ROUNDS={options.rounds}",
             "machine": machine.describe(), "hugepages_mib": hugepages_mib,
             "rounds": options.rounds, "runs": [], "skipped": {}, "failed": [],
+            "no_time": [],
         }
 
     def save(self):
@@ -77,6 +88,10 @@ class Run:
         """One measurement, between two probes of the distance."""
         if name in self.document["skipped"]:
             return
+        if self.over():
+            self.document["no_time"].append({"name": name, "round": turn})
+            print(f"  {name}: no time left (--minutes)", flush=True)
+            return
         before = machine.distance_ns()
         waited = machine.waited_us()
         began = time.monotonic()
@@ -86,8 +101,10 @@ class Run:
             self.document["skipped"][name] = str(skipped)
             print(f"  {name}: skipped: {skipped}", flush=True)
             return
-        except (process.Failed, subprocess.TimeoutExpired) as failed:
-            self.document["failed"].append({"name": name, "round": turn, "why": str(failed)})
+        except (process.Failed, subprocess.SubprocessError, OSError, ValueError,
+                LookupError) as failed:
+            self.document["failed"].append({"name": name, "round": turn,
+                                            "why": str(failed) or repr(failed)})
             print(f"  {name}: FAILED: {failed}", flush=True)
             return
         seconds = time.monotonic() - began
@@ -105,15 +122,14 @@ class Run:
 
 
 def take_turns(run, steps, rounds):
-    """Every step, then all again. Returns how many rounds there were time for."""
+    """Every step, then all again. Returns how many rounds were begun in time."""
+    begun = 0
     for turn in range(1, rounds + 1 if steps else 1):
-        if run.over():
-            print(f"no time left for round {turn} (--minutes)")
-            return turn - 1
+        begun += not run.over()
         print(f"round {turn} of {rounds}:", flush=True)
         for name, step in steps:
             run.step(name, step, turn)
-    return rounds
+    return begun
 
 
 def measure_all(options, hugepages_mib):
@@ -122,7 +138,7 @@ def measure_all(options, hugepages_mib):
                                 (sections.SOME_ROUNDS, min(options.rounds, sections.TURNS))):
         done = take_turns(run, wanted(section_map, options.what), rounds)
         if section_map is sections.ROUNDS:
-            run.document["rounds"] = done
+            run.document["rounds"] = max(done, 1)
     run.document["machine"]["load_average_after"] = os.getloadavg()[0]
     run.save()
     return run.document
@@ -148,15 +164,41 @@ def enter_namespaces(argv, options):
     if os.geteuid() != 0:
         print("bench: needs root, for namespaces and hugepages", file=sys.stderr)
         return 2
+    child = None
+
+    def end(*_):
+        """unshare itself blocks SIGTERM while it waits: its child is meant."""
+        if child is None:
+            sys.exit(143)
+        below = pathlib.Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        pids = below.read_text().split()
+        for pid in pids:
+            os.kill(int(pid), signal.SIGTERM)
+        if not pids:
+            child.kill()
+
+    for how in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(how, end)
     with machine.hugepages(options.hugepages_mib) as hugepages_mib:
         child = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=SIGTERM",
-             "--mount-proc", "--propagation", "private", sys.executable, __file__, *argv],
-            env=dict(os.environ, **{INSIDE: str(hugepages_mib)}))
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork",
+             "--kill-child=SIGTERM", "--mount-proc", "--propagation", "private", sys.executable,
+             __file__, *argv],
+            env=dict(os.environ, **{INSIDE: f"{hugepages_mib} {own_mounts()}"}))
         # Ctrl-C reaches the child by itself.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         return child.wait()
+
+
+def own_mounts():
+    return os.readlink("/proc/self/ns/mnt")
+
+
+def inside():
+    """(MiB of hugepages) if this is the child in namespaces of its own, else None: what it mounts
+    must never be the machine's."""
+    mib, _, outside = os.environ.get(INSIDE, "").partition(" ")
+    return int(mib) if mib.isdigit() and outside not in ("", own_mounts()) else None
 
 
 def main(argv):
@@ -164,14 +206,16 @@ def main(argv):
     if os.cpu_count() < 2:
         print("bench: needs two cores, one for the server and one for its load", file=sys.stderr)
         return 2
-    if INSIDE not in os.environ:
+    hugepages_mib = inside()
+    if hugepages_mib is None:
         return enter_namespaces(argv, options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     # The engine, the load and testpmd write under /run, and end with this namespace.
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    document = measure_all(options, int(os.environ[INSIDE]))
+    document = measure_all(options, hugepages_mib)
     write(document, pathlib.Path(options.out))
     return 1 if document["failed"] else 0
 

@@ -1,6 +1,9 @@
 """The engine as it is sold: its own process on its own core, and `doorbuster load` at the other."""
 import contextlib
+import os
+import pathlib
 import re
+import threading
 import time
 import urllib.request
 
@@ -12,6 +15,9 @@ METRICS_ADDRESS = "127.0.0.1:9464"
 # process (DPDK 22.11); nobody is in that hurry here.
 PEER_PAUSE_S = 0.3
 FULL = 29
+# What a request of a sale may be told; anything else is no answer that counts.
+SALE_VERDICTS = {"ACCEPTED", "SOLD_OUT", "LIMIT_REACHED"}
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Sale:
@@ -31,8 +37,12 @@ class Sale:
 class Engine:
     """A running engine; `load` sells, `report` is what it told when it drained."""
 
-    def __init__(self, work, sale, ack, orders_max, port):
+    def __init__(self, work, sale, ack, orders_max, port, cores, metrics):
+        self.metrics = metrics
+        self.counting = threading.Lock()
         self.sale = sale
+        self.ack = ack
+        self.told = self.lost = 0
         if port == "lo":
             self.port, self.cpu = "lo", process.LOAD_CPU
             self.to = ["--server", "127.0.0.1:7700"]
@@ -52,7 +62,8 @@ class Engine:
         self.server = process.Server(work, "engine", [
             process.BIN / "doorbuster-serve", "--port", self.port, "--data",
             work / "data", "--catalog", catalog, "--keys", self.keys, "--ack", ack, "--cores",
-            process.SERVER_CPU, "--max-orders", orders_max, "--metrics", METRICS_ADDRESS],
+            ",".join(map(str, cores)), "--shards", len(cores), "--max-orders", orders_max,
+            "--metrics", metrics],
             cpu=None)
         self.server.wait_for(lambda: self.server.says("ready "), seconds=120)
         self.start_s = time.monotonic() - began
@@ -62,13 +73,19 @@ class Engine:
         """One load; its JSON, and what it cost the engine. With 1 among the good codes lost requests
         are a result, too."""
         time.sleep(PEER_PAUSE_S)
-        before = scrape()
+        before, aside = scrape(self.metrics), self.aside_s()
         result = process.run_json(
             [process.BIN / "doorbuster-load", *self.sale.flags, *self.to, "--keys", self.keys,
-             "--prepared", "--json", *flags], cpu=self.cpu, good=good)
-        if result["contradictions"] != 0 or result["replies_bad_tag"] != 0:
+             "--prepared", "--ack", self.ack, "--json", *flags], cpu=self.cpu, good=good)
+        others = set(result["verdicts"]) - SALE_VERDICTS
+        if (result["contradictions"] != 0 or result["replies_bad_tag"] != 0
+                or (others and result["scenario"] != "mixed")):
             raise process.Failed(f"wrong answers: {result}")
-        result.update(cost(before, scrape(), result["seconds"]))
+        with self.counting:
+            self.told += result["orders"]
+            self.lost += result["unanswered"]
+        result.update(cost(before, scrape(self.metrics), result["seconds"]))
+        result["aside_share"] = (self.aside_s() - aside) / max(result["seconds"], 1e-9)
         return result
 
     def closed_loop(self, requests, fill=FULL, in_flight=128):
@@ -78,15 +95,31 @@ class Engine:
         return self.load("--rate", max(1, round(rate)), "--seconds", seconds, "--fill", fill,
                          "--arrivals", "poisson", *flags, good=(0, 1))
 
+    def aside_s(self):
+        """CPU seconds so far of the engine's threads that are no workers: they share the load's
+        core."""
+        seconds = 0
+        for task in pathlib.Path(f"/proc/{self.server.process.pid}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                if "worker" not in (task / "comm").read_text():
+                    fields = (task / "stat").read_text().rpartition(")")[2].split()
+                    seconds += (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+        return seconds
+
     def stop(self):
         self.server.stop()
         self.report = parse_report(self.server.out.read_text(), self.server.err.read_text())
+        if not self.told <= self.report["orders"] <= self.told + self.lost:
+            raise process.Failed(f"the engine has {self.report['orders']} orders, and told "
+                                 f"{self.told} of them; {self.lost} requests had no answer")
 
 
 @contextlib.contextmanager
-def engine(sale, ack="memory", orders_max=20000000, port="memif"):
+def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
+           metrics=METRICS_ADDRESS):
+    """A worker on each of the cores, the server's unless told otherwise, with a shard of its own."""
     with process.work_directory("engine") as work:
-        running = Engine(work, sale, ack, orders_max, port)
+        running = Engine(work, sale, ack, orders_max, port, cores or (process.SERVER_CPU,), metrics)
         try:
             yield running
         except BaseException:
@@ -95,9 +128,9 @@ def engine(sale, ack="memory", orders_max=20000000, port="memif"):
         running.stop()
 
 
-def scrape():
+def scrape(address):
     """The engine's metrics that tell of its time: {(name, stage): sum over workers}."""
-    with urllib.request.urlopen(f"http://{METRICS_ADDRESS}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     sums = {}
     for name, labels, value in re.findall(r"^(doorbuster_worker_\w+)\{([^}]*)\} (\S+)", text,

@@ -1,5 +1,6 @@
 """The machine: what it is, how far its two cores are apart, hugepages for the time of a run."""
 import contextlib
+import fcntl
 import os
 import pathlib
 import platform
@@ -65,18 +66,28 @@ def describe():
     }
 
 
+def change_hugepages(pages):
+    """So many more, or fewer; returns how many more there are. Others may do the same meanwhile."""
+    with open(HUGEPAGES, "r+", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        before = int(file.read())
+        file.seek(0)
+        file.write(str(max(0, before + pages)))
+        file.flush()
+        file.seek(0)
+        return int(file.read()) - before
+
+
 @contextlib.contextmanager
 def hugepages(wanted_mib):
     """Reserved for the block, and given back; yields how many MiB there are more than before."""
-    before = None
+    added = 0
     with contextlib.suppress(OSError, ValueError):
-        before = int(HUGEPAGES.read_text())
         if memory_kib("MemAvailable") > 2 * wanted_mib * 1024:
-            HUGEPAGES.write_text(str(before + wanted_mib * 1024 // HUGEPAGE_KIB))
+            added = change_hugepages(wanted_mib * 1024 // HUGEPAGE_KIB)
     try:
-        now = int(HUGEPAGES.read_text()) if before is not None else 0
-        yield (now - (before or 0)) * HUGEPAGE_KIB // 1024
+        yield added * HUGEPAGE_KIB // 1024
     finally:
-        if before is not None:
-            with contextlib.suppress(OSError):
-                HUGEPAGES.write_text(str(before))
+        if added:
+            with contextlib.suppress(OSError, ValueError):
+                change_hugepages(-added)

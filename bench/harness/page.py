@@ -87,6 +87,8 @@ def render(document):
                      "</section>")
     for title, head, rows in table.tables(document):
         parts.append(f"<section><h2>{html.escape(title)}</h2>{html_table(head, rows)}</section>")
+    for entry in document.get("no_time", ()):
+        parts.append(f"<p>No time for {html.escape(entry['name'])}, round {entry['round']}</p>")
     for name, why in document["skipped"].items():
         parts.append(f"<p>Skipped: {html.escape(name)}: {html.escape(why)}</p>")
     for entry in document["failed"]:

@@ -183,9 +183,7 @@ def scaling(results):
                 (int(at), results.median(name, "orders_per_s")))
     for name, what in (("growth", "remembered orders"), ("growth 100 M", "remembered orders"),
                        ("fill", "requests a datagram")):
-        for run in results.by_name.get(name, [])[:1]:
-            series[what] += [(int(at), value["orders_per_s"])
-                             for at, value in run["result"].items() if at.isdigit()]
+        series[what] += results.points(name, "orders_per_s")
     series = {what: sorted(points) for what, points in series.items() if points}
     if not series:
         return None

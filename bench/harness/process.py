@@ -15,8 +15,9 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("DB_BUILD", TOP / "build/release")).resolve()
-LOAD_CPU = 0
-SERVER_CPU = 1
+# run.py's --cpus; the scripts of bench/peers are told by the environment, too.
+CPUS = "DB_BENCH_CPUS"
+LOAD_CPU, SERVER_CPU = (int(cpu) for cpu in os.environ.get(CPUS, "0,1").split(","))
 
 
 class Skipped(Exception):

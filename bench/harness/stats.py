@@ -44,6 +44,12 @@ class Results:
     def spread(self, name, path):
         return spread(self.values(name, path))
 
+    def points(self, name, path):
+        """(number, median) of a result that has numbers for names, from the least."""
+        numbers = {int(at) for run in self.by_name.get(name, []) for at in run["result"]
+                   if at.isdigit()}
+        return [(number, self.median(name, f"{number}/{path}")) for number in sorted(numbers)]
+
     def tags(self, name):
         """How many rounds were near, far, or changed in between."""
         counts = {}

@@ -67,7 +67,8 @@ def engine_rows(results):
                      percent(results.spread(name, "capacity/requests_per_s")),
                      *(micros(results.median(name, f"capacity/latency_us/{quantile}"))
                        for quantile in ("p50", "p99", "p99.9")),
-                     percent(results.median(name, "capacity/idle_share")), tags(results, name)])
+                     *(percent(results.median(name, f"capacity/{share}_share"))
+                       for share in ("busy", "aside", "idle")), tags(results, name)])
     return rows
 
 
@@ -94,7 +95,7 @@ def load_row(results, name, at, share):
             rate(results.median(name, f"{at}/requests_per_s")), f"{lost / offered * 100:.2f} %",
             *(micros(results.median(name, f"{at}/latency_us/{quantile}"))
               for quantile in ("p50", "p90", "p99", "p99.9", "max")),
-            micros(results.median(name, f"{at}/late_us/p99")),
+            micros(results.median(name, f"{at}/late_us/p99")), late_mark(results, name, at),
             percent(results.median(name, f"{at}/busy_share"))]
 
 
@@ -133,6 +134,55 @@ def gaps_of(results, name):
 
 def tenths(value):
     return "-" if value is None else micros(value) if value >= 10 else f"{value:.1f} us"
+
+
+def late_mark(results, name, at):
+    """The load's own lateness at p99.9; marked where it is most of that latency."""
+    late = results.median(name, f"{at}/late_us/p99.9")
+    latency = results.median(name, f"{at}/latency_us/p99.9")
+    if late is None:
+        return "-"
+    return micros(late) + (" (!)" if latency and late > latency / 2 else "")
+
+
+def spike_rows(results):
+    rows = []
+    for name, at, what in (("spike", "spike", "36 times as much within a second, durable ack"),
+                           ("mixed", "", "every kind of request and refusal, durable ack")):
+        at = at + "/" if at else ""
+        if results.median(name, f"{at}requests_per_s") is None:
+            continue
+        rows.append([name, what, rate(results.median(name, f"{at}requests_per_s")),
+                     f"{results.median(name, f'{at}unanswered'):,.0f}",
+                     *(micros(results.median(name, f"{at}latency_us/{quantile}"))
+                       for quantile in ("p50", "p99", "p99.9", "max"))])
+    return rows
+
+
+def worker_rows(results):
+    """Several workers, each beside its load on a core."""
+    rows = []
+    for what, note in (("one worker", ""), ("two workers", "of one engine"),
+                       ("two engines", "with nothing in common")):
+        at = f"{what}/orders_per_s"
+        value = results.median("workers", at)
+        if value is None:
+            continue
+        times, spread = results.ratio(("workers", at), ("workers", "one worker/orders_per_s"))
+        rows.append([what, note, rate(value), f"{times:.2f}", percent(spread)])
+    return rows
+
+
+def lane_rows(results):
+    """The journal on the disk, and coming back from it."""
+    rows = []
+    for run in results.by_name.get("journal", []):
+        rows += [["journal, " + at, rate(value["orders_per_s"]), micros(value["p50_us"]),
+                  micros(value["p99_us"])] for at, value in run["result"]["speeds"].items()]
+    for run in results.by_name.get("recover", []):
+        rows += [["recovery, " + what, rate(value), "", ""]
+                 for what, value in run["result"]["orders_per_s"].items()]
+    return rows
 
 
 def stage_rows(results):
@@ -191,16 +241,15 @@ def scale_rows(results):
             rows.append([kind, f"{int(at):,}", rate(results.median(name, "orders_per_s"))])
     for name, what in (("fill", "requests a datagram"), ("growth", "remembered orders"),
                        ("growth 100 M", "remembered orders")):
-        for run in results.by_name.get(name, [])[:1]:
-            rows += [[what, f"{int(at):,}", rate(value["orders_per_s"])]
-                     for at, value in run["result"].items() if at.isdigit()]
+        rows += [[what, f"{at:,}", rate(value)]
+                 for at, value in results.points(name, "orders_per_s")]
     return rows
 
 
 def micro_rows(results):
     """Medians, in ns, of what is measured without the rest."""
     rows = []
-    for name in ("decide", "packet", "append"):
+    for name in ("decide", "packet", "tag", "append"):
         for run in results.by_name.get(name, [])[:1]:
             rows += [[name, case, f"{ns:.1f}"] for case, ns in run["result"]["ns"].items()]
     for name in ("tables", "tables 100 M"):
@@ -243,11 +292,15 @@ def tables(document):
         ("Budgets", ["what", "budget", "measured", "spread", "", "command"],
          [row.cells() for row in budget.rows(document)]),
         ("Engine, whole path over memif (lo: from kernel sockets), closed loop",
-         ["ack, datagrams", "requests/s", "orders/s", "spread", *latency, "load idle", "cores"],
+         ["ack, datagrams", "requests/s", "orders/s", "spread", *latency, "busy", "CPU beside it",
+          "load idle", "cores"],
          engine_rows(results)),
         ("Engine, open loop, Poisson arrivals; latency from when a request was due",
          ["ack, datagrams", "load", "offered/s", "served/s", "lost", "p50", "p90", "p99", "p99.9",
-          "max", "sent late p99", "busy"], load_rows(results)),
+          "max", "sent late p99", "p99.9", "busy"], load_rows(results)),
+        ("Singles Day, and every kind of answer",
+         ["step", "what", "requests/s", "lost", "p50", "p99", "p99.9", "max"],
+         spike_rows(results)),
         ("Latency at half load, and what machine, port and disk take without an engine",
          ["ack, datagrams", "what", *latency, ""], floor_rows(results)),
         ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
@@ -255,10 +308,14 @@ def tables(document):
                        "cores"], peer_rows(results)),
         ("How many times as many orders/s", ["engine", "than", "times", "spread"],
          ratio_rows(results)),
+        ("Several workers, each with a load of its own on its own core; memory ack, full datagrams",
+         ["what", "", "orders/s", "of one worker", "spread"], worker_rows(results)),
         ("Scaling, memory ack, full datagrams unless it says otherwise",
          ["what", "how many", "orders/s"], scale_rows(results)),
         ("Parts by themselves: ns a request (packet: a datagram of 1 and of 29; append: a record)",
          ["part", "case", "ns"], micro_rows(results)),
+        ("The journal by itself, and recovery", ["what", "orders/s", "p50", "p99"],
+         lane_rows(results)),
         ("Downstream, all from one sale's lane",
          ["what", "orders", "orders/s", "of the engine's", "cores used (of that, by the kernel)",
           ""], downstream_rows(results)),
@@ -286,6 +343,9 @@ def render(document):
     parts = [introduction(document), f"    {document['command']}", ""]
     for title, head, rows in tables(document):
         parts += [f"## {title}", "", markdown(head, rows)]
+    if document.get("no_time"):
+        parts.append("No time for: " + ", ".join(f"{entry['name']} (round {entry['round']})"
+                                                  for entry in document["no_time"]))
     parts += [f"Skipped: {name}: {why}" for name, why in document["skipped"].items()]
     parts += [f"Failed: {entry['name']}, round {entry['round']}: {entry['why']}"
               for entry in document["failed"]]

@@ -3,7 +3,8 @@
 
 The best that is known for it: one EVALSHA a request or a gateway's batch of requests in one,
 pipelined; binary ids; one content string instead of many fields; no snapshots, no AOF rewrite and
-no latency tracking while it is measured; a core for Redis, a core for its client (hiredis).
+no latency tracking while it is measured; a core for Redis, the other for its client (hiredis) and,
+as of the engine, for what Redis does in the background.
 
   bench/peers/redis.py [--fsync no|everysec|always] [--requests N] [--scenario drop|singles-day]
                        [--limit N] [--runs BATCHxDEPTH,...]
@@ -22,7 +23,7 @@ from bench.harness import process  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Throughput as Redis likes it; a gateway's full datagram in one call; at a sane latency.
-RUNS = "1x512,29x16,1x32"
+RUNS = "1x512,29x16,64x32,1x32"
 
 
 def options_of(argv):
@@ -41,7 +42,8 @@ def configuration(work, fsync):
                                             "--auto-aof-rewrite-percentage", "0"]
     return ["--port", "0", "--unixsocket", work / "redis.sock", "--unixsocketperm", "700",
             "--dir", work, "--save", "", "--daemonize", "no", "--io-threads", "1",
-            "--latency-tracking", "no", "--appendonly", "no" if fsync == "no" else "yes",
+            "--latency-tracking", "no", "--server_cpulist", process.SERVER_CPU,
+            "--bio_cpulist", process.LOAD_CPU, "--appendonly", "no" if fsync == "no" else "yes",
             *append_only]
 
 
@@ -51,7 +53,8 @@ def measure(argv):
     load = process.need_built("peers/redis_load")
     results = {}
     with process.work_directory("redis") as work:
-        server = process.Server(work, "redis", [program, *configuration(work, options.fsync)])
+        server = process.Server(work, "redis", [program, *configuration(work, options.fsync)],
+                                cpu=None)
         socket = work / "redis.sock"
         with process.serving(server):
             server.wait_for(lambda: socket.exists() and server.says("ready to accept"))

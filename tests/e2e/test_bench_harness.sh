@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The bench harness itself, on something small: it measures in turns, tags each by the distance of
 # the cores, and makes table and JSON of it; what it can't read or doesn't know it says.
 # time limit: 120 s
@@ -62,6 +63,40 @@ expect_eq "exit code without results" 2 $rc
 rc=0
 "$BIN/bench/core_distance" 0 0 2>"$WORK/bench.err" || rc=$?
 expect_eq "exit code of one core twice" 2 $rc
+
+# Engines and loads, small: figures that say what they are, in the table too; nothing failed.
+export DB_BENCH_SHRINK=100
+bench --rounds 1 --what "engine memory drop,workers" --out "$WORK/engine"
+expect_eq "exit code of engine steps: $(cat "$WORK/bench.out" "$WORK/bench.err")" 0 $rc
+expect_eq "drop" 15000 "$(jq '.runs[] | select(.name == "engine memory drop") |
+	.result.report.orders' "$WORK/engine/results.json")"
+expect_eq "two workers gave something, and took only what was theirs" true "$(jq '.runs[] |
+	select(.name == "workers") | .result | .["two workers"].orders_per_s > 0 and
+	(.report.workers | length) == 2' "$WORK/engine/results.json")"
+expect_match "workers" '\| two workers \| of one engine \|' "$(cat "$WORK/engine/table.md")"
+expect_match "load and engine busy" '\| memory drop \|.*\| [0-9]+ % \| [0-9]+ % \| [0-9]+ % \|' \
+	"$(cat "$WORK/engine/table.md")"
+
+# No time: said, step by step.
+bench --rounds 1 --minutes 0 --what "udp echo single" --out "$WORK/late"
+expect_match "no time" 'No time for: udp echo single \(round 1\)' "$(cat "$WORK/late/table.md")"
+
+# Ended from outside, it ends what it started: nothing of it is left.
+DB_BUILD=$BIN bench/run.py --hugepages-mib 0 --what "udp echo single" --rounds 50 \
+	--out "$WORK/ended" >"$WORK/bench.out" 2>&1 &
+runner=$!
+wait_for "the first figures" test -e "$WORK/ended/results.json"
+kill -TERM $runner
+rc=0
+wait $runner || rc=$?
+expect_eq "exit code when ended" 143 $rc
+
+# Namespaces of its own it makes itself, whatever the environment says.
+DB_BENCH_INSIDE="0 $(readlink /proc/self/ns/mnt)" bench --rounds 1 --what "udp echo single" \
+	--out "$WORK/inside"
+expect_eq "exit code" 0 $rc
+bench --cpus 0,0
+expect_eq "exit code of one CPU twice" 2 $rc
 
 # What a spinning thread misses: less than all, and an arrival that needs both CPUs waits no less.
 "$BIN/bench/jitter" 0.2 0 1 >"$WORK/jitter.json"
