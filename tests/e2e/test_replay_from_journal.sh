@@ -72,18 +72,7 @@ mergecap -F nsecpcap -w mixed.pcap orders.pcap noise.pcap foreign.pcap
 expect_eq "packets that came through the pipe" $((24 + 150)) "$(json .packets replay.json)"
 expect_eq "orders through the pipe" 12 "$(json '.sales[0].orders' replay.json)"
 
-# A capture may be written over itself; where nothing could be written, what was there stays.
-cp mixed.pcap itself.pcap
-write mixed.pcap --write away.pcap --keys away.keys --scrub scrub.key
-write itself.pcap --write itself.pcap --keys away.keys --scrub scrub.key
-cmp away.pcap itself.pcap || fail "written over itself it is another"
-expect_eq "mode of the new capture" 600 "$(stat -c %a away.pcap)"
-cp orders.pcap kept.pcap
 echo hello >no.pcap
-! "$BIN/doorbuster" replay no.pcap --write kept.pcap 2>err || fail "wrote no capture"
-cmp orders.pcap kept.pcap || fail "what was there is gone"
-expect_eq "names left behind" "" "$(find . -name '*.pcap.[0-9]*')"
-
 refuse() { # PATTERN ARGS...
 	local pattern=$1 rc=0
 	shift
@@ -92,9 +81,56 @@ refuse() { # PATTERN ARGS...
 	expect_eq "exit code of $*" 2 $rc
 	expect_match "what $* says" "$pattern" "$(cat err)"
 }
+
+# A file that is written never costs one that is there: not the capture that is read, not what had
+# its name where the new one fails, is interrupted or has nothing in it. It is for its owner only.
+expect_eq "mode of what is written" 600 "$(stat -c %a orders.pcap)"
+cp orders.pcap kept.pcap
+ln -f orders.pcap hard.pcap
+ln -sf orders.pcap soft.pcap
+for name in orders.pcap ./orders.pcap hard.pcap soft.pcap; do
+	refuse "--write $name: is the file of CAPTURE" orders.pcap --write $name
+done
+refuse '--csv orders.pcap: is the file of CAPTURE' orders.pcap --offline --shards 2 \
+	--catalog catalog.out --keys "$KEYS" --csv orders.pcap
+refuse '--html catalog.out: is the file of --catalog' orders.pcap --offline --shards 2 \
+	--catalog catalog.out --keys "$KEYS" --html catalog.out
+refuse 'is the file of --keys' --from-journal "$DATA" --write o.pcap --keys "$KEYS" \
+	--catalog-out "$KEYS"
+cmp orders.pcap kept.pcap || fail "the capture was written on"
+cp orders.pcap old.pcap
+refuse 'no.pcap' no.pcap --write old.pcap
+refuse '--from-journal: nowhere' --from-journal nowhere --write old.pcap --keys "$KEYS"
+refuse '--base-port\?' orders.pcap --write old.pcap --base-port 9000
+refuse '--base-port: of a CAPTURE' --from-journal "$DATA" --write old.pcap --keys "$KEYS" \
+	--base-port 9000
+refuse '--write: /dev/full: No space left' mixed.pcap --write /dev/full
+refuse '--catalog-out /nowhere/c' --from-journal "$DATA" --write old.pcap --keys "$KEYS" \
+	--catalog-out /nowhere/c
+mkfifo pipe
+"$BIN/doorbuster" replay pipe --write old.pcap >out 2>err &
+slow=$!
+exec 8>pipe
+head -c 3000 orders.pcap >&8
+sleep 0.5
+kill -INT $slow
+exec 8>&-
+rc=0
+wait $slow || rc=$?
+expect_eq "exit code when interrupted: $(cat out)" 1 $rc
+expect_match "what it says when interrupted" 'INTERRUPTED: --write old.pcap' "$(cat err)"
+cmp old.pcap kept.pcap || fail "what had the name is gone"
+expect_eq "files half written" '' "$(find . -type f -name '*.pcap.*')"
+
+# Of a damaged capture what can be read; where the capture is stdout, words go to stderr.
+head -c -10 orders.pcap >torn.pcap
+rc=0
+"$BIN/doorbuster" replay torn.pcap --write - >old.pcap 2>err || rc=$?
+expect_eq "exit code of a torn capture" 1 $rc
+expect_match "what is said of a torn capture" 'DAMAGED.*packet 23' "$(cat err)"
+expect_eq "packets of a torn capture" 23 "$(tcpdump -n -r old.pcap 2>/dev/null | wc -l)"
 refuse 'no tags; --keys' --from-journal "$DATA" --write o.pcap
 refuse 'tags wrong; --keys' orders.pcap --write o.pcap --scrub scrub.key
 refuse '--from-journal: only with --write' --from-journal "$DATA" --to 127.0.0.1:7700
-refuse '--from-journal: nowhere' --from-journal nowhere --write o.pcap --keys "$KEYS"
 refuse 'CAPTURE or --from-journal' --offline
 refuse 'one of them' orders.pcap

@@ -1,22 +1,19 @@
 #include "tools/replay/capture_writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <pcap/pcap.h>
 
 #include "net/checksum.h"
+#include "tools/replay/output.h"
 
 enum {
 	SNAPLEN = 65535,
 	GATEWAY_PORT = 40000,
 	TTL = 64,
-	PATH_BYTES = 4096,
 	PROTOCOL_UDP = 17,
 	HEADERS_BYTES = ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES,
 };
@@ -25,39 +22,23 @@ static const uint64_t NS_PER_S = 1000000000;
 
 struct capture_writer {
 	pcap_t *pcap;
-	pcap_dumper_t *file;
-	char path[PATH_BYTES];
-	char temporary[PATH_BYTES + 16]; /* "": written in place */
+	struct output output;
+	pcap_dumper_t *dumper; /* into the output's file, which is not its to close */
+	const char *path;
 	uint8_t frame[HEADERS_BYTES + WIRE_DATAGRAM_BYTES_MAX];
 };
 
-static int open_file(struct capture_writer *writer)
+static int complain(const struct capture_writer *writer, int rc, char *error, size_t error_bytes)
 {
-	struct stat info;
-	FILE *file;
-	int fd;
-
-	if (strcmp(writer->path, "-") == 0) {
-		file = stdout;
-	} else if (stat(writer->path, &info) == 0 && !S_ISREG(info.st_mode)) {
-		file = fopen(writer->path, "we");
-	} else {
-		snprintf(writer->temporary, sizeof(writer->temporary), "%s.%d", writer->path,
-			 (int)getpid());
-		fd = open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		file = fd >= 0 ? fdopen(fd, "w") : NULL;
-	}
-	if (file == NULL)
-		return -errno;
-	writer->file = pcap_dump_fopen(writer->pcap, file);
-	return writer->file != NULL ? 0 : -EIO;
+	snprintf(error, error_bytes, "%s: %s", writer->path, strerror(-rc));
+	return rc;
 }
 
 int capture_writer_open(struct capture_writer **out, const char *path, char *error,
 			size_t error_bytes)
 {
 	struct capture_writer *writer = calloc(1, sizeof(*writer));
-	int rc;
+	int rc = -ENOMEM;
 
 	if (writer != NULL)
 		writer->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAPLEN,
@@ -65,14 +46,18 @@ int capture_writer_open(struct capture_writer **out, const char *path, char *err
 	if (writer == NULL || writer->pcap == NULL) {
 		snprintf(error, error_bytes, "no memory to write %s", path);
 		free(writer);
-		return -ENOMEM;
+		return rc;
 	}
-	snprintf(writer->path, sizeof(writer->path), "%s", path);
-	rc = open_file(writer);
+	writer->path = path;
+	rc = output_open(&writer->output, path);
+	errno = 0;
+	if (rc == 0)
+		writer->dumper = pcap_dump_fopen(writer->pcap, writer->output.file);
+	if (rc == 0 && writer->dumper == NULL)
+		rc = errno != 0 ? -errno : -EIO;
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
-		pcap_close(writer->pcap);
-		free(writer);
+		complain(writer, rc, error, error_bytes);
+		capture_writer_discard(writer);
 		return rc;
 	}
 	*out = writer;
@@ -114,7 +99,8 @@ static void put_headers(uint8_t *frame, const struct captured *captured)
 	checksum_store_udp(udp + 6, checksum_add(sum, udp, udp_bytes));
 }
 
-void capture_writer_put(struct capture_writer *writer, const struct captured *captured)
+int capture_writer_put(struct capture_writer *writer, const struct captured *captured, char *error,
+		       size_t error_bytes)
 {
 	const uint32_t bytes = HEADERS_BYTES + captured->bytes;
 	const struct pcap_pkthdr header = {
@@ -125,42 +111,28 @@ void capture_writer_put(struct capture_writer *writer, const struct captured *ca
 	};
 
 	put_headers(writer->frame, captured);
-	pcap_dump((u_char *)writer->file, &header, writer->frame);
+	errno = 0;
+	pcap_dump((u_char *)writer->dumper, &header, writer->frame);
+	if (ferror(writer->output.file) == 0)
+		return 0;
+	return complain(writer, errno != 0 ? -errno : -EIO, error, error_bytes);
 }
 
-static void free_writer(struct capture_writer *writer)
+int capture_writer_commit(struct capture_writer *writer, char *error, size_t error_bytes)
 {
-	pcap_dump_close(writer->file);
-	pcap_close(writer->pcap);
-	free(writer);
+	const int rc = output_commit(&writer->output);
+
+	if (rc != 0)
+		complain(writer, rc, error, error_bytes);
+	capture_writer_discard(writer);
+	return rc;
 }
 
-void capture_writer_abandon(struct capture_writer *writer)
+void capture_writer_discard(struct capture_writer *writer)
 {
 	if (writer == NULL)
 		return;
-	if (writer->temporary[0] != '\0')
-		(void)unlink(writer->temporary);
-	free_writer(writer);
-}
-
-int capture_writer_close(struct capture_writer *writer, char *error, size_t error_bytes)
-{
-	int rc = 0;
-
-	if (writer == NULL)
-		return 0;
-	errno = 0;
-	if (pcap_dump_flush(writer->file) != 0 || ferror(pcap_dump_file(writer->file)) != 0)
-		rc = errno != 0 ? -errno : -EIO;
-	if (rc == 0 && writer->temporary[0] != '\0' && rename(writer->temporary, writer->path) != 0)
-		rc = -errno;
-	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: cannot be written: %s", writer->path,
-			 strerror(-rc));
-		capture_writer_abandon(writer);
-		return rc;
-	}
-	free_writer(writer);
-	return 0;
+	output_discard(&writer->output);
+	pcap_close(writer->pcap);
+	free(writer);
 }

@@ -12,18 +12,19 @@
 
 struct capture_writer;
 
-/* The file is made or replaced when all of it has been written, under another name until then; - is
- * stdout, and what is no file is written to as it is. 0 or -errno with a line in error. */
+/* As output_open. 0 or -errno with a line in error. */
 int capture_writer_open(struct capture_writer **out, const char *path, char *error,
 			size_t error_bytes);
 
-/* A datagram of this shard, to it or from it. */
-void capture_writer_put(struct capture_writer *writer, const struct captured *captured);
+/* A datagram of this shard, to it or from it. 0, or -errno with a line in error: no more can be
+ * written. */
+int capture_writer_put(struct capture_writer *writer, const struct captured *captured, char *error,
+		       size_t error_bytes);
 
-/* 0, or -errno with a line if not all of it could be written: then there is no new file. */
-int capture_writer_close(struct capture_writer *writer, char *error, size_t error_bytes);
+/* Ends it; the file gets its name. 0, or -errno with a line if not all of it could be written. */
+int capture_writer_commit(struct capture_writer *writer, char *error, size_t error_bytes);
 
-/* As if nothing had been written. NULL is allowed. */
-void capture_writer_abandon(struct capture_writer *writer);
+/* Ends it, and leaves what had the name before. NULL is allowed. */
+void capture_writer_discard(struct capture_writer *writer);
 
 #endif

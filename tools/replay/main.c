@@ -5,6 +5,7 @@
 
 #include "tools/common/cli.h"
 #include "tools/replay/options.h"
+#include "tools/replay/output.h"
 #include "tools/replay/run_live.h"
 #include "tools/replay/run_offline.h"
 #include "tools/replay/run_write.h"
@@ -23,6 +24,8 @@ static int run(int argc, char **argv)
 	case OPTIONS_WRONG:
 		return CLI_EXIT_FAILED;
 	default:
+		if (!outputs_spare_inputs(&options))
+			return CLI_EXIT_FAILED;
 		return options.offline         ? run_offline(&options)
 		       : options.write != NULL ? run_write(&options)
 					       : run_live(&options);

@@ -51,7 +51,8 @@ static const char help[] =
 	"  --html FILE          a page with the burn-down curves over each other\n"
 	"\n"
 	"Writing a capture, of requests and replies only (- is stdout):\n"
-	"  --write FILE         pcap with nanoseconds\n"
+	"  --write FILE         pcap with nanoseconds, for its owner only, to ports 7700 and the\n"
+	"                       following; it gets its name when it is complete\n"
 	"  --from-journal DIR   not from a capture but of the orders of a journal: what was "
 	"refused\n"
 	"                       left no trace there\n"
@@ -353,8 +354,12 @@ static bool check_needed(const struct replay_options *options, uint64_t given)
 	       cli_wrong("EAL ARGS: only with a DPDK port; leave them out");
 }
 
-static bool check_write(const struct replay_options *options)
+static bool check_write(const struct replay_options *options, bool has_base_port)
 {
+	if (options->from_journal != NULL && has_base_port)
+		return cli_wrong("--base-port: of a CAPTURE; what is written of a journal has %d "
+				 "and the following; leave it out",
+				 WIRE_BASE_PORT);
 	if (options->keys != NULL)
 		return true;
 	if (options->from_journal != NULL)
@@ -381,6 +386,8 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 			       (unsigned)(given >> (OPT_RATE - OPT_OFFLINE) & 1) +
 			       (unsigned)(given >> (OPT_FLAT_OUT - OPT_OFFLINE) & 1);
 
+	const bool has_base_port = (given >> (OPT_BASE_PORT - OPT_OFFLINE) & 1) != 0;
+
 	if ((options->capture == NULL) == (options->from_journal == NULL))
 		return cli_wrong("CAPTURE or --from-journal, one of them; see doorbuster replay "
 				 "--help");
@@ -394,7 +401,7 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 	if (options->key_id != UINT64_MAX && options->keys == NULL)
 		return cli_wrong("--key-id: only with --keys; leave it out");
 	return options->offline         ? check_offline(options)
-	       : options->write != NULL ? check_write(options)
+	       : options->write != NULL ? check_write(options, has_base_port)
 					: true;
 }
 

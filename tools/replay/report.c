@@ -38,34 +38,37 @@ static double rate_of(const struct offline_run *run)
 	return seconds > 0 ? (double)reader_counts(run->reader)->requests / seconds : 0;
 }
 
-void report_reading(const struct reader *reader)
+void report_reading(const struct reader *reader, FILE *out)
 {
 	const struct reader_counts *counts = reader_counts(reader);
 
-	printf("read %" PRIu64 " packets: %" PRIu64 " requests in %" PRIu64 " datagrams, %" PRIu64
-	       " replies in %" PRIu64 "\n",
-	       counts->packets, counts->requests, counts->request_datagrams, counts->replies,
-	       counts->reply_datagrams);
+	fprintf(out,
+		"read %" PRIu64 " packets: %" PRIu64 " requests in %" PRIu64 " datagrams, %" PRIu64
+		" replies in %" PRIu64 "\n",
+		counts->packets, counts->requests, counts->request_datagrams, counts->replies,
+		counts->reply_datagrams);
 	for (enum skip skip = 0; skip < SKIP_CNT; skip++) {
 		if (counts->skips[skip] > 0)
-			printf("skipped %-17s %12" PRIu64 "  %s\n", skip_name(skip),
-			       counts->skips[skip], skip_text(skip));
+			fprintf(out, "skipped %-17s %12" PRIu64 "  %s\n", skip_name(skip),
+				counts->skips[skip], skip_text(skip));
 	}
 	for (enum drop drop = 0; drop < DROP_CNT; drop++) {
 		if (counts->drops[drop] > 0)
-			printf("skipped %-17s %12" PRIu64 "  %s\n", drop_name(drop),
-			       counts->drops[drop], drop_text(drop));
+			fprintf(out, "skipped %-17s %12" PRIu64 "  %s\n", drop_name(drop),
+				counts->drops[drop], drop_text(drop));
 	}
 	if (counts->went_back > 0)
-		printf("%" PRIu64 " packets were captured before the furthest instant until "
-		       "then; time stands still there\n",
-		       counts->went_back);
+		fprintf(out,
+			"%" PRIu64 " packets were captured before the furthest instant until "
+			"then; time stands still there\n",
+			counts->went_back);
 	if (counts->jump_ns >= JUMP_TOLD_NS)
-		printf("before packet %" PRIu64 " there is none for %" PRIu64
-		       " s; a wrong clock?\n",
-		       counts->jump_packet, counts->jump_ns / 1000000000);
+		fprintf(out,
+			"before packet %" PRIu64 " there is none for %" PRIu64
+			" s; a wrong clock?\n",
+			counts->jump_packet, counts->jump_ns / 1000000000);
 	if (reader_damage(reader) != NULL)
-		printf("DAMAGED: %s\n", reader_damage(reader));
+		fprintf(out, "DAMAGED: %s\n", reader_damage(reader));
 }
 
 static void report_sale(const struct offline_run *run, const struct sale *sale)
@@ -89,7 +92,7 @@ static void report_sale(const struct offline_run *run, const struct sale *sale)
 
 void report_offline(const struct offline_run *run)
 {
-	report_reading(run->reader);
+	report_reading(run->reader, stdout);
 	if (run->interrupted)
 		printf("INTERRUPTED: the rest was not read\n");
 	if (!run->finished)
@@ -223,7 +226,7 @@ void report_live(const struct reader *reader, const struct live_counts *counts,
 {
 	const double seconds = (double)counts->took_ns / 1e9;
 
-	report_reading(reader);
+	report_reading(reader, stdout);
 	if (counts->interrupted)
 		printf("INTERRUPTED: the rest was not sent\n");
 	printf("sent %" PRIu64 " requests in %" PRIu64 " datagrams over %.3f s, captured over "

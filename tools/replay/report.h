@@ -4,13 +4,15 @@
 #ifndef DB_TOOLS_REPLAY_REPORT_H
 #define DB_TOOLS_REPLAY_REPORT_H
 
+#include <stdio.h>
+
 #include "tools/replay/compare.h"
 #include "tools/replay/reader.h"
 #include "tools/replay/run_live.h"
 #include "tools/replay/run_offline.h"
 
 /* What of a capture was used and what was not, in words. */
-void report_reading(const struct reader *reader);
+void report_reading(const struct reader *reader, FILE *out);
 
 void report_offline(const struct offline_run *run);
 void report_offline_json(const struct offline_run *run);

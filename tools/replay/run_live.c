@@ -393,7 +393,7 @@ static int run(struct live *live)
 		return CLI_EXIT_FAILED;
 	}
 	if (live->counts.sent == 0 && !live->counts.interrupted) {
-		report_reading(live->reader);
+		report_reading(live->reader, stdout);
 		cli_wrong("%s: no request to port %u and the following is in it; --base-port?",
 			  options->capture, options->base_port);
 		return CLI_EXIT_FAILED;

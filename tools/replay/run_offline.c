@@ -31,6 +31,7 @@ struct feed {
 	uint32_t looked_at;
 	uint32_t waiting_cnt;
 	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
+	struct output files[WHAT_IF_FILES];
 	struct batch batch;
 	uint64_t done_bytes; /* of the capture, and what was decided so far */
 	uint64_t datagrams;
@@ -239,7 +240,7 @@ static bool finish_sales(struct feed *feed)
 }
 
 /* Sales side by side: table, files. False: could not be written. */
-static bool tell_what_if(const struct offline_run *run)
+static bool tell_what_if(const struct offline_run *run, struct output files[WHAT_IF_FILES])
 {
 	const struct replay_options *options = run->options;
 	struct what_if what_if = {
@@ -260,13 +261,8 @@ static bool tell_what_if(const struct offline_run *run)
 	}
 	if (good && !options->json)
 		what_if_table(&what_if, stdout);
-	if (good && options->csv != NULL)
-		good = what_if_write(&what_if, "--csv", options->csv, what_if_csv);
-	if (good && options->buyers_csv != NULL)
-		good = what_if_write(&what_if, "--buyers-csv", options->buyers_csv,
-				     what_if_buyers_csv);
-	if (good && options->html != NULL)
-		good = what_if_write(&what_if, "--html", options->html, what_if_page);
+	if (good)
+		good = what_if_write(&what_if, files);
 	for (uint32_t i = 0; i < what_if.cnt; i++)
 		sold_free(&what_if.sold[i]);
 	return good;
@@ -312,7 +308,7 @@ static int run(struct feed *feed)
 		cli_wrong("--keys: %s", feed->error);
 		return CLI_EXIT_FAILED;
 	}
-	if (!load_sales(feed))
+	if (!load_sales(feed) || !what_if_open(feed->files, options))
 		return CLI_EXIT_FAILED;
 	if (reader_open(&feed->run.reader, options->capture, options->base_port, feed->error,
 			ERROR_BYTES) != 0) {
@@ -333,7 +329,7 @@ static int run(struct feed *feed)
 		return CLI_EXIT_FAILED;
 	feed->run.took_ns = progress_now_ns() - began_ns;
 	(options->json ? report_offline_json : report_offline)(&feed->run);
-	if (!tell_what_if(&feed->run))
+	if (!tell_what_if(&feed->run, feed->files))
 		return CLI_EXIT_FAILED;
 	return result_of(&feed->run);
 }
@@ -354,6 +350,8 @@ int run_offline(const struct replay_options *options)
 		compare_close(feed->run.sales[i].compare);
 		catalog_free(feed->run.sales[i].catalog);
 	}
+	for (unsigned i = 0; i < WHAT_IF_FILES; i++)
+		output_discard(&feed->files[i]);
 	reader_close(feed->run.reader);
 	keys_free(feed->keys);
 	free(feed);

@@ -10,6 +10,7 @@
 #include "tools/common/cli.h"
 #include "tools/replay/capture_writer.h"
 #include "tools/replay/from_journal.h"
+#include "tools/replay/output.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/reader.h"
 #include "tools/replay/report.h"
@@ -26,6 +27,8 @@ struct writing {
 	struct scrub scrub;
 	struct capture_writer *writer;
 	uint64_t datagrams;
+	struct progress progress;
+	bool interrupted;
 	char error[ERROR_BYTES];
 };
 
@@ -45,8 +48,14 @@ static bool load_keys(struct writing *writing)
 	return cli_key(options->keys, options->key_id, &writing->key);
 }
 
+/* Words about it: with the capture on stdout there is no other place for them. */
+static FILE *words_of(const struct writing *writing)
+{
+	return strcmp(writing->options->write, "-") == 0 ? stderr : stdout;
+}
+
 /* Scrubs, signs, writes. */
-static void put(struct writing *writing, const struct captured *captured, uint8_t *datagram)
+static bool put(struct writing *writing, const struct captured *captured, uint8_t *datagram)
 {
 	struct captured changed = *captured;
 
@@ -57,102 +66,139 @@ static void put(struct writing *writing, const struct captured *captured, uint8_
 		tag_sign(datagram, captured->bytes, writing->key.bytes);
 	}
 	changed.datagram = datagram;
-	capture_writer_put(writing->writer, &changed);
+	if (capture_writer_put(writing->writer, &changed, writing->error, ERROR_BYTES) != 0)
+		return cli_wrong("--write: %s", writing->error);
 	writing->datagrams++;
+	return true;
 }
 
 static bool write_catalog(const struct writing *writing, const struct from_journal *journal)
 {
 	const char *path = writing->options->catalog_out;
-	FILE *file = fopen(path, "we");
+	struct output output;
+	int rc = output_open(&output, path);
 
-	if (file == NULL)
-		return cli_wrong("--catalog-out %s: %s", path, strerror(errno));
-	from_journal_catalog(journal, file);
-	return fclose(file) == 0 ||
-	       cli_wrong("--catalog-out %s: cannot be written: %s", path, strerror(errno));
+	if (rc == 0) {
+		from_journal_catalog(journal, output.file);
+		rc = output_commit(&output);
+	}
+	return rc == 0 || cli_wrong("--catalog-out %s: %s", path, strerror(-rc));
 }
 
-static int write_journal(struct writing *writing)
+static int write_journal(struct writing *writing, struct from_journal *journal)
 {
-	struct from_journal *journal = NULL;
 	struct captured captured;
 	uint8_t *datagram;
-	bool good;
-	const int rc = from_journal_open(&journal, writing->options->from_journal, writing->error,
-					 ERROR_BYTES);
 
-	if (rc != 0) {
-		cli_wrong("--from-journal: %s", writing->error);
-		return rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
+	progress_begin(&writing->progress, true);
+	while (!progress_interrupted() && from_journal_next(journal, &captured, &datagram)) {
+		if (!put(writing, &captured, datagram))
+			return CLI_EXIT_FAILED;
 	}
-	while (!progress_interrupted() && from_journal_next(journal, &captured, &datagram))
-		put(writing, &captured, datagram);
-	good = writing->options->catalog_out == NULL || write_catalog(writing, journal);
-	/* With the capture on stdout there is no place for words. */
-	if (strcmp(writing->options->write, "-") != 0)
-		printf("wrote %" PRIu64 " orders as requests and replies in %" PRIu64
-		       " datagrams\n",
-		       from_journal_orders(journal), writing->datagrams);
-	from_journal_close(journal);
-	return good ? CLI_EXIT_GOOD : CLI_EXIT_FAILED;
+	writing->interrupted = progress_interrupted();
+	if (writing->interrupted)
+		return CLI_EXIT_BAD;
+	if (writing->options->catalog_out != NULL && !write_catalog(writing, journal))
+		return CLI_EXIT_FAILED;
+	fprintf(words_of(writing),
+		"wrote %" PRIu64 " orders as requests and replies in %" PRIu64 " datagrams\n",
+		from_journal_orders(journal), writing->datagrams);
+	return CLI_EXIT_GOOD;
 }
 
-static int write_capture(struct writing *writing)
+/* False: no more can be written. */
+static bool write_all(struct writing *writing, struct reader *reader)
 {
-	const struct replay_options *options = writing->options;
-	struct progress progress;
-	struct reader *reader = NULL;
 	enum reader_step step;
 	struct captured captured;
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 	uint64_t done_bytes;
 	uint64_t total_bytes;
-	int rc = CLI_EXIT_GOOD;
+	bool good = true;
 
-	if (reader_open(&reader, options->capture, options->base_port, writing->error,
-			ERROR_BYTES) != 0) {
-		cli_wrong("%s", writing->error);
-		return CLI_EXIT_FAILED;
-	}
-	progress_begin(&progress, options->quiet);
+	progress_begin(&writing->progress, writing->options->quiet);
 	reader_end_when(reader, progress_interrupted);
-	while (!progress_interrupted() && (step = reader_step(reader, &captured)) != READER_END) {
+	while (good && !progress_interrupted() &&
+	       (step = reader_step(reader, &captured)) != READER_END) {
 		if (step == READER_FOUND) {
 			memcpy(datagram, captured.datagram, captured.bytes);
-			put(writing, &captured, datagram);
+			good = put(writing, &captured, datagram);
 		}
 		reader_progress(reader, &done_bytes, &total_bytes);
-		progress_tell(&progress, done_bytes, total_bytes, reader_counts(reader)->requests);
+		progress_tell(&writing->progress, done_bytes, total_bytes,
+			      reader_counts(reader)->requests);
 	}
-	progress_end(&progress);
-	if (strcmp(options->write, "-") != 0)
-		report_reading(reader);
-	if (reader_damage(reader) != NULL || progress_interrupted())
-		rc = CLI_EXIT_BAD;
-	reader_close(reader);
+	progress_end(&writing->progress);
+	writing->interrupted = progress_interrupted();
+	return good;
+}
+
+static int write_capture(struct writing *writing, struct reader *reader)
+{
+	const struct replay_options *options = writing->options;
+
+	if (!write_all(writing, reader))
+		return CLI_EXIT_FAILED;
+	report_reading(reader, words_of(writing));
+	if (writing->interrupted)
+		return CLI_EXIT_BAD;
+	if (writing->datagrams == 0) {
+		cli_wrong("%s: no request to port %u and the following, and no reply, is in it; "
+			  "--base-port?",
+			  options->capture, options->base_port);
+		return CLI_EXIT_FAILED;
+	}
+	return reader_damage(reader) != NULL ? CLI_EXIT_BAD : CLI_EXIT_GOOD;
+}
+
+/* What can be read of a damaged capture gets the name; what was interrupted does not. */
+static int write_from(struct writing *writing, struct from_journal *journal, struct reader *reader)
+{
+	const struct replay_options *options = writing->options;
+	int rc;
+
+	if (capture_writer_open(&writing->writer, options->write, writing->error, ERROR_BYTES) !=
+	    0) {
+		cli_wrong("--write: %s", writing->error);
+		return CLI_EXIT_FAILED;
+	}
+	rc = journal != NULL ? write_journal(writing, journal) : write_capture(writing, reader);
+	if (writing->interrupted) {
+		fprintf(stderr, "INTERRUPTED: --write %s: %s\n", options->write,
+			strcmp(options->write, "-") == 0 ? "the rest was not written"
+							 : "was not made");
+	} else if (rc != CLI_EXIT_FAILED) {
+		if (capture_writer_commit(writing->writer, writing->error, ERROR_BYTES) == 0)
+			return rc;
+		cli_wrong("--write: %s", writing->error);
+		return CLI_EXIT_FAILED;
+	}
+	capture_writer_discard(writing->writer);
 	return rc;
 }
 
 int run_write(const struct replay_options *options)
 {
 	struct writing writing = {.options = options};
+	struct from_journal *journal = NULL;
+	struct reader *reader = NULL;
 	int rc;
 
 	if (!load_keys(&writing))
 		return CLI_EXIT_FAILED;
-	if (capture_writer_open(&writing.writer, options->write, writing.error, ERROR_BYTES) != 0) {
-		cli_wrong("--write: %s", writing.error);
-		return CLI_EXIT_FAILED;
+	if (options->from_journal != NULL)
+		rc = from_journal_open(&journal, options->from_journal, writing.error, ERROR_BYTES);
+	else
+		rc = reader_open(&reader, options->capture, options->base_port, writing.error,
+				 ERROR_BYTES);
+	if (rc != 0) {
+		cli_wrong("%s%s", options->from_journal != NULL ? "--from-journal: " : "",
+			  writing.error);
+		return options->from_journal != NULL && rc == -EBADMSG ? CLI_EXIT_BAD
+								       : CLI_EXIT_FAILED;
 	}
-	rc = options->from_journal != NULL ? write_journal(&writing) : write_capture(&writing);
-	if (rc == CLI_EXIT_FAILED) {
-		capture_writer_abandon(writing.writer);
-		return rc;
-	}
-	if (capture_writer_close(writing.writer, writing.error, ERROR_BYTES) != 0) {
-		cli_wrong("--write: %s", writing.error);
-		return CLI_EXIT_FAILED;
-	}
+	rc = write_from(&writing, journal, reader);
+	from_journal_close(journal);
+	reader_close(reader);
 	return rc;
 }

@@ -1,6 +1,5 @@
 #include "tools/replay/what_if.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,18 +293,41 @@ void what_if_buyers_csv(const struct what_if *what_if, FILE *out)
 	}
 }
 
-bool what_if_write(const struct what_if *what_if, const char *flag, const char *path,
-		   void (*write)(const struct what_if *what_if, FILE *out))
+static const struct {
+	const char *flag;
+	void (*write)(const struct what_if *what_if, FILE *out);
+} what_if_files[WHAT_IF_FILES] = {
+	{"--csv", what_if_csv},
+	{"--buyers-csv", what_if_buyers_csv},
+	{"--html", what_if_page},
+};
+
+bool what_if_open(struct output files[WHAT_IF_FILES], const struct replay_options *options)
 {
-	FILE *file = fopen(path, "we");
+	const char *const paths[WHAT_IF_FILES] = {options->csv, options->buyers_csv, options->html};
 
-	if (file == NULL)
-		return cli_wrong("%s %s: %s", flag, path, strerror(errno));
-	write(what_if, file);
+	for (unsigned i = 0; i < WHAT_IF_FILES; i++) {
+		const int rc = paths[i] != NULL ? output_open(&files[i], paths[i]) : 0;
 
-	const bool failed = ferror(file) != 0;
+		if (rc != 0)
+			return cli_wrong("%s %s: %s", what_if_files[i].flag, paths[i],
+					 strerror(-rc));
+	}
+	return true;
+}
 
-	if (fclose(file) != 0 || failed)
-		return cli_wrong("%s %s: cannot be written: %s", flag, path, strerror(errno));
+bool what_if_write(const struct what_if *what_if, struct output files[WHAT_IF_FILES])
+{
+	for (unsigned i = 0; i < WHAT_IF_FILES; i++) {
+		int rc;
+
+		if (files[i].file == NULL)
+			continue;
+		what_if_files[i].write(what_if, files[i].file);
+		rc = output_commit(&files[i]);
+		if (rc != 0)
+			return cli_wrong("%s %s: cannot be written: %s", what_if_files[i].flag,
+					 files[i].path, strerror(-rc));
+	}
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "tools/replay/options.h"
+#include "tools/replay/output.h"
 #include "tools/replay/sold.h"
 
 struct what_if {
@@ -36,8 +37,13 @@ void what_if_buyers_csv(const struct what_if *what_if, FILE *out);
 /* Self-contained HTML; page.c. */
 void what_if_page(const struct what_if *what_if, FILE *out);
 
-/* Writes one of the above to a new file. Complains, naming flag and path. */
-bool what_if_write(const struct what_if *what_if, const char *flag, const char *path,
-		   void (*write)(const struct what_if *what_if, FILE *out));
+enum {
+	WHAT_IF_FILES = 3,
+};
+
+/* The files of the above that the options ask for. They are opened before the capture is read: what
+ * cannot be written is told at once. Both complain, naming flag and path. */
+bool what_if_open(struct output files[WHAT_IF_FILES], const struct replay_options *options);
+bool what_if_write(const struct what_if *what_if, struct output files[WHAT_IF_FILES]);
 
 #endif
