@@ -58,6 +58,26 @@ names orders.pcap "$KEYS" >names
 names scrubbed.pcap away.keys >strangers
 expect_eq "names that are left" 0 "$(comm -12 names strangers | wc -l)"
 expect_eq "names before and after" "$(wc -l <names)" "$(wc -l <strangers)"
+# In the bytes too: no request id anywhere, no buyer where one stands. The rest stays, as promised.
+python3 - <<'PYTHON' || fail "names are left in the bytes of the capture"
+import struct
+def entries(path):
+    data = open(path, "rb").read()
+    at = 24
+    while at < len(data):
+        kept = struct.unpack_from("<4I", data, at)[2]
+        datagram = data[at + 16 + 42:at + 16 + kept]
+        at += 16 + kept
+        for i in range(datagram[4]):
+            yield datagram[3], datagram[24 + 48 * i:72 + 48 * i]
+before, after = list(entries("orders.pcap")), list(entries("scrubbed.pcap"))
+assert len(before) == len(after) == 24
+data = open("scrubbed.pcap", "rb").read()
+for (kind, was), (_, now) in zip(before, after):
+    assert data.find(was[:16]) < 0
+    assert was[24:] == now[24:]
+    assert (was[16:24] == now[16:24]) == (kind == 2)
+PYTHON
 
 "$BIN/doorbuster" replay --help >help
 for flag in to speed rate flat-out server address queues core wait-ms offline write; do
@@ -121,6 +141,46 @@ expect_eq "exit code when interrupted: $(cat out)" 1 $rc
 expect_match "what it says when interrupted" 'INTERRUPTED: --write old.pcap' "$(cat err)"
 cmp old.pcap kept.pcap || fail "what had the name is gone"
 expect_eq "files half written" '' "$(find . -type f -name '*.pcap.*')"
+
+# The key of the pseudonyms is no key that signs: its receiver could tell who is who.
+cp "$KEYS" same.key
+refuse '--scrub same.key: its key is also key 1 of --keys' orders.pcap --write o.pcap \
+	--keys "$KEYS" --scrub same.key
+refuse '--scrub same.key: its key is also key 1 of --captured-keys' orders.pcap --write o.pcap \
+	--keys away.keys --captured-keys "$KEYS" --scrub same.key
+
+# Whose tag is wrong in the capture is not signed again; --captured-keys tells.
+(umask 077; echo "1 ffffffffffffffffffffffffffffffff" >wrong.keys)
+"$BIN/tests/e2e/make_capture" --requests 40 --entries 4 --key-id 1 >forged.pcap
+mergecap -F nsecpcap -w with_forged.pcap orders.pcap forged.pcap
+write with_forged.pcap --write true.pcap --keys away.keys --captured-keys "$KEYS"
+expect_match "forged requests left out" 'skipped BAD_TAG +10 ' "$(cat write.out)"
+expect_eq "packets left" 24 "$(tcpdump -n -r true.pcap 2>/dev/null | wc -l)"
+refuse '--captured-keys: of a CAPTURE' --from-journal "$DATA" --write o.pcap --keys "$KEYS" \
+	--captured-keys "$KEYS"
+refuse '--captured-keys: only with --to or --write' orders.pcap --offline --captured-keys "$KEYS"
+# Offline they are --keys, for replies too: forged ones are compared with nothing.
+write orders.pcap --write lies.pcap --keys wrong.keys
+python3 - <<'PYTHON' || fail "no forged replies"
+import struct
+def packets(path):
+    data = open(path, "rb").read()
+    at = 24
+    while at < len(data):
+        kept = struct.unpack_from("<4I", data, at)[2]
+        yield data[at:at + 16 + kept]
+        at += 16 + kept
+true, lies = list(packets("orders.pcap")), list(packets("lies.pcap"))
+out = open("half.pcap", "wb")
+out.write(open("orders.pcap", "rb").read(24))
+# Requests as they were, replies that another key signed.
+for one, other in zip(true, lies):
+    out.write(other if one[16 + 42 + 3] == 2 else one)
+PYTHON
+offline half.pcap --keys "$KEYS"
+expect_eq "orders of true requests" 12 "$(json '.sales[0].orders' replay.json)"
+expect_eq "forged replies" 12 "$(json .skipped.BAD_TAG replay.json)"
+expect_eq "forged replies compared" 0 "$(jq '.sales[0].comparison.compared' replay.json)"
 
 # Of a damaged capture what can be read; where the capture is stdout, words go to stderr.
 head -c -10 orders.pcap >torn.pcap

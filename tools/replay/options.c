@@ -59,7 +59,13 @@ static const char help[] =
 	"  --catalog-out FILE   what that journal put on sale\n"
 	"  --keys FILE          sign with a key of these (--key-id N; default: the lowest)\n"
 	"  --scrub FILE         buyers and request ids become pseudonyms under the lowest key of\n"
-	"                       this key file: keep it, and nobody else can tell who is who\n"
+	"                       this key file, which must be none that signs: who has it can tell\n"
+	"                       who is who. SKUs, quantities, channels, instants and order ids\n"
+	"                       stay: who knows one of those of a purchase knows its buyer's "
+	"others\n"
+	"\n"
+	"Sent or written with --keys, a forged request becomes a real one:\n"
+	"  --captured-keys FILE leave out what none of these keys signed; with --to and --write\n"
 	"\n"
 	"Where the capture has replies, they are compared with the new ones:\n"
 	"  --differences N      tell the first N (default 10)\n"
@@ -85,6 +91,7 @@ enum {
 	OPT_WAIT_MS,
 	OPT_CATALOG,
 	OPT_KEYS,
+	OPT_CAPTURED_KEYS,
 	OPT_SHARDS,
 	OPT_BASE_PORT,
 	OPT_JOURNAL,
@@ -118,6 +125,7 @@ static const struct option long_options[] = {
 	{"wait-ms", required_argument, NULL, OPT_WAIT_MS},
 	{"catalog", required_argument, NULL, OPT_CATALOG},
 	{"keys", required_argument, NULL, OPT_KEYS},
+	{"captured-keys", required_argument, NULL, OPT_CAPTURED_KEYS},
 	{"shards", required_argument, NULL, OPT_SHARDS},
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
@@ -262,6 +270,9 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 	case OPT_KEYS:
 		options->keys = text;
 		return true;
+	case OPT_CAPTURED_KEYS:
+		options->captured_keys = text;
+		return true;
 	case OPT_SHARDS:
 		return cli_u16("--shards", text, 1, SHARDS_MAX, &options->shards);
 	case OPT_BASE_PORT:
@@ -298,6 +309,7 @@ static const struct {
 	{OPT_RATE, MODE_LIVE},
 	{OPT_FLAT_OUT, MODE_LIVE},
 	{OPT_KEY_ID, MODE_LIVE | MODE_WRITE},
+	{OPT_CAPTURED_KEYS, MODE_LIVE | MODE_WRITE},
 	{OPT_WAIT_MS, MODE_LIVE},
 	{OPT_CATALOG, MODE_OFFLINE},
 	{OPT_SHARDS, MODE_OFFLINE},
@@ -354,17 +366,24 @@ static bool check_needed(const struct replay_options *options, uint64_t given)
 	       cli_wrong("EAL ARGS: only with a DPDK port; leave them out");
 }
 
-static bool check_write(const struct replay_options *options, bool has_base_port)
+/* A journal has neither ports nor tags. */
+static bool check_from_journal(const struct replay_options *options, bool has_base_port)
 {
-	if (options->from_journal != NULL && has_base_port)
+	if (has_base_port)
 		return cli_wrong("--base-port: of a CAPTURE; what is written of a journal has %d "
 				 "and the following; leave it out",
 				 WIRE_BASE_PORT);
-	if (options->keys != NULL)
-		return true;
+	if (options->captured_keys != NULL)
+		return cli_wrong("--captured-keys: of a CAPTURE; leave it out");
+	return options->keys != NULL ||
+	       cli_wrong("--from-journal: a journal has no tags; --keys FILE is missing");
+}
+
+static bool check_write(const struct replay_options *options, bool has_base_port)
+{
 	if (options->from_journal != NULL)
-		return cli_wrong("--from-journal: a journal has no tags; --keys FILE is missing");
-	return options->scrub == NULL ||
+		return check_from_journal(options, has_base_port);
+	return options->keys != NULL || options->scrub == NULL ||
 	       cli_wrong("--scrub: makes the tags wrong; --keys FILE is missing");
 }
 

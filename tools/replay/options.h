@@ -24,6 +24,7 @@ struct variant_option {
 struct replay_options {
 	const char *capture;
 	const char *keys;
+	const char *captured_keys; /* NULL: the tags of the capture are not looked at */
 	uint64_t key_id;    /* for requests whose key is not in keys; UINT64_MAX: the lowest */
 	uint16_t base_port; /* of the capture */
 	uint16_t shards;

@@ -11,7 +11,7 @@
 
 enum {
 	OUTPUTS_MAX = 5,
-	INPUTS_MAX = 3 + VARIANTS_MAX,
+	INPUTS_MAX = 4 + VARIANTS_MAX,
 };
 
 /* A file beside the path, which takes its name at the end. 0 or -errno. */
@@ -123,10 +123,11 @@ bool outputs_spare_inputs(const struct replay_options *options)
 		{"CAPTURE", options->capture},
 		{"--keys", options->keys},
 		{"--scrub", options->scrub},
+		{"--captured-keys", options->captured_keys},
 	};
 
 	for (uint32_t i = 0; i < options->variant_cnt; i++)
-		inputs[3 + i] = (struct named){"--catalog", options->variants[i].catalog};
+		inputs[4 + i] = (struct named){"--catalog", options->variants[i].catalog};
 	for (uint32_t i = 0; i < OUTPUTS_MAX; i++) {
 		if (!spares_inputs(&outputs[i], inputs, INPUTS_MAX))
 			return false;

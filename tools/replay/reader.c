@@ -9,6 +9,7 @@
 #include <pcap/pcap.h>
 
 #include "engine/check.h"
+#include "net/tag.h"
 #include "tools/replay/pcapng.h"
 #include "tools/replay/stream.h"
 
@@ -25,8 +26,9 @@ struct reader {
 	struct pcapng *pcapng;
 	int link_type; /* of a pcap */
 	uint16_t base_port;
-	uint64_t furthest_ns; /* instant, so far */
-	bool (*over)(void);   /* NULL: nobody ends it */
+	uint64_t furthest_ns;                          /* instant, so far */
+	bool (*over)(void);                            /* NULL: nobody ends it */
+	const struct key_ring *verify[CAPTURED_KINDS]; /* NULL: every tag will do */
 	struct reader_counts counts;
 	char damage[DAMAGE_BYTES]; /* "": none */
 	uint8_t room[LINK_FRAME_BYTES_MAX];
@@ -228,6 +230,26 @@ static void take_damage(struct reader *reader, const char *damage)
 			 "ends behind packet %" PRIu64 ": %s", reader->counts.packets, damage);
 }
 
+void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies)
+{
+	reader->verify[CAPTURED_REQUEST] = requests ? keys : NULL;
+	reader->verify[CAPTURED_REPLY] = replies ? keys : NULL;
+}
+
+static enum drop verify(const struct key_ring *keys, const struct captured *captured)
+{
+	const struct wire_header *header = (const struct wire_header *)captured->datagram;
+	const struct key *key;
+
+	if (keys == NULL)
+		return DROP_NONE;
+	key = keys_find(keys, header->key_id);
+	if (key == NULL)
+		return DROP_UNKNOWN_KEY;
+	return tag_verify(captured->datagram, captured->bytes, key->bytes) ? DROP_NONE
+									   : DROP_BAD_TAG;
+}
+
 enum reader_step reader_step(struct reader *reader, struct captured *out)
 {
 	struct reader_counts *counts = &reader->counts;
@@ -242,6 +264,13 @@ enum reader_step reader_step(struct reader *reader, struct captured *out)
 		counts->packets++;
 		if (!look_at(reader, &packet, out))
 			continue;
+
+		const enum drop drop = verify(reader->verify[out->kind], out);
+
+		if (drop != DROP_NONE) {
+			counts->drops[drop]++;
+			continue;
+		}
 		if (counts->request_datagrams + counts->reply_datagrams == 0)
 			counts->first_ns = out->at_ns;
 		count(counts, out);

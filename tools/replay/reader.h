@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "net/decode.h"
+#include "net/keys.h"
 
 enum skip {
 #define SKIP(name, text) SKIP_##name,
@@ -32,6 +33,7 @@ const char *skip_text(enum skip skip);
 enum captured_kind {
 	CAPTURED_REQUEST,
 	CAPTURED_REPLY,
+	CAPTURED_KINDS,
 };
 
 /* A datagram; what it points to is valid until the next call. */
@@ -63,6 +65,10 @@ struct reader;
 /* base_port: the UDP port of shard 0 in the capture. 0 or -errno with a line in error. */
 int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
 		size_t error_bytes);
+
+/* From now on only what these keys signed is given, of requests, of replies or of both; the rest is
+ * counted as UNKNOWN_KEY or BAD_TAG. The keys stay the caller's. Before the first reader_next. */
+void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies);
 
 /* When `over` says true, the capture ends there. It is asked from whoever reads. */
 void reader_end_when(struct reader *reader, bool (*over)(void));

@@ -45,6 +45,7 @@ static const uint64_t PAUSE_TOLD_NS = UINT64_C(10000000000);
 struct live {
 	const struct replay_options *options;
 	struct key_ring *keys;
+	struct key_ring *captured_keys;
 	struct reader *reader;
 	struct ahead *ahead;
 	struct compare *compare;
@@ -336,6 +337,9 @@ static bool open_capture(struct live *live)
 	if (options->keys != NULL &&
 	    keys_load(options->keys, &live->keys, live->error, ERROR_BYTES) != 0)
 		return cli_wrong("--keys: %s", live->error);
+	if (options->captured_keys != NULL &&
+	    keys_load(options->captured_keys, &live->captured_keys, live->error, ERROR_BYTES) != 0)
+		return cli_wrong("--captured-keys: %s", live->error);
 	if (options->key_id != UINT64_MAX) {
 		const struct key *key = keys_find(live->keys, (uint32_t)options->key_id);
 
@@ -351,6 +355,7 @@ static bool open_capture(struct live *live)
 			ERROR_BYTES) != 0)
 		return cli_wrong("%s", live->error);
 	reader_end_when(live->reader, progress_interrupted);
+	reader_verify(live->reader, live->captured_keys, true, true);
 	/* Before the port's environment binds this thread to a core. */
 	rc = ahead_open(&live->ahead, &(struct ahead_options){.reader = live->reader,
 							      .ring_cnt = AHEAD_CNT,
@@ -423,6 +428,7 @@ int run_live(const struct replay_options *options)
 	compare_close(live->compare);
 	reader_close(live->reader);
 	keys_free(live->keys);
+	keys_free(live->captured_keys);
 	free(live);
 	return rc;
 }

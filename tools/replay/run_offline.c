@@ -315,6 +315,8 @@ static int run(struct feed *feed)
 		cli_wrong("%s", feed->error);
 		return CLI_EXIT_FAILED;
 	}
+	/* admit verifies requests, as in the engine. */
+	reader_verify(feed->run.reader, feed->keys, false, true);
 	progress_begin(&feed->progress, options->quiet);
 	reader_end_when(feed->run.reader, progress_interrupted);
 	began_ns = progress_now_ns();

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "net/tag.h"
 #include "tools/common/cli.h"
 #include "tools/replay/capture_writer.h"
@@ -22,7 +24,9 @@ enum {
 
 struct writing {
 	const struct replay_options *options;
-	struct key key; /* to sign with, if has_key */
+	struct key_ring *keys;          /* NULL: none were given, as the next */
+	struct key_ring *captured_keys; /* what is not signed by them is left out */
+	struct key key;                 /* to sign with, if has_key */
 	bool has_key;
 	struct scrub scrub;
 	struct capture_writer *writer;
@@ -32,15 +36,43 @@ struct writing {
 	char error[ERROR_BYTES];
 };
 
+/* Who signs with the key of the pseudonyms, as a receiver of the capture may have to, could tell
+ * who is who. */
+static bool is_secret(const struct writing *writing, const struct key_ring *ring, const char *flag,
+		      const char *path)
+{
+	for (uint32_t i = 0; ring != NULL && i < ring->cnt; i++) {
+		if (sodium_memcmp(ring->keys[i].bytes, writing->scrub.key, WIRE_KEY_BYTES) == 0)
+			return cli_wrong("--scrub %s: its key is also key %u of %s %s; make one "
+					 "for this alone: doorbuster keygen FILE",
+					 writing->options->scrub, ring->keys[i].id, flag, path);
+	}
+	return true;
+}
+
+static bool load_ring(struct writing *writing, const char *flag, const char *path,
+		      struct key_ring **out)
+{
+	return path == NULL || keys_load(path, out, writing->error, ERROR_BYTES) == 0 ||
+	       cli_wrong("%s: %s", flag, writing->error);
+}
+
 static bool load_keys(struct writing *writing)
 {
 	const struct replay_options *options = writing->options;
 	struct key key;
 
+	if (!load_ring(writing, "--keys", options->keys, &writing->keys) ||
+	    !load_ring(writing, "--captured-keys", options->captured_keys, &writing->captured_keys))
+		return false;
 	if (options->scrub != NULL) {
 		if (!cli_key(options->scrub, UINT64_MAX, &key))
 			return false;
 		memcpy(writing->scrub.key, key.bytes, sizeof(key.bytes));
+		if (!is_secret(writing, writing->keys, "--keys", options->keys) ||
+		    !is_secret(writing, writing->captured_keys, "--captured-keys",
+			       options->captured_keys))
+			return false;
 	}
 	if (options->keys == NULL)
 		return true;
@@ -177,28 +209,43 @@ static int write_from(struct writing *writing, struct from_journal *journal, str
 	return rc;
 }
 
-int run_write(const struct replay_options *options)
+static int open_and_write(struct writing *writing)
 {
-	struct writing writing = {.options = options};
+	const struct replay_options *options = writing->options;
 	struct from_journal *journal = NULL;
 	struct reader *reader = NULL;
 	int rc;
 
-	if (!load_keys(&writing))
+	if (!load_keys(writing))
 		return CLI_EXIT_FAILED;
 	if (options->from_journal != NULL)
-		rc = from_journal_open(&journal, options->from_journal, writing.error, ERROR_BYTES);
+		rc = from_journal_open(&journal, options->from_journal, writing->error,
+				       ERROR_BYTES);
 	else
-		rc = reader_open(&reader, options->capture, options->base_port, writing.error,
+		rc = reader_open(&reader, options->capture, options->base_port, writing->error,
 				 ERROR_BYTES);
 	if (rc != 0) {
 		cli_wrong("%s%s", options->from_journal != NULL ? "--from-journal: " : "",
-			  writing.error);
+			  writing->error);
 		return options->from_journal != NULL && rc == -EBADMSG ? CLI_EXIT_BAD
 								       : CLI_EXIT_FAILED;
 	}
-	rc = write_from(&writing, journal, reader);
+	if (reader != NULL)
+		reader_verify(reader, writing->captured_keys, true, true);
+	rc = write_from(writing, journal, reader);
 	from_journal_close(journal);
 	reader_close(reader);
+	return rc;
+}
+
+int run_write(const struct replay_options *options)
+{
+	struct writing writing = {.options = options};
+	const int rc = open_and_write(&writing);
+
+	keys_free(writing.keys);
+	keys_free(writing.captured_keys);
+	sodium_memzero(&writing.key, sizeof(writing.key));
+	sodium_memzero(&writing.scrub, sizeof(writing.scrub));
 	return rc;
 }

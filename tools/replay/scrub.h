@@ -1,7 +1,9 @@
 /*
  * scrub: keyed pseudonyms, so that a capture can leave the company. Buyers, request ids and the
  * echo become others, the same for the same key, which only who has the key can tell again; two
- * buyers never become one. What is sold, when, at what price and through which channel stays.
+ * buyers never become one. What is sold, when, at what price, through which channel and under which
+ * order id stays, so that a replay still gives the same answers: who knows one of those of a
+ * purchase, its order id for instance, can tell what else its buyer bought.
  */
 #ifndef DB_TOOLS_REPLAY_SCRUB_H
 #define DB_TOOLS_REPLAY_SCRUB_H
