@@ -9,6 +9,13 @@
 
 #include "engine/limits.h"
 
+/* Who gives and who takes write a line each, and none that the other one writes. */
+static_assert(offsetof(struct rte_ring, prod) % CACHE_LINE_BYTES == 0 &&
+		      offsetof(struct rte_ring, cons) % CACHE_LINE_BYTES == 0 &&
+		      offsetof(struct rte_ring, cons) >=
+			      offsetof(struct rte_ring, prod) + CACHE_LINE_BYTES,
+	      "two ends, two lines");
+
 struct handover {
 	uint16_t worker_cnt;
 	struct rte_ring *rings[]; /* [ring_of] */

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "alloc/arena.h"
 #include "engine/lane.h"
 #include "tests/support/memory_disk.h"
 
@@ -34,6 +35,37 @@ static void close_lane(void)
 }
 
 TestSuite(lane, .init = open_lane, .fini = close_lane);
+
+static uintptr_t line_of(const void *at)
+{
+	return (uintptr_t)at / CACHE_LINE_BYTES;
+}
+
+/* What two workers write turn by turn, neighbours in every way: lanes, journals, arenas. */
+Test(lane, no_line_belongs_to_two_workers)
+{
+	struct lane *lanes = lanes_alloc(3);
+	struct arena *arenas[2];
+	const uint8_t *of_arena[2];
+
+	cr_assert(ne(ptr, lanes, NULL));
+	cr_assert(eq(u64, (uintptr_t)lanes % CACHE_LINE_BYTES, 0));
+	cr_assert(lt(u64, line_of((uint8_t *)&lanes[1] - 1), line_of(&lanes[1])));
+	free(lanes);
+
+	cr_assert(eq(u64, (uintptr_t)lane.journal % CACHE_LINE_BYTES, 0));
+
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(eq(int, arena_open(&arenas[i]), 0));
+		of_arena[i] = arena_alloc(arenas[i], 8);
+		cr_assert(ne(ptr, (void *)of_arena[i], NULL));
+	}
+	/* Not even a page: the kernel moves pages, and counts who touches them. */
+	cr_assert(ne(u64, (uintptr_t)of_arena[0] / BLOCK_ALIGN_BYTES,
+		     (uintptr_t)of_arena[1] / BLOCK_ALIGN_BYTES));
+	for (unsigned i = 0; i < 2; i++)
+		arena_close(arenas[i]);
+}
 
 /* The lane's clock stands still in all of them: what is held back goes by the other one. */
 Test(lane, holds_a_record_back_that_nobody_waits_for)
