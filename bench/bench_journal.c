@@ -26,6 +26,8 @@
 enum {
 	RAW_BYTES = 16384,
 	RAW_CNT = 4000,
+	/* More than fit into all blocks that a lane has on their way. */
+	BATCHES_OUT_MAX = 4096,
 };
 
 static char error[512];
@@ -37,9 +39,9 @@ struct latencies {
 
 static struct latencies journal_latencies;
 static struct latencies raw_latencies;
-/* When the pump first saw a record up to this LSN, by block: what waits for the disk. */
-static uint64_t sent_lsn[64];
-static uint64_t sent_ns[64];
+/* Batches that wait for the disk: up to which LSN each goes, and since when it is due. */
+static uint64_t sent_lsn[BATCHES_OUT_MAX];
+static uint64_t sent_ns[BATCHES_OUT_MAX];
 
 static uint64_t clock_of(clockid_t clock)
 {
@@ -177,8 +179,10 @@ static void on_written(void *context, uint64_t token, int64_t result)
 static void turn(struct journal *journal, struct disk *disk, uint64_t *oldest, uint64_t newest)
 {
 	disk->ops->reap(disk, on_written, journal);
-	while (*oldest < newest && sent_lsn[*oldest % 64] <= journal_durable_lsn(journal)) {
-		note(&journal_latencies, clock_of(CLOCK_MONOTONIC) - sent_ns[*oldest % 64]);
+	while (*oldest < newest &&
+	       sent_lsn[*oldest % BATCHES_OUT_MAX] <= journal_durable_lsn(journal)) {
+		note(&journal_latencies,
+		     clock_of(CLOCK_MONOTONIC) - sent_ns[*oldest % BATCHES_OUT_MAX]);
 		(*oldest)++;
 	}
 	journal_pump(journal, 1);
@@ -198,10 +202,10 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 	journal_latencies.cnt = 0;
 	journal_stats(journal, &before);
 	for (uint64_t i = 0; i < order_cnt;) {
-		const bool due = pace_ns == 0 ||
-				 clock_of(CLOCK_MONOTONIC) - begin_ns >= i / batch_cnt * pace_ns;
+		const uint64_t now_ns = clock_of(CLOCK_MONOTONIC);
+		const uint64_t due_ns = pace_ns == 0 ? now_ns : begin_ns + i / batch_cnt * pace_ns;
 
-		if (due && journal_room(journal) >= batch_cnt) {
+		if (due_ns <= now_ns && journal_room(journal) >= batch_cnt) {
 			for (uint64_t k = 0; k < batch_cnt; k++, i++) {
 				*journal_slot(journal) = (struct record){
 					.kind = RECORD_ORDER,
@@ -211,10 +215,10 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 				};
 				journal_commit(journal);
 			}
-			if (newest - oldest < 64) {
-				sent_lsn[newest % 64] = journal_next_lsn(journal) - 1;
-				sent_ns[newest++ % 64] = clock_of(CLOCK_MONOTONIC);
-			}
+			/* From when it was due, not from when there was room at last. */
+			CHECK(newest - oldest < BATCHES_OUT_MAX);
+			sent_lsn[newest % BATCHES_OUT_MAX] = journal_next_lsn(journal) - 1;
+			sent_ns[newest++ % BATCHES_OUT_MAX] = due_ns;
 		}
 		turn(journal, disk, &oldest, newest);
 	}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # `make bench-check`: instructions a request, counted by callgrind, beside those of
 # bench/instructions.txt. Unlike time they are the same on a busy machine. Prints a line a case;
-# exit code 1 if one has grown by more than 3 %. Takes about a minute.
+# exit code 1 if one has grown by more than 3 %. Takes half a minute.
 #
 #   bench/instructions.sh BUILD            compares
 #   bench/instructions.sh BUILD --accept   makes what is counted now the new reference

@@ -130,6 +130,10 @@ def percentiles(results):
         lines.append((name, "runs/1x32/latency_us", colour, "-", f"{name}, 32 out"))
     for name, colour in (("postgres off", "#8a6bbe"), ("postgres on", "#b9a5dc")):
         lines.append((name, "runs/1x1/latency_us", colour, "-", f"{name}, one by one"))
+    lines += [("engine memory full", "port/latency_us", INK, ":",
+               "testpmd 5tswap, as many datagrams"),
+              ("engine memory full", "jitter/both/wait_us", "#9aa7b5", ":",
+               "the two cores, only spinning")]
     for name, at, colour, style, label in lines:
         points = [(1 / (1 - share), results.median(name, f"{at}/{quantile}"))
                   for quantile, share in QUANTILES]
@@ -242,7 +246,8 @@ def plots(document):
          bars(results)),
         ("Latency and throughput", "Open loop: Poisson arrivals at 10, 50, 80 and 95 % of "
          "capacity, latency from the instant a request was due.", curve(results)),
-        ("Percentiles", "At half and at 95 % load; the others closed loop.",
+        ("Percentiles", "At half and at 95 % load; dotted: what port and machine take without an "
+         "engine; the others closed loop.",
          percentiles(results)),
         ("Singles Day", "36 times as many requests within a second, durable ack.",
          spike(results)),
