@@ -89,6 +89,7 @@ echo "produce-errors 46" >&7
 sell 77 1
 wait_for "the relay to notice" grep -q 'did not come; trying again' "$WORK/relay.err"
 wait_for "it to go on" grep -q 'downstream is back' "$WORK/relay.err"
+! grep 'lost what it had acknowledged' "$WORK/relay.err" || fail "it was taken for acknowledged"
 stop_engine
 kill -TERM $RELAY
 wait $RELAY || fail "relay: $(cat "$WORK/relay.err")"

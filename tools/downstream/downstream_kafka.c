@@ -3,9 +3,10 @@
  * message a block.
  *
  * Guarantees: acknowledged means that the partition has the block (acks=all) at the offset behind
- * the one before it. A producer that fails, also fatally (a sequence that the broker refuses), is
- * thrown away: a new one goes on behind what the partition ends with. What was on its way then may
- * get there twice: a consumer of ours passes over it, it keys on LSN and checksum. Kafka can't
+ * the one before it; one request is out at a time, and where one fails none is sent behind it: the
+ * partition has no gap. A producer that fails, also fatally (a sequence that the broker refuses),
+ * is thrown away: a new one goes on behind what the partition ends with. What was on its way then
+ * may get there twice: a consumer of ours passes over it, it keys on LSN and checksum. Kafka can't
  * refuse a second relay as JetStream does; a block that lands at another offset than the one
  * expected is looked up, and another relay is named and final, after the fact.
  */
@@ -19,7 +20,7 @@
 #include "tools/downstream/kafka_link.h"
 
 enum {
-	/* Idempotent producers may have five batches out; these fill them. */
+	/* Some fill the request that is out, others the next one. */
 	IN_FLIGHT = 64,
 	CLOSE_MS = 100,
 };
@@ -117,6 +118,15 @@ static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, v
 	kafka->failed = true;
 }
 
+/* Whatever was set. Without the last two a batch may be stored although the one before it was
+ * refused: a new epoch begins to count anew. */
+static const struct downstream_setting ours[] = {
+	{"enable.idempotence", "true"},
+	{"linger.ms", "1"},
+	{"enable.gapless.guarantee", "true"},
+	{"max.in.flight.requests.per.connection", "1"},
+};
+
 static int open_clients(struct kafka_downstream *kafka, char *error, size_t error_bytes)
 {
 	const struct downstream_options *options = &kafka->base.target->options;
@@ -126,9 +136,10 @@ static int open_clients(struct kafka_downstream *kafka, char *error, size_t erro
 
 	if (conf == NULL)
 		return -EINVAL;
-	if (rd_kafka_conf_set(conf, "enable.idempotence", "true", why, sizeof(why)) !=
-		    RD_KAFKA_CONF_OK ||
-	    rd_kafka_conf_set(conf, "linger.ms", "1", why, sizeof(why)) != RD_KAFKA_CONF_OK) {
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (rd_kafka_conf_set(conf, ours[i].key, ours[i].value, why, sizeof(why)) ==
+		    RD_KAFKA_CONF_OK)
+			continue;
 		rd_kafka_conf_destroy(conf);
 		return downstream_say(error, error_bytes, -EINVAL, "Kafka settings: %s", why);
 	}
