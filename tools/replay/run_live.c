@@ -199,9 +199,11 @@ static void tell_progress(struct live *live)
 	uint64_t read_bytes;
 	uint64_t total_bytes;
 
-	/* What is read ahead is not sent. */
+	/* What is read ahead is not sent; what was passed over is done with. */
 	reader_progress(live->reader, &read_bytes, &total_bytes);
-	progress_tell(&live->progress, live->sent_bytes, total_bytes, live->counts.sent_requests);
+	progress_tell(&live->progress,
+		      ahead_peek_at(live->ahead, 0) != NULL ? live->sent_bytes : read_bytes,
+		      total_bytes, live->counts.sent_requests);
 }
 
 /* How long nothing is due: in us, 0 if that is too short to sleep. */
@@ -392,12 +394,13 @@ static int run(struct live *live)
 	progress_end(&live->progress);
 	ahead_close(live->ahead);
 	live->ahead = NULL;
-	if (rc != 0) {
+	/* What went out until then is told all the same. */
+	if (rc != 0)
 		cli_wrong("--to %s: %s%s%s", options->to, live->error,
 			  live->error[0] != '\0' ? ": " : "", strerror(-rc));
-		return CLI_EXIT_FAILED;
-	}
 	if (live->counts.sent == 0 && !live->counts.interrupted) {
+		if (rc != 0)
+			return CLI_EXIT_FAILED;
 		report_reading(live->reader, stdout);
 		cli_wrong("%s: no request to port %u and the following is in it; --base-port?",
 			  options->capture, options->base_port);
@@ -408,7 +411,7 @@ static int run(struct live *live)
 		reader_counts(live->reader)->last_ns - reader_counts(live->reader)->first_ns;
 	(options->json ? report_live_json : report_live)(live->reader, &live->counts,
 							 live->compare);
-	return result_of(live);
+	return rc != 0 ? CLI_EXIT_FAILED : result_of(live);
 }
 
 int run_live(const struct replay_options *options)

@@ -33,8 +33,7 @@ struct feed {
 	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
 	struct output files[WHAT_IF_FILES];
 	struct batch batch;
-	uint64_t done_bytes; /* of the capture, and what was decided so far */
-	uint64_t datagrams;
+	uint64_t datagrams; /* decided so far */
 	uint64_t requests;
 	bool replies_seen;
 	struct reader_counts refused;
@@ -173,7 +172,6 @@ static bool decide_waiting(struct feed *feed)
 static void look_at(struct feed *feed, const struct ahead_item *item)
 {
 	feed->looked_at++;
-	feed->done_bytes = item->done_bytes;
 	if (item->kind == CAPTURED_REPLY) {
 		feed->replies_seen = true;
 		for (uint32_t i = 0; i < feed->run.sale_cnt; i++)
@@ -193,8 +191,7 @@ static void tell_progress(struct feed *feed)
 	uint64_t total_bytes;
 
 	reader_progress(feed->run.reader, &read_bytes, &total_bytes);
-	progress_tell(&feed->progress, feed->done_bytes > 0 ? feed->done_bytes : read_bytes,
-		      total_bytes, feed->requests);
+	progress_tell(&feed->progress, read_bytes, total_bytes, feed->requests);
 }
 
 static bool feed_all(struct feed *feed)
@@ -211,8 +208,10 @@ static bool feed_all(struct feed *feed)
 		    feed->looked_at < AHEAD_CNT / 2)
 			continue;
 		/* Without a thread a batch is read before it is decided. */
-		if (item == NULL && ahead_read(feed->ahead))
+		if (item == NULL && ahead_read(feed->ahead)) {
+			tell_progress(feed);
 			continue;
+		}
 		if (!decide_waiting(feed))
 			return false;
 		tell_progress(feed);
