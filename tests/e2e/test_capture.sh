@@ -111,15 +111,20 @@ stop_engine
 # A capture that falls behind can be ended in the middle of a load: its pipe takes little.
 start_engine --port memif:/run/memif.sock --shards 4 --cores 0,1
 mkfifo slow.pcap
-{ while head -c 65536 && sleep 0.02; do :; done; } <slow.pcap >/dev/null &
+{ while head -c 65536 && sleep 0.02; do :; done; } <slow.pcap >passed &
 reader=$!
 start_capture slow.pcap --buffer-mib 2
 "$BIN/doorbuster" load --scenario drop --keys "$KEYS" --seed 6 --port memif:/run/memif.sock \
 	--queues 2 --server 198.18.0.1:7700 --requests 2000000 --rate 100000 >load.json 2>load.err &
 load=$!
-sleep 2
+has_passed() { # BYTES
+	[ "$(stat -c %s passed)" -ge "$1" ]
+}
+wait_for "the capture to be in the load" has_passed $((4 << 20))
 kill -INT $CAPTURE_PID
-end_capture 1
+rc=0
+wait $CAPTURE_PID || rc=$?
+[ $rc -le 1 ] || fail "exit code of a capture that is behind: $rc: $(cat capture.err)"
 kill -0 $load || fail "the load was over before the capture"
 kill $load $reader
 wait $load $reader || true
