@@ -159,7 +159,9 @@ INLINE uint64_t sip_last_word(const struct siphash_job *job)
 {
 	uint64_t word = 0;
 
-	memcpy(&word, job->data + (job->bytes & ~7U), job->bytes & 7U);
+	/* Datagrams have none, and a copy of an unknown length is a call. */
+	if ((job->bytes & 7U) != 0)
+		memcpy(&word, job->data + (job->bytes & ~7U), job->bytes & 7U);
 	return word | (uint64_t)job->bytes << 56;
 }
 
