@@ -4,8 +4,8 @@
 
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
-	return lane->draining || journal_error(lane->journal) != 0 ||
-	       journal_room(lane->journal) >= request_cnt || journal_is_full(lane->journal) ||
+	return journal_has_room(lane->journal, request_cnt) || lane->draining ||
+	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
 	       (journal_idle(lane->journal) &&
 		atomic_load_explicit(&lane->stalled, memory_order_relaxed));
 }
@@ -27,7 +27,7 @@ static void decide_one(struct lane *lane, const struct wire_request *request,
 {
 	struct record *slot = NULL;
 
-	if (!lane->draining && journal_room(lane->journal) > 0)
+	if (!lane->draining && journal_has_room(lane->journal, 1))
 		slot = journal_slot(lane->journal);
 	decide(lane->shard, lane->clock_ns, request, key, slot, decision);
 	if (decision->committed) {

@@ -339,6 +339,12 @@ uint32_t journal_room(const struct journal *journal)
 	return journal->record_max - journal->record_cnt + room_behind(journal);
 }
 
+bool journal_has_room(const struct journal *journal, uint32_t cnt)
+{
+	return (journal->error == 0 && journal->record_max - journal->record_cnt >= cnt) ||
+	       journal_room(journal) >= cnt;
+}
+
 bool journal_is_full(const struct journal *journal)
 {
 	return journal->error == 0 && journal_idle(journal) &&

@@ -51,6 +51,9 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
  */
 uint32_t journal_room(const struct journal *journal);
 
+/* journal_room() >= cnt, for cnt > 0; cheap while the block being filled has the room. */
+bool journal_has_room(const struct journal *journal, uint32_t cnt);
+
 /*
  * No place is left and none is to come by waiting: nothing is on its way, and the next segment
  * can't be made (a full disk). Ends by itself when it can.
