@@ -30,7 +30,6 @@ struct lane {
 	uint64_t progress_ns; /* when the disk last finished something, or nothing was out */
 	uint64_t progress_lsn;
 	uint16_t idx;
-	uint16_t worker_idx;
 	bool ack_memory;
 	bool draining; /* decides nothing new */
 	/* For the control thread. */

@@ -171,6 +171,7 @@ int serve_recovery_up(struct server *server)
 static int journal_up_one(struct server *server, uint16_t idx)
 {
 	struct lane *lane = &server->shared.lanes[idx];
+	const uint16_t worker_idx = server->shared.owners[idx];
 	const struct recover_scan *scan = &server->scans[idx];
 	char lane_path[600];
 	int rc = recover_cut(&server->data_dir, idx, &scan->tail, server->error, ERROR_BYTES);
@@ -193,9 +194,9 @@ static int journal_up_one(struct server *server, uint16_t idx)
 		.journal_id = server->data_dir.journal_id,
 		.lane = idx,
 		.tail = scan->tail,
-		.disk = server->disks[lane->worker_idx],
+		.disk = server->disks[worker_idx],
 		.segments = server->segments[idx],
-		.buffers = worker_buffers(server->workers[lane->worker_idx], idx),
+		.buffers = worker_buffers(server->workers[worker_idx], idx),
 	};
 
 	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
@@ -257,7 +258,7 @@ int serve_offers_up(struct server *server)
 		struct lane *lane = &server->shared.lanes[i];
 
 		rc = serve_offers_add(server->catalog, lane, shards,
-				      server->disks[lane->worker_idx], wall_ns(),
+				      server->disks[server->shared.owners[i]], wall_ns(),
 				      &server->offers_added, server->error, ERROR_BYTES);
 	}
 	return rc;

@@ -265,7 +265,7 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	for (uint32_t i = idx; i < shared->shard_cnt; i += worker_cnt) {
 		struct lane *lane = &shared->lanes[i];
 
-		lane->worker_idx = idx;
+		shared->owners[i] = idx;
 		lane->waiting = arena_alloc(arena, sizeof(*lane->waiting));
 		lane->backlog = arena_alloc(arena, sizeof(*lane->backlog));
 		rc = -ENOMEM;

@@ -57,7 +57,8 @@ struct worker_shared {
 	struct lane *lanes;        /* [shard_cnt] */
 	struct handover *handover; /* NULL with one worker */
 	uint16_t shard_cnt;
-	_Atomic int command; /* enum worker_command */
+	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
+	_Atomic int command;         /* enum worker_command */
 	/* While draining: how many workers run, how many of them hand over no more questions, and
 	 * how many no more answers. */
 	_Atomic uint32_t running_cnt;

@@ -68,7 +68,7 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 	}
 
 	const uint16_t lane_idx = (uint16_t)(view->dst_port - options->udp_port_first);
-	const uint16_t owner_idx = shared->lanes[lane_idx].worker_idx;
+	const uint16_t owner_idx = shared->owners[lane_idx];
 
 	if (owner_idx != worker->idx) {
 		hand_over(worker, mbuf, owner_idx);
