@@ -159,7 +159,7 @@ static struct {
 	[MIXED] = {make_mixed, VERDICT_NONE, {.name = "mixed"}},
 };
 
-/* Datagram by datagram, as a worker looks ahead of request `decided`. */
+/* Whole datagrams, as a worker looks ahead of request `decided`. */
 static void look_ahead(const struct shard *shard, uint32_t ahead[DECIDE_PASS_CNT], uint32_t decided,
 		       uint32_t cnt)
 {
@@ -168,13 +168,13 @@ static void look_ahead(const struct shard *shard, uint32_t ahead[DECIDE_PASS_CNT
 	if (last < cnt && last >= decided + PASS_LOW_CNT)
 		return;
 	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
-		const uint32_t end = decided + decide_ahead_cnt(pass);
-		uint32_t i = ahead[pass];
+		const uint32_t due = (decided + decide_ahead_cnt(pass) + fill - 1) / fill * fill;
+		const uint32_t end = due < cnt ? due : cnt;
 
-		for (; i < cnt && i < end; i += fill)
-			decide_pass(pass, shard, &requests[i], &keys[i],
-				    cnt - i < fill ? cnt - i : fill);
-		ahead[pass] = i;
+		if (end > ahead[pass]) {
+			decide_pass(pass, shard, &keys[ahead[pass]], end - ahead[pass]);
+			ahead[pass] = end;
+		}
 	}
 }
 
@@ -184,6 +184,8 @@ static uint32_t decide_batch(struct shard *shard, uint32_t cnt, enum verdict wan
 	uint32_t wanted = 0;
 	uint32_t ahead[DECIDE_PASS_CNT] = {0};
 
+	for (uint32_t i = 0; i < cnt; i++)
+		keys[i].request = &requests[i];
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision;
 

@@ -3,15 +3,15 @@
 #include "engine/check.h"
 #include "engine/shard_state.h"
 
-void decide_pass(unsigned pass, const struct shard *shard, const struct wire_request *requests,
-		 struct decide_key *keys, uint32_t cnt)
+void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *keys, uint32_t cnt)
 {
 	switch (pass) {
 	case 0:
 		for (uint32_t i = 0; i < cnt; i++) {
-			const uint64_t id[2] = {requests[i].id[0], requests[i].id[1]};
+			const struct wire_request *request = keys[i].request;
+			const uint64_t id[2] = {request->id[0], request->id[1]};
 
-			key_hash(shard, &keys[i], id, requests[i].sku);
+			key_hash(shard, &keys[i], id, request->sku);
 		}
 		break;
 	case 1:
@@ -20,11 +20,11 @@ void decide_pass(unsigned pass, const struct shard *shard, const struct wire_req
 		break;
 	case 2:
 		for (uint32_t i = 0; i < cnt; i++)
-			key_peek(shard, &keys[i], requests[i].sku, requests[i].buyer);
+			key_peek(shard, &keys[i], keys[i].request->sku, keys[i].request->buyer);
 		break;
 	default:
 		for (uint32_t i = 0; i < cnt; i++)
-			key_look(shard, &keys[i], requests[i].buyer);
+			key_look(shard, &keys[i], keys[i].request->buyer);
 		break;
 	}
 }
@@ -32,8 +32,10 @@ void decide_pass(unsigned pass, const struct shard *shard, const struct wire_req
 void decide_prepare(const struct shard *shard, const struct wire_request *requests,
 		    struct decide_key *keys, uint32_t cnt)
 {
+	for (uint32_t i = 0; i < cnt; i++)
+		keys[i].request = &requests[i];
 	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++)
-		decide_pass(pass, shard, requests, keys, cnt);
+		decide_pass(pass, shard, keys, cnt);
 }
 
 static void refuse(struct decision *decision, enum verdict verdict)

@@ -26,12 +26,11 @@ struct decision {
 };
 
 /*
- * A pass over cnt requests that are still to be decided (decide_key.h). Only pass 0 must have been
- * made before decide, the others, in their order, save waiting: best when pass n is
- * decide_ahead_cnt(n) requests ahead of the decision. Changes no state.
+ * A pass over cnt requests of one shard that are still to be decided, by their keys (decide_key.h).
+ * Only pass 0 must have been made before decide, the others, in their order, save waiting: best
+ * when pass n is decide_ahead_cnt(n) requests ahead of the decision. Changes no state.
  */
-void decide_pass(unsigned pass, const struct shard *shard, const struct wire_request *requests,
-		 struct decide_key *keys, uint32_t cnt);
+void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *keys, uint32_t cnt);
 
 /* All passes at once, for who has nothing else to do meanwhile. */
 void decide_prepare(const struct shard *shard, const struct wire_request *requests,

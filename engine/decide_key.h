@@ -17,8 +17,10 @@
 
 struct offer;
 struct buyer_count;
+struct wire_request;
 
 struct decide_key {
+	const struct wire_request *request; /* set before the passes of decide_pass */
 	uint64_t offer_hash;
 	uint64_t order_hash;
 	uint64_t buyer_hash;       /* 0: not made yet */

@@ -259,6 +259,7 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	worker->shared = shared;
 	worker->disk = disk;
 	worker->idx = idx;
+	worker->burst_max = RX_BURST_MAX;
 	worker->worker_cnt = worker_cnt;
 	worker->arena = arena;
 	worker->buffers = buffers;

@@ -19,6 +19,19 @@ static struct lane *lane_of(const struct worker *worker, const struct pending_re
 	return &worker->shared->lanes[datagram->lane_idx];
 }
 
+/* Datagrams from the first-th on that a pass goes over at once: of one lane, not beyond request
+ * end. */
+static uint32_t run_end(const struct batch *batch, uint32_t first, uint32_t end)
+{
+	const uint16_t lane_idx = batch->datagrams[first].lane_idx;
+	uint32_t next = first + 1;
+
+	while (next < batch->cnt && batch->first_request[next] < end &&
+	       batch->datagrams[next].lane_idx == lane_idx)
+		next++;
+	return next;
+}
+
 /* The passes ahead of the request that is decided next. */
 static void look_ahead(struct worker *worker, uint32_t decided_cnt)
 {
@@ -31,13 +44,14 @@ static void look_ahead(struct worker *worker, uint32_t decided_cnt)
 		const uint32_t end = decided_cnt + decide_ahead_cnt(pass);
 		uint32_t next = batch->ahead[pass];
 
-		for (; next < batch->cnt && batch->first_request[next] < end; next++) {
-			const struct pending_reply *datagram = &batch->datagrams[next];
+		while (next < batch->cnt && batch->first_request[next] < end) {
+			const uint32_t first = next;
+			const uint16_t first_request = batch->first_request[first];
 
-			decide_pass(pass, lane_of(worker, datagram)->shard,
-				    wire_requests(pending_datagram(datagram)),
-				    &batch->keys[batch->first_request[next]],
-				    pending_request_cnt(datagram));
+			next = run_end(batch, first, end);
+			decide_pass(pass, lane_of(worker, &batch->datagrams[first])->shard,
+				    &batch->keys[first_request],
+				    (uint32_t)(batch->first_request[next] - first_request));
 		}
 		batch->ahead[pass] = next;
 	}
@@ -85,6 +99,9 @@ static void decide_backlog(struct worker *worker, struct lane *lane)
 		decide_datagram(worker, lane, datagram, keys);
 		backlog_pop(lane->backlog, worker->monotonic_ns);
 	}
+	/* What the batch puts off may take the places of what was popped. */
+	if (worker->sealing.cnt > 0)
+		seal(worker);
 }
 
 static void put_off(struct worker *worker, struct lane *lane, const struct pending_reply *datagram)

@@ -27,6 +27,8 @@ bool worker_reply_has_room(struct worker *worker, uint16_t origin_idx)
 	/* As if all that is being sealed went the same way. */
 	const uint32_t sealing_cnt = worker->sealing.cnt;
 
+	if (worker->outbox.cnt + sealing_cnt < OUTBOX_FRAMES_MAX && origin_idx == worker->idx)
+		return true;
 	if (origin_idx == worker->idx)
 		return outbox_room(&worker->outbox, worker->monotonic_ns) > sealing_cnt;
 	return handover_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx, origin_idx) >
@@ -38,7 +40,7 @@ void worker_reply(struct worker *worker, const struct pending_reply *reply)
 	struct sealing *sealing = &worker->sealing;
 
 	DCHECK(sealing->cnt < TAG_BURST_MAX);
-	sealing->replies[sealing->cnt++] = *reply;
+	sealing->replies[sealing->cnt++] = reply;
 }
 
 static void send_reply(struct worker *worker, const struct pending_reply *reply)
@@ -62,7 +64,7 @@ void worker_seal(struct worker *worker)
 	if (sealing->cnt == 0)
 		return;
 	for (uint32_t i = 0; i < sealing->cnt; i++) {
-		const struct pending_reply *reply = &sealing->replies[i];
+		const struct pending_reply *reply = sealing->replies[i];
 		uint8_t *datagram = pending_datagram(reply);
 
 		reply_header(datagram, reply->lane_idx, WIRE_SHARD_MAP_VERSION);
@@ -70,7 +72,7 @@ void worker_seal(struct worker *worker)
 	}
 	tag_sign_burst(jobs, sealing->cnt);
 	for (uint32_t i = 0; i < sealing->cnt; i++)
-		send_reply(worker, &sealing->replies[i]);
+		send_reply(worker, sealing->replies[i]);
 	sealing->cnt = 0;
 }
 

@@ -20,15 +20,16 @@ struct batch {
 	uint32_t cnt;
 	uint32_t ahead[DECIDE_PASS_CNT]; /* where each pass goes on */
 	uint32_t request_cnt;
-	uint16_t first_request[RX_BURST_MAX + 1]; /* of each datagram, in keys */
+	/* Of each datagram, in keys; and behind the last. */
+	uint16_t first_request[RX_BURST_MAX + 1];
 	struct pending_reply datagrams[RX_BURST_MAX];
 	struct decide_key keys[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
 };
 
-/* Replies that may leave, to be signed together. */
+/* Replies that may leave, to be signed together, where they are: in batch, backlog or waiting. */
 struct sealing {
 	uint32_t cnt;
-	struct pending_reply replies[TAG_BURST_MAX];
+	const struct pending_reply *replies[TAG_BURST_MAX];
 };
 
 struct worker {
@@ -39,6 +40,7 @@ struct worker {
 	uint16_t idx;
 	uint16_t worker_cnt;
 	uint16_t handover_first; /* whose questions are taken first: everybody's turn comes */
+	uint16_t burst_max;      /* datagrams of a turn, as full as they are */
 	bool receiving;
 	bool busy;            /* the last turn got something done */
 	uint64_t done_cnt;    /* frames of other workers and writes that came back */
@@ -86,7 +88,8 @@ bool worker_all_decided(const struct worker *worker);
 /* Whether one more reply to a question that came in at worker origin_idx can leave. */
 bool worker_reply_has_room(struct worker *worker, uint16_t origin_idx);
 
-/* reply: it may leave, with the next seal; there is room for it, also in sealing. */
+/* reply: it may leave, with the next seal; there is room for it, also in sealing. Stays where it is
+ * until then. */
 void worker_reply(struct worker *worker, const struct pending_reply *reply);
 
 /* Signs and sends what may leave. */

@@ -341,10 +341,12 @@ static struct shard_hash decide_all(unsigned passes, struct decision decisions[]
 		struct wire_request requests[BATCH_CNT];
 		struct decide_key keys[BATCH_CNT];
 
-		for (unsigned i = 0; i < BATCH_CNT; i++)
+		for (unsigned i = 0; i < BATCH_CNT; i++) {
 			requests[i] = any_request(first + i);
+			keys[i].request = &requests[i];
+		}
 		for (unsigned pass = 0; pass < passes; pass++)
-			decide_pass(pass, shard, requests, keys, BATCH_CNT);
+			decide_pass(pass, shard, keys, BATCH_CNT);
 		for (unsigned i = 0; i < BATCH_CNT; i++) {
 			struct record record;
 

@@ -237,13 +237,16 @@ static void look_ahead(struct offline *offline, const struct batch *batch, uint3
 	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
 		for (; ahead[pass] < batch->item_cnt; ahead[pass]++) {
 			const struct batch_item *item = &batch->items[ahead[pass]];
+			const struct wire_request *requests =
+				(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES);
+			struct decide_key *keys = &offline->keys[item->first_request];
 
 			if (item->first_request >= done + decide_ahead_cnt(pass))
 				break;
-			decide_pass(
-				pass, offline->lanes[item->shard].shard,
-				(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES),
-				&offline->keys[item->first_request], entries_of(item));
+			for (uint32_t i = 0; pass == 0 && i < entries_of(item); i++)
+				keys[i].request = &requests[i];
+			decide_pass(pass, offline->lanes[item->shard].shard, keys,
+				    entries_of(item));
 		}
 	}
 }
