@@ -70,7 +70,7 @@ void journal_commit(struct journal *journal);
 uint64_t journal_next_lsn(const struct journal *journal);
 
 /* Queues full blocks while write slots are free, and the block being filled if it holds records and
- * at most one other is on its way. disk->ops->submit is the worker's. now_ns: lane clock. */
+ * no other is on its way. disk->ops->submit is the worker's. now_ns: lane clock. */
 void journal_pump(struct journal *journal, uint64_t now_ns);
 
 /* The same without the block being filled, for as long as nobody waits for it. */

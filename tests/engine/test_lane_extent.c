@@ -17,8 +17,11 @@ static void write_blocks(struct memory_disk *disk, struct journal *journal, unsi
 {
 	for (unsigned i = 0; i < cnt; i++) {
 		append_records(journal, records);
-		journal_pump(journal, 5000 + i);
-		memory_disk_complete_all(disk, journal);
+		/* At the end of a segment they are two blocks. */
+		do {
+			journal_pump(journal, 5000 + i);
+			memory_disk_complete_all(disk, journal);
+		} while (!journal_idle(journal));
 	}
 }
 
