@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "alloc/arena.h"
 #include "engine/check.h"
 #include "engine/relaxed.h"
 #include "engine/segments.h"
@@ -73,7 +74,8 @@ struct journal {
 	uint8_t *buffers;
 	uint64_t journal_id;
 	uint16_t lane;
-	const void *owner; /* debug builds: the thread that works on it */
+	struct arena *arena; /* that it lies in; NULL: the heap */
+	const void *owner;   /* debug builds: the thread that works on it */
 	uint64_t written_lsn;
 	struct journal_stats stats; /* but for LSNs and segment */
 	struct block_state blocks[BLOCK_BUFFERS_CNT];
@@ -275,11 +277,19 @@ static bool slot_free(const struct journal *journal)
 	return journal->sent - journal->head < WRITES_IN_FLIGHT_MAX;
 }
 
+static void journal_free(struct journal *journal)
+{
+	if (journal->arena == NULL)
+		free(journal);
+}
+
 int journal_open(struct journal **out, const struct journal_options *options, char *error,
 		 size_t error_bytes)
 {
 	const struct lane_tail *tail = &options->tail;
-	struct journal *journal = aligned_alloc(CACHE_LINE_BYTES, (sizeof(*journal) + 63) & ~63UL);
+	const size_t bytes = (sizeof(struct journal) + 63) & ~63UL;
+	struct journal *journal = options->arena != NULL ? arena_alloc(options->arena, bytes)
+							 : aligned_alloc(CACHE_LINE_BYTES, bytes);
 
 	DCHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
 	if (journal == NULL) {
@@ -300,6 +310,7 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 		.buffers = options->buffers,
 		.journal_id = options->journal_id,
 		.lane = options->lane,
+		.arena = options->arena,
 	};
 	journal->fd = segment_take(options->segments, tail->segment, &journal->segment_bytes);
 	if (journal->fd < 0 || tail->offset > journal->segment_bytes ||
@@ -310,7 +321,7 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 			 options->lane, tail->segment, tail->offset);
 		if (journal->fd >= 0)
 			segment_done(options->segments, journal->fd);
-		free(journal);
+		journal_free(journal);
 		return -EINVAL;
 	}
 	open_block(journal);
@@ -513,5 +524,5 @@ void journal_close(struct journal *journal)
 			segment_done(journal->segments, block->fd);
 	}
 	segment_done(journal->segments, journal->fd);
-	free(journal);
+	journal_free(journal);
 }

@@ -20,6 +20,7 @@
 #include "engine/disk.h"
 #include "engine/journal_format.h"
 
+struct arena;
 struct journal;
 struct segment_source; /* engine/segments.h: hands out zero-filled segment files */
 
@@ -38,6 +39,7 @@ struct journal_options {
 	struct lane_tail tail;
 	struct disk *disk;               /* shared by the lanes of one worker; not owned */
 	struct segment_source *segments; /* not owned */
+	struct arena *arena;             /* to lie in, beside what the worker has; NULL: the heap */
 	/* BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX bytes, aligned to BLOCK_ALIGN_BYTES, registered; not
 	 * owned */
 	void *buffers;

@@ -196,6 +196,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 		.tail = scan->tail,
 		.disk = server->disks[worker_idx],
 		.segments = server->segments[idx],
+		.arena = worker_arena(server->workers[worker_idx]),
 		.buffers = worker_buffers(server->workers[worker_idx], idx),
 	};
 

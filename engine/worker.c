@@ -288,6 +288,11 @@ void worker_close(struct worker *worker)
 	arena_close(worker->arena);
 }
 
+struct arena *worker_arena(const struct worker *worker)
+{
+	return worker->arena;
+}
+
 const struct worker_counters *worker_counters(const struct worker *worker)
 {
 	return &worker->counters;

@@ -78,6 +78,9 @@ void worker_close(struct worker *worker);
  */
 int worker_run(void *worker);
 
+/* What lives as long as the worker, on its node. */
+struct arena *worker_arena(const struct worker *worker);
+
 const struct worker_counters *worker_counters(const struct worker *worker);
 
 /* Memory for journal buffers of the worker's lanes: lane i's are at the i-th lane of this worker.
