@@ -132,15 +132,26 @@ int files_put(struct files *files, uint64_t at_ns, const uint8_t *frame, uint32_
 		if (rc != 0)
 			return rc;
 	}
+	errno = 0;
 	pcap_dump((u_char *)files->file, &header, frame);
+	if (ferror(pcap_dump_file(files->file)) != 0)
+		return errno != 0 ? -errno : -EIO;
 	files->file_bytes += PACKET_HEADER_BYTES + kept;
 	files->bytes += PACKET_HEADER_BYTES + kept;
-	return ferror(pcap_dump_file(files->file)) != 0 ? -EIO : 0;
+	return 0;
 }
 
 int files_flush(struct files *files)
 {
 	return end_file(files);
+}
+
+void files_name(const struct files *files, char *out, size_t out_bytes)
+{
+	char name[PATH_BYTES + 24];
+
+	name_of(files, files->cnt, name);
+	snprintf(out, out_bytes, "%s", name);
 }
 
 uint64_t files_bytes(const struct files *files)

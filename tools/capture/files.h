@@ -21,6 +21,9 @@ int files_put(struct files *files, uint64_t at_ns, const uint8_t *frame, uint32_
 /* Everything has been given to the kernel: 0 or -errno. */
 int files_flush(struct files *files);
 
+/* The file at hand. */
+void files_name(const struct files *files, char *out, size_t out_bytes);
+
 /* Written so far, and into how many files. */
 uint64_t files_bytes(const struct files *files);
 uint64_t files_cnt(const struct files *files);

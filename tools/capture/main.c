@@ -212,6 +212,7 @@ static int capture(const struct capture_options *options)
 	struct totals totals = {0};
 	struct data_dir dir;
 	char error[ERROR_BYTES];
+	char name[ERROR_BYTES / 2];
 	int result = CLI_EXIT_FAILED;
 	int rc = data_dir_read(&dir, options->data, error, sizeof(error));
 
@@ -225,9 +226,10 @@ static int capture(const struct capture_options *options)
 		rc = record(options, source, files, &totals);
 		if (rc == 0)
 			rc = files_flush(files);
-		if (rc != 0)
-			snprintf(error, sizeof(error), "--write %s: %s", options->path,
-				 strerror(-rc));
+		if (rc != 0) {
+			files_name(files, name, sizeof(name));
+			snprintf(error, sizeof(error), "--write %s: %s", name, strerror(-rc));
+		}
 		result = tell(source, files, &totals);
 	}
 	if (rc != 0) {
