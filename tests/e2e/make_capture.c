@@ -15,7 +15,8 @@
 
 static const char usage[] =
 	"usage: make_capture [--requests N] [--entries N] [--buyers N] [--skus N] [--seed N]\n"
-	"    [--quantity-max N] [--gap-ns N] [--start-s N] [--key-id N --key HEX32] [--link NAME] "
+	"    [--quantity-max N] [--channels N] [--gap-ns N] [--start-s N] [--key-id N --key HEX32] "
+	"[--link NAME] "
 	"[--us] [--swapped]\n"
 	"    [--ipv6] [--vlan] [--snaplen N]\n"
 	"links: ether, sll, sll2, raw, null\n";
@@ -38,6 +39,7 @@ struct make {
 	uint64_t skus;
 	uint64_t seed;
 	uint64_t quantity_max;
+	uint64_t channels;
 	uint64_t gap_ns;
 	uint64_t start_s;
 	uint64_t key_id;
@@ -158,7 +160,7 @@ static uint32_t put_datagram(struct make *make, uint8_t *at, uint32_t cnt)
 			.buyer = draw(make) % make->buyers,
 			.sku = 1 + draw(make) % make->skus,
 			.quantity = (uint16_t)(1 + draw(make) % make->quantity_max),
-			.channel = (uint32_t)(draw(make) % 3),
+			.channel = (uint32_t)(draw(make) % make->channels),
 			.op = WIRE_OP_BUY,
 		};
 	}
@@ -258,6 +260,7 @@ static void read_value(struct make *make, const char *flag, const char *text)
 		{"--seed", &make->seed},         {"--gap-ns", &make->gap_ns},
 		{"--start-s", &make->start_s},   {"--key-id", &make->key_id},
 		{"--snaplen", &make->snaplen},   {"--quantity-max", &make->quantity_max},
+		{"--channels", &make->channels},
 	};
 
 	if (strcmp(flag, "--link") == 0) {
@@ -286,6 +289,7 @@ int main(int argc, char **argv)
 		.skus = 4,
 		.seed = 1,
 		.quantity_max = 2,
+		.channels = 3,
 		.gap_ns = 100000,
 		.start_s = 1800000000,
 		.key_id = 1,
@@ -302,7 +306,7 @@ int main(int argc, char **argv)
 		i++;
 	}
 	if (make.entries < 1 || make.entries > WIRE_ENTRY_CNT_MAX || make.buyers == 0 ||
-	    make.skus == 0 || make.quantity_max == 0)
+	    make.skus == 0 || make.quantity_max == 0 || make.channels == 0)
 		refuse("out of range");
 	make.state = make.seed;
 	put_file(&make);

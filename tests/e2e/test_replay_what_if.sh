@@ -36,16 +36,17 @@ for row in rows:
     if row["channel"]:
         key = (row["sale"], row["sku"])
         channels[key] = channels.get(key, 0) + int(row["units"])
-for sale in sales:
-    mine = [r for r in rows if r["sale"] == sale["name"] and not r["channel"]]
+for number, sale in enumerate(sales, 1):
+    mine = [r for r in rows if r["sale"] == str(number) and not r["channel"]]
+    assert {r["name"] for r in mine} == {sale["name"]}
     assert len(mine) == 3, mine
     assert sum(int(r["units"]) for r in mine) == sale["units"]
     assert sum(int(r["orders"]) for r in mine) == sale["orders"]
     for r in mine:
         assert int(r["stock"]) == int(r["units"]) + int(r["left"]), r
         assert (r["sold_out_at"] != "") == (r["left"] == "0" and r["units"] != "0"), r
-        assert channels.get((sale["name"], r["sku"]), 0) == int(r["units"]), r
-first, second = sales[0]["name"], sales[1]["name"]
+        assert channels.get((str(number), r["sku"]), 0) == int(r["units"]), r
+first, second = "1: " + sales[0]["name"], "2: " + sales[1]["name"]
 buyers = list(csv.DictReader(open("buyers.csv")))
 assert len(buyers) > 0
 more = sum(1 for b in buyers if b["sku"] == "1" and int(b[second]) > int(b[first]))
@@ -57,6 +58,38 @@ PYTHON
 replay --catalog "$CATALOG" --set 'sku=1 stock=300 limit_per_buyer=2' >table
 expect_eq "buyers of SKU 1 who get more, by the table" "$(cat more)" \
 	"$(grep -A 1 '^1  ' table | awk 'NR == 2 { print $(NF - 1) }')"
+
+# Two sales whose names differ behind byte 127 are two, with their whole names.
+long="sku=1 $(printf 'limit_per_buyer=1 %.0s' $(seq 10))"
+replay --catalog "$CATALOG" --set "${long}stock=10" --set "${long}stock=20" --csv long.csv --json \
+	>long.json
+expect_eq "a long name" "${long}stock=20" "$(json '.sales[2].name' long.json)"
+expect_eq "units of two long names" "10 20" "$(python3 - <<'PYTHON'
+import csv
+rows = [r for r in csv.DictReader(open("long.csv")) if r["sku"] == "1" and not r["channel"]]
+print(*(r["units"] for r in rows if r["sale"] in "23"))
+PYTHON
+)"
+
+# Of many channels and SKUs the best are shown, by any of the sales, and it is said that more are.
+(echo "$CATALOG_HEADER"; for sku in $(seq 30); do echo "$sku,$((sku * 2)),1,0,,,"; done) >many.csv
+"$BIN/tests/e2e/make_capture" --key $KEY --requests 4000 --entries 4 --skus 30 --channels 50 \
+	>sale.pcap
+replay --catalog many.csv --set 'sku=1 stock=100' --csv many_sales.csv >table
+expect_match "SKUs left out" 'the 20 best sold of 30 SKUs' "$(cat table)"
+grep -q '^1  ' table || fail "what the second sale sold most of is not shown"
+expect_match "channels left out" 'the 20 best of [0-9]+ channels of sale 2' "$(cat table)"
+python3 - <<'PYTHON' || fail "the channels shown are not the best"
+import collections, csv, re
+sold = collections.Counter()
+for r in csv.DictReader(open("many_sales.csv")):
+    if r["sale"] == "1" and r["channel"]:
+        sold[int(r["channel"])] += int(r["units"])
+table = open("table").read()
+shown = [(int(c), int(u)) for c, u in re.findall(r"(?m)^channel (\d+) +1 +(\d+)", table)]
+assert len(shown) == 20 and all(sold[c] == u for c, u in shown), shown
+assert [u for _, u in shown] == sorted(sold.values(), reverse=True)[:20], shown
+PYTHON
 
 # The page: a curve a sale and SKU, well-formed drawings, and nothing from elsewhere.
 expect_eq "curves on the page" 12 "$(grep -c '<path' page.html)"
@@ -81,4 +114,7 @@ refuse '--set.*SKU 9 is not in' --catalog "$CATALOG" --set 'sku=9 stock=1'
 refuse '--set.*comes before' --set 'sku=1 stock=1' --catalog "$CATALOG"
 refuse '--journal: of one sale' --catalog "$CATALOG" --set 'sku=1 stock=1' --journal j
 refuse '--html /nowhere/page' --catalog "$CATALOG" --html /nowhere/page
+refuse '--set.*closes before it opens' --catalog "$CATALOG" \
+	--set 'sku=1 closes_at=1970-01-01T00:00:00Z'
+refuse '--set.*no column' --catalog "$CATALOG" --set 'sku=77'
 refuse '--rate: only with --to' --catalog "$CATALOG" --rate 5

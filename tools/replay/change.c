@@ -110,6 +110,7 @@ static int change_part(struct catalog *catalog, const char **at, char *error, si
 	char word[WORD_BYTES];
 	char shown[WORD_BYTES];
 	bool found = false;
+	bool any = false;
 
 	if (!next_word(at, word) || !read_subject(word, &subject)) {
 		snprintf(error, error_bytes,
@@ -117,6 +118,7 @@ static int change_part(struct catalog *catalog, const char **at, char *error, si
 		return -EINVAL;
 	}
 	while (next_word(at, word)) {
+		any = true;
 		memcpy(shown, word, sizeof(shown));
 		if (!change_offers(catalog, &subject, word, &found)) {
 			snprintf(error, error_bytes,
@@ -134,6 +136,10 @@ static int change_part(struct catalog *catalog, const char **at, char *error, si
 		snprintf(error, error_bytes, "'%.40s' is too long for a column and its value", *at);
 		return -EINVAL;
 	}
+	if (!any) {
+		snprintf(error, error_bytes, "behind sku= stands no column, like stock=20000");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -145,5 +151,13 @@ int catalog_change(struct catalog *catalog, const char *text, char *error, size_
 	do {
 		rc = change_part(catalog, &at, error, error_bytes);
 	} while (rc == 0 && *at++ == ';');
+	/* As a catalog's lines: after all changes, so that both instants can be moved. */
+	for (uint32_t i = 0; rc == 0 && i < catalog->cnt; i++) {
+		if (catalog->offers[i].closes_at_ns > catalog->offers[i].opens_at_ns)
+			continue;
+		snprintf(error, error_bytes, "SKU %" PRIu64 " closes before it opens",
+			 catalog->offers[i].sku);
+		rc = -EINVAL;
+	}
 	return rc;
 }

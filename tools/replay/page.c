@@ -171,7 +171,8 @@ static void put_row(const struct what_if *what_if, uint32_t i, uint64_t sku, FIL
 void what_if_page(const struct what_if *what_if, FILE *out)
 {
 	uint64_t cnt = 0;
-	uint64_t *skus = what_if_skus(what_if, PAGE_SKUS_MAX, &cnt);
+	uint64_t of = 0;
+	uint64_t *skus = what_if_skus(what_if, PAGE_SKUS_MAX, &cnt, &of);
 	char from[RFC3339_BYTES];
 
 	if (skus == NULL)
@@ -197,9 +198,8 @@ void what_if_page(const struct what_if *what_if, FILE *out)
 			put_row(what_if, i, skus[k], out);
 	}
 	fprintf(out, "</table>\n");
-	if (cnt < what_if->sold[0].sku_cnt)
-		fprintf(out, "<p>The %" PRIu64 " best sold of %" PRIu64 " SKUs.</p>\n", cnt,
-			what_if->sold[0].sku_cnt);
+	if (cnt < of)
+		fprintf(out, "<p>The %" PRIu64 " best sold of %" PRIu64 " SKUs.</p>\n", cnt, of);
 	for (uint64_t k = 0; k < cnt; k++)
 		put_chart(what_if, skus[k], out);
 	fprintf(out, "</html>\n");

@@ -43,8 +43,7 @@ struct feed {
 /* A sale's own catalog, or the first one changed. */
 static bool load_catalog(struct feed *feed, struct sale *sale, const struct variant_option *variant)
 {
-	snprintf(sale->name, sizeof(sale->name), "%s",
-		 variant->set != NULL ? variant->set : variant->catalog);
+	sale->name = variant->set != NULL ? variant->set : variant->catalog;
 	if (variant->set == NULL)
 		return catalog_load(variant->catalog, &sale->catalog, feed->error, ERROR_BYTES) ==
 			       0 ||

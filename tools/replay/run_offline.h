@@ -12,7 +12,7 @@
 
 /* One of the sales side by side. */
 struct sale {
-	char name[128];
+	const char *name; /* of the command line */
 	struct catalog *catalog;
 	struct offline *engine;
 	struct compare *compare;

@@ -9,6 +9,7 @@
 
 enum {
 	TABLE_SKUS_MAX = 20,
+	TABLE_CHANNELS_MAX = 20,
 };
 
 struct ranked {
@@ -34,7 +35,21 @@ static int by_sku(const void *a, const void *b)
 	return one->sku < two->sku ? -1 : one->sku > two->sku;
 }
 
-uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt)
+/* In the sale that sold most of it. */
+static uint64_t most_units(const struct what_if *what_if, uint64_t sku)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_sku *sold = sold_find(&what_if->sold[i], sku);
+
+		if (sold != NULL && sold->units > most)
+			most = sold->units;
+	}
+	return most;
+}
+
+uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt, uint64_t *of)
 {
 	uint64_t all = 0;
 	uint64_t kept = 0;
@@ -57,14 +72,13 @@ uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cn
 	}
 	qsort(ranked, all, sizeof(*ranked), by_sku);
 	for (uint64_t i = 0; i < all; i++) {
-		const struct sold_sku *first = sold_find(&what_if->sold[0], ranked[i].sku);
-
 		if (kept > 0 && ranked[kept - 1].sku == ranked[i].sku)
 			continue;
 		ranked[kept++] = (struct ranked){.sku = ranked[i].sku,
-						 .units = first != NULL ? first->units : 0};
+						 .units = most_units(what_if, ranked[i].sku)};
 	}
 	qsort(ranked, kept, sizeof(*ranked), by_units);
+	*of = kept;
 	*cnt = kept < max ? kept : max;
 	for (uint64_t i = 0; i < *cnt; i++)
 		skus[i] = ranked[i].sku;
@@ -152,25 +166,52 @@ static bool each_channel(const struct sold_order *orders, uint64_t cnt,
 
 struct channel_line {
 	FILE *out;
-	const char *sale;
+	const struct what_if *what_if;
 	uint64_t sku;
-	unsigned number;
-	unsigned cnt;
+	uint32_t sale; /* from 0 */
 };
 
-static void put_channel_row(const struct channel *channel, void *context)
-{
-	struct channel_line *line = context;
+/* The best channels of a sale so far, the best first. */
+struct best_channels {
+	struct channel channels[TABLE_CHANNELS_MAX];
+	unsigned kept;
+	uint64_t cnt;
+};
 
-	if (line->cnt++ < TABLE_SKUS_MAX)
-		fprintf(line->out, "channel %-12u %4u %10" PRIu64 " %10" PRIu64 "\n", channel->id,
-			line->number, channel->units, channel->orders);
+static void rank_channel(const struct channel *channel, void *context)
+{
+	struct best_channels *best = context;
+	unsigned at;
+
+	best->cnt++;
+	if (best->kept < TABLE_CHANNELS_MAX)
+		best->kept++;
+	else if (best->channels[best->kept - 1].units >= channel->units)
+		return;
+	for (at = best->kept - 1; at > 0 && best->channels[at - 1].units < channel->units; at--)
+		best->channels[at] = best->channels[at - 1];
+	best->channels[at] = *channel;
+}
+
+static void put_channels(const struct what_if *what_if, uint32_t sale, FILE *out)
+{
+	struct best_channels best = {0};
+
+	(void)each_channel(what_if->sold[sale].orders, what_if->sold[sale].order_cnt, rank_channel,
+			   &best);
+	for (unsigned i = 0; i < best.kept; i++)
+		fprintf(out, "channel %-12u %4u %10" PRIu64 " %10" PRIu64 "\n", best.channels[i].id,
+			sale + 1, best.channels[i].units, best.channels[i].orders);
+	if (best.cnt > best.kept)
+		fprintf(out, "(the %u best of %" PRIu64 " channels of sale %u; --csv has all)\n",
+			best.kept, best.cnt, sale + 1);
 }
 
 void what_if_table(const struct what_if *what_if, FILE *out)
 {
 	uint64_t cnt = 0;
-	uint64_t *skus = what_if_skus(what_if, TABLE_SKUS_MAX, &cnt);
+	uint64_t of = 0;
+	uint64_t *skus = what_if_skus(what_if, TABLE_SKUS_MAX, &cnt, &of);
 
 	if (skus == NULL)
 		return;
@@ -180,28 +221,30 @@ void what_if_table(const struct what_if *what_if, FILE *out)
 		"orders", "buyers", "left", "sold out after", "more than", "fewer than 1");
 	for (uint64_t i = 0; i < cnt; i++)
 		put_sku(what_if, skus[i], out);
-	if (cnt < what_if->sold[0].sku_cnt)
+	if (cnt < of)
 		fprintf(out, "(the %" PRIu64 " best sold of %" PRIu64 " SKUs; --csv has all)\n",
-			cnt, what_if->sold[0].sku_cnt);
+			cnt, of);
 	fprintf(out, "\n%-20s %4s %10s %10s\n", "", "sale", "units", "orders");
-	for (uint32_t i = 0; i < what_if->cnt; i++) {
-		struct channel_line line = {.out = out, .number = i + 1};
-
-		(void)each_channel(what_if->sold[i].orders, what_if->sold[i].order_cnt,
-				   put_channel_row, &line);
-	}
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		put_channels(what_if, i, out);
 	free(skus);
 }
 
-/* A name as a CSV field. */
-static void put_quoted(const char *text, FILE *out)
+/* A name between the quotes of a CSV field. */
+static void put_inside(const char *text, FILE *out)
 {
-	fputc('"', out);
 	for (; *text != '\0'; text++) {
 		if (*text == '"')
 			fputc('"', out);
 		fputc(*text, out);
 	}
+}
+
+/* The number of a sale, as two may have one name, and its name. */
+static void put_sale(const struct what_if *what_if, uint32_t sale, FILE *out)
+{
+	fprintf(out, "%u,\"", sale + 1);
+	put_inside(what_if->names[sale], out);
 	fputc('"', out);
 }
 
@@ -209,26 +252,26 @@ static void put_channel_line(const struct channel *channel, void *context)
 {
 	const struct channel_line *line = context;
 
-	put_quoted(line->sale, line->out);
+	put_sale(line->what_if, line->sale, line->out);
 	fprintf(line->out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",,,,\n", line->sku, channel->id,
 		channel->orders, channel->units);
 }
 
 void what_if_csv(const struct what_if *what_if, FILE *out)
 {
-	fprintf(out, "sale,sku,channel,orders,units,buyers,stock,left,sold_out_at\n");
+	fprintf(out, "sale,name,sku,channel,orders,units,buyers,stock,left,sold_out_at\n");
 	for (uint32_t i = 0; i < what_if->cnt; i++) {
 		const struct sold *sold = &what_if->sold[i];
 
 		for (uint64_t k = 0; k < sold->sku_cnt; k++) {
 			const struct sold_sku *sku = &sold->skus[k];
 			struct channel_line line = {
-				.out = out, .sale = what_if->names[i], .sku = sku->sku};
+				.out = out, .what_if = what_if, .sale = i, .sku = sku->sku};
 			char at[RFC3339_BYTES] = "";
 
 			if (sku->sold_out_ns != 0)
 				rfc3339_format(sku->sold_out_ns, at);
-			put_quoted(what_if->names[i], out);
+			put_sale(what_if, i, out);
 			fprintf(out, ",%" PRIu64 ",,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%s\n",
 				sku->sku, sku->order_cnt, sku->units, sku->buyer_cnt, sku->stock,
 				sku->left, at);
@@ -266,8 +309,9 @@ void what_if_buyers_csv(const struct what_if *what_if, FILE *out)
 
 	fprintf(out, "sku,buyer");
 	for (uint32_t i = 0; i < what_if->cnt; i++) {
-		fputc(',', out);
-		put_quoted(what_if->names[i], out);
+		fprintf(out, ",\"%u: ", i + 1);
+		put_inside(what_if->names[i], out);
+		fputc('"', out);
 	}
 	fputc('\n', out);
 	while (least_buyer(what_if, at, &sku, &buyer)) {

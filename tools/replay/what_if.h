@@ -22,13 +22,13 @@ struct what_if {
 	const char *capture;
 };
 
-/* The SKUs that any of the sales has, the best sold of the first sale before the others; *out is
- * the caller's to free. Returns how many, at most max; NULL: no memory. */
-uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt);
+/* The best sold SKUs of those that any of the sales has, each by the sale that sold most of it:
+ * *cnt, at most max, of so many. The caller's to free; NULL: no memory. */
+uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt, uint64_t *of);
 
 void what_if_table(const struct what_if *what_if, FILE *out);
 
-/* One line a sale and SKU, and one a channel of it. */
+/* One line a sale, by its number, and SKU, and one a channel of it. */
 void what_if_csv(const struct what_if *what_if, FILE *out);
 
 /* One line a SKU and buyer whose units are not the same in all sales. */

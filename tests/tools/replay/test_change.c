@@ -63,6 +63,10 @@ Test(change, names_what_is_wrong)
 		{"sku=42 stock=4294967296", "'stock=4294967296'"},
 		{"sku=42 price=1", "'price=1'"},
 		{"sku=42 opens_at=tomorrow", "'opens_at=tomorrow'"},
+		{"sku=44", "no column"},
+		{"sku=42 stock=5; sku=*", "no column"},
+		{"sku=42 opens_at=2030-01-01T00:00:01Z closes_at=2030-01-01T00:00:00Z",
+		 "SKU 42 closes before it opens"},
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
