@@ -83,14 +83,10 @@ def decide_growth(results):
     return 100000000, None
 
 
-def beside(results, bench):
-    """The p99.9 that port and machine gave in the same step, without an engine."""
-    step = "engine memory full"
-    return [Row(f"- {what}", None, results.median(step, at), US, bench + f'"{step}"',
-                spread=results.spread(step, at))
-            for what, at in (("p99.9 of testpmd 5tswap, as many datagrams", "port/latency_us/p99.9"),
-                             ("p99.9 of the two cores, nothing but spinning threads on them",
-                              "jitter/both/wait_us/p99.9"))]
+def beside(results, step, whats):
+    """What port and machine gave in the same step, without an engine."""
+    return [Row(f"- {what}", None, results.median(step, at), US, f'make bench WHAT="{step}"',
+                spread=results.spread(step, at)) for what, at in whats]
 
 
 def best_redis(results, mode):
@@ -131,9 +127,17 @@ def rows(document):
             results.median("engine memory full", "open/50/latency_us/p99.9"), US,
             bench + '"engine memory full"', less=True,
             spread=results.spread("engine memory full", "open/50/latency_us/p99.9")),
-        *beside(results, bench),
+        *beside(results, "engine memory full", (
+            ("p99.9 of testpmd 5tswap, as many datagrams", "port/latency_us/p99.9"),
+            ("p99.9 of the two cores, nothing but spinning threads on them",
+             "jitter/both/wait_us/p99.9"))),
         Row("durable ack p99 at half load, of one raw durable 16 KiB write's", 3, durable_p99,
             RATIO, bench + f'"{full}"', less=True, spread=p99_spread),
+        *beside(results, full, (
+            ("p99 of the answers", "open/50/latency_us/p99"),
+            ("p99 of one raw durable 16 KiB write", "raw/1/p99_us"),
+            ("p99 of the two cores, nothing but spinning threads on them",
+             "jitter/both/wait_us/p99"))),
         Row("recovery, orders/s: a start from files that no cache holds", 10e6, recovery, MILLION, bench + "recover"),
         Row("allocation in the loop after start, bytes", 0, allocated_bytes(results), RATIO,
             bench + '"engine memory full"', less=True),
