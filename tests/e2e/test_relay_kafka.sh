@@ -83,6 +83,7 @@ expect_topic
 expect_eq "orders" "$(drained orders)" "$(grep -c '"kind":"order"' "$WORK/topic")"
 
 echo "a broker that says it has a block already (46), and has not"
+# Does not tell the relay's two checks of an offset apart: it passes with either of them taken out.
 start_engine --shards 2
 relay_beside
 echo "produce-errors 46" >&7
