@@ -33,7 +33,8 @@ int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
 			uint64_t segment_bytes, char *error, size_t error_bytes);
 
 /*
- * The same for a replay, which writes a journal whose id follows from what is replayed. If there is
+ * The same for a replay, which writes a journal whose id follows from what is replayed. It may lie
+ * in memory, and the disk is not asked for room beforehand. If there is
  * a journal already it is opened as it is: made_journal tells.
  */
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,

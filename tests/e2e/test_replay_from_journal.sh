@@ -189,6 +189,9 @@ rc=0
 expect_eq "exit code of a torn capture" 1 $rc
 expect_match "what is said of a torn capture" 'DAMAGED.*packet 23' "$(cat err)"
 expect_eq "packets of a torn capture" 23 "$(tcpdump -n -r old.pcap 2>/dev/null | wc -l)"
+for port in lo pci:0000:00:01.0 pcap:a,b; do
+	refuse "--to $port: cannot be sent over; HOST:PORT" orders.pcap --to $port
+done
 refuse 'no tags; --keys' --from-journal "$DATA" --write o.pcap
 refuse 'tags wrong; --keys' orders.pcap --write o.pcap --scrub scrub.key
 refuse '--from-journal: only with --write' --from-journal "$DATA" --to 127.0.0.1:7700

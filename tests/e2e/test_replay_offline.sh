@@ -84,6 +84,28 @@ mergecap -F pcapng -w interfaces.pcapng part.1 part.2 part.3
 check_format "three interfaces" interfaces.pcapng
 expect_eq "state hash through a pipe" $HASH "$(hash_of - <plain.pcap)"
 
+# zstd with a long window, gzip padded with zeros, a clock past 2038, a name that is no UTF-8.
+zstd -q --long=30 <plain.pcap >stream.pcap.zst
+check_format "zstd --long=30" stream.pcap.zst
+(head -c 10000 plain.pcap | gzip; head -c 1000 /dev/zero; tail -c +10001 plain.pcap | gzip
+	head -c 300000 /dev/zero) >padded.pcap.gz
+check_format "gzip with zeros" padded.pcap.gz
+make --start-s 2500000000 >late.pcap
+replay late.pcap --catalog "$CATALOG"
+expect_eq "requests past 2038" 600 "$(json .requests out.json)"
+cp "$CATALOG" $'\xff.csv'
+replay plain.pcap --catalog $'\xff.csv'
+expect_eq "name that is no UTF-8" '?.csv' "$(json '.sales[0].name' out.json)"
+
+# A rehearsal's journal may lie in memory, where no engine's may, and takes what it takes.
+mkdir memory
+mount -t tmpfs -o size=8m tmpfs memory
+expect_eq "state hash of a journal in memory" $HASH \
+	"$(hash_of "$GOLDEN/sale.pcap.gz" --journal memory/one --segment-mib 1)"
+"$BIN/doorbuster" journal verify memory/one --json >verify.json || fail "$(cat verify.json)"
+expect_eq "state hash in memory by verify" $HASH "$(json .state_hash verify.json)"
+umount memory
+
 # More than one lane and segment; the journal proves itself.
 (echo "$CATALOG_HEADER"; for sku in $(seq 50); do echo "$sku,3000,100,0,,,"; done) >many.csv
 make --requests 60000 --entries 29 --skus 50 --gap-ns 1000 >many.pcap

@@ -149,7 +149,7 @@ bool captured_find(const uint8_t *frame, uint32_t bytes, bool cut, uint16_t base
 	uint16_t src_port;
 
 	*skip = SKIP_CNT;
-	*drop = decode_frame(frame, bytes, 0, UINT16_MAX, &view);
+	*drop = decode_frame(frame, bytes, 1, UINT16_MAX, &view);
 	if (*drop == DROP_FRAME_TRUNCATED && cut)
 		*skip = SKIP_SNAPLEN_CUT;
 	if (*drop != DROP_NONE)

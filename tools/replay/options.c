@@ -22,7 +22,7 @@ static const char help[] =
 	"  --base-port N        UDP port of shard 0 in the capture (default 7700)\n"
 	"  --journal DIR        keep the journal there: the same capture, catalog and keys give "
 	"the\n"
-	"                       same bytes, always\n"
+	"                       same bytes, always; may lie in memory (tmpfs)\n"
 	"  --segment-mib N      size of its segments (default 64)\n"
 	"\n"
 	"usage: doorbuster replay CAPTURE --to HOST:PORT|PORT [options] [-- EAL ARGUMENTS]\n"
@@ -168,6 +168,11 @@ static bool read_live(int option, const char *text, struct replay_options *optio
 {
 	switch (option) {
 	case OPT_TO:
+		if (strcmp(text, "lo") == 0 || strncmp(text, "pci:", 4) == 0 ||
+		    strncmp(text, "pcap:", 5) == 0)
+			return cli_wrong("--to %s: cannot be sent over; HOST:PORT (an engine on lo "
+					 "is at 127.0.0.1:%d), memif:SOCKET or af_xdp:IFACE",
+					 text, WIRE_BASE_PORT);
 		options->to = text;
 		if (strncmp(text, "memif:", 6) == 0 || strncmp(text, "af_xdp:", 7) == 0)
 			options->port.port = text;

@@ -111,7 +111,10 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, char 
 
 static bool instant_of(const struct pcap_pkthdr *header, uint64_t *at_ns)
 {
-	const int64_t seconds = header->ts.tv_sec;
+	/* A pcap has 32 bits, which libpcap takes for signed: past 2038 they are not. */
+	const int64_t seconds = header->ts.tv_sec >= INT32_MIN && header->ts.tv_sec < 0
+					? (int64_t)(uint32_t)header->ts.tv_sec
+					: header->ts.tv_sec;
 	const int64_t ns = header->ts.tv_usec; /* nanoseconds: so it was opened */
 
 	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NS_PER_S || ns < 0 ||

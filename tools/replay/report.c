@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -107,6 +108,23 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+/* A name of the command line may be no UTF-8, which JSON must be: ? for what is beyond ASCII then.
+ */
+static json_t *text_json(const char *text)
+{
+	json_t *string = json_string(text);
+	char *plain = string == NULL ? strdup(text) : NULL;
+
+	for (char *at = plain; at != NULL && *at != '\0'; at++) {
+		if ((unsigned char)*at >= 0x80)
+			*at = '?';
+	}
+	if (plain != NULL)
+		string = json_string(plain);
+	free(plain);
+	return string;
+}
+
 static json_t *verdicts_json(const uint64_t *verdicts)
 {
 	json_t *object = json_object();
@@ -186,7 +204,7 @@ void report_offline_json(const struct offline_run *run)
 		char hash[33];
 
 		sum_up(sale, run->options->shards, &sum, hash);
-		json_object_set_new(object, "name", json_string(sale->name));
+		json_object_set_new(object, "name", text_json(sale->name));
 		json_object_set_new(object, "orders", number(sum.orders));
 		json_object_set_new(object, "units", number(sum.units_sold));
 		json_object_set_new(object, "units_free", number(sum.units_free));

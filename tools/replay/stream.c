@@ -22,6 +22,8 @@ enum {
 	POLL_MS = 100,
 	/* 15: the largest window; + 32: the header tells gzip or zlib. */
 	GZIP_WINDOW = 15 + 32,
+	/* As zstd --long=31 makes it, the most there is. */
+	ZSTD_WINDOW_LOG = 31,
 };
 
 enum stream_kind {
@@ -133,6 +135,11 @@ static ssize_t gzip_read(struct stream *stream, char *out, size_t room)
 				stream->damage = "its gzip data is cut short";
 			break;
 		}
+		/* Zeros behind a member fill a block of a tape, as gzip knows. */
+		if (!stream->inside && stream->raw[stream->raw_at] == 0) {
+			stream->raw_at++;
+			continue;
+		}
 		gzip->next_in = stream->raw + stream->raw_at;
 		gzip->avail_in = (uInt)(stream->raw_cnt - stream->raw_at);
 
@@ -207,6 +214,8 @@ static int find_kind(struct stream *stream)
 		stream->zstd = ZSTD_createDStream();
 		if (stream->zstd == NULL)
 			return -ENOMEM;
+		/* Memory for as much is taken only where a frame needs it. */
+		(void)ZSTD_DCtx_setParameter(stream->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);
 		stream->kind = STREAM_ZSTD;
 	}
 	return 0;

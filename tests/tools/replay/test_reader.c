@@ -111,6 +111,9 @@ Test(reader, gives_requests_and_replies_and_counts_the_rest)
 	put_packet(&pcap, 12, 999999999, frame, bytes, bytes);
 	frame[ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES] = 0; /* its magic */
 	put_packet(&pcap, 13, 0, frame, bytes, bytes);
+	bytes = reply_frame_of(frame, 2);
+	memset(frame + ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + 2, 0xff, 2); /* to port 65535 */
+	put_packet(&pcap, 13, 1, frame, bytes, bytes);
 	bytes = request_frame(frame, 6, 2, 1);
 	put_packet(&pcap, 14, 0, frame, bytes, bytes);
 	put_packet(&pcap, 14, 1000000000, frame, bytes, bytes);
@@ -125,15 +128,17 @@ Test(reader, gives_requests_and_replies_and_counts_the_rest)
 	cr_expect_eq(captured.kind, CAPTURED_REPLY);
 	cr_expect_eq(captured.at_ns, UINT64_C(12999999999));
 	cr_assert(reader_next(reader, &captured));
+	cr_expect_eq(captured.at_ns, UINT64_C(13000000001));
+	cr_assert(reader_next(reader, &captured));
 	cr_expect_eq(captured.bytes, wire_datagram_bytes(1));
 	cr_expect_not(reader_next(reader, &captured));
 	cr_expect_null(reader_damage(reader));
 
 	const struct reader_counts *counts = reader_counts(reader);
 
-	cr_expect_eq(counts->packets, 7);
+	cr_expect_eq(counts->packets, 8);
 	cr_expect_eq(counts->requests, 4);
-	cr_expect_eq(counts->replies, 2);
+	cr_expect_eq(counts->replies, 4);
 	cr_expect_eq(counts->went_back, 1);
 	cr_expect_eq(counts->jump_ns, 1999999999);
 	cr_expect_eq(counts->jump_packet, 4);
