@@ -1,4 +1,4 @@
-"""The budgets of design.md section 9 and what was measured beside them, with the command of each."""
+"""The budgets of design.md section 9, what was measured beside them, the command of each."""
 from bench.harness.stats import Results
 
 # Units a value is told in: factor and text.
@@ -138,7 +138,8 @@ def rows(document):
             ("p99 of one raw durable 16 KiB write", "raw/1/p99_us"),
             ("p99 of the two cores, nothing but spinning threads on them",
              "jitter/both/wait_us/p99"))),
-        Row("recovery, orders/s: a start from files that no cache holds", 10e6, recovery, MILLION, bench + "recover"),
+        Row("recovery, orders/s: a start from files that no cache holds", 10e6, recovery, MILLION,
+            bench + "recover"),
         Row("allocation in the loop after start, bytes", 0, allocated_bytes(results), RATIO,
             bench + '"engine memory full"', less=True),
         Row(f"decide's speed, accepted, with {decided // 1000000} M remembered orders, of that "
