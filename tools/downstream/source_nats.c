@@ -46,6 +46,9 @@ static void close_nats(struct source *base)
 {
 	struct nats_source *source = of(base);
 
+	/* First what reads: nats.c 3.4 aborts if a message comes for what is just being destroyed.
+	 */
+	natsConnection_Close(source->link.connection);
 	for (unsigned i = 0; i < SHARDS_MAX; i++)
 		close_lane(&source->lanes[i]);
 	nats_link_close(&source->link);
