@@ -84,6 +84,23 @@ expect_eq "orders as CSV" "$(drained orders)" "$(($(wc -l <"$WORK/csv.out") - 1)
 expect_eq "units as CSV" "$(drained units)" \
 	"$(awk -F , 'NR > 1 { units += $8 } END { print units }' "$WORK/csv.out")"
 
+echo "one consumer a cursor, and one that waits for its source"
+PIDS=()
+consume_beside data --from data:"$DATA"
+rc=0
+"$BIN/doorbuster" consume --from data:"$DATA" --cursor "$WORK/data.cursor" --out "$WORK/data.out" \
+	2>"$WORK/err" || rc=$?
+expect_eq "exit code of a second consumer" 2 $rc
+expect_match "why" "another consumer uses the cursor $WORK/data.cursor" "$(cat "$WORK/err")"
+kill -TERM "${PIDS[@]}"
+wait "${PIDS[@]}" || fail "SIGTERM: $(cat "$WORK/data.err")"
+expect_all data
+"$BIN/doorbuster-consume" --from nats://127.0.0.1:1 --follow 2>"$WORK/err" &
+consumer=$!
+wait_for "it to wait" grep -q 'trying again until it is there' "$WORK/err"
+kill -TERM $consumer
+wait $consumer || fail "SIGTERM while it waits: $(cat "$WORK/err")"
+
 echo "a lane that was pruned behind a checkpoint"
 "$BIN/doorbuster" journal checkpoint "$DATA" >/dev/null
 start_engine --port "$PORT" --shards 2 --segment-mib 1

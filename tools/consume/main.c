@@ -47,18 +47,18 @@ static const char usage[] =
 	"  --from file:DIR    the copy that `doorbuster relay --to file:DIR` makes\n"
 	"  --from nats://H:P,...   the streams that a relay fills, also tls://; --set as there\n"
 	"  --from kafka://H:P,...  the topic that a relay fills\n"
-	"  --cursor FILE      goes on behind what was printed, and keeps it there\n"
+	"  --cursor FILE      goes on behind what was printed, and keeps it there; one at a time\n"
 	"  --out FILE         instead of stdout; with --cursor each record is in it exactly once,\n"
 	"                     whenever this is killed\n"
-	"  --follow           waits for more, until SIGTERM\n"
+	"  --follow           waits for more, until SIGTERM, also while the source is away\n"
 	"  --format json      a line a record, as `journal dump --json`; unless given\n"
 	"  --format csv       orders only, with a line of names\n"
 	"  --skip-pruned      without a cursor, begins with what is still there\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
-	"exit code: 0 all that is there was printed, or SIGTERM; 1 damage, a gap, a foreign block "
-	"or\n"
-	"LSNs given twice; 2 it could not run\n";
+	"exit code: 0 all that is there was printed, or SIGTERM; 1 damage, a gap, a foreign "
+	"block,\n"
+	"LSNs given twice, or a source without what the cursor lies behind; 2 it could not run\n";
 
 enum flag {
 	FLAG_FROM = 1,
@@ -111,14 +111,14 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 	const struct timespec away = {.tv_nsec = AWAY_NS};
 	uint64_t committed_ns = clock_now_ns();
 	bool dirty = false;
-	bool told = false;
+	bool away_told = false;
+	bool behind_told = false;
 
 	while (!signals_end_pending()) {
 		struct consumer_batch batch;
 		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
 
 		if (rc == 1) {
-			told = false;
 			print_batch(&batch, options->csv);
 			dirty = true;
 		}
@@ -133,14 +133,16 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 			committed_ns = clock_now_ns();
 			dirty = false;
 		}
-		if (rc < 0 && !(rc == -ENOTCONN && options->follow))
+		if (rc < 0 && !((rc == -ENOTCONN || rc == -EAGAIN) && options->follow))
 			return rc;
-		if (rc == -ENOTCONN && !told)
-			told = !cli_wrong("%s; trying again until it is back", error);
+		if ((rc == -ENOTCONN && !away_told) || (rc == -EAGAIN && !behind_told))
+			cli_wrong("%s; trying again until it is back", error);
+		away_told = rc == -ENOTCONN;
+		behind_told = rc == -EAGAIN || (behind_told && rc != 0);
 		if (rc == 0 && !options->follow)
 			break;
 		if (rc != 1)
-			nanosleep(rc == 0 ? &idle : &away, NULL);
+			nanosleep(rc == -ENOTCONN ? &away : &idle, NULL);
 	}
 	return commit(options, consumer, error);
 }
@@ -166,6 +168,24 @@ static int open_out(const char *path, uint64_t bytes, char *error)
 	return 0;
 }
 
+/* Who follows waits for a source that is away, or that no relay has begun to fill. */
+static int open_source(struct consumer **consumer, const struct consume_options *options,
+		       char *error)
+{
+	const struct timespec away = {.tv_nsec = AWAY_NS};
+	bool told = false;
+	int rc;
+
+	while ((rc = consumer_open(consumer, &options->consumer, error, ERROR_BYTES)) ==
+		       -ENOTCONN &&
+	       options->follow && !signals_end_pending()) {
+		if (!told)
+			told = !cli_wrong("%s; trying again until it is there", error);
+		nanosleep(&away, NULL);
+	}
+	return rc;
+}
+
 static int run(const struct consume_options *options)
 {
 	struct consumer *consumer = NULL;
@@ -175,7 +195,9 @@ static int run(const struct consume_options *options)
 	int rc;
 
 	signals_block_end(&signals);
-	rc = consumer_open(&consumer, &options->consumer, error, sizeof(error));
+	rc = open_source(&consumer, options, error);
+	if (rc == -ENOTCONN && options->follow)
+		return CLI_EXIT_GOOD;
 	if (rc != 0) {
 		cli_wrong("%s", error);
 		return rc == -EPROTO || rc == -ESTALE || rc == -ENODATA || rc == -EBADMSG

@@ -1,25 +1,39 @@
 #include "tools/downstream/consumer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "tools/common/clock.h"
 #include "tools/downstream/source.h"
 
 enum {
+	/* One that was killed holds its lock until it is gone. */
+	LOCK_TRIES = 40,
+	LOCK_PAUSE_NS = 50000000,
 	/* Blocks of one lane before another has its turn. */
 	TURN_BLOCKS = 64,
+	/* How often a source with nothing new is asked whether it has more lanes. */
+	GROW_NS = 1000000000,
 };
 
 struct consumer {
 	struct consumer_options options;
 	const struct source_kind *kind;
 	struct source *source; /* NULL: to be opened again */
+	int lock_fd;           /* of the cursor; -1: none */
 	struct cursor cursor;
 	char shown[DOWNSTREAM_ADDRESS_BYTES]; /* options.from without passwords */
 	bool dirty;                           /* the cursor has moved since it was saved */
+	bool met[SHARDS_MAX]; /* the source has the block that the cursor lies behind */
+	uint64_t grown_ns;    /* when it was last asked for more lanes */
 	uint16_t lane;
 	unsigned turn;
 };
@@ -45,34 +59,78 @@ static const struct source_kind *kind_of(const char *from)
 	return NULL;
 }
 
+/* The cursor has the source's lanes; a broker may not have all of a journal's yet. */
+static int fit_lanes(struct consumer *consumer, char *error, size_t error_bytes)
+{
+	const struct source *source = consumer->source;
+	struct cursor *cursor = &consumer->cursor;
+
+	if (cursor->journal_id == 0)
+		cursor->journal_id = source->journal_id;
+	while (cursor->lanes > source->lanes && cursor->lane[cursor->lanes - 1].mark.next_lsn == 0)
+		cursor->lanes--;
+	if (cursor->journal_id != source->journal_id ||
+	    (cursor->lanes > source->lanes && consumer->kind->grow == NULL))
+		return downstream_say(error, error_bytes, -EINVAL,
+				      "the cursor is of journal %016" PRIx64
+				      " with %u lanes, %s has journal %016" PRIx64
+				      " with %u: begin with a new cursor",
+				      cursor->journal_id, cursor->lanes, consumer->shown,
+				      source->journal_id, source->lanes);
+	if (cursor->lanes < source->lanes)
+		cursor->lanes = source->lanes;
+	return 0;
+}
+
+static int seek_lane(struct consumer *consumer, uint16_t lane, char *error, size_t error_bytes)
+{
+	const struct cursor_lane *behind = &consumer->cursor.lane[lane];
+
+	consumer->met[lane] = behind->mark.next_lsn == 0 || consumer->kind->checks;
+	return consumer->kind->seek(consumer->source, lane, behind, error, error_bytes);
+}
+
 /* Opens the source where the cursor is. */
 static int connect_source(struct consumer *consumer, char *error, size_t error_bytes)
 {
-	struct cursor *cursor = &consumer->cursor;
 	int rc = consumer->kind->open(&consumer->source, &consumer->options, error, error_bytes);
 
 	if (rc != 0)
 		return rc;
 	consumer->source->kind = consumer->kind;
-	if (cursor->journal_id == 0) {
-		cursor->journal_id = consumer->source->journal_id;
-		cursor->lanes = consumer->source->lanes;
-	}
-	if (cursor->journal_id != consumer->source->journal_id ||
-	    cursor->lanes != consumer->source->lanes)
-		rc = downstream_say(error, error_bytes, -EINVAL,
-				    "the cursor is of journal %016" PRIx64 " with %u lanes, %s has "
-				    "journal %016" PRIx64 " with %u: begin with a new cursor",
-				    cursor->journal_id, cursor->lanes, consumer->shown,
-				    consumer->source->journal_id, consumer->source->lanes);
-	for (uint16_t lane = 0; rc == 0 && lane < cursor->lanes; lane++)
-		rc = consumer->kind->seek(consumer->source, lane, &cursor->lane[lane], error,
-					  error_bytes);
+	consumer->grown_ns = clock_now_ns();
+	rc = fit_lanes(consumer, error, error_bytes);
+	for (uint16_t lane = 0; rc == 0 && lane < consumer->cursor.lanes; lane++)
+		rc = seek_lane(consumer, lane, error, error_bytes);
 	if (rc != 0) {
 		consumer->kind->close(consumer->source);
 		consumer->source = NULL;
 	}
 	return rc;
+}
+
+/* Nobody else goes on behind the same cursor meanwhile. */
+static int lock_cursor(struct consumer *consumer, char *error, size_t error_bytes)
+{
+	char path[PATH_MAX];
+	int rc = -1;
+
+	if (snprintf(path, sizeof(path), "%s.lock", consumer->options.cursor) >= (int)sizeof(path))
+		return downstream_say(error, error_bytes, -ENAMETOOLONG, "%s: the path is too long",
+				      consumer->options.cursor);
+	consumer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (consumer->lock_fd < 0)
+		return downstream_say(error, error_bytes, -errno, "%s: %s", path, strerror(errno));
+	for (unsigned i = 0; i < LOCK_TRIES && rc != 0; i++) {
+		if (i > 0)
+			nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+		rc = flock(consumer->lock_fd, LOCK_EX | LOCK_NB);
+	}
+	return rc == 0 ? 0
+		       : downstream_say(error, error_bytes, -EBUSY,
+					"another consumer uses the cursor %s: stop that one, or "
+					"name another",
+					consumer->options.cursor);
 }
 
 int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
@@ -83,15 +141,18 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 
 	if (consumer == NULL)
 		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	consumer->lock_fd = -1;
 	consumer->options = *options;
 	downstream_address(options->from, consumer->shown, sizeof(consumer->shown));
-	consumer->kind = kind_of(options->from);
+	consumer->kind = options->kind != NULL ? options->kind : kind_of(options->from);
 	if (consumer->kind == NULL)
 		rc = downstream_say(error, error_bytes, -EINVAL,
 				    "'%s' is nothing to consume from: there is data:DIR, "
 				    "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
 				    "kafka://HOST:PORT",
 				    consumer->shown);
+	if (rc == 0 && options->cursor != NULL)
+		rc = lock_cursor(consumer, error, error_bytes);
 	if (rc == 0 && options->start != NULL)
 		consumer->cursor = *options->start;
 	else if (rc == 0 && options->cursor != NULL)
@@ -121,15 +182,25 @@ static int say_wrong(const struct consumer *consumer, const struct source_block 
 			      mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
 }
 
+static bool is_before(const struct frame *frame, const struct lane_mark *mark)
+{
+	return frame->segment < mark->segment ||
+	       (frame->segment == mark->segment && frame->offset < mark->offset);
+}
+
 /* 1: it is the one that follows; 0: it was there before; or an error. */
-static int check_follows(const struct consumer *consumer, const struct source_block *block,
-			 char *error, size_t error_bytes)
+static int check_follows(struct consumer *consumer, const struct source_block *block, char *error,
+			 size_t error_bytes)
 {
 	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
 	const struct block_header *header = block->block;
 	const uint64_t next_lsn = mark->next_lsn > 0 ? mark->next_lsn : 1;
+	const bool follows =
+		header->first_lsn == next_lsn && header->prev_checksum == mark->checksum;
 
-	if (header->first_lsn == next_lsn && header->prev_checksum == mark->checksum)
+	if (follows || header->checksum == mark->checksum)
+		consumer->met[consumer->lane] = true;
+	if (follows)
 		return 1;
 	if (mark->next_lsn == 0 && consumer->options.skip_pruned)
 		return 1;
@@ -143,8 +214,7 @@ static int check_follows(const struct consumer *consumer, const struct source_bl
 				 error, error_bytes);
 	if (header->checksum == mark->checksum ||
 	    header->first_lsn + header->record_cnt < next_lsn ||
-	    (header->first_lsn + header->record_cnt == next_lsn &&
-	     block->frame.segment <= mark->segment && block->frame.offset < mark->offset))
+	    (header->first_lsn + header->record_cnt == next_lsn && is_before(&block->frame, mark)))
 		return 0;
 	return say_wrong(consumer, block,
 			 "another block with LSNs that were given before: the lane was cut by "
@@ -153,12 +223,12 @@ static int check_follows(const struct consumer *consumer, const struct source_bl
 			 error, error_bytes);
 }
 
-static int check(const struct consumer *consumer, const struct source_block *block, char *error,
+static int check(struct consumer *consumer, const struct source_block *block, char *error,
 		 size_t error_bytes)
 {
 	const char *wrong;
 
-	if (block->checked)
+	if (consumer->kind->checks)
 		return 1;
 	wrong = frame_block_wrong(&block->frame, consumer->cursor.journal_id, consumer->lane,
 				  block->block, block->bytes);
@@ -192,6 +262,41 @@ static int next_of_lane(struct consumer *consumer, struct source_block *block, c
 	cursor->extra = block->extra;
 	consumer->dirty = true;
 	return 1;
+}
+
+/* A source with nothing new may have a lane more than before. */
+static int grow(struct consumer *consumer, char *error, size_t error_bytes)
+{
+	struct cursor *cursor = &consumer->cursor;
+	const uint16_t before = cursor->lanes;
+	int rc;
+
+	if (consumer->kind->grow == NULL || clock_now_ns() < consumer->grown_ns + GROW_NS)
+		return 0;
+	consumer->grown_ns = clock_now_ns();
+	rc = consumer->kind->grow(consumer->source, error, error_bytes);
+	if (rc == 0)
+		rc = fit_lanes(consumer, error, error_bytes);
+	for (uint16_t lane = before; rc == 0 && lane < cursor->lanes; lane++)
+		rc = seek_lane(consumer, lane, error, error_bytes);
+	return rc;
+}
+
+/* All that is there was read, and the block that the cursor lies behind was not: no success. */
+static int check_met(const struct consumer *consumer, char *error, size_t error_bytes)
+{
+	for (uint16_t lane = 0; lane < consumer->cursor.lanes; lane++) {
+		if (!consumer->met[lane])
+			return downstream_say(
+				error, error_bytes, -EAGAIN,
+				"%s: lane %u ends before the block that the cursor lies behind "
+				"(LSN %" PRIu64 "): what downstream lost comes again from the "
+				"relay; but if the lane was cut by `journal repair`, or the stream "
+				"is another, begin with a new cursor",
+				consumer->shown, lane,
+				consumer->cursor.lane[lane].mark.next_lsn - 1);
+	}
+	return 0;
 }
 
 int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char *error,
@@ -229,6 +334,10 @@ int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char 
 			return 1;
 		rc = rc == 1 ? 0 : rc;
 	}
+	if (rc == 0)
+		rc = grow(consumer, error, error_bytes);
+	if (rc == 0)
+		rc = check_met(consumer, error, error_bytes);
 	if (rc == -ENOTCONN && consumer->source != NULL) {
 		consumer->kind->close(consumer->source);
 		consumer->source = NULL;
@@ -263,5 +372,7 @@ void consumer_close(struct consumer *consumer)
 		return;
 	if (consumer->source != NULL)
 		consumer->source->kind->close(consumer->source);
+	if (consumer->lock_fd >= 0)
+		close(consumer->lock_fd);
 	free(consumer);
 }

@@ -37,12 +37,14 @@
 #include "tools/downstream/downstream.h"
 
 struct consumer;
+struct source_kind;
 
 struct consumer_options {
-	const char *from;           /* data:DIR, file:DIR, nats://..., kafka://... */
-	const char *cursor;         /* file that keeps it, made if it isn't there; NULL: nowhere */
+	const char *from;   /* data:DIR, file:DIR, nats://..., kafka://... */
+	const char *cursor; /* file that keeps it, made if it isn't there, locked; NULL: nowhere */
 	const struct cursor *start; /* begin behind this one instead; only read by consumer_open */
-	bool skip_pruned;           /* without a cursor: begin with what is still there */
+	const struct source_kind *kind; /* NULL: the one that `from` names */
+	bool skip_pruned;               /* without a cursor: begin with what is still there */
 	struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX]; /* of the broker's client */
 	unsigned setting_cnt;
 };
@@ -56,13 +58,17 @@ struct consumer_batch {
 	uint64_t written_at_ns;
 };
 
-/* 0, or -errno with a line. -ENOTCONN: out of reach; -EACCES: password or certificate refused. */
+/*
+ * 0, or -errno with a line. -ENOTCONN: out of reach, or nothing is there yet; -EACCES: password or
+ * certificate refused; -EBUSY: another consumer has the cursor.
+ */
 int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
 		  size_t error_bytes);
 
 /*
  * 1 and the next batch, valid until the next call; 0: there is nothing more for now. Or an error
- * with a line; after -ENOTCONN ask again, it connects anew; all others are final.
+ * with a line; after -ENOTCONN ask again, it connects anew; -EAGAIN: nothing more for now, and the
+ * source has not got (again) what the cursor lies behind; all others are final.
  */
 int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char *error,
 		  size_t error_bytes);

@@ -16,18 +16,20 @@ struct source_block {
 	const struct block_header *block; /* `bytes` of it, valid until the next call */
 	uint64_t bytes;
 	uint64_t extra; /* the source's own position, kept in the cursor */
-	bool checked;   /* the source has checked all of it and that it follows */
 };
 
 struct source_kind {
 	const char *scheme;
 	const char *also; /* or this, if not NULL */
+	bool checks; /* it checks all of a block, that it follows, and that the cursor's is there */
 	/* Finds out which journal it is, and how many lanes. Errors as consumer_open. */
 	int (*open)(struct source **out, const struct consumer_options *options, char *error,
 		    size_t error_bytes);
 	/* Begins a lane behind what the cursor has. */
 	int (*seek)(struct source *source, uint16_t lane, const struct cursor_lane *behind,
 		    char *error, size_t error_bytes);
+	/* Looks whether there are more lanes by now; NULL: there never are. */
+	int (*grow)(struct source *source, char *error, size_t error_bytes);
 	/* 1, 0: nothing more for now, or an error. */
 	int (*next)(struct source *source, uint16_t lane, struct source_block *block, char *error,
 		    size_t error_bytes);

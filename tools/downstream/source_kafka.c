@@ -7,15 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "tools/common/clock.h"
 #include "tools/downstream/kafka_link.h"
 #include "tools/downstream/source.h"
+
+/* How often a partition whose messages were all given is asked where it ends. */
+static const uint64_t ASK_NS = 250000000;
 
 struct kafka_lane {
 	rd_kafka_t *consumer;
 	rd_kafka_message_t *message; /* given last */
 	int64_t next;                /* offset */
 	int64_t end;                 /* the partition had this many when it was asked last */
+	uint64_t asked_ns;
 };
 
 struct kafka_source {
@@ -122,6 +128,28 @@ static int find_lanes(struct kafka_source *source, char *error, size_t error_byt
 	return rc;
 }
 
+/* A partition counts as a lane when it has something. */
+static int grow_kafka(struct source *base, char *error, size_t error_bytes)
+{
+	struct kafka_source *source = of(base);
+	rd_kafka_t *client = source->lanes[0].consumer;
+	const int cnt = partitions_of(source, client, error, error_bytes);
+
+	for (int i = base->lanes; i < cnt && i < SHARDS_MAX; i++) {
+		int64_t low = 0;
+		int64_t high = 0;
+
+		if (rd_kafka_query_watermark_offsets(client, source->topic, i, &low, &high,
+						     DOWNSTREAM_WAIT_MS) != 0)
+			return downstream_say(error, error_bytes, -ENOTCONN,
+					      "topic %s: partition %d is out of reach",
+					      source->topic, i);
+		if (high > low)
+			base->lanes = (uint16_t)(i + 1);
+	}
+	return cnt < 0 ? cnt : 0;
+}
+
 static int open_kafka(struct source **out, const struct consumer_options *options, char *error,
 		      size_t error_bytes)
 {
@@ -181,40 +209,64 @@ static int seek_kafka(struct source *base, uint16_t number, const struct cursor_
 	return rc;
 }
 
+static rd_kafka_message_t *poll_message(struct kafka_lane *lane, int wait_ms)
+{
+	rd_kafka_message_t *message = rd_kafka_consumer_poll(lane->consumer, wait_ms);
+
+	if (message != NULL && message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+		rd_kafka_message_destroy(message);
+		message = NULL;
+	}
+	return message;
+}
+
+/* The message that follows, if it is here; while the partition is known to have it, it is waited
+ * for. */
+static int next_message(struct kafka_source *source, uint16_t number, char *error,
+			size_t error_bytes)
+{
+	struct kafka_lane *lane = &source->lanes[number];
+	int64_t low = 0;
+	int rc = 0;
+
+	lane->message = poll_message(lane, 0);
+	if (lane->message != NULL)
+		return 0;
+	if (lane->next >= lane->end && clock_now_ns() >= lane->asked_ns + ASK_NS) {
+		rc = ask_end(source, number, &low, error, error_bytes);
+		lane->asked_ns = clock_now_ns();
+	}
+	if (rc != 0 || lane->next >= lane->end)
+		return rc;
+	for (int tries = 0; lane->message == NULL && tries < 10; tries++)
+		lane->message = poll_message(lane, DOWNSTREAM_WAIT_MS / 10);
+	return lane->message != NULL ? 0
+				     : downstream_say(error, error_bytes, -ENOTCONN,
+						      "topic %s: message %" PRId64
+						      " of partition %u did not come",
+						      source->topic, lane->next, number);
+}
+
 static int next_kafka(struct source *base, uint16_t number, struct source_block *block, char *error,
 		      size_t error_bytes)
 {
 	struct kafka_source *source = of(base);
 	struct kafka_lane *lane = &source->lanes[number];
 	struct lane_mark mark;
-	int64_t low = 0;
-	int rc = 0;
+	int rc;
 
 	if (lane->message != NULL)
 		rd_kafka_message_destroy(lane->message);
 	lane->message = NULL;
-	if (lane->next >= lane->end)
-		rc = ask_end(source, number, &low, error, error_bytes);
-	if (rc != 0 || lane->next >= lane->end)
+	rc = next_message(source, number, error, error_bytes);
+	if (rc != 0 || lane->message == NULL)
 		return rc;
-	for (int tries = 0; lane->message == NULL && tries < 10; tries++) {
-		lane->message = rd_kafka_consumer_poll(lane->consumer, DOWNSTREAM_WAIT_MS / 10);
-		if (lane->message != NULL && lane->message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-			rd_kafka_message_destroy(lane->message);
-			lane->message = NULL;
-		}
-	}
-	if (lane->message == NULL)
-		return downstream_say(error, error_bytes, -ENOTCONN,
-				      "topic %s: message %" PRId64 " of partition %u did not come",
-				      source->topic, lane->next, number);
 	lane->next = lane->message->offset + 1;
 	if (!kafka_message_block(lane->message, &block->frame, &mark))
 		block->frame = (struct frame){0};
 	block->block = lane->message->payload;
 	block->bytes = lane->message->len;
 	block->extra = (uint64_t)lane->message->offset;
-	block->checked = false;
 	return 1;
 }
 
@@ -222,6 +274,7 @@ const struct source_kind source_kafka_kind = {
 	.scheme = "kafka://",
 	.open = open_kafka,
 	.seek = seek_kafka,
+	.grow = grow_kafka,
 	.next = next_kafka,
 	.close = close_kafka,
 };

@@ -106,14 +106,14 @@ static int lane_next(struct source *base, uint16_t lane, struct source_block *ou
 	source->given[lane] = rc == 1;
 	if (rc != 1)
 		return rc;
-	*out = (struct source_block){
-		.block = block.header, .bytes = block.header->block_bytes, .checked = true};
+	*out = (struct source_block){.block = block.header, .bytes = block.header->block_bytes};
 	frame_fill(&out->frame, base->journal_id, lane, &block);
 	return 1;
 }
 
 const struct source_kind source_data_kind = {
 	.scheme = "data:",
+	.checks = true,
 	.open = data_open,
 	.seek = lane_seek,
 	.next = lane_next,
@@ -122,6 +122,7 @@ const struct source_kind source_data_kind = {
 
 const struct source_kind source_file_kind = {
 	.scheme = "file:",
+	.checks = true,
 	.open = file_open,
 	.seek = lane_seek,
 	.next = lane_next,

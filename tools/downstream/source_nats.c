@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "tools/common/clock.h"
 #include "tools/downstream/nats_link.h"
 #include "tools/downstream/source.h"
 
@@ -16,11 +18,15 @@ enum {
 	MESSAGE_MS = DOWNSTREAM_WAIT_MS,
 };
 
+/* How often a stream whose messages were all given is asked where it ends. */
+static const uint64_t ASK_NS = 250000000;
+
 struct nats_lane {
 	natsSubscription *messages;
 	natsMsg *message; /* given last */
 	uint64_t seq;     /* of it */
 	uint64_t end_seq; /* the stream had this many when it was asked last */
+	uint64_t asked_ns;
 };
 
 struct nats_source {
@@ -136,6 +142,20 @@ static int find_lanes(struct nats_source *source, char *error, size_t error_byte
 			      source->settings.stream);
 }
 
+/* The relay makes its streams one after another, each when it begins with a lane. */
+static int grow_nats(struct source *base, char *error, size_t error_bytes)
+{
+	jsStreamState state;
+	int rc = 0;
+
+	while (rc == 0 && base->lanes < SHARDS_MAX) {
+		rc = stream_state(of(base), base->lanes, &state, error, error_bytes);
+		if (rc == 0)
+			base->lanes++;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int open_nats(struct source **out, const struct consumer_options *options, char *error,
 		     size_t error_bytes)
 {
@@ -171,10 +191,10 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	natsStatus status;
 	int rc = stream_state(source, number, &state, error, error_bytes);
 
-	if (rc != 0)
-		return rc == -ENOENT ? say_away("", NATS_NOT_FOUND, error, error_bytes) : rc;
-	close_lane(lane);
 	nats_stream_name(&source->settings, number, stream);
+	if (rc != 0)
+		return rc == -ENOENT ? say_away(stream, NATS_NOT_FOUND, error, error_bytes) : rc;
+	close_lane(lane);
 	nats_subject(&source->settings, number, subject);
 	jsSubOptions_Init(&options);
 	options.Stream = stream;
@@ -202,12 +222,13 @@ static natsStatus next_message(struct nats_source *source, uint16_t number, char
 
 	if (status != NATS_TIMEOUT)
 		return status;
-	if (lane->seq >= lane->end_seq) {
+	if (lane->seq >= lane->end_seq && clock_now_ns() >= lane->asked_ns + ASK_NS) {
 		const int rc = stream_state(source, number, &state, error, error_bytes);
 
 		if (rc != 0)
 			return NATS_ERR;
 		lane->end_seq = state.LastSeq;
+		lane->asked_ns = clock_now_ns();
 	}
 	if (lane->seq >= lane->end_seq)
 		return NATS_TIMEOUT;
@@ -245,7 +266,6 @@ static int next_nats(struct source *base, uint16_t number, struct source_block *
 	block->block = (const struct block_header *)natsMsg_GetData(lane->message);
 	block->bytes = (uint64_t)natsMsg_GetDataLength(lane->message);
 	block->extra = lane->seq;
-	block->checked = false;
 	return 1;
 }
 
@@ -254,6 +274,7 @@ const struct source_kind source_nats_kind = {
 	.also = "tls://",
 	.open = open_nats,
 	.seek = seek_nats,
+	.grow = grow_nats,
 	.next = next_nats,
 	.close = close_nats,
 };

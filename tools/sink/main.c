@@ -51,9 +51,8 @@ static const char usage[] =
 	"  --skip-pruned      an empty table begins with what the source still has\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
-	"exit code: 0 all that is there is stored, or SIGTERM; 1 damage, a gap, a foreign block "
-	"or\n"
-	"LSNs given twice; 2 it could not run\n";
+	"exit code: 0 all that is there is stored, or SIGTERM; 1 damage, a gap, a foreign block,\n"
+	"LSNs given twice, or a source that lacks what the table has; 2 it could not run\n";
 
 /* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
 static int pump(const struct sink_options *options, struct database *database,
@@ -62,11 +61,18 @@ static int pump(const struct sink_options *options, struct database *database,
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	uint64_t begun_ns = clock_now_ns();
 	bool dirty = false;
+	bool behind = false;
 
 	while (!signals_end_pending()) {
 		struct consumer_batch batch;
 		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
 
+		/* The source has not got again yet what the table has: waited for, but no success.
+		 */
+		if (rc == -EAGAIN && options->follow && !behind)
+			cli_wrong("%s; trying again until it is back", error);
+		behind = rc == -EAGAIN || (behind && rc == 1);
+		rc = rc == -EAGAIN ? 0 : rc;
 		if (rc < 0)
 			return rc;
 		if (rc == 1) {
@@ -76,7 +82,7 @@ static int pump(const struct sink_options *options, struct database *database,
 			if (rc != 0)
 				return rc;
 		} else if (!dirty && !options->follow) {
-			return 0;
+			return behind ? -EAGAIN : 0;
 		} else if (!dirty) {
 			nanosleep(&idle, NULL);
 			continue;
@@ -96,8 +102,9 @@ static int pump(const struct sink_options *options, struct database *database,
 	return dirty ? database_commit(database, consumer_cursor(consumer), error, ERROR_BYTES) : 0;
 }
 
-/* One connection to both ends, from where the table ends. */
-static int run_once(const struct sink_options *options, uint64_t *orders, bool *let_in, char *error)
+/* One connection to both ends, from where the table ends; *connected: both let it in. */
+static int run_once(const struct sink_options *options, uint64_t *orders, bool *connected,
+		    char *error)
 {
 	static struct cursor cursor; /* big */
 	struct consumer_options consumer_options = options->consumer;
@@ -109,7 +116,7 @@ static int run_once(const struct sink_options *options, uint64_t *orders, bool *
 	consumer_options.start = &cursor;
 	if (rc == 0)
 		rc = consumer_open(&consumer, &consumer_options, error, ERROR_BYTES);
-	*let_in = *let_in || rc == 0;
+	*connected = rc == 0;
 	if (rc == 0)
 		rc = pump(options, database, consumer, orders, error);
 	consumer_close(consumer);
@@ -122,6 +129,7 @@ static int run(const struct sink_options *options)
 	const struct timespec away = {.tv_nsec = AWAY_NS};
 	char error[ERROR_BYTES];
 	uint64_t orders = 0;
+	bool connected = false;
 	bool let_in = false;
 	bool told = false;
 	sigset_t signals;
@@ -130,8 +138,11 @@ static int run(const struct sink_options *options)
 	signals_block_end(&signals);
 	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too; and so may a
 	 * refusal where it was let in before. */
-	while ((rc = run_once(options, &orders, &let_in, error)) == -ENOTCONN || rc == -EBUSY ||
+	while ((rc = run_once(options, &orders, &connected, error)) == -ENOTCONN || rc == -EBUSY ||
 	       (rc == -EACCES && let_in)) {
+		let_in = let_in || connected;
+		/* Each time that it is away is told once. */
+		told = told && !connected;
 		if (!options->follow || signals_end_pending())
 			break;
 		if (!told)
