@@ -8,12 +8,21 @@
 #include <time.h>
 
 #include "engine/check.h"
+#include "engine/lane_extent.h"
 
 enum {
 	/* At the end: how often what was given is looked for again, and how long something may look
 	 * like a write on its way before it is judged. */
 	RECHECK_NS = 1000000000,
 	HELD_CNT_FIRST = 16,
+};
+
+/* The whole rest of a lane is read to judge an end that looks good: no more often than this. */
+static const uint64_t JUDGE_NS = 60000000000;
+
+struct place {
+	uint64_t segment;
+	uint64_t offset;
 };
 
 /* A block that was read and is not given yet. */
@@ -38,6 +47,10 @@ struct lane_tailer {
 	size_t held_room;
 	uint64_t watermark_lsn;
 	uint64_t recheck_ns; /* when to look again; 0: not at the end */
+	/* The end that was judged last, and where the lane seemed to end then; 0, 0: none. */
+	struct place judged;
+	struct place judged_extent;
+	uint64_t judged_ns;
 	/* The block given as a closing block. */
 	_Alignas(BLOCK_ALIGN_BYTES) uint8_t closing[BLOCK_ALIGN_BYTES];
 };
@@ -301,7 +314,7 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 		snprintf(error, error_bytes, "lane %u: no memory to read it", options->lane);
 		return -ENOMEM;
 	}
-	*tailer = (struct lane_tailer){.options = *options, .mark = *behind};
+	*tailer = (struct lane_tailer){.options = *options, .mark = *behind, .judged_ns = now_ns()};
 	rc = begin(tailer, error, error_bytes);
 	if (rc != 0) {
 		lane_tailer_close(tailer);
@@ -311,21 +324,65 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 	return 0;
 }
 
+static bool is_same(const struct place *a, const struct place *b)
+{
+	return a->segment == b->segment && a->offset == b->offset;
+}
+
+/* Where the lane seems to end; 0, 0: not to be told. */
+static struct place find_extent(const struct lane_tailer *tailer)
+{
+	const struct lane_tailer_options *options = &tailer->options;
+	struct lane_extent extent = {0};
+	struct lane_files *files = NULL;
+
+	if (options->open_files(options->context, options->lane, &files) != 0)
+		return (struct place){0};
+	if (lane_extent_find(files, options->lane, &extent) != 0)
+		extent = (struct lane_extent){0};
+	files->ops->close(files);
+	return (struct place){extent.segment, extent.offset};
+}
+
+/* Whether this end is to be judged: once each, as soon as something seems to lie behind it. */
+static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
+{
+	struct lane_position position;
+	const struct place extent = find_extent(tailer);
+	struct place end;
+	bool behind;
+
+	lane_reader_position(tailer->reader, &position);
+	end = (struct place){position.tail.segment, position.tail.offset};
+	behind = extent.segment > end.segment ||
+		 (extent.segment == end.segment && extent.offset > end.offset);
+	if (is_same(&end, &tailer->judged) && is_same(&extent, &tailer->judged_extent))
+		return false;
+	if (read != LANE_TORN && !behind && now_ns() < tailer->judged_ns + JUDGE_NS &&
+	    !(tailer->options.once && tailer->judged.offset == 0))
+		return false;
+	tailer->judged = end;
+	tailer->judged_extent = extent;
+	tailer->judged_ns = now_ns();
+	return true;
+}
+
 /*
- * At the end. From time to time what was given is looked for again, and what looked like a write on
- * its way is judged if it still does.
+ * At the end. From time to time what was given is looked for again, and what looked like the end of
+ * the lane, or like a write on its way, is judged if it still does.
  */
 static int at_end(struct lane_tailer *tailer, enum lane_read read, char *error, size_t error_bytes)
 {
 	const struct block_header *block;
 	const struct record *records;
+	const bool at_once = tailer->options.once && tailer->judged.offset == 0;
 
 	if (tailer->recheck_ns == 0)
 		tailer->recheck_ns = now_ns() + RECHECK_NS;
-	if (now_ns() < tailer->recheck_ns)
+	if (now_ns() < tailer->recheck_ns && !at_once)
 		return 0;
 	tailer->recheck_ns = now_ns() + RECHECK_NS;
-	if (read == LANE_TORN) {
+	if (wants_judging(tailer, read)) {
 		lane_reader_glance(tailer->reader, false);
 		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
 		lane_reader_glance(tailer->reader, true);

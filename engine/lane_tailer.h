@@ -6,7 +6,8 @@
  * takes back what was given; the blocks given follow each other by LSN and by checksum. Only reads,
  * past the page cache, so that the engine doesn't notice. Notices when the block given last is not
  * in the lane any more (`journal repair` cut it, or the directory was put back), and when the lane
- * was pruned further than what was given.
+ * was pruned further than what was given. An end that isn't one, zeros or rubbish where a block is
+ * missing that once was on disk, is told within seconds, or within a minute at the worst.
  *
  * What no block covers yet, at most what was in flight when an engine died and the closing block at
  * the end, is given when the engine has started again.
@@ -50,6 +51,7 @@ struct lane_tailer_options {
 	bool again;       /* give the block of the mark once more */
 	bool proven;      /* a copy, to which only blocks come that are known to be on disk */
 	bool skip_pruned; /* an empty mark means the first block that is there, not LSN 1 */
+	bool once;        /* nobody waits for more: the first end is judged at once */
 };
 
 /* The options to tail a lane of this journal, which outlives the tailer. */

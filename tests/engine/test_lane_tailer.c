@@ -252,6 +252,35 @@ Test(lane_tailer, tells_damage_from_a_write_on_its_way, .init = set_up, .fini = 
 	cr_assert(ne(ptr, strstr(error, "LSN 6 should be here"), NULL), "%s", error);
 }
 
+/* A block that was on disk and reads as zeros now: no end. Told within seconds beside an engine, at
+ * once to who waits for nothing more. */
+Test(lane_tailer, takes_a_hole_for_no_end, .init = set_up, .fini = tear_down)
+{
+	struct lane_tailer_options how = options();
+	struct lane_block block;
+	int rc = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		write_block(5);
+		memory_disk_complete_all(disk, journal);
+	}
+	how.once = true;
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0));
+	cr_assert(eq(u64, take_all(), 16));
+	memset(disk->data[0] + (ptrdiff_t)2 * BLOCK_ALIGN_BYTES, 0, BLOCK_ALIGN_BYTES);
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0));
+	cr_assert(eq(int, peek(&block), -EBADMSG), "%s", error);
+	cr_assert(ne(ptr, strstr(error, "LSN 6 should be here"), NULL), "%s", error);
+	open_at_start();
+	for (int i = 0; i < 500 && (rc = peek(&block)) >= 0; i++) {
+		if (rc == 1)
+			lane_tailer_take(tailer);
+		else
+			usleep(10000);
+	}
+	cr_assert(eq(int, rc, -EBADMSG), "%s", error);
+}
+
 /* On real files, the first of which go. */
 Test(lane_tailer, says_what_was_pruned)
 {

@@ -268,5 +268,6 @@ int main(int argc, char **argv)
 			  "kafka://HOST:PORT");
 		return cli_usage(usage);
 	}
+	options.consumer.follow = options.follow;
 	return cli_end(run(&options));
 }

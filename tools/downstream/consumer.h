@@ -44,7 +44,9 @@ struct consumer_options {
 	const char *cursor; /* file that keeps it, made if it isn't there, locked; NULL: nowhere */
 	const struct cursor *start; /* begin behind this one instead; only read by consumer_open */
 	const struct source_kind *kind; /* NULL: the one that `from` names */
-	bool skip_pruned;               /* without a cursor: begin with what is still there */
+	bool follow; /* it is asked again and again; else the first end of a lane is judged at once
+		      */
+	bool skip_pruned; /* without a cursor: begin with what is still there */
 	struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX]; /* of the broker's client */
 	unsigned setting_cnt;
 };

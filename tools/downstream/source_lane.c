@@ -15,6 +15,7 @@ struct lane_source {
 	struct data_dir dir;
 	bool copy;
 	bool skip_pruned;
+	bool follow;
 	struct lane_tailer **tailers;
 	bool *given; /* the block peeked was given */
 };
@@ -45,6 +46,7 @@ static int lane_open(struct source **out, const struct consumer_options *options
 		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
 	source->copy = copy;
 	source->skip_pruned = options->skip_pruned;
+	source->follow = options->follow;
 	rc = options->setting_cnt == 0
 		     ? data_dir_read(&source->dir, strchr(options->from, ':') + 1, error,
 				     error_bytes)
@@ -85,6 +87,7 @@ static int lane_seek(struct source *base, uint16_t lane, const struct cursor_lan
 
 	options.proven = source->copy;
 	options.skip_pruned = source->skip_pruned;
+	options.once = !source->follow;
 	lane_tailer_close(source->tailers[lane]);
 	source->tailers[lane] = NULL;
 	source->given[lane] = false;

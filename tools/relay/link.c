@@ -85,6 +85,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 		return rc;
 	options.again = part;
 	options.skip_pruned = relay->options.skip_pruned;
+	options.once = relay->options.once;
 	rc = lane_tailer_open(&lane->tailer, &options, &end, relay->error, sizeof(relay->error));
 	if (rc != 0)
 		return rc;

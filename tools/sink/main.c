@@ -220,5 +220,6 @@ int main(int argc, char **argv)
 		cli_wrong("--from SOURCE and --to CONNINFO are needed");
 		return cli_usage(usage);
 	}
+	options.consumer.follow = options.follow;
 	return cli_end(run(&options));
 }
