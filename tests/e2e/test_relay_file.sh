@@ -98,7 +98,6 @@ for copy in "$DATA" "$WORK/alias" "$DATA/."; do
 	expect_eq "exit code" 2 $rc
 	expect_match "why" 'is the journal itself: name another directory' "$(cat "$WORK/err")"
 done
-"$BIN/doorbuster" relay --data "$DATA" --forget --name self
 
 echo "a disk that is full is away until it has room, and that is told once"
 mkdir "$WORK/small"

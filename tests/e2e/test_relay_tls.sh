@@ -43,8 +43,9 @@ stop_nats() {
 }
 
 relay() { # ADDRESS ARGS...
-	timeout 20 "$BIN/doorbuster-relay" --data "$DATA" --to "$1" --once "${@:2}" \
-		>"$WORK/out" 2>&1
+	# Each server is another downstream, with a position of its own.
+	timeout 20 "$BIN/doorbuster-relay" --data "$DATA" --name "${1%%:*}-${1##*:}" --to "$1" \
+		--once "${@:2}" >"$WORK/out" 2>&1
 }
 
 expect_relayed() { # WHAT ADDRESS ARGS...
@@ -83,7 +84,8 @@ CA=(--set tls-ca="$WORK/ca.pem")
 echo "user and password"
 start_tls 4301 good '' 'authorization { user: shop, password: right }'
 expect_relayed "user and password" tls://shop:right@localhost:4301 "${CA[@]}"
-grep -q '^to tls://localhost:4301$' "$DATA/downstream-tls" || fail "the position has a password"
+grep -q '^to tls://localhost:4301$' "$DATA/downstream-tls-4301" ||
+	fail "the position has a password"
 expect_refused "a wrong password" 'Authorization Violation: the server wants another user' \
 	tls://shop:wrong@localhost:4301 "${CA[@]}"
 expect_refused "another signer" 'unable to get local issuer.* --set tls-ca=FILE says who' \

@@ -38,6 +38,17 @@ static bool parse_line(struct cursor *cursor, const char *line)
 		   &end) == 2)
 		return line[end] == '\0' && end > 0;
 	if (sscanf(line,
+		   "settling %u next-lsn %" SCNu64 " segment %" SCNu64 " offset %" SCNu64
+		   " checksum %16" SCNx64 " at-ns %" SCNu64 " %n",
+		   &lane, &entry.settling.next_lsn, &entry.settling.segment, &entry.settling.offset,
+		   &entry.settling.checksum, &entry.settling_at_ns, &end) == 6) {
+		if (line[end] != '\0' || end == 0 || lane >= cursor->lanes)
+			return false;
+		cursor->lane[lane].settling = entry.settling;
+		cursor->lane[lane].settling_at_ns = entry.settling_at_ns;
+		return true;
+	}
+	if (sscanf(line,
 		   "lane %u next-lsn %" SCNu64 " segment %" SCNu64 " offset %" SCNu64
 		   " checksum %16" SCNx64 " extra %" SCNu64 " %n",
 		   &lane, &entry.mark.next_lsn, &entry.mark.segment, &entry.mark.offset,
@@ -97,6 +108,13 @@ static bool write_lines(const struct cursor *cursor, FILE *file)
 			" checksum %016" PRIx64 " extra %" PRIu64 "\n",
 			i, lane->mark.next_lsn, lane->mark.segment, lane->mark.offset,
 			lane->mark.checksum, lane->extra);
+		if (lane->settling_at_ns == 0)
+			continue;
+		fprintf(file,
+			"settling %u next-lsn %" PRIu64 " segment %" PRIu64 " offset %" PRIu64
+			" checksum %016" PRIx64 " at-ns %" PRIu64 "\n",
+			i, lane->settling.next_lsn, lane->settling.segment, lane->settling.offset,
+			lane->settling.checksum, lane->settling_at_ns);
 	}
 	return fflush(file) == 0 && ferror(file) == 0 && fsync(fileno(file)) == 0;
 }

@@ -10,6 +10,8 @@
  *     relay 99aabbccddeeff00 run 3       of a relay: who it is, and how often it has started
  *     out-bytes 4096                     of `doorbuster consume`: what counts of its --out
  *     lane 0 next-lsn 42 segment 0 offset 4096 checksum 0123456789abcdef extra 5
+ *     settling 0 next-lsn 51 segment 0 offset 8192 checksum 123456789abcdef0 at-ns
+ * 1780000000000000000
  *
  * Cold calls, one thread at a time.
  */
@@ -25,6 +27,10 @@
 struct cursor_lane {
 	struct lane_mark mark; /* the last block it is done with; all zero: nothing yet */
 	uint64_t extra;        /* its owner's */
+	/* Of a relay: what becomes the mark when it is old enough, and since when (ns since the
+	 * epoch) downstream has it; 0: nothing. */
+	struct lane_mark settling;
+	uint64_t settling_at_ns;
 };
 
 struct cursor {

@@ -219,7 +219,8 @@ static int lines_reap(struct downstream *downstream, char *error, size_t error_b
 				      strerror(errno));
 	}
 	lines->synced_bytes = ftell(lines->print.file);
-	lines->cursor.lane[0] = (struct cursor_lane){lines->written, (uint64_t)lines->synced_bytes};
+	lines->cursor.lane[0] = (struct cursor_lane){.mark = lines->written,
+						     .extra = (uint64_t)lines->synced_bytes};
 	rc = cursor_save(&lines->cursor, lines->cursor_path, error, error_bytes);
 	if (rc != 0)
 		return rc == -ENOSPC || rc == -EDQUOT ? -ENOTCONN : rc;

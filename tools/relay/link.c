@@ -135,12 +135,24 @@ static void settle(struct relay *relay, struct relay_lane *lane, uint64_t now_ns
 	const uint64_t settle_ns = (uint64_t)downstream_settle_s(relay->target) * 1000000000;
 
 	if (settle_ns == 0) {
-		lane->safe = lane->acked.mark;
-	} else if (now_ns >= lane->settling_ns + settle_ns) {
+		lane->safe = lane->settling = lane->acked.mark;
+	} else if (now_ns >= lane->settling_ns + settle_ns ||
+		   lane->settling.checksum == lane->safe.checksum) {
 		lane->safe = lane->settling;
 		lane->settling = lane->acked.mark;
 		lane->settling_ns = now_ns;
+		lane->settling_new = true;
 	}
+}
+
+void relay_settle_last(struct relay_lane *lane, uint64_t now_ns)
+{
+	/* What an earlier life began goes on: or one that never runs for long never gets anywhere.
+	 */
+	if (!lane->settling_new)
+		return;
+	lane->settling = lane->acked.mark;
+	lane->settling_ns = now_ns;
 }
 
 int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/check.h"
@@ -42,10 +43,30 @@ static uint64_t half_of_free(const char *path)
 	return statvfs(path, &info) == 0 ? (uint64_t)info.f_bavail * info.f_frsize / 2 : 0;
 }
 
+/* Whom the position serves: the address, and what else makes it another downstream. */
+static void describe_to(const struct relay *relay, char *out, size_t bytes)
+{
+	const struct downstream_options *options = &relay->options.downstream;
+	size_t used;
+
+	downstream_address(options->to, out, bytes);
+	used = strlen(out);
+	if (options->format == FORMAT_JSON)
+		used += (size_t)snprintf(out + used, bytes - used, " json");
+	for (unsigned i = 0; i < options->setting_cnt && used < bytes; i++) {
+		const struct downstream_setting *setting = &options->settings[i];
+
+		if (strcmp(setting->key, "stream") == 0 || strcmp(setting->key, "topic") == 0)
+			used += (size_t)snprintf(out + used, bytes - used, " %s=%s", setting->key,
+						 setting->value);
+	}
+}
+
 int relay_position_open(struct relay *relay)
 {
 	struct cursor *position = &relay->position;
 	struct cursor loaded;
+	char to[sizeof(position->to)];
 	int rc;
 
 	snprintf(relay->position_path, sizeof(relay->position_path), "%s/downstream-%s",
@@ -64,33 +85,99 @@ int relay_position_open(struct relay *relay)
 			loaded.lanes != position->lanes || loaded.relay_id == 0))
 		return downstream_say(relay->error, sizeof(relay->error), -EINVAL,
 				      "%s is of another journal: remove it", relay->position_path);
+	describe_to(relay, to, sizeof(to));
+	if (rc == 0 && strcmp(loaded.to, to) != 0)
+		return downstream_say(relay->error, sizeof(relay->error), -EINVAL,
+				      "the relay named '%s' serves %s, not %s: give this one "
+				      "another --name; or if that one will not run again, first: "
+				      "doorbuster relay --data %s --forget --name %s",
+				      relay->options.name, loaded.to, to, relay->options.data,
+				      relay->options.name);
+	relay->positioned = rc == 0;
 	if (rc == 0)
 		*position = loaded;
 	position->run++;
-	downstream_address(relay->options.downstream.to, position->to, sizeof(position->to));
+	memcpy(position->to, to, sizeof(to));
 	if (relay->options.budget_bytes > 0)
 		position->budget_bytes = relay->options.budget_bytes;
 	else if (position->budget_bytes == 0)
 		position->budget_bytes = half_of_free(relay->options.data);
-	relay->positioned = true;
-	/* Before anything is published in the name of this run. */
-	return cursor_save(position, relay->position_path, relay->error, sizeof(relay->error));
+	return 0;
 }
 
-int relay_position_save(struct relay *relay)
+/* A position that can't be written is an older one: prune keeps more. No reason not to go on, who
+ * has the orders downstream makes room. */
+static void save(struct relay *relay)
 {
-	bool changed = false;
+	char why[RELAY_ERROR_BYTES];
+	const int rc = cursor_save(&relay->position, relay->position_path, why, sizeof(why));
+
+	if (rc != 0 && !relay->unsaved)
+		fprintf(stderr, "%s; goes on, and tries again\n", why);
+	if (rc == 0 && relay->unsaved)
+		fprintf(stderr, "%s: written again\n", relay->position_path);
+	relay->unsaved = rc != 0;
+}
+
+int relay_position_begin(struct relay *relay)
+{
+	int rc = 0;
+
+	if (relay->positioned)
+		save(relay);
+	else
+		rc = cursor_save(&relay->position, relay->position_path, relay->error,
+				 sizeof(relay->error));
+	relay->positioned = rc == 0;
+	return rc;
+}
+
+static uint64_t wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
+{
+	const struct cursor_lane *position = &relay->position.lane[lane->lane];
+	const uint64_t wall = wall_ns();
+	uint64_t age_ns = 0;
+
+	lane->safe = lane->settling = lane->acked.mark = position->mark;
+	lane->settling_ns = now_ns;
+	if (position->settling_at_ns == 0)
+		return;
+	lane->settling = position->settling;
+	if (wall > position->settling_at_ns)
+		age_ns = wall - position->settling_at_ns;
+	lane->settling_ns = age_ns < now_ns ? now_ns - age_ns : 0;
+}
+
+void relay_position_save(struct relay *relay, uint64_t now_ns)
+{
+	bool changed = relay->unsaved;
 
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
-		struct lane_mark *mark = &relay->position.lane[i].mark;
+		const struct relay_lane *lane = &relay->lanes[i];
+		struct cursor_lane *position = &relay->position.lane[i];
 
-		changed = changed || mark->checksum != relay->lanes[i].safe.checksum;
-		*mark = relay->lanes[i].safe;
+		changed = changed || position->mark.checksum != lane->safe.checksum ||
+			  (lane->settling.checksum != lane->safe.checksum &&
+			   position->settling.checksum != lane->settling.checksum);
+		position->mark = lane->safe;
+		if (lane->settling.checksum == lane->safe.checksum) {
+			position->settling = (struct lane_mark){0};
+			position->settling_at_ns = 0;
+		} else if (position->settling.checksum != lane->settling.checksum) {
+			position->settling = lane->settling;
+			position->settling_at_ns = wall_ns() - (now_ns - lane->settling_ns);
+		}
 	}
-	if (!changed || !relay->positioned)
-		return 0;
-	return cursor_save(&relay->position, relay->position_path, relay->error,
-			   sizeof(relay->error));
+	if (changed && relay->positioned)
+		save(relay);
 }
 
 int relay_forget(const struct relay_options *options, char *error, size_t error_bytes)

@@ -56,12 +56,13 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 		struct relay_lane *lane = &relay->lanes[i];
 
 		lane->lane = i;
-		lane->safe = lane->settling = relay->position.lane[i].mark;
-		lane->acked.mark = lane->safe;
-		lane->settling_ns = clock_now_ns();
+		relay_position_load_lane(relay, lane, clock_now_ns());
 	}
 	rc = downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
 				    sizeof(relay->error));
+	/* A wrong --to leaves no position that would keep prune from everything. */
+	if (rc == 0 && relay->lock_fd >= 0)
+		rc = relay_position_begin(relay);
 	if (rc == 0 && options->metrics != NULL)
 		rc = relay_metrics_open(relay);
 	return rc;
@@ -119,10 +120,7 @@ static int run(struct relay *relay)
 			steps += rc;
 		}
 		if (now_ns - reported_ns >= REPORT_NS) {
-			const int rc = relay_position_save(relay);
-
-			if (rc != 0)
-				return rc;
+			relay_position_save(relay, now_ns);
 			relay_report(relay, (double)(now_ns - reported_ns) / 1e9, false);
 			reported_ns = now_ns;
 		}
@@ -134,7 +132,10 @@ static int run(struct relay *relay)
 	}
 	leave(relay);
 	relay_report(relay, (double)(clock_now_ns() - reported_ns + 1) / 1e9, true);
-	return relay_position_save(relay);
+	for (uint16_t i = 0; i < relay->lane_cnt; i++)
+		relay_settle_last(&relay->lanes[i], clock_now_ns());
+	relay_position_save(relay, clock_now_ns());
+	return 0;
 }
 
 int relay_run(struct relay *relay)

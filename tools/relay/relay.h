@@ -67,6 +67,7 @@ struct relay_lane {
 	struct relay_sent acked;   /* the last one; record_cnt unused */
 	struct lane_mark settling; /* acknowledged at settling_ns, safe when it is old enough */
 	uint64_t settling_ns;
+	bool settling_new;     /* begun in this life */
 	struct lane_mark safe; /* what prune may count on */
 	uint64_t checked_ns;   /* when the downstream was last asked where it ended */
 	uint64_t retry_ns;
@@ -84,6 +85,7 @@ struct relay {
 	struct cursor position;
 	char position_path[PATH_MAX];
 	bool positioned; /* it has a position file */
+	bool unsaved;    /* that couldn't be written last time */
 	int lock_fd;
 	uint16_t lane_cnt;
 	struct relay_lane *lanes;
@@ -110,9 +112,16 @@ int relay_step(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 /* Takes what was acknowledged; how many blocks, or -errno. link.c */
 int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 
+/* Before it ends: what is acknowledged begins to settle, for who starts next. link.c */
+void relay_settle_last(struct relay_lane *lane, uint64_t now_ns);
+
 /* The position file. position.c */
-int relay_position_open(struct relay *relay);
-int relay_position_save(struct relay *relay);
+int relay_position_open(struct relay *relay); /* takes the lock and loads it, or makes one up */
+/* Writes it, before anything is published in the name of this run; fails only if it is the first.
+ */
+int relay_position_begin(struct relay *relay);
+void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
+void relay_position_save(struct relay *relay, uint64_t now_ns);
 int relay_forget(const struct relay_options *options, char *error, size_t error_bytes);
 
 /* Finds out how far behind the lanes are, and tells it. report.c */

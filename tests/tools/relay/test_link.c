@@ -129,6 +129,26 @@ Test(relay_link, calls_safe_later_what_a_broker_may_lose)
 	cr_assert(gt(u64, lane.safe.next_lsn, 0), "and not never");
 }
 
+/* The last of a life begins to settle when it ends, but not in place of what an earlier one began.
+ */
+Test(relay_link, lets_settle_what_a_short_life_got)
+{
+	kind.settle_s = 300;
+	send(5);
+	cr_assert(eq(int, reap(2, 101), 2));
+	cr_assert(eq(int, reap(3, 102), 3));
+	relay_settle_last(&lane, 103 * S);
+	cr_assert(all(eq(u64, lane.safe.next_lsn, 0), eq(u64, lane.settling.next_lsn, 51),
+		      eq(u64, lane.settling_ns, 103 * S)));
+	lane.settling_new = false;
+	send(1);
+	cr_assert(eq(int, reap(1, 200), 1));
+	relay_settle_last(&lane, 201 * S);
+	cr_assert(all(eq(u64, lane.safe.next_lsn, 0), eq(u64, lane.settling.next_lsn, 51)));
+	cr_assert(eq(int, reap(0, 403), 0));
+	cr_assert(all(eq(u64, lane.safe.next_lsn, 51), eq(u64, lane.settling.next_lsn, 61)));
+}
+
 /* What is on its way when the link is closed is forgotten, what was acknowledged is not. */
 Test(relay_link, forgets_what_was_on_its_way)
 {

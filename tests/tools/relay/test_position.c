@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -41,19 +42,27 @@ static int open_again(void)
 	return relay_position_open(&relay);
 }
 
+/* Opens it as a start does: 0, or -errno with relay.error. */
+static int start(void)
+{
+	const int rc = open_again();
+
+	return rc == 0 ? relay_position_begin(&relay) : rc;
+}
+
 /* Who it is stays, how often it has started grows; before anything is sent in its name. */
 Test(relay_position, keeps_who_it_is_and_counts_its_lives)
 {
 	uint64_t id;
 
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
 	id = relay.position.relay_id;
 	cr_assert(all(ne(u64, id, 0), eq(u64, relay.position.run, 1),
 		      gt(u64, relay.position.budget_bytes, 0)));
 	cr_assert(eq(str, relay.position.to, "nats://n1:4222"), "no password in a file");
 	relay.options.budget_bytes = 1 << 20;
 	for (uint64_t run = 2; run < 5; run++) {
-		cr_assert(eq(int, open_again(), 0), "%s", relay.error);
+		cr_assert(eq(int, start(), 0), "%s", relay.error);
 		cr_assert(all(eq(u64, relay.position.relay_id, id),
 			      eq(u64, relay.position.run, run),
 			      eq(u64, relay.position.budget_bytes, 1 << 20)));
@@ -65,10 +74,10 @@ Test(relay_position, tells_prune_what_is_safe)
 {
 	struct cursor read;
 
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
 	lanes[0].acked.mark = (struct lane_mark){91, 1, 8192, 9};
 	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
-	cr_assert(eq(int, relay_position_save(&relay), 0), "%s", relay.error);
+	relay_position_save(&relay, 0);
 	cr_assert(eq(
 		int,
 		cursor_load(&read, temp_path("downstream-one"), relay.error, sizeof(relay.error)),
@@ -82,7 +91,7 @@ Test(relay_position, is_one_relays_at_a_time)
 {
 	struct relay other = relay;
 
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
 	cr_assert(eq(int, relay_position_open(&other), -EBUSY));
 	cr_assert(strstr(other.error, "another relay named 'one' runs") != NULL, "%s", other.error);
 	close(other.lock_fd);
@@ -94,16 +103,16 @@ Test(relay_position, is_one_relays_at_a_time)
 
 Test(relay_position, refuses_one_that_is_damaged_or_of_another_journal)
 {
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
 	relay.dir.journal_id = 8;
-	cr_assert(eq(int, open_again(), -EINVAL));
+	cr_assert(eq(int, start(), -EINVAL));
 	cr_assert(strstr(relay.error, "of another journal") != NULL, "%s", relay.error);
 	relay.dir.journal_id = 7;
 	relay.dir.shards = 3;
-	cr_assert(eq(int, open_again(), -EINVAL));
+	cr_assert(eq(int, start(), -EINVAL));
 	relay.dir.shards = 2;
 	poke_file(temp_path("downstream-one"), 20, "#", 1);
-	cr_assert(eq(int, open_again(), -EINVAL));
+	cr_assert(eq(int, start(), -EINVAL));
 	cr_assert(strstr(relay.error, "damaged") != NULL, "%s", relay.error);
 }
 
@@ -112,9 +121,81 @@ Test(relay_position, goes_when_it_is_to_be_forgotten)
 	char error[512];
 
 	cr_assert(eq(int, relay_forget(&relay.options, error, sizeof(error)), -ENOENT));
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
 	close(relay.lock_fd);
 	relay.lock_fd = -1;
 	cr_assert(eq(int, relay_forget(&relay.options, error, sizeof(error)), 0), "%s", error);
 	cr_assert(not(path_exists(temp_path("downstream-one"))));
+}
+
+/* A position is of one downstream: another would move it, and prune what the first lacks. */
+Test(relay_position, is_of_one_downstream)
+{
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	relay.options.downstream.to = "nats://n2:4222";
+	cr_assert(eq(int, start(), -EINVAL));
+	cr_assert(strstr(relay.error, "serves nats://n1:4222, not nats://n2:4222") != NULL, "%s",
+		  relay.error);
+	cr_assert(strstr(relay.error, "another --name") != NULL, "%s", relay.error);
+	relay.options.downstream.to = "nats://other:password@n1:4222";
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	relay.options.downstream.format = FORMAT_JSON;
+	cr_assert(eq(int, start(), -EINVAL));
+	relay.options.downstream.format = FORMAT_BLOCK;
+	relay.options.downstream.settings[0] = (struct downstream_setting){"stream", "gap"};
+	relay.options.downstream.setting_cnt = 1;
+	cr_assert(eq(int, start(), -EINVAL));
+	relay.options.downstream.settings[0].key = "replicas";
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+}
+
+/* Until its downstream is good, a start leaves nothing that keeps prune from segments. */
+Test(relay_position, is_written_only_when_it_begins)
+{
+	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(not(path_exists(temp_path("downstream-one"))));
+	cr_assert(eq(int, relay_position_begin(&relay), 0), "%s", relay.error);
+	cr_assert(path_exists(temp_path("downstream-one")));
+}
+
+/* A full disk ends nothing: the old position stays until it can be written. */
+Test(relay_position, may_be_unwritable_for_a_while)
+{
+	static struct cursor read;
+
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, mkdir(temp_path("downstream-one.new"), 0700), 0));
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	lanes[0].safe = lanes[0].settling = (struct lane_mark){42, 1, 4096, 4};
+	relay_position_save(&relay, 0);
+	cr_assert(eq(int, rmdir(temp_path("downstream-one.new")), 0));
+	relay_position_save(&relay, 0);
+	cr_assert(eq(
+		int,
+		cursor_load(&read, temp_path("downstream-one"), relay.error, sizeof(relay.error)),
+		0));
+	cr_assert(all(eq(u64, read.lane[0].mark.next_lsn, 42), eq(u64, read.run, 2)));
+	/* But the first one must be there, or prune knows nothing of this relay. */
+	relay.options.name[0] = 't';
+	cr_assert(eq(int, mkdir(temp_path("downstream-tne.new"), 0700), 0));
+	cr_assert(eq(int, start(), -EISDIR));
+}
+
+/* What settles goes on to settle over the lives of a relay that never runs for long. */
+Test(relay_position, keeps_what_settles)
+{
+	const uint64_t now_ns = 5000 * UINT64_C(1000000000);
+	struct relay_lane next = {.lane = 0};
+
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
+	lanes[0].settling = (struct lane_mark){91, 1, 8192, 9};
+	lanes[0].settling_ns = now_ns - UINT64_C(200000000000);
+	relay_position_save(&relay, now_ns);
+	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	relay_position_load_lane(&relay, &next, now_ns);
+	cr_assert(all(eq(u64, next.safe.next_lsn, 42), eq(u64, next.acked.mark.next_lsn, 42),
+		      eq(u64, next.settling.next_lsn, 91), eq(u64, next.settling.checksum, 9)));
+	cr_assert(le(u64, next.settling_ns, lanes[0].settling_ns));
+	cr_assert(ge(u64, next.settling_ns, lanes[0].settling_ns - UINT64_C(100000000000)));
 }
