@@ -84,7 +84,9 @@ same_bytes
 
 echo "to a pipe, and with nothing to do"
 relay pipe --to - --format json --once
-cmp "$WORK/relay.pipe" <("$BIN/doorbuster" journal dump "$DATA" --json) || fail "lines of the pipe"
+# The lanes come by turns.
+cmp <(grep '^{"lane":0,' "$WORK/relay.pipe"; grep '^{"lane":1,' "$WORK/relay.pipe") \
+	<("$BIN/doorbuster" journal dump "$DATA" --json) || fail "lines of the pipe"
 relay blocks --to file:"$COPY" --once --json
 expect_eq "what is left to do" "true 0 0" \
 	"$(jq -r '"\(.last) \([.lanes[].blocks] | add) \([.lanes[].behind_records] | add)"' \
