@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/prune.h"
 #include "tools/common/cli.h"
@@ -33,21 +34,28 @@ static void print_result(uint16_t lane, const struct prune_result *result, bool 
 		       lane, result->end - result->first, result->bytes >> 20, result->end);
 }
 
-/* Who keeps segments; loudly when it is more than half of what the relay was given. */
-static void tell_held(uint16_t lane, const struct prune_result *result,
-		      const struct position *position)
+/* Who keeps segments; loudly when all lanes together are more than half of what the relay was
+ * given. */
+static void tell_held(uint16_t lane, const struct positions *positions,
+		      const uint64_t held_bytes[SHARDS_MAX])
 {
+	const struct position *position = &positions->lane[lane];
+	uint64_t together = 0;
+
+	for (unsigned i = 0; i < SHARDS_MAX; i++) {
+		if (strcmp(positions->lane[i].name, position->name) == 0)
+			together += held_bytes[i];
+	}
 	fprintf(stderr,
 		"%slane %u: %" PRIu64 " MiB stay for relay '%s', whose downstream has it up to LSN "
 		"%" PRIu64 "\n",
-		position->budget_bytes > 0 && result->held_bytes > position->budget_bytes / 2
-			? "ALARM: "
-			: "",
-		lane, result->held_bytes >> 20, position->name, position->lsn);
+		position->budget_bytes > 0 && together > position->budget_bytes / 2 ? "ALARM: "
+										    : "",
+		lane, held_bytes[lane] >> 20, position->name, position->lsn);
 }
 
 static int prune_one(const struct data_dir *dir, uint16_t lane, const struct tool_options *options,
-		     const struct positions *positions)
+		     const struct positions *positions, uint64_t *held_bytes)
 {
 	struct prune_result result;
 	char error[TOOL_ERROR_BYTES];
@@ -56,8 +64,7 @@ static int prune_one(const struct data_dir *dir, uint16_t lane, const struct too
 
 	if (rc == 0 || result.end > result.first)
 		print_result(lane, &result, options->json);
-	if (rc == 0 && result.held_bytes > 0 && positions->cnt > 0)
-		tell_held(lane, &result, &positions->lane[lane]);
+	*held_bytes = rc == 0 && positions->cnt > 0 ? result.held_bytes : 0;
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
 	cli_wrong("%s", error);
@@ -80,6 +87,7 @@ static bool downstream_known(const struct tool_options *options, const struct po
 int journal_prune(const struct tool_options *options)
 {
 	static struct positions positions; /* big */
+	static uint64_t held_bytes[SHARDS_MAX];
 	char error[TOOL_ERROR_BYTES];
 	struct data_dir dir;
 	int worst = CLI_EXIT_GOOD;
@@ -102,9 +110,13 @@ int journal_prune(const struct tool_options *options)
 		if (options->lane != EVERY_LANE && options->lane != lane)
 			continue;
 
-		const int result = prune_one(&dir, lane, options, &positions);
+		const int result = prune_one(&dir, lane, options, &positions, &held_bytes[lane]);
 
 		worst = result > worst ? result : worst;
+	}
+	for (uint16_t lane = 0; lane < dir.shards; lane++) {
+		if (held_bytes[lane] > 0)
+			tell_held(lane, &positions, held_bytes);
 	}
 	return worst;
 }

@@ -46,8 +46,11 @@ static const struct {
 	 "Records of the lane that downstream has not got.",
 	 offsetof(struct relay_status, behind_records)},
 	{"doorbuster_relay_lane_behind_bytes", METRICS_GAUGE,
-	 "Bytes of the lane that must stay on the disk for downstream.",
+	 "Bytes of the lane that downstream has not got.",
 	 offsetof(struct relay_status, behind_bytes)},
+	{"doorbuster_relay_lane_kept_bytes", METRICS_GAUGE,
+	 "Bytes of the lane that stay on the disk for downstream, also until what it has is safe.",
+	 offsetof(struct relay_status, kept_bytes)},
 };
 
 static void lane_label(uint16_t lane, char text[8], struct metrics_label labels[2])

@@ -52,6 +52,8 @@ struct relay_status {
 	uint64_t safe_lsn;
 	uint64_t behind_records;
 	uint64_t behind_bytes;
+	uint64_t kept_bytes; /* that stay on the disk for it, as prune counts: from what is safe on
+			      */
 	double behind_s;
 };
 

@@ -1,6 +1,7 @@
 /*
  * report: how far the downstream has each lane, and how far that is behind: in records, in bytes of
- * the lane that must stay on the disk for it, and in seconds since the oldest of them was written.
+ * the lane, and in seconds since the oldest of them was written; and how many bytes stay on the
+ * disk for it, which is from what is safe on.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +23,16 @@ static double wall_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Bytes of the lane from the block of a mark on: prune lets go only what lies in segments before.
+ */
+static uint64_t bytes_from(const struct lane_extent *extent, const struct lane_mark *mark)
+{
+	const uint64_t first = mark->next_lsn == 0 ? extent->first_segment : mark->segment;
+
+	return (extent->segment - first) * extent->segment_bytes + extent->offset -
+	       (mark->next_lsn == 0 ? 0 : mark->offset);
+}
+
 static void measure(const struct relay *relay, struct relay_lane *lane)
 {
 	const struct relay_sent *acked = &lane->acked;
@@ -34,7 +45,7 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 
 	lane->status.lsn = next_lsn - 1;
 	lane->status.safe_lsn = lane->safe.next_lsn > 0 ? lane->safe.next_lsn - 1 : 0;
-	lane->status.behind_records = lane->status.behind_bytes = 0;
+	lane->status.behind_records = lane->status.behind_bytes = lane->status.kept_bytes = 0;
 	lane->status.behind_s = 0;
 	data_dir_lane_path(&relay->dir, lane->lane, path, sizeof(path));
 	rc = lane_files_open_direct(&files, path);
@@ -42,6 +53,8 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 		return;
 	rc = lane_extent_find(files, lane->lane, &extent);
 	files->ops->close(files);
+	if (rc == 0 && extent.segment_bytes > 0 && extent.segment >= lane->safe.segment)
+		lane->status.kept_bytes = bytes_from(&extent, &lane->safe);
 	if (rc != 0 || extent.next_lsn <= next_lsn)
 		return;
 	lane->status.behind_records = extent.next_lsn - next_lsn;
@@ -58,14 +71,15 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 }
 
 static void print_json(const struct relay *relay, double records_s, double bytes_s,
-		       uint64_t behind_bytes, bool last, FILE *out)
+		       uint64_t behind_bytes, uint64_t kept_bytes, bool last, FILE *out)
 {
 	fprintf(out, "{\"time\":%.3f,\"records_per_s\":%.0f,\"bytes_per_s\":%.0f", wall_s(),
 		records_s, bytes_s);
 	if (relay->positioned)
 		fprintf(out,
-			",\"budget_bytes\":%" PRIu64 ",\"behind_bytes\":%" PRIu64 ",\"alarm\":%s",
-			relay->position.budget_bytes, behind_bytes,
+			",\"budget_bytes\":%" PRIu64 ",\"behind_bytes\":%" PRIu64
+			",\"kept_bytes\":%" PRIu64 ",\"alarm\":%s",
+			relay->position.budget_bytes, behind_bytes, kept_bytes,
 			relay->alarmed ? "true" : "false");
 	fprintf(out, ",\"last\":%s,\"lanes\":[", last ? "true" : "false");
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
@@ -107,20 +121,20 @@ static void print_text(const struct relay *relay, double records_s, double bytes
 	fputc('\n', stderr);
 }
 
-static void alarm_budget(struct relay *relay, uint64_t behind_bytes)
+static void alarm_budget(struct relay *relay, uint64_t kept_bytes)
 {
 	const uint64_t budget_bytes = relay->position.budget_bytes;
-	const bool over = relay->positioned && behind_bytes > budget_bytes / 100 * ALARM_PERCENT;
+	const bool over = relay->positioned && kept_bytes > budget_bytes / 100 * ALARM_PERCENT;
 
 	if (over && !relay->alarmed)
 		fprintf(stderr,
 			"ALARM: %" PRIu64 " MiB wait on the disk for downstream, %u %% or more of "
 			"the budget of %" PRIu64 " MiB; they stay until it has them: mend the "
 			"downstream, or make room\n",
-			behind_bytes >> 20, ALARM_PERCENT, budget_bytes >> 20);
+			kept_bytes >> 20, ALARM_PERCENT, budget_bytes >> 20);
 	if (!over && relay->alarmed)
 		fprintf(stderr, "the alarm is over: %" PRIu64 " MiB wait for downstream\n",
-			behind_bytes >> 20);
+			kept_bytes >> 20);
 	relay->alarmed = over;
 }
 
@@ -132,14 +146,16 @@ void relay_report(struct relay *relay, double seconds, bool last)
 	uint64_t records = 0;
 	uint64_t bytes = 0;
 	uint64_t behind_bytes = 0;
+	uint64_t kept_bytes = 0;
 
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 		measure(relay, &relay->lanes[i]);
 		records += relay->lanes[i].status.record_cnt;
 		bytes += relay->lanes[i].status.bytes;
 		behind_bytes += relay->lanes[i].status.behind_bytes;
+		kept_bytes += relay->lanes[i].status.kept_bytes;
 	}
-	alarm_budget(relay, behind_bytes);
+	alarm_budget(relay, kept_bytes);
 	relay_metrics_update(relay);
 
 	const double records_s = (double)(records - records_before) / seconds;
@@ -148,7 +164,7 @@ void relay_report(struct relay *relay, double seconds, bool last)
 	records_before = records;
 	bytes_before = bytes;
 	if (relay->options.json)
-		print_json(relay, records_s, bytes_s, behind_bytes, last,
+		print_json(relay, records_s, bytes_s, behind_bytes, kept_bytes, last,
 			   is_stdout ? stderr : stdout);
 	else if (isatty(STDERR_FILENO) || last)
 		print_text(relay, records_s, bytes_s);
