@@ -33,10 +33,28 @@ static uint64_t bytes_from(const struct lane_extent *extent, const struct lane_m
 	       (mark->next_lsn == 0 ? 0 : mark->offset);
 }
 
+/* When the first block behind what downstream has was written; 0: not to be told. */
+static uint64_t oldest_ns(const struct relay *relay, const struct relay_lane *lane)
+{
+	struct lane_tailer_options options = lane_tailer_of(&relay->dir, lane->lane);
+	struct lane_tailer *tailer = NULL;
+	struct lane_block block;
+	char why[RELAY_ERROR_BYTES];
+	uint64_t written_at_ns = 0;
+
+	if (lane->sent_head != lane->sent_tail)
+		return lane->sent[lane->sent_head % DOWNSTREAM_IN_FLIGHT_MAX].written_at_ns;
+	options.proven = options.skip_pruned = true;
+	if (lane_tailer_open(&tailer, &options, &lane->acked.mark, why, sizeof(why)) == 0 &&
+	    lane_tailer_peek(tailer, &block, why, sizeof(why)) == 1)
+		written_at_ns = block.header->written_at_ns;
+	lane_tailer_close(tailer);
+	return written_at_ns;
+}
+
 static void measure(const struct relay *relay, struct relay_lane *lane)
 {
 	const struct relay_sent *acked = &lane->acked;
-	const struct relay_sent *oldest = acked;
 	struct lane_extent extent;
 	struct lane_files *files;
 	char path[sizeof(files->path)];
@@ -64,10 +82,11 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 		lane->status.behind_bytes =
 			(extent.segment - extent.first_segment) * extent.segment_bytes +
 			extent.offset;
-	if (lane->sent_head != lane->sent_tail)
-		oldest = &lane->sent[lane->sent_head % DOWNSTREAM_IN_FLIGHT_MAX];
-	if (oldest->written_at_ns != 0)
-		lane->status.behind_s = wall_s() - (double)oldest->written_at_ns / 1e9;
+
+	const uint64_t written_at_ns = oldest_ns(relay, lane);
+
+	if (written_at_ns != 0)
+		lane->status.behind_s = wall_s() - (double)written_at_ns / 1e9;
 }
 
 static void print_json(const struct relay *relay, double records_s, double bytes_s,

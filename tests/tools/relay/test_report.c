@@ -34,6 +34,8 @@ Test(relay_report, counts_what_stays_until_it_is_safe, .init = set_up, .fini = t
 
 	relay.position.budget_bytes = 4 * bytes;
 	relay_report(&relay, 1, false);
+	/* Of a lane that isn't linked, too: its clock begins in 1970. */
+	cr_assert(gt(dbl, lanes[0].status.behind_s, 1e9));
 	cr_assert(all(ge(u64, lanes[0].status.behind_records, 6000),
 		      ge(u64, lanes[0].status.kept_bytes, bytes), not(relay.alarmed)));
 	/* All of it is there, none of it is safe. */
