@@ -102,6 +102,9 @@ static void close_nats(struct downstream *downstream)
 {
 	struct nats_downstream *nats = of(downstream);
 
+	/* First what reads: nats.c 3.4 aborts if a message comes for what is just being destroyed.
+	 */
+	natsConnection_Close(nats->link.connection);
 	natsSubscription_Destroy(nats->acks);
 	natsInbox_Destroy(nats->inbox);
 	nats_link_close(&nats->link);
