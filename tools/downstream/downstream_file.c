@@ -3,8 +3,8 @@
  * so that all that reads a journal reads it, and an engine can start on it (a standby).
  *
  * Guarantees: what is acknowledged is on the disk of the copy. Opened after a crash it is cut
- * behind its last whole block: the rest comes again from the lane. One writer a directory, by the
- * lock that an engine would take.
+ * behind its last whole block, and what is left is synced: the rest comes again from the lane. One
+ * writer a directory, by the lock that an engine would take.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -176,6 +176,26 @@ static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cn
 	return rc == 0 ? 0 : say_disk(file, tail->segment, rc, error, error_bytes);
 }
 
+/*
+ * What is read back may never have been synced: a relay that was killed wrote it a moment ago. It
+ * counts as acknowledged from here on, and prune as well as the next segment build on it.
+ */
+static int sync_found(struct file_downstream *file, uint64_t segment)
+{
+	char path[SEGMENT_PATH_BYTES];
+	int fd;
+	int rc = 0;
+
+	segment_path(file->files->path, segment, path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fdatasync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc == 0 ? directory_sync(file->files->path) : rc;
+}
+
 static int file_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
 		    size_t error_bytes)
 {
@@ -196,6 +216,11 @@ static int file_end(struct downstream *downstream, struct lane_mark *last, bool 
 			rc = cut(file, numbers, cnt, &tail, last->next_lsn > 0, error, error_bytes);
 	}
 	free(numbers);
+	if (rc == 0 && last->next_lsn > 0) {
+		rc = sync_found(file, last->segment);
+		if (rc != 0)
+			rc = say_disk(file, last->segment, rc, error, error_bytes);
+	}
 	return rc;
 }
 
