@@ -33,7 +33,14 @@ mixed --requests 20000 --fill 1 --rate 20000 --arrivals poisson
 [ "$(json '.seconds > 0.9 and .arrivals == "poisson"' "$WORK/load.json")" = true ] ||
 	fail "not at its rate: $(cat "$WORK/load.json")"
 seq 0 0.0002 1 >"$WORK/instants"
-mixed --requests 50000 --arrivals recorded:"$WORK/instants"
+mixed --arrivals recorded:"$WORK/instants"
+expect_eq "a datagram an instant" 5001 "$(json .datagrams "$WORK/load.json")"
+
+rc=0
+load --scenario mixed --skus 500 --requests 1000 --arrivals recorded:"$WORK/instants" || rc=$?
+expect_eq "exit code with more instants than datagrams" 2 "$rc"
+expect_match "what it said" 'instants: 5001 instants, but .* only [0-9]+ datagrams' \
+	"$(cat "$WORK/load.err")"
 
 rc=0
 load --scenario mixed --skus 500 --requests 1000 --arrivals recorded:"$WORK/none" || rc=$?

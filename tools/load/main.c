@@ -227,7 +227,10 @@ static int run(int argc, char **argv)
 	default:
 		break;
 	}
+	if (!load_options_recorded(&options))
+		return CLI_EXIT_FAILED;
 	if (!scenario_open(&scenario, options.kind, options.seed, options.requests, options.skus)) {
+		free(options.instants_ns);
 		cli_wrong("no memory for the scenario; lower --requests");
 		return CLI_EXIT_FAILED;
 	}
@@ -239,6 +242,7 @@ static int run(int argc, char **argv)
 	rc = options.catalog_out != NULL ? write_catalog(&options, &scenario)
 					 : sell(&options, &scenario);
 	scenario_close(&scenario);
+	free(options.instants_ns);
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "tools/load/options.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum {
 	TIMEOUT_MS = 10000,
 	PREPARED_TIMEOUT_MS = 1000,
 	REQUESTS_MAX = 1000000000,
+	ERROR_BYTES = 512,
 };
 
 static const char help[] =
@@ -62,7 +64,9 @@ static const char help[] =
 	"  --prepared           do so for drop and singles-day too\n"
 	"  --arrivals HOW       of --rate: constant (default), poisson, or recorded:FILE, a file "
 	"of\n"
-	"                       instants in seconds, one a line, when a datagram is due each\n"
+	"                       instants in seconds, one a line, when a datagram is due each; "
+	"no\n"
+	"                       --requests: as many as that takes; too few for it: refused\n"
 	"  --seconds N          as many requests as --rate brings in N seconds, fractions too\n"
 	"  --ramp SECONDS       the rate rises from 0 to --rate\n"
 	"  --spike X[,AT[,RISE[,HOLD]]]  after AT s (default 1) the rate rises in RISE s (1) to X\n"
@@ -487,4 +491,27 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 	options->eal_arg_cnt = argc - optind;
 	return check_together(options) && check_needed(options, given) ? LOAD_OPTIONS_OK
 								       : LOAD_OPTIONS_WRONG;
+}
+
+bool load_options_recorded(struct load_options *options)
+{
+	const uint64_t fill = options->kind == SCENARIO_ECHO ? 1 : options->fill;
+	/* Of one worker's shards only some requests are: a quarter more than its part. */
+	const uint64_t parts = options->worker_cnt > 0 ? options->worker_cnt * UINT64_C(5) : 4;
+	uint64_t requests;
+	char error[ERROR_BYTES];
+
+	if (options->arrivals != ARRIVALS_RECORDED)
+		return true;
+	if (arrivals_recorded(options->recorded, &options->instants_ns, &options->instant_cnt,
+			      error, sizeof(error)) != 0)
+		return cli_wrong("%s", error);
+	if (options->requests > 0)
+		return true;
+	requests = options->instant_cnt * fill * parts / 4;
+	if (requests > REQUESTS_MAX)
+		return cli_wrong("--arrivals %s: %" PRIu64 " requests would be due; %d can be",
+				 options->recorded, requests, REQUESTS_MAX);
+	options->requests = (uint32_t)requests;
+	return true;
 }

@@ -29,7 +29,9 @@ struct load_options {
 	uint64_t rate;                   /* requests a second; 0: as fast as it goes */
 	struct arrivals_profile profile; /* prepared, of requests; rate 0 as above */
 	enum arrivals_kind arrivals;
-	const char *recorded; /* the file, if they are */
+	const char *recorded;  /* the file, if they are */
+	uint64_t *instants_ns; /* what is in it, once load_options_recorded has read it */
+	uint32_t instant_cnt;
 	uint32_t requests;
 	uint32_t skus;
 	uint32_t in_flight;
@@ -60,5 +62,11 @@ enum load_options_result {
 };
 
 enum load_options_result load_options_parse(struct load_options *options, int argc, char **argv);
+
+/*
+ * Reads the recorded instants if they are asked for, the caller's to free; without --requests there
+ * are then as many as fill a datagram for each. False: a line says why not.
+ */
+bool load_options_recorded(struct load_options *options);
 
 #endif

@@ -64,25 +64,27 @@ static int ask_shards(const struct load_options *options, struct client_transpor
 	return shards;
 }
 
+/* A datagram each; what there is no instant for stays unsent, but no instant goes unused. */
 static int recorded_instants(const struct load_options *options, struct prepared *prepared,
-			     uint64_t **due_ns, char *error, size_t error_bytes)
+			     char *error, size_t error_bytes)
 {
-	uint32_t cnt;
-	const int rc = arrivals_recorded(options->recorded, due_ns, &cnt, error, error_bytes);
-
-	if (rc == 0 && prepared->datagram_cnt > cnt)
-		prepared->datagram_cnt = cnt;
-	return rc;
+	if (prepared->datagram_cnt < options->instant_cnt) {
+		snprintf(error, error_bytes,
+			 "--arrivals recorded:%s: %u instants, but the requests fill only %u "
+			 "datagrams; raise --requests, or leave it out",
+			 options->recorded, options->instant_cnt, prepared->datagram_cnt);
+		return -EINVAL;
+	}
+	prepared->datagram_cnt = options->instant_cnt;
+	return 0;
 }
 
-/* *due_ns stays NULL for a closed loop. */
+/* Those that no file gave; *due_ns stays NULL for a closed loop. */
 static int make_instants(const struct load_options *options, struct prepared *prepared,
 			 uint64_t **due_ns, char *error, size_t error_bytes)
 {
 	struct arrivals_profile profile = options->profile;
 
-	if (options->arrivals == ARRIVALS_RECORDED)
-		return recorded_instants(options, prepared, due_ns, error, error_bytes);
 	if (profile.rate <= 0)
 		return 0;
 	/* Of datagrams; requests of one are due together. Echo counts datagrams anyway. */
@@ -113,10 +115,12 @@ static int send_prepared(const struct load_options *options, struct client_trans
 		.window_ns = options->window_ms * UINT64_C(1000000),
 	};
 	uint64_t *due_ns = NULL;
-	int rc = make_instants(options, prepared, &due_ns, error, error_bytes);
+	const bool recorded = options->arrivals == ARRIVALS_RECORDED;
+	int rc = recorded ? recorded_instants(options, prepared, error, error_bytes)
+			  : make_instants(options, prepared, &due_ns, error, error_bytes);
 
 	if (rc == 0) {
-		volley.due_ns = due_ns;
+		volley.due_ns = recorded ? options->instants_ns : due_ns;
 		rc = volley_run(&run->volley, &volley, tally);
 		if (rc != 0)
 			snprintf(error, error_bytes, "%s: %s", options->server, strerror(-rc));

@@ -1,12 +1,14 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "tests/support/temp_dir.h"
 #include "tools/load/options.h"
 
 enum {
@@ -22,6 +24,12 @@ static void set_up(void)
 
 	cr_assert(eq(int, dup2(fd, STDERR_FILENO), STDERR_FILENO));
 	close(fd);
+}
+
+static void set_up_dir(void)
+{
+	set_up();
+	(void)temp_dir_make();
 }
 
 TestSuite(load_options, .init = set_up);
@@ -100,6 +108,36 @@ Test(load_options, everything_a_scenario_knows_is_read)
 	cr_assert(eq(int, parse("--scenario mixed " SALE "--arrivals recorded:file"),
 		     LOAD_OPTIONS_OK));
 	cr_assert(eq(str, (char *)options.recorded, "file"));
+}
+
+/* Requests that a line asks for with a file of ten instants; 0: refused. */
+static uint32_t with_recording(const char *line)
+{
+	const char *path = temp_path("instants");
+	char whole[600];
+	bool good;
+
+	write_text(path, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+	snprintf(whole, sizeof(whole), "%s --arrivals recorded:%s", line, path);
+	cr_assert(eq(int, parse(whole), LOAD_OPTIONS_OK));
+	good = load_options_recorded(&options);
+	cr_assert(eq(u32, options.instant_cnt, good ? 10 : 0));
+	free(options.instants_ns);
+	return good ? options.requests : 0;
+}
+
+Test(load_options, requests_for_every_recorded_instant, .init = set_up_dir, .fini = temp_dir_remove)
+{
+	cr_assert(eq(u32, with_recording("--scenario mixed " SALE "--fill 7"), 70));
+	cr_assert(eq(u32, with_recording("--scenario mixed " SALE "--fill 7 --requests 5"), 5));
+	cr_assert(eq(u32, with_recording("--scenario echo --server 127.0.0.1:7700 --fill 7"), 10));
+	cr_assert(
+		ge(u32,
+		   with_recording("--scenario mixed " SALE "--fill 7 --port memif:x --worker 1/2"),
+		   140));
+	cr_assert(eq(int, parse("--scenario mixed " SALE "--arrivals recorded:/no/such"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(not(load_options_recorded(&options)));
 }
 
 Test(load_options, prepared_datagrams_wait_less_long)
