@@ -142,11 +142,14 @@ relay_once --format json --name json || fail "relay: $(cat "$WORK/once")"
 expect_eq "messages of the JSON stream" "$(wc -l <"$WORK/stream")" \
 	"$(stream_info 4222 doorbuster-json-lane-000 .state.messages)"
 
-echo "two relays on copies of one lane: the stream refuses one"
+echo "two relays on copies of one data directory: the stream refuses one"
+# The same id and run; the lane behind both is one, so that both have the same to send.
 cp -a "$DATA" "$WORK/twin"
+rm -r "$WORK/twin/lane-000"
+ln -s "$DATA/lane-000" "$WORK/twin/lane-000"
 start_engine --port "$PORT"
 relay_beside nats
-"$BIN/doorbuster-relay" --data "$DATA" --name twin --to $URL 2>"$WORK/twin.err" &
+"$BIN/doorbuster-relay" --data "$WORK/twin" --name nats --to $URL 2>"$WORK/twin.err" &
 twin=$!
 wait_for "the twin" grep -q 'goes on behind' "$WORK/twin.err"
 sell 6 20000

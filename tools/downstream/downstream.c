@@ -1,6 +1,7 @@
 #include "tools/downstream/downstream.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,4 +162,25 @@ void downstream_close(struct downstream *downstream)
 {
 	if (downstream != NULL)
 		downstream->target->kind->close(downstream);
+}
+
+void downstream_relay_text(const struct downstream_options *options,
+			   char out[DOWNSTREAM_RELAY_BYTES])
+{
+	snprintf(out, DOWNSTREAM_RELAY_BYTES, "%016" PRIx64 " %" PRIu64 " %016" PRIx64,
+		 options->relay_id, options->run, options->start);
+}
+
+int downstream_relay_check(const struct downstream_options *options, const char *text)
+{
+	uint64_t relay_id = 0;
+	uint64_t run = 0;
+	uint64_t start = 0;
+
+	/* Streams that are older than the third have two. */
+	if (sscanf(text, "%16" SCNx64 " %" SCNu64 " %16" SCNx64, &relay_id, &run, &start) < 2)
+		return -EPROTO;
+	if (relay_id != options->relay_id || run > options->run)
+		return -EBUSY;
+	return run == options->run && start != options->start ? -EBUSY : 0;
 }

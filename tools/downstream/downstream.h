@@ -26,6 +26,7 @@ enum {
 	DOWNSTREAM_WAIT_MS = 5000,
 	DOWNSTREAM_SETTINGS_MAX = 64,
 	DOWNSTREAM_ADDRESS_BYTES = 512, /* of an address that is shown */
+	DOWNSTREAM_RELAY_BYTES = 64,    /* of who publishes, as a text */
 	/* Blocks of a lane that may be under way; a downstream may take fewer. */
 	DOWNSTREAM_IN_FLIGHT_MAX = 256,
 };
@@ -45,9 +46,11 @@ struct downstream_options {
 	const char *to; /* file:DIR, -, nats://..., tls://..., kafka://... */
 	enum downstream_format format;
 	const struct data_dir *journal; /* whose lanes they are */
-	/* Who publishes: random and kept for good; how often it has started. */
+	/* Who publishes: random and kept for good; how often it has started; random for this start,
+	 * which a copy of a data directory does not share. */
 	uint64_t relay_id;
 	uint64_t run;
+	uint64_t start;
 	struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX];
 	unsigned setting_cnt;
 };
@@ -124,6 +127,16 @@ struct downstream {
 bool downstream_parse_setting(char *text,
 			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
 			      unsigned *cnt);
+
+/* Who publishes, as it goes with each message: `ID RUN START`, ID and START in hex. */
+void downstream_relay_text(const struct downstream_options *options,
+			   char out[DOWNSTREAM_RELAY_BYTES]);
+
+/*
+ * Whose message that is. 0: ours, of this start or of an earlier one; -EBUSY: another relay's, also
+ * one that runs on a copy of our data directory; -EPROTO: no relay's.
+ */
+int downstream_relay_check(const struct downstream_options *options, const char *text);
 
 /* An address without user and password: what may be shown. */
 void downstream_address(const char *address, char *out, size_t out_bytes);

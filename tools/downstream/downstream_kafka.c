@@ -235,7 +235,7 @@ static int publish_kafka(struct downstream *downstream, const struct lane_block 
 	char id[FRAME_TEXT_BYTES];
 	char place[FRAME_TEXT_BYTES];
 	char behind[FRAME_TEXT_BYTES];
-	char relay[FRAME_TEXT_BYTES];
+	char relay[DOWNSTREAM_RELAY_BYTES];
 	struct frame frame;
 	rd_kafka_resp_err_t code;
 
@@ -245,7 +245,7 @@ static int publish_kafka(struct downstream *downstream, const struct lane_block 
 	frame_to_text(&frame, place);
 	snprintf(id, sizeof(id), "%u:%" PRIu64, downstream->lane, block->header->first_lsn);
 	snprintf(behind, sizeof(behind), "%" PRIu64 " %016" PRIx64, mark.next_lsn, mark.checksum);
-	snprintf(relay, sizeof(relay), "%016" PRIx64 " %" PRIu64, options->relay_id, options->run);
+	downstream_relay_text(options, relay);
 	kafka->offsets[kafka->end % IN_FLIGHT] = OFFSET_NONE;
 	kafka->checksums[kafka->end % IN_FLIGHT] = mark.checksum;
 	code = rd_kafka_producev(
@@ -273,25 +273,31 @@ static int look_up(struct kafka_downstream *kafka, int64_t offset, char *error, 
 	rd_kafka_message_t *message = kafka_message_at(
 		kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error, error_bytes);
 	char text[FRAME_TEXT_BYTES];
-	uint64_t relay_id = 0;
-	uint64_t run = 0;
+	char us[DOWNSTREAM_RELAY_BYTES];
 	int rc = -ENOTCONN;
 
 	if (message == NULL)
 		return rc;
-	if (!kafka_header(message, kafka_header_relay, text, sizeof(text)) ||
-	    sscanf(text, "%16" SCNx64 " %" SCNu64, &relay_id, &run) != 2)
-		rc = say_foreign(kafka, offset, "no message of a relay", error, error_bytes);
-	else if (relay_id != options->relay_id || run > options->run)
-		rc = downstream_say(error, error_bytes, -EBUSY,
-				    "topic %s: message %" PRId64
-				    " of partition %u was written by another relay (%016" PRIx64
-				    "): one relay a lane, stop one of them",
-				    topic_of(kafka), offset, kafka->base.lane, relay_id);
-	else
+	downstream_relay_text(options, us);
+	if (!kafka_header(message, kafka_header_relay, text, sizeof(text)))
+		text[0] = '\0';
+	switch (downstream_relay_check(options, text)) {
+	case 0:
 		(void)downstream_say(error, error_bytes, rc,
 				     "topic %s: message %" PRId64 " came from an earlier life",
 				     topic_of(kafka), offset);
+		break;
+	case -EBUSY:
+		rc = downstream_say(error, error_bytes, -EBUSY,
+				    "topic %s: message %" PRId64
+				    " of partition %u was written by another relay (%s; this is "
+				    "%s), maybe on a copy of this data directory: one relay a "
+				    "lane, stop one of them",
+				    topic_of(kafka), offset, kafka->base.lane, text, us);
+		break;
+	default:
+		rc = say_foreign(kafka, offset, "no message of a relay", error, error_bytes);
+	}
 	rd_kafka_message_destroy(message);
 	return rc;
 }

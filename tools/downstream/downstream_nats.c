@@ -281,6 +281,7 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 	const struct downstream_options *options = &nats->base.target->options;
 	const struct lane_mark mark = lane_mark_of(block);
 	const uint64_t seq = nats->base_seq + nats->message_end;
+	char relay[DOWNSTREAM_RELAY_BYTES];
 	char text[FRAME_TEXT_BYTES];
 	char id[TEXT_BYTES];
 	struct frame frame;
@@ -312,9 +313,9 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 	snprintf(text, sizeof(text), "%" PRIu64 " %016" PRIx64, mark.next_lsn, mark.checksum);
 	if (status == NATS_OK)
 		status = natsMsgHeader_Set(message, nats_header_mark, text);
-	snprintf(text, sizeof(text), "%016" PRIx64 " %" PRIu64, options->relay_id, options->run);
+	downstream_relay_text(options, relay);
 	if (status == NATS_OK)
-		status = natsMsgHeader_Set(message, nats_header_relay, text);
+		status = natsMsgHeader_Set(message, nats_header_relay, relay);
 	return status;
 }
 
@@ -385,29 +386,33 @@ static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, 
 		   size_t error_bytes)
 {
 	const struct downstream_options *options = &nats->base.target->options;
+	char us[DOWNSTREAM_RELAY_BYTES];
 	const char *text = NULL;
 	natsMsg *message = NULL;
-	uint64_t relay_id = 0;
-	uint64_t run = 0;
 	jsErrCode code = 0;
 	natsStatus status = js_GetMsg(&message, nats->link.js, nats->stream, seq, NULL, &code);
 	int rc = -ENOTCONN;
 
 	if (status != NATS_OK)
 		return downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
-	if (natsMsgHeader_Get(message, nats_header_relay, &text) != NATS_OK ||
-	    sscanf(text, "%16" SCNx64 " %" SCNu64, &relay_id, &run) != 2)
-		rc = say_foreign(nats, seq, "no message of a relay", error, error_bytes);
-	else if (relay_id != options->relay_id || run > options->run)
+	downstream_relay_text(options, us);
+	if (natsMsgHeader_Get(message, nats_header_relay, &text) != NATS_OK)
+		text = "";
+	switch (downstream_relay_check(options, text)) {
+	case 0:
+		(void)downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+		break;
+	case -EBUSY:
 		rc = downstream_say(error, error_bytes, -EBUSY,
 				    "stream %s refused a block (%s): message %" PRIu64
-				    " was written by another relay (%016" PRIx64 ", run %" PRIu64
-				    "; this is %016" PRIx64 ", run %" PRIu64
-				    "): one relay a lane, stop one of them",
-				    nats->stream, why, seq, relay_id, run, options->relay_id,
-				    options->run);
-	else
-		(void)downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+				    " was written by another relay (%s; this is %s), maybe on a "
+				    "copy of this data directory: one relay a lane, stop one of "
+				    "them",
+				    nats->stream, why, seq, text, us);
+		break;
+	default:
+		rc = say_foreign(nats, seq, "no message of a relay", error, error_bytes);
+	}
 	natsMsg_Destroy(message);
 	return rc;
 }

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/check.h"
 #include "engine/signals.h"
 #include "tools/common/clock.h"
 
@@ -48,6 +50,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 	relay->options.downstream.journal = &relay->dir;
 	relay->options.downstream.relay_id = relay->position.relay_id;
 	relay->options.downstream.run = relay->position.run;
+	CHECK(getrandom(&relay->options.downstream.start, sizeof(uint64_t), 0) == sizeof(uint64_t));
 	relay->lane_cnt = relay->dir.shards;
 	relay->lanes = calloc(relay->lane_cnt, sizeof(*relay->lanes));
 	if (relay->lanes == NULL)

@@ -117,3 +117,30 @@ Test(downstream, finds_the_kind_of_a_target)
 		downstream_target_close(target);
 	}
 }
+
+/* Ours: of this start or of one before it. A copy of the data directory has our id, and may have
+ * started as often as we. */
+Test(downstream, tells_its_own_messages_from_another_relays)
+{
+	const struct downstream_options us = {.relay_id = 0x99, .run = 3, .start = 0xa1};
+	const struct downstream_options others[] = {
+		{.relay_id = 0x98, .run = 3, .start = 0xa1},
+		{.relay_id = 0x99, .run = 4, .start = 0xb2},
+		{.relay_id = 0x99, .run = 3, .start = 0xb2},
+	};
+	const struct downstream_options earlier = {.relay_id = 0x99, .run = 2, .start = 0xb2};
+	char text[DOWNSTREAM_RELAY_BYTES];
+
+	downstream_relay_text(&us, text);
+	cr_assert(eq(str, text, "0000000000000099 3 00000000000000a1"));
+	cr_assert(eq(int, downstream_relay_check(&us, text), 0));
+	downstream_relay_text(&earlier, text);
+	cr_assert(eq(int, downstream_relay_check(&us, text), 0));
+	cr_assert(eq(int, downstream_relay_check(&us, "0000000000000099 2"), 0));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		downstream_relay_text(&others[i], text);
+		cr_expect(eq(int, downstream_relay_check(&us, text), -EBUSY), "%s", text);
+	}
+	cr_assert(eq(int, downstream_relay_check(&us, ""), -EPROTO));
+	cr_assert(eq(int, downstream_relay_check(&us, "hello"), -EPROTO));
+}
