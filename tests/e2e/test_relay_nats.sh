@@ -193,3 +193,11 @@ expect_stopped "a gap" 'stream gap-lane-000 has a gap: 1 messages were removed' 
 	relay_once --name gap --set stream=gap
 expect_stopped "a gap, consumed" 'lane 0: behind LSN [0-9]+ .* a gap: blocks were removed there' \
 	"$BIN/doorbuster" consume --from $URL --set stream=gap
+
+echo "a stream that forgets"
+nats_ask 4222 '$JS.API.STREAM.CREATE.old-lane-000' '{"name":"old-lane-000","retention":"limits",
+	"storage":"file","num_replicas":1,"discard":"old","max_msgs":5,
+	"subjects":["old.lane.000"]}' | jq -e .config >"$WORK/old"
+expect_stopped "a limit" \
+	'stream old-lane-000 forgets what it acknowledged \(max_msgs with discard=old\)' \
+	relay_once --name old --set stream=old

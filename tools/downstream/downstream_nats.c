@@ -165,6 +165,8 @@ static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, char *
 	config.Subjects = subjects;
 	config.SubjectsLen = 1;
 	config.Storage = js_FileStorage;
+	/* Whatever limit it is given later. */
+	config.Discard = js_DiscardNew;
 	config.Replicas = settings_of(nats)->replicas;
 	config.DenyDelete = true;
 	config.DenyPurge = true;
@@ -182,13 +184,18 @@ static int check_config(const struct nats_downstream *nats, const jsStreamInfo *
 			size_t error_bytes)
 {
 	const jsStreamConfig *config = info->Config;
+	const char *forgets = nats_stream_forgets(config);
 
-	if (config->SubjectsLen != 1 || strcmp(config->Subjects[0], nats->subject) != 0 ||
-	    config->Retention != js_LimitsPolicy)
+	if (config->SubjectsLen != 1 || strcmp(config->Subjects[0], nats->subject) != 0)
 		return downstream_say(error, error_bytes, -EPROTO,
-				      "stream %s takes other subjects than %s, or forgets what was "
-				      "read: name another with --set stream=NAME",
+				      "stream %s takes other subjects than %s: name another with "
+				      "--set stream=NAME",
 				      nats->stream, nats->subject);
+	if (forgets != NULL)
+		return downstream_say(error, error_bytes, -EPROTO,
+				      "stream %s forgets what it acknowledged (%s): take that out, "
+				      "or name another with --set stream=NAME",
+				      nats->stream, forgets);
 	if (info->State.NumDeleted > 0)
 		return downstream_say(error, error_bytes, -EPROTO,
 				      "stream %s has a gap: %" PRIu64 " messages were removed from "

@@ -298,3 +298,22 @@ bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark 
 	return sscanf(text, "%" SCNu64 " %16" SCNx64, &mark->next_lsn, &mark->checksum) == 2 &&
 	       mark->next_lsn > 0;
 }
+
+const char *nats_stream_forgets(const jsStreamConfig *config)
+{
+	if (config->Storage != js_FileStorage)
+		return "storage=memory";
+	if (config->Retention != js_LimitsPolicy)
+		return "a retention other than limits";
+	if (config->MaxAge > 0)
+		return "max_age";
+	/* Of one subject, which all ours are of, the oldest goes. */
+	if (config->MaxMsgsPerSubject > 0)
+		return "max_msgs_per_subject";
+	/* With discard=new the stream refuses what is too much, and the relay waits. */
+	if (config->Discard == js_DiscardNew)
+		return NULL;
+	if (config->MaxMsgs > 0)
+		return "max_msgs with discard=old";
+	return config->MaxBytes > 0 ? "max_bytes with discard=old" : NULL;
+}

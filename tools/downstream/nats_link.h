@@ -67,6 +67,9 @@ int nats_link_open(struct nats_link *link, const struct nats_settings *settings,
 /* One of all zeros is allowed. */
 void nats_link_close(struct nats_link *link);
 
+/* What makes a stream lose messages that it acknowledged, as a static text; NULL: nothing does. */
+const char *nats_stream_forgets(const jsStreamConfig *config);
+
 /* What a message's headers say of its block. False: it is no message of a relay. */
 bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark *mark);
 
