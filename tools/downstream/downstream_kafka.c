@@ -222,6 +222,13 @@ static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
 				      topic_of(kafka), rd_kafka_err2str(code));
+	if (kafka_emptied(low, high))
+		return downstream_say(error, error_bytes, -EPROTO,
+				      "topic %s: partition %u was emptied (its next offset is "
+				      "%" PRId64
+				      "): keep all with retention.ms=-1, and begin a new "
+				      "one with --set topic=NAME",
+				      topic_of(kafka), downstream->lane, high);
 	kafka->base_offset = high - (int64_t)kafka->end;
 	return high > low ? read_last(kafka, high - 1, last, error, error_bytes) : 0;
 }

@@ -111,3 +111,8 @@ bool kafka_message_block(const rd_kafka_message_t *message, struct frame *frame,
 	return sscanf(text, "%" SCNu64 " %16" SCNx64, &mark->next_lsn, &mark->checksum) == 2 &&
 	       mark->next_lsn > 0;
 }
+
+bool kafka_emptied(int64_t low, int64_t high)
+{
+	return high > 0 && high == low;
+}

@@ -40,6 +40,9 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *erro
 rd_kafka_message_t *kafka_message_at(rd_kafka_t *consumer, const char *topic, int32_t partition,
 				     int64_t offset, char *error, size_t error_bytes);
 
+/* Whether a partition had messages and lost all of them: it is no new one. */
+bool kafka_emptied(int64_t low, int64_t high);
+
 /* The text of a header, as it was put in; false if it isn't there. */
 bool kafka_header(const rd_kafka_message_t *message, const char *name, char *out, size_t out_bytes);
 

@@ -54,3 +54,10 @@ Test(kafka_link, names_a_setting_that_is_refused)
 		cr_assert(strstr(error, bad[i].key) != NULL, "%s", error);
 	}
 }
+
+/* A new partition begins with offset 0; one that retention has emptied goes on where it was. */
+Test(kafka_link, tells_an_emptied_partition_from_a_new_one)
+{
+	cr_assert(all(not(kafka_emptied(0, 0)), not(kafka_emptied(0, 7)), not(kafka_emptied(3, 7)),
+		      kafka_emptied(7, 7)));
+}
