@@ -121,11 +121,35 @@ void peer_load_open(struct peer_load *load, int argc, char **argv)
 	if (!scenario_open(&load->scenario, kind, seed, requests, skus))
 		peer_load_fail("no memory for the scenario");
 	load->scenario.quantity_max = 1;
+	load->order_of = calloc(load->scenario.distinct_cnt, sizeof(*load->order_of));
+	if (load->order_of == NULL)
+		peer_load_fail("no memory for the answers");
 }
 
 void peer_load_request(const struct peer_load *load, uint32_t n, struct client_request *out)
 {
 	scenario_request(&load->scenario, n, out);
+}
+
+void peer_load_accept(struct peer_load *load, uint64_t order, uint64_t units)
+{
+	struct client_request request;
+	uint64_t *before;
+
+	peer_load_request(load, (uint32_t)(load->accepted++ + load->refused), &request);
+	before = &load->order_of[request.user];
+	if (*before == 0) {
+		*before = order;
+		load->orders++;
+		load->units += units;
+	}
+	load->wrong += order == 0 || *before != order || units != request.quantity;
+}
+
+void peer_load_refuse(struct peer_load *load, bool sold_out)
+{
+	load->refused++;
+	load->wrong += load->scenario.kind != SCENARIO_DROP || !sold_out;
 }
 
 uint32_t peer_load_stock(const struct peer_load *load, uint64_t sku)
@@ -154,7 +178,7 @@ int peer_load_end(struct peer_load *load, uint64_t end_ns, uint64_t sold, uint64
 	/* All of them, or of a drop all that there is; twice asked is once sold. */
 	const uint64_t wanted = drop && demand > DROP_STOCK ? DROP_STOCK : demand;
 	const bool good = !oversold && load->wrong == 0 && answered == load->scenario.send_cnt &&
-			  sold == load->units && orders == wanted && orders <= load->accepted;
+			  sold == load->units && orders == load->orders && orders == wanted;
 
 	printf("{\"answered\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"units\":%" PRIu64
 	       ",\"wrong\":%" PRIu64 ",\"good\":%s,\"depth\":%u,\"batch\":%u,\"seconds\":%.6f,"
@@ -165,5 +189,6 @@ int peer_load_end(struct peer_load *load, uint64_t end_ns, uint64_t sold, uint64
 	       quantile_us(load, 0.5), quantile_us(load, 0.9), quantile_us(load, 0.99),
 	       quantile_us(load, 0.999), (double)load->latency_ns.max / 1000);
 	scenario_close(&load->scenario);
+	free(load->order_of);
 	return good ? 0 : 1;
 }

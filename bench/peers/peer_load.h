@@ -22,8 +22,10 @@ struct peer_load {
 	uint64_t begin_ns;
 	uint64_t accepted;
 	uint64_t refused;
-	uint64_t wrong; /* answers that the sale can't give */
-	uint64_t units;
+	uint64_t wrong;     /* answers that the sale can't give */
+	uint64_t orders;    /* by the answers: of those with the same order, one */
+	uint64_t units;     /* likewise */
+	uint64_t *order_of; /* by a request's user; 0: none told */
 	struct histogram latency_ns;
 };
 
@@ -41,8 +43,13 @@ enum {
 	PEER_LOAD_PRICE = 1990,
 };
 
+/* The next answer, in the order of the requests: an order above 0 of so many units, or a refusal.
+ * Wrong if a request sent twice is told two orders, or it is refused though there is stock. */
+void peer_load_accept(struct peer_load *load, uint64_t order, uint64_t units);
+void peer_load_refuse(struct peer_load *load, bool sold_out);
+
 /* Prints the result; `sold` and `orders` are what the peer has in its tables afterwards. Returns
- * the exit code: 1 if they are not what was answered, or anything was oversold. */
+ * the exit code: 1 if they are not what the answers add up to, or anything was oversold. */
 int peer_load_end(struct peer_load *load, uint64_t end_ns, uint64_t sold, uint64_t orders,
 		  bool oversold);
 

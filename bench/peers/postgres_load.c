@@ -1,7 +1,10 @@
 /*
  * postgres_load: sells through the function of sale.sql: puts the catalog into PostgreSQL, sends
- * the calls in pipeline mode, so many a transaction and so many transactions out, checks every
- * answer and in the end the stock.
+ * the calls in pipeline mode, so many a transaction and so many transactions out.
+ *
+ * Checked is every answer (the same order for a request that is sent twice), and two sources
+ * against each other: orders and units that the answers add up to, an order told twice counted
+ * once, and those that PostgreSQL has afterwards, in the purchases and missing from the stock.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -158,13 +161,11 @@ static void take_transaction(struct run *run)
 		memcpy(&value, PQgetvalue(result, 0, 0), sizeof(value));
 		value = big_endian(value);
 		PQclear(result);
-		if ((int64_t)value > 0) {
-			run->load.accepted++;
-		} else {
-			run->load.refused++;
-			run->load.wrong += run->load.scenario.kind != SCENARIO_DROP ||
-					   -(int64_t)value != VERDICT_SOLD_OUT;
-		}
+		/* A unit an order here. */
+		if ((int64_t)value > 0)
+			peer_load_accept(&run->load, value, 1);
+		else
+			peer_load_refuse(&run->load, -(int64_t)value == VERDICT_SOLD_OUT);
 	}
 	result = take(run);
 	check(run, PQresultStatus(result) == PGRES_PIPELINE_SYNC);
@@ -211,8 +212,6 @@ int main(int argc, char **argv)
 	sold = number_of(&run, where);
 	orders = number_of(&run, "SELECT count(*) FROM purchase");
 	oversold = number_of(&run, "SELECT count(*) FROM offer WHERE stock < 0") > 0;
-	/* A unit an order here. */
-	run.load.units = orders;
 	PQfinish(run.pg);
 	free(run.sent_ns);
 	free(run.orders_of);

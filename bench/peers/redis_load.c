@@ -1,9 +1,10 @@
 /*
  * redis_load: sells through sale.lua: puts the catalog into Redis, sends EVALSHA with so many
- * requests each and so many of them out, checks every answer and in the end the stock.
+ * requests each and so many of them out.
  *
- * Units are counted from answers; an order told twice (drop's doubled requests) counts once, by the
- * stream's length.
+ * Checked is every answer (price, units, the same order for a request that is sent twice), and two
+ * sources against each other: orders and units that the answers add up to, an order told twice
+ * counted once, and those that Redis has afterwards, in the stream and missing from the stock.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ enum {
 	BATCH_MAX = 64,
 	NUMBER_BYTES = 24,
 	PIPELINE_CNT = 500,
+	SEQUENCE_BITS = 20, /* of a stream's id: more than it counts in a millisecond */
 };
 
 struct run {
@@ -123,6 +125,22 @@ static void append_command(struct run *run)
 		peer_load_fail("redis: %s", run->redis->errstr);
 }
 
+/* `A`, the stream's id, price and units. */
+static void take_order(struct run *run, const char *answer)
+{
+	uint64_t ms;
+	uint64_t sequence;
+	uint32_t price;
+	uint32_t units;
+
+	/* NOLINTNEXTLINE(cert-err34-c): what does not fit is another number, and found out */
+	if (sscanf(answer, "A %" SCNu64 "-%" SCNu64 " %" SCNu32 " %" SCNu32, &ms, &sequence, &price,
+		   &units) != 4 ||
+	    price != PEER_LOAD_PRICE)
+		peer_load_fail("redis: '%s' is no order of this sale", answer);
+	peer_load_accept(&run->load, ms << SEQUENCE_BITS | sequence, units);
+}
+
 static void take_command(struct run *run)
 {
 	redisReply *reply = take(run);
@@ -134,12 +152,11 @@ static void take_command(struct run *run)
 	histogram_add_many(&run->load.latency_ns, latency_ns, reply->elements);
 	for (size_t i = 0; i < reply->elements; i++) {
 		const char *answer = reply->element[i]->str != NULL ? reply->element[i]->str : "";
-		const bool accepted = answer[0] == 'A' && answer[1] == ' ';
 
-		run->load.accepted += accepted;
-		run->load.refused += !accepted;
-		run->load.wrong += !accepted && (run->load.scenario.kind != SCENARIO_DROP ||
-						 strcmp(answer, "SOLD_OUT") != 0);
+		if (answer[0] == 'A' && answer[1] == ' ')
+			take_order(run, answer);
+		else
+			peer_load_refuse(&run->load, strcmp(answer, "SOLD_OUT") == 0);
 	}
 	freeReplyObject(reply);
 }
@@ -212,8 +229,6 @@ int main(int argc, char **argv)
 	end_ns = peer_load_now_ns();
 	sold = units_sold(&run, &oversold);
 	orders = order_cnt(&run);
-	/* A unit an order here. */
-	run.load.units = orders;
 	redisFree(run.redis);
 	free(run.sent_ns);
 	return peer_load_end(&run.load, end_ns, sold, orders, oversold);
