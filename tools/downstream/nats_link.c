@@ -175,6 +175,9 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 		status = natsOptions_SetPingInterval(options, PING_MS);
 	if (status == NATS_OK)
 		status = natsOptions_SetMaxPingsOut(options, 1);
+	/* Else a server that takes nothing any more holds whoever publishes, for ever. */
+	if (status == NATS_OK)
+		status = natsOptions_SetWriteDeadline(options, DOWNSTREAM_WAIT_MS);
 	if (status == NATS_OK && settings->creds != NULL)
 		status = natsOptions_SetUserCredentialsFromFiles(options, settings->creds, NULL);
 	if (status == NATS_OK && settings->nkey != NULL && settings->nkey_seed != NULL)

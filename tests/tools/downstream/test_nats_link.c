@@ -1,6 +1,10 @@
 #include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -113,4 +117,55 @@ Test(nats_link, names_what_makes_a_stream_forget)
 		cr_expect(what == NULL || cases[i].what == NULL || strcmp(what, cases[i].what) == 0,
 			  "case %zu: %s", i, what);
 	}
+}
+
+/* A server that says hello, and then reads nothing any more. */
+static void *stop_reading(void *context)
+{
+	static const char hello[] = "INFO {\"server_id\":\"x\",\"version\":\"2.9.10\",\"proto\":1,"
+				    "\"headers\":true,\"max_payload\":1048576}\r\n";
+	const int fd = accept(*(const int *)context, NULL, NULL);
+	char text[1024] = "";
+	size_t used = 0;
+
+	cr_assert(eq(sz, (size_t)write(fd, hello, strlen(hello)), strlen(hello)));
+	while (strstr(text, "PING\r\n") == NULL && used + 1 < sizeof(text)) {
+		const ssize_t got = read(fd, text + used, sizeof(text) - 1 - used);
+
+		if (got <= 0)
+			break;
+		used += (size_t)got;
+		text[used] = '\0';
+	}
+	cr_assert(eq(int, (int)write(fd, "PONG\r\n", 6), 6));
+	return NULL;
+}
+
+/* Without a deadline this hangs, and ends by the test's time limit. */
+Test(nats_link, does_not_wait_for_ever_for_a_server_that_stops_reading, .timeout = 60)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	static char data[65536];
+	struct nats_link link = {0};
+	natsStatus status = NATS_OK;
+	pthread_t server;
+	char to[64];
+
+	cr_assert(eq(int, bind(listener, (struct sockaddr *)&address, bytes), 0));
+	cr_assert(eq(int, listen(listener, 1), 0));
+	cr_assert(eq(int, getsockname(listener, (struct sockaddr *)&address, &bytes), 0));
+	cr_assert(eq(int, pthread_create(&server, NULL, stop_reading, &listener), 0));
+	snprintf(to, sizeof(to), "nats://127.0.0.1:%u", ntohs(address.sin_port));
+	cr_assert(eq(int, parse(to, NULL, 0), 0), "%s", error);
+	cr_assert(eq(int, nats_link_open(&link, &settings, "test", error, sizeof(error)), 0), "%s",
+		  error);
+	cr_assert(eq(int, pthread_join(server, NULL), 0));
+	while (status == NATS_OK)
+		status = natsConnection_Publish(link.connection, "a", data, sizeof(data));
+	cr_assert(ne(int, (int)status, (int)NATS_OK));
+	nats_link_close(&link);
+	close(listener);
 }
