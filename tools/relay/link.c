@@ -33,10 +33,12 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 	relay_unlink(lane);
 	if (lane->away_since_ns == 0) {
 		lane->away_since_ns = now_ns;
-		lane->backoff_ns = BACKOFF_FIRST_NS;
 		relay_tell(lane, "downstream is away: %s; trying again until it is back",
 			   relay->error);
 	}
+	/* Not begun anew by a downstream that lets itself be opened and takes nothing. */
+	if (lane->backoff_ns == 0)
+		lane->backoff_ns = BACKOFF_FIRST_NS;
 	lane->retry_ns = now_ns + lane->backoff_ns;
 	lane->backoff_ns *= 2;
 	if (lane->backoff_ns > BACKOFF_MAX_NS)
@@ -166,6 +168,8 @@ int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 		lane->status.bytes += lane->acked.end_offset - lane->acked.mark.offset;
 		lane->status.block_cnt++;
 	}
+	if (cnt > 0)
+		lane->backoff_ns = 0;
 	if (cnt >= 0)
 		settle(relay, lane, now_ns);
 	return cnt;

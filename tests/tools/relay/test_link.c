@@ -158,3 +158,30 @@ Test(relay_link, forgets_what_was_on_its_way)
 	cr_assert(all(not(lane.up), eq(u64, lane.sent_head, lane.sent_tail),
 		      eq(u64, lane.acked.mark.next_lsn, 11)));
 }
+
+/* In ms from the moment it is found away to the next try. Its window is full, so nothing more is
+ * read of a lane. */
+static uint64_t away_for(uint64_t now_s)
+{
+	lane.up = true;
+	lane.downstream = &downstream;
+	lane.away_since_ns = 0;
+	send(DOWNSTREAM_IN_FLIGHT_MAX - (unsigned)(lane.sent_tail - lane.sent_head));
+	acknowledged = -ENOTCONN;
+	cr_assert(eq(int, relay_step(&relay, &lane, now_s * S), 0));
+	cr_assert(not(lane.up));
+	return (lane.retry_ns - now_s * S) / 1000000;
+}
+
+/* A full stream is opened again and again, and refuses: only what it takes shortens the wait. */
+Test(relay_link, waits_longer_for_who_takes_nothing)
+{
+	cr_assert(eq(u64, away_for(101), 100));
+	cr_assert(eq(u64, away_for(102), 200));
+	cr_assert(eq(u64, away_for(103), 400));
+	lane.up = true;
+	lane.downstream = &downstream;
+	send(1);
+	cr_assert(eq(int, reap(1, 104), 1));
+	cr_assert(eq(u64, away_for(105), 100));
+}
