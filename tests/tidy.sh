@@ -24,8 +24,9 @@ HOT_BANNED='malloc|calloc|realloc|free|strdup|printf|fprintf|usleep|nanosleep'
 sources=$(find engine net alloc tools bench tests \( -name '*.c' -o -name '*.h' \) 2>/dev/null |
 	sort)
 texts=$(find . \( -path ./.git -o -path ./build \) -prune -o -type f \( -name '*.[chS]' \
-	-o -name '*.def' -o -name '*.sh' -o -name '*.md' -o -name Makefile -o -path './tests/run' \
-	-o -path './tests/check' -o -path './.ci/*' \) -print | sed 's|^\./||' | sort)
+	-o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name '*.md' -o -name Makefile \
+	-o -path './tests/run' -o -path './tests/check' -o -path './.ci/*' \) -print |
+	sed 's|^\./||' | sort)
 found=$(mktemp)
 trap 'rm -f "$found"' EXIT
 

@@ -42,6 +42,7 @@ file=$tree/engine/good.c
 printf 'int x; \n' >>"$file"; finds 'good.c:6: trailing white space'
 printf 'int x;\r\n' >>"$file"; finds 'good.c:6: carriage return'
 printf '\t%093d\n' 0 >>"$file"; finds 'good.c:6: 101 columns'
+printf '# %099d\n' 0 >"$tree/net/good.py"; finds 'good.py:1: 101 columns'
 printf '#if 0\n#endif\n' >>"$file"; finds 'good.c:6: dead code'
 printf '/* TODO: later */\n' >>"$file"; finds 'good.c:6: do it'
 yes 'int x;' | head -n 900 >>"$file"; finds 'good.c: 905 lines'

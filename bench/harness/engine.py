@@ -70,8 +70,8 @@ class Engine:
         self.report = {}
 
     def load(self, *flags, good=(0,)):
-        """One load; its JSON, and what it cost the engine. With 1 among the good codes lost requests
-        are a result, too."""
+        """One load; its JSON, and what it cost the engine. With 1 among the good codes lost
+        requests are a result, too."""
         time.sleep(PEER_PAUSE_S)
         before, aside = scrape(self.metrics), self.aside_s()
         result = process.run_json(
@@ -117,7 +117,7 @@ class Engine:
 @contextlib.contextmanager
 def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
            metrics=METRICS_ADDRESS):
-    """A worker on each of the cores, the server's unless told otherwise, with a shard of its own."""
+    """A worker on each of the cores, the server's unless told otherwise, with a shard each."""
     with process.work_directory("engine") as work:
         running = Engine(work, sale, ack, orders_max, port, cores or (process.SERVER_CPU,), metrics)
         try:

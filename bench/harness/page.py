@@ -78,8 +78,8 @@ def render(document):
         "<h1>doorbuster: benchmarks</h1>",
         f"<p>{html.escape(table.introduction(document))}<br>Made by "
         f"<code>{html.escape(document['command'])}</code>. Compare ratios within a run, not runs: "
-        "near and far say how far the two cores were apart (a cache line's round trip under or over "
-        "350 ns), which changes by itself on virtual machines.</p>",
+        "near and far say how far the two cores were apart (a cache line's round trip under or "
+        "over 350 ns), which changes by itself on virtual machines.</p>",
         figures(document),
     ]
     for title, caption, svg in plots(document):

@@ -28,8 +28,8 @@ FULL_REQUESTS = 4000000 // SHRINK
 CAPACITY_REQUESTS = {FULL: 3000000 // SHRINK, 1: 1000000 // SHRINK}
 WORKER_REQUESTS = 3000000 // SHRINK
 DROP_REQUESTS = 8000000 // SHRINK
-# Datagrams out, in turn, until more of them bring no more than GAIN: in flight / latency is all that
-# a closed loop can show.
+# Datagrams out, in turn, until more of them bring no more than GAIN: in flight / latency is all
+# that a closed loop can show.
 IN_FLIGHT = {FULL: (128, 512, 1024), 1: (256, 512, 1024)}
 GAIN = 1.03
 IN_FLIGHT_USUAL = 512

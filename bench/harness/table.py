@@ -3,7 +3,8 @@ from bench.harness import budget
 from bench.harness.stats import Results, dig, median
 
 ENGINES = ("engine memory full", "engine durable full", "engine memory single",
-           "engine durable single", "engine memory drop", "engine durable drop", "engine durable lo")
+           "engine durable single", "engine memory drop", "engine durable drop",
+           "engine durable lo")
 PEERS = ("testpmd full", "testpmd single", "udp echo full", "udp echo single", "redis no",
          "redis everysec", "redis always", "postgres off", "postgres on")
 ACK = {"redis no": "memory", "redis everysec": "disk, a second late",
@@ -303,7 +304,8 @@ def tables(document):
          spike_rows(results)),
         ("Latency at half load, and what machine, port and disk take without an engine",
          ["ack, datagrams", "what", *latency, ""], floor_rows(results)),
-        ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"], stage_rows(results)),
+        ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"],
+         stage_rows(results)),
         ("Beside it", ["what", "how", "answers rest on", "a second", "spread", "p50", "p99",
                        "cores"], peer_rows(results)),
         ("How many times as many orders/s", ["engine", "than", "times", "spread"],

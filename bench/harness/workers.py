@@ -30,7 +30,7 @@ def loaded(loads, requests):
 
 
 def workers_step(requests):
-    """requests: of a worker. The load of two makes as many for both, and leaves half of them out."""
+    """requests: of a worker. The load of two makes as many for both, and leaves half out."""
     def measure():
         one, other = process.SERVER_CPU, process.LOAD_CPU
         room = requests * 3

@@ -1,5 +1,6 @@
-"""Are lines what a JSON schema says? check_schema.py SCHEMA FILE: every line of FILE must be, and no
-line of it stays so when a required field is taken out, or one that the schema doesn't know put in."""
+"""Are lines what a JSON schema says? check_schema.py SCHEMA FILE: every line of FILE must be, and
+no line of it stays so when a required field is taken out, or one that the schema doesn't know put
+in."""
 import json
 import sys
 
