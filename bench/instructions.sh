@@ -5,17 +5,50 @@
 #
 #   bench/instructions.sh BUILD            compares
 #   bench/instructions.sh BUILD --accept   makes what is counted now the new reference
+#   bench/instructions.sh --compare REFERENCE COUNTED   two files; counts nothing
 #
 # Counted is what the benchmarks time, at sizes that fit a cache. Hash keys are random, so counts
 # vary by some tenths of a percent. The CPU that valgrind shows to the program has no AVX-512, and
 # libc is held to SSE2; whether AVX2 kernels run (net/siphash.c) depends on the machine, and stands
 # in the reference: counts of another kind are not compared.
 set -eu
+
+# REFERENCE COUNTED: a line a case; 1 if one has grown, is new or is no longer counted.
+compare() {
+	awk -v most=3 '
+		/^#/ { next }
+		NR == FNR { was[$1] = $2; next }
+		!($1 in was) { printf "%-24s %9.1f  new: --accept it\n", $1, $2; grown++; next }
+		{
+			percent = ($2 / was[$1] - 1) * 100
+			word = percent > most ? "GROWN" : ""
+			if (percent < -most)
+				word = "shrunk: --accept it"
+			printf "%-24s %9.1f  was %9.1f  %+6.1f %%  %s\n", \
+				$1, $2, was[$1], percent, word
+			grown += percent > most
+			delete was[$1]
+		}
+		END {
+			for (name in was) { print name ": no longer counted: --accept it"; grown++ }
+			if (grown > 0) {
+				print "bench-check: FAILED: " grown " of the cases"
+				exit 1
+			}
+			print "bench-check: nothing has grown by more than " most " %"
+		}' "$1" "$2"
+}
+
+if [ "${1:-}" = --compare ]; then
+	[ $# = 3 ] && [ -s "$2" ] && [ -s "$3" ] ||
+		{ echo "$0: --compare REFERENCE COUNTED, and something in them" >&2; exit 2; }
+	compare "$2" "$3"
+	exit
+fi
 cd "$(dirname "$0")/.."
 bin=${1:?"name the directory of the build"}
 accept=${2:-}
 reference=bench/instructions.txt
-most_percent=3
 case $accept in
 '' | --accept) ;;
 *)
@@ -69,19 +102,4 @@ if ! head -n 1 "$reference" | grep -qF ". $kind"; then
 	echo "bench-check: skipped: this machine is '$kind', the reference another"
 	exit 0
 fi
-awk -v most=$most_percent '
-	/^#/ { next }
-	NR == FNR { was[$1] = $2; next }
-	!($1 in was) { printf "%-24s %9.1f  new: --accept it\n", $1, $2; grown++; next }
-	{
-		percent = ($2 / was[$1] - 1) * 100
-		word = percent > most ? "GROWN" : percent < -most ? "shrunk: --accept it" : ""
-		printf "%-24s %9.1f  was %9.1f  %+6.1f %%  %s\n", $1, $2, was[$1], percent, word
-		grown += percent > most
-		delete was[$1]
-	}
-	END {
-		for (name in was) { print name ": no longer counted: --accept it"; grown++ }
-		if (grown > 0) { print "bench-check: FAILED: " grown " of the cases"; exit 1 }
-		print "bench-check: nothing has grown by more than " most " %"
-	}' "$reference" "$work/now"
+compare "$reference" "$work/now"
