@@ -28,6 +28,16 @@ class Failed(Exception):
     """What ran and went wrong: no figure comes of it."""
 
 
+def end_session(leader, seconds=10):
+    """Ends what a session's leader started: first the leader, so that it removes what it made."""
+    if leader.poll() is None:
+        leader.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            leader.wait(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
+
+
 def need(program):
     """The path of a program; Skipped, with what brings it, if it isn't there."""
     path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/usr/lib/postgresql/15/bin")
@@ -131,6 +141,7 @@ def run_json(command, cpu=LOAD_CPU, good=(0,), seconds=120):
 
 def script(measure):
     """The main of a script in bench/peers: prints what measure() returns as a line of JSON."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         print(json.dumps(measure()))
     except Skipped as skipped:

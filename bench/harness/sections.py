@@ -3,11 +3,9 @@
 Steps alternate: every one once, then all again, so that what the machine does in the meantime hits
 all of them alike.
 """
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 
 from bench.harness import machine, process
@@ -136,8 +134,7 @@ def peer_step(script, *flags):
             try:
                 out, err = peer.communicate(timeout=PEER_SECONDS)
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(peer.pid, signal.SIGKILL)
+                process.end_session(peer)
         if peer.returncode == 77:
             raise process.Skipped(err.strip().removeprefix("skipped: "))
         if peer.returncode != 0:

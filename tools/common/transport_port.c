@@ -36,7 +36,8 @@ enum {
 	RECEIVE_POOL_CNT = 16383,
 	SEND_POOL_CNT = 8191,
 	SEND_POOL_CACHE_CNT = 256,
-	LINK_WAIT_MS = 5000,
+	/* An engine whose workers have every CPU takes seconds to answer on a busy machine. */
+	LINK_WAIT_MS = 15000,
 	ARP_TRIES = 20,
 	ARP_WAIT_MS = 100,
 	TTL = 64,
