@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/check.h"
@@ -22,6 +21,7 @@
 #include "engine/recover.h"
 #include "engine/segments.h"
 #include "net/wire.h"
+#include "tools/common/clock.h"
 
 enum {
 	RAW_BYTES = 16384,
@@ -42,14 +42,6 @@ static struct latencies raw_latencies;
 /* Batches that wait for the disk: up to which LSN each goes, and since when it is due. */
 static uint64_t sent_lsn[BATCHES_OUT_MAX];
 static uint64_t sent_ns[BATCHES_OUT_MAX];
-
-static uint64_t clock_of(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void must(int rc)
 {
@@ -96,12 +88,12 @@ static void raw_writes(const char *dir)
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < RAW_CNT; i++) {
 			const struct iovec iov = {.iov_base = bytes, .iov_len = RAW_BYTES};
-			const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+			const uint64_t begin_ns = clock_now_ns();
 
 			CHECK(pwritev2(fd, &iov, 1, (off_t)i * RAW_BYTES,
 				       pass == 0 ? 0 : RWF_DSYNC) == RAW_BYTES);
 			if (pass == 1)
-				note(&raw_latencies, clock_of(CLOCK_MONOTONIC) - begin_ns);
+				note(&raw_latencies, clock_now_ns() - begin_ns);
 		}
 		CHECK(fsync(fd) == 0);
 	}
@@ -122,7 +114,7 @@ static void on_raw_written(void *context, uint64_t token, int64_t result)
 	struct deep *deep = context;
 
 	CHECK(result == deep->bytes);
-	note(&raw_latencies, clock_of(CLOCK_MONOTONIC) - deep->begin_ns[token]);
+	note(&raw_latencies, clock_now_ns() - deep->begin_ns[token]);
 	deep->free[token] = true;
 	deep->done_cnt++;
 }
@@ -148,14 +140,14 @@ static void raw_deep(const char *dir, struct disk *disk, uint8_t *buffers, uint3
 	raw_latencies.cnt = 0;
 	memset(deep.free, true, sizeof(deep.free));
 
-	const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+	const uint64_t begin_ns = clock_now_ns();
 
 	while (deep.done_cnt < RAW_CNT) {
 		for (unsigned i = 0; i < depth && sent_cnt < RAW_CNT; i++) {
 			if (!deep.free[i])
 				continue;
 			deep.free[i] = false;
-			deep.begin_ns[i] = clock_of(CLOCK_MONOTONIC);
+			deep.begin_ns[i] = clock_now_ns();
 			CHECK(disk->ops->write(disk, fd, buffers, bytes, sent_cnt++ * bytes, i) ==
 			      0);
 		}
@@ -163,8 +155,7 @@ static void raw_deep(const char *dir, struct disk *disk, uint8_t *buffers, uint3
 		disk->ops->reap(disk, on_raw_written, &deep);
 	}
 	printf("raw %u KiB, %u in flight: %.0f MB/s  p50 %.1f us  p99 %.1f us\n", bytes / 1024,
-	       depth,
-	       (double)bytes * RAW_CNT * 1e3 / (double)(clock_of(CLOCK_MONOTONIC) - begin_ns),
+	       depth, (double)bytes * RAW_CNT * 1e3 / (double)(clock_now_ns() - begin_ns),
 	       quantile_us(&raw_latencies, 0.5), quantile_us(&raw_latencies, 0.99));
 	close(fd);
 	unlink(path);
@@ -181,8 +172,7 @@ static void turn(struct journal *journal, struct disk *disk, uint64_t *oldest, u
 	disk->ops->reap(disk, on_written, journal);
 	while (*oldest < newest &&
 	       sent_lsn[*oldest % BATCHES_OUT_MAX] <= journal_durable_lsn(journal)) {
-		note(&journal_latencies,
-		     clock_of(CLOCK_MONOTONIC) - sent_ns[*oldest % BATCHES_OUT_MAX]);
+		note(&journal_latencies, clock_now_ns() - sent_ns[*oldest % BATCHES_OUT_MAX]);
 		(*oldest)++;
 	}
 	journal_pump(journal, 1);
@@ -193,7 +183,7 @@ static void turn(struct journal *journal, struct disk *disk, uint64_t *oldest, u
 static void write_orders(struct journal *journal, struct disk *disk, uint64_t order_cnt,
 			 uint64_t batch_cnt, uint64_t pace_ns)
 {
-	const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+	const uint64_t begin_ns = clock_now_ns();
 	uint64_t oldest = 0;
 	uint64_t newest = 0;
 	struct journal_stats before;
@@ -202,7 +192,7 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 	journal_latencies.cnt = 0;
 	journal_stats(journal, &before);
 	for (uint64_t i = 0; i < order_cnt;) {
-		const uint64_t now_ns = clock_of(CLOCK_MONOTONIC);
+		const uint64_t now_ns = clock_now_ns();
 		const uint64_t due_ns = pace_ns == 0 ? now_ns : begin_ns + i / batch_cnt * pace_ns;
 
 		if (due_ns <= now_ns && journal_room(journal) >= batch_cnt) {
@@ -225,7 +215,7 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 	while (!journal_idle(journal))
 		turn(journal, disk, &oldest, newest);
 
-	const double wall_s = (double)(clock_of(CLOCK_MONOTONIC) - begin_ns) / 1e9;
+	const double wall_s = (double)(clock_now_ns() - begin_ns) / 1e9;
 
 	journal_stats(journal, &after);
 
@@ -242,12 +232,12 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 static void read_lane(const struct data_dir *dir)
 {
 	for (unsigned pass = 0; pass < 3; pass++) {
-		const uint64_t begin_ns = clock_of(CLOCK_MONOTONIC);
+		const uint64_t begin_ns = clock_now_ns();
 		struct recover_scan scan;
 
 		must(recover_scan(dir, 0, &scan, error, sizeof(error)));
 
-		const double s = (double)(clock_of(CLOCK_MONOTONIC) - begin_ns) / 1e9;
+		const double s = (double)(clock_now_ns() - begin_ns) / 1e9;
 
 		printf("scan %u: %6.1f M orders/s\n", pass, (double)scan.order_cnt / s / 1e6);
 		recover_scan_free(&scan);

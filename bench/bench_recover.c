@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/common.h"
@@ -23,6 +22,7 @@
 #include "engine/lane_files.h"
 #include "engine/recover.h"
 #include "net/wire.h"
+#include "tools/common/clock.h"
 
 enum {
 	PASSES = 3,
@@ -41,14 +41,6 @@ struct writer {
 	struct block_header *block; /* BLOCK_BYTES_MAX */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void must(int rc)
 {
 	if (rc == 0)
@@ -59,7 +51,7 @@ static void must(int rc)
 
 static void say_speed(const char *what, uint64_t orders, uint64_t begin_ns)
 {
-	const double s = (double)(now_ns() - begin_ns) / 1e9;
+	const double s = (double)(clock_now_ns() - begin_ns) / 1e9;
 
 	printf("%-24s %6.1f M orders/s\n", what, (double)orders / s / 1e6);
 }
@@ -177,11 +169,11 @@ static void come_back(const struct data_dir *dir, const char *what)
 	must(shard_open(&shard, 0, 1, &size));
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		shard_clear(shard);
-		begin_ns = now_ns();
+		begin_ns = clock_now_ns();
 		must(recover_lane(dir, 0, &scan, shard, error, sizeof(error)));
 		say_speed(what, scan.order_cnt, begin_ns);
 	}
-	begin_ns = now_ns();
+	begin_ns = clock_now_ns();
 
 	const struct shard_hash hash = shard_hash(shard);
 
@@ -222,7 +214,7 @@ static void start_cold(const struct data_dir *dir, const char *what)
 		uint64_t begin_ns;
 
 		drop_cache(dir);
-		begin_ns = now_ns();
+		begin_ns = clock_now_ns();
 		must(recover_scan(dir, 0, &scan, error, sizeof(error)));
 		recover_sizes(&scan, &size);
 		must(shard_open(&shard, 0, 1, &size));
@@ -241,7 +233,7 @@ static void write_checkpoint(const struct data_dir *dir, uint64_t order_cnt)
 	uint64_t begin_ns;
 
 	must(follower_open(&follower, dir, 0, error, sizeof(error)));
-	begin_ns = now_ns();
+	begin_ns = clock_now_ns();
 	must(follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)));
 	say_speed("checkpoint written", order_cnt, begin_ns);
 	follower_close(&follower);
@@ -261,7 +253,7 @@ int main(int argc, char **argv)
 	make_sale(argv[1], order_cnt, skus);
 	must(data_dir_read(&dir, argv[1], error, sizeof(error)));
 	for (unsigned pass = 0; pass < PASSES; pass++) {
-		const uint64_t begin_ns = now_ns();
+		const uint64_t begin_ns = clock_now_ns();
 
 		must(recover_scan(&dir, 0, &scan, error, sizeof(error)));
 		say_speed("blocks read and checked", scan.order_cnt, begin_ns);

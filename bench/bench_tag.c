@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "net/siphash.h"
 #include "net/wire.h"
+#include "tools/common/clock.h"
 
 enum {
 	ROUNDS = 15,
@@ -18,14 +18,6 @@ enum {
 static uint8_t datagrams[SIPHASH_CNT_MAX][WIRE_DATAGRAM_BYTES_MAX];
 static uint8_t tags[SIPHASH_CNT_MAX][SIPHASH_TAG_BYTES];
 static const uint8_t key[SIPHASH_KEY_BYTES] = {1, 2, 3};
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -58,12 +50,12 @@ static double measure(enum siphash_kernel kernel, uint32_t entries, uint32_t bur
 		burst_bytes += jobs[i].bytes;
 	}
 	bursts = ROUND_BYTES / burst_bytes + 1;
-	begin_ns = clock_ns();
+	begin_ns = clock_now_ns();
 	for (uint64_t i = 0; i < bursts; i++) {
 		siphash_many_by(kernel, jobs, burst, tags);
 		datagrams[i % SIPHASH_CNT_MAX][0] ^= tags[0][0];
 	}
-	return (double)(clock_ns() - begin_ns) / (double)(bursts * burst);
+	return (double)(clock_now_ns() - begin_ns) / (double)(bursts * burst);
 }
 
 int main(void)

@@ -4,30 +4,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <valgrind/callgrind.h>
 
 #include "engine/check.h"
-
-uint64_t bench_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
+#include "tools/common/clock.h"
 
 void bench_begin(struct bench_case *bench)
 {
-	bench->begin_ns = bench_now_ns();
+	bench->begin_ns = clock_now_ns();
 	CALLGRIND_TOGGLE_COLLECT;
 }
 
 void bench_end(struct bench_case *bench, uint64_t cnt)
 {
 	CALLGRIND_TOGGLE_COLLECT;
-	bench->spent_ns += bench_now_ns() - bench->begin_ns;
+	bench->spent_ns += clock_now_ns() - bench->begin_ns;
 	bench->done_cnt += cnt;
 }
 

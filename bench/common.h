@@ -21,8 +21,6 @@ struct bench_case {
 	double ns[BENCH_ROUNDS_MAX];
 };
 
-uint64_t bench_now_ns(void);
-
 /* What stands between these is measured; cnt: how many requests were done in it. */
 void bench_begin(struct bench_case *bench);
 void bench_end(struct bench_case *bench, uint64_t cnt);

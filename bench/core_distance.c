@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "tools/common/clock.h"
 
 enum {
 	SAMPLES = 201,
@@ -22,14 +23,6 @@ enum {
 };
 
 static _Alignas(128) atomic_int ball;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int run_on(int cpu)
 {
@@ -93,14 +86,14 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (unsigned i = 0; i < SAMPLES; i++) {
-		const uint64_t begin_ns = now_ns();
+		const uint64_t begin_ns = clock_now_ns();
 
 		for (unsigned trip = 0; trip < TRIPS_PER_SAMPLE; trip++, next += 2) {
 			atomic_store_explicit(&ball, next, memory_order_release);
 			while (atomic_load_explicit(&ball, memory_order_acquire) != next + 1)
 				;
 		}
-		samples[i] = (double)(now_ns() - begin_ns) / TRIPS_PER_SAMPLE;
+		samples[i] = (double)(clock_now_ns() - begin_ns) / TRIPS_PER_SAMPLE;
 	}
 	atomic_store(&ball, STOP);
 	pthread_join(other, NULL);

@@ -11,19 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "tools/common/clock.h"
 #include "tools/common/histogram.h"
 
 static struct histogram late_ns;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static double us(double share)
 {
@@ -47,9 +39,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "idle_sender: CPU %s: %s\n", argv[1], strerror(errno));
 		return 2;
 	}
-	begin_ns = now_ns();
+	begin_ns = clock_now_ns();
 	for (uint64_t i = 0; i < packets;) {
-		const uint64_t at_ns = now_ns() - begin_ns;
+		const uint64_t at_ns = clock_now_ns() - begin_ns;
 
 		for (; i < packets && i * gap_ns <= at_ns; i++)
 			histogram_add(&late_ns, at_ns - i * gap_ns);

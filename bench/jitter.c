@@ -14,7 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "tools/common/clock.h"
 
 enum {
 	CPUS_MAX = 8,
@@ -39,14 +40,6 @@ struct spinner {
 	int cpu;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void *spin(void *argument)
 {
 	struct spinner *self = argument;
@@ -59,11 +52,11 @@ static void *spin(void *argument)
 		exit(2);
 	}
 
-	const uint64_t begin_ns = now_ns();
+	const uint64_t begin_ns = clock_now_ns();
 	uint64_t last_ns = begin_ns;
 
 	while (last_ns < begin_ns + self->for_ns && self->gap_cnt < GAPS_MAX) {
-		const uint64_t at_ns = now_ns();
+		const uint64_t at_ns = clock_now_ns();
 
 		if (at_ns - last_ns >= GAP_MIN_NS)
 			self->gaps_ns[self->gap_cnt++] = at_ns - last_ns;

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 
 enum {
 	DROP_STOCK = 15000,
@@ -28,14 +28,6 @@ void peer_load_fail(const char *format, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	exit(2);
-}
-
-uint64_t peer_load_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 char *peer_load_text(const char *path)

@@ -33,8 +33,6 @@ struct peer_load {
  * singles-day by --scenario. Ends the program with 2 and a line if they are wrong. */
 void peer_load_open(struct peer_load *load, int argc, char **argv);
 
-uint64_t peer_load_now_ns(void);
-
 /* The n-th request, and what the catalog says of a SKU. */
 void peer_load_request(const struct peer_load *load, uint32_t n, struct client_request *out);
 uint32_t peer_load_stock(const struct peer_load *load, uint64_t sku);

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <libpq-fe.h>
 
 #include "bench/peers/peer_load.h"
+#include "tools/common/clock.h"
 
 enum {
 	PARAMS = 7,
@@ -120,7 +120,7 @@ static void send_transaction(struct run *run)
 		      PQsendQueryPrepared(run->pg, "buy", PARAMS, values, lens, formats, 1) == 1);
 	}
 	run->orders_of[run->sent % run->load.depth] = cnt;
-	run->sent_ns[run->sent++ % run->load.depth] = peer_load_now_ns();
+	run->sent_ns[run->sent++ % run->load.depth] = clock_now_ns();
 	check(run, PQpipelineSync(run->pg) == 1);
 }
 
@@ -170,14 +170,14 @@ static void take_transaction(struct run *run)
 	result = take(run);
 	check(run, PQresultStatus(result) == PGRES_PIPELINE_SYNC);
 	PQclear(result);
-	latency_ns = peer_load_now_ns() - run->sent_ns[run->answered++ % run->load.depth];
+	latency_ns = clock_now_ns() - run->sent_ns[run->answered++ % run->load.depth];
 	histogram_add_many(&run->load.latency_ns, latency_ns, cnt);
 }
 
 static void sell(struct run *run)
 {
 	check(run, PQsetnonblocking(run->pg, 1) == 0 && PQenterPipelineMode(run->pg) == 1);
-	run->load.begin_ns = peer_load_now_ns();
+	run->load.begin_ns = clock_now_ns();
 	while (run->next < run->load.scenario.send_cnt || run->answered < run->sent) {
 		while (run->next < run->load.scenario.send_cnt &&
 		       run->sent - run->answered < run->load.depth)
@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 	run.now = (uint64_t)time(NULL) * 1000000000;
 	set_up(&run);
 	sell(&run);
-	end_ns = peer_load_now_ns();
+	end_ns = clock_now_ns();
 	check(&run, PQexitPipelineMode(run.pg) == 1 && PQsetnonblocking(run.pg, 0) == 0);
 	snprintf(where, sizeof(where), "SELECT count(*) * %u::bigint - sum(stock) FROM offer",
 		 peer_load_stock(&run.load, 1));

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <hiredis/hiredis.h>
 
 #include "bench/peers/peer_load.h"
+#include "tools/common/clock.h"
 
 enum {
 	ARGS_PER_REQUEST = 6,
@@ -120,7 +120,7 @@ static void append_command(struct run *run)
 			lens[argc++] = strlen(text[k]);
 		}
 	}
-	run->sent_ns[run->commands_sent++ % run->load.depth] = peer_load_now_ns();
+	run->sent_ns[run->commands_sent++ % run->load.depth] = clock_now_ns();
 	if (redisAppendCommandArgv(run->redis, argc, argv, lens) != REDIS_OK)
 		peer_load_fail("redis: %s", run->redis->errstr);
 }
@@ -145,7 +145,7 @@ static void take_command(struct run *run)
 {
 	redisReply *reply = take(run);
 	const uint64_t latency_ns =
-		peer_load_now_ns() - run->sent_ns[run->commands_answered++ % run->load.depth];
+		clock_now_ns() - run->sent_ns[run->commands_answered++ % run->load.depth];
 
 	if (reply->type != REDIS_REPLY_ARRAY)
 		peer_load_fail("redis: an answer that is no list");
@@ -163,7 +163,7 @@ static void take_command(struct run *run)
 
 static void sell(struct run *run)
 {
-	run->load.begin_ns = peer_load_now_ns();
+	run->load.begin_ns = clock_now_ns();
 	while (run->next < run->load.scenario.send_cnt ||
 	       run->commands_answered < run->commands_sent) {
 		while (run->next < run->load.scenario.send_cnt &&
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	load_catalog(&run);
 	load_script(&run);
 	sell(&run);
-	end_ns = peer_load_now_ns();
+	end_ns = clock_now_ns();
 	sold = units_sold(&run, &oversold);
 	orders = order_cnt(&run);
 	redisFree(run.redis);

@@ -17,6 +17,7 @@
 #include "tools/capture/files.h"
 #include "tools/capture/source.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 
 enum {
 	ERROR_BYTES = 1024,
@@ -120,14 +121,6 @@ static bool check_together(const struct capture_options *options)
 	       cli_wrong("--files: only with --rotate-mib; leave it out");
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Slots that a worker's memory holds: a power of two. */
 static uint32_t slots_of(uint32_t buffer_mib)
 {
@@ -168,11 +161,11 @@ static int record(const struct capture_options *options, struct source *source, 
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	const uint64_t end_ns =
-		options->seconds > 0 ? monotonic_ns() + options->seconds * NS_PER_S : UINT64_MAX;
+		options->seconds > 0 ? clock_now_ns() + options->seconds * NS_PER_S : UINT64_MAX;
 
 	for (;;) {
 		/* Before the look: what came before the end is written. */
-		const bool over = ended != 0 || monotonic_ns() >= end_ns || source_ended(source);
+		const bool over = ended != 0 || clock_now_ns() >= end_ns || source_ended(source);
 		int cnt;
 
 		/* Asked after each burst: who falls behind can be ended, too. */

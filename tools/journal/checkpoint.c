@@ -15,6 +15,7 @@
 #include "engine/follower.h"
 #include "engine/signals.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/journal/journal_tool.h"
 
 enum {
@@ -22,14 +23,6 @@ enum {
 	/* A checkpoint that the disk had no room for. */
 	RETRY_NS = 1000000000,
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static int exit_code(int rc)
 {
@@ -74,7 +67,7 @@ static void print_unchanged(const struct follower *follower, bool json)
 /* again: that there is no space was said. */
 static int save(struct follower *follower, const struct tool_options *options, bool again)
 {
-	const uint64_t begin_ns = now_ns();
+	const uint64_t begin_ns = clock_now_ns();
 	char error[TOOL_ERROR_BYTES];
 	unsigned removed = 0;
 	uint64_t bytes = 0;
@@ -84,7 +77,7 @@ static int save(struct follower *follower, const struct tool_options *options, b
 	if (rc != 0 && !(again && rc == -ENOSPC))
 		cli_wrong("%s", error);
 	if (rc == 0)
-		print_saved(follower, bytes, removed, (double)(now_ns() - begin_ns) / 1e6,
+		print_saved(follower, bytes, removed, (double)(clock_now_ns() - begin_ns) / 1e6,
 			    options->json);
 	return rc;
 }
@@ -140,11 +133,11 @@ static int follow_lane(struct followed *lane, const struct tool_options *options
 		return rc;
 	}
 	if (follower_unsaved(follower) < (last ? 1 : options->every_orders) ||
-	    (!last && now_ns() < lane->retry_ns))
+	    (!last && clock_now_ns() < lane->retry_ns))
 		return 0;
 	rc = save(follower, options, again && !last);
 	/* A disk that is full may have space again: a checkpoint is no order. */
-	lane->retry_ns = rc == -ENOSPC ? now_ns() + RETRY_NS : 0;
+	lane->retry_ns = rc == -ENOSPC ? clock_now_ns() + RETRY_NS : 0;
 	return rc == -ENOSPC && !last ? 0 : rc;
 }
 

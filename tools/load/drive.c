@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "tools/common/clock.h"
 #include "tools/load/report.h"
 
 enum {
@@ -15,14 +15,6 @@ enum {
 
 volatile sig_atomic_t drive_stop;
 
-uint64_t drive_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* When the n-th request is due. */
 static uint64_t due_ns(uint64_t begin_ns, uint64_t n, uint64_t rate)
 {
@@ -33,7 +25,7 @@ static uint64_t due_ns(uint64_t begin_ns, uint64_t n, uint64_t rate)
 static uint32_t submit_some(struct client *client, const struct scenario *scenario, uint32_t next,
 			    uint64_t begin_ns, uint64_t rate)
 {
-	const uint64_t now_ns = drive_now_ns();
+	const uint64_t now_ns = clock_now_ns();
 
 	for (unsigned i = 0; i < SUBMIT_MAX && next < scenario->send_cnt; i++, next++) {
 		struct client_request request;
@@ -54,7 +46,7 @@ static uint32_t submit_some(struct client *client, const struct scenario *scenar
 int drive_sale(struct client *client, const struct scenario *scenario, uint64_t rate,
 	       const struct tally *tally, struct drive_result *result)
 {
-	const uint64_t begin_ns = drive_now_ns();
+	const uint64_t begin_ns = clock_now_ns();
 	uint32_t next = 0;
 	int rc = 0;
 
@@ -67,18 +59,18 @@ int drive_sale(struct client *client, const struct scenario *scenario, uint64_t 
 			next = submit_some(client, scenario, next, begin_ns, rate);
 		if (rate > 0 && next < scenario->send_cnt) {
 			const uint64_t due = due_ns(begin_ns, next, rate);
-			const uint64_t now_ns = drive_now_ns();
+			const uint64_t now_ns = clock_now_ns();
 
 			wait_us = due > now_ns ? (uint32_t)((due - now_ns) / 1000) : 0;
 			wait_us = wait_us < POLL_US ? wait_us : POLL_US;
 		}
 		rc = client_poll(client, wait_us);
-		report_progress(tally, next, scenario->send_cnt, drive_now_ns() - begin_ns);
+		report_progress(tally, next, scenario->send_cnt, clock_now_ns() - begin_ns);
 	}
 	report_progress_end();
 	*result = (struct drive_result){
 		.submitted = next,
-		.elapsed_ns = drive_now_ns() - begin_ns,
+		.elapsed_ns = clock_now_ns() - begin_ns,
 		.stopped = drive_stop != 0,
 	};
 	return rc < 0 ? rc : 0;

@@ -16,8 +16,6 @@
 /* Set by the handler of SIGINT and SIGTERM: send no more, and end. */
 extern volatile sig_atomic_t drive_stop;
 
-uint64_t drive_now_ns(void);
-
 struct drive_result {
 	uint64_t submitted;
 	uint64_t elapsed_ns;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "net/tag.h"
+#include "tools/common/clock.h"
 #include "tools/load/drive.h"
 #include "tools/load/report.h"
 
@@ -247,7 +248,7 @@ static int receive_some(struct run *run, uint32_t wait_us)
 					       wait_us);
 	if (cnt <= 0)
 		return cnt;
-	now_ns = drive_now_ns();
+	now_ns = clock_now_ns();
 	take_burst(run, packets, (uint32_t)cnt, now_ns);
 	run->heard_ns = now_ns;
 	run->volley->elapsed_ns = now_ns - run->begin_ns;
@@ -289,7 +290,7 @@ static int run_all(struct run *run)
 	int rc = 0;
 
 	while (rc >= 0 && !drive_stop && (run->next < total || run->out_cnt > 0)) {
-		const uint64_t now_ns = drive_now_ns();
+		const uint64_t now_ns = clock_now_ns();
 		const bool full = !open && run->out_cnt >= run->options->in_flight;
 		const uint32_t next = run->next;
 
@@ -309,10 +310,10 @@ static int run_all(struct run *run)
 static int listen_on(struct run *run)
 {
 	static const uint64_t LISTEN_NS = 100000000;
-	const uint64_t until_ns = drive_now_ns() + LISTEN_NS;
+	const uint64_t until_ns = clock_now_ns() + LISTEN_NS;
 	int rc = 0;
 
-	while (rc >= 0 && run->prepared->silent_cnt > 0 && !drive_stop && drive_now_ns() < until_ns)
+	while (rc >= 0 && run->prepared->silent_cnt > 0 && !drive_stop && clock_now_ns() < until_ns)
 		rc = receive_some(run, WAIT_US);
 	return rc < 0 ? rc : 0;
 }
@@ -337,7 +338,7 @@ int volley_run(struct volley *volley, const struct volley_options *options, stru
 		memset(run.from_ns, 0, cnt * sizeof(*run.from_ns));
 		memset(run.state, STATE_UNSENT, cnt * sizeof(*run.state));
 		report_progress_begin();
-		run.begin_ns = run.heard_ns = drive_now_ns();
+		run.begin_ns = run.heard_ns = clock_now_ns();
 		rc = run_all(&run);
 		if (rc == 0)
 			rc = listen_on(&run);

@@ -10,11 +10,11 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/check.h"
 #include "engine/lane_files.h"
+#include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 
 static int take_lock(struct relay *relay)
@@ -132,18 +132,10 @@ int relay_position_begin(struct relay *relay)
 	return rc;
 }
 
-static uint64_t wall_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 {
 	const struct cursor_lane *position = &relay->position.lane[lane->lane];
-	const uint64_t wall = wall_ns();
+	const uint64_t wall = clock_wall_ns();
 	uint64_t age_ns = 0;
 
 	lane->safe = lane->settling = lane->acked.mark = position->mark;
@@ -173,7 +165,7 @@ void relay_position_save(struct relay *relay, uint64_t now_ns)
 			position->settling_at_ns = 0;
 		} else if (position->settling.checksum != lane->settling.checksum) {
 			position->settling = lane->settling;
-			position->settling_at_ns = wall_ns() - (now_ns - lane->settling_ns);
+			position->settling_at_ns = clock_wall_ns() - (now_ns - lane->settling_ns);
 		}
 	}
 	if (changed && relay->positioned)

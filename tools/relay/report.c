@@ -5,11 +5,11 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/lane_extent.h"
 #include "engine/lane_files.h"
+#include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 
 /* The alarm comes when this part of the budget is used, in percent. */
@@ -17,10 +17,7 @@ static const unsigned ALARM_PERCENT = 50;
 
 static double wall_s(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (double)clock_wall_ns() / 1e9;
 }
 
 /* Bytes of the lane from the block of a mark on: prune lets go only what lies in segments before.

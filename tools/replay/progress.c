@@ -4,8 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tools/common/clock.h"
 
 enum {
 	BAR_COLUMNS = 30,
@@ -26,14 +27,6 @@ bool progress_interrupted(void)
 	return interrupted != 0;
 }
 
-uint64_t progress_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 void progress_begin(struct progress *progress, bool quiet)
 {
 	/* The second one ends the process, whatever it waits for. */
@@ -43,7 +36,7 @@ void progress_begin(struct progress *progress, bool quiet)
 	(void)sigaction(SIGTERM, &action, NULL);
 	*progress = (struct progress){
 		.shown = !quiet && isatty(STDERR_FILENO) == 1,
-		.began_ns = progress_now_ns(),
+		.began_ns = clock_now_ns(),
 	};
 }
 
@@ -73,7 +66,7 @@ void progress_tell(struct progress *progress, uint64_t done_bytes, uint64_t tota
 
 	if (!progress->shown)
 		return;
-	now_ns = progress_now_ns();
+	now_ns = clock_now_ns();
 	if (now_ns < progress->next_ns)
 		return;
 	progress->next_ns = now_ns + DRAW_EVERY_NS;

@@ -29,7 +29,4 @@ void progress_end(struct progress *progress);
 /* Ctrl-C or SIGTERM came. */
 bool progress_interrupted(void);
 
-/* CLOCK_MONOTONIC. */
-uint64_t progress_now_ns(void);
-
 #endif

@@ -13,6 +13,7 @@
 #include "net/keys.h"
 #include "net/tag.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/pace.h"
@@ -100,7 +101,7 @@ static int receive(struct live *live, int most, uint32_t wait_us)
 	const int got = live->transport->receive(live->transport, live->received, most, wait_us);
 
 	if (got > 0)
-		live->heard_ns = progress_now_ns();
+		live->heard_ns = clock_now_ns();
 	for (int i = 0; i < got; i++)
 		take_reply(live, &live->received[i]);
 	return got < 0 ? got : 0;
@@ -178,7 +179,7 @@ static int send_due(struct live *live, uint64_t now_ns)
 		return sent < 0 ? sent : be_refused(live, now_ns);
 	live->refused_ns = 0;
 	live->counts.send_refused += sent < cnt;
-	after_ns = progress_now_ns();
+	after_ns = clock_now_ns();
 	for (int i = 0; i < cnt && i < sent; i++) {
 		const uint32_t entries = ((const struct wire_header *)packets[i].bytes)->count;
 
@@ -238,7 +239,7 @@ static void tell_pause(struct live *live, const struct ahead_item *item, uint64_
 static int turn(struct live *live, const struct ahead_item *item)
 {
 	const bool flat_out = live->pace.kind == PACE_FLAT_OUT;
-	const uint64_t now_ns = progress_now_ns();
+	const uint64_t now_ns = clock_now_ns();
 	bool has_read;
 	int sent = 0;
 
@@ -296,9 +297,9 @@ static int hear_out(struct live *live)
 	const uint64_t wait_ns = live->options->wait_ms * NS_PER_MS;
 	const bool polls = live->options->port.port != NULL;
 
-	live->heard_ns = progress_now_ns();
+	live->heard_ns = clock_now_ns();
 	while (!progress_interrupted() && live->counts.received < live->counts.sent &&
-	       progress_now_ns() < live->heard_ns + wait_ns) {
+	       clock_now_ns() < live->heard_ns + wait_ns) {
 		const int rc = receive(live, RECEIVE_CNT, polls ? 0 : 10000);
 
 		if (rc < 0)

@@ -10,6 +10,7 @@
 #include "engine/admit.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/change.h"
 #include "tools/replay/progress.h"
@@ -317,7 +318,7 @@ static int run(struct feed *feed)
 	reader_verify(feed->run.reader, feed->keys, false, true);
 	progress_begin(&feed->progress, options->quiet);
 	reader_end_when(feed->run.reader, progress_interrupted);
-	began_ns = progress_now_ns();
+	began_ns = clock_now_ns();
 
 	const bool good = open_ahead(feed) && feed_all(feed) && finish_sales(feed);
 
@@ -327,7 +328,7 @@ static int run(struct feed *feed)
 	reader_refuse(feed->run.reader, &feed->refused);
 	if (!good)
 		return CLI_EXIT_FAILED;
-	feed->run.took_ns = progress_now_ns() - began_ns;
+	feed->run.took_ns = clock_now_ns() - began_ns;
 	(options->json ? report_offline_json : report_offline)(&feed->run);
 	if (!tell_what_if(&feed->run, feed->files))
 		return CLI_EXIT_FAILED;
