@@ -83,6 +83,18 @@ static int partitions_of(struct kafka_source *source, rd_kafka_t *client, char *
 					source->topic, rd_kafka_err2str(code));
 }
 
+/* The offsets of a partition's first message and behind its last. */
+static int ask_offsets(const struct kafka_source *source, rd_kafka_t *client, int partition,
+		       int64_t *low, int64_t *high, char *error, size_t error_bytes)
+{
+	return rd_kafka_query_watermark_offsets(client, source->topic, partition, low, high,
+						DOWNSTREAM_WAIT_MS) == 0
+		       ? 0
+		       : downstream_say(error, error_bytes, -ENOTCONN,
+					"topic %s: partition %d is out of reach", source->topic,
+					partition);
+}
+
 /* Lanes are the partitions up to the last that has something; and which journal it is. */
 static int find_lanes(struct kafka_source *source, char *error, size_t error_bytes)
 {
@@ -97,11 +109,7 @@ static int find_lanes(struct kafka_source *source, char *error, size_t error_byt
 		struct lane_mark mark;
 		struct frame frame;
 
-		if (rd_kafka_query_watermark_offsets(client, source->topic, i, &low, &high,
-						     DOWNSTREAM_WAIT_MS) != 0)
-			rc = downstream_say(error, error_bytes, -ENOTCONN,
-					    "topic %s: partition %d is out of reach", source->topic,
-					    i);
+		rc = ask_offsets(source, client, i, &low, &high, error, error_bytes);
 		if (rc != 0 || high == low)
 			continue;
 		message = kafka_message_at(client, source->topic, i, high - 1, error, error_bytes);
@@ -134,20 +142,17 @@ static int grow_kafka(struct source *base, char *error, size_t error_bytes)
 	struct kafka_source *source = of(base);
 	rd_kafka_t *client = source->lanes[0].consumer;
 	const int cnt = partitions_of(source, client, error, error_bytes);
+	int rc = cnt < 0 ? cnt : 0;
 
-	for (int i = base->lanes; i < cnt && i < SHARDS_MAX; i++) {
+	for (int i = base->lanes; rc == 0 && i < cnt && i < SHARDS_MAX; i++) {
 		int64_t low = 0;
 		int64_t high = 0;
 
-		if (rd_kafka_query_watermark_offsets(client, source->topic, i, &low, &high,
-						     DOWNSTREAM_WAIT_MS) != 0)
-			return downstream_say(error, error_bytes, -ENOTCONN,
-					      "topic %s: partition %d is out of reach",
-					      source->topic, i);
-		if (high > low)
+		rc = ask_offsets(source, client, i, &low, &high, error, error_bytes);
+		if (rc == 0 && high > low)
 			base->lanes = (uint16_t)(i + 1);
 	}
-	return cnt < 0 ? cnt : 0;
+	return rc;
 }
 
 static int open_kafka(struct source **out, const struct consumer_options *options, char *error,

@@ -116,44 +116,36 @@ static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamS
 	return 0;
 }
 
-static int find_lanes(struct nats_source *source, char *error, size_t error_bytes)
-{
-	jsStreamState state;
-	uint16_t lane = 0;
-	int rc = 0;
-
-	for (; rc == 0 && lane < SHARDS_MAX; lane++) {
-		rc = stream_state(source, lane, &state, error, error_bytes);
-		if (rc == 0 && source->base.journal_id == 0)
-			rc = journal_of(source, lane, &state, error, error_bytes);
-		if (rc == -ENOENT)
-			break;
-	}
-	if (rc != 0 && rc != -ENOENT)
-		return rc;
-	source->base.lanes = lane;
-	if (lane > 0 && source->base.journal_id != 0)
-		return 0;
-	return downstream_say(error, error_bytes, -ENOTCONN,
-			      "%s: %s %s-lane-000: let a relay fill it, or name another with "
-			      "--set stream=NAME",
-			      source->settings.shown,
-			      lane == 0 ? "there is no stream" : "there is nothing in stream",
-			      source->settings.stream);
-}
-
-/* The relay makes its streams one after another, each when it begins with a lane. */
+/* Counts on: the relay makes its streams one after another, each when it begins with a lane. */
 static int grow_nats(struct source *base, char *error, size_t error_bytes)
 {
+	struct nats_source *source = of(base);
 	jsStreamState state;
 	int rc = 0;
 
 	while (rc == 0 && base->lanes < SHARDS_MAX) {
-		rc = stream_state(of(base), base->lanes, &state, error, error_bytes);
+		rc = stream_state(source, base->lanes, &state, error, error_bytes);
+		if (rc == 0 && base->journal_id == 0)
+			rc = journal_of(source, base->lanes, &state, error, error_bytes);
 		if (rc == 0)
 			base->lanes++;
 	}
 	return rc == -ENOENT ? 0 : rc;
+}
+
+static int find_lanes(struct nats_source *source, char *error, size_t error_bytes)
+{
+	const int rc = grow_nats(&source->base, error, error_bytes);
+
+	if (rc != 0 || (source->base.lanes > 0 && source->base.journal_id != 0))
+		return rc;
+	return downstream_say(error, error_bytes, -ENOTCONN,
+			      "%s: %s %s-lane-000: let a relay fill it, or name another with "
+			      "--set stream=NAME",
+			      source->settings.shown,
+			      source->base.lanes == 0 ? "there is no stream"
+						      : "there is nothing in stream",
+			      source->settings.stream);
 }
 
 static int open_nats(struct source **out, const struct consumer_options *options, char *error,

@@ -20,14 +20,15 @@ static double wall_s(void)
 	return (double)clock_wall_ns() / 1e9;
 }
 
-/* Bytes of the lane from the block of a mark on: prune lets go only what lies in segments before.
- */
-static uint64_t bytes_from(const struct lane_extent *extent, const struct lane_mark *mark)
+/* Bytes of the lane from an offset in the segment of a mark on; all of it if there is no mark. */
+static uint64_t bytes_from(const struct lane_extent *extent, const struct lane_mark *mark,
+			   uint64_t offset)
 {
-	const uint64_t first = mark->next_lsn == 0 ? extent->first_segment : mark->segment;
+	const bool none = mark->next_lsn == 0;
+	const uint64_t first = none ? extent->first_segment : mark->segment;
 
 	return (extent->segment - first) * extent->segment_bytes + extent->offset -
-	       (mark->next_lsn == 0 ? 0 : mark->offset);
+	       (none ? 0 : offset);
 }
 
 /* When the first block behind what downstream has was written; 0: not to be told. */
@@ -69,16 +70,11 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 	rc = lane_extent_find(files, lane->lane, &extent);
 	files->ops->close(files);
 	if (rc == 0 && extent.segment_bytes > 0 && extent.segment >= lane->safe.segment)
-		lane->status.kept_bytes = bytes_from(&extent, &lane->safe);
+		lane->status.kept_bytes = bytes_from(&extent, &lane->safe, lane->safe.offset);
 	if (rc != 0 || extent.next_lsn <= next_lsn)
 		return;
 	lane->status.behind_records = extent.next_lsn - next_lsn;
-	lane->status.behind_bytes = (extent.segment - acked->mark.segment) * extent.segment_bytes +
-				    extent.offset - acked->end_offset;
-	if (acked->mark.next_lsn == 0)
-		lane->status.behind_bytes =
-			(extent.segment - extent.first_segment) * extent.segment_bytes +
-			extent.offset;
+	lane->status.behind_bytes = bytes_from(&extent, &acked->mark, acked->end_offset);
 
 	const uint64_t written_at_ns = oldest_ns(relay, lane);
 
