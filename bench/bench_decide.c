@@ -184,8 +184,7 @@ static uint32_t decide_batch(struct shard *shard, uint32_t cnt, enum verdict wan
 	uint32_t wanted = 0;
 	uint32_t ahead[DECIDE_PASS_CNT] = {0};
 
-	for (uint32_t i = 0; i < cnt; i++)
-		keys[i].request = &requests[i];
+	decide_keys_begin(keys, requests, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision;
 

@@ -32,8 +32,7 @@ void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *ke
 void decide_prepare(const struct shard *shard, const struct wire_request *requests,
 		    struct decide_key *keys, uint32_t cnt)
 {
-	for (uint32_t i = 0; i < cnt; i++)
-		keys[i].request = &requests[i];
+	decide_keys_begin(keys, requests, cnt);
 	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++)
 		decide_pass(pass, shard, keys, cnt);
 }

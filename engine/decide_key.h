@@ -15,12 +15,13 @@
 
 #include <stdint.h>
 
+#include "net/wire.h"
+
 struct offer;
 struct buyer_count;
-struct wire_request;
 
 struct decide_key {
-	const struct wire_request *request; /* set before the passes of decide_pass */
+	const struct wire_request *request; /* decide_keys_begin */
 	uint64_t offer_hash;
 	uint64_t order_hash;
 	uint64_t buyer_hash;       /* 0: not made yet */
@@ -34,6 +35,14 @@ enum {
 	/* Requests between a pass and the next, so that what it asked for has come. */
 	DECIDE_PASS_AHEAD_CNT = 32,
 };
+
+/* Before the passes: whose keys they are. The requests stay there until they are decided. */
+static inline void decide_keys_begin(struct decide_key *keys, const struct wire_request *requests,
+				     uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		keys[i].request = &requests[i];
+}
 
 static inline uint32_t decide_ahead_cnt(unsigned pass)
 {

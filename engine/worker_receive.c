@@ -93,13 +93,9 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 }
 
 /* The requests of the batch's last datagram, to be decided behind those before it. */
-static void add_requests(struct batch *batch, const uint8_t *datagram, uint32_t cnt)
+static void add_requests(struct batch *batch, uint8_t *datagram, uint32_t cnt)
 {
-	const struct wire_request *requests =
-		(const struct wire_request *)(datagram + WIRE_HEADER_BYTES);
-
-	for (uint32_t i = 0; i < cnt; i++)
-		batch->keys[batch->request_cnt + i].request = &requests[i];
+	decide_keys_begin(&batch->keys[batch->request_cnt], wire_requests(datagram), cnt);
 	batch->request_cnt += cnt;
 	batch->first_request[batch->cnt] = (uint16_t)batch->request_cnt;
 }

@@ -142,6 +142,12 @@ static inline uint32_t wire_datagram_bytes(uint32_t count)
 	return WIRE_HEADER_BYTES + count * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
 }
 
+/* How many entries a datagram says it has. */
+static inline uint8_t wire_count(const uint8_t *datagram)
+{
+	return ((const struct wire_header *)datagram)->count;
+}
+
 /* The entries of a datagram: what is asked, and in a reply what is answered. */
 static inline struct wire_request *wire_requests(uint8_t *datagram)
 {

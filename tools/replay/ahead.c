@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,6 @@ static void sign(const struct ahead *ahead, struct ahead_item *item)
 static void put(struct ahead *ahead, uint64_t tail, const struct captured *captured)
 {
 	struct ahead_item *item = &ahead->items[tail & ahead->mask];
-
 	uint64_t total_bytes;
 
 	item->at_ns = captured->at_ns;
@@ -68,7 +68,6 @@ static bool has_room(const struct ahead *ahead)
 static bool read_one(struct ahead *ahead)
 {
 	struct captured captured;
-
 	const enum reader_step step = reader_step(ahead->options.reader, &captured);
 
 	if (step == READER_END) {
@@ -104,6 +103,13 @@ bool ahead_read(struct ahead *ahead)
 bool ahead_is_ready(const struct ahead *ahead)
 {
 	return atomic_load_explicit(&ahead->ended, memory_order_relaxed) || !has_room(ahead);
+}
+
+unsigned ahead_cpu_cnt(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (unsigned)CPU_COUNT(&cpus) : 1;
 }
 
 int ahead_open(struct ahead **out, const struct ahead_options *options)

@@ -38,6 +38,9 @@ struct ahead_options {
 	uint32_t fallback;
 };
 
+/* CPUs that this process may use: whether one is left for a thread. */
+unsigned ahead_cpu_cnt(void);
+
 /* 0 or -errno. */
 int ahead_open(struct ahead **out, const struct ahead_options *options);
 

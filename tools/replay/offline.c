@@ -225,11 +225,6 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	return 0;
 }
 
-static uint32_t entries_of(const struct batch_item *item)
-{
-	return ((const struct wire_header *)item->datagram)->count;
-}
-
 /* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
 static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
 		       uint32_t ahead[DECIDE_PASS_CNT])
@@ -243,10 +238,10 @@ static void look_ahead(struct offline *offline, const struct batch *batch, uint3
 
 			if (item->first_request >= done + decide_ahead_cnt(pass))
 				break;
-			for (uint32_t i = 0; pass == 0 && i < entries_of(item); i++)
-				keys[i].request = &requests[i];
+			if (pass == 0)
+				decide_keys_begin(keys, requests, wire_count(item->datagram));
 			decide_pass(pass, offline->lanes[item->shard].shard, keys,
-				    entries_of(item));
+				    wire_count(item->datagram));
 		}
 	}
 }
@@ -258,11 +253,11 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 
 	for (uint32_t i = 0; i < batch->item_cnt; i++) {
 		const struct batch_item *item = &batch->items[i];
+		const uint8_t entries = wire_count(item->datagram);
 		struct lane *lane = &offline->lanes[item->shard];
 
-		if (journal_room(lane->journal) < entries_of(item)) {
-			const int rc =
-				make_room(offline, lane, entries_of(item), error, error_bytes);
+		if (journal_room(lane->journal) < entries) {
+			const int rc = make_room(offline, lane, entries, error, error_bytes);
 
 			if (rc != 0)
 				return rc;
@@ -270,7 +265,7 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 		look_ahead(offline, batch, item->first_request, ahead);
 		lane_tick(lane, item->at_ns);
 		/* Answered in a copy: there may be more engines that ask the same. */
-		memcpy(offline->datagram, item->datagram, wire_datagram_bytes(entries_of(item)));
+		memcpy(offline->datagram, item->datagram, wire_datagram_bytes(entries));
 		(void)answer_datagram(lane, offline->datagram, &offline->keys[item->first_request],
 				      offline->verdicts);
 		if (reply != NULL)

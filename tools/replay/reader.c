@@ -204,19 +204,14 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 	return true;
 }
 
-static uint8_t entries_of(const struct captured *captured)
-{
-	return ((const struct wire_header *)captured->datagram)->count;
-}
-
 static void count(struct reader_counts *counts, const struct captured *captured)
 {
 	if (captured->kind == CAPTURED_REQUEST) {
 		counts->request_datagrams++;
-		counts->requests += entries_of(captured);
+		counts->requests += wire_count(captured->datagram);
 	} else {
 		counts->reply_datagrams++;
-		counts->replies += entries_of(captured);
+		counts->replies += wire_count(captured->datagram);
 	}
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,11 +118,6 @@ static struct ahead_item *next_request(struct live *live, bool *ended)
 	return item;
 }
 
-static uint32_t entries_of(const struct ahead_item *item)
-{
-	return ((const struct wire_header *)item->datagram)->count;
-}
-
 /* Requests in a row that are due, at most burst_max. */
 static int collect(struct live *live, uint64_t now_ns, struct client_packet *packets,
 		   uint64_t *due_ns, int burst_max)
@@ -139,7 +133,7 @@ static int collect(struct live *live, uint64_t now_ns, struct client_packet *pac
 			break;
 		packets[cnt] = (struct client_packet){
 			.bytes = item->datagram, .len = item->bytes, .shard = item->shard};
-		pace_sent(&pace, due_ns[cnt], entries_of(item));
+		pace_sent(&pace, due_ns[cnt], wire_count(item->datagram));
 		cnt++;
 	}
 	return cnt;
@@ -181,7 +175,7 @@ static int send_due(struct live *live, uint64_t now_ns)
 	live->counts.send_refused += sent < cnt;
 	after_ns = clock_now_ns();
 	for (int i = 0; i < cnt && i < sent; i++) {
-		const uint32_t entries = ((const struct wire_header *)packets[i].bytes)->count;
+		const uint32_t entries = wire_count(packets[i].bytes);
 
 		if (!flat_out)
 			histogram_add(&live->counts.late_ns, after_ns - due_ns[i]);
@@ -312,10 +306,7 @@ static int hear_out(struct live *live)
  */
 static bool reads_in_thread(const struct replay_options *options)
 {
-	cpu_set_t cpus;
-
-	return options->pace == PACE_FLAT_OUT || (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
-						  CPU_COUNT(&cpus) >= CPUS_TO_READ_AHEAD);
+	return options->pace == PACE_FLAT_OUT || ahead_cpu_cnt() >= CPUS_TO_READ_AHEAD;
 }
 
 static bool open_transport(struct live *live)

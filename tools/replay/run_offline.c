@@ -1,7 +1,6 @@
 #include "tools/replay/run_offline.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +102,7 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 static void refuse(struct feed *feed, const struct ahead_item *item)
 {
 	feed->refused.request_datagrams++;
-	feed->refused.requests += ((const struct wire_header *)item->datagram)->count;
+	feed->refused.requests += wire_count(item->datagram);
 }
 
 /* admit, as the worker does, and what is admitted into the batch. False: sales could not begin. */
@@ -134,7 +133,7 @@ static bool admit_waiting(struct feed *feed)
 			.first_request = batch->request_cnt,
 			.shard = item->shard,
 		};
-		batch->request_cnt += ((const struct wire_header *)item->datagram)->count;
+		batch->request_cnt += wire_count(item->datagram);
 	}
 	return true;
 }
@@ -287,11 +286,10 @@ static int result_of(const struct offline_run *run)
 /* A thread reads, if there is a CPU for it. */
 static bool open_ahead(struct feed *feed)
 {
-	cpu_set_t cpus;
 	const struct ahead_options options = {
 		.reader = feed->run.reader,
 		.ring_cnt = AHEAD_CNT,
-		.threaded = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1,
+		.threaded = ahead_cpu_cnt() > 1,
 	};
 	const int rc = ahead_open(&feed->ahead, &options);
 
