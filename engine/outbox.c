@@ -28,10 +28,10 @@ bool outbox_is_stuck(const struct outbox *outbox)
 	return outbox->refused_last_ns - outbox->refused_first_ns >= OUTBOX_PATIENCE_NS;
 }
 
-uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns)
+uint32_t outbox_room_full(struct outbox *outbox, uint64_t now_ns)
 {
 	/* Tried once a turn, not for each reply. */
-	if (outbox->cnt == OUTBOX_FRAMES_MAX && outbox->refused_last_ns != now_ns)
+	if (outbox->refused_last_ns != now_ns)
 		outbox_flush(outbox, now_ns);
 	if (outbox->cnt == OUTBOX_FRAMES_MAX && outbox_is_stuck(outbox))
 		return OUTBOX_FRAMES_MAX;

@@ -38,8 +38,16 @@ void outbox_flush(struct outbox *outbox, uint64_t now_ns);
 /* The port has taken nothing for too long. */
 bool outbox_is_stuck(const struct outbox *outbox);
 
+/* outbox_room() of one that is full. */
+uint32_t outbox_room_full(struct outbox *outbox, uint64_t now_ns);
+
 /* Frames that may be put, also into a port given up on, which then drops them. */
-uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns);
+static inline uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns)
+{
+	if (outbox->cnt < OUTBOX_FRAMES_MAX)
+		return OUTBOX_FRAMES_MAX - outbox->cnt;
+	return outbox_room_full(outbox, now_ns);
+}
 
 /* False when full: the frame stays the caller's, to drop and count. */
 bool outbox_put(struct outbox *outbox, struct rte_mbuf *mbuf);

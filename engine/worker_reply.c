@@ -27,8 +27,6 @@ bool worker_reply_has_room(struct worker *worker, uint16_t origin_idx)
 	/* As if all that is being sealed went the same way. */
 	const uint32_t sealing_cnt = worker->sealing.cnt;
 
-	if (worker->outbox.cnt + sealing_cnt < OUTBOX_FRAMES_MAX && origin_idx == worker->idx)
-		return true;
 	if (origin_idx == worker->idx)
 		return outbox_room(&worker->outbox, worker->monotonic_ns) > sealing_cnt;
 	return handover_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx, origin_idx) >
