@@ -45,7 +45,6 @@ for i in "${!names[@]}"; do
 		run lto-profile 2 100000 1000000 >/dev/null
 		find "$dir/lto-profile" -type f ! -name '*.gcda' -delete
 		flags[i]+=" -fprofile-use -fprofile-partial-training"
-		flags[i]+=""
 	}
 	build "${names[i]}" "${flags[i]}"
 done

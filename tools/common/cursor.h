@@ -10,8 +10,7 @@
  *     relay 99aabbccddeeff00 run 3       of a relay: who it is, and how often it has started
  *     out-bytes 4096                     of `doorbuster consume`: what counts of its --out
  *     lane 0 next-lsn 42 segment 0 offset 4096 checksum 0123456789abcdef extra 5
- *     settling 0 next-lsn 51 segment 0 offset 8192 checksum 123456789abcdef0 at-ns
- * 1780000000000000000
+ *     settling 0 next-lsn 51 segment 0 offset 8192 checksum 123456789abcdef0 at-ns N
  *
  * Cold calls, one thread at a time.
  */

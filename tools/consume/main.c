@@ -230,6 +230,7 @@ static int run(const struct consume_options *options)
 static bool parse_flag(int flag, void *context)
 {
 	struct consume_options *options = context;
+
 	switch (flag) {
 	case FLAG_FROM:
 		options->consumer.from = optarg;

@@ -353,7 +353,13 @@ static bool complain_needed(int option, unsigned modes)
 							     : "");
 }
 
-/* No flag is ignored in silence. given: bits, counted from OPT_OFFLINE. */
+/* given: bits, counted from OPT_OFFLINE. */
+static bool is_given(uint64_t given, int option)
+{
+	return (given >> (option - OPT_OFFLINE) & 1) != 0;
+}
+
+/* No flag is ignored in silence. */
 static bool check_needed(const struct replay_options *options, uint64_t given)
 {
 	const unsigned modes = (options->to != NULL ? MODE_LIVE : 0) |
@@ -363,8 +369,7 @@ static bool check_needed(const struct replay_options *options, uint64_t given)
 			       (options->from_journal != NULL ? MODE_JOURNAL : 0);
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-		if ((given >> (needs[i].option - OPT_OFFLINE) & 1) != 0 &&
-		    (modes & needs[i].modes) == 0)
+		if (is_given(given, needs[i].option) && (modes & needs[i].modes) == 0)
 			return complain_needed(needs[i].option, needs[i].modes);
 	}
 	return options->port.eal_arg_cnt == 0 || options->port.port != NULL ||
@@ -406,11 +411,8 @@ static bool check_offline(const struct replay_options *options)
 
 static bool check_together(const struct replay_options *options, uint64_t given)
 {
-	const unsigned paces = (unsigned)(given >> (OPT_SPEED - OPT_OFFLINE) & 1) +
-			       (unsigned)(given >> (OPT_RATE - OPT_OFFLINE) & 1) +
-			       (unsigned)(given >> (OPT_FLAT_OUT - OPT_OFFLINE) & 1);
-
-	const bool has_base_port = (given >> (OPT_BASE_PORT - OPT_OFFLINE) & 1) != 0;
+	const int paces = is_given(given, OPT_SPEED) + is_given(given, OPT_RATE) +
+			  is_given(given, OPT_FLAT_OUT);
 
 	if ((options->capture == NULL) == (options->from_journal == NULL))
 		return cli_wrong("CAPTURE or --from-journal, one of them; see doorbuster replay "
@@ -425,7 +427,7 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 	if (options->key_id != UINT64_MAX && options->keys == NULL)
 		return cli_wrong("--key-id: only with --keys; leave it out");
 	return options->offline         ? check_offline(options)
-	       : options->write != NULL ? check_write(options, has_base_port)
+	       : options->write != NULL ? check_write(options, is_given(given, OPT_BASE_PORT))
 					: true;
 }
 

@@ -1,8 +1,7 @@
 /*
  * stream: a capture file as a FILE of plain bytes, whether it is plain, gzip or zstd (told by its
  * first bytes, not by its name). Reads on and on, never back, in memory of a fixed size, and that
- * of a zstd window, up to 2 GiB (zstd --long); "-" is
- * stdin.
+ * of a zstd window, up to 2 GiB (zstd --long); "-" is stdin.
  *
  * One thread.
  */

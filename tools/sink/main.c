@@ -185,6 +185,7 @@ static const struct option flags[] = {
 static bool parse_flag(int flag, void *context)
 {
 	struct sink_options *options = context;
+
 	switch (flag) {
 	case FLAG_FROM:
 		options->consumer.from = optarg;
