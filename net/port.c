@@ -1,12 +1,7 @@
 #include "net/port.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
 #include <net/if.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +14,6 @@
 #include <rte_mbuf.h>
 
 #include "net/port_kinds.h"
-
-/* The PID namespace and the PID: /run may be shared by several namespaces, each with a PID 7. */
-#define FILE_PREFIX "doorbuster-%u-%d"
 
 enum {
 	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
@@ -119,29 +111,17 @@ static bool add_arg(const char **argv, int *argc, int argv_max, const char *arg)
 	return true;
 }
 
-/* The inode of our PID namespace: no two that live have the same. */
-static unsigned pid_namespace(void)
-{
-	struct stat info;
-
-	return stat("/proc/self/ns/pid", &info) == 0 ? (unsigned)info.st_ino : 0;
-}
-
-/* Hugepages if there are enough, else normal pages. The name is for the runtime directory, which
- * the EAL makes also with --in-memory. */
+/* Hugepages if there are enough, else normal pages. The name is the EAL's of its part of the
+ * directory that we made for it, also with --in-memory. */
 static bool add_memory_args(struct port *port, const char **argv, int *argc, int argv_max)
 {
 	static char mib[16];
-	static char prefix[sizeof(port->file_prefix) + 16];
 	const unsigned needed_mib = MEMORY_BASE_MIB + port->options.queue_cnt * MEMORY_QUEUE_MIB;
 
 	port->hugepages = free_hugepages() * HUGEPAGE_MIB >= needed_mib;
 	snprintf(mib, sizeof(mib), "%u", needed_mib);
-	snprintf(port->file_prefix, sizeof(port->file_prefix), FILE_PREFIX, pid_namespace(),
-		 getpid());
-	snprintf(prefix, sizeof(prefix), "--file-prefix=%s", port->file_prefix);
-	if (!add_arg(argv, argc, argv_max, prefix) || !add_arg(argv, argc, argv_max, "-m") ||
-	    !add_arg(argv, argc, argv_max, mib))
+	if (!add_arg(argv, argc, argv_max, "--file-prefix=doorbuster") ||
+	    !add_arg(argv, argc, argv_max, "-m") || !add_arg(argv, argc, argv_max, mib))
 		return false;
 	if (port->hugepages)
 		return add_arg(argv, argc, argv_max, "--in-memory") &&
@@ -160,11 +140,14 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 		.answers_neighbours = memif,
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 		.memif_lock_fd = -1,
+		.eal_dir = {.lock_fd = -1},
 	};
 	if (options->spec.kind != PORT_LO)
 		port_xdp_put_lo_back();
 	rc = memif ? port_memif_prepare(port, error, error_bytes)
 		   : port_xdp_prepare(port, error, error_bytes);
+	if (rc == 0)
+		rc = eal_dir_make(&port->eal_dir, error, error_bytes);
 	if (rc != 0)
 		return rc;
 	if (!add_arg(argv, argc, argv_max, "--no-pci") ||
@@ -289,53 +272,9 @@ void port_close(struct port *port)
 		port_xdp_restore(port);
 }
 
-/* Removes a runtime directory of the EAL and the files in it. */
-static void remove_runtime(const char *parent, const char *name)
+void port_sweep(struct port *port)
 {
-	char dir_path[PATH_MAX + NAME_MAX + 1];
-	const struct dirent *entry;
-	DIR *dir;
-
-	snprintf(dir_path, sizeof(dir_path), "%s/%s", parent, name);
-	dir = opendir(dir_path);
-	if (dir == NULL)
-		return;
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] != '.')
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	closedir(dir);
-	(void)rmdir(dir_path);
-}
-
-void port_sweep(const struct port *port)
-{
-	/* Of this user: /var/run/dpdk/PREFIX for root. Empty if the EAL never started. */
-	const char *runtime = rte_eal_get_runtime_dir();
-	const struct dirent *entry;
-	char parent[PATH_MAX];
-	DIR *dir;
-
-	snprintf(parent, sizeof(parent), "%s", runtime);
-	dir = runtime[0] != '\0' ? opendir(dirname(parent)) : NULL;
-	if (dir == NULL)
-		return;
-	/* dirname cut it in place. */
-	while ((entry = readdir(dir)) != NULL) {
-		unsigned namespace = 0;
-		int pid = 0;
-
-		/* Who lives in other namespaces can't be told: theirs stay. */
-		if (sscanf(entry->d_name, FILE_PREFIX, &namespace, &pid) != 2 ||
-		    namespace != pid_namespace())
-			continue;
-		/* Ours, or of one that was killed. */
-		if (strcmp(entry->d_name, port->file_prefix) == 0 ||
-		    (kill(pid, 0) != 0 && errno == ESRCH))
-			remove_runtime(parent, entry->d_name);
-	}
-	closedir(dir);
-	(void)rmdir(parent);
+	eal_dir_remove(&port->eal_dir);
 }
 
 uint64_t port_missed(const struct port *port)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/limits.h"
+#include "net/eal_dir.h"
 #include "net/neighbour.h"
 
 enum port_kind {
@@ -42,7 +43,7 @@ struct port_options {
 /* An AF_XDP port's hold on the machine. */
 struct port_xdp {
 	int ifindex;
-	int lock_fd;      /* abstract socket: one doorbuster an interface; -1 */
+	int lock_fd;      /* file in RUN_DIR: one doorbuster an interface; -1 */
 	int object_fd;    /* memfd with the XDP program, for DPDK to load; -1 */
 	bool lo_prepared; /* the sysctls of lo are ours to put back */
 };
@@ -65,8 +66,8 @@ struct port {
 	bool hugepages;          /* packet buffers lie on them */
 	uint8_t mac[6];
 	struct port_xdp xdp;
-	int memif_lock_fd;    /* SOCKET.lock: one engine a socket; -1 */
-	char file_prefix[32]; /* of the EAL's runtime files, removed at the end */
+	int memif_lock_fd;      /* SOCKET.lock: one engine a socket; -1 */
+	struct eal_dir eal_dir; /* the EAL's run-time files, removed at the end */
 };
 
 /* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. 0 or -EINVAL with a line in error. */
@@ -85,8 +86,9 @@ int port_check(const struct port_options *options, char *error, size_t error_byt
  * The EAL arguments this port needs (memory: hugepages if enough are free, else normal pages):
  * appended to argv[*argc], which has room for argv_max. After port_check, before rte_eal_init. From
  * here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP program of a killed
- * predecessor; memif: the lock beside the socket, removal of a stale socket), so port_close must be
- * called, also if the EAL fails. Whatever the port, lo is put back if an engine that was killed
+ * predecessor; memif: the lock beside the socket, removal of a stale socket) and the EAL has a
+ * directory of its own (eal_dir.h), so port_close and port_sweep must be called, also if the EAL
+ * fails. Whatever the port, lo is put back if an engine that was killed
  * left it changed. 0 or -errno, line in error.
  */
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
@@ -114,8 +116,8 @@ void port_on_peer_left(void (*wait)(void));
 void port_close(struct port *port);
 
 /* Removes what the EAL leaves of its runtime files, also of killed predecessors. After
- * rte_eal_cleanup. */
-void port_sweep(const struct port *port);
+ * rte_eal_cleanup; after port_eal_args, whatever that returned. */
+void port_sweep(struct port *port);
 
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);

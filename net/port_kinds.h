@@ -25,11 +25,13 @@ bool port_xdp_zero_copy(void);
 void port_xdp_restore(struct port *port);
 
 /*
- * One doorbuster an interface: the socket whose name says that it is ours, until it is closed.
- * Waits while the holder is an engine that was killed. -errno and a line if another has it, or it
- * fails.
+ * One doorbuster an interface: a lock in RUN_DIR, which only the engine's own user can reach. Its
+ * descriptor; or with take false, for a look that changes nothing, 0 if it could be had. Waits
+ * while the holder is an engine that was killed. -errno and a line if another has it, or it fails.
  */
-int port_xdp_lock(const char *interface, char *error, size_t error_bytes);
+int port_xdp_lock(const char *interface, bool take, char *error, size_t error_bytes);
+/* Gives it back, and removes RUN_DIR if nothing else is in it. */
+void port_xdp_unlock(int ifindex, int lock_fd);
 
 /* The XDP program attached to an interface: its id (0: none), whether it is ours, and its name. */
 int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_NAME_LEN]);

@@ -10,18 +10,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/port_kinds.h"
-
-#define RUN_PARENT "/run"
-#define RUN_DIR    RUN_PARENT "/doorbuster"
-
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
+#include "net/run_dir.h"
 
 static const char *const sysctls[] = {
 	"/proc/sys/net/ipv4/conf/lo/route_localnet",
@@ -30,21 +23,13 @@ static const char *const sysctls[] = {
 
 enum {
 	SYSCTL_CNT = sizeof(sysctls) / sizeof(sysctls[0]),
+	SAVED_NAME_BYTES = 64,
 };
 
-/* /run is shared by network namespaces, lo is not: the cookie tells them apart and is never reused.
- */
-static void saved_path(char *out, size_t out_bytes)
+/* Of this network namespace: each has an lo of its own. */
+static void saved_name(char out[SAVED_NAME_BYTES])
 {
-	uint64_t cookie = 0;
-	socklen_t bytes = sizeof(cookie);
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0) {
-		(void)getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &bytes);
-		close(fd);
-	}
-	snprintf(out, out_bytes, RUN_DIR "/lo-%" PRIu64 ".sysctl", cookie);
+	snprintf(out, SAVED_NAME_BYTES, "lo-%" PRIu64 ".sysctl", run_dir_namespace());
 }
 
 static int read_sysctl(const char *path, int *value)
@@ -82,13 +67,27 @@ static int set_sysctl(const char *path, int value)
 }
 
 /* The values to go back to, as a killed engine or we ourselves wrote them down. */
-static bool read_saved(const char *path, int values[SYSCTL_CNT])
+static bool read_saved(int values[SYSCTL_CNT])
 {
-	FILE *file = fopen(path, "re");
+	char name[SAVED_NAME_BYTES];
+	char error[256];
+	const int dir_fd = run_dir_open(RUN_DIR, false, error, sizeof(error));
+	FILE *file = NULL;
 	int got;
+	int fd;
 
-	if (file == NULL)
+	if (dir_fd < 0)
 		return false;
+	saved_name(name);
+	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	close(dir_fd);
+	if (fd >= 0)
+		file = fdopen(fd, "r");
+	if (file == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
 	got = fscanf(file, "%d %d", &values[0], &values[1]);
 	fclose(file);
 	return got == SYSCTL_CNT;
@@ -104,8 +103,6 @@ static int refuse_sysctl(const char *path, int rc, char *error, size_t error_byt
 
 int port_lo_check(char *error, size_t error_bytes)
 {
-	const char *dir = access(RUN_DIR, F_OK) == 0 ? RUN_DIR : RUN_PARENT;
-
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		int value = 0;
 		const int rc = read_sysctl(sysctls[i], &value);
@@ -116,53 +113,60 @@ int port_lo_check(char *error, size_t error_bytes)
 		if (value != 1 && access(sysctls[i], W_OK) != 0)
 			return refuse_sysctl(sysctls[i], -errno, error, error_bytes);
 	}
-	if (access(dir, W_OK | X_OK) != 0) {
-		const int rc = -errno;
-
-		snprintf(error, error_bytes,
-			 "%s: %s; what lo's sysctls were is noted down there: make it writable, or "
-			 "use --port memif:SOCKET",
-			 dir, strerror(-rc));
-		return rc;
-	}
 	return 0;
 }
 
-static int save(const char *path, char *error, size_t error_bytes)
+/* Whole, or not at all. */
+static int write_saved(int dir_fd, const int values[SYSCTL_CNT])
+{
+	char name[SAVED_NAME_BYTES];
+	int fd;
+
+	saved_name(name);
+	(void)unlinkat(dir_fd, name, 0);
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+
+	const int rc = dprintf(fd, "%d %d\n", values[0], values[1]) > 0 ? 0 : -EIO;
+
+	close(fd);
+	if (rc != 0)
+		(void)unlinkat(dir_fd, name, 0);
+	return rc;
+}
+
+static int save(char *error, size_t error_bytes)
 {
 	int values[SYSCTL_CNT] = {0};
-	FILE *file;
+	int dir_fd;
+	int rc;
 
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
-		const int rc = read_sysctl(sysctls[i], &values[i]);
-
+		rc = read_sysctl(sysctls[i], &values[i]);
 		if (rc != 0) {
 			snprintf(error, error_bytes, "%s: %s", sysctls[i], strerror(-rc));
 			return rc;
 		}
 	}
-	if (mkdir(RUN_DIR, 0755) != 0 && errno != EEXIST)
-		goto fail;
-	file = fopen(path, "we");
-	if (file == NULL)
-		goto fail;
-	fprintf(file, "%d %d\n", values[0], values[1]);
-	if (fclose(file) == 0)
-		return 0;
-fail:
-	snprintf(error, error_bytes, "%s: cannot note down the sysctls of lo: %s", path,
-		 strerror(errno));
-	return -errno;
+	dir_fd = run_dir_open(RUN_DIR, true, error, error_bytes);
+	if (dir_fd < 0)
+		return dir_fd;
+	rc = write_saved(dir_fd, values);
+	close(dir_fd);
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 RUN_DIR ": cannot note down there what the sysctls of lo were: %s",
+			 strerror(-rc));
+	return rc;
 }
 
 int port_lo_prepare(char *error, size_t error_bytes)
 {
 	int saved[SYSCTL_CNT];
-	char path[64];
 
-	saved_path(path, sizeof(path));
-	if (!read_saved(path, saved)) {
-		const int rc = save(path, error, error_bytes);
+	if (!read_saved(saved)) {
+		const int rc = save(error, error_bytes);
 
 		if (rc != 0)
 			return rc;
@@ -181,26 +185,28 @@ int port_lo_prepare(char *error, size_t error_bytes)
 bool port_lo_is_changed(void)
 {
 	int saved[SYSCTL_CNT];
-	char path[64];
 
-	saved_path(path, sizeof(path));
-	return read_saved(path, saved);
+	return read_saved(saved);
 }
 
 void port_lo_restore(void)
 {
 	int saved[SYSCTL_CNT];
-	char path[64];
+	char name[SAVED_NAME_BYTES];
+	char error[256];
+	int dir_fd;
 
-	saved_path(path, sizeof(path));
-	if (!read_saved(path, saved))
+	if (!read_saved(saved))
 		return;
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		/* Who may not is no reason to forget what they were. */
 		if (set_sysctl(sysctls[i], saved[i]) != 0)
 			return;
 	}
-	unlink(path);
-	/* Other namespaces may have theirs in there. */
-	(void)rmdir(RUN_DIR);
+	dir_fd = run_dir_open(RUN_DIR, false, error, sizeof(error));
+	if (dir_fd < 0)
+		return;
+	saved_name(name);
+	(void)unlinkat(dir_fd, name, 0);
+	close(dir_fd);
 }

@@ -24,15 +24,13 @@
 
 #include <rte_interrupts.h>
 
-#include "engine/predecessor.h"
+#include "net/lock_file.h"
 #include "net/port_kinds.h"
 
 enum {
 	/* Descriptors a ring: 2^11. Larger rings were seen to gain nothing. */
 	RING_SIZE_LOG2 = 11,
 	LOCK_PATH_BYTES = sizeof(((struct port_spec *)0)->where) + sizeof(".lock"),
-	/* Another start may be looking at the lock just now. */
-	LOCK_GLANCES = 5,
 };
 
 static void (*peer_left)(void);
@@ -88,51 +86,14 @@ static void lock_path_of(const char *socket_path, char out[LOCK_PATH_BYTES])
 	snprintf(out, LOCK_PATH_BYTES, "%s.lock", socket_path);
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* The lock as a descriptor; -EWOULDBLOCK: another holds it, -EEXIST: this file is no lock. */
-static int try_lock(const char *path, int open_flags, int operation)
-{
-	for (;;) {
-		const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | open_flags, 0600);
-		struct stat held;
-		struct stat there;
-		int rc = 0;
-
-		if (fd < 0)
-			return -errno;
-		if (fstat(fd, &held) != 0 || flock(fd, operation | LOCK_NB) != 0)
-			rc = -errno;
-		else if (!S_ISREG(held.st_mode) || held.st_size != 0)
-			rc = -EEXIST;
-		else if (stat(path, &there) == 0 && same_file(&held, &there))
-			return fd;
-		close(fd);
-		if (rc != 0)
-			return rc;
-		/* Its holder removed it before we had the lock: it locks nothing any more. */
-	}
-}
-
 static int lock_socket(const char *socket_path, int open_flags, int operation, char *error,
 		       size_t error_bytes)
 {
-	const struct timespec glance = {.tv_nsec = 10000000};
 	char path[LOCK_PATH_BYTES];
-	unsigned tries = 0;
 	int rc;
 
 	lock_path_of(socket_path, path);
-	while ((rc = try_lock(path, open_flags, operation)) == -EWOULDBLOCK) {
-		if (predecessor_is_ending(&tries))
-			continue;
-		if (tries > LOCK_GLANCES)
-			break;
-		nanosleep(&glance, NULL);
-	}
+	rc = lock_file_take(AT_FDCWD, path, open_flags, operation);
 	if (rc == -EWOULDBLOCK) {
 		snprintf(error, error_bytes,
 			 "memif:%s: another doorbuster serves it; stop that one or name another "

@@ -1,8 +1,7 @@
 /*
  * port_xdp: AF_XDP ports. Our XDP program is embedded and handed to DPDK's driver as a path to
- * memory, so nothing is installed; one doorbuster an interface is kept by an abstract socket, which
- * is per network namespace and vanishes with its process. port_xdp_check.c has what is asked
- * before, port_xdp_maps.c what is said to the program.
+ * memory, so nothing is installed. port_xdp_lock.c keeps one doorbuster an interface,
+ * port_xdp_check.c has what is asked before, port_xdp_maps.c what is said to the program.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,57 +11,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_xdp.h>
 
-#include "engine/predecessor.h"
 #include "net/port_kinds.h"
 
 /* As in xdp_take.bpf.c; the kernel keeps 15 characters of a program's name. */
 static const char PROGRAM_NAME[] = "doorbuster_take";
-
-/* The socket whose name says that this interface is ours; -EADDRINUSE if another process has it. */
-static int try_lock(const char *interface)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int bytes;
-
-	if (fd < 0)
-		return -errno;
-	bytes = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "doorbuster/port/%s",
-			 interface);
-	if (bind(fd, (struct sockaddr *)&address,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)bytes)) == 0)
-		return fd;
-
-	const int rc = -errno;
-
-	close(fd);
-	return rc;
-}
-
-int port_xdp_lock(const char *interface, char *error, size_t error_bytes)
-{
-	unsigned tries = 0;
-	int rc;
-
-	do {
-		rc = try_lock(interface);
-	} while (rc == -EADDRINUSE && predecessor_is_ending(&tries));
-	if (rc == -EADDRINUSE)
-		snprintf(error, error_bytes,
-			 "another doorbuster serves %s; stop that one, or use another interface",
-			 interface);
-	else if (rc < 0)
-		snprintf(error, error_bytes, "%s: its lock (an abstract socket) can't be made: %s",
-			 interface, strerror(-rc));
-	return rc;
-}
 
 int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_NAME_LEN])
 {
@@ -119,12 +77,12 @@ void port_xdp_put_lo_back(void)
 
 	if (!port_lo_is_changed())
 		return;
-	lock_fd = port_xdp_lock("lo", error, sizeof(error));
+	lock_fd = port_xdp_lock("lo", true, error, sizeof(error));
 	if (lock_fd < 0)
 		return;
 	(void)detach_ours((int)if_nametoindex("lo"));
 	port_lo_restore();
-	close(lock_fd);
+	port_xdp_unlock((int)if_nametoindex("lo"), lock_fd);
 }
 
 int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
@@ -134,7 +92,7 @@ int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 	int rc;
 
 	xdp->ifindex = (int)if_nametoindex(interface);
-	xdp->lock_fd = port_xdp_lock(interface, error, error_bytes);
+	xdp->lock_fd = port_xdp_lock(interface, true, error, error_bytes);
 	if (xdp->lock_fd < 0)
 		return xdp->lock_fd;
 	rc = detach_ours(xdp->ifindex);
@@ -206,7 +164,7 @@ void port_xdp_restore(struct port *port)
 	if (xdp->object_fd >= 0)
 		close(xdp->object_fd);
 	if (xdp->lock_fd >= 0)
-		close(xdp->lock_fd);
+		port_xdp_unlock(xdp->ifindex, xdp->lock_fd);
 	xdp->object_fd = -1;
 	xdp->lock_fd = -1;
 }

@@ -210,9 +210,8 @@ int port_xdp_check(const struct port_options *options, char *error, size_t error
 		rc = port_xdp_addresses(interface, NULL, NULL, error, error_bytes);
 	if (rc != 0)
 		return rc;
-	rc = port_xdp_lock(interface, error, error_bytes);
-	if (rc < 0)
+	rc = port_xdp_lock(interface, false, error, error_bytes);
+	if (rc != 0)
 		return rc;
-	close(rc);
 	return check_program(interface, error, error_bytes);
 }

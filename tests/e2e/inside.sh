@@ -27,7 +27,7 @@ for name in route_localnet accept_local; do
 		rc=1
 	fi
 done
-for file in /run/doorbuster/* /run/dpdk/*; do
+for file in /run/doorbuster /run/dpdk /tmp/doorbuster-eal-*; do
 	if [ -e "$file" ]; then
 		echo "left behind: $file"
 		rc=1

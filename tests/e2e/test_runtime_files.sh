@@ -5,7 +5,7 @@
 make_keys
 make_catalog 1,10,100,0,,,
 start_engine --port memif:"$WORK/memif"
-before=$(ls -R /run/dpdk)
+before=$(ls -R /run/doorbuster/doorbuster-eal-*)
 [ -n "$before" ] || fail "no runtime files"
 
 # shellcheck disable=SC2016
@@ -18,9 +18,10 @@ unshare --pid --fork --kill-child --mount-proc bash -c '
 	wait $!' nested "$WORK/nested" \
 	"$SERVE" --data "$WORK/other" --catalog "$CATALOG" --keys "$KEYS" \
 	--port memif:"$WORK/memif2" || fail "nested engine: $(cat "$WORK/nested.err")"
-expect_eq "runtime files of the engine that lives" "$before" "$(ls -R /run/dpdk)"
+expect_eq "runtime files of the engine that lives" "$before" \
+	"$(ls -R /run/doorbuster/doorbuster-eal-*)"
 
 kill9
 start_engine --port memif:"$WORK/memif"
 stop_engine
-[ ! -e /run/dpdk ] || fail "left: $(ls -R /run/dpdk)"
+[ ! -e /run/doorbuster ] || fail "left: $(ls -R /run/doorbuster)"

@@ -1,0 +1,142 @@
+#include "net/run_dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+static const mode_t OTHERS_WRITE = S_IWGRP | S_IWOTH;
+
+/* Whether an open directory is ours alone; with `mend`, a mode that lets others read is put right.
+ */
+static int check_owner(int fd, const char *path, bool mend, char *error, size_t error_bytes)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) != 0) {
+		const int rc = -errno;
+
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+		return rc;
+	}
+	if (info.st_uid != geteuid()) {
+		snprintf(error, error_bytes,
+			 "%s belongs to user %u and not to user %u, who runs this: remove it, or "
+			 "start as its owner",
+			 path, info.st_uid, geteuid());
+		return -EPERM;
+	}
+	if ((info.st_mode & OTHERS_WRITE) != 0) {
+		snprintf(error, error_bytes,
+			 "%s: other users may write in it (mode %04o), nothing there can be "
+			 "trusted: remove it, the start makes it again",
+			 path, info.st_mode & 07777);
+		return -EPERM;
+	}
+	if (mend && (info.st_mode & 07777) != 0700 && fchmod(fd, 0700) != 0) {
+		const int rc = -errno;
+
+		snprintf(error, error_bytes, "%s: its mode can't be made 0700: %s", path,
+			 strerror(-rc));
+		return rc;
+	}
+	return 0;
+}
+
+static int refuse_open(const char *path, int rc, char *error, size_t error_bytes)
+{
+	/* What O_NOFOLLOW says of a link, with O_DIRECTORY. */
+	if (rc == -ELOOP || rc == -ENOTDIR) {
+		snprintf(error, error_bytes,
+			 "%s is a link or no directory: remove it, the start makes it again", path);
+		return -EPERM;
+	}
+	snprintf(error, error_bytes,
+		 "%s: %s; make it with `install -d -m 0700 -o %u %s`, or use --port memif:SOCKET",
+		 path, strerror(-rc), geteuid(), path);
+	return rc;
+}
+
+int run_dir_open(const char *path, bool make, char *error, size_t error_bytes)
+{
+	int fd;
+	int rc;
+
+	/* Never in the way of what is there: that is looked at as it is. */
+	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
+		return refuse_open(path, -errno, error, error_bytes);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		rc = -errno;
+		return rc == -ENOENT ? rc : refuse_open(path, rc, error, error_bytes);
+	}
+	rc = check_owner(fd, path, make, error, error_bytes);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int run_dir_check(const char *path, char *error, size_t error_bytes)
+{
+	char parent[PATH_MAX];
+	int rc = run_dir_open(path, false, error, error_bytes);
+
+	if (rc >= 0) {
+		close(rc);
+		/* As on a file system that was made read-only since. */
+		return access(path, W_OK | X_OK) == 0
+			       ? 0
+			       : refuse_open(path, -errno, error, error_bytes);
+	}
+	if (rc != -ENOENT)
+		return rc;
+	snprintf(parent, sizeof(parent), "%s", path);
+	if (access(dirname(parent), W_OK | X_OK) == 0)
+		return 0;
+	return refuse_open(path, -errno, error, error_bytes);
+}
+
+void run_dir_leave(const char *path)
+{
+	char error[256];
+	const int fd = run_dir_open(path, false, error, sizeof(error));
+
+	if (fd < 0)
+		return;
+	close(fd);
+	(void)rmdir(path);
+}
+
+bool run_dir_is_safe_parent(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
+	       (info.st_uid == 0 || info.st_uid == geteuid()) &&
+	       ((info.st_mode & OTHERS_WRITE) == 0 || (info.st_mode & S_ISVTX) != 0) &&
+	       access(path, W_OK | X_OK) == 0;
+}
+
+uint64_t run_dir_namespace(void)
+{
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof(cookie);
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &bytes) != 0)
+		cookie = 0;
+	close(fd);
+	return cookie;
+}
