@@ -226,9 +226,13 @@ static int port_up(struct server *server)
 	int rc = port_open(&server->port, server->error, ERROR_BYTES);
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
-	if (rc == 0)
-		rc = tap_open(&server->tap, &server->port, server->data_dir.journal_id,
-			      server->error, ERROR_BYTES);
+	/* Nothing about a capture keeps an engine from selling. */
+	if (rc == 0 && tap_open(&server->tap, &server->port, server->data_dir.path, server->error,
+				ERROR_BYTES) != 0)
+		fprintf(stderr,
+			"capture: %s; the engine sells, but `doorbuster capture` can't record it "
+			"before another start\n",
+			server->error);
 	return rc;
 }
 

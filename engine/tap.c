@@ -23,6 +23,7 @@
 #include <rte_mbuf_dyn.h>
 #include <urcu-qsbr.h>
 
+#include "engine/capture_socket.h"
 #include "engine/tap_format.h"
 
 /* What a worker's callbacks need. */
@@ -39,6 +40,7 @@ struct tap {
 	const struct port *port;
 	pthread_t thread;
 	int listen_fd;
+	int dir_fd;         /* the data directory, which the socket is in */
 	int end_fd;         /* eventfd: told to end */
 	uint64_t seen_flag; /* of an mbuf: the capture has it */
 	/* While a capture runs. */
@@ -329,37 +331,53 @@ static int find_flag(struct tap *tap)
 	return 0;
 }
 
-int tap_open(struct tap **out, const struct port *port, uint64_t journal_id, char *error,
+/* The socket in the data directory, and the thread that waits at it. */
+static int start(struct tap *tap, const char *data)
+{
+	tap->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (tap->end_fd < 0)
+		return -errno;
+	tap->dir_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tap->dir_fd < 0)
+		return -errno;
+	tap->listen_fd = capture_socket_listen(tap->dir_fd);
+	if (tap->listen_fd < 0)
+		return tap->listen_fd;
+
+	const int rc = find_flag(tap);
+
+	return rc != 0 ? rc : -pthread_create(&tap->thread, NULL, run, tap);
+}
+
+static void release(struct tap *tap)
+{
+	if (tap->listen_fd >= 0) {
+		capture_socket_remove(tap->dir_fd);
+		close(tap->listen_fd);
+	}
+	if (tap->dir_fd >= 0)
+		close(tap->dir_fd);
+	if (tap->end_fd >= 0)
+		close(tap->end_fd);
+	free(tap);
+}
+
+int tap_open(struct tap **out, const struct port *port, const char *data, char *error,
 	     size_t error_bytes)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
-	struct sockaddr_un address;
-	const socklen_t bytes = tap_address(journal_id, &address);
 	int rc;
 
 	if (tap == NULL) {
 		snprintf(error, error_bytes, "no memory");
 		return -ENOMEM;
 	}
-	tap->port = port;
-	tap->end_fd = eventfd(0, EFD_CLOEXEC);
-	tap->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (tap->end_fd < 0 || tap->listen_fd < 0 ||
-	    bind(tap->listen_fd, (const struct sockaddr *)&address, bytes) != 0 ||
-	    listen(tap->listen_fd, 1) != 0)
-		rc = -errno;
-	else
-		rc = find_flag(tap);
-	if (rc == 0)
-		rc = -pthread_create(&tap->thread, NULL, run, tap);
+	*tap = (struct tap){.port = port, .listen_fd = -1, .dir_fd = -1, .end_fd = -1};
+	rc = start(tap, data);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "cannot listen for `doorbuster capture`: %s",
-			 strerror(-rc));
-		if (tap->listen_fd >= 0)
-			close(tap->listen_fd);
-		if (tap->end_fd >= 0)
-			close(tap->end_fd);
-		free(tap);
+		snprintf(error, error_bytes, "%s/" CAPTURE_SOCKET_NAME "%s: %s", data,
+			 rc == -EEXIST ? " is there and not a socket of ours" : "", strerror(-rc));
+		release(tap);
 		return rc;
 	}
 	(void)pthread_setname_np(tap->thread, "db-tap");
@@ -373,7 +391,5 @@ void tap_close(struct tap *tap)
 		return;
 	(void)eventfd_write(tap->end_fd, 1);
 	pthread_join(tap->thread, NULL);
-	close(tap->listen_fd);
-	close(tap->end_fd);
-	free(tap);
+	release(tap);
 }

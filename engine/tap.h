@@ -4,20 +4,21 @@
  * (rte_eth_add_rx_callback), which the driver asks for anyway. While somebody does, a frame is
  * copied; where the capture falls behind it is lost to the capture, counted, and nobody waits.
  *
- * A thread of its own waits for the capture. Only root and the engine's own user may connect.
+ * A thread of its own waits for the capture at a socket in the data directory (capture_socket.h).
+ * Only root and the engine's own user may connect.
  */
 #ifndef DB_ENGINE_TAP_H
 #define DB_ENGINE_TAP_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "net/port.h"
 
 struct tap;
 
-/* After port_open. The port must outlive the tap. 0 or -errno with a line in error. */
-int tap_open(struct tap **out, const struct port *port, uint64_t journal_id, char *error,
+/* After port_open, with the data directory `data` locked. The port must outlive the tap. 0, or
+ * -errno with a line in error: the engine can't be captured, and sells all the same. */
+int tap_open(struct tap **out, const struct port *port, const char *data, char *error,
 	     size_t error_bytes);
 
 /* Ends a capture that runs. Before port_close. The workers may run or have ended. NULL is allowed.

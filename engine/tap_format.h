@@ -2,8 +2,8 @@
  * What the engine's tap and `doorbuster capture` share: a handshake on a socket and a ring a worker
  * in memory that both map.
  *
- * The capture connects to the abstract socket tap_address names, sends a tap_request and gets a
- * tap_answer with a memory file: a tap_header, ring_cnt rings, ring_cnt * slot_cnt slots. The
+ * The capture connects to the engine (capture_socket.h), sends a tap_request and gets a tap_answer
+ * with a memory file: a tap_header, ring_cnt rings, ring_cnt * slot_cnt slots. The
  * connection's end is the capture's end. Who fills never reads what the other wrote but `head`, and
  * never trusts that with an address.
  */
@@ -12,12 +12,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "engine/limits.h"
 
@@ -82,16 +77,6 @@ static inline struct tap_slot *tap_slots(struct tap_header *header, uint32_t rin
 					 uint32_t slot_cnt)
 {
 	return (struct tap_slot *)(header + 1) + (uint64_t)ring * slot_cnt;
-}
-
-/* Named after the journal: one engine runs on it. Returns the address's bytes. */
-static inline socklen_t tap_address(uint64_t journal_id, struct sockaddr_un *out)
-{
-	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
-			   (size_t)snprintf(out->sun_path + 1, sizeof(out->sun_path) - 1,
-					    "doorbuster-capture-%016llx",
-					    (unsigned long long)journal_id));
 }
 
 #endif

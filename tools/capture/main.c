@@ -32,9 +32,8 @@ static const char help[] =
 	"usage: doorbuster capture --data DIR --write FILE [options]\n"
 	"\n"
 	"Records what the engine that runs on DIR receives and sends, whatever its port, as pcap\n"
-	"with nanoseconds. Run it in the engine's network namespace, as its user or root, on a "
-	"core\n"
-	"that no worker has.\n"
+	"with nanoseconds. Run it as the engine's user or root, on a core that no worker has. The\n"
+	"engine is found by the socket DIR/capture, from any network namespace.\n"
 	"\n"
 	"  --write FILE       the capture; with --rotate-mib FILE.00001, FILE.00002 and so on\n"
 	"  --rotate-mib N     begin another file after so much\n"
@@ -210,7 +209,7 @@ static int capture(const struct capture_options *options)
 	int rc = data_dir_read(&dir, options->data, error, sizeof(error));
 
 	if (rc == 0)
-		rc = source_open(&source, dir.journal_id, &request, error, sizeof(error));
+		rc = source_open(&source, options->data, &request, error, sizeof(error));
 	if (rc == 0)
 		rc = files_open(&files, options->path, (uint64_t)options->rotate_mib << 20,
 				options->files, error, sizeof(error));

@@ -1,6 +1,7 @@
 #include "tools/capture/source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "engine/capture_socket.h"
 
 enum {
 	/* An engine on a busy machine may take its time. */
@@ -23,25 +26,6 @@ struct source {
 	uint32_t at;                 /* ring of the frame peeked */
 	uint64_t tails[WORKERS_MAX]; /* as seen last */
 };
-
-static int connect_engine(uint64_t journal_id, char *error, size_t error_bytes)
-{
-	struct sockaddr_un address;
-	const socklen_t bytes = tap_address(journal_id, &address);
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int rc;
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, bytes) == 0)
-		return fd;
-	rc = -errno;
-	snprintf(error, error_bytes,
-		 rc == -ECONNREFUSED ? "no engine runs on --data in this network namespace"
-				     : "cannot ask the engine: %s",
-		 strerror(-rc));
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
 
 /* The engine's answer and the memory's file, or -errno. */
 static int receive_answer(int fd, struct tap_answer *answer)
@@ -72,7 +56,11 @@ static int receive_answer(int fd, struct tap_answer *answer)
 	if (CMSG_FIRSTHDR(&message) == NULL)
 		return -EPROTO;
 	memcpy(&memory_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(memory_fd));
-	return memory_fd;
+	/* What can't be made smaller under us, which would be a SIGBUS. */
+	if ((fcntl(memory_fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0)
+		return memory_fd;
+	close(memory_fd);
+	return -EPROTO;
 }
 
 static int map(struct source *source, const struct tap_request *request, char *error,
@@ -112,7 +100,7 @@ static int map(struct source *source, const struct tap_request *request, char *e
 	return -EPROTO;
 }
 
-int source_open(struct source **out, uint64_t journal_id, const struct tap_request *request,
+int source_open(struct source **out, const char *data, const struct tap_request *request,
 		char *error, size_t error_bytes)
 {
 	struct source *source = calloc(1, sizeof(*source));
@@ -122,7 +110,7 @@ int source_open(struct source **out, uint64_t journal_id, const struct tap_reque
 		snprintf(error, error_bytes, "no memory");
 		return -ENOMEM;
 	}
-	source->fd = connect_engine(journal_id, error, error_bytes);
+	source->fd = capture_socket_connect(data, error, error_bytes);
 	rc = source->fd < 0 ? source->fd : map(source, request, error, error_bytes);
 	if (rc != 0) {
 		source_close(source);

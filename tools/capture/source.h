@@ -13,9 +13,9 @@
 
 struct source;
 
-/* 0 or -errno with a line in error: no engine runs on this journal here, another capture does, ...
- */
-int source_open(struct source **out, uint64_t journal_id, const struct tap_request *request,
+/* data: the engine's data directory. 0 or -errno with a line in error: no engine runs on it, it is
+ * captured by another, ... */
+int source_open(struct source **out, const char *data, const struct tap_request *request,
 		char *error, size_t error_bytes);
 
 /* The oldest frame that is there, valid until source_pop; NULL: none now. */
