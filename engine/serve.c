@@ -99,6 +99,14 @@ static int port_checked(struct server *server)
 	return port_check(&options, server->error, ERROR_BYTES);
 }
 
+/* Until the process ends: there is nothing to undo. */
+static int ports_held(struct server *server)
+{
+	const struct port_options options = port_options_of(server->options);
+
+	return port_hold(&options, server->error, ERROR_BYTES);
+}
+
 static int metrics_bound(struct server *server)
 {
 	if (server->options->metrics == NULL)
@@ -345,6 +353,7 @@ static const struct step {
 	{"keys", keys_up, keys_down},
 	{"signals", signals_up, NULL},
 	{"port check", port_checked, NULL},
+	{"UDP ports", ports_held, NULL},
 	{"metrics address", metrics_bound, metrics_unbound},
 	{"data directory", serve_data_up, serve_data_down},
 	{"lane scan", serve_scan_up, serve_scan_down},

@@ -83,6 +83,15 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 int port_check(const struct port_options *options, char *error, size_t error_bytes);
 
 /*
+ * AF_XDP: holds our UDP ports with kernel sockets that receive nothing, until the process ends, so
+ * that no other program of this machine gets what is sent to them while the XDP program doesn't
+ * take it, or with sockets that were passed at the start (LISTEN_FDS), which stay after the end.
+ * memif: nothing. Once a process, after port_check; nothing of it is to be undone. -EADDRINUSE:
+ * another program has one of them. 0 or -errno, line in error.
+ */
+int port_hold(const struct port_options *options, char *error, size_t error_bytes);
+
+/*
  * The EAL arguments this port needs (memory: hugepages if enough are free, else normal pages):
  * appended to argv[*argc], which has room for argv_max. After port_check, before rte_eal_init. From
  * here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP program of a killed

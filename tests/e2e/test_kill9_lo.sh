@@ -13,7 +13,8 @@ start_engine --port memif:"$WORK/memif"
 for name in route_localnet accept_local; do
 	expect_eq "$name" 0 "$(cat /proc/sys/net/ipv4/conf/lo/$name)"
 done
-expect_eq "what is noted down of lo" '' "$(ls /run/doorbuster | grep -v '^doorbuster-eal-')"
+expect_eq "what is noted down of lo" '' \
+	"$(find /run/doorbuster -mindepth 1 -maxdepth 1 ! -name 'doorbuster-eal-*')"
 stop_engine
 
 echo "but not under an engine that lives"

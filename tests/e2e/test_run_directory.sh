@@ -24,7 +24,7 @@ sale_of_user() { # DIRECTORY-THE-FILES-ARE-IN
 	HOME=$WORK/home "${USER[@]}" "$SERVE" --data "$WORK/home/data" --catalog "$CATALOG" \
 		--keys "$WORK/home/keys" --port memif:"$WORK/home/memif" >"$ENGINE_OUT" \
 		2>"$ENGINE_OUT.err" &
-	ENGINE_PID=$!
+	export ENGINE_PID=$!
 	wait_for "the user's engine" grep -q '^ready ' "$ENGINE_OUT"
 	RUNTIME=$(find "$1" -maxdepth 3 -path '*/doorbuster-eal-*/dpdk/doorbuster' -user 4243)
 	RUNTIME=${RUNTIME%/dpdk/doorbuster}

@@ -1,0 +1,108 @@
+/*
+ * port_hold: the UDP ports of an AF_XDP port, held by kernel sockets (udp_hold.h). `lo` takes them
+ * at every address that is reached through it, an interface at its own.
+ */
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/port_kinds.h"
+#include "net/udp_hold.h"
+
+enum {
+	/* Addresses of an interface that are looked at for being there twice. */
+	SEEN_MAX = 64,
+};
+
+struct hold {
+	const struct port_options *options;
+	struct udp_passed passed;
+	struct sockaddr_storage seen[SEEN_MAX];
+	unsigned address_cnt;
+	char *error;
+	size_t error_bytes;
+};
+
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
+{
+	if (a->sa_family != b->sa_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+		      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+/* An interface may have an address twice, with networks of two lengths. */
+static bool was_seen(struct hold *hold, const struct sockaddr *address)
+{
+	for (unsigned i = 0; i < hold->address_cnt; i++) {
+		if (same_address((const struct sockaddr *)&hold->seen[i], address))
+			return true;
+	}
+	if (hold->address_cnt < SEEN_MAX)
+		memcpy(&hold->seen[hold->address_cnt++], address,
+		       address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+						     : sizeof(struct sockaddr_in6));
+	return false;
+}
+
+static int hold_address(void *context, const struct sockaddr *address)
+{
+	struct hold *hold = context;
+	const struct port_options *options = hold->options;
+	int rc = 0;
+
+	if (was_seen(hold, address))
+		return 0;
+	udp_hold_expect(options->udp_port_cnt);
+	for (uint16_t i = 0; i < options->udp_port_cnt && rc == 0; i++)
+		rc = udp_hold(&hold->passed, address, options->spec.where,
+			      (uint16_t)(options->udp_port_first + i), hold->error,
+			      hold->error_bytes);
+	return rc;
+}
+
+/* A unit that names other ports than the engine has leaves some of them free. */
+static void warn_of_strangers(const struct hold *hold)
+{
+	const struct port_options *options = hold->options;
+
+	for (unsigned i = 0; i < hold->passed.cnt; i++) {
+		const uint16_t port = udp_passed_port(&hold->passed, i);
+
+		if (options->spec.kind != PORT_MEMIF && port >= options->udp_port_first &&
+		    port - options->udp_port_first < options->udp_port_cnt)
+			continue;
+		fprintf(stderr,
+			"a socket that was passed (number %u, UDP port %u) holds no port of this "
+			"engine: look at the socket unit\n",
+			i, port);
+	}
+}
+
+int port_hold(const struct port_options *options, char *error, size_t error_bytes)
+{
+	static const struct sockaddr_in any_ipv4 = {.sin_family = AF_INET};
+	static const struct sockaddr_in6 any_ipv6 = {.sin6_family = AF_INET6};
+	struct hold hold = {.options = options, .error = error, .error_bytes = error_bytes};
+	char listing[256];
+	int rc;
+
+	udp_passed_adopt(&hold.passed);
+	warn_of_strangers(&hold);
+	if (options->spec.kind == PORT_MEMIF)
+		return 0;
+	if (options->spec.kind == PORT_LO) {
+		rc = hold_address(&hold, (const struct sockaddr *)&any_ipv4);
+		return rc != 0 ? rc : hold_address(&hold, (const struct sockaddr *)&any_ipv6);
+	}
+	error[0] = '\0';
+	rc = port_xdp_addresses(options->spec.where, hold_address, &hold, listing, sizeof(listing));
+	/* What is wrong with a port was said by udp_hold. */
+	if (rc != 0 && error[0] == '\0')
+		snprintf(error, error_bytes, "%s", listing);
+	return rc;
+}
