@@ -1,4 +1,5 @@
 # What a killed engine leaves on lo, and the locks that it keeps until its memory is taken apart.
+# time limit: 150 s
 . "$(dirname "$0")/lib.sh"
 
 make_keys
