@@ -160,10 +160,10 @@ $(UNIT): $(call listed,$(UNIT),$(call obj,$(TEST_SRCS) $(TESTED_TOOL_SRCS))) $(L
 SIM := $(BUILD)/tests/sim/sim
 SIM_SRCS := $(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)) tests/support/lane_rule.c
 comma := ,
-SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,open close fsync flock fstat pread pwrite fallocate \
-    rename unlink unlinkat opendir readdir closedir dirfd statvfs posix_fadvise sync_file_range \
-    clock_gettime nanosleep pthread_create pthread_timedjoin_np pthread_setname_np \
-    stat arena_available_bytes)
+SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,safe_dir_open safe_opendir safe_open safe_make_anew \
+    safe_rename safe_unlink close fsync flock fstat pread pwrite fallocate readdir closedir \
+    statvfs posix_fadvise sync_file_range clock_gettime nanosleep pthread_create \
+    pthread_timedjoin_np pthread_setname_np stat arena_available_bytes)
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)

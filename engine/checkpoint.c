@@ -12,6 +12,7 @@
 
 #include "engine/check.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 struct checkpoint {
 	struct checkpoint_header header;
@@ -64,11 +65,12 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 	struct stat info;
 	int rc;
 
-	checkpoint->fd = open(checkpoint->path, O_RDONLY | O_CLOEXEC);
-	if (checkpoint->fd < 0 || fstat(checkpoint->fd, &info) != 0) {
+	checkpoint->fd = safe_open(checkpoint->path, O_RDONLY);
+	rc = checkpoint->fd < 0 ? checkpoint->fd : 0;
+	if (rc == 0 && fstat(checkpoint->fd, &info) != 0)
 		rc = -errno;
-		return say(checkpoint, rc, strerror(-rc), error, error_bytes);
-	}
+	if (rc != 0)
+		return say(checkpoint, rc, safe_strerror(rc), error, error_bytes);
 	rc = read_all(checkpoint->fd, &checkpoint->header, sizeof(*header), 0);
 	if (rc != 0)
 		return say(checkpoint, rc,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "engine/checkpoint.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 enum {
 	NAME_DIGITS = 15,
@@ -60,7 +62,7 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
 	*lsns = NULL;
 	data_dir_lane_path(dir, lane, lane_path, sizeof(lane_path));
 
-	DIR *names = opendir(lane_path);
+	DIR *names = safe_opendir(lane_path);
 
 	if (names == NULL)
 		return -errno;
@@ -98,10 +100,10 @@ static int lock_lane(const struct data_dir *dir, uint16_t lane, int how)
 
 	data_dir_lane_path(dir, lane, lane_path, sizeof(lane_path));
 
-	const int fd = open(lane_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = safe_dir_open(lane_path);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	while (flock(fd, how) != 0) {
 		const int rc = -errno;
 
@@ -126,7 +128,8 @@ int checkpoint_hold(const struct data_dir *dir, uint16_t lane)
 /* Whoever wrote them is dead: they hold no lock. */
 static void remove_temporaries(const char *lane_path)
 {
-	DIR *names = opendir(lane_path);
+	char path[CHECKPOINT_PATH_BYTES + NAME_MAX];
+	DIR *names = safe_opendir(lane_path);
 	const struct dirent *entry;
 	const char *rest;
 	uint64_t lsn;
@@ -134,8 +137,10 @@ static void remove_temporaries(const char *lane_path)
 	if (names == NULL)
 		return;
 	while ((entry = readdir(names)) != NULL) {
-		if (parse_name(entry->d_name, &lsn, &rest) && strcmp(rest, ".new") == 0)
-			(void)unlinkat(dirfd(names), entry->d_name, 0);
+		if (!parse_name(entry->d_name, &lsn, &rest) || strcmp(rest, ".new") != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", lane_path, entry->d_name);
+		(void)safe_unlink(path);
 	}
 	closedir(names);
 }
@@ -160,7 +165,7 @@ int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_c
 			continue;
 		}
 		checkpoint_path(dir, lane, lsns[i], path);
-		rc = unlink(path) == 0 ? 0 : -errno;
+		rc = safe_unlink(path);
 		*removed += rc == 0;
 	}
 	free(lsns);
@@ -168,7 +173,7 @@ int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_c
 		rc = directory_sync(lane_path);
 	if (rc != 0)
 		snprintf(error, error_bytes, "%s: old checkpoints cannot be removed: %s", lane_path,
-			 strerror(-rc));
+			 safe_strerror(rc));
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/check.h"
 #include "engine/checkpoint.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 /* A file being written. */
 struct writer {
@@ -69,24 +70,22 @@ static int write_file(struct writer *writer, const char *path, const char *tempo
 {
 	int rc;
 
-	writer->fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	writer->fd = safe_make_anew(temporary, O_WRONLY);
 	if (writer->fd < 0)
-		return -errno;
+		return writer->fd;
 	rc = write_all(writer, &writer->header, sizeof(writer->header));
 	if (rc == 0)
 		rc = write_chunks(writer);
-	if (rc == 0)
-		rc = directory_owns(lane_path, writer->fd);
 	if (rc == 0 && fsync(writer->fd) != 0)
 		rc = -errno;
 	/* An engine beside has better use for the memory. */
 	(void)posix_fadvise(writer->fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(writer->fd);
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
 	if (rc == 0)
 		return directory_sync(lane_path);
-	(void)unlink(temporary);
+	(void)safe_unlink(temporary);
 	return rc;
 }
 
@@ -173,7 +172,7 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 	if (rc == 0)
 		return 0;
 	snprintf(error, error_bytes, "%s: cannot be written: %s%s", path,
-		 rc == -EBADMSG ? "stock is not free + held + sold" : strerror(-rc),
+		 rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
 		 rc == -ENOSPC
 			 ? "; it takes its own size and the engine's next segments: free some "
 			   "space"

@@ -22,6 +22,7 @@
 #include "engine/journal_format.h"
 #include "engine/lane_files.h"
 #include "engine/predecessor.h"
+#include "engine/safe_file.h"
 
 #define IDENTITY_NAME     "journal"
 #define IDENTITY_NEW_NAME "journal.new"
@@ -69,7 +70,7 @@ int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_fi
 	data_dir_lane_path(dir, lane, path, sizeof(path));
 	rc = lane_files_open(out, path);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+		snprintf(error, error_bytes, "%s: %s", path, safe_strerror(rc));
 	return rc;
 }
 
@@ -81,11 +82,11 @@ static void path_in(const char *dir, const char *name, char out[FILE_PATH_BYTES]
 /* Bytes read, at most room - 1, with a 0 behind; or -errno. */
 static ssize_t read_file(const char *path, char *out, size_t room)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = safe_open(path, O_RDONLY);
 	ssize_t got;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	got = read(fd, out, room - 1);
 	if (got < 0)
 		got = -errno;
@@ -111,7 +112,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 		return -ENOENT;
 	if (bytes < 0)
 		return tell(teller, (int)bytes, ": its identity file %s cannot be read: %s", path,
-			    strerror((int)-bytes));
+			    safe_strerror((int)bytes));
 	if (sscanf(text, "doorbuster-journal %9u", &format) != 1)
 		return tell(teller, -EINVAL,
 			    " is no journal: %s does not begin with doorbuster-journal; name "
@@ -136,7 +137,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 
 static bool is_empty_directory(const char *path)
 {
-	DIR *dir = opendir(path);
+	DIR *dir = safe_opendir(path);
 	const struct dirent *entry;
 	bool empty = true;
 
@@ -163,12 +164,12 @@ static bool is_our_beginning(const char *path, const char *name)
 /* 0 if the directory may become a journal; else -errno and a line. */
 static int check_unused(const char *path, const struct teller *teller)
 {
-	DIR *dir = opendir(path);
+	DIR *dir = safe_opendir(path);
 	const struct dirent *entry;
 	int rc = 0;
 
 	if (dir == NULL)
-		return tell(teller, -errno, " cannot be read: %s", strerror(errno));
+		return tell(teller, -errno, " cannot be read: %s", safe_strerror(-errno));
 	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (!is_our_beginning(path, entry->d_name))
 			rc = tell(teller, -EINVAL,
@@ -236,7 +237,7 @@ static bool is_named(int fd, const char *path)
 	struct stat open_file;
 	struct stat named;
 
-	return fstat(fd, &open_file) == 0 && stat(path, &named) == 0 &&
+	return fstat(fd, &open_file) == 0 && safe_lstat(path, &named) == 0 &&
 	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
@@ -246,12 +247,10 @@ static int try_lock(struct data_dir *dir, const char *path)
 	unsigned tries = 0;
 	int rc = 0;
 
-	dir->lock_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	dir->made_lock = dir->lock_fd >= 0;
-	if (dir->lock_fd < 0 && errno == EEXIST)
-		dir->lock_fd = open(path, O_RDWR | O_CLOEXEC);
-	if (dir->lock_fd < 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
+	rc = safe_open_or_make(path, O_RDWR, &dir->made_lock);
+	if (rc < 0)
+		return rc == -ENOENT ? -EAGAIN : rc;
+	dir->lock_fd = rc;
 	/* A killed predecessor holds it until it is gone. */
 	do {
 		rc = flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
@@ -290,7 +289,7 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 	return tell(teller, rc,
 		    ": %s cannot be locked: %s; the directory and all in it must belong to the "
 		    "user who runs doorbuster",
-		    path, strerror(-rc));
+		    path, safe_strerror(rc));
 }
 
 /* Writes the identity under a temporary name and renames it: it is there whole or not at all. */
@@ -307,18 +306,18 @@ static int write_identity(const struct data_dir *dir)
 	path_in(dir->path, IDENTITY_NAME, path);
 	path_in(dir->path, IDENTITY_NEW_NAME, temporary);
 
-	const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	const int fd = safe_make_anew(temporary, O_WRONLY);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	errno = EIO; /* for a short write */
 	if (write(fd, text, (size_t)bytes) != bytes || fsync(fd) != 0)
 		rc = -errno;
 	close(fd);
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
 	if (rc != 0)
-		(void)unlink(temporary);
+		(void)safe_unlink(temporary);
 	return rc == 0 ? directory_sync(dir->path) : rc;
 }
 
@@ -329,8 +328,11 @@ static int make_lanes(const struct data_dir *dir)
 
 	for (uint16_t lane = 0; lane < dir->shards; lane++) {
 		data_dir_lane_path(dir, lane, path, sizeof(path));
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return -errno;
+
+		const int rc = safe_mkdir(path);
+
+		if (rc != 0 && rc != -EEXIST)
+			return rc;
 	}
 	return directory_sync(dir->path);
 }
@@ -341,7 +343,7 @@ static void remove_lanes(const struct data_dir *dir)
 
 	for (uint16_t lane = 0; lane < SHARDS_MAX; lane++) {
 		data_dir_lane_path(dir, lane, path, sizeof(path));
-		(void)rmdir(path);
+		(void)safe_rmdir(path);
 	}
 }
 
@@ -365,27 +367,54 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	if (rc == 0)
 		return 0;
 	remove_lanes(dir);
-	return tell(teller, rc, ": cannot be written: %s", strerror(-rc));
+	return tell(teller, rc, ": cannot be written: %s", safe_strerror(rc));
+}
+
+/* 0, -ENOENT without a line, or a refusal. */
+static int check_directory(const char *path, const struct teller *teller)
+{
+	const int fd = safe_dir_open(path);
+
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || fd == -ENOENT)
+		return fd >= 0 ? 0 : fd;
+	if (fd == -ENOTDIR)
+		return tell(teller, fd, " is no directory: name another");
+	return tell(teller, fd, ": %s", safe_strerror(fd));
+}
+
+/* A lane is a directory of its own in here: a link would lead a tool of root anywhere. */
+static int check_lanes(const struct data_dir *dir, const struct teller *teller)
+{
+	char path[FILE_PATH_BYTES];
+	struct stat info;
+
+	for (uint16_t lane = 0; lane < dir->shards; lane++) {
+		data_dir_lane_path(dir, lane, path, sizeof(path));
+		if (safe_lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+			return tell(teller, -ELOOP,
+				    ": %s is a symbolic link, and none is followed in a data "
+				    "directory: put the lane itself there, or mount (--bind) it",
+				    path);
+	}
+	return 0;
 }
 
 /* Looks at what is there, without changing anything. 0, -ENOENT for nothing yet, or a refusal. */
 static int check_existing(struct data_dir *dir, uint16_t shards, const struct teller *teller)
 {
-	struct stat info;
-	int rc;
+	int rc = check_directory(dir->path, teller);
 
-	if (stat(dir->path, &info) != 0) {
-		if (errno == ENOENT)
-			return -ENOENT;
-		return tell(teller, -errno, ": %s", strerror(errno));
-	}
-	if (!S_ISDIR(info.st_mode))
-		return tell(teller, -ENOTDIR, " is no directory: name another");
+	if (rc != 0)
+		return rc;
 	rc = read_identity(dir, teller);
 	if (rc == -ENOENT) {
 		rc = check_unused(dir->path, teller);
 		return rc == 0 ? -ENOENT : rc;
 	}
+	if (rc == 0)
+		rc = check_lanes(dir, teller);
 	if (rc == 0 && dir->shards != shards)
 		return tell(teller, -EINVAL,
 			    " was written with %u shards, --shards says %u: start with --shards "
@@ -403,20 +432,24 @@ static int set_path(struct data_dir *dir, const char *path, const struct teller 
 		return tell(teller, -ENAMETOOLONG, ": path longer than %zu bytes",
 			    sizeof(dir->path) - 1);
 	snprintf(dir->path, sizeof(dir->path), "%s", path);
+	for (size_t bytes = strlen(path); bytes > 1 && dir->path[bytes - 1] == '/'; bytes--)
+		dir->path[bytes - 1] = '\0';
 	return 0;
 }
 
 /* Removes the segments of a lane of ours. */
 static void remove_segments(const char *lane_path)
 {
-	DIR *dir = opendir(lane_path);
+	DIR *dir = safe_opendir(lane_path);
+	char path[FILE_PATH_BYTES + NAME_MAX + 2];
 	const struct dirent *entry;
 
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", lane_path, entry->d_name);
 		if (strncmp(entry->d_name, "seg-", 4) == 0)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+			(void)safe_unlink(path);
 	}
 	closedir(dir);
 }
@@ -432,16 +465,16 @@ void data_dir_withdraw(struct data_dir *dir)
 	}
 	if (dir->made_journal) {
 		path_in(dir->path, IDENTITY_NAME, path);
-		(void)unlink(path);
+		(void)safe_unlink(path);
 		remove_lanes(dir);
 	}
 	if (dir->made_lock) {
 		path_in(dir->path, LOCK_NAME, path);
-		(void)unlink(path);
+		(void)safe_unlink(path);
 	}
 	data_dir_close(dir);
 	if (dir->made_dir)
-		(void)rmdir(dir->path);
+		(void)safe_rmdir(dir->path);
 	dir->made_journal = dir->made_lock = dir->made_dir = false;
 }
 
@@ -463,10 +496,10 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 			     : check_disk(path, shards, segment_bytes, found == -ENOENT, teller);
 	if (rc != 0)
 		return rc;
-	if (mkdir(path, 0700) == 0)
-		dir->made_dir = true;
-	else if (errno != EEXIST)
-		return tell(teller, -errno, " cannot be made: %s", strerror(errno));
+	rc = safe_mkdir_own(dir->path);
+	if (rc != 0 && rc != -EEXIST)
+		return tell(teller, rc, " cannot be made: %s", safe_strerror(rc));
+	dir->made_dir = rc == 0;
 	rc = take_lock(dir, teller);
 	/* Once more under the lock: another engine may have been quicker. */
 	if (rc == 0) {
@@ -539,6 +572,8 @@ int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t er
 
 	if (rc == 0)
 		rc = read_identity(dir, &teller);
+	if (rc == 0)
+		return check_lanes(dir, &teller);
 	if (rc == -ENOENT)
 		return tell(&teller, -ENOENT,
 			    access(path, F_OK) == 0

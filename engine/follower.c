@@ -13,6 +13,7 @@
 #include "engine/checkpoint_list.h"
 #include "engine/lane_files.h"
 #include "engine/lane_tailer.h"
+#include "engine/safe_file.h"
 
 enum {
 	LANE_PATH_BYTES = 600,
@@ -243,7 +244,7 @@ int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes,
 	*removed = 0;
 	if (lock < 0) {
 		snprintf(error, error_bytes, "lane %u: its directory cannot be locked: %s",
-			 follower->lane, strerror(-lock));
+			 follower->lane, safe_strerror(lock));
 		return lock;
 	}
 	rc = checkpoint_write(follower->dir, follower->lane, follower->shard, &follower->position,

@@ -8,16 +8,14 @@
 
 #include "engine/check.h"
 #include "engine/journal_format.h"
+#include "engine/safe_file.h"
 
-static int open_segment(const struct lane_mended *lane, uint64_t number, int flags)
+static int open_segment(const struct lane_mended *lane, uint64_t number)
 {
 	char path[SEGMENT_PATH_BYTES];
 
 	segment_path(lane->files.path, number, path);
-
-	const int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0600);
-
-	return fd < 0 ? -errno : fd;
+	return safe_open(path, O_WRONLY);
 }
 
 /* Closes it; the bytes are on disk when this returns 0. */
@@ -33,7 +31,7 @@ int lane_mend_segment(const struct lane_mended *lane, const struct mended_segmen
 {
 	struct lane_files *base = lane->base;
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-	const int fd = open_segment(lane, segment->number, 0);
+	const int fd = open_segment(lane, segment->number);
 	int rc = fd < 0 ? fd : 0;
 
 	CHECK(unit != NULL);
@@ -129,15 +127,16 @@ static int make_segment(const struct lane_mended *lane, struct place place)
 		.number = place.segment,
 		.bytes = new_segment_bytes(lane, place.offset + UINT64_C(2) * BLOCK_ALIGN_BYTES),
 	};
-	const int fd = open_segment(lane, place.segment, O_CREAT | O_EXCL);
-	int rc = fd == -EEXIST ? 0 : fd;
+	char path[SEGMENT_PATH_BYTES];
+	int rc;
+	int fd;
 
+	segment_path(lane->files.path, place.segment, path);
+	fd = safe_make(path, O_WRONLY);
 	if (fd < 0)
-		return rc;
-	rc = directory_owns(lane->files.path, fd);
+		return fd == -EEXIST ? 0 : fd;
 	close(fd);
-	if (rc == 0)
-		rc = directory_sync(lane->files.path);
+	rc = directory_sync(lane->files.path);
 	return rc == 0 ? lane_mend_segment(lane, &segment) : rc;
 }
 
@@ -155,7 +154,7 @@ int lane_anchor_write(const struct lane_salvage *salvage)
 	if (rc != 0)
 		return rc;
 	fill_block(salvage, place, (struct block_header *)unit);
-	fd = open_segment(salvage->lane, place.segment, 0);
+	fd = open_segment(salvage->lane, place.segment);
 	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
@@ -165,7 +164,7 @@ static int empty_before(const struct lane_salvage *salvage)
 	static const uint8_t zeros[BLOCK_BYTES_MAX];
 	const uint64_t end =
 		salvage->base_whole ? salvage->base.block_offset : salvage->base.tail.offset;
-	const int fd = open_segment(salvage->lane, salvage->base.tail.segment, 0);
+	const int fd = open_segment(salvage->lane, salvage->base.tail.segment);
 	int rc = 0;
 
 	if (fd < 0)

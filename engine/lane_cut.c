@@ -12,18 +12,14 @@
 #include "engine/checkpoint_list.h"
 #include "engine/lane_anchor.h"
 #include "engine/recover.h"
+#include "engine/safe_file.h"
 
 /* An empty directory in the place of a lost one, for whom the journal belongs to. */
 static int make_lane(const struct data_dir *dir, const char *lane_path)
 {
-	struct stat owner;
+	const int rc = safe_mkdir(lane_path);
 
-	if (mkdir(lane_path, 0700) != 0 && errno != EEXIST)
-		return -errno;
-	if (stat(dir->path, &owner) != 0 ||
-	    (owner.st_uid != geteuid() && chown(lane_path, owner.st_uid, owner.st_gid) != 0))
-		return -errno;
-	return directory_sync(dir->path);
+	return rc == 0 || rc == -EEXIST ? directory_sync(dir->path) : rc;
 }
 
 static int zero_from(const struct lane_salvage *salvage, uint64_t number, uint64_t offset)
@@ -92,8 +88,8 @@ static int remove_checkpoints(const struct data_dir *dir, const struct lane_salv
 
 	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
 		checkpoint_path(dir, salvage->lane->lane, salvage->aside[i], path);
-		if (unlink(path) != 0 && errno != ENOENT)
-			rc = -errno;
+		rc = safe_unlink(path);
+		rc = rc == -ENOENT ? 0 : rc;
 	}
 	return rc == 0 && salvage->aside_cnt > 0 ? directory_sync(salvage->lane->files.path) : rc;
 }
@@ -137,7 +133,7 @@ int lane_cut(const struct data_dir *dir, const struct lane_salvage *salvage, cha
 			 "%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
 			 ": %s; check the disk and its permissions, then repeat the command",
 			 lane->files.path, salvage->tail.segment, salvage->tail.offset,
-			 strerror(-rc));
+			 safe_strerror(rc));
 		return rc;
 	}
 	return recover_cut(dir, lane->lane, &end, error, error_bytes);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/limits.h"
+#include "engine/safe_file.h"
 #include "engine/signals.h"
 
 enum {
@@ -46,11 +47,11 @@ void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_
 
 int directory_sync(const char *path)
 {
-	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = safe_dir_open(path);
 	int rc = 0;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fsync(fd) != 0)
 		rc = -errno;
 	close(fd);
@@ -73,17 +74,6 @@ int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset)
 		offset += (uint64_t)got;
 	}
 	return 0;
-}
-
-int directory_owns(const char *path, int fd)
-{
-	struct stat owner;
-
-	if (geteuid() != 0)
-		return 0;
-	if (stat(path, &owner) != 0)
-		return -errno;
-	return owner.st_uid == 0 || fchown(fd, owner.st_uid, owner.st_gid) == 0 ? 0 : -errno;
 }
 
 /* True for seg- and twelve digits; not for what was left under a temporary name. */
@@ -110,7 +100,7 @@ static int ascending(const void *a, const void *b)
 
 static int64_t directory_list(struct lane_files *files, uint64_t **numbers)
 {
-	DIR *dir = opendir(files->path);
+	DIR *dir = safe_opendir(files->path);
 	const struct dirent *entry;
 	uint64_t *found = NULL;
 	int64_t cnt = 0;
@@ -157,11 +147,9 @@ static int open_segment(struct directory *directory, uint64_t segment)
 	segment_path(directory->files.path, segment, path);
 	directory->fd = -1;
 	if (directory->direct)
-		directory->fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECT);
+		directory->fd = safe_open(path, O_RDONLY | O_DIRECT);
 	if (directory->fd < 0)
-		directory->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (directory->fd < 0)
-		return -errno;
+		directory->fd = safe_open(path, O_RDONLY);
 	directory->segment = segment;
 	return directory->fd;
 }
@@ -215,10 +203,10 @@ static int directory_settle(struct lane_files *files, uint64_t segment)
 
 	segment_path(files->path, segment, path);
 
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const int fd = safe_open(path, O_RDONLY);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	for (unsigned i = 0; i < SETTLE_TRIES_MAX && rc == -EBUSY; i++) {
 		if (i == SETTLE_SAY_TRIES)
 			fprintf(stderr, "%s: waiting for its last writes to end\n", path);
@@ -259,10 +247,10 @@ static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t o
 
 	segment_path(files->path, segment, path);
 
-	const int fd = open(path, O_WRONLY | O_CLOEXEC);
+	const int fd = safe_open(path, O_WRONLY);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fstat(fd, &info) != 0)
 		rc = -errno;
 	if (rc == 0)
@@ -303,8 +291,8 @@ static int directory_renew(struct lane_files *files, uint64_t segment, uint64_t 
 	if (bytes == NULL)
 		return -ENOMEM;
 	segment_path(files->path, segment, path);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	rc = fd < 0 ? -errno : renew_all(fd, bytes, from, to);
+	fd = safe_open(path, O_RDWR);
+	rc = fd < 0 ? fd : renew_all(fd, bytes, from, to);
 	if (fd >= 0)
 		close(fd);
 	free(bytes);
@@ -316,7 +304,10 @@ static int directory_remove(struct lane_files *files, uint64_t segment)
 	char path[SEGMENT_PATH_BYTES];
 
 	segment_path(files->path, segment, path);
-	return unlink(path) == 0 ? directory_sync(files->path) : -errno;
+
+	const int rc = safe_unlink(path);
+
+	return rc == 0 ? directory_sync(files->path) : rc;
 }
 
 static void directory_close(struct lane_files *files)

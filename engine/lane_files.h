@@ -65,8 +65,4 @@ int directory_sync(const char *path);
 /* Writes all of it, however many calls that takes. 0 or -errno. */
 int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset);
 
-/* Gives an open file to the owner of its directory, if it is root who asks: a tool is often run by
- * root, and the engine must be able to read what it made. 0 or -errno. */
-int directory_owns(const char *path, int fd);
-
 #endif

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/check.h"
+#include "engine/safe_file.h"
 
 #define KEEP_PREFIX "repaired-"
 #define PART_SUFFIX ".part"
@@ -24,19 +24,6 @@ enum {
 	/* Repairs of one second that find a name of their own. */
 	NAMES_MAX = 1000,
 };
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-	(void)info;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int remove_tree(const char *path)
-{
-	return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : -errno;
-}
 
 static bool is_part(const char *name)
 {
@@ -50,7 +37,7 @@ static bool is_part(const char *name)
 /* What a killed repair left unfinished: the originals are all still in their lanes. */
 static int remove_parts(struct lane_keep *keep)
 {
-	DIR *dir = opendir(keep->data_path);
+	DIR *dir = safe_opendir(keep->data_path);
 	const struct dirent *entry;
 	char path[PATH_BYTES];
 	int rc = 0;
@@ -61,7 +48,7 @@ static int remove_parts(struct lane_keep *keep)
 		if (!is_part(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", keep->data_path, entry->d_name);
-		rc = remove_tree(path);
+		rc = safe_remove_tree(path);
 		keep->removed += rc == 0;
 	}
 	closedir(dir);
@@ -88,6 +75,7 @@ static void name_it(struct lane_keep *keep, uint64_t now_s, unsigned nth)
 int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t now_s, char *error,
 		    size_t error_bytes)
 {
+	struct stat info;
 	unsigned nth = 0;
 	int rc;
 
@@ -97,13 +85,13 @@ int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t
 	rc = remove_parts(keep);
 	do {
 		name_it(keep, now_s, nth);
-	} while (access(keep->path, F_OK) == 0 && ++nth < NAMES_MAX);
-	if (rc == 0 && mkdir(keep->part_path, 0700) != 0)
-		rc = -errno;
+	} while (safe_lstat(keep->path, &info) == 0 && ++nth < NAMES_MAX);
+	if (rc == 0)
+		rc = safe_mkdir(keep->part_path);
 	if (rc != 0)
 		snprintf(error, error_bytes,
 			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
-			 keep->path, strerror(-rc));
+			 keep->path, safe_strerror(rc));
 	return rc;
 }
 
@@ -132,16 +120,16 @@ static int copy_bytes(int from, int to, uint64_t *copied)
 static int copy_file(const char *from_path, const char *to_path, uint64_t bytes, uint64_t *copied)
 {
 	const uint64_t before = *copied;
-	const int from = open(from_path, O_RDONLY | O_CLOEXEC);
+	const int from = safe_open_owners(from_path, O_RDONLY);
 	int rc = 0;
 
 	if (from < 0)
-		return -errno;
+		return from;
 
-	const int to = open(to_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	const int to = safe_make(to_path, O_WRONLY);
 
 	if (to < 0)
-		rc = -errno;
+		rc = to;
 	if (rc == 0)
 		rc = copy_bytes(from, to, copied);
 	if (rc == 0 && *copied - before != bytes)
@@ -166,7 +154,8 @@ static int keep_file(struct lane_keep *keep, const char *lane_path, const char *
 	rc = copy_file(from, to, bytes, &keep->bytes);
 	if (rc != 0)
 		snprintf(error, error_bytes, "%s cannot be copied to %s: %s; nothing was changed%s",
-			 from, to, strerror(-rc), rc == -ENOSPC ? ": free some space there" : "");
+			 from, to, safe_strerror(rc),
+			 rc == -ENOSPC ? ": free some space there" : "");
 	return rc;
 }
 
@@ -180,7 +169,7 @@ static int keep_checkpoints(struct lane_keep *keep, const char *lane_path,
 	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
 		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, salvage->lane->files.path,
 			 salvage->aside[i]);
-		if (stat(from, &info) == 0)
+		if (safe_lstat(from, &info) == 0)
 			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error,
 				       error_bytes);
 	}
@@ -193,11 +182,11 @@ int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, c
 	const struct lane_mended *lane = salvage->lane;
 	char from[SEGMENT_PATH_BYTES];
 	char lane_path[SEGMENT_PATH_BYTES];
-	int rc = 0;
+	int made;
+	int rc;
 
 	snprintf(lane_path, sizeof(lane_path), "%s/lane-%03u", keep->part_path, lane->lane);
-	if (mkdir(lane_path, 0700) != 0)
-		rc = -errno;
+	rc = made = safe_mkdir(lane_path);
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		const struct mended_segment *segment = &lane->segments[i];
 
@@ -212,10 +201,10 @@ int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, c
 		rc = directory_sync(lane_path);
 		if (rc != 0)
 			snprintf(error, error_bytes, "%s: %s; nothing was changed", lane_path,
-				 strerror(-rc));
-	} else if (access(lane_path, F_OK) != 0) {
+				 safe_strerror(rc));
+	} else if (made != 0) {
 		snprintf(error, error_bytes, "%s cannot be made: %s; nothing was changed",
-			 lane_path, strerror(-rc));
+			 lane_path, safe_strerror(rc));
 	}
 	return rc;
 }
@@ -224,18 +213,18 @@ int lane_keep_end(struct lane_keep *keep, char *error, size_t error_bytes)
 {
 	int rc = directory_sync(keep->part_path);
 
-	if (rc == 0 && rename(keep->part_path, keep->path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(keep->part_path, keep->path);
 	if (rc == 0)
 		rc = directory_sync(keep->data_path);
 	if (rc != 0)
 		snprintf(error, error_bytes,
 			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
-			 keep->path, strerror(-rc));
+			 keep->path, safe_strerror(rc));
 	return rc;
 }
 
 void lane_keep_abandon(struct lane_keep *keep)
 {
-	(void)remove_tree(keep->part_path);
+	(void)safe_remove_tree(keep->part_path);
 }

@@ -8,6 +8,7 @@
 
 #include "engine/check.h"
 #include "engine/journal_format.h"
+#include "engine/safe_file.h"
 
 static struct lane_mended *of(struct lane_files *files)
 {
@@ -203,7 +204,7 @@ static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers,
 				 rc == -EBUSY ? "is still being written by another process; stop "
 						"it, or wait for its disk"
 					      : "cannot be read",
-				 strerror(-rc));
+				 safe_strerror(rc));
 		if (rc == 0 && numbers[i] != expected) {
 			snprintf(gap.text, sizeof(gap.text),
 				 "it is missing, and segment %" PRIu64 " is there", numbers[i]);
@@ -231,7 +232,7 @@ static int look(struct lane_mended *mended, bool settle, const struct lane_posit
 	}
 	if (cnt < 0) {
 		snprintf(error, error_bytes, "%s: cannot be read: %s", mended->base->path,
-			 strerror((int)-cnt));
+			 safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, from, error, error_bytes);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "engine/safe_file.h"
 
 /* Fuzzers want a small one: quick to map, and often left. */
 #ifndef LANE_WINDOW_BYTES
@@ -103,7 +104,8 @@ static int list_segments(struct lane_reader *reader, char *error, size_t error_b
 		return -EBADMSG;
 	}
 	if (cnt < 0) {
-		snprintf(error, error_bytes, "%s: %s", reader->files->path, strerror((int)-cnt));
+		snprintf(error, error_bytes, "%s: %s", reader->files->path,
+			 safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	for (int64_t i = 1; i < cnt && rc == 0; i++) {
@@ -210,7 +212,7 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 		reader->read_bytes *= 2;
 	if (got < (int64_t)bytes) {
 		say(reader, LANE_ERROR, at, "cannot be read: %s",
-		    got < 0 ? strerror((int)-got) : "the file ends before");
+		    got < 0 ? safe_strerror((int)got) : "the file ends before");
 		return NULL;
 	}
 	reader->window_place = at;
@@ -230,7 +232,7 @@ static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
 		return LANE_BLOCK;
 	bytes = reader->files->ops->size(reader->files, segment);
 	if (bytes < 0)
-		return say(reader, LANE_ERROR, at, "%s", strerror((int)-bytes));
+		return say(reader, LANE_ERROR, at, "%s", safe_strerror((int)bytes));
 	if (bytes < (int64_t)SEGMENT_BYTES_MIN)
 		return say(reader, LANE_CORRUPT, at, "only %" PRId64 " bytes are left of it",
 			   bytes);

@@ -9,6 +9,7 @@
 #include "engine/checkpoint_records.h"
 #include "engine/checkpoint_survey.h"
 #include "engine/recover_start.h"
+#include "engine/safe_file.h"
 
 struct rescue {
 	const struct data_dir *dir;
@@ -59,7 +60,7 @@ static int survey(struct rescue *rescue)
 	if (rescue->seen_cnt < 0) {
 		snprintf(rescue->error, rescue->error_bytes,
 			 "lane %u: its checkpoints cannot be read: %s", rescue->lane,
-			 strerror((int)-rescue->seen_cnt));
+			 safe_strerror((int)rescue->seen_cnt));
 		return (int)rescue->seen_cnt;
 	}
 	rescue->newest = rescue->base = rescue->seen_cnt;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "engine/safe_file.h"
 
 enum {
 	WINDOW_BYTES = 1 << 20,
@@ -102,7 +103,7 @@ static const uint8_t *view(struct behind *behind, uint64_t segment, uint64_t off
 	if (got < (int64_t)bytes) {
 		snprintf(behind->error, behind->error_bytes,
 			 "%s: segment %" PRIu64 ", offset %" PRIu64 ": cannot be read: %s",
-			 files->path, segment, offset, strerror(got < 0 ? (int)-got : EIO));
+			 files->path, segment, offset, safe_strerror(got < 0 ? (int)got : -EIO));
 		return NULL;
 	}
 	behind->segment = segment;

@@ -9,6 +9,7 @@
 
 #include "engine/check.h"
 #include "engine/lane_extent.h"
+#include "engine/safe_file.h"
 
 enum {
 	/* At the end: how often what was given is looked for again, and how long something may look
@@ -277,7 +278,7 @@ static int begin(struct lane_tailer *tailer, char *error, size_t error_bytes)
 
 	restart(tailer);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "lane %u: %s", options->lane, strerror(-rc));
+		snprintf(error, error_bytes, "lane %u: %s", options->lane, safe_strerror(rc));
 		return rc;
 	}
 	rc = first_segment(files, &first);

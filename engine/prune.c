@@ -10,6 +10,7 @@
 #include "engine/checkpoint_list.h"
 #include "engine/lane_files.h"
 #include "engine/lane_reader.h"
+#include "engine/safe_file.h"
 
 /* The first LSN of a segment. 0 or -errno with a line. */
 static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segment, uint64_t *lsn,
@@ -70,7 +71,7 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 		if (rc != 0) {
 			snprintf(error, error_bytes,
 				 "%s: segment %" PRIu64 " cannot be removed: %s", files->path,
-				 out->end, strerror(-rc));
+				 out->end, safe_strerror(rc));
 			return rc;
 		}
 		out->bytes += bytes > 0 ? (uint64_t)bytes : 0;
@@ -95,7 +96,7 @@ static int prune_locked(const struct data_dir *dir, uint16_t lane, uint64_t down
 	cnt = files->ops->list(files, &numbers);
 	if (cnt < 0) {
 		rc = (int)cnt;
-		snprintf(error, error_bytes, "%s: %s", files->path, strerror(-rc));
+		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror(rc));
 	} else if (cnt > 0) {
 		out->first = out->end = numbers[0];
 		rc = remove_segments(dir, lane, files, keep_from, downstream_lsn, out, error,
@@ -115,7 +116,7 @@ int prune_lane(const struct data_dir *dir, uint16_t lane, uint64_t downstream_ls
 	*out = (struct prune_result){0};
 	if (lock < 0) {
 		snprintf(error, error_bytes, "lane %u: its directory cannot be locked: %s", lane,
-			 strerror(-lock));
+			 safe_strerror(lock));
 		return lock;
 	}
 	rc = prune_locked(dir, lane, downstream_lsn, out, error, error_bytes);

@@ -11,6 +11,7 @@
 #include "engine/lane_files.h"
 #include "engine/lane_reader.h"
 #include "engine/recover_start.h"
+#include "engine/safe_file.h"
 
 enum {
 	/* What a writer has on its way at most. */
@@ -26,7 +27,7 @@ static int settle(struct lane_files *files, char *error, size_t error_bytes)
 
 	/* What is missing is the reader's to judge, but what can't be seen may be there. */
 	if (cnt < 0 && cnt != -ENOENT) {
-		snprintf(error, error_bytes, "%s: %s", files->path, strerror((int)-cnt));
+		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	for (int64_t i = 0; i < cnt && rc == 0; i++) {
@@ -36,7 +37,7 @@ static int settle(struct lane_files *files, char *error, size_t error_bytes)
 				 "%s: segment %" PRIu64
 				 " is still being written by another process: %s; stop it, or wait "
 				 "for its disk",
-				 files->path, numbers[i], strerror(-rc));
+				 files->path, numbers[i], safe_strerror(rc));
 	}
 	free(numbers);
 	return rc;
@@ -247,7 +248,7 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 				error, error_bytes,
 				"lane %u: segment 0 is missing, and a checkpoint of what was in it "
 				"cannot be read: %s (%s); check the disk, then start again",
-				lane, strerror(-scan->unread), reason);
+				lane, safe_strerror(scan->unread), reason);
 			return scan->unread;
 		}
 		if (rc != 0) {
@@ -468,7 +469,7 @@ int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, ch
 		snprintf(error, error_bytes,
 			 "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
 			 "): %s; check the disk and its permissions",
-			 files->path, tail->segment, tail->offset, strerror(-rc));
+			 files->path, tail->segment, tail->offset, safe_strerror(rc));
 	files->ops->close(files);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include "engine/checkpoint.h"
 #include "engine/checkpoint_list.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 enum {
 	REASON_BYTES = 768,
@@ -118,7 +119,7 @@ static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct l
 	}
 	/* A directory that is missing is damage. */
 	if (cnt < 0 && cnt != -ENOENT) {
-		snprintf(error, error_bytes, "%s: %s", files->path, strerror((int)-cnt));
+		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
 		rc = (int)cnt;
 	}
 	free(numbers);
@@ -232,7 +233,7 @@ static int try_all(const struct data_dir *dir, uint16_t lane, enum recover_from 
 
 	if (cnt < 0 && cnt != -ENOENT) {
 		snprintf(error, error_bytes, "lane %u: its checkpoints cannot be listed: %s", lane,
-			 strerror((int)-cnt));
+			 safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	search->needed = beginning->segment > 0 || (beginning->empty && cnt > 0);

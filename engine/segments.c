@@ -17,6 +17,7 @@
 #include "engine/check.h"
 #include "engine/journal_format.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 enum {
 	/* A durable write waits for what of this is before it on the disk: with 1 MiB its p99 is
@@ -122,22 +123,22 @@ static int make_segment(const struct file_source *source, const char *path, uint
 
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 
-	const int fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT | O_CLOEXEC, 0600);
+	const int fd = safe_make_anew(temporary, O_RDWR | O_DIRECT);
 
 	if (fd < 0)
-		return errno == EINVAL ? -ENOTSUP : -errno;
+		return fd == -EINVAL ? -ENOTSUP : fd;
 
 	int rc = lock_segment(fd);
 
 	if (rc == 0)
 		rc = fill(source, fd, segment);
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
 	if (rc == 0)
 		rc = directory_sync(source->dir);
 	if (rc == 0)
 		return fd;
-	unlink(temporary);
+	(void)safe_unlink(temporary);
 	close(fd);
 	return rc;
 }
@@ -173,14 +174,14 @@ static int open_segment(const struct file_source *source, uint64_t segment, uint
 
 	segment_path(source->dir, segment, path);
 
-	const int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	const int fd = safe_open(path, O_RDWR | O_DIRECT);
 
-	if (fd < 0 && errno == ENOENT) {
+	if (fd == -ENOENT) {
 		*bytes = source->segment_bytes;
 		return make_segment(source, path, segment);
 	}
 	if (fd < 0)
-		return errno == EINVAL ? -ENOTSUP : -errno;
+		return fd == -EINVAL ? -ENOTSUP : fd;
 	rc = lock_segment(fd);
 	if (rc == 0)
 		rc = check_segment(source, fd, segment, bytes);
@@ -372,7 +373,7 @@ int segment_source_open(struct segment_source **out, struct segment_preparer *pr
 	return 0;
 fail:
 	snprintf(error, error_bytes, "%s: cannot get segment %" PRIu64 " ready: %s%s", lane_dir,
-		 first, strerror(-rc), remedy(rc));
+		 first, safe_strerror(rc), remedy(rc));
 	free(source);
 	return rc;
 }

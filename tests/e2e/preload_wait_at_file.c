@@ -30,7 +30,22 @@ static void wait_at(const char *path)
 		nanosleep(&pause, NULL);
 }
 
-int open(const char *path, int flags, ...)
+/* A name in a directory that is open. */
+static void wait_in(int dir, const char *name)
+{
+	char link[64];
+	char path[8192];
+	ssize_t bytes;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	bytes = readlink(link, path, 4096);
+	if (bytes < 0)
+		return;
+	snprintf(path + bytes, sizeof(path) - (size_t)bytes, "/%s", name);
+	wait_at(path);
+}
+
+int openat(int dir, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
 	va_list args;
@@ -39,6 +54,6 @@ int open(const char *path, int flags, ...)
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	wait_at(path);
-	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+	wait_in(dir, path);
+	return (int)syscall(SYS_openat, dir, path, flags, mode);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -138,13 +139,13 @@ Test(follower, a_failed_write_leaves_nothing, .init = set_up, .fini = tear_down)
 	position = follower.position;
 	checkpoint_path(&dir, 0, position.tail.next_lsn, path);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	/* Its temporary name is taken by what cannot be opened for writing. */
-	cr_assert(eq(int, symlink("nowhere/at/all", temporary), 0));
+	/* Its temporary name is taken by what cannot be replaced by a file. */
+	cr_assert(eq(int, mkdir(temporary, 0700), 0));
 	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)),
-		     -ENOENT));
+		     -EISDIR));
 	cr_assert(ne(ptr, strstr(error, "cannot be written"), NULL), "%s", error);
 	cr_assert(not(path_exists(path)));
-	cr_assert(eq(int, unlink(temporary), 0));
+	cr_assert(eq(int, rmdir(temporary), 0));
 	save();
 	cr_assert(path_exists(path));
 }

@@ -129,23 +129,21 @@ Test(lane_files, renews_what_is_read, .init = set_up, .fini = tear_down)
 	close(fd);
 }
 
-Test(lane_files, what_root_makes_is_the_owners, .init = set_up, .fini = tear_down)
+Test(lane_files, a_link_is_no_segment, .init = set_up, .fini = tear_down)
 {
-	enum {
-		OWNER = 65534
-	};
-	struct stat info;
-	int fd;
+	char path[SEGMENT_PATH_BYTES];
 
-	if (geteuid() != 0)
-		cr_skip("only root gives files away");
-	cr_assert(eq(int, mkdir(temp_path("theirs"), 0700), 0));
-	fd = open(temp_path("theirs/file"), O_RDWR | O_CREAT, 0600);
-	cr_assert(eq(int, directory_owns(temp_path("theirs"), fd), 0));
-	cr_assert(all(eq(int, fstat(fd, &info), 0), eq(u32, info.st_uid, 0)));
-	cr_assert(eq(int, chown(temp_path("theirs"), OWNER, OWNER), 0));
-	cr_assert(eq(int, directory_owns(temp_path("theirs"), fd), 0));
-	cr_assert(all(eq(int, fstat(fd, &info), 0), eq(u32, info.st_uid, OWNER)));
-	close(fd);
-	cr_assert(eq(int, directory_owns(temp_path("nowhere"), -1), -ENOENT));
+	make_segment(0, "of another");
+	segment_path(files->path, 1, path);
+	cr_assert(eq(int, symlink("seg-000000000000", path), 0));
+	cr_assert(eq(i64, files->ops->size(files, 1), -ELOOP));
+	cr_assert(eq(i64, files->ops->read(files, 1, buffer, sizeof(buffer), 0), -ELOOP));
+	cr_assert(eq(int, files->ops->settle(files, 1), -ELOOP));
+	cr_assert(eq(int, files->ops->zero(files, 1, 0), -ELOOP));
+	cr_assert(eq(int, files->ops->renew(files, 1, 0, 1), -ELOOP));
+	cr_assert(eq(i64, files->ops->read(files, 0, buffer, sizeof(buffer), 0), 10));
+	cr_assert(eq(int, memcmp(buffer, "of another", 10), 0), "written through a link");
+	/* The link goes, not what it leads to. */
+	cr_assert(eq(int, files->ops->remove(files, 1), 0));
+	cr_assert(eq(i64, files->ops->size(files, 0), 10));
 }

@@ -2,9 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 
 #include "alloc/arena.h"
 #include "engine/check.h"
+#include "engine/safe_file.h"
 #include "tests/sim/sim_task.h"
 
 enum call {
@@ -212,46 +211,50 @@ static struct sim_file *create(struct sim_dir *dir, const char *name)
 	return change.names[0].file;
 }
 
-static int open_ours(struct sim_dir *dir, const char *name, int flags)
+static int open_ours(struct sim_dir *dir, struct sim_file *file)
 {
-	struct sim_file *file = NULL;
-	struct sim_open *open;
+	struct sim_open *open = sim_fs_open_file(fs, caller(), dir, file);
 
-	if (fate_of((flags & O_CREAT) != 0 ? CALL_OTHER : CALL_READ) != FATE_DONE)
-		return -1;
-	if (name[0] != '\0') {
-		file = sim_fs_find(dir, name);
-		if (file == NULL && (flags & O_CREAT) != 0)
-			file = create(dir, name);
-		if (file == NULL) {
-			errno = ENOENT;
-			return -1;
-		}
-		/* Nothing here truncates what matters: temporary files, whose former writer is
-		 * gone. */
-		if ((flags & O_TRUNC) != 0 && file->size > 0)
-			file = create(dir, name);
-	}
-	open = sim_fs_open_file(fs, caller(), dir, file);
 	CHECK(open != NULL);
 	return sim_fs_fd(fs, open);
 }
 
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, ...)
+REAL(int, safe_dir_open, const char *path)
 {
 	const char *name;
 	struct sim_dir *dir = dir_of(path, &name);
-	unsigned mode;
-	va_list args;
 
-	if (dir != NULL)
-		return open_ours(dir, name, flags);
-	va_start(args, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(args, unsigned) : 0;
-	va_end(args);
-	return __real_open(path, flags, mode);
+	if (dir == NULL)
+		return __real_safe_dir_open(path);
+	CHECK(name[0] == '\0');
+	return fate_of(CALL_READ) == FATE_DONE ? open_ours(dir, NULL) : -errno;
+}
+
+REAL(int, safe_open, const char *path, int flags)
+{
+	const char *name;
+	struct sim_dir *dir = dir_of(path, &name);
+	struct sim_file *file;
+
+	if (dir == NULL)
+		return __real_safe_open(path, flags);
+	if (fate_of(CALL_READ) != FATE_DONE)
+		return -errno;
+	file = sim_fs_find(dir, name);
+	return file == NULL ? -ENOENT : open_ours(dir, file);
+}
+
+/* The former writer of a temporary file is gone: one that is there matters to nobody. */
+REAL(int, safe_make_anew, const char *path, int flags)
+{
+	const char *name;
+	struct sim_dir *dir = dir_of(path, &name);
+
+	if (dir == NULL)
+		return __real_safe_make_anew(path, flags);
+	if (fate_of(CALL_OTHER) != FATE_DONE)
+		return -errno;
+	return open_ours(dir, create(dir, name));
 }
 
 REAL(int, close, int fd)
@@ -414,7 +417,7 @@ REAL(int, fallocate, int fd, int mode, off_t offset, off_t bytes)
 	return 0;
 }
 
-REAL(int, rename, const char *from, const char *to)
+REAL(int, safe_rename, const char *from, const char *to)
 {
 	struct sim_change change = {.cnt = 2};
 	const char *from_name;
@@ -424,55 +427,42 @@ REAL(int, rename, const char *from, const char *to)
 	enum fate fate;
 
 	if (dir == NULL)
-		return __real_rename(from, to);
+		return __real_safe_rename(from, to);
 	CHECK(dir_of(to, &to_name) == dir);
 	fate = fate_of(CALL_RENAME);
 	file = sim_fs_find(dir, from_name);
-	if (fate == FATE_DONE && file == NULL) {
-		errno = ENOENT;
-		return -1;
-	}
+	if (fate == FATE_DONE && file == NULL)
+		return -ENOENT;
 	if (file != NULL && happened(fate)) {
 		set_name(&change.names[0], from_name, NULL);
 		set_name(&change.names[1], to_name, file);
 		sim_fs_change(dir, &change);
-		errno = EIO;
 	}
-	return result_of(fate);
+	return fate == FATE_DONE ? 0 : -EIO;
 }
 
-static int remove_ours(struct sim_dir *dir, const char *name)
+REAL(int, safe_unlink, const char *path)
 {
-	const enum fate fate = fate_of(CALL_REMOVE);
-	struct sim_file *file = sim_fs_find(dir, name);
 	struct sim_change change = {.cnt = 1};
-
-	if (fate == FATE_DONE && file == NULL) {
-		errno = ENOENT;
-		return -1;
-	}
-	if (file == NULL || !happened(fate))
-		return result_of(fate);
-	if (caller()->role == ROLE_PRUNE && strncmp(name, "seg-", 4) == 0)
-		fs->on_prune(fs->context, (unsigned)(dir - fs->dirs), strtoull(name + 4, NULL, 10),
-			     file);
-	set_name(&change.names[0], name, NULL);
-	sim_fs_change(dir, &change);
-	errno = EIO;
-	return result_of(fate);
-}
-
-REAL(int, unlink, const char *path)
-{
 	const char *name;
 	struct sim_dir *dir = dir_of(path, &name);
+	struct sim_file *file;
+	enum fate fate;
 
-	return dir == NULL ? __real_unlink(path) : remove_ours(dir, name);
-}
-
-REAL(int, unlinkat, int fd, const char *name, int flags)
-{
-	return is_ours(fd) ? remove_ours(open_of(fd)->dir, name) : __real_unlinkat(fd, name, flags);
+	if (dir == NULL)
+		return __real_safe_unlink(path);
+	fate = fate_of(CALL_REMOVE);
+	file = sim_fs_find(dir, name);
+	if (fate == FATE_DONE && file == NULL)
+		return -ENOENT;
+	if (file != NULL && happened(fate)) {
+		if (caller()->role == ROLE_PRUNE && strncmp(name, "seg-", 4) == 0)
+			fs->on_prune(fs->context, (unsigned)(dir - fs->dirs),
+				     strtoull(name + 4, NULL, 10), file);
+		set_name(&change.names[0], name, NULL);
+		sim_fs_change(dir, &change);
+	}
+	return fate == FATE_DONE ? 0 : -EIO;
 }
 
 static struct stream *stream_of(DIR *dir)
@@ -482,14 +472,14 @@ static struct stream *stream_of(DIR *dir)
 	return stream >= streams && stream < streams + STREAMS_MAX ? stream : NULL;
 }
 
-REAL(DIR *, opendir, const char *path)
+REAL(DIR *, safe_opendir, const char *path)
 {
 	struct stream *stream = streams;
 	const char *name;
 	struct sim_dir *dir = dir_of(path, &name);
 
 	if (dir == NULL)
-		return __real_opendir(path);
+		return __real_safe_opendir(path);
 	if (fate_of(CALL_READ) != FATE_DONE)
 		return NULL;
 	while (stream->open != NULL)
@@ -539,13 +529,6 @@ REAL(int, closedir, DIR *dir)
 	sim_fs_leave(stream->open);
 	stream->open = NULL;
 	return 0;
-}
-
-REAL(int, dirfd, DIR *dir)
-{
-	const struct stream *stream = stream_of(dir);
-
-	return stream == NULL ? __real_dirfd(dir) : sim_fs_fd(fs, stream->open);
 }
 
 REAL(int, statvfs, const char *path, struct statvfs *out)
