@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 enum {
 	LINE_BYTES = 1024,
@@ -62,7 +63,7 @@ static bool parse_line(struct cursor *cursor, const char *line)
 int cursor_load(struct cursor *cursor, const char *path, char *error, size_t error_bytes)
 {
 	char line[LINE_BYTES];
-	FILE *file = fopen(path, "re");
+	FILE *file = safe_fopen(path);
 	unsigned format = 0;
 	bool good;
 
@@ -71,7 +72,7 @@ int cursor_load(struct cursor *cursor, const char *path, char *error, size_t err
 		const int rc = -errno;
 
 		if (rc != -ENOENT)
-			snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+			snprintf(error, error_bytes, "%s: %s", path, safe_strerror(rc));
 		return rc;
 	}
 	good = fgets(line, sizeof(line), file) != NULL &&
@@ -143,18 +144,18 @@ int cursor_save(const struct cursor *cursor, const char *path, char *error, size
 		snprintf(error, error_bytes, "%s: the path is too long", path);
 		return -ENAMETOOLONG;
 	}
-	file = fopen(temporary, "we");
+	file = safe_fmake_anew(temporary);
 	if (file == NULL)
 		rc = -errno;
 	else if (!write_lines(cursor, file))
 		rc = errno != 0 ? -errno : -EIO;
 	if (file != NULL && fclose(file) != 0 && rc == 0)
 		rc = -errno;
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
 	if (rc == 0)
 		rc = sync_directory_of(path);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: cannot be written: %s", path, strerror(-rc));
+		snprintf(error, error_bytes, "%s: cannot be written: %s", path, safe_strerror(rc));
 	return rc;
 }

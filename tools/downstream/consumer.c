@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/downstream/source.h"
 
@@ -118,9 +119,10 @@ static int lock_cursor(struct consumer *consumer, char *error, size_t error_byte
 	if (snprintf(path, sizeof(path), "%s.lock", consumer->options.cursor) >= (int)sizeof(path))
 		return downstream_say(error, error_bytes, -ENAMETOOLONG, "%s: the path is too long",
 				      consumer->options.cursor);
-	consumer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	consumer->lock_fd = safe_open_or_make(path, O_RDWR, NULL);
 	if (consumer->lock_fd < 0)
-		return downstream_say(error, error_bytes, -errno, "%s: %s", path, strerror(errno));
+		return downstream_say(error, error_bytes, consumer->lock_fd, "%s: %s", path,
+				      safe_strerror(consumer->lock_fd));
 	for (unsigned i = 0; i < LOCK_TRIES && rc != 0; i++) {
 		if (i > 0)
 			nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);

@@ -16,6 +16,7 @@
 
 #include "engine/lane_files.h"
 #include "engine/lane_reader.h"
+#include "engine/safe_file.h"
 #include "tools/downstream/downstream.h"
 
 enum {
@@ -122,7 +123,7 @@ static int say_disk(const struct file_downstream *file, uint64_t segment, int rc
 {
 	return downstream_say(error, error_bytes, rc == -ENOSPC || rc == -EDQUOT ? -ENOTCONN : rc,
 			      "%s: segment %" PRIu64 ": %s", file->files->path, segment,
-			      strerror(-rc));
+			      safe_strerror(rc));
 }
 
 /* Reads a segment from its first block on. 0 and the mark of the last good one, if there is any. */
@@ -187,9 +188,9 @@ static int sync_found(struct file_downstream *file, uint64_t segment)
 	int rc = 0;
 
 	segment_path(file->files->path, segment, path);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = safe_open(path, O_RDWR);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (fdatasync(fd) != 0)
 		rc = -errno;
 	close(fd);
@@ -234,19 +235,19 @@ static int make_segment(struct file_downstream *file, const struct lane_block *b
 	int rc;
 
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = safe_make_anew(temporary, O_RDWR);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	segment_header_fill((struct segment_header *)unit, dir_of(&file->base)->journal_id,
 			    file->base.lane, block->segment, block->segment_bytes);
 	rc = -posix_fallocate(fd, 0, (off_t)block->segment_bytes);
 	if (rc == 0 && (pwrite(fd, unit, sizeof(unit), 0) != sizeof(unit) || fsync(fd) != 0))
 		rc = -errno;
 	close(fd);
-	if (rc == 0 && rename(temporary, path) != 0)
-		rc = -errno;
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
 	if (rc != 0)
-		(void)unlink(temporary);
+		(void)safe_unlink(temporary);
 	return rc == 0 ? directory_sync(file->files->path) : rc;
 }
 
@@ -290,15 +291,15 @@ static int enter_segment(struct file_downstream *file, const struct lane_block *
 	if (file->fd >= 0)
 		close(file->fd);
 	segment_path(file->files->path, block->segment, path);
-	file->fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
-	if (file->fd < 0 && errno == ENOENT) {
+	file->fd = safe_open(path, O_RDWR | O_DIRECT);
+	if (file->fd == -ENOENT) {
 		rc = make_segment(file, block, path);
 		if (rc != 0)
 			return rc;
-		file->fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+		file->fd = safe_open(path, O_RDWR | O_DIRECT);
 	}
 	if (file->fd < 0)
-		return -errno;
+		return file->fd;
 	file->segment = block->segment;
 	return 0;
 }

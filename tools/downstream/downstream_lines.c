@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
@@ -53,10 +54,11 @@ static struct lines_downstream *of(struct downstream *downstream)
 static int lock(struct lines_target *target, char *error, size_t error_bytes)
 {
 	char path[PATH_MAX];
+	int rc = safe_mkdir_own(target->dir);
 
-	if (mkdir(target->dir, 0700) != 0 && errno != EEXIST)
-		return downstream_say(error, error_bytes, -errno, "%s cannot be made: %s",
-				      target->dir, strerror(errno));
+	if (rc != 0 && rc != -EEXIST)
+		return downstream_say(error, error_bytes, rc, "%s cannot be made: %s", target->dir,
+				      safe_strerror(rc));
 	snprintf(path, sizeof(path), "%s/journal", target->dir);
 	if (access(path, F_OK) == 0)
 		return downstream_say(error, error_bytes, -EINVAL,
@@ -64,9 +66,10 @@ static int lock(struct lines_target *target, char *error, size_t error_bytes)
 				      "JSON",
 				      target->dir);
 	snprintf(path, sizeof(path), "%s/lock", target->dir);
-	target->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (target->lock_fd < 0)
-		return downstream_say(error, error_bytes, -errno, "%s: %s", path, strerror(errno));
+	rc = safe_open_or_make(path, O_RDWR, NULL);
+	if (rc < 0)
+		return downstream_say(error, error_bytes, rc, "%s: %s", path, safe_strerror(rc));
+	target->lock_fd = rc;
 	if (flock(target->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return downstream_say(error, error_bytes, -EBUSY,
 				      "%s is in use by another relay: stop that one, or name "
@@ -101,6 +104,8 @@ static int target_open(struct downstream_target **out, const struct downstream_o
 		rc = downstream_say(error, error_bytes, -EINVAL, "'%s' names no directory",
 				    options->to);
 	snprintf(target->dir, sizeof(target->dir), "%s", path);
+	for (size_t bytes = strlen(target->dir); bytes > 1 && target->dir[bytes - 1] == '/';)
+		target->dir[--bytes] = '\0';
 	if (rc == 0)
 		rc = lock(target, error, error_bytes);
 	if (rc != 0)
@@ -131,16 +136,16 @@ static int lines_open(struct downstream **out, struct downstream_target *base, u
 	snprintf(lines->path, sizeof(lines->path), "%s/lane-%03u.jsonl", target->dir, lane);
 	snprintf(lines->cursor_path, sizeof(lines->cursor_path), "%s/lane-%03u.cursor", target->dir,
 		 lane);
-	fd = open(lines->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = safe_open_or_make(lines->path, O_RDWR, NULL);
 	lines->print.file = fd >= 0 ? fdopen(fd, "r+") : NULL;
 	if (lines->print.file == NULL) {
-		const int rc = -errno;
+		const int rc = fd < 0 ? fd : -errno;
 
 		if (fd >= 0)
 			close(fd);
+		downstream_say(error, error_bytes, rc, "%s: %s", lines->path, safe_strerror(rc));
 		free(lines);
-		return downstream_say(error, error_bytes, rc,
-				      "lane %u: its file cannot be made: %s", lane, strerror(-rc));
+		return rc;
 	}
 	*out = &lines->base;
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/safe_file.h"
 #include "tools/common/cursor.h"
 
 static const char PREFIX[] = "downstream-";
@@ -58,13 +59,13 @@ static int add(struct positions *positions, const struct data_dir *dir, const ch
 int positions_load(struct positions *positions, const struct data_dir *dir, char *error,
 		   size_t error_bytes)
 {
-	DIR *entries = opendir(dir->path);
+	DIR *entries = safe_opendir(dir->path);
 	const struct dirent *entry;
 	int rc = 0;
 
 	memset(positions, 0, sizeof(*positions));
 	if (entries == NULL) {
-		snprintf(error, error_bytes, "%s: %s", dir->path, strerror(errno));
+		snprintf(error, error_bytes, "%s: %s", dir->path, safe_strerror(-errno));
 		return -errno;
 	}
 	while (rc == 0 && (entry = readdir(entries)) != NULL) {

@@ -18,6 +18,7 @@
 #include "engine/lane_cut.h"
 #include "engine/lane_keep.h"
 #include "engine/lane_rescue.h"
+#include "engine/safe_file.h"
 #include "tools/common/cli.h"
 
 struct repair {
@@ -191,7 +192,7 @@ static int write_report(struct repair *repair, const struct lane_keep *keep, cha
 
 	snprintf(path, sizeof(path), "%s/report", keep->part_path);
 
-	FILE *file = fopen(path, "we");
+	FILE *file = safe_fmake_anew(path);
 
 	if (file == NULL)
 		rc = -errno;
@@ -205,7 +206,7 @@ static int write_report(struct repair *repair, const struct lane_keep *keep, cha
 		rc = -errno;
 	if (rc != 0)
 		snprintf(error, error_bytes, "%s cannot be written: %s; nothing was changed", path,
-			 strerror(-rc));
+			 safe_strerror(rc));
 	return rc;
 }
 
@@ -285,7 +286,7 @@ static int cut_all(struct repair *repair)
 /* What repairs before this one left. */
 static void show_earlier(const struct repair *repair)
 {
-	DIR *dir = opendir(repair->options->path);
+	DIR *dir = safe_opendir(repair->options->path);
 	const struct dirent *entry;
 
 	fflush(stdout);

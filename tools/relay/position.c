@@ -14,6 +14,7 @@
 
 #include "engine/check.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 
@@ -24,10 +25,10 @@ static int take_lock(struct relay *relay)
 	if (snprintf(path, sizeof(path), "%s.lock", relay->position_path) >= (int)sizeof(path))
 		return downstream_say(relay->error, sizeof(relay->error), -ENAMETOOLONG,
 				      "--data: the path is too long");
-	relay->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	relay->lock_fd = safe_open_or_make(path, O_RDWR, NULL);
 	if (relay->lock_fd < 0)
-		return downstream_say(relay->error, sizeof(relay->error), -errno, "%s: %s", path,
-				      strerror(errno));
+		return downstream_say(relay->error, sizeof(relay->error), relay->lock_fd, "%s: %s",
+				      path, safe_strerror(relay->lock_fd));
 	if (flock(relay->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		return downstream_say(relay->error, sizeof(relay->error), -EBUSY,
 				      "another relay named '%s' runs on %s: stop that one, or give "
@@ -175,22 +176,26 @@ void relay_position_save(struct relay *relay, uint64_t now_ns)
 int relay_forget(const struct relay_options *options, char *error, size_t error_bytes)
 {
 	struct relay relay = {.options = *options, .lock_fd = -1};
+	struct stat info;
 	int rc;
 
 	snprintf(relay.position_path, sizeof(relay.position_path), "%s/downstream-%s",
 		 options->data, options->name);
-	if (access(relay.position_path, F_OK) != 0)
+	if (safe_lstat(relay.position_path, &info) != 0)
 		return downstream_say(error, error_bytes, -ENOENT,
 				      "%s: there is none; --name says whose position goes",
 				      relay.position_path);
 	rc = take_lock(&relay);
 	if (rc != 0)
 		snprintf(error, error_bytes, "%s", relay.error);
-	if (rc == 0 && unlink(relay.position_path) != 0)
-		rc = downstream_say(error, error_bytes, -errno, "%s: %s", relay.position_path,
-				    strerror(errno));
-	if (rc == 0)
-		rc = directory_sync(options->data);
+	if (rc == 0) {
+		rc = safe_unlink(relay.position_path);
+		if (rc == 0)
+			rc = directory_sync(options->data);
+		if (rc != 0)
+			snprintf(error, error_bytes, "%s: %s", relay.position_path,
+				 safe_strerror(rc));
+	}
 	if (relay.lock_fd >= 0)
 		close(relay.lock_fd);
 	return rc;

@@ -15,6 +15,7 @@
 #include "engine/data_dir.h"
 #include "engine/journal.h"
 #include "engine/lane.h"
+#include "engine/safe_file.h"
 #include "tools/replay/paper_lane.h"
 
 static const size_t BUFFERS_BYTES = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
@@ -92,7 +93,7 @@ static int make_room(struct offline *offline, struct lane *lane, uint32_t cnt, c
 		rc = segment_source_error(offline->segments[lane->idx]);
 		if (rc != 0) {
 			snprintf(error, error_bytes, "--journal %s: lane %u: %s",
-				 offline->options.journal, lane->idx, strerror(-rc));
+				 offline->options.journal, lane->idx, safe_strerror(rc));
 			return rc;
 		}
 		pump(offline, lane);
@@ -314,7 +315,7 @@ int offline_finish(struct offline *offline, char *error, size_t error_bytes)
 	if (rc != 0)
 		snprintf(error, error_bytes, "--journal %s: %s",
 			 offline->options.journal != NULL ? offline->options.journal : "(none)",
-			 strerror(-rc));
+			 safe_strerror(rc));
 	return rc;
 }
 

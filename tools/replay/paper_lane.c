@@ -12,6 +12,7 @@
 #include "engine/check.h"
 #include "engine/journal_format.h"
 #include "engine/lane_files.h"
+#include "engine/safe_file.h"
 
 enum {
 	/* The file of a lane that is not kept: no descriptor at all. */
@@ -237,9 +238,9 @@ static int make_segment(const struct paper_segments *segments, uint64_t segment)
 	int fd;
 
 	segment_path(segments->dir, segment, path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = safe_make(path, O_RDWR);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	memset(&header, 0, sizeof(header));
 	segment_header_fill(&header, segments->journal_id, segments->lane, segment,
 			    segments->segment_bytes);
@@ -321,11 +322,12 @@ static int sync_segment(const struct paper_segments *segments, uint64_t segment)
 {
 	char path[SEGMENT_PATH_BYTES];
 	int fd;
-	int rc = 0;
+	int rc;
 
 	segment_path(segments->dir, segment, path);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0)
+	fd = safe_open(path, O_WRONLY);
+	rc = fd < 0 ? fd : 0;
+	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	if (fd >= 0)
 		close(fd);
