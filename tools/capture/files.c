@@ -10,7 +10,9 @@
 
 #include <pcap/pcap.h>
 
+#include "engine/safe_file.h"
 #include "engine/tap_format.h"
+#include "tools/common/output_file.h"
 
 enum {
 	SNAPLEN = 65535,
@@ -61,17 +63,13 @@ static int begin_file(struct files *files)
 {
 	char name[PATH_BYTES + 24];
 	FILE *file;
-	mode_t mask;
 
 	if (files->keep > 0 && files->cnt >= files->keep) {
 		name_of(files, files->cnt + 1 - files->keep, name);
 		(void)unlink(name);
 	}
 	name_of(files, ++files->cnt, name);
-	/* Requests name buyers: for the owner only. */
-	mask = umask(077);
-	file = fopen(name, "we");
-	umask(mask);
+	file = output_file_stream(name, 0);
 	if (file == NULL)
 		return -errno;
 	(void)setvbuf(file, files->buffer, _IOFBF, sizeof(files->buffer));
@@ -105,7 +103,7 @@ int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint
 	if (rc == 0)
 		rc = begin_file(files);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "--write %s: %s", path, strerror(-rc));
+		snprintf(error, error_bytes, "--write %s: %s", path, safe_strerror(rc));
 		files_close(files);
 		return rc;
 	}

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "engine/data_dir.h"
+#include "engine/safe_file.h"
 #include "engine/tap_format.h"
 #include "tools/capture/files.h"
 #include "tools/capture/source.h"
@@ -35,7 +36,8 @@ static const char help[] =
 	"with nanoseconds. Run it as the engine's user or root, on a core that no worker has. The\n"
 	"engine is found by the socket DIR/capture, from any network namespace.\n"
 	"\n"
-	"  --write FILE       the capture; with --rotate-mib FILE.00001, FILE.00002 and so on\n"
+	"  --write FILE       the capture, for its owner only; with --rotate-mib FILE.00001 and so "
+	"on\n"
 	"  --rotate-mib N     begin another file after so much\n"
 	"  --files N          keep the N newest files only\n"
 	"  --seconds N        end after so long (default: Ctrl-C)\n"
@@ -220,7 +222,7 @@ static int capture(const struct capture_options *options)
 			rc = files_flush(files);
 		if (rc != 0) {
 			files_name(files, name, sizeof(name));
-			snprintf(error, sizeof(error), "--write %s: %s", name, strerror(-rc));
+			snprintf(error, sizeof(error), "--write %s: %s", name, safe_strerror(rc));
 		}
 		result = tell(source, files, &totals);
 	}

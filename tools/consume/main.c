@@ -14,9 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/safe_file.h"
 #include "engine/signals.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
+#include "tools/common/output_file.h"
 #include "tools/downstream/consumer.h"
 #include "tools/journal/print.h"
 
@@ -48,8 +50,8 @@ static const char usage[] =
 	"  --from nats://H:P,...   the streams that a relay fills, also tls://; --set as there\n"
 	"  --from kafka://H:P,...  the topic that a relay fills\n"
 	"  --cursor FILE      goes on behind what was printed, and keeps it there; one at a time\n"
-	"  --out FILE         instead of stdout; with --cursor each record is in it exactly once,\n"
-	"                     whenever this is killed\n"
+	"  --out FILE         instead of stdout, for its owner only; with --cursor each record is\n"
+	"                     in it exactly once, whenever this is killed\n"
 	"  --follow           waits for more, until SIGTERM, also while the source is away\n"
 	"  --format json      a line a record, as `journal dump --json`; unless given\n"
 	"  --format csv       orders only, with a line of names\n"
@@ -152,10 +154,11 @@ static int open_out(const char *path, uint64_t bytes, char *error)
 {
 	struct stat info;
 
-	out.file = fopen(path, bytes > 0 ? "r+e" : "we");
+	/* Never emptied before the cursor is known to count nothing of it. */
+	out.file = output_file_stream(path, bytes > 0 ? OUTPUT_KEEP : 0);
 	if (out.file == NULL)
 		return downstream_say(error, ERROR_BYTES, -errno, "--out %s: %s", path,
-				      strerror(errno));
+				      safe_strerror(-errno));
 	if (fstat(fileno(out.file), &info) != 0 || (uint64_t)info.st_size < bytes)
 		return downstream_say(error, ERROR_BYTES, -EINVAL,
 				      "--out %s is shorter than the cursor says: put it back, or "

@@ -9,7 +9,9 @@
 
 #include <sodium.h>
 
+#include "engine/safe_file.h"
 #include "tools/common/cli.h"
+#include "tools/common/output_file.h"
 #include "tools/common/transport_port.h"
 #include "tools/load/drive.h"
 #include "tools/load/options.h"
@@ -43,7 +45,7 @@ static int write_catalog(const struct load_options *options, const struct scenar
 		rc = scenario_catalog(scenario, options->catalog_out);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
-	cli_wrong("--catalog-out %s: %s%s", options->catalog_out, strerror(-rc),
+	cli_wrong("--catalog-out %s: %s%s", options->catalog_out, safe_strerror(rc),
 		  rc == -EEXIST ? "; an engine may sell from it: name another file" : "");
 	return CLI_EXIT_FAILED;
 }
@@ -176,8 +178,8 @@ static bool open_orders(const char *path, FILE **file)
 	*file = NULL;
 	if (path == NULL)
 		return true;
-	*file = fopen(path, "we");
-	return *file != NULL || cli_wrong("--orders %s: %s", path, strerror(errno));
+	*file = output_file_stream(path, 0);
+	return *file != NULL || cli_wrong("--orders %s: %s", path, safe_strerror(-errno));
 }
 
 /* Everything that was sold must be in the file: that is what it is for. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/output_file.h"
 #include "tools/load/mixed.h"
 
 enum {
@@ -209,7 +210,7 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 {
 	const double units = scenario->distinct_cnt * (1.0 + scenario->quantity_max) / 2.0;
 	const double sum = weight_sum(scenario->sku_cnt);
-	FILE *file = fopen(path, "we");
+	FILE *file = output_file_stream(path, OUTPUT_PUBLIC);
 	int rc = 0;
 
 	if (file == NULL)

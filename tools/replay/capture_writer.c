@@ -7,6 +7,7 @@
 
 #include <pcap/pcap.h>
 
+#include "engine/safe_file.h"
 #include "net/checksum.h"
 #include "tools/replay/output.h"
 
@@ -30,7 +31,7 @@ struct capture_writer {
 
 static int complain(const struct capture_writer *writer, int rc, char *error, size_t error_bytes)
 {
-	snprintf(error, error_bytes, "%s: %s", writer->path, strerror(-rc));
+	snprintf(error, error_bytes, "%s: %s", writer->path, safe_strerror(rc));
 	return rc;
 }
 

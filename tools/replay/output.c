@@ -2,55 +2,85 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/check.h"
+#include "engine/safe_file.h"
 #include "tools/common/cli.h"
+#include "tools/common/output_file.h"
 
 enum {
 	OUTPUTS_MAX = 5,
 	INPUTS_MAX = 4 + VARIANTS_MAX,
+	/* Of temporary names, before one is free. */
+	NAMES_MAX = 100,
 };
 
 /* A file beside the path, which takes its name at the end. 0 or -errno. */
 static int open_beside(struct output *output)
 {
-	int fd;
+	const char *name;
+	uint32_t random = 0;
+	int rc = -EEXIST;
+	int fd = -1;
 
-	snprintf(output->temporary, sizeof(output->temporary), "%s.XXXXXX", output->path);
-	fd = mkostemp(output->temporary, O_CLOEXEC); /* mode 0600 */
-	if (fd < 0) {
-		const int rc = -errno;
-
-		output->temporary[0] = '\0';
-		return rc;
+	output->dir = safe_parent_open(output->path, &name);
+	if (output->dir < 0)
+		return output->dir;
+	for (unsigned i = 0; i < NAMES_MAX && rc == -EEXIST; i++) {
+		CHECK(getrandom(&random, sizeof(random), 0) == sizeof(random));
+		snprintf(output->temporary, sizeof(output->temporary), "%s.%08" PRIx32, name,
+			 random);
+		fd = openat(output->dir, output->temporary,
+			    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		rc = fd < 0 ? -errno : 0;
 	}
-	output->file = fdopen(fd, "w");
-	return output->file != NULL ? 0 : -ENOMEM;
+	output->file = rc == 0 ? fdopen(fd, "w") : NULL;
+	if (output->file != NULL)
+		return 0;
+	if (rc != 0)
+		output->temporary[0] = '\0';
+	else
+		close(fd);
+	output_discard(output);
+	return rc != 0 ? rc : -ENOMEM;
 }
 
 int output_open(struct output *output, const char *path)
 {
 	struct stat info;
+	int fd;
 
-	*output = (struct output){0};
-	if (strcmp(path, "-") == 0) {
-		const int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-
-		output->file = fd >= 0 ? fdopen(fd, "w") : NULL;
-		return output->file != NULL ? 0 : -errno;
-	}
+	*output = (struct output){.dir = -1};
+	if (strcmp(path, "-") == 0)
+		path = "/dev/stdout";
 	if (strlen(path) >= sizeof(output->path))
 		return -ENAMETOOLONG;
-	if (realpath(path, output->path) == NULL)
-		snprintf(output->path, sizeof(output->path), "%s", path);
-	if (stat(output->path, &info) == 0 && !S_ISREG(info.st_mode)) {
-		output->file = fopen(output->path, "we");
-		return output->file != NULL ? 0 : -errno;
+	snprintf(output->path, sizeof(output->path), "%s", path);
+	if (!output_file_is_stream(path)) {
+		const int rc = safe_lstat(path, &info);
+
+		if (rc == -ENOENT || (rc == 0 && S_ISREG(info.st_mode)))
+			return open_beside(output);
 	}
-	return open_beside(output);
+	fd = output_file_open(path, 0);
+	output->file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (output->file != NULL)
+		return 0;
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : -ENOMEM;
+}
+
+static const char *name_of(const struct output *output)
+{
+	const char *slash = strrchr(output->path, '/');
+
+	return slash == NULL ? output->path : slash + 1;
 }
 
 int output_commit(struct output *output)
@@ -62,10 +92,12 @@ int output_commit(struct output *output)
 	if (fclose(output->file) != 0 || failed)
 		rc = errno != 0 ? -errno : -EIO;
 	output->file = NULL;
-	if (rc == 0 && output->temporary[0] != '\0' && rename(output->temporary, output->path) != 0)
+	if (rc == 0 && output->temporary[0] != '\0' &&
+	    renameat(output->dir, output->temporary, output->dir, name_of(output)) != 0)
 		rc = -errno;
-	if (rc != 0)
-		output_discard(output);
+	if (rc == 0)
+		output->temporary[0] = '\0';
+	output_discard(output);
 	return rc;
 }
 
@@ -75,8 +107,11 @@ void output_discard(struct output *output)
 		fclose(output->file);
 	output->file = NULL;
 	if (output->temporary[0] != '\0')
-		(void)unlink(output->temporary);
+		(void)unlinkat(output->dir, output->temporary, 0);
 	output->temporary[0] = '\0';
+	if (output->path[0] != '\0' && output->dir >= 0)
+		close(output->dir);
+	output->dir = -1;
 }
 
 /* What a flag names; - is the stream of that number. False: no file has the name yet. */

@@ -2,7 +2,8 @@
  * output: a file that a replay writes. It is for its owner only, as it may name buyers, and takes
  * its name when it is complete: until then what had the name keeps it.
  *
- * "-" is stdout, where it is written as it comes; so is a name of what is no regular file.
+ * "-" is stdout, where it is written as it comes; so is a name of what is no regular file. A
+ * symbolic link is refused (tools/common/output_file.h).
  */
 #ifndef DB_TOOLS_REPLAY_OUTPUT_H
 #define DB_TOOLS_REPLAY_OUTPUT_H
@@ -16,11 +17,12 @@
 
 struct output {
 	FILE *file;                    /* NULL: not open */
-	char path[PATH_MAX];           /* that it gets; of a symbolic link, where it points */
-	char temporary[PATH_MAX + 16]; /* "": written in place */
+	char path[PATH_MAX];           /* that it gets */
+	char temporary[NAME_MAX + 16]; /* beside it; "": written in place */
+	int dir;                       /* that both are in; of a temporary only */
 };
 
-/* 0 or -errno. */
+/* 0 or -errno, which safe_strerror says. */
 int output_open(struct output *output, const char *path);
 
 /* Closes the file and gives it its name; 0 or -errno, as output_discard then. */

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "engine/safe_file.h"
 #include "net/tag.h"
 #include "tools/common/cli.h"
 #include "tools/replay/capture_writer.h"
@@ -114,7 +115,7 @@ static bool write_catalog(const struct writing *writing, const struct from_journ
 		from_journal_catalog(journal, output.file);
 		rc = output_commit(&output);
 	}
-	return rc == 0 || cli_wrong("--catalog-out %s: %s", path, strerror(-rc));
+	return rc == 0 || cli_wrong("--catalog-out %s: %s", path, safe_strerror(rc));
 }
 
 static int write_journal(struct writing *writing, struct from_journal *journal)

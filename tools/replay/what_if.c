@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/rfc3339.h"
+#include "engine/safe_file.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -355,7 +356,7 @@ bool what_if_open(struct output files[WHAT_IF_FILES], const struct replay_option
 
 		if (rc != 0)
 			return cli_wrong("%s %s: %s", what_if_files[i].flag, paths[i],
-					 strerror(-rc));
+					 safe_strerror(rc));
 	}
 	return true;
 }
@@ -371,7 +372,7 @@ bool what_if_write(const struct what_if *what_if, struct output files[WHAT_IF_FI
 		rc = output_commit(&files[i]);
 		if (rc != 0)
 			return cli_wrong("%s %s: cannot be written: %s", what_if_files[i].flag,
-					 files[i].path, strerror(-rc));
+					 files[i].path, safe_strerror(rc));
 	}
 	return true;
 }
