@@ -190,7 +190,7 @@ static uint32_t decide_batch(struct shard *shard, uint32_t cnt, enum verdict wan
 
 		if (i % fill == 0)
 			look_ahead(shard, ahead, i, cnt);
-		decide(shard, 1, &requests[i], &keys[i], &records[i], &decision);
+		decide(shard, 1, 1, &requests[i], &keys[i], &records[i], &decision);
 		bench_keep(&decision);
 		wanted += decision.verdict == want;
 	}

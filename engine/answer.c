@@ -22,14 +22,14 @@ static enum verdict datagram_verdict(const struct lane *lane, const struct wire_
 	return VERDICT_NONE;
 }
 
-static void decide_one(struct lane *lane, const struct wire_request *request,
+static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
 		       const struct decide_key *key, struct decision *decision)
 {
 	struct record *slot = NULL;
 
 	if (!lane->draining && journal_has_room(lane->journal, 1))
 		slot = journal_slot(lane->journal);
-	decide(lane->shard, lane->clock_ns, request, key, slot, decision);
+	decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
 	if (decision->committed) {
 		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
 		journal_commit(lane->journal);
@@ -37,6 +37,8 @@ static void decide_one(struct lane *lane, const struct wire_request *request,
 		decision->verdict = VERDICT_DRAINING;
 	} else if (decision->verdict == VERDICT_CLOSED) {
 		journal_note_instant(lane->journal, decision->instant_ns);
+	} else if (decision->verdict == VERDICT_PONG) {
+		decision->order_id = lane->sale;
 	}
 }
 
@@ -62,6 +64,15 @@ static void write_reply(const struct lane *lane, const struct decision *decision
 	reply->durability = durability_of(lane, decision);
 }
 
+/* Over the request's: by what clock and for which sale it was answered. */
+static void write_date(const struct lane *lane, uint8_t *datagram)
+{
+	struct wire_date *date = wire_date(datagram);
+
+	date->issued_at_ns = lane->clock_ns;
+	date->sale = lane->sale;
+}
+
 uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct decide_key *keys,
 			 uint64_t *verdict_cnt)
 {
@@ -69,6 +80,8 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct deci
 	const struct wire_request *requests = wire_requests(datagram);
 	struct wire_reply *replies = wire_replies(datagram);
 	const enum verdict whole = datagram_verdict(lane, header);
+	const uint64_t asked_ns =
+		datagram_asked_ns(datagram, lane->clock_ns, lane->sale, lane->undated_refused);
 	const uint32_t cnt = header->count;
 	uint64_t wait_lsn = 0;
 
@@ -76,7 +89,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct deci
 		struct decision decision = {.verdict = (uint8_t)whole};
 
 		if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
-			decide_one(lane, &requests[i], &keys[i], &decision);
+			decide_one(lane, asked_ns, &requests[i], &keys[i], &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
 			decision.quantity = shard_owner(lane->shard, requests[i].sku);
 		write_reply(lane, &decision, &replies[i]);
@@ -84,6 +97,8 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct deci
 		if (decision.wait_lsn > wait_lsn)
 			wait_lsn = decision.wait_lsn;
 	}
+	if (wire_is_dated(datagram))
+		write_date(lane, datagram);
 	if (lane->ack_memory || wait_lsn <= journal_durable_lsn(lane->journal))
 		return 0;
 	return wait_lsn;
@@ -97,7 +112,9 @@ void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdi
 	for (uint32_t i = 0; i < header->count; i++) {
 		const struct wire_reply *reply = &replies[i];
 
-		if (reply->order_id == 0 || (reply->order_id & LSN_MAX) <= durable_lsn)
+		/* Not by the order id: a PONG has the sale there. */
+		if (reply->durability == DURABILITY_NONE ||
+		    (reply->order_id & LSN_MAX) <= durable_lsn)
 			continue;
 		verdict_cnt[reply->verdict]--;
 		verdict_cnt[VERDICT_UNAVAILABLE]++;

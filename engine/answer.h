@@ -20,7 +20,8 @@
 bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 
 /*
- * Answers at the lane's clock, each entry in its own place. keys: what decide_pass made of them.
+ * Answers at the lane's clock, each entry in its own place, and the date in its place if there is
+ * one. keys: what decide_pass made of them.
  * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be durable before the reply may leave,
  * 0 for none.
  */

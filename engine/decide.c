@@ -61,12 +61,17 @@ static bool same_content(const struct order *order, const struct wire_request *r
 }
 
 /* Why a request for this open or not open offer can't be had; VERDICT_NONE if it can. */
-static enum verdict refusal(const struct offer *offer, uint64_t now_ns,
+static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t asked_ns,
 			    const struct wire_request *request, struct decision *decision)
 {
+	if (asked_ns == ASKED_STALE) {
+		decision->instant_ns = now_ns;
+		return VERDICT_STALE;
+	}
 	if (request->quantity == 0)
 		return VERDICT_BAD_QUANTITY;
-	if (now_ns < offer->opens_at_ns) {
+	/* As of its issue: a copy that comes after the opening is told what the first one was. */
+	if (asked_ns < offer->opens_at_ns) {
 		decision->instant_ns = offer->opens_at_ns;
 		return VERDICT_NOT_OPEN;
 	}
@@ -81,11 +86,11 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns,
 	return VERDICT_NONE;
 }
 
-static void decide_buy(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
-		       const struct decide_key *key, struct offer *offer, struct record *record,
-		       struct decision *decision)
+static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+		       const struct wire_request *request, const struct decide_key *key,
+		       struct offer *offer, struct record *record, struct decision *decision)
 {
-	const enum verdict no = refusal(offer, now_ns, request, decision);
+	const enum verdict no = refusal(offer, now_ns, asked_ns, request, decision);
 	struct buyer_count *count = NULL;
 
 	if (no != VERDICT_NONE) {
@@ -150,12 +155,14 @@ static void not_on_sale(const struct shard *shard, const struct wire_request *re
 	decision->quantity = owner;
 }
 
-void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
-	    const struct decide_key *key, struct record *record, struct decision *decision)
+void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+	    const struct wire_request *request, const struct decide_key *key, struct record *record,
+	    struct decision *decision)
 {
 	const uint64_t id[2] = {request->id[0], request->id[1]};
 
 	DCHECK(now_ns >= shard->last_at_ns);
+	DCHECK(asked_ns <= now_ns || asked_ns == ASKED_STALE);
 	*decision = (struct decision){0};
 	if (request->op < WIRE_OP_BUY || request->op > WIRE_OP_PING || request->reserved != 0 ||
 	    (id[0] | id[1]) == 0) {
@@ -192,6 +199,6 @@ void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *req
 	} else if (request->op == WIRE_OP_LOOKUP) {
 		refuse(decision, VERDICT_NOT_FOUND);
 	} else {
-		decide_buy(shard, now_ns, request, key, offer, record, decision);
+		decide_buy(shard, now_ns, asked_ns, request, key, offer, record, decision);
 	}
 }

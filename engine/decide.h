@@ -1,6 +1,6 @@
 /*
- * decide: (shard state, now, request) -> verdict, and a record if it commits. Pure: no I/O, no
- * clock of its own, no allocation. A refusal changes nothing.
+ * decide: (shard state, now, when it was asked, request) -> verdict, and a record if it commits.
+ * Pure: no I/O, no clock of its own, no allocation. A refusal changes nothing.
  */
 #ifndef DB_ENGINE_DECIDE_H
 #define DB_ENGINE_DECIDE_H
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/dated.h"
 #include "engine/decide_key.h"
 #include "engine/journal_format.h"
 #include "engine/shard.h"
@@ -37,11 +38,14 @@ void decide_prepare(const struct shard *shard, const struct wire_request *reques
 		    struct decide_key *keys, uint32_t cnt);
 
 /*
- * Decides one request at now_ns (lane clock, never falling). On commit fills *record and changes
- * the state, exactly as shard_apply of that record would. `record` NULL means the journal has no
- * room: what would commit gets VERDICT_JOURNAL_FULL.
+ * Decides one request at now_ns (lane clock, never falling). asked_ns, at most that, is when it was
+ * made: an offer that opened after that is not open to it. ASKED_STALE: what was committed is told,
+ * but nothing new commits. On commit fills *record and changes the state, exactly as shard_apply of
+ * that record would. `record` NULL means the journal has no room: what would commit gets
+ * VERDICT_JOURNAL_FULL.
  */
-void decide(struct shard *shard, uint64_t now_ns, const struct wire_request *request,
-	    const struct decide_key *key, struct record *record, struct decision *decision);
+void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+	    const struct wire_request *request, const struct decide_key *key, struct record *record,
+	    struct decision *decision);
 
 #endif

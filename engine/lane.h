@@ -29,9 +29,11 @@ struct lane {
 	uint64_t filling_lsn;
 	uint64_t progress_ns; /* when the disk last finished something, or nothing was out */
 	uint64_t progress_lsn;
+	uint32_t sale; /* wire_sale_of its journal; 0: requests cannot name it */
 	uint16_t idx;
 	bool ack_memory;
-	bool draining; /* decides nothing new */
+	bool undated_refused; /* requests without a date get no new order */
+	bool draining;        /* decides nothing new */
 	/* For the control thread. */
 	_Atomic int error;    /* errno of the write that failed */
 	_Atomic bool stalled; /* the disk has not finished a write for long */

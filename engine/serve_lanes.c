@@ -111,6 +111,8 @@ int serve_shards_up(struct server *server)
 
 		lane->idx = i;
 		lane->ack_memory = options->ack_memory;
+		lane->sale = wire_sale_of(server->data_dir.journal_id);
+		lane->undated_refused = options->undated_refused;
 		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
 		if (shard_open(&lane->shard, i, options->shards, &sizes[i]) != 0)
 			return FAIL(server, -ENOMEM, "no memory for the tables of shard %u", i);

@@ -29,6 +29,9 @@ static const char help[] =
 	"                    passes (LISTEN_FDS) keep them after the end, too\n"
 	"  --ack MODE        durable (default): yes is said when the order is on disk;\n"
 	"                    memory: at once, up to 0.5 ms before it is written, for measuring\n"
+	"  --undated MODE    refuse (default): a purchase must say when it was asked for, for how\n"
+	"                    long and in which sale, so that a recorded one is worth nothing;\n"
+	"                    accept: also from clients that cannot say it\n"
 	"  --address A[,A6]  memif: our IPv4 and IPv6 addresses (default\n"
 	"                    198.18.0.1,2001:2::1)\n"
 	"  --max-orders N    remember at most N orders a shard (default: one a unit of stock)\n"
@@ -50,6 +53,7 @@ enum {
 	OPT_CORES,
 	OPT_BASE_PORT,
 	OPT_ACK,
+	OPT_UNDATED,
 	OPT_ADDRESS,
 	OPT_MAX_ORDERS,
 	OPT_SEGMENT_MIB,
@@ -66,6 +70,7 @@ static const struct option long_options[] = {
 	{"cores", required_argument, NULL, OPT_CORES},
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
 	{"ack", required_argument, NULL, OPT_ACK},
+	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"max-orders", required_argument, NULL, OPT_MAX_ORDERS},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
@@ -113,6 +118,14 @@ static bool read_ack(const char *text, bool *memory)
 	if (*memory || strcmp(text, "durable") == 0)
 		return true;
 	return wrong("ack", text, "expected durable or memory");
+}
+
+static bool read_undated(const char *text, bool *refused)
+{
+	*refused = strcmp(text, "refuse") == 0;
+	if (*refused || strcmp(text, "accept") == 0)
+		return true;
+	return wrong("undated", text, "expected refuse or accept");
 }
 
 static bool read_addresses(const char *text, struct serve_options *options)
@@ -230,6 +243,8 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 		return read_u16("base-port", text, 1, UINT16_MAX, &options->base_port);
 	case OPT_ACK:
 		return read_ack(text, &options->ack_memory);
+	case OPT_UNDATED:
+		return read_undated(text, &options->undated_refused);
 	case OPT_ADDRESS:
 		return read_addresses(text, options);
 	case OPT_MAX_ORDERS:
@@ -293,6 +308,7 @@ enum serve_options_result serve_options_parse(struct serve_options *options, int
 		.shards = 1,
 		.base_port = WIRE_BASE_PORT,
 		.segment_mib = SEGMENT_BYTES >> 20,
+		.undated_refused = true,
 	};
 	inet_pton(AF_INET, "198.18.0.1", options->ipv4);
 	inet_pton(AF_INET6, "2001:2::1", options->ipv6);

@@ -20,6 +20,7 @@ struct serve_options {
 	uint16_t shards;
 	uint16_t base_port;
 	bool ack_memory;
+	bool undated_refused;        /* requests that say no date get no new order */
 	uint64_t order_cnt_max;      /* 0: as the stock asks for */
 	uint64_t segment_mib;        /* of the segments made from now on */
 	uint16_t cores[WORKERS_MAX]; /* CPU of each worker */

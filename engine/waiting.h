@@ -32,12 +32,14 @@ static inline uint8_t *pending_datagram(const struct pending_reply *pending)
 	return pending->frame + pending->view.payload_offset;
 }
 
-/* Its entries, by the length that decode found right. */
+/* Its entries, by the length that decode found right; a date is less than an entry. */
 static inline uint32_t pending_request_cnt(const struct pending_reply *pending)
 {
 	return (pending->view.payload_bytes - WIRE_HEADER_BYTES - WIRE_TAG_BYTES) /
 	       (uint32_t)WIRE_ENTRY_BYTES;
 }
+
+static_assert((int)WIRE_DATE_BYTES < (int)WIRE_ENTRY_BYTES, "pending_request_cnt rounds it off");
 
 struct waiting {
 	uint32_t head; /* free-running */

@@ -1,85 +1,17 @@
 #include "net/client.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <sodium.h>
 
+#include "net/client_state.h"
 #include "net/tag.h"
 
-enum {
-	TIMEOUT_MS_DEFAULT = 10000,
-	RETRY_FIRST_MS_DEFAULT = 20,
-	RETRY_MS_MAX = 1000,
-	IN_FLIGHT_DEFAULT = 64,
-	BURST_CNT = 64,
-	/* Timers: a wheel of milliseconds, longer than the longest wait. */
-	WHEEL_CNT = 2048,
-	NO_SLOT = -1,
-};
 static_assert((int)BURST_CNT <= (int)TAG_BURST_MAX, "signed and checked at once");
 
-enum slot_state {
-	SLOT_FREE,
-	SLOT_FILLING, /* of its shard's datagram being filled */
-	SLOT_QUEUED,  /* closed, to be sent */
-	SLOT_WAITING, /* sent, or put off: its timer runs */
-};
-
-/* What the caller wants back with each entry. */
-struct entry {
-	uint64_t user;
-	uint64_t intended_ns;
-	uint32_t attempts;
-	bool rerouted;
-};
-
-/* A datagram on its way, with its entries. */
-struct slot {
-	enum slot_state state;
-	bool is_signed; /* as it stands */
-	uint16_t shard;
-	uint16_t count;
-	uint32_t generation; /* with the index: the datagram's echo */
-	uint32_t backoff_ms;
-	uint64_t deadline_ns; /* of its oldest entry */
-	int32_t timer_next;   /* doubly linked list of the wheel, or free list, or send queue */
-	int32_t timer_prev;
-	uint32_t wheel_idx;
-	struct entry entries[WIRE_ENTRY_CNT_MAX];
-	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX];
-};
-
-struct client {
-	struct client_transport *transport;
-	struct key key;
-	uint64_t timeout_ns;
-	uint32_t retry_first_ms;
-	uint32_t entries_max;
-	uint32_t slot_cnt;
-	uint16_t shards;
-	uint64_t engine_time_ns;
-	client_answer_fn *on_answer;
-	void *context;
-	struct client_stats stats;
-	uint64_t pending;
-	uint64_t jitter;   /* state of with_jitter */
-	uint32_t answered; /* in the current poll */
-	uint64_t now_ns;
-	uint64_t wheel_ms; /* all before it have fired */
-	int32_t free_head;
-	int32_t queue_head;
-	int32_t queue_tail;
-	int32_t wheel[WHEEL_CNT];
-	int32_t *filling; /* [shards] */
-	struct slot *slots;
-	uint8_t received[BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
-};
-
-static uint64_t clock_ns(const struct client *client)
+uint64_t client_clock_ns(const struct client *client)
 {
 	struct timespec now;
 
@@ -116,10 +48,11 @@ static int32_t take_slot(struct client *client, uint16_t shard)
 	slot->count = 0;
 	slot->backoff_ms = client->retry_first_ms;
 	slot->deadline_ns = UINT64_MAX;
+	slot->issued_at_ns = slot->not_after_ns = 0;
 	return idx;
 }
 
-static void free_slot(struct client *client, int32_t idx)
+void client_free_slot(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
 
@@ -199,12 +132,35 @@ static void seal(struct client *client, int32_t idx)
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
 		.count = (uint8_t)slot->count,
+		.flags = client->dates ? WIRE_FLAG_DATED : 0,
 		.shard = slot->shard,
 		.key_id = client->key.id,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = (uint64_t)slot->generation << 32 | (uint32_t)idx,
 	};
 	slot->is_signed = false;
+}
+
+/* Made now, good until its time is up. */
+static void date(const struct client *client, struct slot *slot)
+{
+	const uint64_t now_ns = client->now_ns;
+	const uint64_t left_ms =
+		slot->deadline_ns > now_ns ? (slot->deadline_ns - now_ns) / 1000000 : 0;
+	const struct wire_date date = {
+		.issued_at_ns = engine_clock_now(&client->clocks[slot->shard], now_ns),
+		.valid_ms = left_ms == 0                  ? 1
+			    : left_ms < WIRE_VALID_MS_MAX ? (uint32_t)left_ms
+							  : WIRE_VALID_MS_MAX,
+		.sale = client->sale,
+	};
+	const uint64_t not_after_ns = date.issued_at_ns + date.valid_ms * UINT64_C(1000000);
+
+	*wire_date(slot->bytes) = date;
+	if (date.issued_at_ns > slot->issued_at_ns)
+		slot->issued_at_ns = date.issued_at_ns;
+	if (not_after_ns > slot->not_after_ns)
+		slot->not_after_ns = not_after_ns;
 }
 
 static void close_datagram(struct client *client, uint16_t shard)
@@ -243,8 +199,8 @@ static bool add_entry(struct client *client, uint16_t shard, const struct wire_r
 	return true;
 }
 
-static void finish(struct client *client, const struct entry *entry, bool answered,
-		   const struct wire_reply *reply)
+static void finish(struct client *client, const struct entry *entry, uint64_t not_after_ns,
+		   bool answered, const struct wire_reply *reply)
 {
 	const struct client_answer answer = {
 		.user = entry->user,
@@ -253,6 +209,7 @@ static void finish(struct client *client, const struct entry *entry, bool answer
 		.latency_ns = client->now_ns > entry->intended_ns
 				      ? client->now_ns - entry->intended_ns
 				      : 0,
+		.not_after_ns = not_after_ns,
 		.reply = *reply,
 	};
 
@@ -261,27 +218,33 @@ static void finish(struct client *client, const struct entry *entry, bool answer
 	client->on_answer(client->context, &answer);
 }
 
-/* Nobody answered in time: nobody knows. */
+/* Time is up. Unless all copies were told something, nobody knows what became of the others. */
 static void give_up(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
 
 	for (unsigned i = 0; i < slot->count; i++) {
 		const struct wire_request *request = &requests_of(slot)[i];
-		const struct wire_reply reply = {
+		const struct entry *entry = &slot->entries[i];
+		const bool answered = entry->told > 0 && entry->told == entry->attempts;
+		const struct wire_reply unknown = {
 			.id = {request->id[0], request->id[1]},
 			.verdict = VERDICT_UNAVAILABLE,
 		};
 
-		finish(client, &slot->entries[i], false, &reply);
+		finish(client, entry, slot->not_after_ns, answered,
+		       answered ? &entry->last : &unknown);
 	}
-	free_slot(client, idx);
+	client_free_slot(client, idx);
 }
 
-static bool worth_retrying(uint8_t verdict)
+/* What a copy that comes later may be told otherwise. early: the engine's clock has not reached the
+ * date of one. */
+static bool may_turn(uint8_t verdict, bool early)
 {
 	return verdict == VERDICT_UNAVAILABLE || verdict == VERDICT_DRAINING ||
-	       verdict == VERDICT_JOURNAL_FULL;
+	       verdict == VERDICT_JOURNAL_FULL ||
+	       (early && (verdict == VERDICT_STALE || verdict == VERDICT_NOT_OPEN));
 }
 
 /* The shard a WRONG_SHARD answer points to, for the first time, if there is such a shard. */
@@ -292,41 +255,62 @@ static bool reroute(struct client *client, const struct wire_request *request, s
 	    reply->quantity >= client->shards)
 		return false;
 	entry->rerouted = true;
+	entry->told = entry->attempts; /* copies there never become orders */
 	if (add_entry(client, reply->quantity, request, entry, deadline_ns))
 		return true;
 	entry->rerouted = false;
 	return false;
 }
 
-/* Hands out the answers of a datagram; what is worth it stays in its slot and is asked again later.
- */
-static void answer_slot(struct client *client, int32_t idx, const struct wire_reply *replies)
+/* What the date of a reply says: the engine's clock, and whether it has not reached a date of ours;
+ * too_old: what was STALE was dated by a clock that is behind. */
+static bool hear_date(struct client *client, const struct slot *slot, const uint8_t *datagram,
+		      bool *too_old)
+{
+	const struct wire_date date = wire_date_of(datagram);
+	const bool early = date.issued_at_ns < slot->issued_at_ns;
+
+	*too_old = !early && date.sale == client->sale;
+	engine_clock_hear(&client->clocks[slot->shard], client->now_ns, date.issued_at_ns,
+			  wire_date_of(slot->bytes).issued_at_ns);
+	return early;
+}
+
+/* Hands out the answers of a datagram; what may turn stays in its slot and is asked again later,
+ * or, where there is no time for that, waits for its end. */
+static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 {
 	struct slot *slot = &client->slots[idx];
 	struct wire_request *requests = requests_of(slot);
+	const struct wire_reply *replies = wire_replies(datagram);
 	const bool in_time =
 		client->now_ns + slot->backoff_ms * UINT64_C(1000000) < slot->deadline_ns;
 	uint16_t kept = 0;
+	bool too_old = false;
+	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
 
 	stop_timer(client, idx);
 	for (unsigned i = 0; i < slot->count; i++) {
 		if (reroute(client, &requests[i], &slot->entries[i], slot->deadline_ns,
 			    &replies[i]))
 			continue;
-		if (in_time && worth_retrying(replies[i].verdict)) {
+		if (may_turn(replies[i].verdict, early) ||
+		    (in_time && too_old && replies[i].verdict == VERDICT_STALE)) {
 			requests[kept] = requests[i];
-			slot->entries[kept++] = slot->entries[i];
+			slot->entries[kept] = slot->entries[i];
+			slot->entries[kept].told += !early;
+			slot->entries[kept++].last = replies[i];
 			continue;
 		}
-		finish(client, &slot->entries[i], true, &replies[i]);
+		finish(client, &slot->entries[i], slot->not_after_ns, true, &replies[i]);
 	}
 	if (kept == 0) {
-		free_slot(client, idx);
+		client_free_slot(client, idx);
 		return;
 	}
 	slot->count = kept;
 	seal(client, idx);
-	start_timer(client, idx, with_jitter(client, slot->backoff_ms));
+	start_timer(client, idx, in_time ? with_jitter(client, slot->backoff_ms) : RETRY_MS_MAX);
 	double_backoff(slot);
 }
 
@@ -337,8 +321,7 @@ static bool is_ours(const struct client *client, const struct client_packet *pac
 
 	return packet->len >= WIRE_DATAGRAM_BYTES_MIN && header->magic == WIRE_MAGIC &&
 	       header->version == WIRE_VERSION && header->kind == WIRE_KIND_REPLY &&
-	       header->key_id == client->key.id &&
-	       wire_datagram_bytes(header->count) == packet->len &&
+	       header->key_id == client->key.id && wire_bytes(packet->bytes) == packet->len &&
 	       (uint32_t)header->echo < client->slot_cnt;
 }
 
@@ -381,7 +364,8 @@ static struct slot *match(struct client *client, const struct client_packet *pac
 	*idx = (int32_t)(uint32_t)header->echo;
 	slot = &client->slots[*idx];
 	if (slot->state == SLOT_WAITING && slot->generation == header->echo >> 32 &&
-	    slot->count == header->count && slot->shard == header->shard) {
+	    slot->count == header->count && slot->shard == header->shard &&
+	    header_of(slot)->flags == header->flags) {
 		bool same = true;
 
 		for (unsigned i = 0; i < slot->count && same; i++)
@@ -410,9 +394,12 @@ static int next_burst(struct client *client, struct client_packet *packets, int3
 		idxs[cnt] = idx;
 		packets[cnt] = (struct client_packet){
 			.bytes = slot->bytes,
-			.len = wire_datagram_bytes(slot->count),
+			.len = wire_bytes(slot->bytes),
 			.shard = slot->shard,
 		};
+		/* Copies are the same bytes, with the same date. */
+		if (!slot->is_signed && wire_is_dated(slot->bytes))
+			date(client, slot);
 		if (!slot->is_signed)
 			jobs[unsigned_cnt++] =
 				(struct tag_job){slot->bytes, client->key.bytes, packets[cnt].len};
@@ -492,7 +479,7 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 		if (cnt < 0)
 			return cnt;
 		timeout_us = 0;
-		client->now_ns = clock_ns(client);
+		client->now_ns = client_clock_ns(client);
 
 		const uint32_t kept = keep_signed(client, packets, (uint32_t)cnt);
 
@@ -500,9 +487,7 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 			int32_t idx;
 
 			if (match(client, &packets[i], &idx) != NULL)
-				answer_slot(client, idx,
-					    (const struct wire_reply *)(packets[i].bytes +
-									WIRE_HEADER_BYTES));
+				answer_slot(client, idx, packets[i].bytes);
 		}
 	} while (cnt == BURST_CNT);
 	return 0;
@@ -537,7 +522,7 @@ int client_poll(struct client *client, uint32_t timeout_us)
 	int rc;
 
 	client->answered = 0;
-	client->now_ns = clock_ns(client);
+	client->now_ns = client_clock_ns(client);
 	client_flush(client);
 	rc = send_queue(client);
 	/* Never sleeps over a timer by more than a millisecond or two. */
@@ -570,7 +555,7 @@ int client_submit(struct client *client, const struct client_request *request)
 		randombytes_buf(wire.id, sizeof(wire.id));
 	/* Once a datagram is often enough: the first entry's deadline is the datagram's. */
 	if (client->filling[shard] == NO_SLOT || entry.intended_ns == 0)
-		client->now_ns = clock_ns(client);
+		client->now_ns = client_clock_ns(client);
 	if (entry.intended_ns == 0)
 		entry.intended_ns = client->now_ns;
 	if (!add_entry(client, shard, &wire, &entry, client->now_ns + client->timeout_ns))
@@ -616,134 +601,12 @@ uint64_t client_engine_time_ns(const struct client *client)
 	return client->engine_time_ns;
 }
 
-/* ---- opening ---- */
-
-static void on_pong(void *context, const struct client_answer *answer)
+uint32_t client_sale(const struct client *client)
 {
-	*(struct client_answer *)context = *answer;
+	return client->sale;
 }
 
-/* Asks shard 0 how many there are. */
-static int ping(struct client *client, const char *server, char *error, size_t error_bytes)
+uint64_t client_engine_now_ns(const struct client *client, uint16_t shard)
 {
-	const struct client_request request = {.op = WIRE_OP_PING};
-	client_answer_fn *on_answer = client->on_answer;
-	void *context = client->context;
-	struct client_answer pong = {0};
-	int rc;
-
-	client->on_answer = on_pong;
-	client->context = &pong;
-	client->now_ns = clock_ns(client);
-	client->wheel_ms = client->now_ns / 1000000;
-	rc = client_submit(client, &request);
-	if (rc == 0)
-		rc = client_drain(client);
-	client->on_answer = on_answer;
-	client->context = context;
-	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", server, strerror(-rc));
-		return rc;
-	}
-	if (!pong.answered || pong.reply.verdict != VERDICT_PONG || pong.reply.quantity == 0) {
-		snprintf(error, error_bytes,
-			 "%s: no answer; is the engine running there, and does it have key %u?",
-			 server, client->key.id);
-		return -ETIMEDOUT;
-	}
-	client->engine_time_ns = pong.reply.instant_ns;
-	return pong.reply.quantity;
-}
-
-static int make_slots(struct client *client, uint16_t shards)
-{
-	int32_t *filling = realloc(client->filling, shards * sizeof(*filling));
-
-	if (filling == NULL)
-		return -ENOMEM;
-	client->filling = filling;
-	for (uint16_t i = 0; i < shards; i++)
-		filling[i] = NO_SLOT;
-	client->shards = shards;
-	return 0;
-}
-
-static struct client *make_client(const struct client_options *options)
-{
-	struct client *client = calloc(1, sizeof(*client));
-
-	if (client == NULL)
-		return NULL;
-	randombytes_buf(&client->jitter, sizeof(client->jitter));
-	client->key = *options->key;
-	client->timeout_ns = (options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT) *
-			     UINT64_C(1000000);
-	client->retry_first_ms =
-		options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS_DEFAULT;
-	if (client->retry_first_ms > RETRY_MS_MAX)
-		client->retry_first_ms = RETRY_MS_MAX;
-	client->slot_cnt = options->datagrams_in_flight_max > 0 ? options->datagrams_in_flight_max
-								: IN_FLIGHT_DEFAULT;
-	client->entries_max = options->entries_per_datagram > 0 &&
-					      options->entries_per_datagram <= WIRE_ENTRY_CNT_MAX
-				      ? options->entries_per_datagram
-				      : WIRE_ENTRY_CNT_MAX;
-	client->free_head = client->queue_head = NO_SLOT;
-	for (unsigned i = 0; i < WHEEL_CNT; i++)
-		client->wheel[i] = NO_SLOT;
-	client->slots = calloc(client->slot_cnt, sizeof(*client->slots));
-	if (client->slots == NULL || make_slots(client, 1) != 0) {
-		free(client->slots);
-		free(client);
-		return NULL;
-	}
-	/* Replies to a former client on the same port must not match ours. */
-	for (uint32_t i = client->slot_cnt; i-- > 0;) {
-		client->slots[i].generation = randombytes_random();
-		free_slot(client, (int32_t)i);
-	}
-	return client;
-}
-
-int client_open(struct client **out, const struct client_options *options,
-		client_answer_fn *on_answer, void *context, char *error, size_t error_bytes)
-{
-	struct client *client = NULL;
-	int rc = sodium_init() < 0 ? -EIO : 0;
-
-	if (rc == 0)
-		client = make_client(options);
-	if (client == NULL) {
-		if (options->transport != NULL)
-			options->transport->close(options->transport);
-		snprintf(error, error_bytes, "no memory for a client");
-		return -ENOMEM;
-	}
-	client->on_answer = on_answer;
-	client->context = context;
-	client->transport = options->transport;
-	if (client->transport == NULL)
-		rc = client_transport_udp(&client->transport, options->server, error, error_bytes);
-	if (rc == 0)
-		rc = ping(client, options->server, error, error_bytes);
-	if (rc > 0)
-		rc = make_slots(client, (uint16_t)rc);
-	if (rc != 0) {
-		client_close(client);
-		return rc;
-	}
-	*out = client;
-	return 0;
-}
-
-void client_close(struct client *client)
-{
-	if (client == NULL)
-		return;
-	if (client->transport != NULL)
-		client->transport->close(client->transport);
-	sodium_memzero(&client->key, sizeof(client->key));
-	free(client->filling);
-	free(client->slots);
-	free(client);
+	return engine_clock_now(&client->clocks[shard], client_clock_ns(client));
 }

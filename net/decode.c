@@ -179,10 +179,10 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 		return DROP_BAD_VERSION;
 	if (header->kind != WIRE_KIND_REQUEST)
 		return DROP_BAD_KIND;
-	if (header->count == 0 || header->count > WIRE_ENTRY_CNT_MAX ||
-	    wire_datagram_bytes(header->count) != bytes)
-		return DROP_BAD_COUNT;
 	if ((header->flags & ~WIRE_FLAGS_KNOWN) != 0)
 		return DROP_BAD_FLAGS;
+	if (header->count == 0 || header->count > WIRE_ENTRY_CNT_MAX ||
+	    wire_bytes(datagram) != bytes)
+		return DROP_BAD_COUNT;
 	return DROP_NONE;
 }

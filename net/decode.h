@@ -28,7 +28,17 @@ enum {
 	IPV4_HEADER_BYTES = 20,
 	IPV6_HEADER_BYTES = 40,
 	UDP_HEADER_BYTES = 8,
+	/* What an MTU of 1,500 leaves to IP; and a frame of it with an Ethernet header and a check
+	 * sum, the room that a VLAN tag or two may take on a memif. */
+	IP_BYTES_MAX = 1500,
+	ETHER_FRAME_BYTES_MAX = 1518,
 };
+static_assert(IPV6_HEADER_BYTES + UDP_HEADER_BYTES + WIRE_DATAGRAM_BYTES_MAX <= IP_BYTES_MAX,
+	      "the largest datagram is never fragmented");
+static_assert(ETHER_HEADER_BYTES + VLAN_TAGS_MAX * VLAN_TAG_BYTES + IPV6_HEADER_BYTES +
+			      UDP_HEADER_BYTES + WIRE_DATAGRAM_BYTES_MAX <=
+		      ETHER_FRAME_BYTES_MAX,
+	      "nor too long with two VLAN tags");
 
 /* Where the parts of an accepted Ethernet frame lie; offsets in bytes from its start. */
 struct frame_view {
@@ -51,8 +61,8 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 
 /*
  * Checks size, magic, version, kind, flags and count of a request datagram. DROP_NONE, or the
- * reason. After DROP_NONE the datagram is exactly wire_datagram_bytes(header count) long. Its
- * entries may still be nonsense: that is for decide to refuse.
+ * reason. After DROP_NONE the datagram is exactly wire_bytes() long. Its entries and its date may
+ * still be nonsense: that is for decide to refuse.
  */
 enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes);
 

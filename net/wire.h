@@ -2,14 +2,16 @@
  * Wire format, version 1: the datagrams between buyers' gateways and the engine. WIRE.md is the
  * prose.
  *
- * Little-endian, fixed offsets, no padding. A datagram is a header, 1 to 29 entries, a tag. A reply
- * has the size of its request, the same entries in the same order, and the same key. The structs
- * may be laid over a buffer of any alignment (packed), a reply over its request (may_alias).
+ * Little-endian, fixed offsets, no padding. A datagram is a header, 1 to 29 entries, a date if the
+ * header's flags say so, a tag. A reply has the size of its request, the same entries in the same
+ * order, and the same key. The structs may be laid over a buffer of any alignment (packed), a reply
+ * over its request (may_alias).
  */
 #ifndef DB_NET_WIRE_H
 #define DB_NET_WIRE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,18 +25,27 @@ enum {
 	WIRE_KIND_REPLY = 2,
 
 	WIRE_FLAG_BASKET = 1 << 0,
-	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET,
+	WIRE_FLAG_DATED = 1 << 1, /* a wire_date stands between the last entry and the tag */
+	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET | WIRE_FLAG_DATED,
 
 	WIRE_HEADER_BYTES = 24,
 	WIRE_ENTRY_BYTES = 48,
+	WIRE_DATE_BYTES = 16,
 	WIRE_TAG_BYTES = 16,
 	WIRE_KEY_BYTES = 16,
 
-	/* 1,432 bytes: with IPv6, UDP and Ethernet headers just inside an MTU of 1,500. */
+	/* 1,448 bytes with a date: with IPv6 and UDP headers just inside an MTU of 1,500. */
 	WIRE_ENTRY_CNT_MAX = 29,
 	WIRE_DATAGRAM_BYTES_MIN = WIRE_HEADER_BYTES + WIRE_ENTRY_BYTES + WIRE_TAG_BYTES,
-	WIRE_DATAGRAM_BYTES_MAX =
-		WIRE_HEADER_BYTES + WIRE_ENTRY_CNT_MAX * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES,
+	WIRE_DATAGRAM_BYTES_MAX = WIRE_HEADER_BYTES + WIRE_ENTRY_CNT_MAX * WIRE_ENTRY_BYTES +
+				  WIRE_DATE_BYTES + WIRE_TAG_BYTES,
+
+	/* The longest life of a dated request: retries end long before, and what was recorded is
+	 * soon worth nothing. */
+	WIRE_VALID_MS_MAX = 600000,
+	/* How far ahead of the engine's clock a request may be dated: clocks that NTP keeps are
+	 * much closer. */
+	WIRE_AHEAD_MS_MAX = 1000,
 
 	/* Shard n listens on this UDP port + n unless configured otherwise. */
 	WIRE_BASE_PORT = 7700,
@@ -95,13 +106,21 @@ struct wire_request {
 
 struct wire_reply {
 	uint64_t id[2];
-	uint64_t order_id; /* 0 = none */
+	uint64_t order_id; /* 0 = none; PONG: the sale, 0 = the engine knows none */
 	uint64_t unit_price;
 	uint64_t instant_ns; /* ns since the epoch, meaning by verdict */
 	uint32_t stock_left; /* saturating, informational */
 	uint16_t quantity;
 	uint8_t verdict;
 	uint8_t durability;
+} __attribute__((packed, may_alias));
+
+/* When a request was made, and for which sale. */
+struct wire_date {
+	uint64_t
+		issued_at_ns; /* ns since the epoch, by the engine's clock; reply: that clock now */
+	uint32_t valid_ms;    /* request: its life from then on, not 0; reply: as it came */
+	uint32_t sale;        /* request: of which sale, as PONG said; reply: the engine's own */
 } __attribute__((packed, may_alias));
 
 #define WIRE_AT(type, member, offset)                                                              \
@@ -134,12 +153,51 @@ WIRE_AT(wire_reply, stock_left, 40);
 WIRE_AT(wire_reply, quantity, 44);
 WIRE_AT(wire_reply, verdict, 46);
 WIRE_AT(wire_reply, durability, 47);
-static_assert(WIRE_DATAGRAM_BYTES_MAX == 1432, "largest datagram");
+static_assert(sizeof(struct wire_date) == WIRE_DATE_BYTES, "date size");
+WIRE_AT(wire_date, issued_at_ns, 0);
+WIRE_AT(wire_date, valid_ms, 8);
+WIRE_AT(wire_date, sale, 12);
+static_assert(WIRE_DATAGRAM_BYTES_MAX == 1448, "largest datagram");
 
-/* Bytes of a datagram of `count` entries. */
+/* Bytes of an undated datagram of `count` entries. */
 static inline uint32_t wire_datagram_bytes(uint32_t count)
 {
 	return WIRE_HEADER_BYTES + count * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
+}
+
+/* Bytes of a dated one. */
+static inline uint32_t wire_dated_bytes(uint32_t count)
+{
+	return wire_datagram_bytes(count) + WIRE_DATE_BYTES;
+}
+
+/* Bytes of a datagram as its header's count and flags say; count 1..WIRE_ENTRY_CNT_MAX. */
+static inline uint32_t wire_bytes(const uint8_t *datagram)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+
+	static_assert((int)WIRE_DATE_BYTES == WIRE_FLAG_DATED * 8, "no branch");
+	return wire_datagram_bytes(header->count) + (header->flags & WIRE_FLAG_DATED) * 8U;
+}
+
+static inline bool wire_is_dated(const uint8_t *datagram)
+{
+	return (((const struct wire_header *)datagram)->flags & WIRE_FLAG_DATED) != 0;
+}
+
+/* The date of a dated datagram, by its header's count. */
+static inline struct wire_date *wire_date(uint8_t *datagram)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+
+	return (struct wire_date *)(datagram + WIRE_HEADER_BYTES +
+				    header->count * WIRE_ENTRY_BYTES);
+}
+
+/* The same, of one that is only looked at. */
+static inline struct wire_date wire_date_of(const uint8_t *datagram)
+{
+	return *wire_date((uint8_t *)datagram);
 }
 
 /* How many entries a datagram says it has. */
@@ -174,6 +232,16 @@ static inline uint64_t mix64(uint64_t x)
 static inline uint16_t wire_shard_of(uint64_t sku, uint16_t shards)
 {
 	return (uint16_t)(((unsigned __int128)mix64(sku) * shards) >> 64);
+}
+
+/* The identity of the sale that a journal is; never 0. A restart, a copy and a restore are the same
+ * sale, another journal is another. */
+static inline uint32_t wire_sale_of(uint64_t journal_id)
+{
+	const uint64_t mixed = mix64(journal_id);
+	const uint32_t folded = (uint32_t)(mixed >> 32) ^ (uint32_t)mixed;
+
+	return folded != 0 ? folded : 1;
 }
 
 /* Text and name of a verdict; "unknown verdict" and "UNKNOWN" for a value of no row. Any thread. */

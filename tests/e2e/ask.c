@@ -1,8 +1,11 @@
 /*
  * ask: one datagram of requests to a running engine, and what it answered, a line an entry. Built
- * from the wire format alone, not on the client library, so that each checks the other. Never
- * retries. Exit code 0: a reply that keeps the format's promises; 3: no answer; 4: a reply that
- * breaks one; 2: wrong arguments.
+ * from the wire format alone, not on the client library, so that each checks the other. With a
+ * purchase in it the datagram is dated, as a PING before it says; --undated leaves that out,
+ * --age-ms,
+ * --valid-ms and --sale say another date. --record FILE keeps the datagram, --again FILE sends one
+ * that was kept. Never retries. Exit code 0: a reply that keeps the format's promises; 3: no
+ * answer; 4: a reply that breaks one; 2: wrong arguments.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +24,8 @@
 
 static const char usage[] =
 	"usage: ask --keys FILE [--to ADDRESS] [--port N] [--shard N] [--key-id N] [--basket]\n"
-	"           [--timeout-ms N] ENTRY...\n"
+	"           [--timeout-ms N] [--undated] [--age-ms N] [--valid-ms N] [--sale N]\n"
+	"           [--record FILE] ENTRY... | --again FILE\n"
 	"ENTRY: key=value,... of op (buy, hold, confirm, release, lookup, ping or a number), sku,\n"
 	"buyer, id (32 hex digits), quantity, max, order, channel, reserved\n";
 
@@ -39,6 +43,13 @@ struct ask {
 	unsigned key_id;
 	unsigned timeout_ms;
 	bool basket;
+	bool undated;
+	int64_t age_ms;
+	uint32_t valid_ms;
+	const char *record;
+	const char *again;
+	uint32_t sale;      /* 0: not asked for */
+	uint64_t engine_ns; /* its clock, when it was asked */
 	struct key key;
 	uint8_t sent[WIRE_DATAGRAM_BYTES_MAX];
 	uint8_t got[WIRE_DATAGRAM_BYTES_MAX + 1];
@@ -131,6 +142,23 @@ static void read_entry(char *text, struct wire_request *request)
 	memcpy(request->id, id, sizeof(id));
 }
 
+static bool read_date_flag(struct ask *ask, const char *flag, const char *text)
+{
+	if (strcmp(flag, "age-ms") == 0)
+		ask->age_ms = strtoll(text, NULL, 10);
+	else if (strcmp(flag, "valid-ms") == 0)
+		ask->valid_ms = (uint32_t)number(text);
+	else if (strcmp(flag, "sale") == 0)
+		ask->sale = (uint32_t)number(text);
+	else if (strcmp(flag, "record") == 0)
+		ask->record = text;
+	else if (strcmp(flag, "again") == 0)
+		ask->again = text;
+	else
+		return false;
+	return true;
+}
+
 static char **read_flags(struct ask *ask, char **argv)
 {
 	char **at = argv + 1;
@@ -140,6 +168,10 @@ static char **read_flags(struct ask *ask, char **argv)
 
 		if (strcmp(flag, "basket") == 0) {
 			ask->basket = true;
+			continue;
+		}
+		if (strcmp(flag, "undated") == 0) {
+			ask->undated = true;
 			continue;
 		}
 		if (*++at == NULL)
@@ -156,19 +188,21 @@ static char **read_flags(struct ask *ask, char **argv)
 			ask->key_id = (unsigned)number(*at);
 		else if (strcmp(flag, "timeout-ms") == 0)
 			ask->timeout_ms = (unsigned)number(*at);
-		else
+		else if (!read_date_flag(ask, flag, *at))
 			refuse("no such flag", flag);
 	}
 	return at;
 }
 
-static void fill(struct ask *ask, char **entries)
+/* Undated. Whether it should be dated. */
+static bool fill(struct ask *ask, char **entries)
 {
+	bool buys = false;
 	struct wire_header header = {
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
-		.flags = ask->basket ? WIRE_FLAG_BASKET : 0,
+		.flags = ask->basket ? WIRE_FLAG_BASKET : 0, /* the date comes last */
 		.shard = (uint16_t)ask->shard,
 		.key_id = ask->key.id,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
@@ -183,11 +217,49 @@ static void fill(struct ask *ask, char **entries)
 		read_entry(entries[ask->cnt], &request);
 		memcpy(ask->sent + WIRE_HEADER_BYTES + ask->cnt * WIRE_ENTRY_BYTES, &request,
 		       sizeof(request));
+		buys |= request.op == WIRE_OP_BUY;
 	}
 	header.count = ask->cnt;
+	ask->bytes = WIRE_HEADER_BYTES + ask->cnt * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
 	memcpy(ask->sent, &header, sizeof(header));
-	ask->bytes = wire_datagram_bytes(ask->cnt);
 	tag_sign(ask->sent, ask->bytes, ask->key.bytes);
+	return buys && !ask->undated;
+}
+
+/* The same datagram with a date, for the sale and by the clock of the engine. */
+static void date(struct ask *ask)
+{
+	const struct wire_date date = {
+		.issued_at_ns = ask->engine_ns - (uint64_t)(ask->age_ms * 1000000),
+		.valid_ms = ask->valid_ms,
+		.sale = ask->sale,
+	};
+
+	ask->sent[offsetof(struct wire_header, flags)] |= WIRE_FLAG_DATED;
+	memcpy(ask->sent + ask->bytes - WIRE_TAG_BYTES, &date, sizeof(date));
+	ask->bytes += WIRE_DATE_BYTES;
+	tag_sign(ask->sent, ask->bytes, ask->key.bytes);
+}
+
+/* A datagram that was kept, whole. */
+static void load(struct ask *ask)
+{
+	FILE *file = fopen(ask->again, "re");
+
+	if (file == NULL)
+		refuse(strerror(errno), ask->again);
+	ask->bytes = (uint32_t)fread(ask->sent, 1, sizeof(ask->sent), file);
+	ask->cnt = ask->sent[offsetof(struct wire_header, count)];
+	fclose(file);
+}
+
+static void keep(const struct ask *ask)
+{
+	FILE *file = fopen(ask->record, "we");
+
+	if (file == NULL || fwrite(ask->sent, 1, ask->bytes, file) != ask->bytes ||
+	    fclose(file) != 0)
+		refuse("cannot be written", ask->record);
 }
 
 static int connect_to(const struct ask *ask)
@@ -209,6 +281,18 @@ static int connect_to(const struct ask *ask)
 	return fd;
 }
 
+/* Of a reply: the engine's clock and sale, and how long the request was good for. */
+static bool good_date(const struct ask *ask)
+{
+	const uint32_t at = ask->bytes - WIRE_TAG_BYTES - WIRE_DATE_BYTES;
+	struct wire_date sent;
+	struct wire_date got;
+
+	memcpy(&sent, ask->sent + at, sizeof(sent));
+	memcpy(&got, ask->got + at, sizeof(got));
+	return got.valid_ms == sent.valid_ms && got.sale != 0 && got.issued_at_ns >= ask->engine_ns;
+}
+
 /* What the format promises of every reply; NULL if this one keeps it. */
 static const char *broken(const struct ask *ask, ssize_t bytes)
 {
@@ -223,8 +307,11 @@ static const char *broken(const struct ask *ask, ssize_t bytes)
 		return "wrong tag";
 	if (got.magic != WIRE_MAGIC || got.version != WIRE_VERSION || got.kind != WIRE_KIND_REPLY)
 		return "wrong magic, version or kind";
-	if (got.count != sent.count || got.key_id != sent.key_id || got.echo != sent.echo)
-		return "count, key or echo changed";
+	if (got.count != sent.count || got.key_id != sent.key_id || got.echo != sent.echo ||
+	    got.flags != sent.flags)
+		return "count, key, echo or flags changed";
+	if ((got.flags & WIRE_FLAG_DATED) != 0 && !good_date(ask))
+		return "the date is not the engine's";
 	for (uint8_t i = 0; i < got.count; i++) {
 		const size_t at = WIRE_HEADER_BYTES + i * (size_t)WIRE_ENTRY_BYTES;
 
@@ -252,9 +339,9 @@ static void print_reply(const struct ask *ask)
 	}
 }
 
-static int exchange(struct ask *ask)
+/* Sends it, and takes a reply that keeps its promises. 0 or an exit code. */
+static int exchange(struct ask *ask, int fd)
 {
-	const int fd = connect_to(ask);
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 	const char *why;
 	ssize_t bytes;
@@ -270,21 +357,65 @@ static int exchange(struct ask *ask)
 		fprintf(stderr, "ask: %s\n", why);
 		return EXIT_BROKEN_REPLY;
 	}
-	print_reply(ask);
-	close(fd);
 	return EXIT_SUCCESS;
+}
+
+/* The engine's clock and sale, for what is in ask->sent. */
+static int ping(struct ask *ask, int fd)
+{
+	static struct ask question;
+	char entry[] = "op=ping,id=0000000000000000000000000000ffff";
+	char *entries[] = {entry, NULL};
+	struct wire_reply pong;
+	int rc;
+
+	question = *ask;
+	question.cnt = 0;
+	(void)fill(&question, entries);
+	rc = exchange(&question, fd);
+	if (rc != EXIT_SUCCESS)
+		return rc;
+	memcpy(&pong, question.got + WIRE_HEADER_BYTES, sizeof(pong));
+	ask->engine_ns = pong.instant_ns;
+	if (ask->sale == 0)
+		ask->sale = (uint32_t)pong.order_id;
+	return rc;
+}
+
+static int run(struct ask *ask, char **entries)
+{
+	const int fd = connect_to(ask);
+	int rc = EXIT_SUCCESS;
+
+	if (ask->again != NULL) {
+		load(ask);
+	} else if (fill(ask, entries)) {
+		rc = ping(ask, fd);
+		date(ask);
+	}
+	if (ask->record != NULL)
+		keep(ask);
+	if (rc == EXIT_SUCCESS)
+		rc = exchange(ask, fd);
+	if (rc == EXIT_SUCCESS)
+		print_reply(ask);
+	close(fd);
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
-	static struct ask ask = {
-		.address = "127.0.0.1", .port = WIRE_BASE_PORT, .key_id = 1, .timeout_ms = 10000};
+	static struct ask ask = {.address = "127.0.0.1",
+				 .port = WIRE_BASE_PORT,
+				 .key_id = 1,
+				 .timeout_ms = 10000,
+				 .valid_ms = 10000};
 	struct key_ring *ring = NULL;
 	const struct key *key;
 	char error[256];
 	char **entries = read_flags(&ask, argv);
 
-	if (argc < 2 || ask.keys == NULL || *entries == NULL)
+	if (argc < 2 || ask.keys == NULL || (*entries == NULL) != (ask.again != NULL))
 		refuse("--keys and an entry are needed", "");
 	if (keys_load(ask.keys, &ring, error, sizeof(error)) != 0)
 		refuse(error, ask.keys);
@@ -293,6 +424,5 @@ int main(int argc, char **argv)
 		refuse("no such key id in", ask.keys);
 	ask.key = *key;
 	keys_free(ring);
-	fill(&ask, entries);
-	return exchange(&ask);
+	return run(&ask, entries);
 }

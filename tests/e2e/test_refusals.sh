@@ -43,6 +43,7 @@ serve 'shards 0: expected a number from 1 to 256' --shards 0
 serve 'shards 1x: expected' --shards 1x
 serve 'shards 257: expected' --shards 257
 serve 'ack maybe: expected durable or memory' --ack maybe
+serve 'undated maybe: expected refuse or accept' --undated maybe
 serve 'base-port 70000: expected' --base-port 70000
 serve 'goes beyond port 65535; choose a lower' --base-port 65535 --shards 2
 serve 'cores 4000: CPU 4000 isn.t there' --cores 4000

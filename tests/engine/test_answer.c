@@ -254,3 +254,132 @@ Test(answer, closed_is_noted_in_the_lane)
 		}
 	}
 }
+
+static const uint64_t SECOND_NS = 1000000000;
+static const uint32_t SALE = 7;
+
+/* Answers a dated BUY of one unit at the lane's clock; its verdict. */
+static uint8_t ask_dated(uint64_t id, uint64_t issued_at_ns, uint32_t valid_ms, uint32_t sale)
+{
+	struct wire_request *request = wire_requests(datagram);
+	struct decide_key key;
+
+	frame_dated(datagram, 1, issued_at_ns, valid_ms, sale);
+	request->id[0] = id;
+	decide_prepare(lane.shard, request, &key, 1);
+	(void)answer_datagram(&lane, datagram, &key, verdicts);
+	return replies[0].verdict;
+}
+
+static void open_dated(void)
+{
+	lane.sale = SALE;
+	lane.clock_ns = 10000 * SECOND_NS;
+}
+
+Test(answer, a_date_is_good_from_its_issue_to_its_end)
+{
+	const uint64_t now_ns = 10000 * SECOND_NS;
+	uint64_t id = 100;
+
+	open_dated();
+	cr_assert(eq(u8, ask_dated(id++, now_ns, 1, SALE), VERDICT_ACCEPTED));
+	cr_assert(eq(u8, ask_dated(id++, now_ns - 5 * SECOND_NS, 5000, SALE), VERDICT_ACCEPTED));
+	cr_assert(eq(u8, ask_dated(id++, now_ns - 5 * SECOND_NS - 1, 5000, SALE), VERDICT_STALE));
+	cr_assert(eq(u64, replies[0].instant_ns, now_ns));
+	/* No longer than the longest life. */
+	cr_assert(eq(u8, ask_dated(id++, now_ns - 600 * SECOND_NS, UINT32_MAX, SALE),
+		     VERDICT_ACCEPTED));
+	cr_assert(eq(u8, ask_dated(id++, now_ns - 600 * SECOND_NS - 1, UINT32_MAX, SALE),
+		     VERDICT_STALE));
+	cr_assert(eq(u8, ask_dated(id++, 0, UINT32_MAX, SALE), VERDICT_STALE));
+	/* A second ahead of the clock, and beyond. */
+	cr_assert(eq(u8, ask_dated(id++, now_ns + SECOND_NS, 1, SALE), VERDICT_ACCEPTED));
+	cr_assert(eq(u8, ask_dated(id++, now_ns + SECOND_NS + 1, 1, SALE), VERDICT_STALE));
+	cr_assert(eq(u8, ask_dated(id++, UINT64_MAX, 1, SALE), VERDICT_STALE));
+	/* No life at all. */
+	cr_assert(eq(u8, ask_dated(id++, now_ns, 0, SALE), VERDICT_STALE));
+	cr_assert(eq(u64, verdicts[VERDICT_ACCEPTED], 4));
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 6));
+}
+
+Test(answer, of_another_sale_is_stale)
+{
+	open_dated();
+	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 1000, SALE + 1), VERDICT_STALE));
+	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 1000, 0), VERDICT_STALE));
+	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 1000, SALE), VERDICT_ACCEPTED));
+}
+
+/* Recorded before the opening, sent again after it by somebody who has no key. */
+Test(answer, a_recorded_refusal_is_repeated_as_of_its_issue)
+{
+	struct record offer = sale_offer(1, 1000, 4990, 0);
+	const uint64_t opens_at_ns = 10001 * SECOND_NS;
+
+	close_lane();
+	offer.offer.opens_at_ns = opens_at_ns;
+	disk = memory_disk_open(7, 0, SEGMENT, 2);
+	lane.shard = sale_open(1000, &offer, 1);
+	lane.journal = memory_disk_journal(
+		disk, &(struct lane_tail){.next_lsn = 2, .offset = BLOCK_ALIGN_BYTES});
+	open_dated();
+	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 60000, SALE), VERDICT_NOT_OPEN));
+	for (uint64_t seconds = 1; seconds < 200; seconds++) {
+		lane.clock_ns += SECOND_NS;
+		cr_assert(eq(u8, ask_dated(100, 10000 * SECOND_NS, 60000, SALE),
+			     seconds <= 60 ? VERDICT_NOT_OPEN : VERDICT_STALE));
+	}
+	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 60000, SALE), VERDICT_ACCEPTED));
+}
+
+Test(answer, a_reply_tells_clock_and_sale)
+{
+	open_dated();
+	(void)ask_dated(100, lane.clock_ns - 5, 1234, SALE + 1);
+	cr_assert(eq(u64, wire_date_of(datagram).issued_at_ns, lane.clock_ns));
+	cr_assert(eq(u32, wire_date_of(datagram).valid_ms, 1234));
+	cr_assert(eq(u32, wire_date_of(datagram).sale, SALE));
+}
+
+/* Old clients work where the operator lets them; lookups and pings always. */
+Test(answer, undated_gets_no_order_where_it_is_refused)
+{
+	struct wire_request *request = wire_requests(datagram);
+	struct decide_key key;
+
+	open_dated();
+	(void)ask(1, 100, 0, 0);
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_ACCEPTED));
+	lane.undated_refused = true;
+	(void)ask(2, 100, 0, 0);
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_ACCEPTED), "as it was committed before");
+	cr_assert(eq(u8, replies[1].verdict, VERDICT_STALE));
+	cr_assert(eq(u8, ask_dated(101, lane.clock_ns, 1000, SALE), VERDICT_ACCEPTED));
+	for (unsigned i = 0; i < 2; i++) {
+		frame_datagram(datagram, 1);
+		request->id[0] = 100;
+		request->op = i == 0 ? WIRE_OP_LOOKUP : WIRE_OP_PING;
+		decide_prepare(lane.shard, request, &key, 1);
+		(void)answer_datagram(&lane, datagram, &key, verdicts);
+		cr_assert(eq(u8, replies[0].verdict, i == 0 ? VERDICT_ACCEPTED : VERDICT_PONG));
+	}
+	cr_assert(eq(u64, replies[0].order_id, SALE));
+}
+
+/* A PONG has the sale where an order has its id: it rests on no record all the same. */
+Test(answer, a_failed_write_takes_no_pong_back)
+{
+	struct wire_request *requests = wire_requests(datagram);
+	struct decide_key keys[2];
+
+	lane.sale = UINT32_MAX;
+	frame_datagram(datagram, 2);
+	requests[0].op = WIRE_OP_PING;
+	decide_prepare(lane.shard, requests, keys, 2);
+	cr_assert(eq(u64, answer_datagram(&lane, datagram, keys, verdicts), 2));
+	answer_unavailable(datagram, 1, verdicts);
+	cr_assert(eq(u8, replies[0].verdict, VERDICT_PONG));
+	cr_assert(eq(u64, replies[0].order_id, UINT32_MAX));
+	cr_assert(eq(u8, replies[1].verdict, VERDICT_UNAVAILABLE));
+}

@@ -303,7 +303,7 @@ Test(decide, no_journal_room_changes_nothing)
 	const struct shard_hash before = shard_hash(shard);
 
 	decide_prepare(shard, &request, &key, 1);
-	decide(shard, NOW_NS, &request, &key, NULL, &decision);
+	decide(shard, NOW_NS, NOW_NS, &request, &key, NULL, &decision);
 
 	const struct shard_hash after = shard_hash(shard);
 
@@ -352,7 +352,7 @@ static struct shard_hash decide_all(unsigned passes, struct decision decisions[]
 
 			if (passes == 0)
 				decide_prepare(shard, &requests[i], &keys[i], 1);
-			decide(shard, NOW_NS, &requests[i], &keys[i], &record,
+			decide(shard, NOW_NS, NOW_NS, &requests[i], &keys[i], &record,
 			       &decisions[first + i]);
 		}
 	}
@@ -388,4 +388,78 @@ Test(decide, passes_made_ahead_change_no_answer)
 	cr_assert(gt(u32, verdicts[VERDICT_CONFLICT], 100));
 	cr_assert(gt(u32, verdicts[VERDICT_UNKNOWN_SKU], 100));
 	cr_assert(gt(u32, verdicts[VERDICT_NOT_FOUND], 100));
+}
+
+static struct wire_request other(struct wire_request request, uint64_t id)
+{
+	request.id[0] = id;
+	return request;
+}
+
+/* All copies of what was asked before the opening are told the same. */
+Test(decide, an_offer_is_not_open_to_what_was_asked_before)
+{
+	struct record offer = sale_offer(1, 10, 100, 0);
+
+	offer.offer.opens_at_ns = 500;
+	open_one(offer);
+
+	const struct wire_request request = sale_buy(1, 1, 1);
+	const struct decision first = sale_decide_asked(shard, 499, 499, &request, NULL);
+	const struct decision copy = sale_decide_asked(shard, 900, 499, &request, NULL);
+
+	cr_assert(eq(u8, first.verdict, VERDICT_NOT_OPEN));
+	cr_assert(eq(u8, copy.verdict, VERDICT_NOT_OPEN));
+	cr_assert(eq(u64, copy.instant_ns, 500));
+	cr_assert(eq(u8, sale_decide_asked(shard, 900, 500, &request, NULL).verdict,
+		     VERDICT_ACCEPTED));
+}
+
+/* What has closed since is closed: that cannot turn again. */
+Test(decide, an_offer_that_closed_since_is_closed)
+{
+	struct record offer = sale_offer(1, 10, 100, 0);
+
+	offer.offer.closes_at_ns = 600;
+	open_one(offer);
+
+	const struct wire_request request = sale_buy(1, 1, 1);
+
+	cr_assert(
+		eq(u8, sale_decide_asked(shard, 600, 599, &request, NULL).verdict, VERDICT_CLOSED));
+}
+
+Test(decide, what_is_stale_gets_no_order_and_old_orders_are_told)
+{
+	struct record record = {0};
+
+	open_one(sale_offer(1, 10, 100, 0));
+
+	const struct wire_request request = sale_buy(1, 1, 1);
+	struct wire_request none = other(request, 3);
+	struct wire_request lookup = request;
+	struct decision decision = sale_decide_asked(shard, NOW_NS, ASKED_STALE, &request, &record);
+
+	cr_assert(eq(u8, decision.verdict, VERDICT_STALE));
+	cr_assert(eq(u64, decision.instant_ns, NOW_NS));
+	cr_assert(eq(u32, decision.stock_left, 10));
+	cr_assert(not(decision.committed));
+	cr_assert(eq(u8, record.kind, 0));
+
+	cr_assert(sale_decide(shard, NOW_NS, &request, NULL).committed);
+	decision = sale_decide_asked(shard, NOW_NS + 5, ASKED_STALE, &request, NULL);
+	cr_assert(eq(u8, decision.verdict, VERDICT_ACCEPTED));
+	cr_assert(not(decision.committed));
+	lookup.op = WIRE_OP_LOOKUP;
+	cr_assert(eq(u8, sale_decide_asked(shard, NOW_NS, ASKED_STALE, &lookup, NULL).verdict,
+		     VERDICT_ACCEPTED));
+	lookup.id[0] = 2;
+	cr_assert(eq(u8, sale_decide_asked(shard, NOW_NS, ASKED_STALE, &lookup, NULL).verdict,
+		     VERDICT_NOT_FOUND));
+	none.quantity = 0;
+	cr_assert(eq(u8, sale_decide_asked(shard, NOW_NS, ASKED_STALE, &none, NULL).verdict,
+		     VERDICT_STALE));
+	none.id[0] = 1;
+	cr_assert(eq(u8, sale_decide_asked(shard, NOW_NS, ASKED_STALE, &none, NULL).verdict,
+		     VERDICT_CONFLICT));
 }

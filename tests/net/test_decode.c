@@ -150,8 +150,8 @@ Test(decode, names_what_is_wrong_with_a_datagram)
 		{0, 0x06, DROP_BAD_MAGIC}, {1, 0xda, DROP_BAD_MAGIC}, {2, 2, DROP_BAD_VERSION},
 		{2, 0, DROP_BAD_VERSION},  {3, 2, DROP_BAD_KIND},     {3, 0, DROP_BAD_KIND},
 		{4, 0, DROP_BAD_COUNT},    {4, 1, DROP_BAD_COUNT},    {4, 3, DROP_BAD_COUNT},
-		{4, 30, DROP_BAD_COUNT},   {4, 255, DROP_BAD_COUNT},  {5, 2, DROP_BAD_FLAGS},
-		{5, 0x80, DROP_BAD_FLAGS}, {5, 1, DROP_NONE},
+		{4, 30, DROP_BAD_COUNT},   {4, 255, DROP_BAD_COUNT},  {5, 4, DROP_BAD_FLAGS},
+		{5, 0x80, DROP_BAD_FLAGS}, {5, 1, DROP_NONE},         {5, 2, DROP_BAD_COUNT},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -166,16 +166,42 @@ Test(decode, every_wrong_length_is_dropped)
 {
 	static uint8_t long_one[2000];
 
-	frame_datagram(datagram, WIRE_ENTRY_CNT_MAX);
-	memcpy(long_one, datagram, sizeof(datagram));
-	for (uint32_t bytes = 0; bytes < sizeof(long_one); bytes++) {
-		const enum drop want = bytes < WIRE_DATAGRAM_BYTES_MIN    ? DROP_TOO_SHORT
-				       : bytes > WIRE_DATAGRAM_BYTES_MAX  ? DROP_TOO_LONG
-				       : bytes == WIRE_DATAGRAM_BYTES_MAX ? DROP_NONE
+	for (uint8_t cnt = 1; cnt <= WIRE_ENTRY_CNT_MAX; cnt += 28) {
+		for (unsigned dated = 0; dated < 2; dated++) {
+			const uint32_t right = dated != 0 ? frame_dated(datagram, cnt, 5, 6, 7)
+							  : frame_datagram(datagram, cnt);
+
+			cr_assert(eq(u32, right, 40 + 48U * cnt + 16 * dated));
+			memcpy(long_one, datagram, sizeof(datagram));
+			for (uint32_t bytes = 0; bytes < sizeof(long_one); bytes++) {
+				const enum drop want =
+					bytes < WIRE_DATAGRAM_BYTES_MIN   ? DROP_TOO_SHORT
+					: bytes > WIRE_DATAGRAM_BYTES_MAX ? DROP_TOO_LONG
+					: bytes == right                  ? DROP_NONE
 									  : DROP_BAD_COUNT;
 
-		cr_assert(eq(int, decode_datagram(guarded_copy(long_one, bytes), bytes), want));
+				cr_assert(eq(int,
+					     decode_datagram(guarded_copy(long_one, bytes), bytes),
+					     want));
+			}
+		}
 	}
+}
+
+/* A date stands where only the flag can say that there is one. */
+Test(decode, the_date_lies_before_the_tag)
+{
+	const uint32_t bytes = frame_dated(datagram, 3, UINT64_C(0x1122334455667788), 9000, 77);
+
+	cr_assert(eq(int, check(bytes), DROP_NONE));
+	cr_assert(eq(u32, bytes, wire_bytes(datagram)));
+	cr_assert(eq(sz, (size_t)((uint8_t *)wire_date(datagram) - datagram),
+		     bytes - WIRE_TAG_BYTES - WIRE_DATE_BYTES));
+	cr_assert(eq(u64, wire_date_of(datagram).issued_at_ns, UINT64_C(0x1122334455667788)));
+	cr_assert(eq(u32, wire_date_of(datagram).valid_ms, 9000));
+	cr_assert(eq(u32, wire_date_of(datagram).sale, 77));
+	datagram[5] = 0;
+	cr_assert(eq(int, check(bytes), DROP_BAD_COUNT));
 }
 
 Test(decode, every_reason_has_a_name_and_a_text)

@@ -66,6 +66,23 @@ static uint32_t build_request(uint8_t out[WIRE_DATAGRAM_BYTES_MAX])
 	return wire_datagram_bytes(1);
 }
 
+static const uint64_t SOLD_AT_NS = UINT64_C(1794326400000000000);
+static const uint32_t SALE = 0x5a1e0001;
+
+/* The same, 2 ms before it was sold, good for 10 s. */
+static uint32_t build_dated(uint8_t out[WIRE_DATAGRAM_BYTES_MAX])
+{
+	(void)build_request(out);
+	((struct wire_header *)out)->flags = WIRE_FLAG_DATED;
+	*wire_date(out) = (struct wire_date){
+		.issued_at_ns = SOLD_AT_NS - 2000000,
+		.valid_ms = 10000,
+		.sale = SALE,
+	};
+	tag_sign(out, wire_dated_bytes(1), frame_key);
+	return wire_dated_bytes(1);
+}
+
 Test(wire, request_of_the_document_byte_for_byte)
 {
 	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
@@ -76,24 +93,54 @@ Test(wire, request_of_the_document_byte_for_byte)
 	cr_assert(memcmp(want, built, WIRE_DATAGRAM_BYTES_MIN) == 0);
 }
 
-Test(wire, reply_of_the_document_byte_for_byte)
+static void make_reply(uint8_t *built)
 {
-	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
-	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
-	struct wire_reply *reply = (struct wire_reply *)(built + WIRE_HEADER_BYTES);
-	const uint32_t bytes = build_request(built);
+	struct wire_reply *reply = wire_replies(built);
 
 	reply->order_id = 2;
 	reply->unit_price = 4990;
-	reply->instant_ns = UINT64_C(1794326400000000000);
+	reply->instant_ns = SOLD_AT_NS;
 	reply->stock_left = 14998;
 	reply->quantity = 2;
 	reply->verdict = VERDICT_ACCEPTED;
 	reply->durability = DURABILITY_DURABLE;
 	reply_header(built, 0, WIRE_SHARD_MAP_VERSION);
+}
+
+Test(wire, reply_of_the_document_byte_for_byte)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+	const uint32_t bytes = build_request(built);
+
+	make_reply(built);
 	tag_sign(built, bytes, frame_key);
 	cr_assert(eq(u32, read_example("example: reply", want), bytes));
 	cr_assert(memcmp(want, built, bytes) == 0);
+}
+
+Test(wire, dated_request_and_reply_of_the_document_byte_for_byte)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+	const uint32_t bytes = build_dated(built);
+
+	cr_assert(eq(u32, bytes, WIRE_DATAGRAM_BYTES_MIN + WIRE_DATE_BYTES));
+	cr_assert(eq(u32, read_example("example: dated request", want), bytes));
+	cr_assert(memcmp(want, built, bytes) == 0);
+	make_reply(built);
+	wire_date(built)->issued_at_ns = SOLD_AT_NS;
+	tag_sign(built, bytes, frame_key);
+	cr_assert(eq(u32, read_example("example: dated reply", want), bytes));
+	cr_assert(memcmp(want, built, bytes) == 0);
+}
+
+/* A journal's, and never none. */
+Test(wire, sale_is_a_fold_of_the_journal)
+{
+	cr_assert(eq(u32, wire_sale_of(1), 0x5692161dU ^ 0x100b05e5U));
+	cr_assert(ne(u32, wire_sale_of(1), wire_sale_of(2)));
+	cr_assert(eq(u32, wire_sale_of(0), 1));
 }
 
 /* Of the reference implementation, vectors_sip128[0] and [15]. */

@@ -33,6 +33,21 @@ void fake_engine_post(struct fake_engine *engine, const struct fake_datagram *da
 	engine->outbox[engine->outbox_cnt++] = *datagram;
 }
 
+uint64_t fake_engine_clock_ns(const struct fake_engine *engine)
+{
+	return engine->now_ns + engine->clock_ahead_ns;
+}
+
+static void check_date(const struct fake_engine *engine, const uint8_t *datagram)
+{
+	const struct wire_date date = wire_date_of(datagram);
+
+	cr_assert(all(ge(u32, date.valid_ms, 1), le(u32, date.valid_ms, WIRE_VALID_MS_MAX)));
+	cr_assert(eq(u32, date.sale, FAKE_SALE));
+	if (!engine->set_back)
+		cr_assert(le(u64, date.issued_at_ns, fake_engine_clock_ns(engine)));
+}
+
 static void check_request(const struct fake_engine *engine, const struct client_packet *packet)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
@@ -42,9 +57,15 @@ static void check_request(const struct fake_engine *engine, const struct client_
 	cr_assert(eq(u16, header->magic, WIRE_MAGIC));
 	cr_assert(eq(u8, header->version, WIRE_VERSION));
 	cr_assert(eq(u8, header->kind, WIRE_KIND_REQUEST));
-	cr_assert(eq(u8, header->flags, 0));
+	/* The first PING asks whether there are dates at all. */
+	cr_assert(eq(u8, header->flags,
+		     engine->clock_ahead_ns > 0 && engine->sale != 0 && !engine->undated
+			     ? WIRE_FLAG_DATED
+			     : 0));
 	cr_assert(all(ge(u8, header->count, 1), le(u8, header->count, WIRE_ENTRY_CNT_MAX)));
-	cr_assert(eq(u32, packet->len, wire_datagram_bytes(header->count)));
+	cr_assert(eq(u32, packet->len, wire_bytes(packet->bytes)));
+	if (wire_is_dated(packet->bytes))
+		check_date(engine, packet->bytes);
 	cr_assert(eq(u16, header->shard, packet->shard));
 	cr_assert(lt(u16, header->shard, engine->shards));
 	cr_assert(eq(u32, header->key_id, engine->key.id));
@@ -73,13 +94,25 @@ void fake_engine_accept(struct fake_datagram *datagram)
 	}
 }
 
+static void answer_date(const struct fake_engine *engine, struct fake_datagram *datagram)
+{
+	if (!wire_is_dated(datagram->bytes))
+		return;
+	wire_date(datagram->bytes)->issued_at_ns = fake_engine_clock_ns(engine);
+	wire_date(datagram->bytes)->sale = engine->sale;
+}
+
 static void pong(struct fake_engine *engine, struct fake_datagram *datagram)
 {
 	cr_assert(eq(u8, fake_header(datagram)->count, 1));
 	fake_engine_accept(datagram);
 	fake_replies(datagram)->verdict = VERDICT_PONG;
+	if (engine->clock_ahead_ns == 0)
+		engine->clock_ahead_ns = FAKE_ENGINE_TIME_NS - engine->now_ns;
 	fake_replies(datagram)->quantity = engine->shards;
-	fake_replies(datagram)->instant_ns = FAKE_ENGINE_TIME_NS;
+	fake_replies(datagram)->order_id = engine->sale;
+	fake_replies(datagram)->instant_ns = fake_engine_clock_ns(engine);
+	answer_date(engine, datagram);
 	fake_engine_sign(engine, datagram);
 	fake_engine_post(engine, datagram);
 }
@@ -93,6 +126,7 @@ static void serve(struct fake_engine *engine, struct fake_datagram *datagram)
 	engine->served += fake_header(datagram)->count;
 	engine->per_shard[fake_header(datagram)->shard] += fake_header(datagram)->count;
 	fake_engine_accept(datagram);
+	answer_date(engine, datagram);
 	if (engine->rule != NULL)
 		fate = engine->rule(engine, datagram);
 	if (fate == FATE_LOSE)
@@ -185,5 +219,6 @@ void fake_engine_init(struct fake_engine *engine, uint16_t shards)
 	engine->key.id = 7;
 	memset(engine->key.bytes, 0x5a, sizeof(engine->key.bytes));
 	engine->shards = shards;
+	engine->sale = FAKE_SALE;
 	engine->sent_max = 64;
 }

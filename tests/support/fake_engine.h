@@ -1,7 +1,7 @@
 /*
  * fake_engine: a client_transport with an engine behind it that answers as a test tells it to. It
- * asserts that every datagram the client sends is well formed and signed. A PING is always
- * answered, unless it is mute.
+ * asserts that every datagram the client sends is well formed, dated for the sale that it has told
+ * and never ahead of its clock, and signed. A PING is always answered, unless it is mute.
  */
 #ifndef DB_TESTS_SUPPORT_FAKE_ENGINE_H
 #define DB_TESTS_SUPPORT_FAKE_ENGINE_H
@@ -17,7 +17,9 @@ enum {
 	FAKE_SHARDS_MAX = 8,
 };
 
+/* The engine's clock when it first answers a PING, and its sale. */
 #define FAKE_ENGINE_TIME_NS UINT64_C(1700000000123456789)
+#define FAKE_SALE           UINT32_C(0xfa4e5a1e)
 
 /* What becomes of a reply. */
 enum fake_fate {
@@ -42,14 +44,18 @@ struct fake_engine {
 	struct client_transport transport; /* first */
 	struct key key;
 	uint16_t shards;
-	fake_rule *rule; /* NULL: FATE_ANSWER */
-	int sent_max;    /* packets taken a call; < 0: -errno of every call */
-	int receive_rc;  /* < 0: what every receive returns */
-	uint64_t now_ns; /* the client's clock; a rule or a test may move it forward */
-	bool mute;       /* takes everything, says nothing */
-	bool closed;     /* by the client */
-	uint32_t seen;   /* datagrams, PINGs not counted; the rule sees itself counted */
-	uint32_t served; /* entries of them */
+	uint32_t sale;           /* 0: as an engine of before, that knows no dates */
+	bool undated;            /* the client dates nothing all the same */
+	bool set_back;           /* the clock was: requests may be dated ahead of it */
+	uint64_t clock_ahead_ns; /* of the engine's clock to now_ns */
+	fake_rule *rule;         /* NULL: FATE_ANSWER */
+	int sent_max;            /* packets taken a call; < 0: -errno of every call */
+	int receive_rc;          /* < 0: what every receive returns */
+	uint64_t now_ns;         /* the client's clock; a rule or a test may move it forward */
+	bool mute;               /* takes everything, says nothing */
+	bool closed;             /* by the client */
+	uint32_t seen;           /* datagrams, PINGs not counted; the rule sees itself counted */
+	uint32_t served;         /* entries of them */
 	uint32_t per_shard[FAKE_SHARDS_MAX];
 	struct fake_datagram requests[FAKE_SEEN_MAX]; /* as they came */
 	uint32_t outbox_cnt;
@@ -64,6 +70,8 @@ void fake_engine_sign(const struct fake_engine *engine, struct fake_datagram *da
 
 /* Makes a reply with all entries accepted of a request, in place; without a tag. */
 void fake_engine_accept(struct fake_datagram *datagram);
+
+uint64_t fake_engine_clock_ns(const struct fake_engine *engine);
 
 struct wire_header *fake_header(struct fake_datagram *datagram);
 struct wire_reply *fake_replies(struct fake_datagram *datagram);

@@ -28,6 +28,16 @@ uint32_t frame_datagram(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t cnt)
 	return bytes;
 }
 
+uint32_t frame_dated(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t cnt, uint64_t issued_at_ns,
+		     uint32_t valid_ms, uint32_t sale)
+{
+	(void)frame_datagram(out, cnt);
+	((struct wire_header *)out)->flags = WIRE_FLAG_DATED;
+	*wire_date(out) = (struct wire_date){issued_at_ns, valid_ms, sale};
+	tag_sign(out, wire_bytes(out), frame_key);
+	return wire_bytes(out);
+}
+
 static void put_be16(uint8_t *at, uint32_t value)
 {
 	at[0] = (uint8_t)(value >> 8);

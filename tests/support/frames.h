@@ -19,6 +19,10 @@ extern const uint8_t frame_key[WIRE_KEY_BYTES];
 /* A request datagram of cnt BUY entries under key 1, signed. Returns its bytes. */
 uint32_t frame_datagram(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t cnt);
 
+/* The same with a date. */
+uint32_t frame_dated(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t cnt, uint64_t issued_at_ns,
+		     uint32_t valid_ms, uint32_t sale);
+
 /* Ethernet, vlans tags, IPv4 or IPv6 (ip_version), UDP to FRAME_PORT, payload. Returns its bytes.
  */
 uint32_t frame_build(uint8_t out[FRAME_ROOM_BYTES], uint8_t ip_version, unsigned vlans,

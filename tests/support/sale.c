@@ -43,12 +43,18 @@ struct wire_request sale_buy(uint64_t id, uint64_t buyer, uint64_t sku)
 struct decision sale_decide(struct shard *shard, uint64_t now_ns,
 			    const struct wire_request *request, struct record *record)
 {
+	return sale_decide_asked(shard, now_ns, now_ns, request, record);
+}
+
+struct decision sale_decide_asked(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+				  const struct wire_request *request, struct record *record)
+{
 	struct decide_key key;
 	struct decision decision;
 	struct record slot;
 
 	decide_prepare(shard, request, &key, 1);
-	decide(shard, now_ns, request, &key, &slot, &decision);
+	decide(shard, now_ns, asked_ns, request, &key, &slot, &decision);
 	if (record != NULL && decision.committed)
 		*record = slot;
 	return decision;

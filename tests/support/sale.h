@@ -20,4 +20,8 @@ struct wire_request sale_buy(uint64_t id, uint64_t buyer, uint64_t sku);
 struct decision sale_decide(struct shard *shard, uint64_t now_ns,
 			    const struct wire_request *request, struct record *record);
 
+/* The same of a request that was asked at asked_ns, or is stale. */
+struct decision sale_decide_asked(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+				  const struct wire_request *request, struct record *record);
+
 #endif

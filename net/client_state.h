@@ -1,0 +1,89 @@
+/*
+ * client_state: what a client is made of; for net/client*.c alone. What it does is client.c, how it
+ * begins and ends is client_open.c.
+ */
+#ifndef DB_NET_CLIENT_STATE_H
+#define DB_NET_CLIENT_STATE_H
+
+#include "net/client.h"
+#include "net/engine_clock.h"
+
+enum {
+	RETRY_MS_MAX = 1000,
+	BURST_CNT = 64,
+	/* Timers: a wheel of milliseconds, longer than the longest wait. */
+	WHEEL_CNT = 2048,
+	NO_SLOT = -1,
+};
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_FILLING, /* of its shard's datagram being filled */
+	SLOT_QUEUED,  /* closed, to be sent */
+	SLOT_WAITING, /* sent, or put off: its timer runs */
+};
+
+/* What the caller wants back with each entry. */
+struct entry {
+	uint64_t user;
+	uint64_t intended_ns;
+	uint32_t attempts;
+	uint32_t told; /* of them by answers that may turn */
+	bool rerouted;
+	struct wire_reply last; /* of those answers */
+};
+
+/* A datagram on its way, with its entries. */
+struct slot {
+	enum slot_state state;
+	bool is_signed; /* as it stands */
+	uint16_t shard;
+	uint16_t count;
+	uint32_t generation; /* with the index: the datagram's echo */
+	uint32_t backoff_ms;
+	uint64_t deadline_ns;  /* of its oldest entry */
+	uint64_t issued_at_ns; /* the latest date its requests went out with; 0: none */
+	uint64_t not_after_ns; /* the latest end of one */
+	int32_t timer_next;    /* doubly linked list of the wheel, or free list, or send queue */
+	int32_t timer_prev;
+	uint32_t wheel_idx;
+	struct entry entries[WIRE_ENTRY_CNT_MAX];
+	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX];
+};
+
+struct client {
+	struct client_transport *transport;
+	struct key key;
+	uint64_t timeout_ns;
+	uint32_t retry_first_ms;
+	uint32_t entries_max;
+	uint32_t slot_cnt;
+	uint16_t shards;
+	uint32_t sale;
+	bool dates;
+	uint64_t engine_time_ns;
+	client_answer_fn *on_answer;
+	void *context;
+	struct client_stats stats;
+	uint64_t pending;
+	uint64_t jitter;   /* state of with_jitter */
+	uint32_t answered; /* in the current poll */
+	uint64_t now_ns;
+	uint64_t wheel_ms; /* all before it have fired */
+	int32_t free_head;
+	int32_t queue_head;
+	int32_t queue_tail;
+	int32_t wheel[WHEEL_CNT];
+	int32_t *filling;            /* [shards] */
+	struct engine_clock *clocks; /* [shards] */
+	struct slot *slots;
+	uint8_t received[BURST_CNT][WIRE_DATAGRAM_BYTES_MAX];
+};
+
+/* The transport's clock. */
+uint64_t client_clock_ns(const struct client *client);
+
+/* To those that are free. */
+void client_free_slot(struct client *client, int32_t idx);
+
+#endif
