@@ -17,7 +17,7 @@ static const char usage[] =
 	"usage: make_capture [--requests N] [--entries N] [--buyers N] [--skus N] [--seed N]\n"
 	"    [--quantity-max N] [--channels N] [--gap-ns N] [--start-s N] [--key-id N --key HEX32] "
 	"[--link NAME] "
-	"[--us] [--swapped]\n"
+	"[--us] [--swapped] [--dated SALE]\n"
 	"    [--ipv6] [--vlan] [--snaplen N]\n"
 	"links: ether, sll, sll2, raw, null\n";
 
@@ -44,6 +44,7 @@ struct make {
 	uint64_t start_s;
 	uint64_t key_id;
 	uint64_t snaplen;
+	uint64_t dated; /* the sale; 0: no dates */
 	uint32_t link;
 	bool us;
 	bool swapped;
@@ -139,9 +140,9 @@ static uint32_t put_network(const struct make *make, uint8_t *at, uint32_t bytes
 	return (uint32_t)(udp + 8 - at);
 }
 
-static uint32_t put_datagram(struct make *make, uint8_t *at, uint32_t cnt)
+static uint32_t put_datagram(struct make *make, uint8_t *at, uint32_t cnt, uint64_t at_ns)
 {
-	const uint32_t bytes = wire_datagram_bytes(cnt);
+	uint32_t bytes = wire_datagram_bytes(cnt);
 	struct wire_request *requests = (struct wire_request *)(at + WIRE_HEADER_BYTES);
 
 	*(struct wire_header *)at = (struct wire_header){
@@ -164,6 +165,14 @@ static uint32_t put_datagram(struct make *make, uint8_t *at, uint32_t cnt)
 			.op = WIRE_OP_BUY,
 		};
 	}
+	if (make->dated != 0) {
+		/* 1 ms before it was captured, good for a second. */
+		const struct wire_date date = {at_ns - 1000000, 1000, (uint32_t)make->dated};
+
+		at[offsetof(struct wire_header, flags)] = WIRE_FLAG_DATED;
+		memcpy(at + bytes - WIRE_TAG_BYTES, &date, sizeof(date));
+		bytes += WIRE_DATE_BYTES;
+	}
 	tag_sign(at, bytes, make->key);
 	return bytes;
 }
@@ -174,7 +183,7 @@ static void put_packet(struct make *make, uint64_t at_ns)
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 	const uint64_t left = make->requests - make->next;
 	const uint32_t cnt = (uint32_t)(left < make->entries ? left : make->entries);
-	const uint32_t datagram_bytes = put_datagram(make, datagram, cnt);
+	const uint32_t datagram_bytes = put_datagram(make, datagram, cnt, at_ns);
 	uint32_t bytes = put_link(make, frame);
 	uint32_t kept;
 
@@ -260,7 +269,7 @@ static void read_value(struct make *make, const char *flag, const char *text)
 		{"--seed", &make->seed},         {"--gap-ns", &make->gap_ns},
 		{"--start-s", &make->start_s},   {"--key-id", &make->key_id},
 		{"--snaplen", &make->snaplen},   {"--quantity-max", &make->quantity_max},
-		{"--channels", &make->channels},
+		{"--channels", &make->channels}, {"--dated", &make->dated},
 	};
 
 	if (strcmp(flag, "--link") == 0) {

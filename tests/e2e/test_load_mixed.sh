@@ -21,7 +21,7 @@ mixed() { # ARGS...
 	expect_eq "contradictions" 0 "$(json .contradictions "$WORK/load.json")"
 	expect_eq "lost" 0 "$(json '.lost + .lost_at_port + .undetermined' "$WORK/load.json")"
 	for verdict in ACCEPTED CONFLICT NOT_FOUND UNKNOWN_SKU BAD_QUANTITY NOT_OPEN CLOSED \
-		PRICE_TOO_HIGH SOLD_OUT LIMIT_REACHED BAD_REQUEST WRONG_SHARD PONG; do
+		PRICE_TOO_HIGH SOLD_OUT LIMIT_REACHED BAD_REQUEST WRONG_SHARD STALE PONG; do
 		[ "$(json ".verdicts.$verdict" "$WORK/load.json")" -gt 0 ] || fail "no $verdict"
 	done
 	ORDERS=$((ORDERS + $(json .orders "$WORK/load.json")))

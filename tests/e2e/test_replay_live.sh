@@ -95,7 +95,7 @@ for pace in "--speed 1" "--speed 4" "--rate 20000"; do
 		rm -rf "$DATA"
 		start_engine --port af_xdp:engine0
 		# shellcheck disable=SC2086 # words
-		replay sale.pcap --to 198.18.1.1:7700 $pace --strict
+		replay sale.pcap --to 198.18.1.1:7700 $pace --keys "$KEYS" --strict
 		[ "$(json .answered replay.json)" != "$(json .sent replay.json)" ] || break
 		expect_eq "exit code of --strict with lost datagrams" 1 $REPLAY_RC
 		stop_engine
@@ -105,6 +105,19 @@ for pace in "--speed 1" "--speed 4" "--rate 20000"; do
 	stop_engine
 	expect_eq "orders of the replayed sale, $pace" "$sold" "$(drained orders)"
 done
+
+# As it was captured it is worth nothing: it is of another sale. What was captured without a date is
+# dated with the keys, and sent without them an engine takes it only if it is told to.
+rm -rf "$DATA"
+start_engine --port af_xdp:engine0
+replay sale.pcap --to 198.18.1.1:7700 --rate 20000
+expect_replayed "replay of what was captured" 0
+expect_eq "verdicts but STALE and PONG" '[]' \
+	"$(jq -c '[.verdicts | keys[] | select(. != "STALE" and . != "PONG")]' replay.json)"
+replay greedy.pcap --to 198.18.1.1:7700 --rate 20000
+expect_eq "verdicts of what has no date" '["STALE"]' "$(jq -c '.verdicts | keys' replay.json)"
+stop_engine
+expect_eq "orders of what was recorded" 0 "$(drained orders)"
 
 # Over a DPDK port, to an engine that has another key.
 rm -rf "$DATA"
@@ -131,7 +144,7 @@ expect_eq "who buys instead of whom" \
 rm -rf "$DATA"
 CATALOG=two.csv start_engine --port af_xdp:engine0
 cp replay.json offline.json
-replay sale.pcap --to 198.18.1.1:7700 --speed 2 --strict
+replay sale.pcap --to 198.18.1.1:7700 --speed 2 --keys "$KEYS" --strict
 expect_replayed "live replay with another limit" 1
 expect_eq "live and offline with another limit" \
 	"$(jq -cS '.sales[0].comparison.matrix' offline.json)" \

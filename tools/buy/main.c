@@ -26,7 +26,10 @@ static const char help[] =
 	"  --max-price N        highest unit price, minor units (default: any)\n"
 	"  --channel N          where the sale came from (default 0)\n"
 	"  --lookup             only ask whether the request was committed\n"
-	"  --timeout-ms N       give up after so long (default 10000)\n"
+	"  --timeout-ms N       give up after so long (default 10000); the request is good for as\n"
+	"                       long and no longer\n"
+	"  --undated            say no date, as clients did before: for an engine with --undated\n"
+	"                       accept; whoever records the request can send it again for ever\n"
 	"  --json               one JSON object instead of words; its numbers are whole, up to\n"
 	"                       2^64 - 1\n"
 	"\n"
@@ -43,6 +46,7 @@ struct buy_options {
 	uint32_t timeout_ms;
 	bool has_sku;
 	bool has_buyer;
+	bool undated;
 	bool json;
 };
 
@@ -58,6 +62,7 @@ enum {
 	OPT_CHANNEL,
 	OPT_LOOKUP,
 	OPT_TIMEOUT,
+	OPT_UNDATED,
 	OPT_JSON,
 	OPT_HELP,
 };
@@ -74,6 +79,7 @@ static const struct option long_options[] = {
 	{"channel", required_argument, NULL, OPT_CHANNEL},
 	{"lookup", no_argument, NULL, OPT_LOOKUP},
 	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
+	{"undated", no_argument, NULL, OPT_UNDATED},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -111,6 +117,9 @@ static bool read_option(int option, const char *text, struct buy_options *option
 		return true;
 	case OPT_TIMEOUT:
 		return cli_u32("--timeout-ms", text, 1, 3600000, &options->timeout_ms);
+	case OPT_UNDATED:
+		options->undated = true;
+		return true;
 	case OPT_JSON:
 		options->json = true;
 		return true;
@@ -143,6 +152,7 @@ static void print_json(const struct client_answer *answer, const char *request_i
 	       reply->order_id, reply->unit_price, reply->instant_ns);
 	printf("\"quantity\":%u,\"stock_left\":%u,\"durability\":\"%s\",", reply->quantity,
 	       reply->stock_left, durability_name(reply->durability));
+	printf("\"not_after_ns\":%" PRIu64 ",", answer->not_after_ns);
 	printf("\"attempts\":%u,\"round_trip_us\":%" PRIu64 "}\n", answer->attempts,
 	       answer->latency_ns / 1000);
 }
@@ -164,8 +174,11 @@ static void print_words(const struct client_answer *answer, const char *request_
 
 	if (!answer->answered) {
 		printf("no answer after %u attempts: the outcome is unknown; ask again with "
-		       "--request-id %s\n",
+		       "--request-id %s",
 		       answer->attempts, request_id);
+		if (answer->not_after_ns != 0)
+			print_instant("; what --lookup says is final from ", answer->not_after_ns);
+		putchar('\n');
 		return;
 	}
 	printf("%s", verdict_text(reply->verdict));
@@ -176,6 +189,9 @@ static void print_words(const struct client_answer *answer, const char *request_
 		printf(", %s", durability_name(reply->durability));
 	} else if (reply->verdict == VERDICT_NOT_OPEN) {
 		print_instant(": opens ", reply->instant_ns);
+	} else if (reply->verdict == VERDICT_STALE) {
+		print_instant(": it is ", reply->instant_ns);
+		printf(" there, and the date or the sale is another; ask anew");
 	} else if (reply->verdict == VERDICT_CLOSED) {
 		print_instant(": closed ", reply->instant_ns);
 	} else if (reply->verdict == VERDICT_PRICE_TOO_HIGH) {
@@ -205,6 +221,7 @@ static int buy(struct buy_options *options)
 		.server = options->server,
 		.key = &key,
 		.timeout_ms = options->timeout_ms,
+		.undated = options->undated,
 	};
 
 	if (client_open(&client, &client_options, keep_answer, &answer, error, sizeof(error)) !=

@@ -109,7 +109,7 @@ static bool open_any_transport(const struct load_options *options, struct client
 	return true;
 }
 
-static int run_whole(const struct load_options *options, const struct scenario *scenario,
+static int run_whole(const struct load_options *options, struct scenario *scenario,
 		     struct tally *tally)
 {
 	static struct prepared_run prepared;
@@ -138,7 +138,7 @@ static int run_whole(const struct load_options *options, const struct scenario *
 	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared});
 }
 
-static int run_sale(const struct load_options *options, const struct scenario *scenario,
+static int run_sale(const struct load_options *options, struct scenario *scenario,
 		    struct tally *tally)
 {
 	struct client_options client_options = {
@@ -146,6 +146,7 @@ static int run_sale(const struct load_options *options, const struct scenario *s
 		.timeout_ms = options->timeout_ms,
 		.datagrams_in_flight_max = options->in_flight,
 		.entries_per_datagram = options->fill,
+		.undated = options->undated,
 	};
 	struct client *client = NULL;
 	struct client_stats stats;
@@ -192,7 +193,7 @@ static bool close_orders(const char *path, FILE *file)
 	return cli_wrong("--orders %s: not all orders could be written; is the disk full?", path);
 }
 
-static int sell(const struct load_options *options, const struct scenario *scenario)
+static int sell(const struct load_options *options, struct scenario *scenario)
 {
 	static struct tally tally;
 	FILE *orders = NULL;

@@ -15,8 +15,12 @@ enum {
 	UNSOLD_STOCK = 100,
 	/* Beyond twice what chance will ask for on the average. */
 	SPARE_STOCK = 200,
-	/* Of 16 blocks one has misaddressed datagrams, and one has forged ones. */
+	/* Of 16 blocks one has misaddressed datagrams, one has forged ones, and where there are
+	 * dates, one each has stale ones. */
 	TURN_BLOCKS = 16,
+	TOO_OLD_TURN = 11,
+	AHEAD_TURN = 12,
+	OTHER_SALE_TURN = 13,
 	MISADDRESSED_TURN = 14,
 	FORGED_TURN = 15,
 	FAR_BLOCKS = 1024,
@@ -186,9 +190,21 @@ struct mixed_check {
 	struct outcome *outcomes;
 };
 
-enum mixed_datagram mixed_datagram_of(uint32_t n)
+static const char *const datagram_names[MIXED_DATAGRAMS] = {
+	[MIXED_PLAIN] = "addressed well", [MIXED_MISADDRESSED] = "misaddressed",
+	[MIXED_FORGED] = "forged",        [MIXED_TOO_OLD] = "too old",
+	[MIXED_AHEAD] = "dated ahead",    [MIXED_OTHER_SALE] = "of another sale",
+};
+
+enum mixed_datagram mixed_datagram_of(const struct scenario *scenario, uint32_t n)
 {
 	switch (n / MIXED_BLOCK_CNT % TURN_BLOCKS) {
+	case TOO_OLD_TURN:
+		return scenario->dated ? MIXED_TOO_OLD : MIXED_PLAIN;
+	case AHEAD_TURN:
+		return scenario->dated ? MIXED_AHEAD : MIXED_PLAIN;
+	case OTHER_SALE_TURN:
+		return scenario->dated ? MIXED_OTHER_SALE : MIXED_PLAIN;
 	case MISADDRESSED_TURN:
 		return MIXED_MISADDRESSED;
 	case FORGED_TURN:
@@ -378,10 +394,8 @@ static void wrong(struct mixed_check *check, uint32_t n, const char *what)
 	if (check->wrong_cnt++ < TOLD_MAX)
 		cli_wrong("request %u (%s, %s): %s; got %s, order %" PRIu64 ", %u left", n,
 			  kinds[slot_of(n)->kind].name,
-			  mixed_datagram_of(n) == MIXED_MISADDRESSED ? "misaddressed"
-								     : "addressed well",
-			  what, verdict_name(outcome->verdict), outcome->order_id,
-			  outcome->stock_left);
+			  datagram_names[mixed_datagram_of(check->scenario, n)], what,
+			  verdict_name(outcome->verdict), outcome->order_id, outcome->stock_left);
 }
 
 static void check_misaddressed(struct mixed_check *check, uint32_t n,
@@ -425,6 +439,10 @@ static void check_fields(struct mixed_check *check, uint32_t n, enum kind kind,
 		if (reply->instant_ns != CLOSED_AT_NS)
 			wrong(check, n, "must tell when it closed");
 		break;
+	case VERDICT_STALE:
+		if (reply->instant_ns == 0)
+			wrong(check, n, "must tell the engine's clock");
+		break;
 	case VERDICT_SOLD_OUT:
 		if (reply->stock_left != (kind == SCARCE ? SCARCE_STOCK : 0))
 			wrong(check, n, "must tell how many are left");
@@ -432,13 +450,32 @@ static void check_fields(struct mixed_check *check, uint32_t n, enum kind kind,
 	default:
 		break;
 	}
-	if (reply->order_id != 0 || reply->durability != DURABILITY_NONE)
+	/* A PONG has the sale there. */
+	if ((reply->order_id != 0 && reply->verdict != VERDICT_PONG) ||
+	    reply->durability != DURABILITY_NONE)
 		wrong(check, n, "has an order or a durability, and is none");
+}
+
+/* No new order, so that there is nothing to repeat, to look up or to contradict. */
+static void check_stale(struct mixed_check *check, uint32_t n, enum kind kind,
+			const struct client_request *request, const struct wire_reply *reply)
+{
+	const uint8_t wanted = kind == FOREIGN || kind == WRONG_OP || kind == NO_ID || kind == PING
+				       ? kinds[kind].verdict
+			       : request->op == WIRE_OP_LOOKUP ? VERDICT_NOT_FOUND
+							       : VERDICT_STALE;
+
+	if (reply->verdict != wanted)
+		wrong(check, n,
+		      wanted == VERDICT_STALE ? "must be STALE" : "must be another verdict");
+	else
+		check_fields(check, n, kind, request, reply);
 }
 
 void mixed_check_reply(struct mixed_check *check, uint32_t n, const struct wire_reply *reply)
 {
 	const enum kind kind = (enum kind)slot_of(n)->kind;
+	const enum mixed_datagram datagram = mixed_datagram_of(check->scenario, n);
 	struct outcome *outcome = &check->outcomes[n];
 	struct client_request request;
 
@@ -453,9 +490,11 @@ void mixed_check_reply(struct mixed_check *check, uint32_t n, const struct wire_
 		.verdict = reply->verdict,
 		.wrong = outcome->wrong,
 	};
-	if (mixed_datagram_of(n) == MIXED_FORGED)
+	if (datagram == MIXED_FORGED)
 		wrong(check, n, "is forged and must not be answered");
-	else if (mixed_datagram_of(n) == MIXED_MISADDRESSED)
+	else if (datagram != MIXED_PLAIN && datagram != MIXED_MISADDRESSED)
+		check_stale(check, n, kind, &request, reply);
+	else if (datagram == MIXED_MISADDRESSED)
 		check_misaddressed(check, n, &request, reply);
 	else if (kind == HOT && reply->verdict != VERDICT_ACCEPTED &&
 		 reply->verdict != VERDICT_SOLD_OUT)
@@ -513,7 +552,7 @@ uint64_t mixed_check_finish(struct mixed_check *check, uint64_t *undetermined)
 	for (uint32_t n = 0; n < check->scenario->send_cnt; n++) {
 		const uint32_t base = base_of(n);
 
-		if (mixed_datagram_of(n) != MIXED_PLAIN)
+		if (mixed_datagram_of(check->scenario, n) != MIXED_PLAIN)
 			continue;
 		if (slot_of(n)->kind == HOT)
 			check_hot(check, n, &sale);

@@ -1,7 +1,7 @@
 /*
  * mixed: a sale in which every request has an answer that it must get: purchases, retries,
  * conflicts, lookups, refusals of every kind, foreign SKUs, one SKU that sells out, datagrams for
- * another shard, and forged ones that nobody may answer.
+ * another shard, where there are dates stale ones, and forged ones that nobody may answer.
  *
  * Requests come in blocks of 64 that are all alike; what a retry repeats stands earlier in its
  * block or 1,024 blocks before, so that an engine that takes datagrams in order knows it, and one
@@ -24,13 +24,18 @@ enum mixed_datagram {
 	MIXED_PLAIN,
 	MIXED_MISADDRESSED, /* its header names a shard that the port isn't: WRONG_SHARD, all */
 	MIXED_FORGED,       /* its tag is wrong: no answer */
+	/* Stale: no new order. */
+	MIXED_TOO_OLD,
+	MIXED_AHEAD, /* dated far ahead of the engine's clock */
+	MIXED_OTHER_SALE,
+	MIXED_DATAGRAMS,
 };
 
 enum {
 	MIXED_BLOCK_CNT = 64,
 };
 
-enum mixed_datagram mixed_datagram_of(uint32_t n);
+enum mixed_datagram mixed_datagram_of(const struct scenario *scenario, uint32_t n);
 
 /* Whether n repeats no other request. */
 bool mixed_is_first(uint32_t n);

@@ -54,6 +54,9 @@ static const char help[] =
 	"  --seed N             makes ids, buyers and order, at most 2^63 - 1 (default: random)\n"
 	"  --channel N          where the sales came from (default 0)\n"
 	"  --key-id N           key to sign with (default: the file's lowest)\n"
+	"  --undated            no dates, as clients sent before: for an engine with --undated "
+	"accept;\n"
+	"                       mixed then has no stale requests\n"
 	"  --orders FILE        write every accepted order, for `doorbuster journal verify "
 	"--orders`\n"
 	"  --json               one JSON object on stdout instead of the table\n"
@@ -126,6 +129,7 @@ enum {
 	OPT_QUEUES,
 	OPT_CORE,
 	OPT_ACK,
+	OPT_UNDATED,
 	OPT_WORKER,
 	OPT_HELP,
 };
@@ -160,6 +164,7 @@ static const struct option long_options[] = {
 	{"queues", required_argument, NULL, OPT_QUEUES},
 	{"core", required_argument, NULL, OPT_CORE},
 	{"ack", required_argument, NULL, OPT_ACK},
+	{"undated", no_argument, NULL, OPT_UNDATED},
 	{"worker", required_argument, NULL, OPT_WORKER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -285,6 +290,8 @@ static bool read_names(int option, const char *text, struct load_options *option
 		return true;
 	case OPT_ARRIVALS:
 		return read_arrivals(text, options);
+	case OPT_UNDATED:
+		return options->undated = true;
 	case OPT_ACK:
 		return read_ack(text, &options->ack);
 	case OPT_WORKER:
@@ -364,7 +371,8 @@ static const struct {
 	{OPT_IN_FLIGHT, NEED_CLOSED},  {OPT_ADDRESS, NEED_PORT},
 	{OPT_QUEUES, NEED_PORT},       {OPT_CORE, NEED_PORT},
 	{OPT_ACK, NEED_SALE},          {OPT_WORKER, NEED_SALE},
-	{OPT_WORKER, NEED_PREPARED},   {OPT_WORKER, NEED_PORT},
+	{OPT_UNDATED, NEED_SALE},      {OPT_WORKER, NEED_PREPARED},
+	{OPT_WORKER, NEED_PORT},
 };
 
 static const char *name_of(int option)

@@ -49,6 +49,7 @@ struct load_options {
 	uint16_t worker_idx; /* of the engine's workers only this one is loaded */
 	uint16_t worker_cnt; /* 0: all are */
 	bool prepared;       /* always so for mixed and echo */
+	bool undated;        /* as clients before dates */
 	bool json;
 	bool has_scenario;
 	char **eal_args;

@@ -15,6 +15,8 @@ enum {
 	ALIGN_BYTES = 64,
 };
 
+static const uint64_t NS_PER_S = 1000000000;
+
 /* The datagrams being filled, one a shard. */
 struct filling {
 	uint8_t *cnt; /* [shards] */
@@ -38,6 +40,7 @@ static void write_header(struct prepared *prepared, const struct prepared_option
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
 		.count = datagram->request_cnt,
+		.flags = prepared->date_bytes > 0 ? WIRE_FLAG_DATED : 0,
 		.shard = (uint16_t)(datagram->shard + (kind == MIXED_MISADDRESSED)),
 		.key_id = options->key != NULL ? options->key->id : 0,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
@@ -45,13 +48,37 @@ static void write_header(struct prepared *prepared, const struct prepared_option
 	};
 }
 
+/* Good for as long as can be, unless it is to be stale. */
+static void write_date(struct prepared *prepared, const struct prepared_options *options,
+		       uint32_t idx, enum mixed_datagram kind)
+{
+	struct wire_date *date = wire_date(prepared_bytes(prepared, idx));
+
+	*date = (struct wire_date){options->issued_at_ns, WIRE_VALID_MS_MAX, options->sale};
+	switch (kind) {
+	case MIXED_TOO_OLD:
+		date->issued_at_ns -= 2 * NS_PER_S;
+		date->valid_ms = 1000;
+		break;
+	case MIXED_AHEAD:
+		date->issued_at_ns += 86400 * NS_PER_S;
+		break;
+	case MIXED_OTHER_SALE:
+		date->sale ^= 1;
+		break;
+	default:
+		break;
+	}
+}
+
 /* A datagram of these requests, behind the ones there are. */
 static uint32_t add_datagram(struct prepared *prepared, const uint32_t *users, uint8_t cnt,
 			     uint16_t shard, enum mixed_datagram kind)
 {
 	const uint32_t idx = prepared->datagram_cnt++;
+	const uint32_t bytes = wire_datagram_bytes(cnt) + prepared->date_bytes;
 
-	CHECK(prepared->bytes_cnt + wire_datagram_bytes(cnt) <= prepared->bytes_max);
+	CHECK(prepared->bytes_cnt + bytes <= prepared->bytes_max);
 	prepared->datagrams[idx] = (struct prepared_datagram){
 		.offset = prepared->bytes_cnt,
 		.first_request = prepared->request_cnt,
@@ -62,7 +89,7 @@ static uint32_t add_datagram(struct prepared *prepared, const uint32_t *users, u
 	memcpy(&prepared->requests[prepared->request_cnt], users, cnt * sizeof(*users));
 	prepared->request_cnt += cnt;
 	prepared->silent_cnt += kind == MIXED_FORGED;
-	prepared->bytes_cnt += aligned(wire_datagram_bytes(cnt));
+	prepared->bytes_cnt += aligned(bytes);
 	return idx;
 }
 
@@ -90,6 +117,8 @@ static void close_datagram(struct prepared *prepared, const struct prepared_opti
 			.op = requests[i].op,
 		};
 	}
+	if (prepared->date_bytes > 0)
+		write_date(prepared, options, idx, kind);
 }
 
 /* All of them, in bursts; of the forged ones one bit is wrong. */
@@ -119,7 +148,8 @@ static void fill(struct prepared *prepared, const struct prepared_options *optio
 	const bool mixed = scenario->kind == SCENARIO_MIXED;
 
 	for (uint32_t n = 0; n < scenario->send_cnt; n++) {
-		const enum mixed_datagram kind = mixed ? mixed_datagram_of(n) : MIXED_PLAIN;
+		const enum mixed_datagram kind =
+			mixed ? mixed_datagram_of(scenario, n) : MIXED_PLAIN;
 		struct client_request request;
 		uint16_t shard;
 		uint64_t at;
@@ -190,8 +220,9 @@ static bool take_memory(struct prepared *prepared, const struct prepared_options
 	const uint64_t datagrams = full + (blocks + 1) * options->shards;
 	const uint64_t requests = echo ? cnt * options->fill : cnt;
 
-	prepared->bytes_max = full * aligned(wire_datagram_bytes(options->fill)) +
-			      (datagrams - full) * aligned(WIRE_DATAGRAM_BYTES_MAX);
+	prepared->bytes_max =
+		full * aligned(wire_datagram_bytes(options->fill) + prepared->date_bytes) +
+		(datagrams - full) * aligned(WIRE_DATAGRAM_BYTES_MAX);
 	prepared->bytes = mmap(NULL, prepared->bytes_max, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (prepared->bytes == MAP_FAILED) {
@@ -209,7 +240,10 @@ bool prepared_open(struct prepared *prepared, const struct prepared_options *opt
 {
 	bool made;
 
-	*prepared = (struct prepared){.generation = randombytes_random()};
+	*prepared = (struct prepared){
+		.generation = randombytes_random(),
+		.date_bytes = options->sale != 0 ? WIRE_DATE_BYTES : 0,
+	};
 	made = take_memory(prepared, options);
 	if (made && options->key != NULL)
 		made = fill_signed(prepared, options);

@@ -1,6 +1,6 @@
 /*
- * prepared: all datagrams of a run, built and signed before the first one leaves, so that sending
- * costs a copy and the generator can offer more than an engine takes.
+ * prepared: all datagrams of a run, built, dated and signed before the first one leaves, so that
+ * sending costs a copy and the generator can offer more than an engine takes.
  */
 #ifndef DB_TOOLS_LOAD_PREPARED_H
 #define DB_TOOLS_LOAD_PREPARED_H
@@ -25,6 +25,7 @@ struct prepared {
 	uint32_t silent_cnt;
 	uint32_t *requests; /* whose each is: its `user`, datagram by datagram */
 	uint32_t request_cnt;
+	uint32_t date_bytes; /* of each datagram: they are dated, or not */
 	uint32_t generation; /* in every echo: replies to another run's datagrams don't match */
 	uint8_t *bytes;
 	uint64_t bytes_cnt;
@@ -36,6 +37,8 @@ struct prepared_options {
 	const struct scenario *scenario;
 	const struct key *key; /* NULL: echo, nothing in the datagrams but their number */
 	uint16_t shards;
+	uint32_t sale; /* 0: they are not dated */
+	uint64_t issued_at_ns;
 	uint8_t fill; /* requests a datagram, 1 to WIRE_ENTRY_CNT_MAX */
 	/* Of an engine with worker_cnt workers only this one's shards; 0: all. */
 	uint16_t worker_idx;
@@ -54,7 +57,7 @@ static inline uint8_t *prepared_bytes(const struct prepared *prepared, uint32_t 
 
 static inline uint32_t prepared_len(const struct prepared *prepared, uint32_t idx)
 {
-	return wire_datagram_bytes(prepared->datagrams[idx].request_cnt);
+	return wire_datagram_bytes(prepared->datagrams[idx].request_cnt) + prepared->date_bytes;
 }
 
 /* The datagram that a reply's echo names; UINT32_MAX: none of this run. */

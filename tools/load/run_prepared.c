@@ -5,64 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/ask_engine.h"
+#include "tools/common/clock.h"
 #include "tools/load/arrivals.h"
-
-/* Lends a transport to a client that would close it. */
-struct lent {
-	struct client_transport transport; /* first */
-	struct client_transport *owned;
-};
-
-static int lent_send(struct client_transport *transport, const struct client_packet *packets,
-		     int cnt)
-{
-	struct client_transport *owned = ((struct lent *)transport)->owned;
-
-	return owned->send(owned, packets, cnt);
-}
-
-static int lent_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
-			uint32_t timeout_us)
-{
-	struct client_transport *owned = ((struct lent *)transport)->owned;
-
-	return owned->receive(owned, packets, cnt, timeout_us);
-}
-
-static void lent_close(struct client_transport *transport)
-{
-	(void)transport;
-}
-
-static void no_answers(void *context, const struct client_answer *answer)
-{
-	(void)context;
-	(void)answer;
-}
-
-/* The number of shards, or -errno and a line in error. */
-static int ask_shards(const struct load_options *options, struct client_transport *transport,
-		      const struct key *key, char *error, size_t error_bytes)
-{
-	struct lent lent = {
-		.transport = {.send = lent_send, .receive = lent_receive, .close = lent_close},
-		.owned = transport,
-	};
-	const struct client_options client_options = {
-		.server = options->server,
-		.key = key,
-		.transport = &lent.transport,
-	};
-	struct client *client = NULL;
-	const int rc = client_open(&client, &client_options, no_answers, NULL, error, error_bytes);
-	int shards;
-
-	if (rc != 0)
-		return rc;
-	shards = client_shards(client);
-	client_close(client);
-	return shards;
-}
 
 /* A datagram each; what there is no instant for stays unsent, but no instant goes unused. */
 static int recorded_instants(const struct load_options *options, struct prepared *prepared,
@@ -102,9 +47,28 @@ static int make_instants(const struct load_options *options, struct prepared *pr
 	return 0;
 }
 
+/* What is dated now must still be good when the last of it leaves. */
+static int check_life(const struct prepared *prepared, const uint64_t *due_ns,
+		      const struct engine_told *engine, char *error, size_t error_bytes)
+{
+	const uint64_t life_ns = WIRE_VALID_MS_MAX * UINT64_C(1000000);
+	const uint64_t age_ns = clock_now_ns() - engine->clock.local_ns;
+
+	if (prepared->date_bytes == 0 || due_ns == NULL ||
+	    age_ns + due_ns[prepared->datagram_cnt - 1] < life_ns)
+		return 0;
+	snprintf(error, error_bytes,
+		 "prepared datagrams are good for %d s from when they are dated, and the last is "
+		 "due after that; fewer --requests, a higher --rate, or --undated where the engine "
+		 "accepts that",
+		 WIRE_VALID_MS_MAX / 1000);
+	return -EINVAL;
+}
+
 static int send_prepared(const struct load_options *options, struct client_transport *transport,
-			 const struct key *key, struct prepared *prepared, struct tally *tally,
-			 struct prepared_run *run, char *error, size_t error_bytes)
+			 const struct key *key, const struct engine_told *engine,
+			 struct prepared *prepared, struct tally *tally, struct prepared_run *run,
+			 char *error, size_t error_bytes)
 {
 	struct volley_options volley = {
 		.transport = transport,
@@ -121,6 +85,9 @@ static int send_prepared(const struct load_options *options, struct client_trans
 
 	if (rc == 0) {
 		volley.due_ns = recorded ? options->instants_ns : due_ns;
+		rc = check_life(prepared, volley.due_ns, engine, error, error_bytes);
+	}
+	if (rc == 0) {
 		rc = volley_run(&run->volley, &volley, tally);
 		if (rc != 0)
 			snprintf(error, error_bytes, "%s: %s", options->server, strerror(-rc));
@@ -130,22 +97,28 @@ static int send_prepared(const struct load_options *options, struct client_trans
 	return rc;
 }
 
-int run_prepared(const struct load_options *options, const struct scenario *scenario,
+int run_prepared(const struct load_options *options, struct scenario *scenario,
 		 struct client_transport *transport, const struct key *key, struct tally *tally,
 		 struct prepared_run *run, char *error, size_t error_bytes)
 {
 	struct prepared prepared = {0};
-	int rc = 1;
+	struct engine_told engine = {.shards = 1};
+	int rc = 0;
 
 	if (key != NULL)
-		rc = ask_shards(options, transport, key, error, error_bytes);
+		rc = ask_engine(transport, options->server, key, 0, &engine, error, error_bytes);
 	if (rc < 0)
 		return rc;
+	if (options->undated)
+		engine.sale = 0;
+	scenario->dated = engine.sale != 0;
 
 	const struct prepared_options prepared_options = {
 		.scenario = scenario,
 		.key = key,
-		.shards = (uint16_t)rc,
+		.shards = engine.shards,
+		.sale = engine.sale,
+		.issued_at_ns = engine.clock.engine_ns,
 		.fill = (uint8_t)options->fill,
 		.worker_idx = options->worker_idx,
 		.worker_cnt = options->worker_cnt,
@@ -158,7 +131,7 @@ int run_prepared(const struct load_options *options, const struct scenario *scen
 		snprintf(error, error_bytes, "no memory for the datagrams; lower --requests");
 		rc = -ENOMEM;
 	} else {
-		rc = send_prepared(options, transport, key, &prepared, tally, run, error,
+		rc = send_prepared(options, transport, key, &engine, &prepared, tally, run, error,
 				   error_bytes);
 	}
 	if (rc == 0 && tally->mixed != NULL)

@@ -19,8 +19,9 @@ struct prepared_run {
 	uint64_t undetermined; /* mixed: rested on a reply that was lost */
 };
 
-/* key: NULL for echo. The tally must be open. 0, or -errno with a line in error. */
-int run_prepared(const struct load_options *options, const struct scenario *scenario,
+/* key: NULL for echo. The tally must be open. scenario->dated becomes what the engine knows. 0, or
+ * -errno with a line in error. */
+int run_prepared(const struct load_options *options, struct scenario *scenario,
 		 struct client_transport *transport, const struct key *key, struct tally *tally,
 		 struct prepared_run *run, char *error, size_t error_bytes);
 

@@ -29,6 +29,7 @@ struct scenario {
 	uint32_t send_cnt;     /* of which some are sent twice */
 	uint32_t sku_cnt;
 	uint32_t channel;
+	bool dated; /* mixed: its datagrams are, and some are stale; set after scenario_open */
 	/* May be set after scenario_open, singles-day and mixed: */
 	uint32_t buyer_cnt;    /* who buys; 0: a buyer a request */
 	uint32_t limit;        /* singles-day: units a buyer, in the catalog; 0: none */

@@ -10,7 +10,6 @@
 
 #include "engine/check.h"
 #include "engine/limits.h"
-#include "net/tag.h"
 
 enum {
 	PAUSE_NS = 100000,
@@ -29,18 +28,6 @@ struct ahead {
 	struct ahead_item items[];
 };
 
-static void sign(const struct ahead *ahead, struct ahead_item *item)
-{
-	struct wire_header *header = (struct wire_header *)item->datagram;
-	const struct key_ring *keys = ahead->options.keys;
-	const struct key *key = keys_find(keys, header->key_id);
-
-	if (key == NULL)
-		key = &keys->keys[ahead->options.fallback];
-	header->key_id = key->id;
-	tag_sign(item->datagram, item->bytes, key->bytes);
-}
-
 static void put(struct ahead *ahead, uint64_t tail, const struct captured *captured)
 {
 	struct ahead_item *item = &ahead->items[tail & ahead->mask];
@@ -52,8 +39,6 @@ static void put(struct ahead *ahead, uint64_t tail, const struct captured *captu
 	item->shard = captured->shard;
 	item->kind = (uint8_t)captured->kind;
 	memcpy(item->datagram, captured->datagram, captured->bytes);
-	if (captured->kind == CAPTURED_REQUEST && ahead->options.keys != NULL)
-		sign(ahead, item);
 	atomic_store_explicit(&ahead->tail, tail + 1, memory_order_release);
 }
 

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/keys.h"
 #include "tools/replay/reader.h"
 
 struct ahead;
@@ -32,10 +31,6 @@ struct ahead_options {
 	struct reader *reader;
 	uint32_t ring_cnt; /* datagrams; a power of two */
 	bool threaded;     /* a thread reads; the reader is its until ahead_close */
-	/* NULL: requests stay as they were captured; else they are signed again, with the key of
-	 * their id or, if there is none, with keys->keys[fallback]. */
-	const struct key_ring *keys;
-	uint32_t fallback;
 };
 
 /* CPUs that this process may use: whether one is left for a thread. */

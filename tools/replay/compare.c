@@ -192,7 +192,8 @@ static enum compare_what find_difference(struct compare *compare,
 
 	if (captured->verdict != now->verdict)
 		return COMPARE_VERDICT;
-	if (captured->order_id == 0 || now->order_id == 0)
+	/* A PONG has the sale there, and a replay is another. */
+	if (captured->order_id == 0 || now->order_id == 0 || now->verdict == VERDICT_PONG)
 		return COMPARE_WHATS;
 	compare->result.orders_moved += captured->order_id != now->order_id;
 	if (!in_order(compare, sides))

@@ -11,6 +11,7 @@
 #include "engine/recover.h"
 #include "engine/rfc3339.h"
 #include "engine/shard.h"
+#include "tools/replay/fresh.h"
 
 enum {
 	SAVE_CNT = 1024,
@@ -175,6 +176,7 @@ static void begin(struct from_journal *journal, uint8_t kind, uint32_t cnt, uint
 		.version = WIRE_VERSION,
 		.kind = kind,
 		.count = (uint8_t)cnt,
+		.flags = WIRE_FLAG_DATED,
 		.shard = lane,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = journal->datagrams,
@@ -237,11 +239,17 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 	begin(journal, is_reply ? WIRE_KIND_REPLY : WIRE_KIND_REQUEST, journal->group_cnt,
 	      told->lane);
 	(is_reply ? make_reply : make_request)(journal);
+	/* Asked for and answered when it was sold: a journal knows no other instant. */
+	*wire_date(journal->datagram) = (struct wire_date){
+		.issued_at_ns = told->order.at_ns,
+		.valid_ms = FRESH_VALID_MS,
+		.sale = wire_sale_of(journal->dir.journal_id),
+	};
 	*datagram = journal->datagram;
 	*out = (struct captured){
 		.at_ns = told->order.at_ns,
 		.datagram = journal->datagram,
-		.bytes = wire_datagram_bytes(journal->group_cnt),
+		.bytes = wire_bytes(journal->datagram),
 		.shard = told->lane,
 		.kind = is_reply ? CAPTURED_REPLY : CAPTURED_REQUEST,
 	};

@@ -160,6 +160,8 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 	int rc;
 
 	lane->idx = idx;
+	lane->sale = offline->options.sale;
+	lane->undated_refused = offline->options.undated_refused;
 	lane->clock_ns = offline->options.first_ns;
 	if (kept)
 		data_dir_lane_path(&offline->dir, idx, path, sizeof(path));
@@ -226,6 +228,12 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	return 0;
 }
 
+void offline_set_sale(struct offline *offline, uint32_t sale)
+{
+	for (uint16_t i = 0; i < offline->options.shards; i++)
+		offline->lanes[i].sale = sale;
+}
+
 /* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
 static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
 		       uint32_t ahead[DECIDE_PASS_CNT])
@@ -266,7 +274,7 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 		look_ahead(offline, batch, item->first_request, ahead);
 		lane_tick(lane, item->at_ns);
 		/* Answered in a copy: there may be more engines that ask the same. */
-		memcpy(offline->datagram, item->datagram, wire_datagram_bytes(entries));
+		memcpy(offline->datagram, item->datagram, wire_bytes(item->datagram));
 		(void)answer_datagram(lane, offline->datagram, &offline->keys[item->first_request],
 				      offline->verdicts);
 		if (reply != NULL)

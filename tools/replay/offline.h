@@ -48,6 +48,8 @@ struct offline_options {
 	uint16_t shards;
 	uint64_t first_ns;   /* when the offers are put on sale */
 	uint64_t journal_id; /* not 0 */
+	uint32_t sale;       /* that its lanes are; 0: not known yet */
+	bool undated_refused;
 	const char *journal; /* directory to be made; NULL: the journal is not kept */
 	uint64_t segment_bytes;
 };
@@ -57,6 +59,9 @@ struct offline;
 /* 0 or -errno with a line in error. */
 int offline_open(struct offline **out, const struct offline_options *options, char *error,
 		 size_t error_bytes);
+
+/* The sale is known now: before a dated datagram is decided. */
+void offline_set_sale(struct offline *offline, uint32_t sale);
 
 /* Called with every datagram as it would have been answered, unsigned. */
 typedef void offline_reply_fn(void *context, uint16_t shard, const uint8_t *datagram);

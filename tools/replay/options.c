@@ -20,6 +20,8 @@ static const char help[] =
 	"  --keys FILE          the keys that the captured requests were signed with\n"
 	"  --shards N           as the engine had (default 1)\n"
 	"  --base-port N        UDP port of shard 0 in the capture (default 7700)\n"
+	"  --undated MODE       accept (default) or refuse requests without a date, as the engine "
+	"did\n"
 	"  --journal DIR        keep the journal there: the same capture, catalog and keys give "
 	"the\n"
 	"                       same bytes, always; may lie in memory (tmpfs)\n"
@@ -34,8 +36,11 @@ static const char help[] =
 	"  --speed X            X times as fast as captured, from 0.001 (default 1)\n"
 	"  --rate N             N requests a second\n"
 	"  --flat-out           as fast as it goes\n"
-	"  --keys FILE          sign again: with the key of the same id, else with --key-id N\n"
-	"                       (default: the lowest)\n"
+	"  --keys FILE          date anew, by the engine's clock and for its sale, and sign again: "
+	"with\n"
+	"                       the key of the same id, else with --key-id N (default: the "
+	"lowest).\n"
+	"                       Without it what was captured is sent: old dates get STALE\n"
 	"  --wait-ms N          at the end wait so long for replies (default 1000)\n"
 	"  --base-port N        as above\n"
 	"  over a DPDK port:\n"
@@ -94,6 +99,7 @@ enum {
 	OPT_CAPTURED_KEYS,
 	OPT_SHARDS,
 	OPT_BASE_PORT,
+	OPT_UNDATED,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
 	OPT_WRITE,
@@ -128,6 +134,7 @@ static const struct option long_options[] = {
 	{"captured-keys", required_argument, NULL, OPT_CAPTURED_KEYS},
 	{"shards", required_argument, NULL, OPT_SHARDS},
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
+	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
 	{"write", required_argument, NULL, OPT_WRITE},
@@ -230,6 +237,10 @@ static bool read_offline(int option, const char *text, struct replay_options *op
 		if (options->variant_cnt == 0)
 			return cli_wrong("--set: changes the first --catalog, which comes before");
 		return add_variant(options, NULL, text);
+	case OPT_UNDATED:
+		options->undated_refused = strcmp(text, "refuse") == 0;
+		return options->undated_refused || strcmp(text, "accept") == 0 ||
+		       cli_wrong("--undated %s: expected accept or refuse", text);
 	case OPT_JOURNAL:
 		options->journal = text;
 		return true;
@@ -318,6 +329,7 @@ static const struct {
 	{OPT_WAIT_MS, MODE_LIVE},
 	{OPT_CATALOG, MODE_OFFLINE},
 	{OPT_SHARDS, MODE_OFFLINE},
+	{OPT_UNDATED, MODE_OFFLINE},
 	{OPT_JOURNAL, MODE_OFFLINE},
 	{OPT_SEGMENT_MIB, MODE_OFFLINE},
 	{OPT_SET, MODE_OFFLINE},

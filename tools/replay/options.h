@@ -43,6 +43,8 @@ struct replay_options {
 	uint64_t rate;
 	uint32_t wait_ms;
 
+	bool undated_refused; /* offline: as an engine that wants dates */
+
 	bool offline;
 	struct variant_option variants[VARIANTS_MAX]; /* the first is the catalog itself */
 	uint32_t variant_cnt;

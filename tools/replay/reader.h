@@ -40,7 +40,7 @@ enum captured_kind {
 struct captured {
 	uint64_t at_ns; /* since the epoch, as captured */
 	const uint8_t *datagram;
-	uint32_t bytes; /* as its header's count says */
+	uint32_t bytes; /* as its header's count and flags say */
 	uint16_t shard; /* of the UDP port: the request's destination, the reply's source */
 	enum captured_kind kind;
 };

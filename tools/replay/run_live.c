@@ -11,10 +11,12 @@
 #include "net/client.h"
 #include "net/keys.h"
 #include "net/tag.h"
+#include "tools/common/ask_engine.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
+#include "tools/replay/fresh.h"
 #include "tools/replay/pace.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
@@ -33,6 +35,8 @@ enum {
 	/* With more time than this the kernel may wake us; with less we spin. */
 	SPIN_NS = 150000,
 	SLEEP_US_MAX = 100000,
+	/* How long the engine is asked for its sale and clock. */
+	ASK_MS = 5000,
 };
 
 static const uint64_t NS_PER_US = 1000;
@@ -51,6 +55,9 @@ struct live {
 	struct compare *compare;
 	struct client_transport *transport;
 	struct pace pace;
+	struct fresh fresh; /* with keys */
+	struct engine_clock clock;
+	uint32_t fresh_cnt; /* of the datagrams that are next: made new */
 	struct progress progress;
 	struct live_counts counts;
 	uint64_t heard_ns;   /* when the last reply came */
@@ -70,7 +77,7 @@ static bool is_reply(const struct live *live, const struct client_packet *packet
 
 	if (packet->len < WIRE_DATAGRAM_BYTES_MIN || header->magic != WIRE_MAGIC ||
 	    header->kind != WIRE_KIND_REPLY || header->count == 0 ||
-	    header->count > WIRE_ENTRY_CNT_MAX || packet->len != wire_datagram_bytes(header->count))
+	    header->count > WIRE_ENTRY_CNT_MAX || packet->len != wire_bytes(packet->bytes))
 		return false;
 	if (live->keys == NULL)
 		return true;
@@ -89,6 +96,9 @@ static void take_reply(struct live *live, const struct client_packet *packet)
 		return;
 	}
 	live->counts.received++;
+	if (wire_is_dated(packet->bytes))
+		engine_clock_hear(&live->clock, live->heard_ns,
+				  wire_date_of(packet->bytes).issued_at_ns, 0);
 	for (uint32_t i = 0; i < header->count; i++)
 		live->counts.verdicts[replies[i].verdict < VERDICT_END ? replies[i].verdict : 0]++;
 	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes);
@@ -118,6 +128,16 @@ static struct ahead_item *next_request(struct live *live, bool *ended)
 	return item;
 }
 
+/* The idx-th that is next, which leaves at due_ns, is made new. */
+static void make_fresh(struct live *live, uint32_t idx, uint64_t due_ns)
+{
+	if (live->keys == NULL || idx < live->fresh_cnt)
+		return;
+	fresh_request(&live->fresh, ahead_peek_at(live->ahead, idx),
+		      engine_clock_now(&live->clock, due_ns));
+	live->fresh_cnt = idx + 1;
+}
+
 /* Requests in a row that are due, at most burst_max. */
 static int collect(struct live *live, uint64_t now_ns, struct client_packet *packets,
 		   uint64_t *due_ns, int burst_max)
@@ -131,6 +151,7 @@ static int collect(struct live *live, uint64_t now_ns, struct client_packet *pac
 		due_ns[cnt] = pace_due_ns(&pace, item->at_ns);
 		if (due_ns[cnt] > now_ns)
 			break;
+		make_fresh(live, (uint32_t)cnt, now_ns);
 		packets[cnt] = (struct client_packet){
 			.bytes = item->datagram, .len = item->bytes, .shard = item->shard};
 		pace_sent(&pace, due_ns[cnt], wire_count(item->datagram));
@@ -184,6 +205,7 @@ static int send_due(struct live *live, uint64_t now_ns)
 		live->counts.sent_requests += entries;
 		live->sent_bytes = ahead_peek_at(live->ahead, 0)->done_bytes;
 		ahead_pop(live->ahead, 1);
+		live->fresh_cnt -= live->fresh_cnt > 0;
 	}
 	live->counts.took_ns = after_ns - live->pace.begin_ns;
 	return sent;
@@ -229,6 +251,11 @@ static void tell_pause(struct live *live, const struct ahead_item *item, uint64_
 		(due_ns - now_ns) / NS_PER_S);
 }
 
+static uint64_t later(uint64_t one_ns, uint64_t other_ns)
+{
+	return one_ns > other_ns ? one_ns : other_ns;
+}
+
 /* What is due goes out; else what was answered is taken in, and the capture read. 0 or -errno. */
 static int turn(struct live *live, const struct ahead_item *item)
 {
@@ -245,8 +272,11 @@ static int turn(struct live *live, const struct ahead_item *item)
 		sent = send_due(live, now_ns);
 	if (sent < 0)
 		return sent;
-	if (sent == 0 && item != NULL)
+	if (sent == 0 && item != NULL) {
+		/* Signed before it is due, so that it leaves on time. */
+		make_fresh(live, 0, later(pace_due_ns(&live->pace, item->at_ns), now_ns));
 		tell_pause(live, item, now_ns);
+	}
 	has_read = ahead_read(live->ahead);
 	return receive(live, flat_out ? RECEIVE_CNT : RECEIVE_ON_TIME_CNT,
 		       sent > 0 || has_read ? 0 : idle_us(live, item, now_ns));
@@ -270,6 +300,7 @@ static int send_all(struct live *live)
 	bool ended = false;
 
 	fill_ahead(live);
+	live->fresh.captured_sale = fresh_captured_sale(live->ahead, true);
 	while (!progress_interrupted()) {
 		const struct ahead_item *item = next_request(live, &ended);
 		int rc;
@@ -322,10 +353,27 @@ static bool open_transport(struct live *live)
 	return rc == 0 || cli_wrong("--to: %s", live->error);
 }
 
+/* Its sale and clock: only who has its keys can ask, and make requests new. */
+static bool ask(struct live *live)
+{
+	const struct replay_options *options = live->options;
+	const char *server = options->port.port != NULL ? options->port.server : options->to;
+	struct engine_told told;
+
+	if (live->keys == NULL)
+		return true;
+	if (ask_engine(live->transport, server, &live->keys->keys[live->fresh.fallback], ASK_MS,
+		       &told, live->error, ERROR_BYTES) != 0)
+		return cli_wrong("--to: %s", live->error);
+	live->fresh.keys = live->keys;
+	live->fresh.sale = told.sale;
+	live->clock = told.clock;
+	return true;
+}
+
 static bool open_capture(struct live *live)
 {
 	const struct replay_options *options = live->options;
-	uint32_t fallback = 0;
 	int rc;
 
 	if (options->keys != NULL &&
@@ -340,7 +388,7 @@ static bool open_capture(struct live *live)
 		if (key == NULL)
 			return cli_wrong("--key-id: %s has no key %" PRIu64, options->keys,
 					 options->key_id);
-		fallback = (uint32_t)(key - live->keys->keys);
+		live->fresh.fallback = (uint32_t)(key - live->keys->keys);
 	}
 	live->compare = compare_open(options->differences_max);
 	if (live->compare == NULL)
@@ -351,11 +399,10 @@ static bool open_capture(struct live *live)
 	reader_end_when(live->reader, progress_interrupted);
 	reader_verify(live->reader, live->captured_keys, true, true);
 	/* Before the port's environment binds this thread to a core. */
-	rc = ahead_open(&live->ahead, &(struct ahead_options){.reader = live->reader,
-							      .ring_cnt = AHEAD_CNT,
-							      .threaded = reads_in_thread(options),
-							      .keys = live->keys,
-							      .fallback = fallback});
+	rc = ahead_open(&live->ahead,
+			&(struct ahead_options){.reader = live->reader,
+						.ring_cnt = AHEAD_CNT,
+						.threaded = reads_in_thread(options)});
 	return rc == 0 || cli_wrong("cannot read the capture ahead: %s", strerror(-rc));
 }
 
@@ -373,7 +420,7 @@ static int run(struct live *live)
 	const struct replay_options *options = live->options;
 	int rc;
 
-	if (!open_capture(live) || !open_transport(live))
+	if (!open_capture(live) || !open_transport(live) || !ask(live))
 		return CLI_EXIT_FAILED;
 	for (unsigned i = 0; i < RECEIVE_CNT; i++)
 		live->received[i].bytes = live->room[i];

@@ -12,6 +12,7 @@
 #include "tools/common/clock.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/change.h"
+#include "tools/replay/fresh.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
 #include "tools/replay/what_if.h"
@@ -36,6 +37,7 @@ struct feed {
 	uint64_t datagrams; /* decided so far */
 	uint64_t requests;
 	bool replies_seen;
+	uint32_t sale; /* the captured engine's; 0: not known yet */
 	struct reader_counts refused;
 	char error[ERROR_BYTES];
 };
@@ -89,6 +91,8 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 			.journal_id =
 				offline_journal_id(sale->catalog, options->shards, first->at_ns,
 						   first->datagram, first->bytes),
+			.sale = feed->sale,
+			.undated_refused = options->undated_refused,
 			.journal = options->journal,
 			.segment_bytes = (uint64_t)options->segment_mib << 20,
 		};
@@ -97,6 +101,16 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 			return cli_wrong("%s", feed->error);
 	}
 	return true;
+}
+
+/* Without a reply that says it, the sale is the one that the first dated request is for. */
+static void learn_sale(struct feed *feed, const struct ahead_item *item)
+{
+	if (feed->sale != 0 || !wire_is_dated(item->datagram))
+		return;
+	feed->sale = fresh_sale_of(CAPTURED_REQUEST, item->datagram);
+	for (uint32_t i = 0; i < feed->run.sale_cnt && feed->run.begun; i++)
+		offline_set_sale(feed->run.sales[i].engine, feed->sale);
 }
 
 static void refuse(struct feed *feed, const struct ahead_item *item)
@@ -125,6 +139,7 @@ static bool admit_waiting(struct feed *feed)
 			feed->refused.drops[admissions[i].reason]++;
 			continue;
 		}
+		learn_sale(feed, item);
 		if (!feed->run.begun && !begin_sales(feed, item))
 			return false;
 		batch->items[batch->item_cnt++] = (struct batch_item){
@@ -193,10 +208,25 @@ static void tell_progress(struct feed *feed)
 	progress_tell(&feed->progress, read_bytes, total_bytes, feed->requests);
 }
 
+/* Whose sale it is the first replies say, before the first request is decided. */
+static void find_sale(struct feed *feed)
+{
+	static const struct timespec pause = {.tv_nsec = 20000};
+
+	while (!ahead_is_ready(feed->ahead) && !progress_interrupted()) {
+		if (!ahead_read(feed->ahead))
+			nanosleep(&pause, NULL);
+		tell_progress(feed);
+	}
+	feed->sale = fresh_captured_sale(feed->ahead, false);
+}
+
 static bool feed_all(struct feed *feed)
 {
 	static const struct timespec pause = {.tv_nsec = 20000};
 	bool ended = false;
+
+	find_sale(feed);
 
 	while (!ended && !progress_interrupted()) {
 		const struct ahead_item *item = ahead_peek_at(feed->ahead, feed->looked_at);

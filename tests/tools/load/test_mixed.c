@@ -16,6 +16,7 @@ enum {
 	REQUESTS = 1100 * MIXED_BLOCK_CNT,
 	SKUS = 50,
 	SHARDS = 1,
+	SALE = 99,
 };
 
 static const uint64_t NOW_NS = UINT64_C(1800000000000000000);
@@ -67,11 +68,14 @@ static struct wire_reply answer(uint32_t n)
 		.quantity = asked.quantity,
 		.op = asked.op,
 	};
-	if (mixed_datagram_of(n) == MIXED_MISADDRESSED && request.op != WIRE_OP_PING)
+	if (mixed_datagram_of(&scenario, n) == MIXED_MISADDRESSED && request.op != WIRE_OP_PING)
 		return (struct wire_reply){.verdict = VERDICT_WRONG_SHARD, .quantity = 0};
-	decision = sale_decide(shard, NOW_NS, &request, NULL);
+	decision = sale_decide_asked(shard, NOW_NS,
+				     mixed_datagram_of(&scenario, n) > MIXED_FORGED ? ASKED_STALE
+										    : NOW_NS,
+				     &request, NULL);
 	return (struct wire_reply){
-		.order_id = decision.order_id,
+		.order_id = request.op == WIRE_OP_PING ? SALE : decision.order_id,
 		.unit_price = decision.unit_price,
 		.instant_ns = decision.instant_ns,
 		.stock_left = decision.stock_left,
@@ -90,10 +94,12 @@ static void set_up(void)
 	close(fd);
 	(void)temp_dir_make();
 	cr_assert(scenario_open(&scenario, SCENARIO_MIXED, 1, REQUESTS, SKUS));
+	scenario.dated = true;
 	shard = open_shard();
 	for (uint32_t n = 0; n < REQUESTS; n++)
-		replies[n] =
-			mixed_datagram_of(n) == MIXED_FORGED ? (struct wire_reply){0} : answer(n);
+		replies[n] = mixed_datagram_of(&scenario, n) == MIXED_FORGED
+				     ? (struct wire_reply){0}
+				     : answer(n);
 	check = mixed_check_open(&scenario, SHARDS);
 	cr_assert(ne(ptr, check, NULL));
 }
@@ -130,7 +136,8 @@ Test(mixed, decide_gives_every_answer_that_is_demanded)
 	for (unsigned verdict = VERDICT_SOLD_OUT; verdict <= VERDICT_BAD_REQUEST; verdict++)
 		cr_assert(verdict == VERDICT_NOT_SUPPORTED || cnt[verdict] > 100, "verdict %u",
 			  verdict);
-	cr_assert(all(gt(u64, cnt[VERDICT_ACCEPTED], 1000), gt(u64, cnt[VERDICT_PONG], 100)));
+	cr_assert(all(gt(u64, cnt[VERDICT_ACCEPTED], 1000), gt(u64, cnt[VERDICT_PONG], 100),
+		      gt(u64, cnt[VERDICT_STALE], 1000)));
 }
 
 /* The first request of each kind of answer, changed in one thing: found, whatever it is. */
@@ -159,7 +166,7 @@ Test(mixed, one_wrong_thing_in_one_reply_is_found)
 	/* A whole plain block, far enough to have bases 1,024 blocks before. */
 	const uint32_t first = 1040 * MIXED_BLOCK_CNT;
 
-	cr_assert(eq(int, (int)mixed_datagram_of(first), MIXED_PLAIN));
+	cr_assert(eq(int, (int)mixed_datagram_of(&scenario, first), MIXED_PLAIN));
 	for (uint32_t n = first; n < first + MIXED_BLOCK_CNT; n++) {
 		for (unsigned what = 0; what < 4; what++) {
 			const struct wire_reply good = replies[n];
@@ -186,7 +193,7 @@ Test(mixed, an_answer_to_a_forged_datagram_is_wrong)
 	uint64_t undetermined;
 	uint32_t n = 0;
 
-	while (mixed_datagram_of(n) != MIXED_FORGED)
+	while (mixed_datagram_of(&scenario, n) != MIXED_FORGED)
 		n++;
 	replies[n] = answer(n);
 	cr_assert(ge(u64, wrong_of(&undetermined), 1));
@@ -197,7 +204,7 @@ Test(mixed, a_wrong_shard_is_found)
 	uint64_t undetermined;
 	uint32_t n = 0;
 
-	while (mixed_datagram_of(n) != MIXED_MISADDRESSED)
+	while (mixed_datagram_of(&scenario, n) != MIXED_MISADDRESSED)
 		n++;
 	replies[n].quantity = 1;
 	cr_assert(eq(u64, wrong_of(&undetermined), 1));
@@ -231,4 +238,32 @@ Test(mixed, two_answers_to_one_request_are_found)
 
 	mixed_check_reply(check, 0, &replies[0]);
 	cr_assert(eq(u64, wrong_of(&undetermined), 1));
+}
+
+/* An engine that sells to what is too old, dated ahead or of another sale. */
+Test(mixed, an_order_for_what_is_stale_is_found)
+{
+	static const enum mixed_datagram stale[] = {MIXED_TOO_OLD, MIXED_AHEAD, MIXED_OTHER_SALE};
+	uint64_t undetermined;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint32_t n = 0;
+
+		while (mixed_datagram_of(&scenario, n) != stale[i])
+			n++;
+		cr_assert(eq(u8, replies[n].verdict, VERDICT_STALE));
+		replies[n].verdict = VERDICT_ACCEPTED;
+		replies[n].order_id = 1000 + n;
+		replies[n].quantity = 1;
+		replies[n].durability = DURABILITY_DURABLE;
+	}
+	cr_assert(eq(u64, wrong_of(&undetermined), 3));
+}
+
+/* Without dates nothing can be stale. */
+Test(mixed, undated_has_no_stale_datagrams)
+{
+	scenario.dated = false;
+	for (uint32_t n = 0; n < REQUESTS; n += MIXED_BLOCK_CNT)
+		cr_assert(le(int, (int)mixed_datagram_of(&scenario, n), MIXED_FORGED));
 }

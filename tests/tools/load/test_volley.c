@@ -279,41 +279,75 @@ Test(prepared, a_worker_gets_its_shards_requests)
 	cr_assert(eq(u32, cnt, REQUESTS));
 }
 
-/* Forged and misaddressed datagrams are just that, and the others are good. */
-Test(prepared, mixed_datagrams_are_good_forged_or_misaddressed)
+static const uint64_t ISSUED_NS = UINT64_C(1800000000000000000);
+
+/* By its date: what the engine would make of it. */
+static enum mixed_datagram dated_as(const uint8_t *datagram, uint32_t sale)
 {
-	const struct prepared_options options = {
-		.scenario = &scenario, .key = &key, .shards = 2, .fill = WIRE_ENTRY_CNT_MAX};
-	uint32_t cnt[3] = {0};
+	const struct wire_date date = wire_date_of(datagram);
+
+	if (date.sale != sale)
+		return MIXED_OTHER_SALE;
+	if (date.issued_at_ns > ISSUED_NS + WIRE_AHEAD_MS_MAX * UINT64_C(1000000))
+		return MIXED_AHEAD;
+	return date.issued_at_ns + date.valid_ms * UINT64_C(1000000) < ISSUED_NS ? MIXED_TOO_OLD
+										 : MIXED_PLAIN;
+}
+
+/* Forged, misaddressed and stale datagrams are just that, and the others are good. */
+static void check_mixed(uint32_t sale)
+{
+	const struct prepared_options options = {.scenario = &scenario,
+						 .key = &key,
+						 .shards = 2,
+						 .sale = sale,
+						 .issued_at_ns = ISSUED_NS,
+						 .fill = WIRE_ENTRY_CNT_MAX};
+	uint32_t cnt[MIXED_DATAGRAMS] = {0};
 	uint32_t forged = 0;
 
 	cr_assert(scenario_open(&scenario, SCENARIO_MIXED, 3, 6400, 50));
+	scenario.dated = sale != 0;
 	cr_assert(prepared_open(&prepared, &options));
 	cr_assert(eq(u32, prepared.request_cnt, 6400));
 	for (uint32_t i = 0; i < prepared.datagram_cnt; i++) {
 		const struct prepared_datagram *datagram = &prepared.datagrams[i];
-		const struct wire_header *header =
-			(const struct wire_header *)prepared_bytes(&prepared, i);
+		const uint8_t *bytes = prepared_bytes(&prepared, i);
+		const struct wire_header *header = (const struct wire_header *)bytes;
 		const enum mixed_datagram kind =
-			mixed_datagram_of(prepared.requests[datagram->first_request]);
+			mixed_datagram_of(&scenario, prepared.requests[datagram->first_request]);
 
 		for (unsigned k = 1; k < datagram->request_cnt; k++)
-			cr_assert(eq(int,
-				     (int)mixed_datagram_of(
-					     prepared.requests[datagram->first_request + k]),
-				     (int)kind));
-		cr_assert(eq(int,
-			     tag_verify(prepared_bytes(&prepared, i), prepared_len(&prepared, i),
-					key.bytes),
+			cr_assert(eq(
+				int,
+				(int)mixed_datagram_of(
+					&scenario, prepared.requests[datagram->first_request + k]),
+				(int)kind));
+		cr_assert(eq(u32, prepared_len(&prepared, i), wire_bytes(bytes)));
+		cr_assert(eq(int, tag_verify(bytes, prepared_len(&prepared, i), key.bytes),
 			     kind != MIXED_FORGED));
 		cr_assert(eq(int, header->shard != datagram->shard, kind == MIXED_MISADDRESSED));
+		cr_assert(eq(int, wire_is_dated(bytes), sale != 0));
+		if (sale != 0)
+			cr_assert(eq(int, (int)dated_as(bytes, sale),
+				     (int)(kind > MIXED_FORGED ? kind : MIXED_PLAIN)));
 		cr_assert(eq(u32, prepared_of_echo(&prepared, header->echo), i));
 		cr_assert(eq(u32, prepared_of_echo(&prepared, header->echo ^ 1ULL << 40),
 			     UINT32_MAX));
 		cnt[kind] += datagram->request_cnt;
 		forged += datagram->silent;
 	}
-	cr_assert(
-		all(eq(u32, cnt[MIXED_FORGED], 6 * 64), eq(u32, cnt[MIXED_MISADDRESSED], 6 * 64)));
+	for (unsigned kind = MIXED_MISADDRESSED; kind < MIXED_DATAGRAMS; kind++)
+		cr_assert(eq(u32, cnt[kind], sale != 0 || kind <= MIXED_FORGED ? 6 * 64 : 0));
 	cr_assert(eq(u32, forged, prepared.silent_cnt));
+}
+
+Test(prepared, mixed_datagrams_are_good_forged_or_misaddressed)
+{
+	check_mixed(0);
+}
+
+Test(prepared, dated_ones_may_be_stale_too)
+{
+	check_mixed(77);
 }

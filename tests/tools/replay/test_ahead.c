@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "net/keys.h"
-#include "net/tag.h"
 #include "tests/support/frames.h"
 #include "tools/replay/ahead.h"
 
@@ -52,15 +50,13 @@ static void tear_down(void)
 	reader_close(reader);
 }
 
-static struct ahead *open_ahead(bool threaded, const struct key_ring *keys)
+static struct ahead *open_ahead(bool threaded)
 {
 	struct ahead *ahead = NULL;
 
 	cr_assert_eq(ahead_open(&ahead, &(struct ahead_options){.reader = reader,
 								.ring_cnt = RING,
-								.threaded = threaded,
-								.keys = keys,
-								.fallback = 1}),
+								.threaded = threaded}),
 		     0);
 	return ahead;
 }
@@ -94,7 +90,7 @@ Test(ahead, reads_by_itself_in_a_thread, .init = set_up, .fini = tear_down)
 {
 	struct ahead *ahead;
 
-	ahead = open_ahead(true, NULL);
+	ahead = open_ahead(true);
 	while (!ahead_is_ready(ahead))
 		sched_yield();
 	cr_expect_not(ahead_read(ahead), "there is a thread for that");
@@ -108,7 +104,7 @@ Test(ahead, reads_when_asked_without_a_thread, .init = set_up, .fini = tear_down
 	uint32_t held = 0;
 	bool ended;
 
-	ahead = open_ahead(false, NULL);
+	ahead = open_ahead(false);
 	cr_expect_null(ahead_peek(ahead, &ended));
 	cr_expect_not(ended);
 	cr_expect_not(ahead_is_ready(ahead));
@@ -129,28 +125,7 @@ Test(ahead, ends_before_the_capture_does, .init = set_up, .fini = tear_down)
 {
 	struct ahead *ahead;
 
-	ahead = open_ahead(true, NULL);
+	ahead = open_ahead(true);
 	ahead_close(ahead);
 	ahead_close(NULL);
-}
-
-Test(ahead, signs_again_with_the_fallback_where_the_key_is_another, .init = set_up,
-     .fini = tear_down)
-{
-	struct key keys[] = {{.id = 7, .bytes = "seven"}, {.id = 9, .bytes = "nine"}};
-	struct key_ring *ring = calloc(1, sizeof(*ring) + sizeof(keys));
-	struct ahead *ahead;
-	struct ahead_item *item;
-	bool ended;
-
-	ring->cnt = 2;
-	memcpy(ring->keys, keys, sizeof(keys));
-	ahead = open_ahead(false, ring);
-	cr_assert(ahead_read(ahead));
-	item = ahead_peek(ahead, &ended);
-	cr_assert_not_null(item);
-	cr_expect_eq(((const struct wire_header *)item->datagram)->key_id, 9);
-	cr_expect(tag_verify(item->datagram, item->bytes, keys[1].bytes));
-	ahead_close(ahead);
-	free(ring);
 }

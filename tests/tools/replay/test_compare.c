@@ -108,3 +108,18 @@ Test(compare, counts_who_stays_alone_in_bounded_memory)
 	cr_expect_eq(result->alone[COMPARE_CAPTURED], 1);
 	compare_close(compare);
 }
+
+/* A PONG names the sale where others have an order. */
+Test(compare, another_sale_of_a_pong_is_no_difference)
+{
+	struct compare *compare = compare_open(10);
+
+	add(compare, COMPARE_CAPTURED, 1, VERDICT_PONG, 5, 0);
+	add(compare, COMPARE_NEW, 1, VERDICT_PONG, 77, 0);
+	add(compare, COMPARE_CAPTURED, 2, VERDICT_PONG, 77, 0);
+	add(compare, COMPARE_NEW, 2, VERDICT_PONG, 5, 0);
+	compare_finish(compare);
+	cr_expect(compare_same(compare));
+	cr_expect_eq(compare_result(compare)->orders_moved, 0);
+	compare_close(compare);
+}

@@ -1,0 +1,63 @@
+#include "tools/common/ask_engine.h"
+
+#include "tools/common/clock.h"
+
+/* Lends a transport to a client that would close it. */
+struct lent {
+	struct client_transport transport; /* first */
+	struct client_transport *owned;
+};
+
+static int lent_send(struct client_transport *transport, const struct client_packet *packets,
+		     int cnt)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->send(owned, packets, cnt);
+}
+
+static int lent_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
+			uint32_t timeout_us)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->receive(owned, packets, cnt, timeout_us);
+}
+
+static void lent_close(struct client_transport *transport)
+{
+	(void)transport;
+}
+
+static void no_answers(void *context, const struct client_answer *answer)
+{
+	(void)context;
+	(void)answer;
+}
+
+int ask_engine(struct client_transport *transport, const char *server, const struct key *key,
+	       uint32_t timeout_ms, struct engine_told *told, char *error, size_t error_bytes)
+{
+	struct lent lent = {
+		.transport = {.send = lent_send, .receive = lent_receive, .close = lent_close},
+		.owned = transport,
+	};
+	const struct client_options options = {
+		.server = server,
+		.key = key,
+		.transport = &lent.transport,
+		.timeout_ms = timeout_ms,
+	};
+	struct client *client = NULL;
+	const int rc = client_open(&client, &options, no_answers, NULL, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	*told = (struct engine_told){
+		.shards = client_shards(client),
+		.sale = client_sale(client),
+		.clock = {.engine_ns = client_engine_now_ns(client, 0), .local_ns = clock_now_ns()},
+	};
+	client_close(client);
+	return 0;
+}

@@ -1,0 +1,25 @@
+/*
+ * ask_engine: what a program that makes its own datagrams must know of an engine before it does: a
+ * PING over a transport of its own.
+ */
+#ifndef DB_TOOLS_COMMON_ASK_ENGINE_H
+#define DB_TOOLS_COMMON_ASK_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/client.h"
+#include "net/engine_clock.h"
+
+struct engine_told {
+	uint16_t shards;
+	uint32_t sale;             /* 0: it knows no dates */
+	struct engine_clock clock; /* of shard 0; local_ns is clock_now_ns() */
+};
+
+/* timeout_ms 0: the client's. 0, or -errno and a line in error. The transport stays the caller's.
+ */
+int ask_engine(struct client_transport *transport, const char *server, const struct key *key,
+	       uint32_t timeout_ms, struct engine_told *told, char *error, size_t error_bytes);
+
+#endif
