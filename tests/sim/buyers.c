@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/check.h"
+#include "tests/sim/dates.h"
 
 static void count(struct buyers *buyers, enum tally_row row)
 {
@@ -94,6 +95,36 @@ static void pack(const struct buyers *buyers, struct parcel *parcel, uint16_t sh
 	       parcel->cnt * sizeof(parcel->requests[0]));
 }
 
+/* When its wishes count as asked for, if they do. */
+static void note_asked(struct buyers *buyers, const struct parcel *parcel)
+{
+	const uint64_t asked_ns = dates_asked_ns(buyers, parcel);
+
+	for (uint8_t i = 0; i < parcel->cnt; i++) {
+		struct wish *wish = &buyers->wishes[parcel->wishes[i]];
+
+		if (parcel->requests[i].op == WIRE_OP_BUY && asked_ns > wish->asked_ns)
+			wish->asked_ns = asked_ns;
+	}
+}
+
+/* Some datagram of before, once more, byte for byte. */
+static void send_again(struct buyers *buyers, struct parcel *parcel)
+{
+	*parcel = buyers->recorded[random_below(buyers->random, buyers->recorded_cnt)];
+	parcel->out = true;
+	count(buyers, TALLY_SENT_AGAIN);
+}
+
+static void record(struct buyers *buyers, const struct parcel *parcel)
+{
+	const unsigned idx = buyers->recorded_cnt < BUYERS_RECORDED_MAX
+				     ? buyers->recorded_cnt++
+				     : (unsigned)random_below(buyers->random, BUYERS_RECORDED_MAX);
+
+	buyers->recorded[idx] = *parcel;
+}
+
 struct parcel *buyers_ask(struct buyers *buyers)
 {
 	struct sim_random *random = buyers->random;
@@ -104,6 +135,10 @@ struct parcel *buyers_ask(struct buyers *buyers)
 
 	if (parcel == NULL)
 		return NULL;
+	if (buyers->recorded_cnt > 0 && random_chance(random, 100)) {
+		send_again(buyers, parcel);
+		return parcel;
+	}
 	while (parcel->cnt < cnt) {
 		const uint64_t way = random_below(random, 100);
 		const bool fresh = way < 60 || buyers->wish_cnt == 0;
@@ -121,6 +156,11 @@ struct parcel *buyers_ask(struct buyers *buyers)
 	else if (random_chance(random, 10))
 		flags = WIRE_FLAG_BASKET;
 	pack(buyers, parcel, shard, flags);
+	dates_choose(buyers, parcel);
+	if (shard == buyers->lane && flags == 0)
+		note_asked(buyers, parcel);
+	if (random_chance(random, 100))
+		record(buyers, parcel);
 	return parcel;
 }
 
@@ -136,6 +176,8 @@ struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op)
 		add(buyers, parcel, wish, buyers->wishes[wish].winner, op);
 	}
 	pack(buyers, parcel, buyers->lane, 0);
+	dates_good(buyers, parcel);
+	note_asked(buyers, parcel);
 	return parcel;
 }
 
@@ -166,6 +208,16 @@ static void check_answer(const struct buyers *buyers, const struct truth *truth,
 	      record->quantity == reply->quantity);
 }
 
+/* It was asked for after its offer had opened, by something that was not stale. */
+static void check_asked(const struct truth *truth, const struct wish *wish, uint64_t lsn)
+{
+	while (lsn > 1 &&
+	       (truth->records[lsn].kind != RECORD_OFFER || truth->records[lsn].sku != wish->sku))
+		lsn--;
+	CHECK(truth->records[lsn].kind == RECORD_OFFER);
+	CHECK(wish->asked_ns != 0 && wish->asked_ns >= truth->records[lsn].offer.opens_at_ns);
+}
+
 static void check_content(const struct wish *wish, const struct record *record)
 {
 	CHECK(record->quantity == wish->quantity + wish->winner);
@@ -183,8 +235,10 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 	count(buyers,
 	      reply->durability == DURABILITY_MEMORY ? TALLY_YES_MEMORY : TALLY_YES_DURABLE);
 	/* What rests on memory may not even have been written yet. */
-	if (reply->durability == DURABILITY_DURABLE || lsn <= truth->written_lsn)
+	if (reply->durability == DURABILITY_DURABLE || lsn <= truth->written_lsn) {
 		check_answer(buyers, truth, wish, reply);
+		check_asked(truth, wish, lsn);
+	}
 	/* Acknowledged means durable. */
 	if (healthy && reply->durability == DURABILITY_DURABLE)
 		CHECK(lsn <= truth->down_lsn);
@@ -204,7 +258,7 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 }
 
 static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,
-		    uint8_t op, bool content, const struct truth *truth, bool failed)
+		    uint8_t op, bool content, const struct truth *truth, bool failed, bool stale)
 {
 	switch (reply->verdict) {
 	case VERDICT_NOT_FOUND:
@@ -228,9 +282,14 @@ static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_
 		/* What was bought stays bought. */
 		CHECK(op == WIRE_OP_BUY && !wish->bought);
 		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
+		CHECK(!stale);
 		count(buyers, reply->verdict == VERDICT_JOURNAL_FULL ? TALLY_JOURNAL_FULL
 			      : reply->verdict == VERDICT_DRAINING   ? TALLY_DRAINING
 								     : TALLY_REFUSED);
+		break;
+	case VERDICT_STALE:
+		CHECK(op == WIRE_OP_BUY && !wish->bought && stale);
+		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
 		break;
 	case VERDICT_UNAVAILABLE:
 		/* Other lanes go on. */
@@ -243,6 +302,20 @@ static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_
 	}
 }
 
+/* What came of its date. */
+static void count_date(struct buyers *buyers, const struct parcel *parcel,
+		       const struct wire_reply *reply, const struct wire_date *date)
+{
+	if (reply->verdict == VERDICT_STALE)
+		count(buyers, !parcel->dated                                   ? TALLY_STALE_UNDATED
+			      : parcel->date.sale != buyers->sale              ? TALLY_STALE_SALE
+			      : parcel->date.issued_at_ns > date->issued_at_ns ? TALLY_STALE_AHEAD
+									       : TALLY_STALE_OLD);
+	else if (reply->verdict == VERDICT_NOT_OPEN && parcel->dated &&
+		 date->issued_at_ns >= reply->instant_ns)
+		count(buyers, TALLY_NOT_OPEN_TO_IT);
+}
+
 void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
 		 bool healthy, bool failed)
 {
@@ -250,7 +323,14 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 	const struct wire_reply *replies =
 		(const struct wire_reply *)(parcel->datagram + WIRE_HEADER_BYTES);
 
+	const struct wire_date date =
+		parcel->dated ? wire_date_of(parcel->datagram) : (struct wire_date){0};
+	const bool stale = dates_stale(buyers, parcel, date.issued_at_ns);
+
 	CHECK(parcel->out && header->count == parcel->cnt);
+	CHECK(wire_is_dated(parcel->datagram) == parcel->dated);
+	if (parcel->dated)
+		CHECK(date.sale == buyers->sale && date.valid_ms == parcel->date.valid_ms);
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
 		struct wish *wish = &buyers->wishes[parcel->wishes[i]];
 		const uint8_t op = parcel->requests[i].op;
@@ -262,8 +342,10 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 			told_yes(buyers, wish, &reply, op, content, truth, healthy);
 		else if (header->shard != buyers->lane && reply.verdict == VERDICT_WRONG_SHARD)
 			CHECK(reply.quantity == buyers->lane);
-		else if (header->flags == 0 || reply.verdict != VERDICT_NOT_SUPPORTED)
-			told_no(buyers, wish, &reply, op, content, truth, failed);
+		else if ((header->flags & WIRE_FLAG_BASKET) == 0 ||
+			 reply.verdict != VERDICT_NOT_SUPPORTED)
+			told_no(buyers, wish, &reply, op, content, truth, failed, stale);
+		count_date(buyers, parcel, &reply, &date);
 	}
 	parcel->out = false;
 }

@@ -1,7 +1,9 @@
 /*
  * buyers: who asks a simulated engine, and what they were told. They retry under the same id, ask
  * twice in one datagram, use an id again with other content or for another SKU, look orders up, and
- * send what is refused. Every answer is held against what was told before and what was written.
+ * send what is refused. They date what they ask, in every way there is (dates.h), and somebody
+ * records it and sends it again, lives later. Every answer is held against what was told before and
+ * what was written.
  */
 #ifndef DB_TESTS_SIM_BUYERS_H
 #define DB_TESTS_SIM_BUYERS_H
@@ -18,6 +20,7 @@ enum {
 	BUYERS_ORDERS_MAX = 2048,
 	BUYERS_SKUS_MAX = 4,
 	BUYERS_PARCELS_MAX = 48,
+	BUYERS_RECORDED_MAX = 16,
 };
 
 /* What somebody wants: one request id and SKU, in two contents of which one can win. */
@@ -28,10 +31,11 @@ struct wish {
 	uint64_t max_price;
 	uint32_t channel;
 	uint16_t quantity;
-	bool bought;  /* told yes: `answer` for good */
-	bool winner;  /* the content that was told so by a BUY ... */
-	bool decided; /* ... if any was */
-	bool unknown; /* told UNAVAILABLE since then */
+	bool bought;       /* told yes: `answer` for good */
+	bool winner;       /* the content that was told so by a BUY ... */
+	bool decided;      /* ... if any was */
+	bool unknown;      /* told UNAVAILABLE since then */
+	uint64_t asked_ns; /* the latest instant that a BUY of it may count as asked at; 0: none */
 	struct wire_reply answer;
 };
 
@@ -41,7 +45,9 @@ struct parcel {
 	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
 	uint16_t wishes[WIRE_ENTRY_CNT_MAX];
 	uint8_t contents[WIRE_ENTRY_CNT_MAX];
+	struct wire_date date; /* as it was sent */
 	uint8_t cnt;
+	bool dated;
 	bool out;
 };
 
@@ -59,8 +65,13 @@ struct buyers {
 	uint8_t entries_max;
 	uint16_t lane;
 	uint16_t shards;
+	const uint64_t *clock_ns; /* the lane's */
+	uint32_t sale;
+	bool undated_refused;
 	bool ack_memory; /* a yes may be unsaid by a crash, if it told so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];
+	struct parcel recorded[BUYERS_RECORDED_MAX]; /* what somebody without a key has */
+	unsigned recorded_cnt;
 };
 
 /* Some datagram; NULL while all parcels are out. The engine gives it to buyers_told. */

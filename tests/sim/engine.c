@@ -121,6 +121,8 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		.idx = sim_lane->buyers.lane,
 		.waiting = waiting,
 		.ack_memory = engine->ack_memory,
+		.sale = wire_sale_of(engine->dir.journal_id),
+		.undated_refused = engine->undated_refused,
 	};
 	return rc;
 }

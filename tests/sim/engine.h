@@ -54,6 +54,7 @@ struct sim_engine {
 	uint64_t wall_ns;
 	uint64_t verdicts[VERDICT_END];
 	bool ack_memory;
+	bool undated_refused;
 	char error[1024];
 };
 

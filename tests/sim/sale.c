@@ -93,6 +93,9 @@ static void choose_lane(struct run *run, unsigned idx)
 	buyers->shards = (uint16_t)engine->lane_cnt;
 	buyers->lane = (uint16_t)idx;
 	buyers->ack_memory = engine->ack_memory;
+	buyers->clock_ns = &lane->lane.clock_ns;
+	buyers->sale = wire_sale_of(engine->dir.journal_id);
+	buyers->undated_refused = engine->undated_refused;
 	buyers->buyer_cnt = 1 + (unsigned)random_below(&run->random, 60);
 	buyers->entries_max =
 		(uint8_t)(1 + random_below(&run->random,
@@ -127,6 +130,7 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 		(random_chance(random, 500) ? (unsigned)random_below(random, SIM_LANES_MAX) : 0);
 	tally->cnt[TALLY_LANES] += engine->lane_cnt - 1;
 	engine->ack_memory = random_chance(random, 150);
+	engine->undated_refused = random_chance(random, 400);
 	engine->segment_bytes = (3 + random_below(random, 18)) * BLOCK_ALIGN_BYTES;
 	run->wishes = (20 + (uint32_t)random_below(random, 500)) / engine->lane_cnt;
 	run->crowd = random_chance(random, 250) ? 8 : 1;
