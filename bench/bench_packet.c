@@ -1,7 +1,7 @@
 /*
  * bench_packet: a frame from the wire to its requests and back: ns a datagram of 1 and of 29
- * requests, IPv4. Decode and reply as the worker calls them; tags are bench_tag's.
- * usage: bench_packet [ROUNDS [FRAMES]]; defaults 9 rounds of 100,000.
+ * requests, the latter without and with a date, IPv4. Decode and reply as the worker calls them;
+ * tags are bench_tag's. usage: bench_packet [ROUNDS [FRAMES]]; defaults 9 rounds of 100,000.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,24 +24,34 @@ static uint32_t frame_bytes;
 enum {
 	DECODE_1,
 	DECODE_29,
+	DECODE_DATED,
 	VERIFY_1,
 	VERIFY_29,
+	VERIFY_DATED,
 	FRAME_1,
 	FRAME_29,
+	FRAME_DATED,
 	CASE_CNT,
 };
 
 static struct bench_case cases[CASE_CNT] = {
-	[DECODE_1] = {.name = "decode-1"}, [DECODE_29] = {.name = "decode-29"},
-	[VERIFY_1] = {.name = "verify-1"}, [VERIFY_29] = {.name = "verify-29"},
-	[FRAME_1] = {.name = "frame-1"},   [FRAME_29] = {.name = "frame-29"},
+	[DECODE_1] = {.name = "decode-1"},
+	[DECODE_29] = {.name = "decode-29"},
+	[DECODE_DATED] = {.name = "decode-29-dated"},
+	[VERIFY_1] = {.name = "verify-1"},
+	[VERIFY_29] = {.name = "verify-29"},
+	[VERIFY_DATED] = {.name = "verify-29-dated"},
+	[FRAME_1] = {.name = "frame-1"},
+	[FRAME_29] = {.name = "frame-29"},
+	[FRAME_DATED] = {.name = "frame-29-dated"},
 };
 
 /* A burst of signed frames of cnt requests each, fresh from the port. */
-static void make_burst(uint8_t cnt)
+static void make_burst(uint8_t cnt, bool dated)
 {
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
-	const uint32_t bytes = frame_datagram(datagram, cnt);
+	const uint32_t bytes =
+		dated ? frame_dated(datagram, cnt, 1, 2, 3) : frame_datagram(datagram, cnt);
 
 	for (unsigned i = 0; i < BURST_CNT; i++)
 		frame_bytes = frame_build(frames[i], 4, 0, datagram, bytes);
@@ -83,11 +93,11 @@ static void run(unsigned which, uint64_t cnt)
 {
 	static void (*const work[])(void) = {decode, verify, turn_round};
 
-	make_burst(which % 2 == 0 ? 1 : WIRE_ENTRY_CNT_MAX);
+	make_burst(which % 3 == 0 ? 1 : WIRE_ENTRY_CNT_MAX, which % 3 == 2);
 	decode();
 	for (uint64_t done = 0; done < cnt; done += BURST_CNT) {
 		bench_begin(&cases[which]);
-		work[which / 2]();
+		work[which / 3]();
 		bench_end(&cases[which], BURST_CNT);
 	}
 	bench_round(&cases[which]);

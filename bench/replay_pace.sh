@@ -74,7 +74,7 @@ make 1500000 2000 fast.pcap
 (umask 077; echo "1 $KEY" >keys)
 printf '%s\n' sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds \
 	1,1,1,1,,, >catalog.csv
-"$build/doorbuster" serve --data data --catalog catalog.csv --keys keys \
+"$build/doorbuster" serve --data data --catalog catalog.csv --keys keys --undated accept \
 	--port memif:/run/m.sock --cores 1 >engine.out 2>&1 &
 engine=$!
 until grep -q "^ready" engine.out 2>/dev/null; do kill -0 $engine; sleep 0.05; done
