@@ -1,6 +1,7 @@
 # What is recorded of a request is worth nothing to who sends it again: not after the opening that
 # it was too early for, not after its life, not in the next sale under the same key. All copies of a
 # datagram are told the same. Clients without dates work where the operator lets them.
+# time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
 # As start_engine, so many seconds later by the engine's clock.
