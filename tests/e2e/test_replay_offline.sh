@@ -203,6 +203,29 @@ expect_eq "exit code when interrupted: $(cat out err)" 2 $rc
 expect_match "what is said then" 'no request' "$(cat err)"
 ! grep -q DAMAGED out || fail "interrupted, not damaged: $(cat out)"
 
+# Dates, in virtual time: copies that come after their life change nothing, nor do requests of a
+# sale that is not the first one's. What has no date is taken unless it is not to be.
+verdicts_but() { # VERDICT...
+	jq -c '.sales[0].verdicts | keys - $ARGS.positional' out.json --args "$@"
+}
+make --dated 7 >dated.pcap
+hash=$(hash_of dated.pcap)
+expect_eq "verdicts of dated requests, but the usual" '[]' \
+	"$(verdicts_but ACCEPTED CLOSED LIMIT_REACHED NOT_OPEN SOLD_OUT UNKNOWN_SKU)"
+editcap -F nsecpcap -t 5 dated.pcap late.pcap
+mergecap -F nsecpcap -w both.pcap dated.pcap late.pcap
+expect_eq "state with late copies" "$hash" "$(hash_of both.pcap)"
+make --dated 8 --seed 43 >same.pcap
+editcap -F nsecpcap -t 0.00005 same.pcap other.pcap
+mergecap -F nsecpcap -w both.pcap dated.pcap other.pcap
+expect_eq "state with requests of another sale" "$hash" "$(hash_of both.pcap)"
+[ "$(json '.sales[0].verdicts.STALE' out.json)" -gt 100 ] || fail "few are stale: $(cat out.json)"
+hash_of late.pcap >/dev/null
+expect_eq "verdicts of nothing but late copies" '[]' "$(verdicts_but STALE UNKNOWN_SKU)"
+make >undated.pcap
+hash_of undated.pcap --undated refuse >/dev/null
+expect_eq "verdicts of undated requests that are refused" '[]' "$(verdicts_but STALE UNKNOWN_SKU)"
+
 # What is no capture.
 echo hello >no.pcap
 replay no.pcap --catalog "$CATALOG"
