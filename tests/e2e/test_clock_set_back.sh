@@ -22,7 +22,7 @@ closed() { # More than there are: SOLD_OUT while it is open.
 }
 
 make_keys
-make_catalog 1,10,100,0,,, 2,10,100,0,,"$(date -u -d '+3604 seconds' +%Y-%m-%dT%H:%M:%SZ)",
+make_catalog 1,10,100,0,,, 2,10,100,0,,"$(date -u -d '+3620 seconds' +%Y-%m-%dT%H:%M:%SZ)",
 LD_PRELOAD=$BIN/tests/e2e/preload_clock_ahead.so CLOCK_AHEAD_S=3600 \
 	ASAN_OPTIONS=verify_asan_link_order=0 start_engine
 wait_for "the offers to be sealed" sealed_at 2

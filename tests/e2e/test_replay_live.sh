@@ -110,11 +110,12 @@ done
 # dated with the keys, and sent without them an engine takes it only if it is told to.
 rm -rf "$DATA"
 start_engine --port af_xdp:engine0
-replay sale.pcap --to 198.18.1.1:7700 --rate 20000
+replay sale.pcap --to 198.18.1.1:7700 --rate 20000 --wait-ms 10000
 expect_replayed "replay of what was captured" 0
 expect_eq "verdicts but STALE and PONG" '[]' \
 	"$(jq -c '[.verdicts | keys[] | select(. != "STALE" and . != "PONG")]' replay.json)"
-replay greedy.pcap --to 198.18.1.1:7700 --rate 20000
+"$BIN/tests/e2e/make_capture" --requests 300 --skus 2 --key "$(cut -d' ' -f2 "$KEYS")" >undated.pcap
+replay undated.pcap --to 198.18.1.1:7700 --rate 20000 --wait-ms 10000
 expect_eq "verdicts of what has no date" '["STALE"]' "$(jq -c '.verdicts | keys' replay.json)"
 stop_engine
 expect_eq "orders of what was recorded" 0 "$(drained orders)"
@@ -123,7 +124,7 @@ expect_eq "orders of what was recorded" 0 "$(drained orders)"
 rm -rf "$DATA"
 (umask 077; echo "9 ffffffffffffffffffffffffffffffff" >other.keys)
 KEYS=$WORK/other.keys start_engine --port memif:/run/memif.sock
-replay sale.pcap --to memif:/run/memif.sock --keys other.keys --strict
+replay sale.pcap --to memif:/run/memif.sock --keys other.keys --wait-ms 10000 --strict
 expect_replayed "replay over memif" 0
 expect_same "over memif" .
 stop_engine
