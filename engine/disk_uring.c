@@ -8,6 +8,11 @@
  * the other core, IOSQE_ASYNC and DEFER_TASKRUN up to milliseconds, as all of them still end in
  * that kernel worker. SINGLE_ISSUER is out anyway: the start-up thread writes the first offers, the
  * worker goes on.
+ *
+ * A kernel or a seccomp profile may allow a ring to be made and yet refuse to enter it: so the open
+ * puts a request of no effect through, and is refused like any other start. If the ring breaks
+ * later, what the kernel did not take comes back as failed writes, which are final for their lanes;
+ * what it took still comes back by itself.
  */
 #include <errno.h>
 #include <sched.h>
@@ -26,7 +31,11 @@ struct disk_uring {
 	struct io_uring ring;
 	unsigned in_flight; /* queued or with the kernel */
 	unsigned in_flight_max;
-	unsigned queued; /* not yet with the kernel */
+	unsigned queued;  /* not yet with the kernel: the last ones that were queued */
+	int broken;       /* -errno: the kernel takes nothing any more */
+	uint64_t *tokens; /* of what is queued, [entries of the submission ring], in a circle */
+	unsigned token_mask;
+	unsigned token_tail; /* free-running */
 };
 
 static struct disk_uring *of(struct disk *disk)
@@ -40,6 +49,8 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	struct disk_uring *uring = of(disk);
 	struct io_uring_sqe *sqe;
 
+	if (uring->broken != 0)
+		return uring->broken;
 	/* The completion ring is twice as big as the submission ring: it never overflows. */
 	if (uring->in_flight == uring->in_flight_max)
 		return -EAGAIN;
@@ -49,6 +60,7 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	io_uring_prep_write_fixed(sqe, fd, buffer, bytes, offset, 0);
 	sqe->rw_flags = RWF_DSYNC;
 	io_uring_sqe_set_data64(sqe, token);
+	uring->tokens[uring->token_tail++ & uring->token_mask] = token;
 	uring->in_flight++;
 	uring->queued++;
 	return 0;
@@ -59,8 +71,8 @@ static int uring_submit(struct disk *disk)
 	struct disk_uring *uring = of(disk);
 	int rc;
 
-	if (uring->queued == 0)
-		return 0;
+	if (uring->queued == 0 || uring->broken != 0)
+		return uring->broken;
 	rc = io_uring_submit(&uring->ring);
 	if (rc >= 0) {
 		uring->queued -= (unsigned)rc;
@@ -68,8 +80,23 @@ static int uring_submit(struct disk *disk)
 	}
 	/* Short of memory, or interrupted: what the kernel didn't take stays queued for the next
 	 * turn. Everything else means that the ring itself is broken. */
-	CHECK(rc == -EAGAIN || rc == -EBUSY || rc == -EINTR || rc == -ENOMEM);
+	if (rc != -EAGAIN && rc != -EBUSY && rc != -EINTR && rc != -ENOMEM)
+		uring->broken = rc;
 	return rc;
+}
+
+/* What a broken ring did not take, as writes that failed. */
+static int fail_queued(struct disk_uring *uring, disk_done_fn *done, void *context)
+{
+	int cnt = 0;
+
+	for (; uring->queued > 0; uring->queued--, cnt++) {
+		uring->in_flight--;
+		done(context,
+		     uring->tokens[(uring->token_tail - uring->queued) & uring->token_mask],
+		     uring->broken);
+	}
+	return cnt;
 }
 
 static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
@@ -87,6 +114,8 @@ static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
 		cnt++;
 		done(context, token, result);
 	}
+	if (uring->broken != 0)
+		cnt += fail_queued(uring, done, context);
 	/* The kernel finishes a durable write in a worker of its own on the core that submitted it.
 	 * Who spins there must let it run, or it waits for the scheduler's next tick. */
 	if (cnt == 0 && uring->in_flight > 0)
@@ -104,6 +133,7 @@ static int uring_register_buffers(struct disk *disk, void *memory, size_t bytes)
 static void uring_close(struct disk *disk)
 {
 	io_uring_queue_exit(&of(disk)->ring);
+	free(of(disk)->tokens);
 	free(disk);
 }
 
@@ -150,20 +180,60 @@ static void explain(int rc, char *error, size_t error_bytes)
 		 remedy);
 }
 
+/* Each of the calls that the ring will need, to no effect: 0, or why the kernel refuses one. */
+static int try_ring(struct io_uring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	struct io_uring_cqe *cqe;
+	struct {
+		struct io_uring_probe probe;
+		struct io_uring_probe_op ops[1];
+	} probe = {0};
+	int rc = io_uring_register_probe(ring, &probe.probe, 1);
+
+	CHECK(sqe != NULL);
+	if (rc != 0)
+		return rc;
+	io_uring_prep_nop(sqe);
+	do {
+		rc = io_uring_submit_and_wait(ring, 1);
+	} while (rc == -EINTR);
+	if (rc == 1)
+		rc = io_uring_peek_cqe(ring, &cqe);
+	else if (rc >= 0)
+		rc = -EIO;
+	if (rc != 0)
+		return rc;
+	rc = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	return rc;
+}
+
 int disk_uring_open(struct disk **out, unsigned writes_max, char *error, size_t error_bytes)
 {
 	struct disk_uring *uring = calloc(1, sizeof(*uring));
 	int rc = -ENOMEM;
 
-	if (uring != NULL)
-		rc = io_uring_queue_init(writes_max, &uring->ring, IORING_SETUP_CLAMP);
+	if (uring == NULL)
+		goto fail;
+	rc = io_uring_queue_init(writes_max, &uring->ring, IORING_SETUP_CLAMP);
+	if (rc != 0)
+		goto fail;
+	uring->tokens = calloc(uring->ring.sq.ring_entries, sizeof(*uring->tokens));
+	rc = uring->tokens != NULL ? try_ring(&uring->ring) : -ENOMEM;
 	if (rc != 0) {
-		explain(rc, error, error_bytes);
-		free(uring);
-		return rc;
+		io_uring_queue_exit(&uring->ring);
+		goto fail;
 	}
 	uring->disk.ops = &uring_ops;
 	uring->in_flight_max = uring->ring.cq.ring_entries;
+	uring->token_mask = uring->ring.sq.ring_entries - 1; /* a power of two */
 	*out = &uring->disk;
 	return 0;
+fail:
+	explain(rc, error, error_bytes);
+	if (uring != NULL)
+		free(uring->tokens);
+	free(uring);
+	return rc;
 }

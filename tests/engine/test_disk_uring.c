@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -9,6 +10,7 @@
 
 #include "engine/disk.h"
 #include "engine/limits.h"
+#include "tests/support/forbid_call.h"
 #include "tests/support/page_cache.h"
 #include "tests/support/temp_dir.h"
 
@@ -129,4 +131,39 @@ Test(disk_uring, a_completed_write_is_on_the_disk, .init = set_up, .fini = tear_
 	if (page_cache_look(cached, &pages, &unwritten))
 		cr_assert(all(gt(u64, pages, 0), eq(u64, unwritten, 0)));
 	close(cached);
+}
+
+/* As under the profiles of container engines: the ring may be made, and not be used. */
+Test(disk_uring, a_forbidden_call_is_a_refusal, .timeout = 20)
+{
+	static const int calls[] = {SYS_io_uring_enter, SYS_io_uring_register, SYS_io_uring_setup};
+
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct disk *none = NULL;
+
+		forbid_call(calls[i], EPERM);
+		cr_assert(eq(int, disk_uring_open(&none, WRITES, error, sizeof(error)), -EPERM));
+		cr_assert(eq(ptr, none, NULL));
+		cr_assert(ne(ptr, strstr(error, "io_uring"), NULL), "%s", error);
+		cr_assert(ne(ptr, strstr(error, "seccomp profile"), NULL), "%s", error);
+	}
+}
+
+/* What the kernel has taken comes back as it went; the rest as writes that failed. */
+Test(disk_uring, a_ring_that_breaks_fails_its_writes, .init = set_up, .fini = tear_down,
+     .timeout = 20)
+{
+	cr_assert(eq(int, write_unit(fd, 0, 0), 0));
+	cr_assert(eq(int, disk->ops->submit(disk), 0));
+	cr_assert(eq(int, write_unit(fd, 1, 1), 0));
+	cr_assert(eq(int, write_unit(fd, 2, 2), 0));
+	forbid_call(SYS_io_uring_enter, EPERM);
+	cr_assert(eq(int, disk->ops->submit(disk), -EPERM));
+	wait_done(3);
+	cr_assert(eq(i64, results[0], BLOCK_ALIGN_BYTES));
+	cr_assert(eq(i64, results[1], -EPERM));
+	cr_assert(eq(i64, results[2], -EPERM));
+	cr_assert(eq(int, write_unit(fd, 3, 3), -EPERM), "takes no more");
+	cr_assert(eq(int, disk->ops->submit(disk), -EPERM));
+	cr_assert(eq(int, disk->ops->reap(disk, on_done, NULL), 0));
 }
