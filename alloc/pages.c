@@ -11,9 +11,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/secret.h"
+
 enum {
 	NODES_MAX = 1024, /* of the kernel's largest configuration */
 	BITS_PER_WORD = 64,
+	SMALL_PAGE_BYTES = 4096, /* of x86-64 */
 };
 
 /* Prefers, not insists: memory of another node sells, too, only slower. Kernels without NUMA say
@@ -49,6 +52,10 @@ void *pages_reserve(size_t bytes, size_t alignment, int node)
 		munmap(start, before);
 	if (mapped - before > bytes)
 		munmap(aligned + bytes, mapped - before - bytes);
+	if (!secret_exclude(aligned, bytes, SMALL_PAGE_BYTES)) {
+		munmap(aligned, bytes);
+		return NULL;
+	}
 	prefer_node(aligned, bytes, node);
 	/* Only advice: without it random reads cost a TLB miss each, nothing else. */
 	(void)madvise(aligned, bytes, MADV_HUGEPAGE);
@@ -68,7 +75,8 @@ static bool map_reserved(struct pages *out, size_t map_bytes, size_t use_bytes, 
 	if (start == MAP_FAILED)
 		return false;
 	prefer_node(start, map_bytes, node);
-	if (madvise(start, use_bytes, MADV_POPULATE_WRITE) != 0) {
+	if (!secret_exclude(start, map_bytes, HUGEPAGE_BYTES) ||
+	    madvise(start, use_bytes, MADV_POPULATE_WRITE) != 0) {
 		munmap(start, map_bytes);
 		return false;
 	}

@@ -2,7 +2,8 @@
  * pages: mappings for tables that are read at random. On reserved hugepages where enough are free,
  * else on normal pages with transparent hugepages asked for; on a NUMA node where that is wished;
  * faulted in before they are handed out, so that memory which isn't there shows at the start, not
- * as a pause in the sale. Cold calls only.
+ * as a pause in the sale. None of them is in a core dump: they have buyers, keys and orders. Cold
+ * calls only.
  */
 #ifndef DB_ALLOC_PAGES_H
 #define DB_ALLOC_PAGES_H

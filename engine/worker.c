@@ -7,6 +7,7 @@
 #include <urcu-qsbr.h>
 
 #include "engine/check.h"
+#include "engine/secret.h"
 #include "engine/worker_state.h"
 
 enum {
@@ -223,6 +224,8 @@ int worker_run(void *context)
 {
 	struct worker *worker = context;
 
+	/* Keys pass over this stack. The process is kept already: only the stack can fail. */
+	(void)secret_keep();
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;

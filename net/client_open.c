@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "engine/secret.h"
 #include "net/client_state.h"
 
 enum {
@@ -75,7 +76,7 @@ static int make_shards(struct client *client, uint16_t shards)
 
 static struct client *make_client(const struct client_options *options)
 {
-	struct client *client = calloc(1, sizeof(*client));
+	struct client *client = secret_alloc(sizeof(*client));
 
 	if (client == NULL)
 		return NULL;
@@ -101,7 +102,7 @@ static struct client *make_client(const struct client_options *options)
 		free(client->filling);
 		free(client->clocks);
 		free(client->slots);
-		free(client);
+		secret_free(client, sizeof(*client));
 		return NULL;
 	}
 	/* Replies to a former client on the same port must not match ours. */
@@ -150,9 +151,8 @@ void client_close(struct client *client)
 		return;
 	if (client->transport != NULL)
 		client->transport->close(client->transport);
-	sodium_memzero(&client->key, sizeof(client->key));
 	free(client->filling);
 	free(client->clocks);
 	free(client->slots);
-	free(client);
+	secret_free(client, sizeof(*client));
 }

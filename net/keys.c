@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "engine/limits.h"
+#include "engine/secret.h"
 
 enum {
 	LINE_BYTES = 4096,
@@ -88,6 +89,11 @@ static int read_line(const char *path, unsigned line, char *text, struct key_rin
 	}
 	ring->cnt++;
 	return 0;
+}
+
+static size_t ring_bytes(void)
+{
+	return sizeof(struct key_ring) + KEYS_MAX * sizeof(struct key);
 }
 
 /* All lines; what held them is wiped. getline would leave behind what a smaller buffer held, so it
@@ -167,16 +173,30 @@ static int open_private(const char *path, int flags, FILE **out, char *error, si
 	return rc;
 }
 
+static int keep_out_of_dumps(const char *path, char *error, size_t error_bytes)
+{
+	const int rc = secret_keep();
+
+	if (rc != 0)
+		snprintf(error, error_bytes,
+			 "%s: its keys can't be kept out of core dumps: %s; allow prctl and "
+			 "madvise",
+			 path, strerror(-rc));
+	return rc;
+}
+
 int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes)
 {
 	char buffer[BUFSIZ];
 	struct key_ring *ring;
 	FILE *file = NULL;
-	int rc = open_private(path, O_RDONLY, &file, error, error_bytes);
+	int rc = keep_out_of_dumps(path, error, error_bytes);
 
+	if (rc == 0)
+		rc = open_private(path, O_RDONLY, &file, error, error_bytes);
 	if (rc != 0)
 		return rc;
-	ring = calloc(1, sizeof(*ring) + KEYS_MAX * sizeof(ring->keys[0]));
+	ring = secret_alloc(ring_bytes());
 	if (ring == NULL) {
 		snprintf(error, error_bytes, "%s: no memory to read it", path);
 		fclose(file);
@@ -196,10 +216,8 @@ int keys_load(const char *path, struct key_ring **out, char *error, size_t error
 
 void keys_free(struct key_ring *ring)
 {
-	if (ring == NULL)
-		return;
-	sodium_memzero(ring, sizeof(*ring) + ring->cnt * sizeof(ring->keys[0]));
-	free(ring);
+	/* All of it: a line that was refused half-way is not counted. */
+	secret_free(ring, ring_bytes());
 }
 
 const struct key *keys_find(const struct key_ring *ring, uint32_t id)
@@ -218,8 +236,10 @@ const struct key *keys_find(const struct key_ring *ring, uint32_t id)
 	return low < ring->cnt && ring->keys[low].id == id ? &ring->keys[low] : NULL;
 }
 
-/* Writes one line with a fresh key and makes it last. Closes the file. */
-static int write_key(FILE *file, const char *path, uint32_t id, char *error, size_t error_bytes)
+/* Writes one line with a fresh key and makes it last. Closes the file, which reads and writes
+ * through `buffer` of BUFSIZ, to be wiped. */
+static int write_key(FILE *file, char *buffer, const char *path, uint32_t id, char *error,
+		     size_t error_bytes)
 {
 	uint8_t key[WIRE_KEY_BYTES];
 	char hex[HEX_CHARS + 1];
@@ -234,6 +254,7 @@ static int write_key(FILE *file, const char *path, uint32_t id, char *error, siz
 	sodium_memzero(hex, sizeof(hex));
 	if (fclose(file) != 0 && rc == 0)
 		rc = -errno;
+	sodium_memzero(buffer, BUFSIZ);
 	if (rc != 0)
 		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
 	return rc;
@@ -241,11 +262,16 @@ static int write_key(FILE *file, const char *path, uint32_t id, char *error, siz
 
 int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes)
 {
+	char buffer[BUFSIZ];
+	int rc = keep_out_of_dumps(path, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+
 	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0) {
-		const int rc = -errno;
-
+		rc = -errno;
 		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
 			 rc == -EEXIST ? "; keys are never overwritten: name another file, or add "
 					 "to it with --append"
@@ -261,8 +287,8 @@ int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes
 		return -ENOMEM;
 	}
 
-	const int rc = write_key(file, path, id, error, error_bytes);
-
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+	rc = write_key(file, buffer, path, id, error, error_bytes);
 	if (rc != 0)
 		unlink(path);
 	return rc;
@@ -291,13 +317,15 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 		return -E2BIG;
 	}
 
+	char buffer[BUFSIZ];
 	FILE *file = NULL;
 
 	rc = open_private(path, O_RDWR | O_APPEND, &file, error, error_bytes);
 	if (rc != 0)
 		return rc;
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	/* An editor may have left the last line without its end. */
 	if (fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n' && fseek(file, 0, SEEK_END) == 0)
 		fputc('\n', file);
-	return write_key(file, path, id, error, error_bytes);
+	return write_key(file, buffer, path, id, error, error_bytes);
 }

@@ -23,8 +23,9 @@ struct key_ring {
 };
 
 /*
- * Reads a key file. 0 and *out (owned by the caller, free with keys_free), or -errno and a line for
- * the operator in error[error_bytes] that names file, line and remedy.
+ * Reads a key file. From here on the process is not dumpable (engine/secret.h), and the ring lies
+ * in memory that no core has. 0 and *out (owned by the caller, free with keys_free), or -errno and
+ * a line for the operator in error[error_bytes] that names file, line and remedy.
  */
 int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes);
 

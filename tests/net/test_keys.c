@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "engine/limits.h"
 #include "net/keys.h"
+#include "tests/support/smaps.h"
 #include "tests/support/temp_dir.h"
 
 #define HEX "000102030405060708090a0b0c0d0e0f"
@@ -207,4 +209,11 @@ Test(keys, are_appended)
 	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
 	cr_assert(eq(u32, ring->cnt, 3));
 	cr_assert(eq(u8, keys_find(ring, 1)->bytes[15], 15));
+}
+
+Test(keys, are_in_no_dump)
+{
+	cr_assert(eq(int, load("1 " HEX "\n"), 0), "%s", error);
+	cr_assert(smaps_flag(ring, "dd"));
+	cr_assert(eq(int, prctl(PR_GET_DUMPABLE), 0));
 }

@@ -1,7 +1,6 @@
 #include "tests/support/smaps.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,4 +27,25 @@ uint64_t smaps_kib(const void *memory, const char *field)
 	if (file != NULL)
 		fclose(file);
 	return sum_kib;
+}
+
+bool smaps_flag(const void *memory, const char *flag)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	char line[512];
+	bool inside = false;
+	bool found = false;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		unsigned long first;
+		unsigned long end;
+
+		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+			inside = (uintptr_t)memory >= first && (uintptr_t)memory < end;
+		else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line + 8, flag) != NULL;
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/check.h"
 #include "engine/limits.h"
+#include "engine/secret.h"
 
 enum {
 	PAUSE_NS = 100000,
@@ -69,6 +70,8 @@ static void *read_ahead(void *context)
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	struct ahead *ahead = context;
 
+	/* Keys pass over this stack. The process is kept already: only the stack can fail. */
+	(void)secret_keep();
 	while (!atomic_load_explicit(&ahead->stop, memory_order_relaxed)) {
 		if (!has_room(ahead))
 			nanosleep(&pause, NULL);
