@@ -15,6 +15,9 @@
 
 #include "alloc/arena.h"
 #include "alloc/pages.h"
+#include "engine/privileges.h"
+#include "engine/secret.h"
+#include "engine/serve_guard.h"
 #include "engine/serve_report.h"
 #include "engine/serve_state.h"
 #include "engine/signals.h"
@@ -36,21 +39,40 @@ static struct port_options port_options_of(const struct serve_options *options)
 	};
 }
 
+static int privileges_up(struct server *server)
+{
+	const int rc = secret_forgo_privileges();
+
+	return rc == 0 ? 0
+		       : FAIL(server, rc,
+			      "prctl(PR_SET_NO_NEW_PRIVS): %s; a seccomp profile forbids it: run "
+			      "the container with one that allows prctl",
+			      strerror(-rc));
+}
+
 static int signals_up(struct server *server)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t waited;
+	int rc = 0;
 
-	(void)server;
 	/* Nobody reading our lines, or a file that may not grow, is no reason to stop selling. */
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGXFSZ, &ignore, NULL);
+	if (sigaction(SIGPIPE, &ignore, NULL) != 0 || sigaction(SIGXFSZ, &ignore, NULL) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = serve_guard_arm(server);
 	/* Waited for by the control thread; workers and the preparer inherit the mask. */
 	sigemptyset(&waited);
 	sigaddset(&waited, SIGTERM);
 	sigaddset(&waited, SIGINT);
 	sigaddset(&waited, SIGHUP);
-	return -pthread_sigmask(SIG_BLOCK, &waited, NULL);
+	if (rc == 0)
+		rc = -pthread_sigmask(SIG_BLOCK, &waited, NULL);
+	return rc == 0 ? 0
+		       : FAIL(server, rc,
+			      "signals can't be handled: %s; a seccomp profile forbids it: allow "
+			      "rt_sigaction and rt_sigprocmask",
+			      strerror(-rc));
 }
 
 /* The signal that came within so many ms; 0: none. */
@@ -272,6 +294,11 @@ static void metrics_down(struct server *server)
 	serve_metrics_close(server->metrics);
 }
 
+static int threads_up(struct server *server)
+{
+	return privileges_drop(server->error, ERROR_BYTES);
+}
+
 static int launch_up(struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
@@ -349,9 +376,10 @@ static const struct step {
 	int (*up)(struct server *server);
 	void (*down)(struct server *server);
 } steps[] = {
+	{"privileges", privileges_up, NULL},
+	{"signals", signals_up, NULL},
 	{"catalog", catalog_up, catalog_down},
 	{"keys", keys_up, keys_down},
-	{"signals", signals_up, NULL},
 	{"port check", port_checked, NULL},
 	{"UDP ports", ports_held, NULL},
 	{"metrics address", metrics_bound, metrics_unbound},
@@ -365,6 +393,7 @@ static const struct step {
 	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
 	{"offers", serve_offers_up, NULL},
+	{"threads", threads_up, NULL},
 	{"report", NULL, report_down},
 	{"selling", launch_up, launch_down},
 };
@@ -415,6 +444,7 @@ static enum serve_exit start(struct server *server, int *step)
 			return SERVE_EXIT_REFUSED;
 		}
 		server->error[0] = '\0';
+		serve_guard_step(this->name);
 		if (this->up != NULL && this->up(server) != 0) {
 			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name, server->error);
 			return SERVE_EXIT_REFUSED;

@@ -222,3 +222,17 @@ void eal_dir_remove(struct eal_dir *dir)
 	/* Others may have theirs in there. */
 	run_dir_leave(RUN_DIR);
 }
+
+void eal_dir_remove_of(const char *path)
+{
+	struct eal_dir dir = {.lock_fd = -1};
+
+	if (path[0] == '\0' || strlen(path) >= sizeof(dir.path))
+		return;
+	snprintf(dir.path, sizeof(dir.path), "%s", path);
+	dir.lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir.lock_fd >= 0 && is_ours(dir.lock_fd))
+		eal_dir_remove(&dir);
+	else if (dir.lock_fd >= 0)
+		close(dir.lock_fd);
+}

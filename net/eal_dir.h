@@ -32,7 +32,11 @@ int eal_dir_make(struct eal_dir *dir, char *error, size_t error_bytes);
 /* Removes it, and what killed processes left beside it. After rte_eal_cleanup. */
 void eal_dir_remove(struct eal_dir *dir);
 
-/* The same in a directory of the caller's choice, for tests. */
+/* The same for a directory that an engine of this user had which ended by a signal; "": none. What
+ * is no such directory stays. */
+void eal_dir_remove_of(const char *path);
+
+/* As eal_dir_make, in a directory of the caller's choice, for tests. */
 int eal_dir_make_in(struct eal_dir *dir, const char *parent, char *error, size_t error_bytes);
 
 #endif

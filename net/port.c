@@ -229,7 +229,7 @@ int port_open(struct port *port, char *error, size_t error_bytes)
 	const uint16_t device_cnt = devices_of(port);
 	const uint16_t queue_cnt = port->options.queue_cnt / device_cnt;
 	struct rte_ether_addr mac;
-	int rc = 0;
+	int rc = port_memory_keep_secret();
 
 	for (uint16_t i = 0; i < device_cnt && rc == 0; i++)
 		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt);

@@ -128,6 +128,13 @@ void port_close(struct port *port);
  * rte_eal_cleanup; after port_eal_args, whatever that returned. */
 void port_sweep(struct port *port);
 
+/*
+ * Puts the machine back after an engine on this port that ended by a signal, in a process without
+ * an EAL: XDP program, lo, memif socket and lock, the EAL's runtime directory ("": none). Leaves
+ * alone what another engine holds.
+ */
+void port_put_back(const struct port_spec *spec, const char *runtime_dir);
+
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);
 

@@ -48,6 +48,10 @@ int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *
 /* Puts lo back if a killed engine left it changed and no engine serves it. */
 void port_xdp_put_lo_back(void);
 
+/* Takes the EAL's memory, what it maps later included, out of core dumps: packets have buyers in
+ * them. After rte_eal_init. 0 or -errno. */
+int port_memory_keep_secret(void);
+
 /* Our XDP program, an ELF object (port_xdp_object.S). */
 extern const uint8_t port_xdp_object[];
 extern const uint32_t port_xdp_object_bytes;
