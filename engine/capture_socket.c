@@ -38,7 +38,7 @@ int capture_socket_listen(int dir_fd)
 
 	if (rc != 0)
 		return rc;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	address_in(dir_fd, &address);
@@ -92,7 +92,7 @@ static int try_connect(int fd, int dir_fd)
 int capture_socket_connect(const char *data, char *error, size_t error_bytes)
 {
 	const int dir_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int rc = dir_fd < 0 || fd < 0 ? -errno : try_connect(fd, dir_fd);
 
 	if (rc == -ENOENT || rc == -ECONNREFUSED) {

@@ -14,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
@@ -231,14 +232,20 @@ static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes,
 	return 0;
 }
 
-/* Whether an open file is the one that has this name now. */
-static bool is_named(int fd, const char *path)
+/* 0 if an open file is the one that has this name now, -EAGAIN if not; or it can't be told. */
+static int is_named(int fd, const char *path)
 {
 	struct stat open_file;
 	struct stat named;
 
-	return fstat(fd, &open_file) == 0 && safe_lstat(path, &named) == 0 &&
-	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+	int rc;
+
+	if (fstat(fd, &open_file) != 0)
+		return -errno;
+	rc = safe_lstat(path, &named);
+	if (rc != 0)
+		return rc == -ENOENT || rc == -ELOOP ? -EAGAIN : rc;
+	return open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino ? 0 : -EAGAIN;
 }
 
 /* Opens DATA/lock and locks it; -EAGAIN: again, somebody removed it meanwhile. */
@@ -257,9 +264,7 @@ static int try_lock(struct data_dir *dir, const char *path)
 	} while (rc == -EWOULDBLOCK && predecessor_is_ending(&tries));
 	if (rc == -EWOULDBLOCK)
 		return -EBUSY;
-	if (rc == 0 && !is_named(dir->lock_fd, path))
-		return -EAGAIN;
-	return rc;
+	return rc == 0 ? is_named(dir->lock_fd, path) : rc;
 }
 
 /* Takes DATA/lock. */
@@ -347,6 +352,14 @@ static void remove_lanes(const struct data_dir *dir)
 	}
 }
 
+static void remove_identity(const struct data_dir *dir)
+{
+	char path[FILE_PATH_BYTES];
+
+	path_in(dir->path, IDENTITY_NAME, path);
+	(void)safe_unlink(path);
+}
+
 /* Makes a journal of a locked directory without one. journal_id 0: a random one. */
 static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_id,
 			const struct teller *teller)
@@ -358,14 +371,18 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	dir->shards = shards;
 	dir->journal_id = journal_id;
 	while (dir->journal_id == 0) {
-		CHECK(getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) ==
-		      sizeof(dir->journal_id));
+		if (getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) !=
+		    sizeof(dir->journal_id))
+			return tell(teller, -errno, ": no random id for it: %s; allow getrandom",
+				    strerror(errno));
 	}
 	rc = make_lanes(dir);
 	if (rc == 0)
 		rc = write_identity(dir);
 	if (rc == 0)
 		return 0;
+	/* It may have its name, and yet not be sure to keep it. */
+	remove_identity(dir);
 	remove_lanes(dir);
 	return tell(teller, rc, ": cannot be written: %s", safe_strerror(rc));
 }
@@ -437,21 +454,29 @@ static int set_path(struct data_dir *dir, const char *path, const struct teller 
 	return 0;
 }
 
-/* Removes the segments of a lane of ours. */
-static void remove_segments(const char *lane_path)
+/* Removes the segments of a lane of ours, by system calls alone, as there may be no memory left.
+ * False: it can't be looked into. */
+static bool remove_segments(const char *lane_path)
 {
-	DIR *dir = safe_opendir(lane_path);
+	uint64_t buffer[1024];
+	const int fd = safe_dir_open(lane_path);
 	char path[FILE_PATH_BYTES + NAME_MAX + 2];
-	const struct dirent *entry;
+	long bytes;
 
-	if (dir == NULL)
-		return;
-	while ((entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "%s/%s", lane_path, entry->d_name);
-		if (strncmp(entry->d_name, "seg-", 4) == 0)
-			(void)safe_unlink(path);
+	if (fd < 0)
+		return fd == -ENOENT;
+	while ((bytes = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+		for (long at = 0; at < bytes;) {
+			const struct dirent64 *entry = (void *)((uint8_t *)buffer + at);
+
+			snprintf(path, sizeof(path), "%s/%s", lane_path, entry->d_name);
+			if (strncmp(entry->d_name, "seg-", 4) == 0)
+				(void)safe_unlink(path);
+			at += entry->d_reclen;
+		}
 	}
-	closedir(dir);
+	close(fd);
+	return bytes == 0;
 }
 
 /* In an order that leaves, wherever it is interrupted, an empty journal or the beginning of one. */
@@ -459,13 +484,17 @@ void data_dir_withdraw(struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
+	/* Without its identity a lane that stays would be in the way of the next start: then all
+	 * stays, and that one goes on with it. */
 	for (uint16_t lane = 0; dir->made_journal && lane < dir->shards; lane++) {
 		data_dir_lane_path(dir, lane, path, sizeof(path));
-		remove_segments(path);
+		if (!remove_segments(path)) {
+			data_dir_close(dir);
+			return;
+		}
 	}
 	if (dir->made_journal) {
-		path_in(dir->path, IDENTITY_NAME, path);
-		(void)safe_unlink(path);
+		remove_identity(dir);
 		remove_lanes(dir);
 	}
 	if (dir->made_lock) {

@@ -56,7 +56,8 @@ int data_dir_lock(struct data_dir *dir, char *error, size_t error_bytes);
 
 /*
  * Takes back what data_dir_open made, segments included: for a start that is refused later on,
- * before anything was sold. Leaves alone what was there before.
+ * before anything was sold. Leaves alone what was there before. If no file can be opened any more
+ * the journal stays as it is, for the next start to go on with.
  */
 void data_dir_withdraw(struct data_dir *dir);
 

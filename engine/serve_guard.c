@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
 
 #include "engine/serve.h"
 #include "engine/serve_state.h"

@@ -114,8 +114,12 @@ int serve_shards_up(struct server *server)
 		lane->sale = wire_sale_of(server->data_dir.journal_id);
 		lane->undated_refused = options->undated_refused;
 		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
-		if (shard_open(&lane->shard, i, options->shards, &sizes[i]) != 0)
-			return FAIL(server, -ENOMEM, "no memory for the tables of shard %u", i);
+
+		const int rc = shard_open(&lane->shard, i, options->shards, &sizes[i]);
+
+		if (rc != 0)
+			return FAIL(server, rc, "the tables of shard %u can't be made: %s", i,
+				    strerror(-rc));
 	}
 	return 0;
 }

@@ -31,8 +31,9 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 	if (shard == NULL)
 		goto fail;
 	*shard = (struct shard){.lane = lane, .shards = shards, .next_lsn = 1, .arena = arena};
-	CHECK(getrandom(&shard->key, sizeof(shard->key), 0) == sizeof(shard->key));
-	rc = offers_open(&shard->offers, arena, size->offer_cnt);
+	rc = getrandom(&shard->key, sizeof(shard->key), 0) == sizeof(shard->key) ? 0 : -errno;
+	if (rc == 0)
+		rc = offers_open(&shard->offers, arena, size->offer_cnt);
 	if (rc == 0)
 		rc = orders_open(&shard->orders, arena, size->order_cnt);
 	if (rc == 0)

@@ -235,14 +235,16 @@ static void answer(int fd, int rc, uint64_t bytes, int memory_fd)
 	(void)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Waits for something on fd, or for the end. False: the end. */
+/* Waits for something on fd, or for the end. False: the end, also because waiting is forbidden. */
 static bool wait_for(const struct tap *tap, int fd)
 {
 	struct pollfd waited[] = {{.fd = fd, .events = POLLIN},
 				  {.fd = tap->end_fd, .events = POLLIN}};
 
-	while (poll(waited, 2, -1) < 0 && errno == EINTR)
-		;
+	while (poll(waited, 2, -1) < 0) {
+		if (errno != EINTR)
+			return false;
+	}
 	return waited[1].revents == 0;
 }
 
@@ -266,8 +268,11 @@ static void hold(const struct tap *tap, int fd)
 	char nothing;
 
 	for (;;) {
-		if (poll(waited, 3, -1) < 0)
+		if (poll(waited, 3, -1) < 0) {
+			if (errno != EINTR)
+				return;
 			continue;
+		}
 		/* It has nothing more to say: what comes is its end. */
 		if (waited[1].revents != 0 ||
 		    (waited[0].revents != 0 && recv(fd, &nothing, 1, MSG_DONTWAIT) <= 0))

@@ -4,6 +4,7 @@
  * What they were is kept in a file under /run, so that also the successor of a killed engine can
  * put it back.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +26,20 @@ enum {
 	SYSCTL_CNT = sizeof(sysctls) / sizeof(sysctls[0]),
 	SAVED_NAME_BYTES = 64,
 };
+
+/*
+ * What we have changed, so that it can be put back also when files can't be opened any more and no
+ * memory is left: the directory with the note, and the sysctls, open for writing. One port a
+ * process is lo.
+ */
+static struct {
+	bool changed;
+	int dir_fd;
+	int fds[SYSCTL_CNT]; /* -1: was right already */
+	int values[SYSCTL_CNT];
+	char name[SAVED_NAME_BYTES];
+} ours = {.dir_fd = -1, .fds = {-1, -1}};
+static_assert(SYSCTL_CNT == 2, "none is open");
 
 /* Of this network namespace: each has an lo of its own. */
 static void saved_name(char out[SAVED_NAME_BYTES])
@@ -66,31 +81,33 @@ static int set_sysctl(const char *path, int value)
 	return read_sysctl(path, &now) == 0 && now == value ? 0 : write_sysctl(path, value);
 }
 
-/* The values to go back to, as a killed engine or we ourselves wrote them down. */
-static bool read_saved(int values[SYSCTL_CNT])
+/* The values to go back to, as a killed engine or we ourselves wrote them down. -ENOENT: there are
+ * none; who was killed while writing them had not changed anything yet. */
+static int read_saved(int values[SYSCTL_CNT])
 {
 	char name[SAVED_NAME_BYTES];
+	char text[32] = "";
 	char error[256];
 	const int dir_fd = run_dir_open(RUN_DIR, false, error, sizeof(error));
-	FILE *file = NULL;
-	int got;
+	ssize_t bytes;
 	int fd;
 
 	if (dir_fd < 0)
-		return false;
+		return dir_fd;
 	saved_name(name);
 	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	close(dir_fd);
-	if (fd >= 0)
-		file = fdopen(fd, "r");
-	if (file == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return false;
+	if (fd < 0) {
+		const int rc = -errno;
+
+		close(dir_fd);
+		return rc;
 	}
-	got = fscanf(file, "%d %d", &values[0], &values[1]);
-	fclose(file);
-	return got == SYSCTL_CNT;
+	close(dir_fd);
+	bytes = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (bytes < 0)
+		return -EIO;
+	return sscanf(text, "%d %d", &values[0], &values[1]) == SYSCTL_CNT ? 0 : -ENOENT;
 }
 
 static int refuse_sysctl(const char *path, int rc, char *error, size_t error_bytes)
@@ -136,9 +153,9 @@ static int write_saved(int dir_fd, const int values[SYSCTL_CNT])
 	return rc;
 }
 
-static int save(char *error, size_t error_bytes)
+/* Notes down what they are. */
+static int save(int values[SYSCTL_CNT], char *error, size_t error_bytes)
 {
-	int values[SYSCTL_CNT] = {0};
 	int dir_fd;
 	int rc;
 
@@ -161,23 +178,96 @@ static int save(char *error, size_t error_bytes)
 	return rc;
 }
 
-int port_lo_prepare(char *error, size_t error_bytes)
+/* Each is opened before the first is changed. One that is right and stays so is not touched: it may
+ * be read-only. */
+static int open_sysctls(unsigned *at)
 {
-	int saved[SYSCTL_CNT];
-
-	if (!read_saved(saved)) {
-		const int rc = save(error, error_bytes);
+	for (*at = 0; *at < SYSCTL_CNT; (*at)++) {
+		int now = 0;
+		const int rc = read_sysctl(sysctls[*at], &now);
 
 		if (rc != 0)
 			return rc;
+		if (now == 1 && ours.values[*at] == 1)
+			continue;
+		ours.fds[*at] = open(sysctls[*at], O_WRONLY | O_CLOEXEC);
+		if (ours.fds[*at] < 0)
+			return -errno;
 	}
-	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
-		const int rc = set_sysctl(sysctls[i], 1);
+	return 0;
+}
 
-		if (rc != 0) {
-			port_lo_restore();
-			return refuse_sysctl(sysctls[i], rc, error, error_bytes);
-		}
+/* By system calls alone. */
+static int write_value(int fd, int value)
+{
+	const char text[2] = {(char)('0' + value), '\n'};
+
+	if (fd < 0)
+		return 0;
+	return pwrite(fd, text, sizeof(text), 0) == (ssize_t)sizeof(text) ? 0 : -errno;
+}
+
+static int change_sysctls(unsigned *at)
+{
+	int rc = open_sysctls(at);
+
+	for (unsigned i = 0; rc == 0 && i < SYSCTL_CNT; i++) {
+		*at = i;
+		rc = write_value(ours.fds[i], 1);
+	}
+	return rc;
+}
+
+static void close_ours(void)
+{
+	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
+		if (ours.fds[i] >= 0)
+			close(ours.fds[i]);
+		ours.fds[i] = -1;
+	}
+	if (ours.dir_fd >= 0)
+		close(ours.dir_fd);
+	ours.dir_fd = -1;
+	ours.changed = false;
+}
+
+/* What this process changed. Where that fails, the note stays, and the next start does it. */
+static void restore_ours(void)
+{
+	bool restored = true;
+
+	for (unsigned i = 0; i < SYSCTL_CNT; i++)
+		restored = write_value(ours.fds[i], ours.values[i]) == 0 && restored;
+	if (restored)
+		(void)unlinkat(ours.dir_fd, ours.name, 0);
+	close_ours();
+}
+
+int port_lo_prepare(char *error, size_t error_bytes)
+{
+	unsigned at = 0;
+	int rc = read_saved(ours.values);
+
+	if (rc == -ENOENT)
+		rc = save(ours.values, error, error_bytes);
+	else if (rc != 0)
+		snprintf(error, error_bytes, RUN_DIR ": what a killed doorbuster noted down: %s",
+			 strerror(-rc));
+	if (rc == 0) {
+		ours.dir_fd = run_dir_open(RUN_DIR, false, error, error_bytes);
+		rc = ours.dir_fd < 0 ? ours.dir_fd : 0;
+	}
+	if (rc != 0) {
+		/* Nothing was changed yet: no note is owed. */
+		port_lo_restore();
+		return rc;
+	}
+	saved_name(ours.name);
+	ours.changed = true;
+	rc = change_sysctls(&at);
+	if (rc != 0) {
+		restore_ours();
+		return refuse_sysctl(sysctls[at], rc, error, error_bytes);
 	}
 	return 0;
 }
@@ -186,7 +276,7 @@ bool port_lo_is_changed(void)
 {
 	int saved[SYSCTL_CNT];
 
-	return read_saved(saved);
+	return read_saved(saved) == 0;
 }
 
 void port_lo_restore(void)
@@ -196,7 +286,11 @@ void port_lo_restore(void)
 	char error[256];
 	int dir_fd;
 
-	if (!read_saved(saved))
+	if (ours.changed) {
+		restore_ours();
+		return;
+	}
+	if (read_saved(saved) != 0)
 		return;
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		/* Who may not is no reason to forget what they were. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <criterion/new/assert.h>
 
 #include "engine/data_dir.h"
+#include "tests/support/forbid_call.h"
 #include "tests/support/temp_dir.h"
 
 static char error[512];
@@ -275,6 +277,26 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 	data_dir_withdraw(&dir);
 	cr_assert(eq(u32, entries(path), 4));
 	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+}
+
+/* Half of a journal would be in the next start's way. */
+Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+	char name[600];
+
+	cr_assert(eq(int, data_dir_open(&dir, path, 1, error, sizeof(error)), 0), "%s", error);
+	snprintf(name, sizeof(name), "%s/lane-000/seg-000000000000", path);
+	write_text(name, "zeros");
+	if (fork() == 0) {
+		forbid_call(SYS_openat, EMFILE);
+		data_dir_withdraw(&dir);
+		_exit(0);
+	}
+	cr_assert(ge(int, wait(NULL), 0));
+	cr_assert(path_exists(name));
+	data_dir_close(&dir);
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
 }
 
 /* A tool that changes something keeps engines off, and is kept off by them. */
