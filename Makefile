@@ -253,8 +253,8 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz soak chaos mutate bench bench-check check setup \
-        help clean
+.PHONY: run serve test asan test-ran asan-ran fuzz soak soak-start chaos mutate bench bench-check \
+        check setup help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
 
@@ -296,6 +296,11 @@ chaos: setup
 	@for seed in $$(seq $(FROM) $$(($(FROM) + $(RUNS) - 1))); do \
 	    SEED=$$seed ROUNDS=5 LOSE=1 tests/run --only relay_cluster || exit 1; done
 
+# Every system call of a start fails once, over and over: hours. ONLY="openat mmap" PORTS=lo: some.
+soak-start: setup
+	@$(MAKE) --no-print-directory $(JOBS) MODE=debug tests-built
+	@ALL=1 LIMIT_S=$$((24 * 3600)) tests/run --only start_faults
+
 mutate: setup
 	@tests/mutate/run.sh
 
@@ -324,6 +329,7 @@ help:
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
+	@echo 'make soak-start  a start in which a system call fails, for each of them; hours'
 	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'
 	@echo 'make mutate  puts faults into journal and recovery, tests must notice; 4 minutes'
 	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 16 minutes'
