@@ -72,11 +72,11 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		journal_pump(lane->journal, lane->clock_ns);
 }
 
-/* The lane's clock moves to the wall clock, unless that ran backwards. */
-static inline void lane_tick(struct lane *lane, uint64_t wall_ns)
+/* The lane's clock moves to the time (wall_clock.h), unless that ran backwards. */
+static inline void lane_tick(struct lane *lane, uint64_t now_ns)
 {
-	if (wall_ns > lane->clock_ns)
-		lane->clock_ns = wall_ns;
+	if (now_ns > lane->clock_ns)
+		lane->clock_ns = now_ns;
 }
 
 #endif

@@ -56,6 +56,12 @@ enum {
 	/* Zero-filled segments that wait ready ahead of the one being written. */
 	SEGMENTS_AHEAD_CNT = 2,
 
+	/*
+	 * How far a lane's clock may be from the machine's before that is an alarm. A second is what
+	 * operators set openings by; the clocks of machines under NTP differ by milliseconds.
+	 */
+	LANE_AHEAD_MAX_NS = 1000000000,
+
 	/* Units of one purchase: 16 bits on the wire. */
 	QUANTITY_MAX = UINT16_MAX,
 };

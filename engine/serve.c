@@ -257,8 +257,8 @@ static int port_up(struct server *server)
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
 	/* Nothing about a capture keeps an engine from selling. */
-	if (rc == 0 && tap_open(&server->tap, &server->port, server->data_dir.path, server->error,
-				ERROR_BYTES) != 0)
+	if (rc == 0 && tap_open(&server->tap, &server->port, &server->shared.now,
+				server->data_dir.path, server->error, ERROR_BYTES) != 0)
 		fprintf(stderr,
 			"capture: %s; the engine sells, but `doorbuster capture` can't record it "
 			"before another start\n",
@@ -378,6 +378,7 @@ static const struct step {
 } steps[] = {
 	{"privileges", privileges_up, NULL},
 	{"signals", signals_up, NULL},
+	{"clock", serve_clock_up, NULL},
 	{"catalog", catalog_up, catalog_down},
 	{"keys", keys_up, keys_down},
 	{"port check", port_checked, NULL},
@@ -392,6 +393,7 @@ static const struct step {
 	{"journals", serve_journals_up, serve_journals_down},
 	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
+	{"settled clock", serve_clock_settled_up, NULL},
 	{"offers", serve_offers_up, NULL},
 	{"threads", threads_up, NULL},
 	{"report", NULL, report_down},

@@ -23,11 +23,11 @@ enum {
 
 static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
 
-static uint64_t wall_ns(void)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -216,14 +216,14 @@ static int journal_up_one(struct server *server, uint16_t idx)
 static void wait_for_segments(const struct server *server)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
-	const uint64_t until_ns = wall_ns() + SEGMENTS_WAIT_NS;
+	const uint64_t until_ns = monotonic_ns() + SEGMENTS_WAIT_NS;
 
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		const struct segment_source *source = server->segments[i];
 		const uint64_t next = server->scans[i].tail.segment + 1;
 
 		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
-		       wall_ns() < until_ns)
+		       monotonic_ns() < until_ns)
 			nanosleep(&pause, NULL);
 	}
 }
@@ -265,8 +265,8 @@ int serve_offers_up(struct server *server)
 		struct lane *lane = &server->shared.lanes[i];
 
 		rc = serve_offers_add(server->catalog, lane, shards,
-				      server->disks[server->shared.owners[i]], wall_ns(),
-				      &server->offers_added, server->error, ERROR_BYTES);
+				      server->disks[server->shared.owners[i]], serve_clock_now_ns(server), &server->offers_added, server->error,
+				      ERROR_BYTES);
 	}
 	return rc;
 }

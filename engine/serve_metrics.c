@@ -47,6 +47,7 @@ struct lane_figures {
 #undef WORKER_NS
 	struct arena_bytes memory;
 	struct journal_stats journal;
+	int64_t ahead_ns; /* its clock, of the machine's */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -103,6 +104,26 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 	out->arena_metadata_bytes = arena.metadata_bytes;
 }
 
+/*
+ * How far the lane's clock is ahead of the machine's. That is read before and after: time that this
+ * thread was kept from running is nobody's distance.
+ */
+static int64_t clock_ahead_ns(const struct lane *lane)
+{
+	const uint64_t before_ns = clock_ns(CLOCK_REALTIME);
+	const uint64_t lane_ns = relaxed_u64(&lane->clock_ns);
+	const uint64_t after_ns = clock_ns(CLOCK_REALTIME);
+
+	if (lane_ns > after_ns)
+		return (int64_t)(lane_ns - after_ns);
+	return lane_ns < before_ns ? -(int64_t)(before_ns - lane_ns) : 0;
+}
+
+static bool clock_is_off(const struct lane_figures *lane)
+{
+	return lane->ahead_ns > LANE_AHEAD_MAX_NS || lane->ahead_ns < -LANE_AHEAD_MAX_NS;
+}
+
 static void look_at_lanes(struct serve_metrics *metrics)
 {
 	const struct serve_metrics_view *view = &metrics->view;
@@ -115,6 +136,7 @@ static void look_at_lanes(struct serve_metrics *metrics)
 		*figures = (struct lane_figures){0};
 		look_at_journal(&view->shared->lanes[i], view->segments[i], figures);
 		look_at_shard(view->shared->lanes[i].shard, figures);
+		figures->ahead_ns = clock_ahead_ns(&view->shared->lanes[i]);
 		figures->sells = selling && figures->error == 0 && figures->stalled == 0 &&
 				 figures->full == 0;
 	}
@@ -268,6 +290,27 @@ static void add_histograms(const struct serve_metrics *metrics, struct metrics_t
 	}
 }
 
+static void add_clocks(const struct serve_metrics *metrics, struct metrics_text *text)
+{
+	const int64_t step_ns = atomic_load(&metrics->view.shared->now.step_ns);
+
+	metrics_text_family(text, "doorbuster_lane_clock_ahead_seconds", METRICS_GAUGE,
+			    "How far the lane's clock is ahead of the machine's; negative: behind.");
+	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+		char number[NUMBER_BYTES];
+
+		metrics_text_f64(text,
+				 (const struct metrics_label[]){{"lane", number_of(number, i)}, {0}},
+				 (double)metrics->lanes[i].ahead_ns / NS_IN_S);
+	}
+	metrics_text_family(text, "doorbuster_clock_step_pending", METRICS_GAUGE,
+			    "1 while the machine's clock has jumped and the lanes have not followed.");
+	metrics_text_u64(text, NULL, step_ns != 0);
+	metrics_text_family(text, "doorbuster_clock_step_seconds", METRICS_GAUGE,
+			    "How far it has jumped; negative: back; 0: it has not.");
+	metrics_text_f64(text, NULL, (double)step_ns / NS_IN_S);
+}
+
 static void add_memory(const struct serve_metrics *metrics, struct metrics_text *text)
 {
 	metrics_text_family(
@@ -351,6 +394,31 @@ static void add_metrics(void *context, struct metrics_text *text)
 	add_stages(metrics, text);
 	add_histograms(metrics, text);
 	add_memory(metrics, text);
+	add_clocks(metrics, text);
+}
+
+/* The clocks are right, as far as an engine can tell. */
+static bool add_clock_health(const struct serve_metrics *metrics, struct metrics_text *text)
+{
+	const int64_t step_ns = atomic_load(&metrics->view.shared->now.step_ns);
+	bool well = step_ns == 0;
+
+	if (!well)
+		metrics_text_add(text,
+				 "the machine's clock has jumped %+.3f s; the lanes keep their time "
+				 "until it has stayed so for %" PRIu64 " s\n",
+				 (double)step_ns / NS_IN_S, metrics->view.options->clock_step_s);
+	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+		const struct lane_figures *lane = &metrics->lanes[i];
+
+		if (!clock_is_off(lane))
+			continue;
+		well = false;
+		metrics_text_add(text, "lane %u: its clock is %.3f s %s the machine's\n", i,
+				 (double)llabs(lane->ahead_ns) / NS_IN_S,
+				 lane->ahead_ns > 0 ? "ahead of" : "behind");
+	}
+	return well;
 }
 
 static bool add_health(void *context, struct metrics_text *text)
@@ -378,6 +446,9 @@ static bool add_health(void *context, struct metrics_text *text)
 			metrics_text_add(text, "lane %u: the disk has not got on for 2 s\n", i);
 		well = well && lane->sells;
 	}
+	/* Until they turn, the lanes' clocks stand still. */
+	if (is_selling(metrics->view.shared, options->core_cnt))
+		well &= add_clock_health(metrics, text);
 	if (well)
 		metrics_text_add(text, "every lane sells\n");
 	return well;

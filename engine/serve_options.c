@@ -39,6 +39,8 @@ static const char help[] =
 	"                    `doorbuster journal prune` removes at a time\n"
 	"  --metrics ADDR:PORT  answers HTTP there: /metrics for Prometheus, /healthz 200 while\n"
 	"                    every lane sells (default: nowhere)\n"
+	"  --clock-step-seconds N  a jump of the machine's clock is followed when it has lasted\n"
+	"                    for N seconds, 1 to 86400 (default 60); until then lanes keep their time\n"
 	"  --help            this text\n"
 	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained, 1: a\n"
@@ -58,6 +60,7 @@ enum {
 	OPT_MAX_ORDERS,
 	OPT_SEGMENT_MIB,
 	OPT_METRICS,
+	OPT_CLOCK_STEP_SECONDS,
 	OPT_HELP,
 };
 
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
 	{"max-orders", required_argument, NULL, OPT_MAX_ORDERS},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
 	{"metrics", required_argument, NULL, OPT_METRICS},
+	{"clock-step-seconds", required_argument, NULL, OPT_CLOCK_STEP_SECONDS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -255,6 +259,8 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 	case OPT_METRICS:
 		options->metrics = text;
 		return true;
+	case OPT_CLOCK_STEP_SECONDS:
+		return read_number("clock-step-seconds", text, 1, 86400, &options->clock_step_s);
 	default:
 		fprintf(stderr, "doorbuster-serve: see doorbuster serve --help\n");
 		return false;
@@ -309,6 +315,7 @@ enum serve_options_result serve_options_parse(struct serve_options *options, int
 		.base_port = WIRE_BASE_PORT,
 		.segment_mib = SEGMENT_BYTES >> 20,
 		.undated_refused = true,
+		.clock_step_s = 60,
 	};
 	inet_pton(AF_INET, "198.18.0.1", options->ipv4);
 	inet_pton(AF_INET6, "2001:2::1", options->ipv6);

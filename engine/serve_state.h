@@ -45,6 +45,7 @@ struct server {
 	int metrics_fd; /* bound, not yet answered at; -1 */
 	struct serve_metrics *metrics;
 	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
+	struct wall_clock wall; /* as the control thread looks at it */
 	uint64_t offers_added;
 	bool failed;
 	bool launched; /* may have sold something */
@@ -76,7 +77,17 @@ int serve_journals_up(struct server *server);
 void serve_journals_down(struct server *server);
 int serve_offers_up(struct server *server);
 
-/* Tells of each lane what has changed since the last call. */
+/* clock: first read. settled clock: read again; neither is a step away from the other. */
+int serve_clock_up(struct server *server);
+int serve_clock_settled_up(struct server *server);
+
+/* Reads the wall clock, and tells where it stepped. */
+void serve_clock_look(struct server *server);
+
+/* The lanes' time, ns since the epoch. */
+uint64_t serve_clock_now_ns(const struct server *server);
+
+/* Tells of clock and lanes what has changed since the last call. */
 void serve_watch_lanes(struct server *server);
 
 /* The disk of some lane does not get on. */

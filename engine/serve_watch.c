@@ -61,9 +61,9 @@ static void watch_space(struct server *server, uint16_t idx)
 			idx, server->options->data, strerror(-error));
 }
 
-/* Tells of each lane what has changed. */
 void serve_watch_lanes(struct server *server)
 {
+	serve_clock_look(server);
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		watch_failure(server, i);
 		watch_stall(server, i);

@@ -32,12 +32,14 @@ struct tap_worker {
 	struct tap_slot *slots;
 	uint32_t slot_cnt;
 	uint64_t seen_flag;
+	const struct wall_now *now;
 	const struct rte_eth_rxtx_callback *on_received;
 	const struct rte_eth_rxtx_callback *on_sent;
 };
 
 struct tap {
 	const struct port *port;
+	const struct wall_now *now;
 	pthread_t thread;
 	int listen_fd;
 	int dir_fd;         /* the data directory, which the socket is in */
@@ -49,11 +51,11 @@ struct tap {
 	struct tap_worker workers[WORKERS_MAX];
 };
 
-static uint64_t wall_ns(void)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -64,7 +66,8 @@ static void put_burst(const struct tap_worker *worker, struct rte_mbuf **mbufs, 
 	struct tap_ring *ring = worker->ring;
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	const uint64_t at_ns = wall_ns();
+	/* As the lanes decide by: a replay takes these instants for the clock. */
+	const uint64_t at_ns = wall_now_ns(worker->now, monotonic_ns());
 	uint16_t done = 0;
 
 	for (; done < cnt && tail - head < worker->slot_cnt; done++, tail++) {
@@ -181,6 +184,7 @@ static int begin(struct tap *tap, const struct tap_request *request)
 			.slots = tap_slots(tap->memory, i, request->slot_cnt),
 			.slot_cnt = request->slot_cnt,
 			.seen_flag = tap->seen_flag,
+			.now = tap->now,
 		};
 		if ((request->directions & 1U << TAP_RECEIVED) != 0) {
 			worker->on_received = rte_eth_add_rx_callback(queue.port_id, queue.queue_id,
@@ -367,8 +371,8 @@ static void release(struct tap *tap)
 	free(tap);
 }
 
-int tap_open(struct tap **out, const struct port *port, const char *data, char *error,
-	     size_t error_bytes)
+int tap_open(struct tap **out, const struct port *port, const struct wall_now *now,
+	     const char *data, char *error, size_t error_bytes)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int rc;
@@ -377,7 +381,7 @@ int tap_open(struct tap **out, const struct port *port, const char *data, char *
 		snprintf(error, error_bytes, "no memory");
 		return -ENOMEM;
 	}
-	*tap = (struct tap){.port = port, .listen_fd = -1, .dir_fd = -1, .end_fd = -1};
+	*tap = (struct tap){.port = port, .now = now, .listen_fd = -1, .dir_fd = -1, .end_fd = -1};
 	rc = start(tap, data);
 	if (rc != 0) {
 		snprintf(error, error_bytes, "%s/" CAPTURE_SOCKET_NAME "%s: %s", data,

@@ -12,14 +12,15 @@
 
 #include <stddef.h>
 
+#include "engine/wall_clock.h"
 #include "net/port.h"
 
 struct tap;
 
-/* After port_open, with the data directory `data` locked. The port must outlive the tap. 0, or
+/* After port_open, with the data directory `data` locked. Port and time must outlive the tap. 0, or
  * -errno with a line in error: the engine can't be captured, and sells all the same. */
-int tap_open(struct tap **out, const struct port *port, const char *data, char *error,
-	     size_t error_bytes);
+int tap_open(struct tap **out, const struct port *port, const struct wall_now *now,
+	     const char *data, char *error, size_t error_bytes);
 
 /* Ends a capture that runs. Before port_close. The workers may run or have ended. NULL is allowed.
  */

@@ -84,11 +84,11 @@ static void keep_house(struct worker *worker)
 	rcu_quiescent_state();
 }
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
-	clock_gettime(clock, &now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
@@ -105,8 +105,8 @@ static void begin_turn(struct worker *worker)
 	const uint64_t last_ns = worker->monotonic_ns;
 
 	stopwatch_begin(&worker->watch);
-	worker->now_ns = clock_ns(CLOCK_REALTIME);
-	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	worker->monotonic_ns = monotonic_ns();
+	worker->now_ns = wall_now_ns(&worker->shared->now, worker->monotonic_ns);
 	worker->counters.turns_ns += worker->monotonic_ns - last_ns;
 	if (worker->busy)
 		worker->counters.turns_busy_ns += worker->monotonic_ns - last_ns;
@@ -182,10 +182,10 @@ static void flush_frames(struct worker *worker)
 {
 	struct outbox *outbox = &worker->outbox;
 
-	const uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + FLUSH_MAX_NS;
+	const uint64_t end_ns = monotonic_ns() + FLUSH_MAX_NS;
 
 	do {
-		worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+		worker->monotonic_ns = monotonic_ns();
 		outbox_flush(outbox, worker->monotonic_ns);
 	} while (outbox->cnt > 0 && worker->monotonic_ns < end_ns && !outbox_is_stuck(outbox));
 	while (outbox->cnt > 0)
@@ -195,7 +195,7 @@ static void flush_frames(struct worker *worker)
 /* Refuses what still comes, gets every reply out, seals the lanes. */
 static void drain(struct worker *worker)
 {
-	const uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	const uint64_t begin_ns = monotonic_ns();
 	uint64_t quiet_ns = begin_ns;
 
 	FOR_EACH_LANE (worker, lane)
@@ -229,7 +229,7 @@ int worker_run(void *context)
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;
-	worker->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	worker->monotonic_ns = monotonic_ns();
 	worker->outbox.queue = worker->shared->port->queues[worker->idx];
 	worker->receiving = true;
 	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)

@@ -17,6 +17,7 @@
 #include "engine/handover.h"
 #include "engine/lane.h"
 #include "engine/stopwatch.h"
+#include "engine/wall_clock.h"
 #include "net/keys.h"
 #include "net/port.h"
 
@@ -49,7 +50,7 @@ struct worker_counters {
 };
 
 /* What all workers look at; filled by the control thread before they start. While they sell nobody
- * writes to it but the control thread, for a command or new keys. */
+ * writes to it but the control thread, for a command, new keys or the time. */
 struct worker_shared {
 	const struct port *port;
 	struct neighbour_address self; /* for ports that bypass the kernel whole */
@@ -58,6 +59,7 @@ struct worker_shared {
 	struct handover *handover; /* NULL with one worker */
 	uint16_t shard_cnt;
 	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
+	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
 	_Atomic int command;         /* enum worker_command */
 	/* While draining: how many workers run, how many of them hand over no more questions, and
 	 * how many no more answers. */

@@ -35,7 +35,7 @@ struct sealing {
 struct worker {
 	struct worker_shared *shared;
 	struct disk *disk;
-	uint64_t now_ns;       /* wall clock of this turn */
+	uint64_t now_ns;       /* the lanes' time of this turn, since the epoch: wall_clock.h */
 	uint64_t monotonic_ns; /* of this turn: what must not depend on the wall clock */
 	uint16_t idx;
 	uint16_t worker_cnt;
