@@ -101,6 +101,10 @@ expect_match "the warning" 'lane 0: its clock is 86[34][0-9]*\.[0-9]* s ahead .*
 expect_hours SOLD_OUT CLOSED
 stop_engine
 verify_agrees
+[ "$(json '.lanes[0].clock_ahead_ns' "$WORK/verify.json")" -gt $((86300 * 1000000000)) ] ||
+	fail "verify: $(cat "$WORK/verify.json")"
+expect_match "what verify prints" 'clock    lane 0 is 86[34][0-9]*\.[0-9]{3} s ahead of this machine' \
+	"$("$BIN/doorbuster" journal verify "$DATA")"
 rm -r "$DATA"
 
 echo "the first reading is wrong"

@@ -11,12 +11,11 @@
 #include "tests/sim/sim_task.h"
 
 enum {
-	TURN_NS_MAX = 1000000,
 	/* Other things take longer than the worker's turn. */
-	MONO_TURN_NS_MAX = 60000000,
+	TURN_NS_MAX = 60000000,
 	/* Some of which a block is held back for, where no answer waits for it. */
 	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
-	CLOCK_STEP_NS_MAX = 1000000000,
+	SETTLE_LOOK_NS = 20000000,
 	ROOM_TURNS_MAX = 400,
 	THREAD_RESUMES_MAX = 6,
 };
@@ -60,7 +59,7 @@ static void write_journals(struct sim_engine *engine)
 	disk->ops->submit(disk);
 	sim_disk_tick(&engine->disk);
 	engine->fs.mono_ns += random_below(engine->random, random_chance(engine->random, 500)
-								   ? MONO_TURN_NS_MAX
+								   ? TURN_NS_MAX
 								   : QUICK_TURN_NS_MAX);
 	engine->fs.full_turns -= engine->fs.full_turns > 0;
 	run_thread(engine);
@@ -71,6 +70,17 @@ static bool start_goes_on(const struct sim_engine *engine, const struct sim_lane
 {
 	return turn < ROOM_TURNS_MAX && journal_error(lane->lane.journal) == 0 &&
 	       !engine->process.dead;
+}
+
+/* The lane's clock moves, as far as it must: not by a reading that did not last, and never back. */
+static void tick(struct sim_engine *engine, struct sim_lane *lane)
+{
+	const uint64_t mono_ns = engine->fs.mono_ns;
+
+	lane_tick(&lane->lane, wall_now_ns(&engine->clock.now, mono_ns));
+	lane->expected_clock_ns =
+		sim_clock_expected(&engine->clock, mono_ns, lane->expected_clock_ns);
+	CHECK(lane->lane.clock_ns == lane->expected_clock_ns);
 }
 
 /* Puts the catalog's offers on sale that the lane doesn't know, as serve_offers_add does. */
@@ -124,6 +134,7 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		.sale = wire_sale_of(engine->dir.journal_id),
 		.undated_refused = engine->undated_refused,
 	};
+	sim_lane->expected_clock_ns = scan->tail.last_at_ns;
 	return rc;
 }
 
@@ -158,12 +169,24 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 	return journal_open(&lane->lane.journal, &options, engine->error, sizeof(engine->error));
 }
 
+/* Before anything is sold, the clock is as it was at the first reading, or has stayed. */
+static void settle_clock(struct sim_engine *engine)
+{
+	sim_clock_look(&engine->clock, engine->fs.mono_ns);
+	while (!sim_clock_settled(&engine->clock)) {
+		engine->tally->cnt[TALLY_START_WAITED]++;
+		engine->fs.mono_ns += SETTLE_LOOK_NS;
+		sim_clock_look(&engine->clock, engine->fs.mono_ns);
+	}
+}
+
 int engine_start(struct sim_engine *engine)
 {
 	struct recover_scan scans[SIM_LANES_MAX] = {0};
 	int rc = 0;
 
 	memset(engine->disk.broken, 0, sizeof(engine->disk.broken));
+	sim_clock_begin(&engine->clock, engine->fs.mono_ns);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++)
 		rc = recover_one(engine, &engine->lanes[i], &scans[i]);
 	if (rc == 0)
@@ -174,8 +197,10 @@ int engine_start(struct sim_engine *engine)
 		rc = open_journal(engine, &engine->lanes[i], &scans[i]);
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
 		recover_scan_free(&scans[i]);
+	if (rc == 0)
+		settle_clock(engine);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++) {
-		lane_tick(&engine->lanes[i].lane, engine->wall_ns);
+		tick(engine, &engine->lanes[i]);
 		rc = add_offers(engine, &engine->lanes[i]);
 	}
 	return rc;
@@ -211,7 +236,7 @@ static void decide_inbox(struct sim_engine *engine, struct sim_lane *sim_lane)
 		struct pending_reply reply = {.mbuf = (struct rte_mbuf *)parcel};
 
 		decide_prepare(lane->shard, requests, keys, parcel->cnt);
-		lane_tick(lane, engine->wall_ns);
+		tick(engine, sim_lane);
 		reply.lsn = answer_datagram(lane, parcel->datagram, keys, engine->verdicts);
 		if (reply.lsn == 0)
 			reply_to(engine, sim_lane, parcel);
@@ -242,11 +267,9 @@ static void release_replies(struct sim_engine *engine, struct sim_lane *sim_lane
 static void end_turn(struct sim_engine *engine, struct sim_lane *sim_lane)
 {
 	struct lane *lane = &sim_lane->lane;
-	const uint64_t clock_ns = lane->clock_ns;
 
 	release_replies(engine, sim_lane);
-	lane_tick(lane, engine->wall_ns);
-	CHECK(lane->clock_ns >= clock_ns);
+	tick(engine, sim_lane);
 	if (random_chance(engine->random, 300))
 		journal_seal(lane->journal, lane->clock_ns);
 	CHECK(shard_check(lane->shard, &lane->check_cursor, ENGINE_OFFERS_MAX));
@@ -254,9 +277,8 @@ static void end_turn(struct sim_engine *engine, struct sim_lane *sim_lane)
 
 void engine_turn(struct sim_engine *engine)
 {
-	engine->wall_ns += random_below(engine->random, TURN_NS_MAX);
-	if (random_chance(engine->random, 5))
-		engine->wall_ns -= random_below(engine->random, CLOCK_STEP_NS_MAX);
+	if (random_chance(engine->random, 500))
+		sim_clock_look(&engine->clock, engine->fs.mono_ns);
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
 		decide_inbox(engine, &engine->lanes[i]);
 	write_journals(engine);

@@ -13,6 +13,7 @@
 #include "engine/recover.h"
 #include "engine/segments.h"
 #include "tests/sim/buyers.h"
+#include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_fs.h"
 #include "tests/sim/truth.h"
@@ -25,6 +26,7 @@ enum {
 
 struct sim_lane {
 	struct lane lane;
+	uint64_t expected_clock_ns; /* what its clock must be */
 	struct truth truth;
 	struct buyers buyers;
 	struct record offers[ENGINE_OFFERS_MAX]; /* its part of the catalog */
@@ -51,7 +53,7 @@ struct sim_engine {
 	struct sim_random *random;
 	struct tally *tally;
 	uint64_t segment_bytes;
-	uint64_t wall_ns;
+	struct sim_clock clock;
 	uint64_t verdicts[VERDICT_END];
 	bool ack_memory;
 	bool undated_refused;

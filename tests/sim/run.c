@@ -139,10 +139,8 @@ static void crash(struct run *run, bool power)
 	digest(run, written_lsns(run));
 	engine->disk.crash_in_writes = 0;
 	memset(engine->disk.sick, 0, sizeof(engine->disk.sick));
-	if (random_chance(&run->random, 300)) {
-		engine->wall_ns -= random_below(&run->random, 2000000000);
-		count(run, TALLY_CLOCK_BACK);
-	}
+	if (random_chance(&run->random, 300))
+		sim_clock_set_back(&engine->clock);
 }
 
 /*

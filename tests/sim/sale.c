@@ -52,7 +52,7 @@ static void choose_offers(struct run *run, struct sim_lane *lane)
 {
 	struct sim_random *random = &run->random;
 	struct buyers *buyers = &lane->buyers;
-	const uint64_t now_ns = run->engine.wall_ns;
+	const uint64_t now_ns = run->engine.fs.mono_ns + (uint64_t)run->engine.clock.offset_ns;
 
 	lane->offer_cnt = 1 + (unsigned)random_below(random, ENGINE_OFFERS_MAX);
 	for (unsigned i = 0; i < lane->offer_cnt; i++) {
@@ -68,10 +68,10 @@ static void choose_offers(struct run *run, struct sim_lane *lane)
 		if (random_chance(random, 500))
 			offer->offer.limit_per_buyer = 1 + (uint32_t)random_below(random, 8);
 		if (random_chance(random, 300))
-			offer->offer.opens_at_ns = now_ns + random_below(random, 20000000);
+			offer->offer.opens_at_ns = now_ns + random_below(random, 600000000);
 		if (random_chance(random, 300))
 			offer->offer.closes_at_ns =
-				now_ns + 20000000 + random_below(random, 60000000);
+				now_ns + 600000000 + random_below(random, 1800000000);
 		buyers->skus[buyers->sku_cnt++] = offer->sku;
 	}
 }
@@ -124,7 +124,12 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 	run->verbose = verbose;
 	engine->random = random;
 	engine->tally = tally;
-	engine->wall_ns = UINT64_C(1800000000000000000) + random_below(random, 1000000000);
+	engine->clock = (struct sim_clock){
+		.offset_ns = INT64_C(1800000000000000000) +
+			     (int64_t)random_below(random, 1000000000),
+		.random = random,
+		.tally = tally,
+	};
 	engine->lane_cnt =
 		1 +
 		(random_chance(random, 500) ? (unsigned)random_below(random, SIM_LANES_MAX) : 0);

@@ -16,6 +16,7 @@
 #include "engine/checkpoint_list.h"
 #include "engine/recover.h"
 #include "tools/common/cli.h"
+#include "tools/common/clock.h"
 #include "tools/journal/checkpoints.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/orders.h"
@@ -26,6 +27,7 @@ struct lane_result {
 	uint64_t from_lsn; /* what is up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
+	uint64_t ahead_ns; /* its clock, of this machine's; 0: it isn't */
 	bool torn;
 	struct shard_totals totals;
 	struct lane_checkpoints checkpoints;
@@ -42,6 +44,14 @@ struct verify {
 	struct orders *orders; /* NULL: not asked for */
 	struct orders_result found;
 };
+
+/* How far a lane's clock is ahead of this machine's. */
+static uint64_t clock_ahead_ns(uint64_t lane_ns)
+{
+	const uint64_t now_ns = clock_wall_ns();
+
+	return lane_ns > now_ns ? lane_ns - now_ns : 0;
+}
 
 static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result *result)
 {
@@ -72,6 +82,7 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 		result->last_lsn = scan.tail.next_lsn - 1;
 		result->block_cnt = scan.block_cnt;
 		result->torn = scan.torn;
+		result->ahead_ns = clock_ahead_ns(scan.tail.last_at_ns);
 		shard_totals(shard, &result->totals);
 		shard_hash_add(&verify->hash, shard_hash(shard));
 	}
@@ -189,6 +200,7 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 	json_object_set_new(object, "orders", number(result->totals.orders));
 	json_object_set_new(object, "units", number(result->totals.units_sold));
 	json_object_set_new(object, "torn", json_boolean(result->torn));
+	json_object_set_new(object, "clock_ahead_ns", number(result->ahead_ns));
 	return object;
 }
 
@@ -256,6 +268,15 @@ static void print_orders(const struct verify *verify)
 	       found->distinct_buyers, found->buyers_over_limit, found->doubled);
 }
 
+static void print_clocks(const struct verify *verify)
+{
+	for (uint16_t lane = 0; lane < verify->dir.shards; lane++) {
+		if (verify->lanes[lane].ahead_ns > LANE_AHEAD_MAX_NS)
+			printf("clock    lane %u is %.3f s ahead of this machine's clock\n", lane,
+			       (double)verify->lanes[lane].ahead_ns / 1e9);
+	}
+}
+
 static void print_text(const struct verify *verify)
 {
 	const struct shard_totals *sum = &verify->sum;
@@ -292,6 +313,7 @@ static void print_text(const struct verify *verify)
 		       sum->offers_broken, sum->first_broken_sku);
 	if (verify->orders != NULL)
 		print_orders(verify);
+	print_clocks(verify);
 	hash_text(verify, hash);
 	printf("state    %s\n", hash);
 	printf("%s\n", all_right(verify) ? "all is right" : "SOMETHING IS WRONG");
