@@ -197,6 +197,10 @@ int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, char *er
 	}
 	if (rc != 0)
 		return rc;
+	/* Older programs go by the format. */
+	if ((header->format == CHECKPOINT_FORMAT_CLOCK) != (shard_clock_backs(shard) > 0))
+		return say(checkpoint, -EBADMSG, "it has another format than what is in it", error,
+			   error_bytes);
 	rc = shard_load_end(shard, header->next_lsn, header->last_at_ns, &why);
 	if (rc != 0)
 		return say(checkpoint, rc, why, error, error_bytes);

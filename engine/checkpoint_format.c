@@ -43,6 +43,11 @@ uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoin
 			   mix64(header->checksum ^ chunk->number));
 }
 
+static bool format_is_known(const struct checkpoint_header *header)
+{
+	return header->format == CHECKPOINT_FORMAT || header->format == CHECKPOINT_FORMAT_CLOCK;
+}
+
 static bool reserved_is_zero(const struct checkpoint_header *header)
 {
 	static const uint64_t zeros[6];
@@ -67,7 +72,7 @@ const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint
 {
 	if (header->magic != CHECKPOINT_MAGIC)
 		return "it does not begin like a checkpoint";
-	if (header->format != CHECKPOINT_FORMAT)
+	if (!format_is_known(header))
 		return "it has an unknown format";
 	if (header->checksum != checkpoint_checksum(header))
 		return "its header is damaged";
@@ -78,7 +83,7 @@ const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint
 	if (header->next_lsn < 2 || header->next_lsn > LSN_MAX ||
 	    header->offer_cnt >= header->next_lsn || header->order_cnt >= header->next_lsn ||
 	    header->offer_cnt + header->order_cnt != header->next_lsn - 1 ||
-	    header->offer_cnt > OFFERS_MAX || header->order_cnt > UINT32_MAX)
+	    header->offer_cnt > OFFERS_MAX + CLOCK_RECORDS_MAX || header->order_cnt > UINT32_MAX)
 		return "its header gives impossible counts";
 	if (!position_is_possible(header) || !reserved_is_zero(header))
 		return "its header gives an impossible position";
@@ -88,7 +93,7 @@ const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint
 bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
 			       uint16_t lane, uint16_t shards)
 {
-	return header->magic == CHECKPOINT_MAGIC && header->format == CHECKPOINT_FORMAT &&
+	return header->magic == CHECKPOINT_MAGIC && format_is_known(header) &&
 	       header->checksum == checkpoint_checksum(header) &&
 	       (header->journal_id != journal_id || header->lane != lane ||
 		header->shards != shards);

@@ -1,13 +1,14 @@
 /*
- * A checkpoint on disk, format 1: the state of a shard behind a block of its lane. JOURNAL.md is
- * the prose.
+ * A checkpoint on disk, formats 1 and 2: the state of a shard behind a block of its lane.
+ * JOURNAL.md is the prose.
  *
  * DATA/lane-NNN/ckpt-NNNNNNNNNNNNNNN    the number is the next LSN
  *
  * A header, then chunks of offers in the order they were put on sale, then chunks of orders in lane
- * order. A chunk is a chunk header and up to CHECKPOINT_CHUNK_ENTRIES entries of 64 bytes; all but
- * the last of a kind are full, so that the counts give the size. All little-endian, no padding,
- * checksums XXH3-64. What each buyer has follows from the orders.
+ * order. In format 2 there are CLOCK records among the offers, where they were in the lane. A chunk
+ * is a chunk header and up to CHECKPOINT_CHUNK_ENTRIES entries of 64 bytes; all but the last of a
+ * kind are full, so that the counts give the size. All little-endian, no padding, checksums
+ * XXH3-64. What each buyer has follows from the orders.
  */
 #ifndef DB_ENGINE_CHECKPOINT_FORMAT_H
 #define DB_ENGINE_CHECKPOINT_FORMAT_H
@@ -21,6 +22,7 @@
 
 enum {
 	CHECKPOINT_FORMAT = 1,
+	CHECKPOINT_FORMAT_CLOCK = 2,   /* of a lane whose clock was set back */
 	CHECKPOINT_MAGIC = 0x50434244, /* "DBCP" */
 	CHUNK_MAGIC = 0x4b484344,      /* "DCHK" */
 
@@ -42,10 +44,11 @@ struct checkpoint_header {
 	uint64_t offset; /* behind the block */
 	uint64_t prev_checksum;
 	uint64_t watermark_lsn;
-	uint64_t clock_ns; /* highest instant of the lane up to here */
+	uint64_t
+		clock_ns; /* the lane's: highest instant up to here, behind the last CLOCK record */
 	uint64_t block_cnt;
 	/* What is in it. */
-	uint64_t offer_cnt;
+	uint64_t offer_cnt; /* with CLOCK records */
 	uint64_t order_cnt;
 	uint64_t units_ordered;
 	uint64_t state_hash[2]; /* shard_hash: low, high */
@@ -58,7 +61,7 @@ struct checkpoint_header {
 /* The same of any chunk of another checkpoint, or at another place, does not pass. */
 struct chunk_header {
 	uint32_t magic;
-	uint16_t kind; /* RECORD_OFFER or RECORD_ORDER */
+	uint16_t kind; /* RECORD_OFFER, also of CLOCK records, or RECORD_ORDER */
 	uint16_t lane;
 	uint64_t checksum; /* over the chunk from offset 16 on, seed chunk_seed() */
 	uint64_t number;   /* of the chunk in the file, from 0 on */
@@ -75,7 +78,7 @@ struct checkpoint_order {
 	uint64_t unit_price;
 	uint64_t at_ns;
 	uint64_t lsn_quantity; /* LSN << 16 | units */
-	uint32_t offer;        /* which of the checkpoint's offers, from 0 on */
+	uint32_t offer; /* which of the checkpoint's offers, from 0 on, without CLOCK records */
 	uint32_t channel;
 };
 

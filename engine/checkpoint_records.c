@@ -8,8 +8,10 @@
 
 struct checkpoint_records {
 	struct checkpoint *checkpoint;
-	struct record *offers;
+	struct record *offers; /* and CLOCK records */
+	uint64_t *skus;        /* of the offers alone */
 	uint64_t offer_cnt;
+	uint64_t sku_cnt;
 	uint64_t offer_next;
 	const struct checkpoint_order *orders; /* of the chunk read last */
 	uint32_t order_cnt;
@@ -25,7 +27,8 @@ static int read_offers(struct checkpoint_records *records, char *error, size_t e
 	struct checkpoint_chunk chunk;
 
 	records->offers = calloc(offer_cnt + 1, sizeof(*records->offers));
-	if (records->offers == NULL) {
+	records->skus = calloc(offer_cnt + 1, sizeof(*records->skus));
+	if (records->offers == NULL || records->skus == NULL) {
 		snprintf(error, error_bytes, "%s: no memory for its %" PRIu64 " offers",
 			 records->path, offer_cnt);
 		return -ENOMEM;
@@ -38,6 +41,10 @@ static int read_offers(struct checkpoint_records *records, char *error, size_t e
 		memcpy(records->offers + records->offer_cnt, chunk.offers,
 		       chunk.cnt * sizeof(*records->offers));
 		records->offer_cnt += chunk.cnt;
+		for (uint32_t i = 0; i < chunk.cnt; i++) {
+			if (chunk.offers[i].kind == RECORD_OFFER)
+				records->skus[records->sku_cnt++] = chunk.offers[i].sku;
+		}
 	}
 	return 0;
 }
@@ -72,6 +79,7 @@ void checkpoint_records_close(struct checkpoint_records *records)
 		return;
 	checkpoint_close(records->checkpoint);
 	free(records->offers);
+	free(records->skus);
 	free(records);
 }
 
@@ -135,8 +143,8 @@ int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 		order == NULL ? UINT64_MAX : order->lsn_quantity >> QUANTITY_BITS;
 
 	*lsn = records->lsn;
-	if (order != NULL && order_lsn == records->lsn && order->offer < records->offer_cnt) {
-		*record = record_of(order, records->offers[order->offer].sku);
+	if (order != NULL && order_lsn == records->lsn && order->offer < records->sku_cnt) {
+		*record = record_of(order, records->skus[order->offer]);
 		records->order_next++;
 	} else if (order_lsn > records->lsn && records->offer_next < records->offer_cnt) {
 		*record = records->offers[records->offer_next++];

@@ -102,7 +102,8 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 		return -EBADMSG;
 	*header = (struct checkpoint_header){
 		.magic = CHECKPOINT_MAGIC,
-		.format = CHECKPOINT_FORMAT,
+		.format =
+			shard_clock_backs(shard) > 0 ? CHECKPOINT_FORMAT_CLOCK : CHECKPOINT_FORMAT,
 		.lane = lane,
 		.journal_id = dir->journal_id,
 		.next_lsn = position->tail.next_lsn,
@@ -114,7 +115,7 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 		.watermark_lsn = position->watermark_lsn,
 		.clock_ns = position->tail.last_at_ns,
 		.block_cnt = block_cnt,
-		.offer_cnt = totals.offers,
+		.offer_cnt = shard_entries(shard),
 		.order_cnt = totals.orders,
 		.units_ordered = totals.units_sold,
 		.state_hash = {hash.low, hash.high},

@@ -119,11 +119,11 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 			    " is no journal: %s does not begin with doorbuster-journal; name "
 			    "another directory",
 			    path);
-	if (format > JOURNAL_FORMAT)
+	if (format > JOURNAL_FORMAT_MAX)
 		return tell(teller, -ENOTSUP,
 			    " has journal format %u, this doorbuster knows up to %d: use the "
 			    "newer one that wrote it",
-			    format, JOURNAL_FORMAT);
+			    format, JOURNAL_FORMAT_MAX);
 	if (sscanf(text, "doorbuster-journal %*u id %16" SCNx64 " shards %9u %n", &dir->journal_id,
 		   &shards, &end) != 2 ||
 	    end != bytes || format == 0 || dir->journal_id == 0 || shards == 0 ||
@@ -133,6 +133,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 			    "a copy",
 			    path);
 	dir->shards = (uint16_t)shards;
+	dir->format = (uint16_t)format;
 	return 0;
 }
 
@@ -305,7 +306,7 @@ static int write_identity(const struct data_dir *dir)
 	char text[IDENTITY_BYTES_MAX];
 	const int bytes = snprintf(text, sizeof(text),
 				   "doorbuster-journal %d\nid %016" PRIx64 "\nshards %u\n",
-				   JOURNAL_FORMAT, dir->journal_id, dir->shards);
+				   dir->format, dir->journal_id, dir->shards);
 	int rc = 0;
 
 	path_in(dir->path, IDENTITY_NAME, path);
@@ -324,6 +325,24 @@ static int write_identity(const struct data_dir *dir)
 	if (rc != 0)
 		(void)safe_unlink(temporary);
 	return rc == 0 ? directory_sync(dir->path) : rc;
+}
+
+int data_dir_raise_format(struct data_dir *dir, uint16_t format, char *error, size_t error_bytes)
+{
+	const uint16_t was = dir->format;
+	int rc;
+
+	CHECK(dir->lock_fd >= 0 && format <= JOURNAL_FORMAT_MAX);
+	if (was >= format)
+		return 0;
+	dir->format = format;
+	rc = write_identity(dir);
+	if (rc == 0)
+		return 0;
+	dir->format = was;
+	snprintf(error, error_bytes, "%s: its identity cannot be written anew: %s", dir->path,
+		 strerror(-rc));
+	return rc;
 }
 
 /* The lanes' directories come before the identity: one that lacks later was lost. */
@@ -369,6 +388,7 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	/* What a killed start with other --shards left. */
 	remove_lanes(dir);
 	dir->shards = shards;
+	dir->format = JOURNAL_FORMAT;
 	dir->journal_id = journal_id;
 	while (dir->journal_id == 0) {
 		if (getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) !=

@@ -12,7 +12,8 @@ struct data_dir {
 	char path[512];
 	uint64_t journal_id; /* random, never 0 */
 	uint16_t shards;
-	int lock_fd; /* -1: opened for reading only */
+	uint16_t format; /* what may be in it: JOURNAL_FORMAT to JOURNAL_FORMAT_MAX */
+	int lock_fd;     /* -1: opened for reading only */
 	/* What data_dir_open made, for data_dir_withdraw. */
 	bool made_dir;
 	bool made_lock;
@@ -44,6 +45,13 @@ int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, ui
  * number of shards. */
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
 		       char *error, size_t error_bytes);
+
+/*
+ * Before the first block of a newer format is written: the identity, on disk, says so, and older
+ * programs refuse the directory with a clear line. Locked. Nothing if it says so already. 0 or
+ * -errno with a line.
+ */
+int data_dir_raise_format(struct data_dir *dir, uint16_t format, char *error, size_t error_bytes);
 
 /* For the tools: reads the identity, takes no lock. */
 int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);

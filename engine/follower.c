@@ -123,14 +123,15 @@ static int open_shard(const struct follower *follower, const struct shard_size *
 
 static int copy_shard(const struct shard *from, struct shard *to, const char **why)
 {
+	const uint64_t entries = shard_entries(from);
 	struct shard_totals totals;
 	struct record *offers = malloc(CHUNK_BYTES_MAX);
 	struct checkpoint_order *orders = malloc(CHUNK_BYTES_MAX);
 	int rc = offers == NULL || orders == NULL ? -ENOMEM : 0;
 
 	shard_totals(from, &totals);
-	for (uint64_t at = 0; rc == 0 && at < totals.offers; at += CHECKPOINT_CHUNK_ENTRIES) {
-		const uint64_t left = totals.offers - at;
+	for (uint64_t at = 0; rc == 0 && at < entries; at += CHECKPOINT_CHUNK_ENTRIES) {
+		const uint64_t left = entries - at;
 		const uint32_t cnt =
 			left < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)left : CHECKPOINT_CHUNK_ENTRIES;
 

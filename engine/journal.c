@@ -226,7 +226,7 @@ static void seal_header(struct journal *journal, const struct block_state *block
 
 	*header = (struct block_header){
 		.magic = BLOCK_MAGIC,
-		.format = JOURNAL_FORMAT,
+		.format = block_format_of((const struct record *)(header + 1), block->record_cnt),
 		.lane = journal->lane,
 		.prev_checksum = journal->prev_checksum,
 		.first_lsn = first_lsn,

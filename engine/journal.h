@@ -30,7 +30,8 @@ struct lane_tail {
 	uint64_t segment;       /* segment to write next */
 	uint64_t offset;        /* in it; BLOCK_ALIGN_BYTES.. SEGMENT_BYTES */
 	uint64_t prev_checksum; /* of the last block; 0 for an empty lane */
-	uint64_t last_at_ns;    /* highest instant in the lane: its clock goes on from here */
+	uint64_t last_at_ns;    /* the lane's clock, which goes on from here: its highest instant,
+				   behind    the last CLOCK record */
 };
 
 struct journal_options {

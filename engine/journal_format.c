@@ -50,7 +50,7 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 {
 	if (block->magic != BLOCK_MAGIC)
 		return "no block begins here";
-	if (block->format != JOURNAL_FORMAT)
+	if (block->format < JOURNAL_FORMAT || block->format > JOURNAL_FORMAT_MAX)
 		return "block of an unknown format";
 	if (block->lane != lane)
 		return "block of another lane";

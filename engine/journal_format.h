@@ -1,5 +1,5 @@
 /*
- * The journal on disk, format 1. JOURNAL.md is the prose.
+ * The journal on disk, formats 1 and 2. JOURNAL.md is the prose.
  *
  * DATA/journal          identity: format version, journal id, number of shards (text)
  * DATA/lock             flock: one engine a data directory
@@ -21,11 +21,18 @@
 
 enum {
 	JOURNAL_FORMAT = 1,
+	/* Of a block that begins with a CLOCK record, and of the identity of a journal that may
+	 * have one: programs that know format 1 only refuse it. */
+	JOURNAL_FORMAT_CLOCK = 2,
+	JOURNAL_FORMAT_MAX = JOURNAL_FORMAT_CLOCK,
 	SEGMENT_MAGIC = 0x47534244, /* "DBSG" */
 	BLOCK_MAGIC = 0x4b4c4244,   /* "DBLK" */
 
 	RECORD_ORDER = 1, /* a committed purchase */
 	RECORD_OFFER = 2, /* an offer put on sale from the catalog */
+	/* The lane's clock set back by the operator: at_ns is its new time, and may lie before
+	 * those of the records before it. The first record of its block. */
+	RECORD_CLOCK = 3,
 };
 
 /* First BLOCK_ALIGN_BYTES of a segment; the rest of them is zero. */
@@ -66,8 +73,8 @@ struct record {
 	uint8_t flags;     /* 0 */
 	uint16_t quantity; /* ORDER: units, 1.. */
 	uint32_t channel;  /* ORDER */
-	uint64_t at_ns; /* lane clock at the decision, ns since the epoch; never falls within a lane
-			 */
+	uint64_t at_ns; /* lane clock at the decision, ns since the epoch; falls at a CLOCK record
+			   only */
 	uint64_t sku;
 	uint64_t unit_price; /* minor units */
 	union {
@@ -84,6 +91,10 @@ struct record {
 			uint32_t hold_seconds;
 			uint32_t reserved;
 		} offer;
+		struct {
+			uint64_t was_ns; /* the lane's clock before it, later than at_ns */
+			uint64_t reserved[3];
+		} clock;
 	};
 };
 
@@ -130,6 +141,22 @@ uint64_t segment_checksum(const struct segment_header *header);
  * that passes lies within room_bytes and its block_bytes may be trusted.
  */
 const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes);
+
+/* The format of a block with these records. */
+static inline uint16_t block_format_of(const struct record *records, uint32_t record_cnt)
+{
+	return record_cnt > 0 && records[0].kind == RECORD_CLOCK ? JOURNAL_FORMAT_CLOCK
+								 : JOURNAL_FORMAT;
+}
+
+/* What is wrong with a whole block whose checksum is right, as a static text; NULL: nothing. */
+static inline const char *block_records_wrong(const struct block_header *block)
+{
+	return block->format == block_format_of((const struct record *)(block + 1),
+						block->record_cnt)
+		       ? NULL
+		       : "block of another format than its records";
+}
 
 /* What is wrong with a segment header, as a static text; NULL if nothing is. */
 const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,

@@ -72,6 +72,13 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		journal_pump(lane->journal, lane->clock_ns);
 }
 
+/*
+ * Sets the lane's clock back, by a record; the journal has room, and nothing is being filled.
+ * Before the lane sells only, and it sells nothing before that is durable. False: it was set back
+ * too often.
+ */
+bool lane_set_back(struct lane *lane, uint64_t now_ns);
+
 /* The lane's clock moves to the time (wall_clock.h), unless that ran backwards. */
 static inline void lane_tick(struct lane *lane, uint64_t now_ns)
 {

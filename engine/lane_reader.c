@@ -290,6 +290,8 @@ static enum lane_read check_block(struct lane_reader *reader, struct place at,
 			  header->first_lsn);
 	if (header->checksum != block_checksum(header, seed))
 		*wrong = "block with a wrong checksum";
+	else
+		*wrong = block_records_wrong(header);
 	*block = header;
 	return LANE_BLOCK;
 }
@@ -394,6 +396,9 @@ static void accept_block(struct lane_reader *reader, struct place at,
 	reader->block_offset = at.offset;
 	reader->adopts = false;
 	tail->prev_checksum = block->checksum;
+	/* Its first record set the clock back: what was before counts no more. */
+	if (block->format == JOURNAL_FORMAT_CLOCK)
+		tail->last_at_ns = 0;
 	if (block->written_at_ns > tail->last_at_ns)
 		tail->last_at_ns = block->written_at_ns;
 	if (block->record_cnt > 0 && records[block->record_cnt - 1].at_ns > tail->last_at_ns)

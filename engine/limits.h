@@ -57,10 +57,13 @@ enum {
 	SEGMENTS_AHEAD_CNT = 2,
 
 	/*
-	 * How far a lane's clock may be from the machine's before that is an alarm. A second is what
-	 * operators set openings by; the clocks of machines under NTP differ by milliseconds.
+	 * How far a lane's clock may be from the machine's before that is an alarm. A second is
+	 * what operators set openings by; the clocks of machines under NTP differ by milliseconds.
 	 */
 	LANE_AHEAD_MAX_NS = 1000000000,
+
+	/* Times that a lane's clock is set back. Each is an operator's answer to a mishap. */
+	CLOCK_RECORDS_MAX = 64,
 
 	/* Units of one purchase: 16 bits on the wire. */
 	QUANTITY_MAX = UINT16_MAX,

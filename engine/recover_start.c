@@ -36,16 +36,17 @@ int recover_keep_offer(struct recover_scan *scan, const struct record *record)
 static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan, char *error,
 		       size_t error_bytes)
 {
-	const uint64_t offer_cnt = checkpoint_header(checkpoint)->offer_cnt;
+	uint64_t left = checkpoint_header(checkpoint)->offer_cnt;
 	struct checkpoint_chunk chunk;
 
-	while (scan->offer_cnt < offer_cnt) {
+	for (; left > 0; left -= chunk.cnt) {
 		const int rc = checkpoint_next(checkpoint, &chunk, error, error_bytes);
 
 		if (rc < 0)
 			return rc;
 		for (uint32_t i = 0; i < chunk.cnt; i++) {
-			if (recover_keep_offer(scan, &chunk.offers[i]) != 0)
+			if (chunk.offers[i].kind == RECORD_OFFER &&
+			    recover_keep_offer(scan, &chunk.offers[i]) != 0)
 				return -ENOMEM;
 		}
 	}

@@ -2,9 +2,11 @@
  * serve_clock: the wall clock of a server that starts and sells: read by the control thread alone,
  * at the start, before anything is sold, and as often as that thread looks. Steps are told here.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
+#include "engine/serve_offers.h"
 #include "engine/serve_state.h"
 #include "engine/signals.h"
 
@@ -136,9 +138,14 @@ static void settle(struct server *server)
 	}
 }
 
+static bool is_ahead(const struct lane *lane, uint64_t now_ns)
+{
+	return lane->clock_ns > now_ns + LANE_AHEAD_MAX_NS;
+}
+
 static void warn_ahead(const struct lane *lane, uint64_t now_ns)
 {
-	if (lane->clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
+	if (!is_ahead(lane, now_ns))
 		return;
 	fprintf(stderr,
 		"lane %u: its clock is %.3f s ahead of the machine's: it stands still until that "
@@ -147,10 +154,55 @@ static void warn_ahead(const struct lane *lane, uint64_t now_ns)
 		lane->idx, (double)(lane->clock_ns - now_ns) / NS_IN_S);
 }
 
+/* What a lane sells from here on it sells by the clock that was set back: that is durable first. */
+static int set_back(struct server *server, uint16_t idx)
+{
+	struct lane *lane = &server->shared.lanes[idx];
+	struct disk *disk = server->disks[server->shared.owners[idx]];
+	const uint64_t was_ns = lane->clock_ns;
+	int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_CLOCK, server->error,
+				       ERROR_BYTES);
+
+	if (rc == 0)
+		rc = serve_lane_room(lane, disk, "clock", server->error, ERROR_BYTES);
+	const uint64_t now_ns = serve_clock_now_ns(server);
+
+	/* It may have caught up while we waited. */
+	if (rc != 0 || now_ns >= was_ns)
+		return rc;
+	if (!lane_set_back(lane, now_ns))
+		return FAIL(server, -EOVERFLOW,
+			    "lane %u: its clock was set back %d times, which is as often as it can "
+			    "be: start without --clock-back, or with a new --data",
+			    idx, CLOCK_RECORDS_MAX);
+	rc = serve_lane_flush(lane, disk, "clock", server->error, ERROR_BYTES);
+	if (rc == 0)
+		fprintf(stderr,
+			"lane %u: its clock was %.3f s ahead: set back, as LSN %" PRIu64 "\n", idx,
+			(double)(was_ns - now_ns) / NS_IN_S, journal_durable_lsn(lane->journal));
+	return rc;
+}
+
 int serve_clock_settled_up(struct server *server)
 {
+	unsigned cnt = 0;
+	int rc = 0;
+
 	settle(server);
-	for (uint16_t i = 0; i < server->options->shards; i++)
-		warn_ahead(&server->shared.lanes[i], serve_clock_now_ns(server));
-	return 0;
+	for (uint16_t i = 0; rc == 0 && i < server->options->shards; i++) {
+		const struct lane *lane = &server->shared.lanes[i];
+		const uint64_t now_ns = serve_clock_now_ns(server);
+
+		if (!server->options->clock_back) {
+			warn_ahead(lane, now_ns);
+		} else if (server->wall.step_ns == 0 && is_ahead(lane, now_ns)) {
+			cnt++;
+			rc = set_back(server, i);
+		}
+	}
+	if (rc == 0 && server->options->clock_back)
+		fprintf(stderr,
+			"clock: %u of %u lanes set back; leave --clock-back out from now on\n", cnt,
+			server->options->shards);
+	return rc;
 }

@@ -265,8 +265,9 @@ int serve_offers_up(struct server *server)
 		struct lane *lane = &server->shared.lanes[i];
 
 		rc = serve_offers_add(server->catalog, lane, shards,
-				      server->disks[server->shared.owners[i]], serve_clock_now_ns(server), &server->offers_added, server->error,
-				      ERROR_BYTES);
+				      server->disks[server->shared.owners[i]],
+				      serve_clock_now_ns(server), &server->offers_added,
+				      server->error, ERROR_BYTES);
 	}
 	return rc;
 }

@@ -294,17 +294,19 @@ static void add_clocks(const struct serve_metrics *metrics, struct metrics_text 
 {
 	const int64_t step_ns = atomic_load(&metrics->view.shared->now.step_ns);
 
-	metrics_text_family(text, "doorbuster_lane_clock_ahead_seconds", METRICS_GAUGE,
-			    "How far the lane's clock is ahead of the machine's; negative: behind.");
+	metrics_text_family(
+		text, "doorbuster_lane_clock_ahead_seconds", METRICS_GAUGE,
+		"How far the lane's clock is ahead of the machine's; negative: behind.");
 	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
 		char number[NUMBER_BYTES];
 
-		metrics_text_f64(text,
-				 (const struct metrics_label[]){{"lane", number_of(number, i)}, {0}},
-				 (double)metrics->lanes[i].ahead_ns / NS_IN_S);
+		metrics_text_f64(
+			text, (const struct metrics_label[]){{"lane", number_of(number, i)}, {0}},
+			(double)metrics->lanes[i].ahead_ns / NS_IN_S);
 	}
-	metrics_text_family(text, "doorbuster_clock_step_pending", METRICS_GAUGE,
-			    "1 while the machine's clock has jumped and the lanes have not followed.");
+	metrics_text_family(
+		text, "doorbuster_clock_step_pending", METRICS_GAUGE,
+		"1 while the machine's clock has jumped and the lanes have not followed.");
 	metrics_text_u64(text, NULL, step_ns != 0);
 	metrics_text_family(text, "doorbuster_clock_step_seconds", METRICS_GAUGE,
 			    "How far it has jumped; negative: back; 0: it has not.");
@@ -404,10 +406,11 @@ static bool add_clock_health(const struct serve_metrics *metrics, struct metrics
 	bool well = step_ns == 0;
 
 	if (!well)
-		metrics_text_add(text,
-				 "the machine's clock has jumped %+.3f s; the lanes keep their time "
-				 "until it has stayed so for %" PRIu64 " s\n",
-				 (double)step_ns / NS_IN_S, metrics->view.options->clock_step_s);
+		metrics_text_add(
+			text,
+			"the machine's clock has jumped %+.3f s; the lanes keep their time "
+			"until it has stayed so for %" PRIu64 " s\n",
+			(double)step_ns / NS_IN_S, metrics->view.options->clock_step_s);
 	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
 		const struct lane_figures *lane = &metrics->lanes[i];
 

@@ -150,8 +150,8 @@ static void pump(struct lane *lane, struct disk *disk)
 		nanosleep(&pause, NULL);
 }
 
-/* Waits until the journal takes a record. */
-static int wait_for_room(struct lane *lane, struct disk *disk, char *error, size_t error_bytes)
+int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char *error,
+		    size_t error_bytes)
 {
 	int rc;
 
@@ -167,9 +167,24 @@ static int wait_for_room(struct lane *lane, struct disk *disk, char *error, size
 	if (journal_room(lane->journal) > 0)
 		return 0;
 	rc = journal_error(lane->journal) != 0 ? journal_error(lane->journal) : ENOSPC;
-	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold%s",
-		 lane->idx, strerror(rc), rc == ENOSPC ? "; free some space for --data" : "");
+	snprintf(error, error_bytes, "lane %u: writing its %s failed: %s; nothing is sold%s",
+		 lane->idx, what, strerror(rc), rc == ENOSPC ? "; free some space for --data" : "");
 	return -rc;
+}
+
+int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, char *error,
+		     size_t error_bytes)
+{
+	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0) {
+		if (signals_end_pending())
+			journal_abandon(lane->journal, EINTR);
+		pump(lane, disk);
+	}
+	if (journal_error(lane->journal) == 0)
+		return 0;
+	snprintf(error, error_bytes, "lane %u: writing its %s failed: %s; nothing is sold",
+		 lane->idx, what, strerror(journal_error(lane->journal)));
+	return -journal_error(lane->journal);
 }
 
 int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
@@ -186,7 +201,7 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		    shard_find_offer(lane->shard, line->sku, &offer))
 			continue;
 
-		const int rc = wait_for_room(lane, disk, error, error_bytes);
+		const int rc = serve_lane_room(lane, disk, "offers", error, error_bytes);
 
 		if (rc != 0)
 			return rc;
@@ -198,14 +213,5 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		journal_commit(lane->journal);
 		(*added)++;
 	}
-	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0) {
-		if (signals_end_pending())
-			journal_abandon(lane->journal, EINTR);
-		pump(lane, disk);
-	}
-	if (journal_error(lane->journal) == 0)
-		return 0;
-	snprintf(error, error_bytes, "lane %u: writing its offers failed: %s; nothing is sold",
-		 lane->idx, strerror(journal_error(lane->journal)));
-	return -journal_error(lane->journal);
+	return serve_lane_flush(lane, disk, "offers", error, error_bytes);
 }

@@ -32,4 +32,13 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		     struct disk *disk, uint64_t now_ns, uint64_t *added, char *error,
 		     size_t error_bytes);
 
+/*
+ * For what is written into a lane before it sells, `what` in an error line. Room: waits until the
+ * journal takes a record. Flush: until all is durable. 0 or -errno with a line.
+ */
+int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char *error,
+		    size_t error_bytes);
+int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, char *error,
+		     size_t error_bytes);
+
 #endif

@@ -40,7 +40,11 @@ static const char help[] =
 	"  --metrics ADDR:PORT  answers HTTP there: /metrics for Prometheus, /healthz 200 while\n"
 	"                    every lane sells (default: nowhere)\n"
 	"  --clock-step-seconds N  a jump of the machine's clock is followed when it has lasted\n"
-	"                    for N seconds, 1 to 86400 (default 60); until then lanes keep their time\n"
+	"                    for N seconds, 1 to 86400 (default 60); until then the lanes\n"
+	"                    keep their time\n"
+	"  --clock-back      once: where a lane's clock is ahead of the machine's, by a clock\n"
+	"                    that was wrong, set it back. All orders stay; older versions of\n"
+	"                    doorbuster refuse the data directory from then on\n"
 	"  --help            this text\n"
 	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained, 1: a\n"
@@ -61,6 +65,7 @@ enum {
 	OPT_SEGMENT_MIB,
 	OPT_METRICS,
 	OPT_CLOCK_STEP_SECONDS,
+	OPT_CLOCK_BACK,
 	OPT_HELP,
 };
 
@@ -79,6 +84,7 @@ static const struct option long_options[] = {
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
 	{"metrics", required_argument, NULL, OPT_METRICS},
 	{"clock-step-seconds", required_argument, NULL, OPT_CLOCK_STEP_SECONDS},
+	{"clock-back", no_argument, NULL, OPT_CLOCK_BACK},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -261,6 +267,9 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 		return true;
 	case OPT_CLOCK_STEP_SECONDS:
 		return read_number("clock-step-seconds", text, 1, 86400, &options->clock_step_s);
+	case OPT_CLOCK_BACK:
+		options->clock_back = true;
+		return true;
 	default:
 		fprintf(stderr, "doorbuster-serve: see doorbuster serve --help\n");
 		return false;

@@ -24,6 +24,7 @@ struct serve_options {
 	uint64_t order_cnt_max;      /* 0: as the stock asks for */
 	uint64_t segment_mib;        /* of the segments made from now on */
 	uint64_t clock_step_s;       /* how long a step of the wall clock must last */
+	bool clock_back;             /* set the clocks of lanes that are ahead back */
 	uint16_t cores[WORKERS_MAX]; /* CPU of each worker */
 	uint16_t core_cnt;
 	uint16_t control_core;

@@ -63,6 +63,7 @@ void shard_clear(struct shard *shard)
 	shard->units_stocked = 0;
 	shard->units_held = 0;
 	shard->units_sold = 0;
+	shard->clock_back_cnt = 0;
 }
 
 void shard_sums(const struct shard *shard, struct shard_sums *sums)
@@ -141,6 +142,7 @@ enum hash_seed {
 	HASH_SEED_OFFER,
 	HASH_SEED_ORDER,
 	HASH_SEED_BUYER,
+	HASH_SEED_CLOCK,
 };
 
 static void hash_add(struct shard_hash *sum, enum hash_seed seed, const void *data, size_t bytes)
@@ -184,6 +186,12 @@ struct shard_hash shard_hash(const struct shard *shard)
 		shard_offer_at(shard, i, &view);
 		hash_add(&sum, HASH_SEED_OFFER, &view, sizeof(view));
 	}
+	for (uint64_t i = 0; i < shard->clock_back_cnt; i++) {
+		const struct clock_back *back = &shard->clock_backs[i];
+		const uint64_t hashed[] = {i, back->at_ns, back->was_ns, back->offers_before};
+
+		hash_add(&sum, HASH_SEED_CLOCK, hashed, sizeof(hashed));
+	}
 	hash_orders(shard, &sum);
 	for (uint64_t i = 0; i < shard->buyers.bucket_cnt; i++) {
 		for (unsigned k = 0; k < BUYER_BUCKET_SLOTS; k++) {
@@ -217,6 +225,16 @@ uint64_t shard_next_lsn(const struct shard *shard)
 uint64_t shard_last_at_ns(const struct shard *shard)
 {
 	return shard->last_at_ns;
+}
+
+uint64_t shard_entries(const struct shard *shard)
+{
+	return shard->offers.cnt + shard->clock_back_cnt;
+}
+
+uint32_t shard_clock_backs(const struct shard *shard)
+{
+	return shard->clock_back_cnt;
 }
 
 struct arena_bytes shard_memory(const struct shard *shard)

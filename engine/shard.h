@@ -40,24 +40,26 @@ void shard_close(struct shard *shard);
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
 
 /*
- * The same for cnt records that follow each other, from this LSN on, but faster; *applied: how many
+ * The same for the cnt records of a block, from this LSN on, but faster; *applied: how many
  * were, all of them unless it fails.
  */
 int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
 		     uint32_t *applied, const char **why);
 
 /*
- * A checkpoint's way out of a shard: cnt entries from the first-th on, offers in the order they
- * were put on sale, orders in lane order.
+ * A checkpoint's way out of a shard: cnt entries from the first-th on, each kind in lane order.
+ * Offers and CLOCK records are one kind, shard_entries of them, as their records; orders the other.
  */
+uint64_t shard_entries(const struct shard *shard);
+uint32_t shard_clock_backs(const struct shard *shard); /* CLOCK records among them */
 void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out);
 void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
 		       struct checkpoint_order *out);
 
 /*
- * And its way into an empty one: all offers, then all orders, each checked as shard_apply does,
- * then the end: the next LSN and the instant of the last record. Errors as shard_apply; the shard
- * is good for shard_clear only then.
+ * And its way into an empty one: all offers and CLOCK records, then all orders, each checked as
+ * shard_apply does, then the end: the next LSN and the instant of the last record. Errors as
+ * shard_apply; the shard is good for shard_clear only then.
  */
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why);

@@ -48,6 +48,29 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	return 0;
 }
 
+static int apply_clock(struct shard *shard, const struct record *record, const char **why)
+{
+	const uint64_t *reserved = record->clock.reserved;
+
+	if (record->at_ns >= record->clock.was_ns || record->clock.was_ns < shard->last_at_ns)
+		return bad(why, "clock set back to what is no earlier instant");
+	if ((record->quantity | record->channel | record->sku | record->unit_price | reserved[0] |
+	     reserved[1] | reserved[2]) != 0)
+		return bad(why, "clock set back with reserved bytes in use");
+	if (shard->clock_back_cnt == CLOCK_RECORDS_MAX) {
+		*why = "clock set back more often than the table was made for";
+		return -ENOSPC;
+	}
+	shard->clock_backs[shard->clock_back_cnt++] = (struct clock_back){
+		.at_ns = record->at_ns,
+		.was_ns = record->clock.was_ns,
+		.offers_before = shard->offers.cnt,
+	};
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+	return 0;
+}
+
 /* Everything decide made sure of when it committed this order must hold again. */
 static int apply_order(struct shard *shard, const struct record *record,
 		       const struct decide_key *key, const char **why)
@@ -95,7 +118,7 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 	*why = "";
 	if (lsn != shard->next_lsn)
 		return bad(why, "LSN out of order");
-	if (record->at_ns < shard->last_at_ns)
+	if (record->at_ns < shard->last_at_ns && record->kind != RECORD_CLOCK)
 		return bad(why, "lane clock runs backwards");
 	if (record->flags != 0)
 		return bad(why, "record with unknown flags");
@@ -104,6 +127,8 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 		return apply_offer(shard, record, why);
 	case RECORD_ORDER:
 		return apply_order(shard, record, key, why);
+	case RECORD_CLOCK:
+		return apply_clock(shard, record, why);
 	default:
 		return bad(why, "record of unknown kind");
 	}
@@ -141,6 +166,8 @@ int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *rec
 		const uint32_t i = *applied;
 		int rc;
 
+		if (i > 0 && records[i].kind == RECORD_CLOCK)
+			return bad(why, "clock set back within a block");
 		if (i % BATCH_CNT == 0)
 			look_ahead(shard, &records[i], keys,
 				   cnt - i < BATCH_CNT ? cnt - i : BATCH_CNT);
@@ -151,23 +178,42 @@ int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *rec
 	return 0;
 }
 
+static struct record offer_record(const struct offer *offer)
+{
+	return (struct record){
+		.kind = RECORD_OFFER,
+		.at_ns = offer->added_at_ns,
+		.sku = offer->sku,
+		.unit_price = offer->unit_price,
+		.offer = {.stock = offer->stock,
+			  .limit_per_buyer = offer->limit_per_buyer,
+			  .opens_at_ns = offer->opens_at_ns,
+			  .closes_at_ns = offer->closes_at_ns,
+			  .hold_seconds = offer->hold_seconds},
+	};
+}
+
+static struct record clock_record(const struct clock_back *back)
+{
+	return (struct record){
+		.kind = RECORD_CLOCK, .at_ns = back->at_ns, .clock = {.was_ns = back->was_ns}};
+}
+
 void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out)
 {
-	CHECK(first + cnt <= shard->offers.cnt);
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct offer *offer = &shard->offers.list[first + i];
+	const struct clock_back *backs = shard->clock_backs;
+	uint32_t back = 0;
 
-		out[i] = (struct record){
-			.kind = RECORD_OFFER,
-			.at_ns = offer->added_at_ns,
-			.sku = offer->sku,
-			.unit_price = offer->unit_price,
-			.offer = {.stock = offer->stock,
-				  .limit_per_buyer = offer->limit_per_buyer,
-				  .opens_at_ns = offer->opens_at_ns,
-				  .closes_at_ns = offer->closes_at_ns,
-				  .hold_seconds = offer->hold_seconds},
-		};
+	CHECK(first + cnt <= shard_entries(shard));
+	while (back < shard->clock_back_cnt && backs[back].offers_before + back < first)
+		back++;
+	for (uint32_t i = 0; i < cnt; i++) {
+		const uint64_t offer = first + i - back;
+
+		if (back < shard->clock_back_cnt && backs[back].offers_before == offer)
+			out[i] = clock_record(&backs[back++]);
+		else
+			out[i] = offer_record(&shard->offers.list[offer]);
 	}
 }
 
@@ -197,9 +243,12 @@ int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t
 	for (uint32_t i = 0; i < cnt; i++) {
 		int rc;
 
-		if (offers[i].kind != RECORD_OFFER)
+		if (offers[i].kind == RECORD_CLOCK)
+			rc = apply_clock(shard, &offers[i], why);
+		else if (offers[i].kind == RECORD_OFFER)
+			rc = apply_offer(shard, &offers[i], why);
+		else
 			return bad(why, "something else among its offers");
-		rc = apply_offer(shard, &offers[i], why);
 		if (rc != 0)
 			return rc;
 	}
@@ -207,6 +256,12 @@ int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t
 	shard->next_lsn = 1;
 	shard->last_at_ns = 0;
 	return 0;
+}
+
+/* An instant before the last, in a lane whose clock was never set back. */
+static bool falls(const struct shard *shard, uint64_t at_ns)
+{
+	return at_ns < shard->last_at_ns && shard->clock_back_cnt == 0;
 }
 
 static int load_batch(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
@@ -238,7 +293,7 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 		const uint64_t lsn = orders[i].lsn_quantity >> QUANTITY_BITS;
 		int rc;
 
-		if (lsn < shard->next_lsn || records[i].at_ns < shard->last_at_ns)
+		if (lsn < shard->next_lsn || falls(shard, records[i].at_ns))
 			return bad(why, "orders that are not in lane order");
 		shard->next_lsn = lsn;
 		rc = apply_order(shard, &records[i], &keys[i], why);
@@ -264,7 +319,7 @@ int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders
 
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why)
 {
-	if (next_lsn < shard->next_lsn || last_at_ns < shard->last_at_ns)
+	if (next_lsn < shard->next_lsn || falls(shard, last_at_ns))
 		return bad(why, "orders behind its end");
 	shard->next_lsn = next_lsn;
 	shard->last_at_ns = last_at_ns;

@@ -13,6 +13,13 @@
 #include "engine/shard.h"
 #include "net/wire.h"
 
+/* The lane's clock, set back. */
+struct clock_back {
+	uint64_t at_ns;
+	uint64_t was_ns;
+	uint64_t offers_before; /* put on sale before that */
+};
+
 struct shard {
 	/* Touched by every request, together. */
 	struct offers offers;
@@ -27,6 +34,9 @@ struct shard {
 	uint16_t lane;
 	uint16_t shards;
 	struct arena *arena;
+	/* In lane order. */
+	uint32_t clock_back_cnt;
+	struct clock_back clock_backs[CLOCK_RECORDS_MAX];
 };
 
 static inline uint64_t shard_offer_hash(const struct shard *shard, uint64_t sku)

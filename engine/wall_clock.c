@@ -4,7 +4,8 @@
 
 static int64_t offset_of(const struct wall_reading *reading)
 {
-	const uint64_t middle_ns = reading->before_ns + (reading->after_ns - reading->before_ns) / 2;
+	const uint64_t middle_ns =
+		reading->before_ns + (reading->after_ns - reading->before_ns) / 2;
 
 	return (int64_t)(reading->wall_ns - middle_ns);
 }

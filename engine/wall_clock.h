@@ -69,8 +69,7 @@ void wall_clock_publish(const struct wall_clock *clock, struct wall_now *now);
 /* The lanes' time at an instant of the monotonic clock, ns since the epoch. Any thread. */
 static inline uint64_t wall_now_ns(const struct wall_now *now, uint64_t monotonic_ns)
 {
-	return monotonic_ns +
-	       (uint64_t)atomic_load_explicit(&now->offset_ns, memory_order_relaxed);
+	return monotonic_ns + (uint64_t)atomic_load_explicit(&now->offset_ns, memory_order_relaxed);
 }
 
 #endif

@@ -36,8 +36,8 @@ static long ahead_s(void)
 		return file_s(path);
 	if (always_s == NULL)
 		return 0;
-	if (readings_max != NULL && __atomic_fetch_add(&readings, 1, __ATOMIC_RELAXED) >=
-					    strtoul(readings_max, NULL, 10))
+	if (readings_max != NULL &&
+	    __atomic_fetch_add(&readings, 1, __ATOMIC_RELAXED) >= strtoul(readings_max, NULL, 10))
 		return 0;
 	return strtol(always_s, NULL, 10);
 }

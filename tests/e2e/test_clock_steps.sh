@@ -1,5 +1,6 @@
 # The wall clock is wrong: for one reading of 20 ms, for a while, for long, at the very first
 # reading. Offers open and close by a step only after it has lasted; it is told meanwhile.
+# time limit: 200 s
 . "$(dirname "$0")/lib.sh"
 
 DAY_S=86400
@@ -33,9 +34,9 @@ expect_right_time() { # ID
 	local now instant
 
 	expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id "$1")"
-	instant=$(field instant "$REPLY_LINE")
+	instant=$(($(field instant "$REPLY_LINE") / 1000000000))
 	now=$(date +%s)
-	[ $((instant / 1000000000)) -le "$now" ] && [ $((instant / 1000000000)) -ge $((now - 30)) ] ||
+	[ $instant -le "$now" ] && [ $instant -ge $((now - 30)) ] ||
 		fail "the order's instant is $instant, it is $now s"
 }
 
@@ -51,7 +52,7 @@ for n in $(seq 1 1000); do
 	sleep 0.02
 	rm "$AHEAD"
 	expect_hours NOT_OPEN SOLD_OUT
-	! says 'clock: the machine.s clock has jumped 86400\.[0-9]* s ahead' || more=$((more - 1))
+	! says "jumped 86400\.[0-9]* s ahead" || more=$((more - 1))
 	[ $more -gt 0 ] || break
 done
 [ $more -lt 20 ] || fail "no reading was noticed"
@@ -66,8 +67,9 @@ for step in $DAY_S -$DAY_S; do
 	expect_match "by how much" "^$step$" "$(metric doorbuster_clock_step_seconds |
 		awk '{ printf "%.0f", $1 }')"
 	expect_match "the lane's distance" "^$((-step))$" \
-		"$(metric 'doorbuster_lane_clock_ahead_seconds{lane="0"}' | awk '{ printf "%.0f", $1 }')"
-	health_is 503 "^the machine's clock has jumped .86[34][0-9.]* s; the lanes keep their time" ||
+		"$(metric 'doorbuster_lane_clock_ahead_seconds{lane="0"}' |
+			awk '{ printf "%.0f", $1 }')"
+	health_is 503 "^the machine's clock has jumped .86[34][0-9.]* s; the lanes keep" ||
 		fail "health: $HTTP_STATUS $(cat "$WORK/answer")"
 	expect_hours NOT_OPEN SOLD_OUT
 	expect_right_time $((200 + (step > 0)))
@@ -84,7 +86,7 @@ start_at --clock-step-seconds 2
 expect_hours NOT_OPEN SOLD_OUT
 echo $DAY_S >"$AHEAD"
 wait_for "the step" says 'clock: the machine.s clock has jumped 86400\.[0-9]* s ahead.* 2 s'
-wait_for "it to be followed" says 'clock: the machine.s clock stayed 86400\.[0-9]* s ahead: the lanes'
+wait_for "it to be followed" says 'clock stayed 86400\.[0-9]* s ahead: the lanes'
 expect_hours SOLD_OUT CLOSED
 wait_for "all to be well" health_is 200 'every lane sells'
 rm "$AHEAD"
@@ -103,7 +105,7 @@ stop_engine
 verify_agrees
 [ "$(json '.lanes[0].clock_ahead_ns' "$WORK/verify.json")" -gt $((86300 * 1000000000)) ] ||
 	fail "verify: $(cat "$WORK/verify.json")"
-expect_match "what verify prints" 'clock    lane 0 is 86[34][0-9]*\.[0-9]{3} s ahead of this machine' \
+expect_match "what verify prints" 'clock    lane 0 is 86[34][0-9]*\.[0-9]{3} s ahead of' \
 	"$("$BIN/doorbuster" journal verify "$DATA")"
 rm -r "$DATA"
 

@@ -151,7 +151,7 @@ Test(checkpoint_format, impossible_headers_are_refused)
 			bad.magic++;
 			break;
 		case 1:
-			bad.format++;
+			bad.format = CHECKPOINT_FORMAT_CLOCK + 1;
 			break;
 		case 2:
 			bad.lane++;

@@ -40,14 +40,20 @@ static void tear_down(void)
 	temp_dir_remove();
 }
 
-/* An offer where is_offer says so, an order of the first one elsewhere. */
+/* An offer where is_offer says so, an order of the first one elsewhere; the clock is set back now
+ * and then. */
 static void fill(uint32_t cnt, bool (*is_offer)(uint32_t))
 {
 	const char *why = NULL;
 
 	shard_clear(shard);
 	for (uint32_t i = 0; i < cnt; i++) {
-		if (is_offer(i)) {
+		if (i == 50 || i % 997 == 996) {
+			lane[i] = (struct record){.kind = RECORD_CLOCK,
+						  .at_ns = 999 + i,
+						  .clock = {.was_ns = 2000 + i}};
+			cr_assert(eq(int, shard_apply(shard, i + 1, &lane[i], &why), 0), "%s", why);
+		} else if (is_offer(i)) {
 			lane[i] = sale_offer(1 + i, 1000000, 500, i % 2);
 			lane[i].at_ns = 1000 + i;
 			cr_assert(eq(int, shard_apply(shard, i + 1, &lane[i], &why), 0), "%s", why);

@@ -12,6 +12,7 @@
 #include <criterion/new/assert.h>
 
 #include "engine/data_dir.h"
+#include "engine/journal_format.h"
 #include "tests/support/forbid_call.h"
 #include "tests/support/temp_dir.h"
 
@@ -193,9 +194,9 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 		assert_says("data/journal");
 		cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -EINVAL));
 	}
-	write_text(temp_path("data/journal"), "doorbuster-journal 2\nwho knows\n");
+	write_text(temp_path("data/journal"), "doorbuster-journal 3\nwho knows\n");
 	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
-	assert_says("journal format 2");
+	assert_says("journal format 3");
 	/* 1 in 32 bits. */
 	write_text(temp_path("data/journal"),
 		   "doorbuster-journal 4294967297\nid 00000000000000ab\nshards 1\n");
@@ -204,6 +205,30 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 		   "doorbuster-journal 1\nid 00000000000000ab\nshards 1\n");
 	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
 	cr_assert(eq(u64, dir.journal_id, 0xab));
+}
+
+Test(data_dir, its_format_is_raised_for_good, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+	struct data_dir made;
+
+	cr_assert(eq(int, open_close(3, &made), 0), "%s", error);
+	cr_assert(eq(uint, made.format, JOURNAL_FORMAT), "what older programs read");
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(eq(int, data_dir_open(&dir, path, 3, error, sizeof(error)), 0));
+		cr_assert(
+			eq(int,
+			   data_dir_raise_format(&dir, JOURNAL_FORMAT_CLOCK, error, sizeof(error)),
+			   0),
+			"%s", error);
+		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT, error, sizeof(error)),
+			     0));
+		data_dir_close(&dir);
+		cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), 0), "%s", error);
+		cr_assert(eq(uint, dir.format, JOURNAL_FORMAT_CLOCK));
+		cr_assert(eq(u64, dir.journal_id, made.journal_id));
+		cr_assert(eq(uint, dir.shards, 3));
+	}
 }
 
 Test(data_dir, asks_for_the_space_of_its_segments, .init = set_up, .fini = temp_dir_remove)

@@ -13,7 +13,7 @@ static const uint16_t LANE = 2;
 static const uint64_t SEGMENT = 5;
 
 enum {
-	EXAMPLE_BYTES = 2 * BLOCK_ALIGN_BYTES,
+	EXAMPLE_BYTES = 3 * BLOCK_ALIGN_BYTES,
 };
 
 static _Alignas(8) uint8_t example[EXAMPLE_BYTES];
@@ -62,6 +62,34 @@ static void make_example(void)
 		block, block_seed(JOURNAL_ID, LANE, SEGMENT, BLOCK_ALIGN_BYTES, block->first_lsn));
 }
 
+/* The block behind it sets the clock back. */
+static void make_clock_block(void)
+{
+	const struct block_header *before =
+		(const struct block_header *)(example + BLOCK_ALIGN_BYTES);
+	struct block_header *block = (struct block_header *)(example + 2 * BLOCK_ALIGN_BYTES);
+	struct record *record = (struct record *)(block + 1);
+
+	*record = (struct record){
+		.kind = RECORD_CLOCK,
+		.at_ns = 1794783660000001000,
+		.clock = {.was_ns = 1794787260000001000},
+	};
+	*block = (struct block_header){
+		.magic = BLOCK_MAGIC,
+		.format = block_format_of(record, 1),
+		.lane = LANE,
+		.prev_checksum = before->checksum,
+		.first_lsn = 43,
+		.durable_lsn = 42,
+		.written_at_ns = 1794783660000001000,
+		.record_cnt = 1,
+		.block_bytes = BLOCK_ALIGN_BYTES,
+	};
+	block->checksum = block_checksum(
+		block, block_seed(JOURNAL_ID, LANE, SEGMENT, (uint64_t)2 * BLOCK_ALIGN_BYTES, 43));
+}
+
 /* The document's indented lines that begin with eight hex digits: offset, two spaces, bytes. */
 static size_t read_document(uint8_t *out)
 {
@@ -98,7 +126,9 @@ Test(journal_format, the_document_shows_a_segment_byte_for_byte)
 	static uint8_t document[EXAMPLE_BYTES];
 
 	make_example();
-	cr_assert(eq(sz, read_document(document), 64 + 3 * 64), "header, block header, 2 records");
+	make_clock_block();
+	cr_assert(eq(sz, read_document(document), 64 + 3 * 64 + 2 * 64),
+		  "header, two block headers, 3 records");
 	for (size_t i = 0; i < EXAMPLE_BYTES; i++)
 		cr_assert(eq(u8, document[i], example[i]), "offset %zx", i);
 }
@@ -137,7 +167,7 @@ Test(journal_format, impossible_shapes_are_refused)
 			block->magic++;
 			break;
 		case 1:
-			block->format++;
+			block->format = JOURNAL_FORMAT_MAX + 1;
 			break;
 		case 2:
 			block->lane++;
@@ -174,4 +204,23 @@ Test(journal_format, impossible_shapes_are_refused)
 		cr_assert(ne(ptr, (void *)block_shape_wrong(block, LANE, BLOCK_ALIGN_BYTES), NULL),
 			  "way %u", way);
 	}
+}
+
+Test(journal_format, a_block_of_format_2_begins_with_a_clock_record)
+{
+	struct block_header *block = (struct block_header *)(example + BLOCK_ALIGN_BYTES);
+	struct record *records = (struct record *)(block + 1);
+
+	make_example();
+	cr_assert(eq(uint, block_format_of(records, 2), JOURNAL_FORMAT));
+	cr_assert(eq(ptr, (void *)block_records_wrong(block), NULL));
+	block->format = JOURNAL_FORMAT_CLOCK;
+	cr_assert(eq(ptr, (void *)block_shape_wrong(block, LANE, BLOCK_ALIGN_BYTES), NULL));
+	cr_assert(ne(ptr, (void *)block_records_wrong(block), NULL));
+	records[0].kind = RECORD_CLOCK;
+	cr_assert(eq(uint, block_format_of(records, 2), JOURNAL_FORMAT_CLOCK));
+	cr_assert(eq(uint, block_format_of(records, 0), JOURNAL_FORMAT), "a closing block");
+	cr_assert(eq(ptr, (void *)block_records_wrong(block), NULL));
+	block->format = JOURNAL_FORMAT;
+	cr_assert(ne(ptr, (void *)block_records_wrong(block), NULL));
 }

@@ -133,3 +133,37 @@ Test(lane, holds_nothing_back_when_it_drains)
 	cr_assert(eq(uint, disk->write_cnt, 1));
 	memory_disk_complete_all(disk, lane.journal);
 }
+
+/* The one way back of a lane's clock: a record, in a block of format 2, by which it goes on. */
+Test(lane, a_clock_is_set_back_by_a_record)
+{
+	const struct shard_size size = {1, 1, 1};
+	const struct block_header *block;
+	const struct record *record;
+
+	lane.ack_memory = false;
+	cr_assert(eq(int, shard_open(&lane.shard, 3, 8, &size), 0));
+	lane.clock_ns = 5000;
+	cr_assert(lane_set_back(&lane, 2000));
+	cr_assert(eq(u64, lane.clock_ns, 2000));
+	cr_assert(eq(u64, shard_last_at_ns(lane.shard), 2000));
+	lane_tick(&lane, 1000);
+	cr_assert(eq(u64, lane.clock_ns, 2000));
+	lane_pump(&lane, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	block = disk->writes[0].buffer;
+	record = (const struct record *)(block + 1);
+	cr_assert(eq(uint, block->format, JOURNAL_FORMAT_CLOCK));
+	cr_assert(eq(uint, block->record_cnt, 1));
+	cr_assert(eq(u64, block->written_at_ns, 2000));
+	cr_assert(eq(uint, record->kind, RECORD_CLOCK));
+	cr_assert(eq(u64, record->at_ns, 2000));
+	cr_assert(eq(u64, record->clock.was_ns, 5000));
+	memory_disk_complete_all(disk, lane.journal);
+	append_records(lane.journal, 1);
+	lane_pump(&lane, NOW_NS);
+	block = disk->writes[0].buffer;
+	cr_assert(eq(uint, block->format, JOURNAL_FORMAT));
+	memory_disk_complete_all(disk, lane.journal);
+	shard_close(lane.shard);
+}

@@ -206,3 +206,63 @@ Test(shard, refuses_orders_outside_the_hours_of_an_offer)
 	cr_assert(eq(int, shard_apply(shard, 2, &order, &why), 0), "%s", why);
 	shard_close(shard);
 }
+
+static struct record set_back(uint64_t at_ns, uint64_t was_ns)
+{
+	return (struct record){.kind = RECORD_CLOCK, .at_ns = at_ns, .clock = {.was_ns = was_ns}};
+}
+
+Test(shard, instants_fall_at_a_clock_record_only)
+{
+	struct shard *shard = sale_open(100, three_offers(), 3);
+	const struct record good = set_back(NOW_NS, NOW_NS + 9);
+	struct wire_request request = sale_buy(1, 42, 1);
+	struct shard_hash before;
+	struct record bad;
+	struct record record;
+	const char *why = NULL;
+
+	cr_assert(sale_decide(shard, NOW_NS + 5, &request, &record).committed);
+	bad = set_back(NOW_NS, NOW_NS + 4);
+	check_refused(shard, 5, &bad, "no earlier instant");
+	bad = set_back(NOW_NS + 9, NOW_NS + 9);
+	check_refused(shard, 5, &bad, "no earlier instant");
+	for (unsigned field = 0; field < 7; field++) {
+		bad = good;
+		bad.quantity = field == 0;
+		bad.channel = field == 1;
+		bad.sku = field == 2;
+		bad.unit_price = field == 3;
+		if (field > 3)
+			bad.clock.reserved[field - 4] = 1;
+		check_refused(shard, 5, &bad, "reserved bytes");
+	}
+	before = shard_hash(shard);
+	cr_assert(eq(int, shard_apply(shard, 5, &good, &why), 0), "%s", why);
+	cr_assert(eq(u64, shard_last_at_ns(shard), NOW_NS));
+	cr_assert(ne(u64, shard_hash(shard).low, before.low));
+	request = sale_buy(2, 42, 1);
+	cr_assert(sale_decide(shard, NOW_NS + 1, &request, &record).committed);
+	record.order.request_id[0]++;
+	record.at_ns = NOW_NS;
+	check_refused(shard, 7, &record, "backwards");
+	shard_close(shard);
+}
+
+Test(shard, a_clock_is_set_back_so_often_and_at_the_beginning_of_a_block)
+{
+	struct shard *shard = sale_open(100, three_offers(), 3);
+	struct record records[2];
+	uint32_t applied;
+	const char *why = NULL;
+
+	records[0] = set_back(NOW_NS, NOW_NS + 1);
+	records[1] = records[0];
+	cr_assert(eq(int, shard_apply_many(shard, 4, records, 2, &applied, &why), -EBADMSG));
+	cr_assert(eq(uint, applied, 1));
+	cr_assert(strstr(why, "within a block") != NULL, "%s", why);
+	for (uint64_t i = 1; i < CLOCK_RECORDS_MAX; i++)
+		cr_assert(eq(int, shard_apply(shard, 4 + i, &records[0], &why), 0), "%s", why);
+	cr_assert(eq(int, shard_apply(shard, 4 + CLOCK_RECORDS_MAX, &records[0], &why), -ENOSPC));
+	shard_close(shard);
+}

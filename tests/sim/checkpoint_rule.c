@@ -35,9 +35,9 @@ static bool header_good(const struct rule_checkpoint *file)
 	const uint64_t offers = file->bytes >= HEADER ? le(at + 96, 8) : 0;
 	const uint64_t orders = file->bytes >= HEADER ? le(at + 104, 8) : 0;
 
-	return file->bytes >= HEADER && le(at, 4) == 0x50434244 && le(at + 4, 2) == 1 &&
-	       le(at + 6, 2) == file->lane && le(at + 16, 8) == file->journal_id &&
-	       le(at + 136, 2) == file->shards &&
+	return file->bytes >= HEADER && le(at, 4) == 0x50434244 &&
+	       (le(at + 4, 2) == 1 || le(at + 4, 2) == 2) && le(at + 6, 2) == file->lane &&
+	       le(at + 16, 8) == file->journal_id && le(at + 136, 2) == file->shards &&
 	       le(at + 8, 8) == XXH3_64bits_withSeed(at + 16, HEADER - 16, mix64(le(at, 8))) &&
 	       offers + orders == le(at + 24, 8) - 1 &&
 	       file->bytes == HEADER + (chunks_of(offers) + chunks_of(orders)) * CHUNK +
@@ -85,6 +85,8 @@ void checkpoint_rule_check(const struct rule_checkpoint *file, struct truth *tru
 	const uint8_t *offer = file->data + HEADER + CHUNK;
 	const uint8_t *order = offer + le(file->data + 96, 8) * ENTRY + CHUNK;
 
+	bool set_back = false;
+
 	/* A sale here has one chunk of each kind, and no order without an offer. */
 	CHECK(le(file->data + 96, 8) > 0 && le(file->data + 104, 8) <= CHUNK_ENTRIES);
 	CHECK(next_lsn - 1 <= truth->down_lsn);
@@ -93,7 +95,8 @@ void checkpoint_rule_check(const struct rule_checkpoint *file, struct truth *tru
 	for (uint64_t lsn = 1; lsn < next_lsn; lsn++) {
 		const struct record *record = &truth->records[lsn];
 
-		if (record->kind == RECORD_OFFER) {
+		set_back |= record->kind == RECORD_CLOCK;
+		if (record->kind != RECORD_ORDER) {
 			CHECK(memcmp(offer, record, ENTRY) == 0);
 			offer += ENTRY;
 			continue;
@@ -102,4 +105,5 @@ void checkpoint_rule_check(const struct rule_checkpoint *file, struct truth *tru
 		check_order(order, record);
 		order += ENTRY;
 	}
+	CHECK(le(file->data + 4, 2) == (set_back ? 2 : 1));
 }

@@ -58,9 +58,9 @@ static void write_journals(struct sim_engine *engine)
 		return;
 	disk->ops->submit(disk);
 	sim_disk_tick(&engine->disk);
-	engine->fs.mono_ns += random_below(engine->random, random_chance(engine->random, 500)
-								   ? TURN_NS_MAX
-								   : QUICK_TURN_NS_MAX);
+	engine->fs.mono_ns +=
+		random_below(engine->random,
+			     random_chance(engine->random, 500) ? TURN_NS_MAX : QUICK_TURN_NS_MAX);
 	engine->fs.full_turns -= engine->fs.full_turns > 0;
 	run_thread(engine);
 }
@@ -83,6 +83,31 @@ static void tick(struct sim_engine *engine, struct sim_lane *lane)
 	CHECK(lane->lane.clock_ns == lane->expected_clock_ns);
 }
 
+static bool start_waits(struct sim_engine *engine, struct sim_lane *lane)
+{
+	for (unsigned turn = 0; journal_room(lane->lane.journal) == 0; turn++) {
+		if (!start_goes_on(engine, lane, turn))
+			return false;
+		write_journals(engine);
+	}
+	return true;
+}
+
+/* Sets the clock of a lane that is ahead back, as --clock-back does. */
+static int set_back(struct sim_engine *engine, struct sim_lane *lane)
+{
+	const uint64_t now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
+
+	if (lane->lane.clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
+		return 0;
+	if (!start_waits(engine, lane))
+		return -ENOSPC;
+	CHECK(lane_set_back(&lane->lane, now_ns));
+	lane->expected_clock_ns = now_ns;
+	count(engine, TALLY_SET_BACK);
+	return 0;
+}
+
 /* Puts the catalog's offers on sale that the lane doesn't know, as serve_offers_add does. */
 static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 {
@@ -95,11 +120,8 @@ static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 
 		if (shard_find_offer(lane->shard, offer.sku, &view))
 			continue;
-		for (unsigned turn = 0; journal_room(lane->journal) == 0; turn++) {
-			if (!start_goes_on(engine, sim_lane, turn))
-				return -ENOSPC;
-			write_journals(engine);
-		}
+		if (!start_waits(engine, sim_lane))
+			return -ENOSPC;
 		offer.at_ns = lane->clock_ns;
 		*journal_slot(lane->journal) = offer;
 		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), &offer, &why) == 0);
@@ -182,6 +204,7 @@ static void settle_clock(struct sim_engine *engine)
 
 int engine_start(struct sim_engine *engine)
 {
+	const bool back = random_chance(engine->random, 500); /* --clock-back */
 	struct recover_scan scans[SIM_LANES_MAX] = {0};
 	int rc = 0;
 
@@ -199,6 +222,8 @@ int engine_start(struct sim_engine *engine)
 		recover_scan_free(&scans[i]);
 	if (rc == 0)
 		settle_clock(engine);
+	for (unsigned i = 0; i < engine->lane_cnt && rc == 0 && back; i++)
+		rc = set_back(engine, &engine->lanes[i]);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++) {
 		tick(engine, &engine->lanes[i]);
 		rc = add_offers(engine, &engine->lanes[i]);

@@ -125,8 +125,8 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 	engine->random = random;
 	engine->tally = tally;
 	engine->clock = (struct sim_clock){
-		.offset_ns = INT64_C(1800000000000000000) +
-			     (int64_t)random_below(random, 1000000000),
+		.offset_ns =
+			INT64_C(1800000000000000000) + (int64_t)random_below(random, 1000000000),
 		.random = random,
 		.tally = tally,
 	};

@@ -53,13 +53,23 @@ struct rule_outcome truth_read(const struct truth *truth, const struct rule_lane
 	return lane_rule(image, read_one, &reading);
 }
 
+/* The lane's clock was set back since the last recovery. */
+static bool is_set_back(const struct truth *truth, uint64_t last_lsn)
+{
+	for (uint64_t lsn = truth->kept_lsn + 1; lsn <= last_lsn; lsn++) {
+		if (truth->records[lsn].kind == RECORD_CLOCK)
+			return true;
+	}
+	return false;
+}
+
 void truth_cut(struct truth *truth, const struct lane_tail *tail)
 {
 	const uint64_t last_lsn = tail->next_lsn - 1;
 
 	CHECK(last_lsn <= truth->written_lsn);
 	CHECK(last_lsn >= truth->kept_lsn);
-	CHECK(tail->last_at_ns >= truth->kept_at_ns);
+	CHECK(tail->last_at_ns >= truth->kept_at_ns || is_set_back(truth, last_lsn));
 	for (uint64_t lsn = 1; lsn <= truth->written_lsn; lsn++)
 		truth->down[lsn] = lsn <= last_lsn;
 	if (last_lsn < truth->hashed_lsn)
@@ -122,6 +132,12 @@ void truth_check(const struct truth *truth, uint64_t last_lsn)
 		const struct record *record = &truth->records[lsn];
 		unsigned idx = 0;
 
+		if (record->kind == RECORD_CLOCK) {
+			CHECK(record->clock.was_ns >= at_ns &&
+			      record->at_ns < record->clock.was_ns);
+			at_ns = record->at_ns;
+			continue;
+		}
 		CHECK(record->at_ns >= at_ns);
 		at_ns = record->at_ns;
 		while (idx < cnt && offers[idx]->sku != record->sku)

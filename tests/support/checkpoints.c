@@ -47,6 +47,10 @@ void random_sale(struct shard *shard, uint64_t seed, uint32_t cnt)
 			record.at_ns = at_ns;
 			record.offer.hold_seconds = (uint32_t)(next_random(&state) % 300);
 		}
+		if (i > 0 && next_random(&state) % 200 == 0)
+			record = (struct record){.kind = RECORD_CLOCK,
+						 .at_ns = at_ns - at_ns / 3,
+						 .clock = {.was_ns = at_ns + 1}};
 		CHECK(shard_apply(shard, shard_next_lsn(shard), &record, &why) <= 0);
 	}
 }

@@ -8,6 +8,7 @@
 enum {
 	UNIT = 4096,
 	RECORD = 64,
+	CLOCK = 3, /* a record that sets the clock back, the first of a block of format 2 */
 };
 
 struct block {
@@ -18,6 +19,7 @@ struct block {
 	uint64_t written_at_ns;
 	uint64_t record_cnt;
 	uint64_t bytes;
+	bool sets_clock;
 };
 
 static uint64_t le(const uint8_t *at, unsigned bytes)
@@ -45,7 +47,8 @@ static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t of
 	const uint8_t *at = lane->segments[segment].data + offset;
 	uint64_t seed;
 
-	if (le(at, 4) != 0x4b4c4244 || le(at + 4, 2) != 1 || le(at + 6, 2) != lane->lane)
+	if (le(at, 4) != 0x4b4c4244 || le(at + 4, 2) < 1 || le(at + 4, 2) > 2 ||
+	    le(at + 6, 2) != lane->lane)
 		return false;
 	*out = (struct block){
 		.checksum = le(at + 8, 8),
@@ -55,6 +58,7 @@ static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t of
 		.written_at_ns = le(at + 40, 8),
 		.record_cnt = le(at + 48, 4),
 		.bytes = le(at + 52, 4),
+		.sets_clock = le(at + 4, 2) == 2,
 	};
 	if (out->record_cnt > 1023 ||
 	    out->bytes != (RECORD + out->record_cnt * RECORD + UNIT - 1) / UNIT * UNIT ||
@@ -66,7 +70,8 @@ static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t of
 	seed = mix64(lane->journal_id + lane->lane);
 	seed = mix64(mix64(mix64(seed ^ segment) ^ offset) ^ out->first_lsn);
 	seed = mix64(seed ^ le(at, 8));
-	return out->checksum == XXH3_64bits_withSeed(at + 16, out->bytes - 16, seed);
+	return out->checksum == XXH3_64bits_withSeed(at + 16, out->bytes - 16, seed) &&
+	       out->sets_clock == (out->record_cnt > 0 && at[RECORD] == CLOCK);
 }
 
 /* A segment got its name when it was whole: anything else is damage. */
@@ -132,6 +137,8 @@ static void take(const struct rule_lane *lane, const struct block *block, struct
 {
 	const uint8_t *at = lane->segments[tail->segment].data + tail->offset + RECORD;
 
+	if (block->sets_clock)
+		tail->last_at_ns = le(at + 8, 8);
 	if (block->written_at_ns > tail->last_at_ns)
 		tail->last_at_ns = block->written_at_ns;
 	for (uint64_t i = 0; i < block->record_cnt; i++, at += RECORD) {

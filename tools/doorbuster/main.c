@@ -182,7 +182,7 @@ static int run(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	if (strcmp(verb, "--version") == 0) {
 		printf("doorbuster: wire format %d, journal format %d\n", WIRE_VERSION,
-		       JOURNAL_FORMAT);
+		       JOURNAL_FORMAT_MAX);
 		return CLI_EXIT_GOOD;
 	}
 	if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)

@@ -309,11 +309,16 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 {
 	struct file_downstream *file = of(downstream);
 	const uint64_t bytes = block->header->block_bytes;
-	int rc = 0;
+	int rc;
 
 	if (file->unsynced_cnt >= SYNCED_BLOCKS_MAX ||
 	    file->unsynced_bytes + file->batch_bytes >= UNSYNCED_BYTES_MAX)
 		return -EAGAIN;
+	/* The copy says so, before it has a block that older programs cannot read. */
+	rc = data_dir_raise_format(&((struct file_target *)downstream->target)->dir,
+				   block->header->format, error, error_bytes);
+	if (rc != 0)
+		return rc;
 	if (file->fd < 0 || block->segment != file->segment)
 		rc = enter_segment(file, block);
 	if (rc == 0 && (file->batch_bytes + bytes > BATCH_BYTES ||

@@ -61,5 +61,5 @@ const char *frame_block_wrong(const struct frame *frame, uint64_t journal_id, ui
 	    block_checksum(header, block_seed(journal_id, lane, frame->segment, frame->offset,
 					      header->first_lsn)))
 		return "a block with a wrong checksum";
-	return NULL;
+	return block_records_wrong(header);
 }

@@ -68,6 +68,15 @@ static void put_offer(struct print *out, const struct record *record)
 	put_u64(out, ",\"hold_seconds\":", record->offer.hold_seconds);
 }
 
+/* What the lane's clock was set back from. */
+static void put_clock(struct print *out, const struct record *record)
+{
+	put_text(out, ",\"kind\":\"clock\",\"request_id\":null,\"buyer\":null,\"sku\":null"
+		      ",\"quantity\":null,\"unit_price\":null,\"max_price\":null"
+		      ",\"channel\":null,\"order_id\":null");
+	put_u64(out, ",\"was_ns\":", record->clock.was_ns);
+}
+
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
 {
 	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
@@ -78,6 +87,8 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 		put_order(out, lane, lsn, record);
 	} else if (record->kind == RECORD_OFFER) {
 		put_offer(out, record);
+	} else if (record->kind == RECORD_CLOCK) {
+		put_clock(out, record);
 	} else {
 		put_text(out, ",\"kind\":\"unknown\"");
 		put_u64(out, ",\"kind_number\":", record->kind);
@@ -141,6 +152,7 @@ void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const str
 {
 	char *at;
 	char instant[40];
+	char was[40];
 	char id[33] = "-";
 
 	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
@@ -155,6 +167,13 @@ void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const str
 			"  %20" PRIu64 "  %10u  %s  %" PRIu64 "\n",
 			lane, lsn, instant, record->sku, record->quantity, record->unit_price,
 			record->order.buyer, record->channel, id, order_id_of(lane, lsn));
+		return;
+	}
+	if (record->kind == RECORD_CLOCK) {
+		print_instant(record->clock.was_ns, was);
+		out->used += (size_t)snprintf(at, PRINT_LINE_BYTES_MAX,
+					      "%4u  %10" PRIu64 "  clock  %s  set back from %s\n",
+					      lane, lsn, instant, was);
 		return;
 	}
 	out->used += (size_t)snprintf(
