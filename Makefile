@@ -16,7 +16,9 @@ PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr libmicrohttpd
 TOOL_PKGS := jansson
 CAPTURE_PKGS := libpcap zlib libzstd
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
-DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf
+# Its plugins come through our setsockopt (net/port_xdp_socket.c).
+DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf \
+             -Wl,--export-dynamic-symbol=setsockopt
 
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

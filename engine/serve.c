@@ -197,7 +197,7 @@ static void eal_down(struct server *server)
 {
 	if (server->port_touched)
 		port_close(&server->port);
-	if (server->eal_running)
+	if (server->eal_running && !server->port.abandoned)
 		rte_eal_cleanup();
 	port_sweep(&server->port);
 }

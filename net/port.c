@@ -19,11 +19,13 @@ enum {
 	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
 	MBUF_CNT_DEFAULT = 32767,
 	MBUF_CACHE_CNT = 256,
-	/* Beside the EAL's own needs, MiB a queue: a page a buffer without hugepages. */
+	/* Beside the EAL's own needs, MiB a queue: a page a buffer, and what is sent. */
 	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
 	HUGEPAGE_MIB = 2,
 	DESCRIPTOR_CNT = 2048,
+	POOL_NAME_BYTES = 32,
+	WHY_BYTES = 320,
 };
 
 /* What may follow the kind, as the user writes it. */
@@ -158,23 +160,58 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 	return 0;
 }
 
+static void pool_name(uint16_t i, char name[POOL_NAME_BYTES])
+{
+	snprintf(name, POOL_NAME_BYTES, "frames_%u", i);
+}
+
+struct rte_mempool *port_queue_pool(uint16_t i)
+{
+	char name[POOL_NAME_BYTES];
+
+	pool_name(i, name);
+	return rte_mempool_lookup(name);
+}
+
+int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_bytes)
+{
+	const struct port_queue *queue = &port->queues[i];
+	struct rte_mempool *pool = port_queue_pool(i);
+	struct port_umem umem;
+	int rc;
+
+	port_xdp_watch_umem();
+	rc = rte_eth_rx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT, SOCKET_ID_ANY,
+				    NULL, pool);
+	if (rc != 0 || port->options.spec.kind == PORT_MEMIF)
+		return rc;
+	rc = port_xdp_note_socket(i, &umem, error, error_bytes);
+	return rc != 0 ? rc : port_pool_prove(pool, &umem, error, error_bytes);
+}
+
 /* Queue pair i of the port, with a pool of its own. */
-static int set_up_queue(const struct port *port, uint16_t i)
+static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error_bytes)
 {
 	const struct port_queue *queue = &port->queues[i];
 	const uint32_t mbuf_cnt =
 		port->options.mbuf_cnt > 0 ? port->options.mbuf_cnt : MBUF_CNT_DEFAULT;
-	struct rte_mempool *pool;
-	char name[32];
+	const struct rte_mempool *pool;
+	char name[POOL_NAME_BYTES];
 	int rc;
 
-	snprintf(name, sizeof(name), "frames_%u", i);
-	pool = rte_pktmbuf_pool_create(name, mbuf_cnt, MBUF_CACHE_CNT, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-				       SOCKET_ID_ANY);
-	if (pool == NULL)
+	pool_name(i, name);
+	if (port->options.spec.kind == PORT_MEMIF)
+		pool = rte_pktmbuf_pool_create(name, mbuf_cnt, MBUF_CACHE_CNT, 0,
+					       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	else
+		pool = port_pool_create(name, mbuf_cnt);
+	if (pool == NULL) {
+		snprintf(error, error_bytes,
+			 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,
+			 MEMORY_QUEUE_MIB);
 		return -ENOMEM;
-	rc = rte_eth_rx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT, SOCKET_ID_ANY,
-				    NULL, pool);
+	}
+	rc = port_set_up_rx(port, i, error, error_bytes);
 	if (rc == 0)
 		rc = rte_eth_tx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT,
 					    SOCKET_ID_ANY, NULL);
@@ -203,7 +240,8 @@ static int make_device(struct port *port, char *name, size_t name_bytes)
 }
 
 /* Starts the next device, with the queue pairs from `first` on. */
-static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt)
+static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt, char *why,
+			size_t why_bytes)
 {
 	/* No offloads asked for: the tag covers more than a checksum, replies carry their own. */
 	const struct rte_eth_conf conf = {0};
@@ -219,7 +257,7 @@ static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt)
 	rc = rte_eth_dev_configure(port_id, queue_cnt, queue_cnt, &conf);
 	for (uint16_t i = 0; rc == 0 && i < queue_cnt; i++) {
 		port->queues[first + i] = (struct port_queue){port_id, i};
-		rc = set_up_queue(port, (uint16_t)(first + i));
+		rc = set_up_queue(port, (uint16_t)(first + i), why, why_bytes);
 	}
 	return rc != 0 ? rc : rte_eth_dev_start(port_id);
 }
@@ -229,21 +267,24 @@ int port_open(struct port *port, char *error, size_t error_bytes)
 	const uint16_t device_cnt = devices_of(port);
 	const uint16_t queue_cnt = port->options.queue_cnt / device_cnt;
 	struct rte_ether_addr mac;
+	char why[WHY_BYTES] = "";
 	int rc = port_memory_keep_secret();
 
 	for (uint16_t i = 0; i < device_cnt && rc == 0; i++)
-		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt);
+		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt, why, sizeof(why));
 	if (rc == 0)
 		rc = rte_eth_macaddr_get(port->queues[0].port_id, &mac);
 	if (rc != 0) {
-		snprintf(error, error_bytes,
-			 "%s does not start with %u queues: %s (DPDK's lines above say why)",
-			 port->options.spec.where, port->options.queue_cnt, strerror(-rc));
+		if (why[0] == '\0')
+			snprintf(why, sizeof(why), "%s (DPDK's lines above say why)",
+				 strerror(-rc));
+		snprintf(error, error_bytes, "%s does not start with %u queues: %s",
+			 port->options.spec.where, port->options.queue_cnt, why);
 		return rc;
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	/* memif always copies here: zero-copy is the client's to ask for. */
-	port->zero_copy = port->options.spec.kind != PORT_MEMIF && port_xdp_zero_copy();
+	port->zero_copy = port->options.spec.kind != PORT_MEMIF && port_xdp_zero_copy(port);
 	return 0;
 }
 
@@ -256,7 +297,9 @@ int port_take_traffic(struct port *port, bool take, char *error, size_t error_by
 
 void port_close(struct port *port)
 {
-	while (port->device_cnt > 0) {
+	/* The driver would take away what is not there any more. */
+	port->abandoned = port->closed_queues != 0;
+	while (port->device_cnt > 0 && !port->abandoned) {
 		char name[32];
 		uint16_t port_id;
 
@@ -281,6 +324,11 @@ uint64_t port_missed(const struct port *port)
 {
 	uint64_t missed = 0;
 
+	if (port->options.spec.kind != PORT_MEMIF) {
+		for (uint16_t i = 0; i < port->options.queue_cnt; i++)
+			missed += port_xdp_losses(i).lost;
+		return missed;
+	}
 	for (uint16_t i = 0; i < port->device_cnt; i++) {
 		struct rte_eth_stats stats;
 		char name[32];
@@ -302,4 +350,21 @@ uint64_t port_oversized(const struct port *port)
 uint64_t port_unserved(const struct port *port)
 {
 	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_unserved(port);
+}
+
+struct port_losses port_losses(const struct port *port, uint16_t queue)
+{
+	struct port_losses losses = {0};
+
+	if (port->options.spec.kind == PORT_MEMIF)
+		return losses;
+	losses = port_xdp_losses(queue);
+	if (!port->zero_copy)
+		losses.starved = 0;
+	return losses;
+}
+
+uint64_t port_nic_missed(const struct port *port)
+{
+	return port->zero_copy ? port_xdp_nic_missed(port) : 0;
 }

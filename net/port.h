@@ -60,7 +60,10 @@ struct port {
 	/* One a worker. AF_XDP: the queues of one device. memif: a device each, so that a peer
 	 * which connects to some of them only reaches just their workers. */
 	struct port_queue queues[WORKERS_MAX];
-	uint16_t device_cnt;     /* ethdevs that are there; the i-th has the name i */
+	uint16_t device_cnt; /* ethdevs that are there; the i-th has the name i */
+	/* Those whose re-opening failed, a bit each: nobody may be in a burst of theirs. */
+	uint64_t closed_queues;
+	bool abandoned;          /* after port_close: rte_eal_cleanup must not be called */
 	bool zero_copy;          /* after port_open */
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
 	bool hugepages;          /* packet buffers lie on them */
@@ -103,8 +106,11 @@ int port_hold(const struct port_options *options, char *error, size_t error_byte
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes);
 
-/* Makes, configures and starts the devices. After rte_eal_init. No traffic reaches us yet on AF_XDP
- * ports. */
+/*
+ * Makes, configures and starts the devices. After rte_eal_init. No traffic reaches us yet on AF_XDP
+ * ports, and of those it is proved that the kernel takes every packet buffer. 0 or -errno, line in
+ * error.
+ */
 int port_open(struct port *port, char *error, size_t error_bytes);
 
 /*
@@ -119,6 +125,26 @@ int port_take_traffic(struct port *port, bool take, char *error, size_t error_by
  * just waits for long. Before port_open.
  */
 void port_on_peer_left(void (*wait)(void));
+
+/* What is held of a queue's packet buffers by others than the port. `each` calls visit with every
+ * one of them, and with others as it likes. */
+struct rte_mbuf;
+typedef void port_visit_fn(void *context, struct rte_mbuf *mbuf);
+struct port_holders {
+	void (*each)(void *context, port_visit_fn *visit, void *visit_context);
+	void *context;
+};
+
+/*
+ * AF_XDP: gives each queue in `queues` (a bit each) a new socket; frames that wait in the old one
+ * are lost. What is held stays valid, can be sent, and is the same pool's. *lost_cnt: buffers that
+ * neither the pool had nor anybody held; the pool has them again. Control thread, while no other
+ * thread is in a burst or uses a packet buffer; takes a second at most. 0, or -errno with a line
+ * ("" where DPDK's own lines say why): then the queues in closed_queues are closed, nobody may be
+ * in a burst of theirs until another call has opened them.
+ */
+int port_reopen(struct port *port, uint64_t queues, const struct port_holders *holders,
+		uint32_t *lost_cnt, char *error, size_t error_bytes);
 
 /* Stops the device and puts the machine back as it was. Safe after a failed or missing port_open.
  */
@@ -137,6 +163,16 @@ void port_put_back(const struct port_spec *spec, const char *runtime_dir);
 
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);
+
+/* What a queue did not get, of AF_XDP ports, since start; others: 0. Any thread. */
+struct port_losses {
+	uint64_t lost;    /* frames that were ours and found no buffer, or no room in the ring */
+	uint64_t starved; /* zero-copy: times that the card asked for buffers and found none */
+};
+struct port_losses port_losses(const struct port *port, uint16_t queue);
+
+/* Zero-copy: frames that the card had no buffer for, whoever's they were. Others: 0. */
+uint64_t port_nic_missed(const struct port *port);
 
 /* AF_XDP: frames to our ports too long for any packet buffer, dropped before us. Others: 0. */
 uint64_t port_oversized(const struct port *port);

@@ -20,9 +20,52 @@ void port_xdp_device(const struct port *port, char *args);
 int port_xdp_take(const struct port *port, bool take, char *error, size_t error_bytes);
 uint64_t port_xdp_oversized(const struct port *port);
 uint64_t port_xdp_unserved(const struct port *port);
-/* Whether every AF_XDP socket of this process is in zero-copy mode. After port_open. */
-bool port_xdp_zero_copy(void);
+/* Whether every AF_XDP socket of the port is in zero-copy mode. After port_open. */
+bool port_xdp_zero_copy(const struct port *port);
 void port_xdp_restore(struct port *port);
+
+/* Memory that was registered with the kernel for an AF_XDP socket. */
+struct port_umem {
+	int fd;
+	uintptr_t begin;
+	uint64_t bytes;
+};
+
+/*
+ * What the driver registers between the first and the second call is this queue's: into umem, its
+ * socket into the table that the losses are read by. -ENOTSUP and a line if it registered nothing
+ * that could be seen.
+ */
+void port_xdp_watch_umem(void);
+int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, char *error, size_t error_bytes);
+
+/* Since the start, over all sockets that the queue had. Any thread. */
+struct port_losses port_xdp_losses(uint16_t queue);
+/* Frames that the interface itself had no buffer for. */
+uint64_t port_xdp_nic_missed(const struct port *port);
+
+/* Takes the queue's socket away from the driver, which must not use it until the queue is set up
+ * again. No thread may be in a burst. 0 or -errno. */
+int port_xdp_close_socket(uint16_t queue);
+
+/* A pool of buffers for an AF_XDP queue, whole in one chunk, one a page; NULL: no memory. */
+struct rte_mempool;
+struct rte_mempool *port_pool_create(const char *name, uint32_t buffer_cnt);
+
+/* Proves that the kernel takes every buffer of the pool. 0, or -EFAULT and a line. */
+int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, char *error,
+		    size_t error_bytes);
+
+/* Gives back to a pool of port_pool_create what nobody holds; *lost_cnt: how many those were that
+ * it lacked. No thread may use the pool. 0 or -ENOMEM. */
+int port_pool_sweep(struct rte_mempool *pool, const struct port_holders *holders,
+		    uint32_t *lost_cnt);
+
+/* The pool of queue pair i. */
+struct rte_mempool *port_queue_pool(uint16_t i);
+/* The receiving side of queue pair i, proved; the device is stopped. 0 or -errno; a line, or none
+ * where DPDK's own lines say why. */
+int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_bytes);
 
 /*
  * One doorbuster an interface: a lock in RUN_DIR, which only the engine's own user can reach. Its

@@ -1,9 +1,9 @@
 /*
  * port_xdp: AF_XDP ports. Our XDP program is embedded and handed to DPDK's driver as a path to
  * memory, so nothing is installed. port_xdp_lock.c keeps one doorbuster an interface,
- * port_xdp_check.c has what is asked before, port_xdp_maps.c what is said to the program.
+ * port_xdp_check.c has what is asked before, port_xdp_maps.c what is said to the program,
+ * port_xdp_socket.c the sockets.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/if_xdp.h>
 
 #include "net/port_kinds.h"
 
@@ -124,31 +123,6 @@ void port_xdp_device(const struct port *port, char *args)
 	snprintf(args, DEVICE_ARGS_BYTES,
 		 "iface=%s,start_queue=0,queue_count=%u,busy_budget=0,xdp_prog=/proc/self/fd/%d",
 		 port->options.spec.where, port->options.queue_cnt, port->xdp.object_fd);
-}
-
-bool port_xdp_zero_copy(void)
-{
-	/* DPDK's driver hides its sockets, the kernel doesn't. */
-	DIR *dir = opendir("/proc/self/fd");
-	const struct dirent *entry;
-	unsigned sockets = 0;
-	unsigned zero_copy = 0;
-
-	if (dir == NULL)
-		return false;
-	while ((entry = readdir(dir)) != NULL) {
-		const int fd = (int)strtol(entry->d_name, NULL, 10);
-		struct xdp_options options = {0};
-		socklen_t bytes = sizeof(options);
-
-		/* Of all sockets only AF_XDP ones know the option. */
-		if (getsockopt(fd, SOL_XDP, XDP_OPTIONS, &options, &bytes) != 0)
-			continue;
-		sockets++;
-		zero_copy += (options.flags & XDP_OPTIONS_ZEROCOPY) != 0;
-	}
-	closedir(dir);
-	return sockets > 0 && zero_copy == sockets;
 }
 
 void port_xdp_restore(struct port *port)

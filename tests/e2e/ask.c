@@ -2,10 +2,11 @@
  * ask: one datagram of requests to a running engine, and what it answered, a line an entry. Built
  * from the wire format alone, not on the client library, so that each checks the other. With a
  * purchase in it the datagram is dated, as a PING before it says; --undated leaves that out,
- * --age-ms,
- * --valid-ms and --sale say another date. --record FILE keeps the datagram, --again FILE sends one
- * that was kept. Never retries. Exit code 0: a reply that keeps the format's promises; 3: no
- * answer; 4: a reply that breaks one; 2: wrong arguments.
+ * --age-ms, --valid-ms and --sale say another date. --record FILE keeps the datagram, --again FILE
+ * sends one that was kept. Never retries, unless --copies says how often the same goes out; then it
+ * says how many were answered until nothing came for the timeout, and looks at none of them. Exit
+ * code 0: a reply that keeps the format's promises; 3: no answer; 4: a reply that breaks one; 2:
+ * wrong arguments.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/keys.h"
@@ -25,7 +27,7 @@
 static const char usage[] =
 	"usage: ask --keys FILE [--to ADDRESS] [--port N] [--shard N] [--key-id N] [--basket]\n"
 	"           [--timeout-ms N] [--undated] [--age-ms N] [--valid-ms N] [--sale N]\n"
-	"           [--record FILE] ENTRY... | --again FILE\n"
+	"           [--record FILE] [--copies N] ENTRY... | --again FILE\n"
 	"ENTRY: key=value,... of op (buy, hold, confirm, release, lookup, ping or a number), sku,\n"
 	"buyer, id (32 hex digits), quantity, max, order, channel, reserved\n";
 
@@ -33,6 +35,10 @@ enum {
 	EXIT_WRONG = 2,
 	EXIT_NO_ANSWER = 3,
 	EXIT_BROKEN_REPLY = 4,
+	/* Copies that go out at a time, so that neither side's queue is full at once. */
+	COPIES_AT_ONCE = 32,
+	COPIES_PAUSE_NS = 300000,
+	ANSWERS_BYTES = 64 << 20,
 };
 
 struct ask {
@@ -42,6 +48,7 @@ struct ask {
 	unsigned shard;
 	unsigned key_id;
 	unsigned timeout_ms;
+	unsigned copies;
 	bool basket;
 	bool undated;
 	int64_t age_ms;
@@ -188,6 +195,8 @@ static char **read_flags(struct ask *ask, char **argv)
 			ask->key_id = (unsigned)number(*at);
 		else if (strcmp(flag, "timeout-ms") == 0)
 			ask->timeout_ms = (unsigned)number(*at);
+		else if (strcmp(flag, "copies") == 0)
+			ask->copies = (unsigned)number(*at);
 		else if (!read_date_flag(ask, flag, *at))
 			refuse("no such flag", flag);
 	}
@@ -339,6 +348,38 @@ static void print_reply(const struct ask *ask)
 	}
 }
 
+/* How many answers there are by now. */
+static unsigned take_answers(int fd)
+{
+	uint8_t answer[WIRE_DATAGRAM_BYTES_MAX];
+	unsigned cnt = 0;
+
+	while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+		cnt++;
+	return cnt;
+}
+
+static int send_copies(const struct ask *ask, int fd)
+{
+	const struct timespec pause = {.tv_nsec = COPIES_PAUSE_NS};
+	const int room = ANSWERS_BYTES;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	unsigned answered = 0;
+	unsigned sent = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	while (sent < ask->copies) {
+		for (unsigned i = 0; i < COPIES_AT_ONCE && sent < ask->copies; i++)
+			sent += send(fd, ask->sent, ask->bytes, 0) == (ssize_t)ask->bytes;
+		nanosleep(&pause, NULL);
+		answered += take_answers(fd);
+	}
+	while (answered < sent && poll(&wait, 1, (int)ask->timeout_ms) > 0)
+		answered += take_answers(fd);
+	printf("copies sent=%u answered=%u\n", sent, answered);
+	return answered > 0 ? EXIT_SUCCESS : EXIT_NO_ANSWER;
+}
+
 /* Sends it, and takes a reply that keeps its promises. 0 or an exit code. */
 static int exchange(struct ask *ask, int fd)
 {
@@ -396,8 +437,8 @@ static int run(struct ask *ask, char **entries)
 	if (ask->record != NULL)
 		keep(ask);
 	if (rc == EXIT_SUCCESS)
-		rc = exchange(ask, fd);
-	if (rc == EXIT_SUCCESS)
+		rc = ask->copies > 0 ? send_copies(ask, fd) : exchange(ask, fd);
+	if (rc == EXIT_SUCCESS && ask->copies == 0)
 		print_reply(ask);
 	close(fd);
 	return rc;

@@ -200,7 +200,7 @@ static void port_transport_close(struct client_transport *transport)
 	struct transport_port *self = (struct transport_port *)transport;
 
 	port_close(&self->port);
-	if (self->eal_running)
+	if (self->eal_running && !self->port.abandoned)
 		rte_eal_cleanup();
 	port_sweep(&self->port);
 	free(self);
