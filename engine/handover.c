@@ -96,3 +96,28 @@ uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint1
 	return (uint16_t)rte_ring_sc_dequeue_burst(
 		handover->rings[ring_of(handover, kind, from, to)], (void **)mbufs, cnt, NULL);
 }
+
+static void each_of_ring(struct rte_ring *ring, port_visit_fn *visit, void *context)
+{
+	for (unsigned left = rte_ring_count(ring); left > 0; left--) {
+		void *mbuf;
+
+		if (rte_ring_sc_dequeue(ring, &mbuf) != 0)
+			return;
+		visit(context, mbuf);
+		/* Where it came from there is room, and once round the order is as it was. */
+		(void)rte_ring_sp_enqueue(ring, mbuf);
+	}
+}
+
+void handover_each_held(const struct handover *handover, uint16_t to, port_visit_fn *visit,
+			void *context)
+{
+	for (unsigned kind = 0; kind < HANDOVER_KINDS; kind++) {
+		for (uint16_t from = 0; from < handover->worker_cnt; from++) {
+			if (from != to)
+				each_of_ring(handover->rings[ring_of(handover, kind, from, to)],
+					     visit, context);
+		}
+	}
+}

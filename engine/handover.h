@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/port.h"
+
 struct rte_mbuf;
 struct handover;
 
@@ -38,5 +40,10 @@ bool handover_pending(const struct handover *handover, enum handover_kind kind, 
 /* Worker `to` takes up to cnt frames of a kind that worker `from` gave it. Returns how many. */
 uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt);
+
+/* Calls visit with each frame that lies ready for worker `to`; leaves it there. While nobody gives
+ * or takes. */
+void handover_each_held(const struct handover *handover, uint16_t to, port_visit_fn *visit,
+			void *context);
 
 #endif

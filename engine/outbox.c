@@ -5,12 +5,13 @@
 
 void outbox_flush(struct outbox *outbox, uint64_t now_ns)
 {
-	uint16_t sent;
+	uint16_t sent = 0;
 
 	if (outbox->cnt == 0)
 		return;
-	sent = rte_eth_tx_burst(outbox->queue.port_id, outbox->queue.queue_id, outbox->mbufs,
-				(uint16_t)outbox->cnt);
+	if (!outbox->closed)
+		sent = rte_eth_tx_burst(outbox->queue.port_id, outbox->queue.queue_id,
+					outbox->mbufs, (uint16_t)outbox->cnt);
 	if (sent == 0) {
 		if (outbox->refused_first_ns == 0)
 			outbox->refused_first_ns = now_ns;

@@ -24,6 +24,7 @@ enum {
 /* Zeroed is empty; `queue` is set before the first call. */
 struct outbox {
 	struct port_queue queue;
+	bool closed; /* the queue is not to be touched: as if it took nothing */
 	uint32_t cnt;
 	/* CLOCK_MONOTONIC of the first and the last try since the port took something; 0: none. By
 	 * the tries alone: that we were not there to try is no fault of the port. */

@@ -279,6 +279,7 @@ static int metrics_up(struct server *server)
 		.shared = &server->shared,
 		.workers = server->workers,
 		.segments = server->segments,
+		.port_watch = &server->port_watch,
 		.tsc_hz = rte_get_tsc_hz(),
 	};
 	const int fd = server->metrics_fd;
@@ -431,6 +432,7 @@ static void control(struct server *server)
 		if (signal == SIGHUP)
 			reload_keys(server);
 		serve_watch_lanes(server);
+		serve_watch_port(server);
 	}
 }
 

@@ -58,10 +58,13 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Also while a port is opened anew: that is told of the port. */
 static bool is_selling(const struct worker_shared *shared, uint16_t worker_cnt)
 {
+	const int command = atomic_load(&shared->command);
+
 	return atomic_load(&shared->running_cnt) == worker_cnt &&
-	       atomic_load(&shared->command) == WORKER_SELL;
+	       (command == WORKER_SELL || command == WORKER_PAUSE);
 }
 
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
@@ -239,6 +242,27 @@ static void add_sums(const struct serve_metrics *metrics, struct metrics_text *t
 	metrics_text_u64(text, NULL, port_missed(port));
 }
 
+static void add_port(const struct serve_metrics *metrics, struct metrics_text *text)
+{
+	const struct port_watch *watch = metrics->view.port_watch;
+
+	metrics_text_family(text, "doorbuster_port_deaf", METRICS_GAUGE,
+			    "1 while the kernel drops what comes for the worker for want of packet "
+			    "buffers: it is given new ones.");
+	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
+		char number[NUMBER_BYTES];
+		const struct metrics_label labels[] = {{"worker", number_of(number, i)}, {0}};
+
+		metrics_text_u64(text, labels, atomic_load(&watch->queues[i].deaf));
+	}
+	metrics_text_family(text, "doorbuster_port_reopened_total", METRICS_COUNTER,
+			    "Times that a deaf port was opened anew.");
+	metrics_text_u64(text, NULL, atomic_load(&watch->reopened_cnt));
+	metrics_text_family(text, "doorbuster_port_buffers_lost_total", METRICS_COUNTER,
+			    "Packet buffers that were found lost then, and given back.");
+	metrics_text_u64(text, NULL, atomic_load(&watch->buffers_lost_cnt));
+}
+
 static void add_stages(const struct serve_metrics *metrics, struct metrics_text *text)
 {
 	metrics_text_family(text, "doorbuster_worker_stage_cycles_total", METRICS_COUNTER,
@@ -393,6 +417,7 @@ static void add_metrics(void *context, struct metrics_text *text)
 	add_process(metrics, text);
 	add_rows(metrics, text);
 	add_sums(metrics, text);
+	add_port(metrics, text);
 	add_stages(metrics, text);
 	add_histograms(metrics, text);
 	add_memory(metrics, text);
@@ -435,6 +460,13 @@ static bool add_health(void *context, struct metrics_text *text)
 				 atomic_load(&metrics->view.shared->command) == WORKER_SELL
 					 ? " yet"
 					 : " any more: it drains");
+	for (uint16_t i = 0; i < options->core_cnt; i++) {
+		if (!atomic_load(&metrics->view.port_watch->queues[i].deaf))
+			continue;
+		metrics_text_add(text, "port %s: worker %u is deaf: it is opened anew\n",
+				 options->port_text, i);
+		well = false;
+	}
 	look_at_lanes(metrics);
 	for (uint16_t i = 0; i < options->shards; i++) {
 		const struct lane_figures *lane = &metrics->lanes[i];

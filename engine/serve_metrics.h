@@ -12,6 +12,7 @@
 
 #include "engine/segments.h"
 #include "engine/serve_options.h"
+#include "engine/serve_port.h"
 #include "engine/worker.h"
 
 struct serve_metrics;
@@ -22,6 +23,7 @@ struct serve_metrics_view {
 	const struct worker_shared *shared;
 	struct worker *const *workers;          /* [core_cnt] */
 	struct segment_source *const *segments; /* [shards] */
+	const struct port_watch *port_watch;
 	uint64_t tsc_hz;
 };
 

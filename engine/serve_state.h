@@ -1,9 +1,9 @@
 /*
  * serve_state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
  * steps is serve.c; those that make lanes of what is on the disk are serve_lanes.c, what the
- * control thread tells of them while they sell is serve_watch.c. A step is an int (*up)(server), 0
- * or -errno with a line in `error`, and a `down` that copes with an `up` that stopped half-way or
- * never ran.
+ * control thread tells of them while they sell is serve_watch.c, what it does for the port
+ * serve_port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
+ * that copes with an `up` that stopped half-way or never ran.
  *
  * Control thread only.
  */
@@ -20,6 +20,7 @@
 #include "engine/recover.h"
 #include "engine/segments.h"
 #include "engine/serve_metrics.h"
+#include "engine/serve_port.h"
 #include "engine/tap.h"
 #include "engine/worker.h"
 
@@ -49,6 +50,7 @@ struct server {
 	uint64_t offers_added;
 	bool failed;
 	bool launched; /* may have sold something */
+	struct port_watch port_watch;
 	/* What was told of each lane. */
 	struct {
 		bool failed;
@@ -89,6 +91,9 @@ uint64_t serve_clock_now_ns(const struct server *server);
 
 /* Tells of clock and lanes what has changed since the last call. */
 void serve_watch_lanes(struct server *server);
+
+/* Looks whether every worker hears what comes for it, and opens a port anew that is deaf. */
+void serve_watch_port(struct server *server);
 
 /* The disk of some lane does not get on. */
 bool serve_any_stalled(const struct server *server);

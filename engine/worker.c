@@ -7,11 +7,13 @@
 #include <urcu-qsbr.h>
 
 #include "engine/check.h"
+#include "engine/relaxed.h"
 #include "engine/secret.h"
 #include "engine/worker_state.h"
 
 enum {
 	SHARD_CHECKS_PER_TURN_CNT = 64,
+	PAUSE_NAP_NS = 200000,
 };
 
 static const uint64_t SEAL_AFTER_IDLE_NS = 1000000;
@@ -220,6 +222,39 @@ static void drain(struct worker *worker)
 	flush_frames(worker);
 }
 
+/* A queue that could not be opened again is left alone. */
+static void look_at_port(struct worker *worker)
+{
+	const bool closed = (worker->shared->port->closed_queues >> worker->idx & 1) != 0;
+
+	worker->receiving = !closed;
+	worker->outbox.closed = closed;
+}
+
+/* Stands still between two turns, so that the control thread may change what a turn relies on. */
+static void pause_turns(struct worker *worker)
+{
+	struct worker_shared *shared = worker->shared;
+	const struct timespec nap = {.tv_nsec = PAUSE_NAP_NS};
+
+	rcu_thread_offline();
+	atomic_fetch_add(&shared->paused_cnt, 1);
+	while (atomic_load(&shared->command) == WORKER_PAUSE)
+		nanosleep(&nap, NULL);
+	atomic_fetch_sub(&shared->paused_cnt, 1);
+	rcu_thread_online();
+	look_at_port(worker);
+}
+
+static bool sells(struct worker *worker)
+{
+	const _Atomic int *command = &worker->shared->command;
+
+	if (atomic_load_explicit(command, memory_order_relaxed) == WORKER_PAUSE)
+		pause_turns(worker);
+	return atomic_load_explicit(command, memory_order_relaxed) == WORKER_SELL;
+}
+
 int worker_run(void *context)
 {
 	struct worker *worker = context;
@@ -231,8 +266,8 @@ int worker_run(void *context)
 	worker->allocated_before = *worker->allocated;
 	worker->monotonic_ns = monotonic_ns();
 	worker->outbox.queue = worker->shared->port->queues[worker->idx];
-	worker->receiving = true;
-	while (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_SELL)
+	look_at_port(worker);
+	while (sells(worker))
 		turn(worker);
 	drain(worker);
 	rcu_unregister_thread();
@@ -306,4 +341,31 @@ void *worker_buffers(const struct worker *worker, uint16_t lane_idx)
 	const size_t lane_bytes = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
 
 	return worker->buffers + lane_idx / worker->worker_cnt * lane_bytes;
+}
+
+void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context)
+{
+	FOR_EACH_LANE (worker, lane) {
+		const struct waiting *waiting = lane->waiting;
+		const struct backlog *backlog = lane->backlog;
+
+		for (uint32_t i = waiting->head; i != waiting->tail; i++)
+			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].mbuf);
+		for (uint32_t i = backlog->head; i != backlog->tail; i++)
+			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].mbuf);
+	}
+	for (uint32_t i = 0; i < worker->outbox.cnt; i++)
+		visit(context, worker->outbox.mbufs[i]);
+	if (worker->shared->handover != NULL)
+		handover_each_held(worker->shared->handover, worker->idx, visit, context);
+}
+
+uint32_t worker_waiting_cnt(const struct worker *worker)
+{
+	uint32_t cnt = 0;
+
+	FOR_EACH_LANE (worker, lane)
+		cnt += relaxed_u32(&lane->waiting->tail) - relaxed_u32(&lane->waiting->head) +
+		       relaxed_u32(&lane->backlog->tail) - relaxed_u32(&lane->backlog->head);
+	return cnt;
 }

@@ -25,6 +25,7 @@ enum worker_command {
 	WORKER_SELL,
 	WORKER_DRAIN,   /* decide nothing new, get all replies out, seal the lanes, return */
 	WORKER_ABANDON, /* the same, without waiting for the disk: what is on its way is given up */
+	WORKER_PAUSE,   /* touch nothing until there is another command */
 };
 
 /* Written by the worker only, plainly; others read one by one (relaxed.h). */
@@ -61,6 +62,7 @@ struct worker_shared {
 	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
 	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
 	_Atomic int command;         /* enum worker_command */
+	_Atomic uint32_t paused_cnt; /* workers that follow WORKER_PAUSE */
 	/* While draining: how many workers run, how many of them hand over no more questions, and
 	 * how many no more answers. */
 	_Atomic uint32_t running_cnt;
@@ -84,6 +86,13 @@ int worker_run(void *worker);
 struct arena *worker_arena(const struct worker *worker);
 
 const struct worker_counters *worker_counters(const struct worker *worker);
+
+/* Calls visit with each packet buffer that this worker, or a hand-over to it, holds. While every
+ * worker is paused. */
+void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context);
+
+/* How many of them its lanes hold, waiting for the disk or for room. Any thread, roughly. */
+uint32_t worker_waiting_cnt(const struct worker *worker);
 
 /* Memory for journal buffers of the worker's lanes: lane i's are at the i-th lane of this worker.
  */

@@ -140,6 +140,7 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 	*port = (struct port){
 		.options = *options,
 		.answers_neighbours = memif,
+		.buffer_cnt = options->mbuf_cnt > 0 ? options->mbuf_cnt : MBUF_CNT_DEFAULT,
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 		.memif_lock_fd = -1,
 		.eal_dir = {.lock_fd = -1},
@@ -193,18 +194,16 @@ int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_byte
 static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error_bytes)
 {
 	const struct port_queue *queue = &port->queues[i];
-	const uint32_t mbuf_cnt =
-		port->options.mbuf_cnt > 0 ? port->options.mbuf_cnt : MBUF_CNT_DEFAULT;
 	const struct rte_mempool *pool;
 	char name[POOL_NAME_BYTES];
 	int rc;
 
 	pool_name(i, name);
 	if (port->options.spec.kind == PORT_MEMIF)
-		pool = rte_pktmbuf_pool_create(name, mbuf_cnt, MBUF_CACHE_CNT, 0,
+		pool = rte_pktmbuf_pool_create(name, port->buffer_cnt, MBUF_CACHE_CNT, 0,
 					       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	else
-		pool = port_pool_create(name, mbuf_cnt);
+		pool = port_pool_create(name, port->buffer_cnt);
 	if (pool == NULL) {
 		snprintf(error, error_bytes,
 			 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,

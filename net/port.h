@@ -61,6 +61,7 @@ struct port {
 	 * which connects to some of them only reaches just their workers. */
 	struct port_queue queues[WORKERS_MAX];
 	uint16_t device_cnt; /* ethdevs that are there; the i-th has the name i */
+	uint32_t buffer_cnt; /* packet buffers of a queue */
 	/* Those whose re-opening failed, a bit each: nobody may be in a burst of theirs. */
 	uint64_t closed_queues;
 	bool abandoned;          /* after port_close: rte_eal_cleanup must not be called */

@@ -3,12 +3,11 @@
  * the kernel, what the kernel lost, and how to be rid of one, which this driver (22.11) can't: it
  * leaves sockets open when it closes. One port a process, so its sockets are in one table.
  */
-#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include <linux/if_xdp.h>
+#include <xdp/xsk.h>
 
 #include "net/port_kinds.h"
 
@@ -37,12 +37,53 @@ static struct {
 	struct xdp_socket queues[WORKERS_MAX];
 } sockets = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* What this thread registered last. */
+typedef int umem_create_fn(struct xsk_umem **umem, void *area, __u64 bytes,
+			   struct xsk_ring_prod *fill, struct xsk_ring_cons *completion,
+			   const struct xsk_umem_config *config);
+
+/* What this thread gave the kernel last, and what came of the driver's last call. */
 static _Thread_local struct port_umem registered;
+static _Thread_local struct port_umem seen;
+
+/* libxdp's own. It is loaded with the driver, not with us, and something may be preloaded. */
+static umem_create_fn *umem_create_next(void)
+{
+	void *next = dlsym(RTLD_NEXT, "xsk_umem__create");
+	void *library;
+
+	if (next != NULL)
+		return (umem_create_fn *)next;
+	library = dlopen("libxdp.so.1", RTLD_NOW | RTLD_NOLOAD);
+	if (library == NULL)
+		return NULL;
+	next = dlsym(library, "xsk_umem__create");
+	dlclose(library);
+	return (umem_create_fn *)next;
+}
 
 /*
- * In the place of libc's: libxdp registers packet buffers by it, on behalf of DPDK's driver. So we
- * know what the kernel was really given.
+ * In the place of libxdp's, for DPDK's driver: libxdp takes over what the rings counted before, and
+ * the driver gives it a queue's old ones when that is opened anew.
+ */
+int xsk_umem__create(struct xsk_umem **umem, void *area, __u64 bytes, struct xsk_ring_prod *fill,
+		     struct xsk_ring_cons *completion, const struct xsk_umem_config *config)
+{
+	umem_create_fn *next = umem_create_next();
+	int rc;
+
+	if (next == NULL)
+		return -ENOSYS;
+	memset(fill, 0, sizeof(*fill));
+	memset(completion, 0, sizeof(*completion));
+	rc = next(umem, area, bytes, fill, completion, config);
+	if (rc == 0)
+		seen = registered;
+	return rc;
+}
+
+/*
+ * In the place of libc's: libxdp registers packet buffers by it. So we know what the kernel was
+ * really given.
  */
 int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
 {
@@ -59,12 +100,12 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
 
 void port_xdp_watch_umem(void)
 {
-	registered = (struct port_umem){.fd = -1};
+	registered = seen = (struct port_umem){.fd = -1};
 }
 
 int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, char *error, size_t error_bytes)
 {
-	*umem = registered;
+	*umem = seen;
 	if (umem->fd < 0 || umem->bytes == 0) {
 		snprintf(error, error_bytes,
 			 "what DPDK (another one than Debian 12's?) registered with the kernel "

@@ -1,0 +1,88 @@
+/*
+ * port_reopen: a queue of an AF_XDP port is given a new socket, with the buffers it has, while the
+ * device, its XDP program, its other queues and the buffers that somebody holds stay what they are.
+ * Not by closing the device: DPDK 22.11's driver leaves sockets open when it does.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_ethdev.h>
+#include <rte_log.h>
+#include <rte_mempool.h>
+
+#include "net/port_kinds.h"
+
+enum {
+	/* The kernel gives an interface's queue free some time after its socket has gone. */
+	TRIES_MAX = 50,
+	TRY_AGAIN_MS = 20,
+};
+
+static const char DRIVER_LOG[] = "pmd.net.af_xdp";
+
+static void sleep_ms(unsigned ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
+static int reopen_queue(struct port *port, uint16_t i, const struct port_holders *holders,
+			uint32_t *lost_cnt, char *error, size_t error_bytes)
+{
+	struct rte_mempool *pool = port_queue_pool(i);
+	/* One that did not open the last time is not waited for: the lanes stand still. */
+	const unsigned tries_max = (port->closed_queues >> i & 1) != 0 ? 1 : TRIES_MAX;
+	int rc = port_xdp_close_socket(i);
+
+	for (unsigned tries = 1; rc == 0; tries++) {
+		uint32_t lost_now = 0;
+
+		rc = port_pool_sweep(pool, holders, &lost_now);
+		if (tries == 1)
+			*lost_cnt += lost_now;
+		if (rc == 0)
+			rc = port_set_up_rx(port, i, error, error_bytes);
+		if (rc == 0 || rc == -EFAULT || tries == tries_max)
+			return rc;
+		sleep_ms(TRY_AGAIN_MS);
+		rc = 0;
+	}
+	snprintf(error, error_bytes, "its old socket can't be closed: %s", strerror(-rc));
+	return rc;
+}
+
+int port_reopen(struct port *port, uint64_t queues, const struct port_holders *holders,
+		uint32_t *lost_cnt, char *error, size_t error_bytes)
+{
+	const uint16_t port_id = port->queues[0].port_id;
+	const int log_level = rte_log_get_level(rte_log_register(DRIVER_LOG));
+	int rc = 0;
+	int start_rc;
+
+	*lost_cnt = 0;
+	error[0] = '\0';
+	/* What it says of a try that comes too early would alarm for nothing. */
+	rte_log_set_level_pattern(DRIVER_LOG, RTE_LOG_EMERG);
+	(void)rte_eth_dev_stop(port_id);
+	for (uint16_t i = 0; i < port->options.queue_cnt; i++) {
+		if ((queues >> i & 1) == 0)
+			continue;
+
+		const int queue_rc = reopen_queue(port, i, holders, lost_cnt, error, error_bytes);
+
+		port->closed_queues &= ~(UINT64_C(1) << i);
+		if (queue_rc != 0) {
+			port->closed_queues |= UINT64_C(1) << i;
+			rc = queue_rc;
+		}
+	}
+	start_rc = rte_eth_dev_start(port_id);
+	if (rc == 0 && start_rc != 0)
+		snprintf(error, error_bytes, "the device does not start again: %s",
+			 strerror(-start_rc));
+	rte_log_set_level_pattern(DRIVER_LOG, (uint32_t)log_level);
+	return rc != 0 ? rc : start_rc;
+}
