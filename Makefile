@@ -255,7 +255,8 @@ build/check/%.ok: % .clang-tidy
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
 # what pkg-config says is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-.PHONY: run serve test asan test-ran asan-ran fuzz soak soak-start chaos mutate bench bench-check \
+.PHONY: run serve test asan test-ran asan-ran fuzz soak soak-port soak-start chaos mutate bench \
+        bench-check \
         check setup help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
@@ -301,7 +302,13 @@ chaos: setup
 # Every system call of a start fails once, over and over: hours. ONLY="openat mmap" PORTS=lo: some.
 soak-start: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=debug tests-built
-	@ALL=1 LIMIT_S=$$((24 * 3600)) tests/run --only start_faults
+	@ALL=1 TIME_LIMIT_S=$$((24 * 3600)) tests/run --only start_faults
+
+# An AF_XDP port beside a disk that stalls again and again; an hour at the most.
+FRAMES ?= 100000000
+soak-port: setup
+	@TIME_LIMIT_S=3600 FRAMES=$(FRAMES) tests/run --only soak_port
+	@tail -n 2 build/debug/e2e/soak_port.log
 
 mutate: setup
 	@tests/mutate/run.sh
@@ -330,6 +337,7 @@ help:
 	@echo 'make check   format, style, static analysis'
 	@echo 'make asan    the tests under AddressSanitizer and UBSan'
 	@echo 'make fuzz    each fuzzer for a short while'
+	@echo 'make soak-port  FRAMES=100000000 to a port beside a disk that stalls; an hour'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
 	@echo 'make soak-start  a start in which a system call fails, for each of them; hours'
 	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'

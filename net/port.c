@@ -207,7 +207,7 @@ static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error
 	if (pool == NULL) {
 		snprintf(error, error_bytes,
 			 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,
-			 MEMORY_QUEUE_MIB);
+			 (unsigned)MEMORY_QUEUE_MIB);
 		return -ENOMEM;
 	}
 	rc = port_set_up_rx(port, i, error, error_bytes);

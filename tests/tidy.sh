@@ -13,7 +13,7 @@ COLUMNS_MAX=100
 FUNCTION_LINES_MAX=70
 FILE_LINES_MAX=800
 SUBJECT_COLUMNS_MAX=60
-TOP_LEVEL='engine|net|alloc|tools|bench|tests|build|Makefile|README.md'
+TOP_LEVEL='engine|net|alloc|tools|bench|tests|findings|build|Makefile|README.md'
 # Unbounded, locale-bound, not thread-safe or going through a shell.
 BANNED='strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|system|popen|tmpnam|mktemp'
 BANNED+='|alloca|rand|srand|random|setjmp|longjmp|strncpy|strncat|asctime|ctime|gmtime|localtime'

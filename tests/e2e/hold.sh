@@ -42,11 +42,11 @@ hugepages_mib() {
 		"/proc/$ENGINE_PID/smaps"
 }
 
-# A SKU of each shard, of those from 1 on, into SKUS.
+# A SKU of each shard, of those from 100 on, into SKUS.
 find_skus() { # ASK-ARGS...
 	SKUS=()
 	for shard in 0 1; do
-		SKUS[shard]=1
+		SKUS[shard]=100
 		while [[ $(ask "$@" --shard $shard "op=lookup,sku=${SKUS[shard]},id=$(id 9)") == \
 			WRONG_SHARD* ]]; do
 			SKUS[shard]=$((SKUS[shard] + 1))

@@ -38,7 +38,6 @@ struct xsk_ring_cons;
 struct xsk_umem_config;
 int xsk_umem__create(struct xsk_umem **umem, void *area, uint64_t bytes, struct xsk_ring_prod *fill,
 		     struct xsk_ring_cons *comp, const struct xsk_umem_config *config);
-void *mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
 
 static void *spoil(void *context)
 {

@@ -1,8 +1,8 @@
 # A port that loses the buffers which the kernel should receive into hears nothing for good. The
 # engine finds that out, says so in its log, at /healthz and among its metrics, and opens the port
-# anew while it runs: what it sold is what it sold, what waits for the disk is answered, it sells on.
-# Also where the port can't be opened for a while. One whose buffers the kernel would not take does
-# not start.
+# anew while it runs: it keeps what it sold, answers what waits for the disk, and sells on. Also
+# where the port can't be opened for a while. One whose buffers the kernel would not take does not
+# start.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
@@ -125,7 +125,7 @@ try_port() { # PORT ASK-ARGS...
 
 make_disk 700
 make_keys
-make_catalog $(for sku in $(seq 20); do echo "$sku,1000,10,0,,,"; done)
+make_catalog $(for sku in $(seq 100 120); do echo "$sku,1000,10,0,,,"; done)
 make_veth
 ask() { plain_ask "$@"; }
 try_port lo
