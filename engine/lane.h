@@ -1,8 +1,8 @@
 /*
  * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
- * Owned by one worker; the control thread looks at it only before the worker starts and after it
- * ended. Neighbours in an array may belong to different workers, who write theirs every turn: each
- * begins a cache line of its own.
+ * Owned by one worker; the control thread looks at it only before the worker starts, while it is
+ * paused and after it ended. Neighbours in an array may belong to different workers, who write
+ * theirs every turn: each begins a cache line of its own.
  */
 #ifndef DB_ENGINE_LANE_H
 #define DB_ENGINE_LANE_H

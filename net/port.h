@@ -54,7 +54,7 @@ struct port_queue {
 	uint16_t queue_id;
 };
 
-/* Filled by port_eal_args and port_open. Read-only afterwards. */
+/* Filled by port_eal_args and port_open. Read-only afterwards, but for port_reopen. */
 struct port {
 	struct port_options options;
 	/* One a worker. AF_XDP: the queues of one device. memif: a device each, so that a peer
