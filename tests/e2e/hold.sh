@@ -62,14 +62,14 @@ held() {
 }
 
 # Copies of one purchase a shard until so many of them wait for the disk, which stands. Fails when
-# more copies change nothing any more.
+# more copies change nothing any more. The engine takes undated purchases.
 hold_many() { # COUNT FIRST-ID ASK-ARGS...
 	local wanted=$1 first=$2 before=-1 now=0 idle=0
 	shift 2
 
 	while [ "$now" -lt "$wanted" ]; do
 		for shard in 0 1; do
-			ask "$@" --shard $shard --copies 3000 --timeout-ms 1 \
+			ask "$@" --shard $shard --copies 3000 --timeout-ms 1 --undated \
 				"sku=${SKUS[shard]},buyer=$((first + shard)),id=$(id \
 				$((first + shard)))" >/dev/null || true
 		done

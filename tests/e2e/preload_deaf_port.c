@@ -6,6 +6,9 @@
  * half of the packet buffers' memory. A veth that has several receive queues tells them to DPDK's
  * driver, which looks at what other cards call their combined ones.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* mmap64 */
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/ethtool.h>

@@ -18,7 +18,7 @@ plain_ask() {
 
 start() { # SERVE-ARGS...
 	LD_PRELOAD=$PRELOAD ASAN_OPTIONS=verify_asan_link_order=0 \
-		start_engine --shards 2 --metrics $METRICS "$@"
+		start_engine --shards 2 --undated accept --metrics $METRICS "$@"
 }
 
 # Nothing comes through any more, however much is sent.

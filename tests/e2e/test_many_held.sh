@@ -29,7 +29,7 @@ try_port() { # PORT ASK-ARGS...
 	local port=$1
 	shift
 
-	start_engine --shards 2 --port "$port" --metrics $METRICS
+	start_engine --shards 2 --undated accept --port "$port" --metrics $METRICS
 	if [ -n "$HUGEPAGES_BEFORE" ]; then
 		[ "$(hugepages_mib)" -ge 128 ] || fail "no hugepages below the packet buffers"
 	else

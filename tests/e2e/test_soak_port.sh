@@ -37,7 +37,7 @@ make_keys
 for sku in $(seq 100 120); do
 	echo "$sku,1000000,10,0,,,"
 done >>"$CATALOG"
-start_engine --shards 2 --port "$PORT" --metrics $METRICS
+start_engine --shards 2 --undated accept --port "$PORT" --metrics $METRICS
 find_skus
 before=$(best_rate 1000000)
 begin=$SECONDS
