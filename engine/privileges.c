@@ -23,7 +23,9 @@ static const uint64_t CONTROL_KEEPS = BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN) | 
 				      BIT(CAP_IPC_LOCK) | BIT(CAP_NET_BIND_SERVICE) |
 				      BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) |
 				      BIT(CAP_CHOWN) | BIT(CAP_FOWNER);
-static const uint64_t SEGMENTS_KEEPS = BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH);
+/* A segment in the data directory of another user is that user's. */
+static const uint64_t SEGMENTS_KEEPS =
+	BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_CHOWN);
 
 enum {
 	DROP_SIGNAL = SIGUSR1,

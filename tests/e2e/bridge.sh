@@ -22,4 +22,5 @@ stop_bridge() {
 	BRIDGE_PID=
 	# The EAL of another program leaves its runtime files.
 	rm -rf /run/dpdk/bridge
+	rmdir --ignore-fail-on-non-empty /run/dpdk
 }

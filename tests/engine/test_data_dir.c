@@ -314,6 +314,7 @@ Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = 
 	snprintf(name, sizeof(name), "%s/lane-000/seg-000000000000", path);
 	write_text(name, "zeros");
 	if (fork() == 0) {
+		forbid_call(SYS_openat2, EMFILE);
 		forbid_call(SYS_openat, EMFILE);
 		data_dir_withdraw(&dir);
 		_exit(0);
