@@ -50,6 +50,15 @@ static int privileges_up(struct server *server)
 			      strerror(-rc));
 }
 
+/* What the control thread waits for. Without a system call: it must work where those fail. */
+static void waited_signals(sigset_t *out)
+{
+	sigemptyset(out);
+	sigaddset(out, SIGTERM);
+	sigaddset(out, SIGINT);
+	sigaddset(out, SIGHUP);
+}
+
 static int signals_up(struct server *server)
 {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -62,10 +71,7 @@ static int signals_up(struct server *server)
 	if (rc == 0)
 		rc = serve_guard_arm(server);
 	/* Waited for by the control thread; workers and the preparer inherit the mask. */
-	sigemptyset(&waited);
-	sigaddset(&waited, SIGTERM);
-	sigaddset(&waited, SIGINT);
-	sigaddset(&waited, SIGHUP);
+	waited_signals(&waited);
 	if (rc == 0)
 		rc = -pthread_sigmask(SIG_BLOCK, &waited, NULL);
 	return rc == 0 ? 0
@@ -82,7 +88,7 @@ static int wait_signal(unsigned ms)
 	sigset_t waited;
 	int signal;
 
-	pthread_sigmask(SIG_BLOCK, NULL, &waited);
+	waited_signals(&waited);
 	signal = sigtimedwait(&waited, NULL, &time);
 	return signal > 0 ? signal : 0;
 }
@@ -370,6 +376,9 @@ static void report_down(struct server *server)
 	serve_report_work(server->workers, server->options, rte_get_tsc_hz());
 	serve_report_lanes(server->shared.lanes, server->options->shards);
 	fflush(stdout);
+	/* Refused at the last, and nobody had asked it anything: what it made is taken back. */
+	if (!server->ready && sum.datagrams == 0)
+		server->launched = false;
 }
 
 static const struct step {
@@ -465,7 +474,8 @@ enum serve_exit serve(const struct serve_options *options)
 
 	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}, .metrics_fd = -1};
 	result = start(&server, &step);
-	if (result == SERVE_EXIT_DRAINED) {
+	server.ready = result == SERVE_EXIT_DRAINED;
+	if (server.ready) {
 		serve_report_ready(options, server.shared.lanes,
 				   options->metrics != NULL ? server.metrics_address : NULL,
 				   server.port.zero_copy, server.offers_added);

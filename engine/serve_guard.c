@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-
+#include "engine/capture_socket.h"
 #include "engine/serve.h"
 #include "engine/serve_state.h"
 
@@ -151,9 +151,17 @@ static void withdraw(char **argv, int lock_fd)
 		.made_lock = strchr(argv[ARG_MADE], 'l') != NULL,
 		.made_journal = strchr(argv[ARG_MADE], 'j') != NULL,
 	};
+	int dir_fd;
 
 	snprintf(dir.path, sizeof(dir.path), "%s", argv[ARG_DATA]);
-	if (argv[ARG_MADE][0] != '\0' && lock_fd > STDERR_FILENO && is_locked(dir.path, lock_fd))
+	if (lock_fd <= STDERR_FILENO || !is_locked(dir.path, lock_fd))
+		return;
+	dir_fd = open(dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd >= 0) {
+		capture_socket_remove(dir_fd);
+		close(dir_fd);
+	}
+	if (argv[ARG_MADE][0] != '\0')
 		data_dir_withdraw(&dir);
 }
 

@@ -50,6 +50,7 @@ struct server {
 	uint64_t offers_added;
 	bool failed;
 	bool launched; /* may have sold something */
+	bool ready;    /* the start went to its end */
 	struct port_watch port_watch;
 	/* What was told of each lane. */
 	struct {

@@ -204,7 +204,12 @@ static int write_value(int fd, int value)
 
 	if (fd < 0)
 		return 0;
-	return pwrite(fd, text, sizeof(text), 0) == (ssize_t)sizeof(text) ? 0 : -errno;
+	if (pwrite(fd, text, sizeof(text), 0) == (ssize_t)sizeof(text))
+		return 0;
+	/* A seccomp profile may forbid the one and not the other. */
+	return lseek(fd, 0, SEEK_SET) == 0 && write(fd, text, sizeof(text)) == (ssize_t)sizeof(text)
+		       ? 0
+		       : -errno;
 }
 
 static int change_sysctls(unsigned *at)

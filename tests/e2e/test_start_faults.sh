@@ -3,12 +3,12 @@
 # engine sells and drains as ever; never ended by a signal, never hung, and nothing is left: sysctls
 # of lo, XDP programs, files of /run, sockets, processes, the data directory.
 #
-# `make test` tries some of them, others each time: SEED repeats a run. `make soak-start` (ALL=1)
-# tries every system call, at each of its first uses and at ever rarer later ones, in hours; ONLY
-# names some of them, PORTS some of the ports.
+# `make test` tries some of them, the same each time; SEED=N tries others. `make soak-start`
+# (ALL=1) tries every system call, at each of its first uses and at ever rarer later ones, in
+# hours; ONLY names some of them, PORTS some of the ports.
 . "$(dirname "$0")/lib.sh"
 
-SEED=${SEED:-$(date +%s)}
+SEED=${SEED:-1}
 ALL=${ALL:-}
 ONLY=${ONLY:-}
 PORTS=${PORTS:-lo memif veth}
@@ -20,17 +20,21 @@ declare -A NAMES=() ERRNOS=([EPERM]=1 [ENOMEM]=12 [ENOSYS]=38)
 RANDOM=$((SEED % 32768))
 
 # Calls that always succeed, as their manual pages say: nobody looks at what they return.
-CANNOT_FAIL=' getpid gettid getuid umask sched_yield '
+# rt_sigreturn has nowhere to return to.
+CANNOT_FAIL=' getpid gettid getuid umask sched_yield rt_sigreturn '
 # Failing for good, it ends every program of this libc before its main: it fails once only.
 ENDS_ALL=' rseq '
 # What cannot be mended. rt_sigaction: libc arms pthread_cancel by it, which DPDK calls at its end,
 # without asking whether it could; then the thread's cancelling ends us by a signal that no handler
-# can be set for. From the start on it is refused; it is not made to fail later.
-FROM_START=' rt_sigaction '
+# can be set for. rt_sigprocmask: libc unblocks signals by it in a thread that begins, without
+# asking either; then the cancelling never reaches the thread, and DPDK waits for its end. From the
+# start on both are refused; they are not made to fail later.
+FROM_START=' rt_sigaction rt_sigprocmask '
 # Nothing can be said.
 MUTE=' write '
-# While no directory can be opened, none can be emptied: the next start does that, and is tried.
-NEXT_START=' openat '
+# What cannot be opened, read, looked at or removed for good stays: the next start removes it,
+# and is tried.
+NEXT_START=' openat openat2 unlinkat rmdir newfstatat getdents64 flock '
 
 while read -r word name number _; do
 	[ "$word" = '#define' ] && [[ $name == __NR_* ]] && NAMES[$number]=${name#__NR_}
@@ -93,7 +97,8 @@ try() { # PORT NR ERRNO FIRST LAST
 		;;
 	*) wrong "$what" ;;
 	esac
-	if [[ $last = 0 && $NEXT_START == *" $name "* && (-e /run/dpdk || -e $DATA) ]]; then
+	if [[ $last = 0 && $NEXT_START == *" $name "* &&
+		(-e /run/dpdk || -e /run/doorbuster || -e $DATA) ]]; then
 		GOT="$(engine --fail 999:1:1:1 -- "$port") after $GOT"
 		[[ $GOT == *'ready=yes end=exit:0 at-ready=0 after'* ]] || wrong "$what: next start"
 	fi
