@@ -120,6 +120,17 @@ static void pause_workers(struct server *server)
 		nanosleep(&nap, NULL);
 }
 
+/* Until all of them are at work: the next pause must not count one that this pause held. */
+static void resume_workers(struct server *server)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	struct worker_shared *shared = &server->shared;
+
+	atomic_store(&shared->command, WORKER_SELL);
+	while (atomic_load(&shared->paused_cnt) > 0)
+		nanosleep(&nap, NULL);
+}
+
 static void each_held(void *context, port_visit_fn *visit, void *visit_context)
 {
 	const struct server *server = context;
@@ -159,7 +170,7 @@ static void reopen(struct server *server, uint64_t queues)
 
 	pause_workers(server);
 	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, server->error, ERROR_BYTES);
-	atomic_store(&server->shared.command, WORKER_SELL);
+	resume_workers(server);
 	end_ns = monotonic_ns();
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		struct queue_watch *queue = &watch->queues[i];

@@ -200,6 +200,8 @@ static void drain(struct worker *worker)
 	const uint64_t begin_ns = monotonic_ns();
 	uint64_t quiet_ns = begin_ns;
 
+	DCHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
+	       atomic_load(&worker->shared->command) == WORKER_ABANDON);
 	FOR_EACH_LANE (worker, lane)
 		lane->draining = true;
 	do {
@@ -246,13 +248,17 @@ static void pause_turns(struct worker *worker)
 	look_at_port(worker);
 }
 
+/* Whether there is another turn. The command is looked at once: it may change any moment. */
 static bool sells(struct worker *worker)
 {
-	const _Atomic int *command = &worker->shared->command;
+	for (;;) {
+		const int command =
+			atomic_load_explicit(&worker->shared->command, memory_order_relaxed);
 
-	if (atomic_load_explicit(command, memory_order_relaxed) == WORKER_PAUSE)
+		if (command != WORKER_PAUSE)
+			return command == WORKER_SELL;
 		pause_turns(worker);
-	return atomic_load_explicit(command, memory_order_relaxed) == WORKER_SELL;
+	}
 }
 
 int worker_run(void *context)
