@@ -65,6 +65,7 @@ static int follow(struct walk *walk, int fd, const struct stat *link)
 {
 	char text[2 * PATH_MAX];
 	const ssize_t bytes = readlinkat(fd, "", text, PATH_MAX);
+	int more;
 
 	if (bytes < 0)
 		return -errno;
@@ -79,9 +80,9 @@ static int follow(struct walk *walk, int fd, const struct stat *link)
 		walk->owner = link->st_uid;
 	}
 	text[bytes] = '\0';
-	if ((size_t)bytes + 1 + strlen(walk->rest) >= sizeof(text))
+	more = snprintf(text + bytes, sizeof(text) - (size_t)bytes, "/%s", walk->rest);
+	if (more < 0 || (size_t)more >= sizeof(text) - (size_t)bytes)
 		return -ENAMETOOLONG;
-	snprintf(text + bytes, sizeof(text) - (size_t)bytes, "/%s", walk->rest);
 	memcpy(walk->rest, text, strlen(text) + 1);
 	return walk->rest[0] == '/' ? enter_start(walk) : 0;
 }

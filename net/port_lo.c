@@ -286,7 +286,7 @@ bool port_lo_is_changed(void)
 
 void port_lo_restore(void)
 {
-	int saved[SYSCTL_CNT];
+	int saved[SYSCTL_CNT] = {0};
 	char name[SAVED_NAME_BYTES];
 	char error[256];
 	int dir_fd;

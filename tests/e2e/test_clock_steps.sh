@@ -47,7 +47,7 @@ echo "wrong readings of 20 ms, until one is noticed, and then some"
 start_at
 expect_hours NOT_OPEN SOLD_OUT
 more=20
-for n in $(seq 1 1000); do
+for _ in $(seq 1 1000); do
 	echo $DAY_S >"$AHEAD"
 	sleep 0.02
 	rm "$AHEAD"
