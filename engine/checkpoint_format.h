@@ -1,5 +1,5 @@
 /*
- * A checkpoint on disk, formats 1 and 2: the state of a shard behind a block of its lane.
+ * A checkpoint on disk, formats 1 and 2: the state of a shard after a block of its lane.
  * JOURNAL.md is the prose.
  *
  * DATA/lane-NNN/ckpt-NNNNNNNNNNNNNNN    the number is the next LSN
@@ -44,8 +44,7 @@ struct checkpoint_header {
 	uint64_t offset; /* behind the block */
 	uint64_t prev_checksum;
 	uint64_t watermark_lsn;
-	uint64_t
-		clock_ns; /* the lane's: highest instant up to here, behind the last CLOCK record */
+	uint64_t clock_ns; /* the lane's: highest instant up to here, after the last CLOCK record */
 	uint64_t block_cnt;
 	/* What is in it. */
 	uint64_t offer_cnt; /* with CLOCK records */
