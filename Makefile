@@ -41,10 +41,10 @@ TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
 CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
 # Only the port, the worker, the server's main and the tools' way to a port know DPDK.
-DPDK_SRCS := $(wildcard net/port*.c engine/worker*.c engine/outbox.c engine/handover.c \
-                        engine/tap.c engine/serve*.c) \
-             engine/main.c tools/common/transport_port.c
-LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*.c net/*.c alloc/*.c))
+DPDK_SRCS := $(wildcard net/port*.c engine/serve/*.c) \
+             $(filter-out engine/worker/capture_socket.c,$(wildcard engine/worker/*.c)) \
+             tools/common/transport_port.c
+LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
 tool_bin = $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1))
 TOOL_BINS := $(foreach t,$(TOOLS),$(call tool_bin,$(t)))
@@ -71,7 +71,7 @@ $(foreach src,net/siphash_avx2.c net/siphash_avx512.c, \
 
 # Told among the metrics.
 REVISION := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
-METRICS_OBJ := $(call obj,engine/serve_metrics.c)
+METRICS_OBJ := $(call obj,engine/serve/metrics.c)
 $(METRICS_OBJ): CFLAGS += -DDB_REVISION='"$(REVISION)"' -DDB_MODE='"$(MODE)"'
 $(METRICS_OBJ): $(BUILD)/revision.list
 $(BUILD)/revision.list: LIST := $(REVISION)

@@ -10,8 +10,8 @@
 #include <jemalloc/jemalloc.h>
 
 #include "alloc/pages.h"
-#include "engine/check.h"
-#include "engine/limits.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
 
 /* Read by jemalloc when it starts. An extent is what was asked for: with `retain` it would ask for
  * the next size class and keep the rest, on hugepages that nobody uses. */

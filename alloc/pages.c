@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/secret.h"
+#include "engine/base/secret.h"
 
 enum {
 	NODES_MAX = 1024, /* of the kernel's largest configuration */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "bench/common.h"
-#include "engine/check.h"
-#include "engine/journal.h"
+#include "engine/base/check.h"
+#include "engine/journal/journal.h"
 #include "tests/support/memory_disk.h"
 
 enum {

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "bench/common.h"
-#include "engine/check.h"
-#include "engine/decide.h"
+#include "engine/base/check.h"
+#include "engine/sale/decide.h"
 
 enum {
 	BATCH_MAX = 1856, /* what a worker takes at once: 64 datagrams of 29 */

@@ -13,13 +13,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/data_dir.h"
-#include "engine/disk.h"
-#include "engine/journal.h"
-#include "engine/lane_reader.h"
-#include "engine/recover.h"
-#include "engine/segments.h"
+#include "engine/base/check.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/disk.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/lane_reader.h"
+#include "engine/journal/segments.h"
+#include "engine/recover/recover.h"
 #include "net/wire.h"
 #include "tools/common/clock.h"
 

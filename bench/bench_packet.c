@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bench/common.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/decode.h"
 #include "net/reply.h"
 #include "net/tag.h"

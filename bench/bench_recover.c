@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #include "bench/common.h"
-#include "engine/check.h"
-#include "engine/data_dir.h"
-#include "engine/follower.h"
-#include "engine/journal_format.h"
-#include "engine/lane_files.h"
-#include "engine/recover.h"
+#include "engine/base/check.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/format.h"
+#include "engine/journal/lane_files.h"
+#include "engine/recover/follower.h"
+#include "engine/recover/recover.h"
 #include "net/wire.h"
 #include "tools/common/clock.h"
 

@@ -7,7 +7,7 @@
 
 #include <valgrind/callgrind.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tools/common/clock.h"
 
 void bench_begin(struct bench_case *bench)

@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "engine/secret.h"
+#include "engine/base/secret.h"
 #include "net/client_state.h"
 
 enum {

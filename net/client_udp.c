@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "net/client.h"
 
 enum {

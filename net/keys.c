@@ -12,8 +12,8 @@
 
 #include <sodium.h>
 
-#include "engine/limits.h"
-#include "engine/secret.h"
+#include "engine/base/limits.h"
+#include "engine/base/secret.h"
 
 enum {
 	LINE_BYTES = 4096,

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/predecessor.h"
+#include "engine/base/predecessor.h"
 
 enum {
 	/* Another start may be looking at the lock just now. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "net/eal_dir.h"
 #include "net/neighbour.h"
 

@@ -6,7 +6,7 @@
 #include <rte_errno.h>
 #include <rte_memory.h>
 
-#include "engine/secret.h"
+#include "engine/base/secret.h"
 #include "net/port_kinds.h"
 
 static int exclude_list(const struct rte_memseg_list *list, void *failed)

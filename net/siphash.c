@@ -5,7 +5,7 @@
 
 #include <sodium.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/siphash_lanes.h"
 
 static const struct kernel {

@@ -15,7 +15,7 @@
 
 #include <linux/filter.h>
 
-#include "engine/predecessor.h"
+#include "engine/base/predecessor.h"
 
 enum {
 	/* sd_listen_fds(3): SD_LISTEN_FDS_START. */

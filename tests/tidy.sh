@@ -18,7 +18,8 @@ TOP_LEVEL='engine|net|alloc|tools|bench|tests|findings|build|Makefile|README.md'
 BANNED='strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll|atof|system|popen|tmpnam|mktemp'
 BANNED+='|alloca|rand|srand|random|setjmp|longjmp|strncpy|strncat|asctime|ctime|gmtime|localtime'
 # The path of a request: no memory from the heap, no text, no waiting.
-HOT='engine/(admit|answer|decide|index|offers|orders|buyers)\.c|net/(decode|reply|tag|neighbour)\.c'
+HOT='engine/(admission/admit|lane/answer|sale/(decide|index|offers|orders|buyers))\.c'
+HOT+='|net/(decode|reply|tag|neighbour)\.c'
 HOT_BANNED='malloc|calloc|realloc|free|strdup|printf|fprintf|usleep|nanosleep'
 
 sources=$(find engine net alloc tools bench tests \( -name '*.c' -o -name '*.h' \) 2>/dev/null |
@@ -110,7 +111,7 @@ tidy_headers() {
 # it, and why.
 tidy_tests() {
 	local file stem test line
-	for file in $(grep -E '^(engine|net|alloc)/[^/]*\.c$' <<<"$sources"); do
+	for file in $(grep -E '^(engine/[^/]*|net|alloc)/[^/]*\.c$' <<<"$sources"); do
 		stem=$(basename "$file" .c)
 		test=tests/$(dirname "$file")/test_$stem.c
 		line=$(grep -E "^$file " tests/covered.txt 2>/dev/null)

@@ -9,15 +9,15 @@ failed=0
 
 fresh() {
 	rm -rf "${tree:?}"/*
-	mkdir -p "$tree"/{engine,net,tests/engine,tests/net}
+	mkdir -p "$tree"/{engine/sale,net,tests/engine/sale,tests/net}
 	printf '/* Guarantees nothing. */\nint good(void)\n{\n\treturn 1;\n}\n' \
-		>"$tree/engine/good.c"
-	echo >"$tree/tests/engine/test_good.c"
+		>"$tree/engine/sale/good.c"
+	echo >"$tree/tests/engine/sale/test_good.c"
 	echo 'DROP(GOOD, "text")' >"$tree/net/drop.def"
 	echo 'VERDICT(FINE, 1, "fine")' >"$tree/net/verdict.def"
 	echo 'FINE' >"$tree/net/WIRE.md"
 	printf '/* Counts. */\nint x = DROP_GOOD;\n' >"$tree/net/count.c"
-	echo 'net/count.c tests/engine/test_good.c it is only here for its row' \
+	echo 'net/count.c tests/engine/sale/test_good.c it is only here for its row' \
 		>"$tree/tests/covered.txt"
 }
 
@@ -38,7 +38,7 @@ if ! said=$("$tidy" "$tree") || [ -n "$said" ]; then
 	failed=1
 fi
 
-file=$tree/engine/good.c
+file=$tree/engine/sale/good.c
 printf 'int x; \n' >>"$file"; finds 'good.c:6: trailing white space'
 printf 'int x;\r\n' >>"$file"; finds 'good.c:6: carriage return'
 printf '\t%093d\n' 0 >>"$file"; finds 'good.c:6: 101 columns'
@@ -54,14 +54,14 @@ for call in strcpy sprintf strcat gets atoi strtok system popen rand localtime; 
 done
 printf '\tx = "strcpy(x)"; /* strcpy(x) */ // strcpy(x)\n\tsnprintf(x);\n' >>"$file"
 printf '\tatoi();\n' >>"$file"; finds 'good.c:8: banned call'
-printf '/* Decides. */\n\tcalloc(1, 1);\n' >"$tree/engine/decide.c"
-echo >"$tree/tests/engine/test_decide.c"; finds 'decide.c:2: no heap'
-printf '/* A header. */\n#ifndef DB_GOOD_H\n#define DB_GOOD_H\n#endif\n' >"$tree/engine/good.h"
-finds 'good.h:1: header guard is not DB_ENGINE_GOOD_H'
+printf '/* Decides. */\n\tcalloc(1, 1);\n' >"$tree/engine/sale/decide.c"
+echo >"$tree/tests/engine/sale/test_decide.c"; finds 'decide.c:2: no heap'
+printf '/* A header. */\n#ifndef DB_GOOD_H\n#define DB_GOOD_H\n#endif\n' >"$tree/engine/sale/good.h"
+finds 'good.h:1: header guard is not DB_ENGINE_SALE_GOOD_H'
 sed -i 1d "$tree/net/count.c"; finds 'count.c:1: does not begin with a comment'
-rm "$tree/tests/engine/test_good.c"
+rm "$tree/tests/engine/sale/test_good.c"
 echo 'net/count.c tests/covered.txt reason' >"$tree/tests/covered.txt"
-finds 'good.c:1: no tests/engine/test_good.c'
+finds 'good.c:1: no tests/engine/sale/test_good.c'
 : >"$tree/tests/covered.txt"; finds 'count.c:1: no tests/net/test_count.c'
 echo 'net/count.c tests/gone.sh reason' >"$tree/tests/covered.txt"; finds 'gone.sh, named for'
 echo 'net/count.c tests/covered.txt' >"$tree/tests/covered.txt"; finds 'no reason given'

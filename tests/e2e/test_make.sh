@@ -28,7 +28,7 @@ members() {
 	(cd "$TREE" && ar t $ARCHIVE | tr '\n' ' ')
 }
 
-mkdir -p "$TREE"/{engine,net,alloc,tools/setup,bench,tests}
+mkdir -p "$TREE"/{engine/base,net,alloc,tools/setup,bench,tests}
 cp Makefile "$TREE/"
 script tools/setup/setup.sh 'exit 0'
 
@@ -44,10 +44,10 @@ expect_end 0 '5 passed, 0 failed' setup test
 ! in_tree MODE=debgu all >"$WORK/out" 2>&1 || fail "built in a mode that isn't there"
 expect_match "why" 'MODE=debgu: there is release, debug' "$(tail -n 1 "$WORK/out")"
 
-echo 'int one(void); int one(void) { return 1; }' >"$TREE/engine/one.c"
-echo 'int two(void); int two(void) { return 2; }' >"$TREE/engine/two.c"
+echo 'int one(void); int one(void) { return 1; }' >"$TREE/engine/base/one.c"
+echo 'int two(void); int two(void) { return 2; }' >"$TREE/engine/base/two.c"
 expect_eq "members" 'one.o two.o ' "$(members)"
-rm "$TREE/engine/two.c"
+rm "$TREE/engine/base/two.c"
 expect_eq "members when one is deleted" 'one.o ' "$(members)"
 before=$(stat -c %y "$TREE/$ARCHIVE")
 members >/dev/null

@@ -9,7 +9,7 @@
 
 #include <pcap/dlt.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tools/replay/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

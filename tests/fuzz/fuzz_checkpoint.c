@@ -17,9 +17,9 @@
 
 #include <sanitizer/asan_interface.h>
 
-#include "engine/check.h"
-#include "engine/checkpoint_records.h"
-#include "engine/shard_state.h"
+#include "engine/base/check.h"
+#include "engine/checkpoint/records.h"
+#include "engine/sale/shard_state.h"
 #include "tests/support/checkpoints.h"
 
 enum {

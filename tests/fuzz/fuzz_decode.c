@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
-#include "engine/dated.h"
+#include "engine/base/check.h"
+#include "engine/sale/dated.h"
 #include "net/decode.h"
 #include "net/reply.h"
 #include "net/tag.h"

@@ -14,10 +14,10 @@
 
 #include <sanitizer/asan_interface.h>
 
-#include "engine/check.h"
-#include "engine/lane_reader.h"
-#include "engine/recover.h"
-#include "engine/shard_state.h"
+#include "engine/base/check.h"
+#include "engine/journal/lane_reader.h"
+#include "engine/recover/recover.h"
+#include "engine/sale/shard_state.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/sale.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/neighbour.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

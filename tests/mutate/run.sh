@@ -12,8 +12,9 @@ cd "$(dirname "$0")/../.." || exit 1
 unset MAKEFLAGS MFLAGS
 UNIT=build/debug/tests/unit
 SIM=build/debug/tests/sim
-# Those of the engine: tests/engine/test_NAME.c has the suite NAME.
-SUITES="@($(printf '%s\n' tests/engine/test_*.c | sed 's|.*/test_||; s|\.c$||' | paste -sd'|'))/*"
+# Those of the engine.
+SUITES="@($(sed -nE 's/^Test\(([a-z0-9_]+),.*/\1/p' tests/engine/*/test_*.c | sort -u |
+	paste -sd'|'))/*"
 LIMIT_S=120
 
 run_unit() { # UNIT FILTER LOG

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "net/keys.h"
 #include "tests/support/smaps.h"
 #include "tests/support/temp_dir.h"

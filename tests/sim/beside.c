@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
-#include "engine/follower.h"
-#include "engine/prune.h"
+#include "engine/base/check.h"
+#include "engine/checkpoint/prune.h"
+#include "engine/recover/follower.h"
 #include "tests/sim/checkpoint_rule.h"
 
 enum {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/sim/dates.h"
 
 static void count(struct buyers *buyers, enum tally_row row)

@@ -5,7 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/wire.h"
 
 enum {

@@ -1,6 +1,6 @@
 /*
- * checkpoint_rule: what a checkpoint is by engine/JOURNAL.md alone, as lane_rule is for a lane:
- * whether a file is good, and whether it tells what the truth tells.
+ * checkpoint_rule: what a checkpoint is by engine/journal/JOURNAL.md alone, as lane_rule is for a
+ * lane: whether a file is good, and whether it tells what the truth tells.
  */
 #ifndef DB_TESTS_SIM_CHECKPOINT_RULE_H
 #define DB_TESTS_SIM_CHECKPOINT_RULE_H

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/sim/beside.h"
 
 enum {

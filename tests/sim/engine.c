@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/answer.h"
-#include "engine/check.h"
+#include "engine/base/check.h"
+#include "engine/lane/answer.h"
 #include "net/decode.h"
 #include "tests/sim/sim_calls.h"
 #include "tests/sim/sim_task.h"

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/lane.h"
-#include "engine/recover.h"
-#include "engine/segments.h"
+#include "engine/journal/segments.h"
+#include "engine/lane/lane.h"
+#include "engine/recover/recover.h"
 #include "tests/sim/buyers.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_disk.h"

@@ -25,7 +25,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/sim/run.h"
 
 enum {

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/wire.h"
 
 struct sim_random {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/sim/engine.h"
 
 struct rule_lane engine_image(const struct sim_engine *engine, const struct sim_lane *lane,

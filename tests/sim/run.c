@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/sim/beside.h"
 #include "tests/sim/damage.h"
 #include "tests/sim/engine.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 /* A fault kind is off in half of the seeds, else anything up to a rate. */
 static unsigned rate(struct run *run, unsigned most)

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "alloc/arena.h"
-#include "engine/check.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
 #include "tests/sim/sim_task.h"
 
 enum call {

@@ -1,6 +1,6 @@
 #include "tests/sim/sim_clock.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 /* Whatever adds up of these is a step, or nothing. */
 static const int64_t UNIT_NS = 20000000;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/wall_clock.h"
+#include "engine/base/wall_clock.h"
 #include "tests/sim/random.h"
 #include "tests/sim/tally.h"
 

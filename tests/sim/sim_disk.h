@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/disk.h"
-#include "engine/journal_format.h"
+#include "engine/journal/disk.h"
+#include "engine/journal/format.h"
 #include "tests/sim/random.h"
 #include "tests/sim/sim_fs.h"
 #include "tests/sim/tally.h"

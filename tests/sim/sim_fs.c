@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 void sim_fs_open(struct sim_fs *fs, struct sim_random *random, struct tally *tally, unsigned lanes)
 {

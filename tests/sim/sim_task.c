@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 enum {
 	STACK_BYTES = 1 << 18,

@@ -10,7 +10,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/lane_reader.h"
+#include "engine/journal/lane_reader.h"
 #include "tests/support/lane_rule.h"
 #include "tests/support/memory_disk.h"
 

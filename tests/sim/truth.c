@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 enum {
 	OFFERS_MAX_HERE = 16,

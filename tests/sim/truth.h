@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/journal_format.h"
-#include "engine/shard.h"
+#include "engine/journal/format.h"
+#include "engine/sale/shard.h"
 #include "tests/support/lane_rule.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/wire.h"
 #include "tests/support/sale.h"
 

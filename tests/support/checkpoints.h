@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "engine/lane_reader.h"
-#include "engine/shard.h"
+#include "engine/journal/lane_reader.h"
+#include "engine/sale/shard.h"
 
 /*
  * Applies up to cnt random records: offers, with limits and without, also in the middle, and orders

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 void forbid_call(int call, int error)
 {

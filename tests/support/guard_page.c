@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 enum {
 	ROOM_BYTES = 65536,

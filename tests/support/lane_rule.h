@@ -1,7 +1,7 @@
 /*
- * lane_rule: what reading a lane must find, by engine/JOURNAL.md alone: fields by the offsets of
- * its tables, checksums by its formulas, the end by its rule. Shares no code with the engine but
- * mix64, so that the tests can hold the engine's reader against it.
+ * lane_rule: what reading a lane must find, by engine/journal/JOURNAL.md alone: fields by the
+ * offsets of its tables, checksums by its formulas, the end by its rule. Shares no code with the
+ * engine but mix64, so that the tests can hold the engine's reader against it.
  */
 #ifndef DB_TESTS_SUPPORT_LANE_RULE_H
 #define DB_TESTS_SUPPORT_LANE_RULE_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/journal.h"
+#include "engine/journal/journal.h"
 
 /* A segment file as it lies on the disk. */
 struct rule_segment {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 static struct memory_disk *of_segments(const struct segment_source *segments)
 {

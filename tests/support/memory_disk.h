@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/disk.h"
-#include "engine/journal.h"
-#include "engine/lane_files.h"
-#include "engine/segments.h"
+#include "engine/journal/disk.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/lane_files.h"
+#include "engine/journal/segments.h"
 
 enum {
 	MEMORY_SEGMENTS_MAX = 64,

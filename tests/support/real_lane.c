@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tests/support/sale.h"
 
 enum {

@@ -7,12 +7,12 @@
 
 #include <stdint.h>
 
-#include "engine/data_dir.h"
-#include "engine/disk.h"
-#include "engine/journal.h"
-#include "engine/recover.h"
-#include "engine/segments.h"
-#include "engine/shard.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/disk.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/segments.h"
+#include "engine/recover/recover.h"
+#include "engine/sale/shard.h"
 
 struct real_lane {
 	struct data_dir dir;

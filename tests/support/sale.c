@@ -1,6 +1,6 @@
 #include "tests/support/sale.h"
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 struct shard *sale_open(uint64_t room, const struct record *offers, uint32_t offer_cnt)
 {

@@ -4,8 +4,8 @@
 #ifndef DB_TESTS_SUPPORT_SALE_H
 #define DB_TESTS_SUPPORT_SALE_H
 
-#include "engine/decide.h"
-#include "engine/shard.h"
+#include "engine/sale/decide.h"
+#include "engine/sale/shard.h"
 
 /* A shard 0 of 1 with room for orders and buyers each, and these offers on sale. */
 struct shard *sale_open(uint64_t room, const struct record *offers, uint32_t offer_cnt);

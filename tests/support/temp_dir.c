@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 static char dir[256];
 

@@ -10,8 +10,8 @@
 
 #include <pcap/pcap.h>
 
-#include "engine/safe_file.h"
-#include "engine/tap_format.h"
+#include "engine/base/safe_file.h"
+#include "engine/worker/tap_format.h"
 #include "tools/common/output_file.h"
 
 enum {

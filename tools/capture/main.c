@@ -1,8 +1,8 @@
 /*
  * doorbuster-capture: records every frame that an engine receives and sends, on any port, into pcap
  * files with nanoseconds that may rotate. The engine's workers copy frames into memory that both
- * map (engine/tap.h); what does not fit there because this program or its disk falls behind is lost
- * to the capture only, and told.
+ * map (engine/worker/tap.h); what does not fit there because this program or its disk falls behind
+ * is lost to the capture only, and told.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,9 +12,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/data_dir.h"
-#include "engine/safe_file.h"
-#include "engine/tap_format.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/data_dir.h"
+#include "engine/worker/tap_format.h"
 #include "tools/capture/files.h"
 #include "tools/capture/source.h"
 #include "tools/common/cli.h"

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/capture_socket.h"
+#include "engine/worker/capture_socket.h"
 
 enum {
 	/* An engine on a busy machine may take its time. */

@@ -1,6 +1,6 @@
 /*
- * source: the engine's side of a capture (engine/tap_format.h): connects, maps, reads the workers'
- * rings, the oldest frame first. One thread.
+ * source: the engine's side of a capture (engine/worker/tap_format.h): connects, maps, reads the
+ * workers' rings, the oldest frame first. One thread.
  */
 #ifndef DB_TOOLS_CAPTURE_SOURCE_H
 #define DB_TOOLS_CAPTURE_SOURCE_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/tap_format.h"
+#include "engine/worker/tap_format.h"
 
 struct source;
 

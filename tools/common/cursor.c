@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/lane_files.h"
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/lane_files.h"
 
 enum {
 	LINE_BYTES = 1024,

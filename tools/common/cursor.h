@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/lane_tailer.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
+#include "engine/journal/lane_tailer.h"
 
 struct cursor_lane {
 	struct lane_mark mark; /* the last block it is done with; all zero: nothing yet */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 
 enum {
 	PRIVATE_MODE = 0600,

@@ -8,7 +8,7 @@
  *   - What is no regular file (a pipe, /dev/null) is written where it is the caller's or root's.
  *   - /dev/stdout, /dev/stderr and /dev/fd/N are streams that the caller has open already.
  *
- * Cold calls. -errno as in engine/safe_file.h, whose safe_strerror says it.
+ * Cold calls. -errno as in engine/base/safe_file.h, whose safe_strerror says it.
  */
 #ifndef DB_TOOLS_COMMON_OUTPUT_FILE_H
 #define DB_TOOLS_COMMON_OUTPUT_FILE_H

@@ -20,8 +20,8 @@
 #include <rte_mbuf.h>
 #include <rte_udp.h>
 
-#include "engine/check.h"
-#include "engine/limits.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "net/checksum.h"
 #include "net/decode.h"
 #include "net/port.h"

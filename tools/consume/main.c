@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/safe_file.h"
-#include "engine/signals.h"
+#include "engine/base/safe_file.h"
+#include "engine/base/signals.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/common/output_file.h"

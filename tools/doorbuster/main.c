@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
 

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/downstream/source.h"
 

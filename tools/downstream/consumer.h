@@ -32,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
 

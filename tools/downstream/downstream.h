@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/data_dir.h"
-#include "engine/lane_tailer.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/lane_tailer.h"
 
 enum {
 	DOWNSTREAM_WAIT_MS = 5000,

@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/lane_files.h"
-#include "engine/lane_reader.h"
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/lane_files.h"
+#include "engine/journal/lane_reader.h"
 #include "tools/downstream/downstream.h"
 
 enum {

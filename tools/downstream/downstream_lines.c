@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"

@@ -17,7 +17,7 @@
 
 #include <jansson.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/downstream/nats_link.h"

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/lane_tailer.h"
+#include "engine/journal/lane_tailer.h"
 
 enum {
 	FRAME_MAGIC = 0x4d524644, /* "DFRM" */

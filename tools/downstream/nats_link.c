@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 #include "tools/common/cli.h"
 
 const char nats_header_block[] = "Doorbuster-Block";

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lane_tailer.h"
+#include "engine/journal/lane_tailer.h"
 #include "tools/downstream/source.h"
 
 struct lane_source {

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/follower.h"
-#include "engine/signals.h"
+#include "engine/base/check.h"
+#include "engine/base/signals.h"
+#include "engine/recover/follower.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/journal/journal_tool.h"

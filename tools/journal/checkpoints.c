@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "engine/recover_start.h"
+#include "engine/recover/start.h"
 
 static const char *const names[] = {
 	[CHECKPOINT_GOOD] = "good",

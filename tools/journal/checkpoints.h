@@ -7,8 +7,8 @@
 
 #include <jansson.h>
 
-#include "engine/checkpoint_survey.h"
-#include "engine/recover.h"
+#include "engine/checkpoint/survey.h"
+#include "engine/recover/recover.h"
 
 enum checkpoint_state {
 	CHECKPOINT_GOOD,

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "engine/checkpoint_records.h"
-#include "engine/lane_reader.h"
-#include "engine/recover_start.h"
+#include "engine/checkpoint/records.h"
+#include "engine/journal/lane_reader.h"
+#include "engine/recover/start.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/print.h"

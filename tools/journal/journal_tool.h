@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/data_dir.h"
-#include "engine/shard.h"
+#include "engine/journal/data_dir.h"
+#include "engine/sale/shard.h"
 #include "tools/journal/options.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "tools/common/cli.h"
 
 enum {

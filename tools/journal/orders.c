@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
-#include "engine/checkpoint_records.h"
-#include "engine/lane_files.h"
-#include "engine/lane_reader.h"
+#include "engine/base/check.h"
+#include "engine/checkpoint/records.h"
+#include "engine/journal/lane_files.h"
+#include "engine/journal/lane_reader.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/recover.h"
+#include "engine/recover/recover.h"
 
 struct orders;
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/cursor.h"
 
 static const char PREFIX[] = "downstream-";

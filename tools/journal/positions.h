@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/data_dir.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
+#include "engine/journal/data_dir.h"
 
 enum {
 	POSITION_NAME_BYTES = 64,

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 
 enum {
 	PRINT_BYTES = 1 << 20,

@@ -1,12 +1,13 @@
 /*
- * prune: has the segments removed that nobody needs any more (engine/prune.h); only when told.
+ * prune: has the segments removed that nobody needs any more (engine/checkpoint/prune.h); only when
+ * told.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/prune.h"
+#include "engine/checkpoint/prune.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/positions.h"

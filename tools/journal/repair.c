@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/checkpoint.h"
-#include "engine/lane_cut.h"
-#include "engine/lane_keep.h"
-#include "engine/lane_rescue.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/repair/apply.h"
+#include "engine/repair/originals.h"
+#include "engine/repair/plan.h"
 #include "tools/common/cli.h"
 
 struct repair {

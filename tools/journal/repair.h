@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "engine/lane_salvage.h"
+#include "engine/repair/damage.h"
 #include "tools/journal/journal_tool.h"
 
 /* The records behind the cut that can still be read. */

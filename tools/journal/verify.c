@@ -12,9 +12,9 @@
 
 #include <jansson.h>
 
-#include "engine/check.h"
-#include "engine/checkpoint_list.h"
-#include "engine/recover.h"
+#include "engine/base/check.h"
+#include "engine/checkpoint/list.h"
+#include "engine/recover/recover.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/journal/checkpoints.h"

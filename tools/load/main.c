@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/cli.h"
 #include "tools/common/output_file.h"
 #include "tools/common/transport_port.h"

@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "tools/common/cli.h"
 
 enum {

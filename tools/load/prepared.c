@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/tag.h"
 #include "tools/load/mixed.h"
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "tools/relay/relay.h"
 
 /* How long between tries, the first and the longest. */

@@ -12,9 +12,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/lane_files.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/lane_files.h"
 #include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/signals.h"
+#include "engine/base/check.h"
+#include "engine/base/signals.h"
 #include "tools/common/clock.h"
 
 /* How long a lane rests when there was nothing to do: a lone order waits no longer than this. */

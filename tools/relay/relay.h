@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/metrics_http.h"
+#include "engine/base/http_server.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
 

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "engine/lane_extent.h"
-#include "engine/lane_files.h"
+#include "engine/journal/lane_end.h"
+#include "engine/journal/lane_files.h"
 #include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 

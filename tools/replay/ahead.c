@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/check.h"
-#include "engine/limits.h"
-#include "engine/secret.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/base/secret.h"
 
 enum {
 	PAUSE_NS = 100000,

@@ -7,7 +7,7 @@
 
 #include <pcap/pcap.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "net/checksum.h"
 #include "tools/replay/output.h"
 

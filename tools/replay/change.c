@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/limits.h"
-#include "engine/rfc3339.h"
+#include "engine/base/limits.h"
+#include "engine/base/rfc3339.h"
 #include "tools/common/cli.h"
 
 enum {

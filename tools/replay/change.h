@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
 
 /*
  * Changes offers in place. Parts are separated by ';', each begins with sku=N or sku=* and goes on

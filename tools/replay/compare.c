@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
-#include "engine/limits.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "tools/common/cli.h"
 
 enum {

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "alloc/arena.h"
-#include "engine/check.h"
-#include "engine/data_dir.h"
-#include "engine/recover.h"
-#include "engine/rfc3339.h"
-#include "engine/shard.h"
+#include "engine/base/check.h"
+#include "engine/base/rfc3339.h"
+#include "engine/journal/data_dir.h"
+#include "engine/recover/recover.h"
+#include "engine/sale/shard.h"
 #include "tools/replay/fresh.h"
 
 enum {

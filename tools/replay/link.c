@@ -6,8 +6,8 @@
 
 #include <pcap/dlt.h>
 
-#include "engine/check.h"
-#include "engine/limits.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "tools/replay/reader.h"
 
 enum {

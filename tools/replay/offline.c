@@ -10,12 +10,12 @@
 #include <xxhash.h>
 
 #include "alloc/arena.h"
-#include "engine/answer.h"
-#include "engine/check.h"
-#include "engine/data_dir.h"
-#include "engine/journal.h"
-#include "engine/lane.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/journal.h"
+#include "engine/lane/answer.h"
+#include "engine/lane/lane.h"
 #include "tools/replay/paper_lane.h"
 
 static const size_t BUFFERS_BYTES = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;

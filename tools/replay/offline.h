@@ -16,10 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/catalog.h"
-#include "engine/decide.h"
-#include "engine/limits.h"
-#include "engine/shard.h"
+#include "engine/base/limits.h"
+#include "engine/catalog/catalog.h"
+#include "engine/sale/decide.h"
+#include "engine/sale/shard.h"
 #include "net/wire.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
 

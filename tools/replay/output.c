@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/cli.h"
 #include "tools/common/output_file.h"
 

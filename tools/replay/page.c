@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "engine/rfc3339.h"
+#include "engine/base/rfc3339.h"
 #include "tools/replay/what_if.h"
 
 enum {

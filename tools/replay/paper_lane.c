@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/check.h"
-#include "engine/journal_format.h"
-#include "engine/lane_files.h"
-#include "engine/safe_file.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/format.h"
+#include "engine/journal/lane_files.h"
 
 enum {
 	/* The file of a lane that is not kept: no descriptor at all. */

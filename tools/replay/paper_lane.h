@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/disk.h"
-#include "engine/segments.h"
+#include "engine/journal/disk.h"
+#include "engine/journal/segments.h"
 
 /* NULL: no memory, or no thread. writes_max: how many may wait for reap. */
 struct disk *paper_disk_open(unsigned writes_max);

@@ -8,7 +8,7 @@
 
 #include <pcap/pcap.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 #include "net/tag.h"
 #include "tools/replay/pcapng.h"
 #include "tools/replay/stream.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "net/client.h"
 #include "net/keys.h"
 #include "net/tag.h"

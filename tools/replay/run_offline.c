@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/admit.h"
+#include "engine/admission/admit.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"

@@ -4,7 +4,7 @@
 #ifndef DB_TOOLS_REPLAY_RUN_OFFLINE_H
 #define DB_TOOLS_REPLAY_RUN_OFFLINE_H
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
 #include "tools/replay/compare.h"
 #include "tools/replay/offline.h"
 #include "tools/replay/options.h"

@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "engine/safe_file.h"
+#include "engine/base/safe_file.h"
 #include "net/tag.h"
 #include "tools/common/cli.h"
 #include "tools/replay/capture_writer.h"

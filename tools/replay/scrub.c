@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "engine/check.h"
+#include "engine/base/check.h"
 
 enum {
 	ROUNDS = 8,

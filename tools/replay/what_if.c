@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rfc3339.h"
-#include "engine/safe_file.h"
+#include "engine/base/rfc3339.h"
+#include "engine/base/safe_file.h"
 #include "tools/common/cli.h"
 
 enum {

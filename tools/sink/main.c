@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/signals.h"
+#include "engine/base/signals.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/downstream/consumer.h"

@@ -8,7 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/lane_tailer.h"
+#include "engine/journal/lane_tailer.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 #include "tools/downstream/downstream.h"

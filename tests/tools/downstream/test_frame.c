@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 #include "tools/downstream/frame.h"
 
 enum {

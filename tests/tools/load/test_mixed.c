@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/catalog.h"
+#include "engine/catalog/catalog.h"
 #include "tests/support/sale.h"
 #include "tests/support/temp_dir.h"
 #include "tools/load/mixed.h"

@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/catalog.h"
-#include "engine/limits.h"
+#include "engine/base/limits.h"
+#include "engine/catalog/catalog.h"
 #include "tests/support/temp_dir.h"
 #include "tools/load/scenario.h"
 

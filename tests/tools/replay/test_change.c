@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/limits.h"
+#include "engine/base/limits.h"
 #include "tools/replay/change.h"
 
 static struct catalog *two_offers(void)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "engine/journal_format.h"
+#include "engine/journal/format.h"
 #include "tools/replay/compare.h"
 
 /* A reply datagram of one entry. */

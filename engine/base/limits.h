@@ -1,0 +1,88 @@
+/*
+ * All maxima of the engine, each with its reason. Relations between them are asserted at the end.
+ */
+#ifndef DB_ENGINE_BASE_LIMITS_H
+#define DB_ENGINE_BASE_LIMITS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum {
+	/* A cache line of every machine DPDK runs on that we build for (x86-64). */
+	CACHE_LINE_BYTES = 64,
+
+	/* One UDP port and one lane directory a shard; 256 ports are easy to open in a firewall. */
+	SHARDS_MAX = 256,
+
+	/* One worker a core. The EAL of Debian is built for 128 lcores; one is the control thread.
+	 */
+	WORKERS_MAX = 64,
+
+	/* Frames taken from the port at a time. 64 is where memif stops getting faster. */
+	RX_BURST_MAX = 64,
+
+	/* Keys in the key file: two a gateway (old and new while rotating), thousands of gateways.
+	 */
+	KEYS_MAX = 4096,
+
+	/* Lines of a catalog; the offer table of 16 M SKUs takes 1.2 GiB. */
+	OFFERS_MAX = 16 << 20,
+
+	/* Datagrams of one lane that wait for room in its journal: some bursts, so that the lane
+	 * has its next records at hand when the disk is done, and the others don't wait with it. */
+	BACKLOG_MAX = 256,
+
+	/* Datagrams of one lane that wait for the disk. The port is not read while there is no
+	 * room. */
+	REPLIES_WAITING_MAX = 16384,
+
+	/* Frames one worker may hand to another before it has to drop (and count) them. */
+	HANDOVER_RING_CNT = 1024,
+
+	/* Journal: the unit of O_DIRECT on every disk we know, and of the block size. */
+	BLOCK_ALIGN_BYTES = 4096,
+	/* 1,023 records; a durable write of 64 KiB takes hardly longer than one of 4 KiB. */
+	BLOCK_BYTES_MAX = 65536,
+	/* Writes in flight a lane: at 8 a disk gives 3 to 4 times what it gives at 1. */
+	WRITES_IN_FLIGHT_MAX = 8,
+	/* One block is filled while the others are being written. */
+	BLOCK_BUFFERS_CNT = WRITES_IN_FLIGHT_MAX + 2,
+	/*
+	 * How long a block that isn't full is held back where no answer waits for it (--ack
+	 * memory). A write costs the worker's core some 25 us whatever its size: so a lane that is
+	 * not in a hurry spends 5 % on it at the most, and downstream is half a millisecond late.
+	 */
+	MEMORY_LINGER_NS = 500000,
+	/* Zero-filled segments that wait ready ahead of the one being written. */
+	SEGMENTS_AHEAD_CNT = 2,
+
+	/*
+	 * How far a lane's clock may be from the machine's before that is an alarm. A second is
+	 * what operators set openings by; the clocks of machines under NTP differ by milliseconds.
+	 */
+	LANE_AHEAD_MAX_NS = 1000000000,
+
+	/* Times that a lane's clock is set back. Each is an operator's answer to a mishap. */
+	CLOCK_RECORDS_MAX = 64,
+
+	/* Units of one purchase: 16 bits on the wire. */
+	QUANTITY_MAX = UINT16_MAX,
+};
+
+/* A segment file. 64 MiB hold a million orders, and zero-fill in under 100 ms. */
+#define SEGMENT_BYTES (UINT64_C(64) << 20)
+
+/* An order id is lane << 48 | LSN. */
+#define ORDER_ID_LSN_BITS 48
+#define LSN_MAX           ((UINT64_C(1) << ORDER_ID_LSN_BITS) - 1)
+
+/* An offer that never closes, an instant that never comes. */
+#define INSTANT_NEVER UINT64_MAX
+
+static_assert(BLOCK_BYTES_MAX % BLOCK_ALIGN_BYTES == 0, "blocks are O_DIRECT multiples");
+static_assert(SEGMENT_BYTES % BLOCK_BYTES_MAX == 0, "a segment holds whole blocks of any size");
+static_assert(SHARDS_MAX <= UINT16_MAX, "shards are numbered in 16 bits on the wire");
+static_assert(BACKLOG_MAX >= RX_BURST_MAX, "a burst fits, or the port is never read");
+static_assert(BLOCK_BUFFERS_CNT > WRITES_IN_FLIGHT_MAX, "one buffer must be free to fill");
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * relaxed: how another thread looks at a plain counter of a worker. Each value by itself is one the
+ * counter had; two of them need not be of the same moment. Costs the worker nothing.
+ */
+#ifndef DB_ENGINE_BASE_RELAXED_H
+#define DB_ENGINE_BASE_RELAXED_H
+
+#include <stdint.h>
+
+static inline uint64_t relaxed_u64(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t relaxed_u32(const uint32_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,225 @@
+#include "engine/checkpoint/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/lane_files.h"
+
+struct checkpoint {
+	struct checkpoint_header header;
+	int fd;
+	uint64_t next_chunk;
+	uint64_t offset; /* of it */
+	char path[CHECKPOINT_PATH_BYTES];
+	_Alignas(CACHE_LINE_BYTES) uint8_t bytes[CHUNK_BYTES_MAX];
+};
+
+void checkpoint_path(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,
+		     char out[CHECKPOINT_PATH_BYTES])
+{
+	char lane_path[CHECKPOINT_PATH_BYTES - 32];
+
+	data_dir_lane_path(dir, lane, lane_path, sizeof(lane_path));
+	snprintf(out, CHECKPOINT_PATH_BYTES, "%s/ckpt-%015" PRIu64, lane_path, next_lsn);
+}
+
+/* 0, -EBADMSG if the file ends before, or -errno. */
+static int read_all(int fd, void *out, size_t bytes, uint64_t offset)
+{
+	size_t done = 0;
+
+	while (done < bytes) {
+		const ssize_t got =
+			pread(fd, (uint8_t *)out + done, bytes - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EBADMSG;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+static int say(const struct checkpoint *checkpoint, int rc, const char *what, char *error,
+	       size_t error_bytes)
+{
+	snprintf(error, error_bytes, "%s: %s", checkpoint->path, what);
+	return rc;
+}
+
+static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, uint16_t lane,
+		     uint64_t next_lsn, char *error, size_t error_bytes)
+{
+	const struct checkpoint_header *header = &checkpoint->header;
+	const char *wrong;
+	struct stat info;
+	int rc;
+
+	checkpoint->fd = safe_open(checkpoint->path, O_RDONLY);
+	rc = checkpoint->fd < 0 ? checkpoint->fd : 0;
+	if (rc == 0 && fstat(checkpoint->fd, &info) != 0)
+		rc = -errno;
+	if (rc != 0)
+		return say(checkpoint, rc, safe_strerror(rc), error, error_bytes);
+	rc = read_all(checkpoint->fd, &checkpoint->header, sizeof(*header), 0);
+	if (rc != 0)
+		return say(checkpoint, rc,
+			   rc == -EBADMSG ? "it ends within its header" : strerror(-rc), error,
+			   error_bytes);
+	wrong = checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards);
+	if (checkpoint_header_foreign(header, dir->journal_id, lane, dir->shards))
+		return say(checkpoint, -EXDEV, wrong, error, error_bytes);
+	if (wrong == NULL && header->next_lsn != next_lsn)
+		wrong = "it is another checkpoint under this name";
+	if (wrong == NULL &&
+	    (uint64_t)info.st_size != checkpoint_bytes(header->offer_cnt, header->order_cnt))
+		wrong = "it has another size than its header tells";
+	if (wrong != NULL)
+		return say(checkpoint, -EBADMSG, wrong, error, error_bytes);
+	/* Advice only. */
+	(void)posix_fadvise(checkpoint->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	checkpoint->offset = sizeof(*header);
+	return 0;
+}
+
+int checkpoint_open(struct checkpoint **out, const struct data_dir *dir, uint16_t lane,
+		    uint64_t next_lsn, char *error, size_t error_bytes)
+{
+	struct checkpoint *checkpoint =
+		aligned_alloc(_Alignof(struct checkpoint), sizeof(*checkpoint));
+	int rc;
+
+	if (checkpoint == NULL) {
+		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
+		return -ENOMEM;
+	}
+	checkpoint->next_chunk = 0;
+	checkpoint_path(dir, lane, next_lsn, checkpoint->path);
+	rc = open_file(checkpoint, dir, lane, next_lsn, error, error_bytes);
+	if (rc != 0) {
+		checkpoint_close(checkpoint);
+		return rc;
+	}
+	*out = checkpoint;
+	return 0;
+}
+
+void checkpoint_close(struct checkpoint *checkpoint)
+{
+	if (checkpoint != NULL && checkpoint->fd >= 0)
+		close(checkpoint->fd);
+	free(checkpoint);
+}
+
+const struct checkpoint_header *checkpoint_header(const struct checkpoint *checkpoint)
+{
+	return &checkpoint->header;
+}
+
+void checkpoint_position(const struct checkpoint_header *header, struct lane_position *position)
+{
+	*position = (struct lane_position){
+		.tail = {.next_lsn = header->next_lsn,
+			 .segment = header->segment,
+			 .offset = header->offset,
+			 .prev_checksum = header->prev_checksum,
+			 .last_at_ns = header->clock_ns},
+		.block_offset = header->block_offset,
+		.watermark_lsn = header->watermark_lsn,
+	};
+}
+
+int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk, char *error,
+		    size_t error_bytes)
+{
+	const struct checkpoint_header *header = &checkpoint->header;
+	const struct chunk_header *front = (const struct chunk_header *)checkpoint->bytes;
+	const char *wrong;
+	uint16_t kind;
+	const uint32_t cnt = chunk_entries(header, checkpoint->next_chunk, &kind);
+	const size_t bytes = CHUNK_HEADER_BYTES + (size_t)cnt * CHECKPOINT_ENTRY_BYTES;
+	int rc;
+
+	if (cnt == 0 && kind == RECORD_ORDER)
+		return 0;
+	rc = read_all(checkpoint->fd, checkpoint->bytes, bytes, checkpoint->offset);
+	if (rc != 0)
+		return say(checkpoint, rc, rc == -EBADMSG ? "the file ends before" : strerror(-rc),
+			   error, error_bytes);
+	wrong = chunk_header_wrong(front, header, checkpoint->next_chunk);
+	if (wrong == NULL && front->checksum != chunk_checksum(front, header))
+		wrong = "wrong checksum";
+	if (wrong != NULL) {
+		snprintf(error, error_bytes, "%s: offset %" PRIu64 ": %s", checkpoint->path,
+			 checkpoint->offset, wrong);
+		return -EBADMSG;
+	}
+	*chunk = (struct checkpoint_chunk){.cnt = cnt};
+	if (kind == RECORD_OFFER)
+		chunk->offers = (const struct record *)(front + 1);
+	else
+		chunk->orders = (const struct checkpoint_order *)(front + 1);
+	checkpoint->next_chunk++;
+	checkpoint->offset += bytes;
+	return 1;
+}
+
+static int load_chunk(struct shard *shard, const struct checkpoint_chunk *chunk, const char **why)
+{
+	if (chunk->offers != NULL)
+		return shard_load_offers(shard, chunk->offers, chunk->cnt, why);
+	return shard_load_orders(shard, chunk->orders, chunk->cnt, why);
+}
+
+int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, char *error,
+		    size_t error_bytes)
+{
+	const struct checkpoint_header *header = &checkpoint->header;
+	struct checkpoint_chunk chunk;
+	struct shard_hash hash;
+	const char *why = "";
+	int rc;
+
+	while ((rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1) {
+		rc = load_chunk(shard, &chunk, &why);
+		if (rc != 0)
+			return say(checkpoint, rc, why, error, error_bytes);
+	}
+	if (rc != 0)
+		return rc;
+	/* Older programs go by the format. */
+	if ((header->format == CHECKPOINT_FORMAT_CLOCK) != (shard_clock_backs(shard) > 0))
+		return say(checkpoint, -EBADMSG, "it has another format than what is in it", error,
+			   error_bytes);
+	rc = shard_load_end(shard, header->next_lsn, header->last_at_ns, &why);
+	if (rc != 0)
+		return say(checkpoint, rc, why, error, error_bytes);
+	hash = shard_hash(shard);
+	if (hash.low == header->state_hash[0] && hash.high == header->state_hash[1])
+		return 0;
+	return say(checkpoint, -EBADMSG, "what is in it has another state hash", error,
+		   error_bytes);
+}
+
+int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn, char *error,
+		     size_t error_bytes)
+{
+	struct checkpoint *checkpoint = NULL;
+	struct checkpoint_chunk chunk;
+	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error, error_bytes);
+
+	while (rc == 0 && (rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1)
+		rc = 0;
+	checkpoint_close(checkpoint);
+	return rc;
+}

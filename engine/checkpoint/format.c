@@ -1,0 +1,131 @@
+/*
+ * Checksums and shape of a checkpoint: the one place that who writes and who reads share.
+ */
+#include "engine/checkpoint/format.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "net/wire.h"
+
+static uint64_t chunks_bytes(uint64_t cnt)
+{
+	return checkpoint_chunks(cnt) * CHUNK_HEADER_BYTES + cnt * CHECKPOINT_ENTRY_BYTES;
+}
+
+uint64_t checkpoint_bytes(uint64_t offer_cnt, uint64_t order_cnt)
+{
+	return CHECKPOINT_HEADER_BYTES + chunks_bytes(offer_cnt) + chunks_bytes(order_cnt);
+}
+
+/* As the journal's: what lies before the field goes into the seed. */
+static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
+{
+	uint64_t front;
+
+	memcpy(&front, data, sizeof(front));
+	return XXH3_64bits_withSeed((const uint8_t *)data + 2 * sizeof(front),
+				    bytes - 2 * sizeof(front), mix64(seed ^ front));
+}
+
+uint64_t checkpoint_checksum(const struct checkpoint_header *header)
+{
+	return checksum_of(header, sizeof(*header), 0);
+}
+
+uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoint_header *header)
+{
+	return checksum_of(chunk,
+			   CHUNK_HEADER_BYTES + (size_t)chunk->entry_cnt * CHECKPOINT_ENTRY_BYTES,
+			   mix64(header->checksum ^ chunk->number));
+}
+
+static bool format_is_known(const struct checkpoint_header *header)
+{
+	return header->format == CHECKPOINT_FORMAT || header->format == CHECKPOINT_FORMAT_CLOCK;
+}
+
+static bool reserved_is_zero(const struct checkpoint_header *header)
+{
+	static const uint64_t zeros[6];
+
+	static_assert(sizeof(zeros) == sizeof(header->reserved), "all of it");
+	return header->reserved_16 == 0 && header->reserved_32 == 0 &&
+	       memcmp(header->reserved, zeros, sizeof(zeros)) == 0;
+}
+
+static bool position_is_possible(const struct checkpoint_header *header)
+{
+	return header->block_offset >= BLOCK_ALIGN_BYTES &&
+	       header->block_offset % BLOCK_ALIGN_BYTES == 0 &&
+	       header->offset > header->block_offset &&
+	       header->offset - header->block_offset <= BLOCK_BYTES_MAX &&
+	       header->offset % BLOCK_ALIGN_BYTES == 0 && header->offset <= SEGMENT_BYTES_MAX &&
+	       header->watermark_lsn < header->next_lsn && header->clock_ns >= header->last_at_ns;
+}
+
+const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint64_t journal_id,
+				    uint16_t lane, uint16_t shards)
+{
+	if (header->magic != CHECKPOINT_MAGIC)
+		return "it does not begin like a checkpoint";
+	if (!format_is_known(header))
+		return "it has an unknown format";
+	if (header->checksum != checkpoint_checksum(header))
+		return "its header is damaged";
+	if (header->journal_id != journal_id)
+		return "it belongs to another journal";
+	if (header->lane != lane || header->shards != shards)
+		return "it belongs to another lane";
+	if (header->next_lsn < 2 || header->next_lsn > LSN_MAX ||
+	    header->offer_cnt >= header->next_lsn || header->order_cnt >= header->next_lsn ||
+	    header->offer_cnt + header->order_cnt != header->next_lsn - 1 ||
+	    header->offer_cnt > OFFERS_MAX + CLOCK_RECORDS_MAX || header->order_cnt > UINT32_MAX)
+		return "its header gives impossible counts";
+	if (!position_is_possible(header) || !reserved_is_zero(header))
+		return "its header gives an impossible position";
+	return NULL;
+}
+
+bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
+			       uint16_t lane, uint16_t shards)
+{
+	return header->magic == CHECKPOINT_MAGIC && format_is_known(header) &&
+	       header->checksum == checkpoint_checksum(header) &&
+	       (header->journal_id != journal_id || header->lane != lane ||
+		header->shards != shards);
+}
+
+uint32_t chunk_entries(const struct checkpoint_header *header, uint64_t number, uint16_t *kind)
+{
+	const uint64_t offer_chunks = checkpoint_chunks(header->offer_cnt);
+	uint64_t cnt = header->offer_cnt;
+	uint64_t done;
+
+	*kind = RECORD_OFFER;
+	if (number >= offer_chunks) {
+		*kind = RECORD_ORDER;
+		number -= offer_chunks;
+		cnt = header->order_cnt;
+	}
+	done = number * CHECKPOINT_CHUNK_ENTRIES;
+	if (done >= cnt)
+		return 0;
+	return cnt - done < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)(cnt - done)
+						     : CHECKPOINT_CHUNK_ENTRIES;
+}
+
+const char *chunk_header_wrong(const struct chunk_header *chunk,
+			       const struct checkpoint_header *header, uint64_t number)
+{
+	uint16_t kind;
+	const uint32_t entry_cnt = chunk_entries(header, number, &kind);
+
+	if (chunk->magic != CHUNK_MAGIC || chunk->kind != kind || chunk->lane != header->lane ||
+	    chunk->number != number || chunk->entry_cnt != entry_cnt)
+		return "it holds something else than its header tells";
+	return NULL;
+}

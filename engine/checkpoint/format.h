@@ -1,0 +1,134 @@
+/*
+ * A checkpoint on disk, formats 1 and 2: the state of a shard after a block of its lane.
+ * JOURNAL.md is the prose.
+ *
+ * DATA/lane-NNN/ckpt-NNNNNNNNNNNNNNN    the number is the next LSN
+ *
+ * A header, then chunks of offers in the order they were put on sale, then chunks of orders in lane
+ * order. In format 2 there are CLOCK records among the offers, where they were in the lane. A chunk
+ * is a chunk header and up to CHECKPOINT_CHUNK_ENTRIES entries of 64 bytes; all but the last of a
+ * kind are full, so that the counts give the size. All little-endian, no padding, checksums
+ * XXH3-64. What each buyer has follows from the orders.
+ */
+#ifndef DB_ENGINE_CHECKPOINT_FORMAT_H
+#define DB_ENGINE_CHECKPOINT_FORMAT_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/journal/format.h"
+
+enum {
+	CHECKPOINT_FORMAT = 1,
+	CHECKPOINT_FORMAT_CLOCK = 2,   /* of a lane whose clock was set back */
+	CHECKPOINT_MAGIC = 0x50434244, /* "DBCP" */
+	CHUNK_MAGIC = 0x4b484344,      /* "DCHK" */
+
+	/* 1 MiB: read at a time, and checked before any of it is used. */
+	CHECKPOINT_CHUNK_ENTRIES = 16384,
+};
+
+struct checkpoint_header {
+	uint32_t magic;
+	uint16_t format;
+	uint16_t lane;
+	uint64_t checksum; /* as a segment header's */
+	uint64_t journal_id;
+	uint64_t next_lsn;   /* all records before it are in, and were on disk: from 2 on */
+	uint64_t last_at_ns; /* of the last record */
+	/* The block it lies behind, where reading goes on, and what the lane's end is made of. */
+	uint64_t segment;
+	uint64_t block_offset;
+	uint64_t offset; /* behind the block */
+	uint64_t prev_checksum;
+	uint64_t watermark_lsn;
+	uint64_t clock_ns; /* the lane's: highest instant up to here, after the last CLOCK record */
+	uint64_t block_cnt;
+	/* What is in it. */
+	uint64_t offer_cnt; /* with CLOCK records */
+	uint64_t order_cnt;
+	uint64_t units_ordered;
+	uint64_t state_hash[2]; /* shard_hash: low, high */
+	uint16_t shards;
+	uint16_t reserved_16;
+	uint32_t reserved_32;
+	uint64_t reserved[6]; /* 0 */
+};
+
+/* The same of any chunk of another checkpoint, or at another place, does not pass. */
+struct chunk_header {
+	uint32_t magic;
+	uint16_t kind; /* RECORD_OFFER, also of CLOCK records, or RECORD_ORDER */
+	uint16_t lane;
+	uint64_t checksum; /* over the chunk from offset 16 on, seed chunk_seed() */
+	uint64_t number;   /* of the chunk in the file, from 0 on */
+	uint32_t entry_cnt;
+	uint32_t reserved_32;
+	uint64_t reserved[4]; /* 0 */
+};
+
+/* An order; with the header's lane it is the record of the lane again. */
+struct checkpoint_order {
+	uint64_t request_id[2];
+	uint64_t buyer;
+	uint64_t max_price;
+	uint64_t unit_price;
+	uint64_t at_ns;
+	uint64_t lsn_quantity; /* LSN << 16 | units */
+	uint32_t offer; /* which of the checkpoint's offers, from 0 on, without CLOCK records */
+	uint32_t channel;
+};
+
+enum {
+	CHECKPOINT_HEADER_BYTES = 192,
+	CHUNK_HEADER_BYTES = 64,
+	CHECKPOINT_ENTRY_BYTES = 64,
+	CHUNK_BYTES_MAX = CHUNK_HEADER_BYTES + CHECKPOINT_CHUNK_ENTRIES * CHECKPOINT_ENTRY_BYTES,
+	QUANTITY_BITS = 16,
+};
+
+static_assert(sizeof(struct checkpoint_header) == CHECKPOINT_HEADER_BYTES, "header size");
+static_assert(offsetof(struct checkpoint_header, checksum) == 8, "checksum offset");
+static_assert(offsetof(struct checkpoint_header, segment) == 40, "position offset");
+static_assert(offsetof(struct checkpoint_header, state_hash) == 120, "hash offset");
+static_assert(sizeof(struct chunk_header) == CHUNK_HEADER_BYTES, "chunk header size");
+static_assert(offsetof(struct chunk_header, checksum) == 8, "chunk checksum offset");
+static_assert(sizeof(struct checkpoint_order) == CHECKPOINT_ENTRY_BYTES, "order size");
+/* An offer is its OFFER record. */
+static_assert(sizeof(struct record) == (int)CHECKPOINT_ENTRY_BYTES, "offer size");
+static_assert(QUANTITY_MAX < 1 << QUANTITY_BITS, "a quantity fits");
+static_assert(ORDER_ID_LSN_BITS + (int)QUANTITY_BITS == 64, "an LSN fits");
+
+/* Bytes of a checkpoint with these counts. */
+uint64_t checkpoint_bytes(uint64_t offer_cnt, uint64_t order_cnt);
+
+/* Chunks that cnt entries of a kind take. */
+static inline uint64_t checkpoint_chunks(uint64_t cnt)
+{
+	return (cnt + CHECKPOINT_CHUNK_ENTRIES - 1) / CHECKPOINT_CHUNK_ENTRIES;
+}
+
+uint64_t checkpoint_checksum(const struct checkpoint_header *header);
+
+/* Fills in the checksum of a chunk that is complete but for it; bytes: with its header. */
+uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoint_header *header);
+
+/* What is wrong with a header by itself, as a static text; NULL if nothing is. */
+const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint64_t journal_id,
+				    uint16_t lane, uint16_t shards);
+
+/* Whether one that is wrong is a whole header, of another journal or lane. */
+bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
+			       uint16_t lane, uint16_t shards);
+
+/* What is wrong with the chunk header that should be chunk `number`, before its checksum can be
+ * asked: a chunk that passes has the size that the file's counts give it. */
+const char *chunk_header_wrong(const struct chunk_header *chunk,
+			       const struct checkpoint_header *header, uint64_t number);
+
+/* Kind and entries of chunk `number` by the header's counts; 0 entries: there is no such chunk. */
+uint32_t chunk_entries(const struct checkpoint_header *header, uint64_t number, uint16_t *kind);
+
+#endif

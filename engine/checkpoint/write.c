@@ -1,0 +1,182 @@
+/*
+ * How a checkpoint gets to the disk: it is there whole, under its name, or not at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/journal/lane_files.h"
+
+/* A file being written. */
+struct writer {
+	const struct shard *shard;
+	struct checkpoint_header header;
+	int fd;
+	uint64_t offset;
+	uint8_t *bytes; /* CHUNK_BYTES_MAX */
+};
+
+static int write_all(struct writer *writer, const void *bytes, size_t cnt)
+{
+	const int rc = file_write(writer->fd, bytes, cnt, writer->offset);
+
+	if (rc != 0)
+		return rc;
+	/* Piece by piece: a flood at the end would make an engine's own writes wait. */
+	(void)sync_file_range(writer->fd, (off_t)writer->offset, (off_t)cnt, SYNC_FILE_RANGE_WRITE);
+	writer->offset += cnt;
+	return 0;
+}
+
+static int write_chunks(struct writer *writer)
+{
+	struct chunk_header *chunk = (struct chunk_header *)writer->bytes;
+	const uint64_t offer_chunks = checkpoint_chunks(writer->header.offer_cnt);
+	const uint64_t chunks = offer_chunks + checkpoint_chunks(writer->header.order_cnt);
+	int rc = 0;
+
+	for (uint64_t number = 0; number < chunks && rc == 0; number++) {
+		const uint64_t before = number < offer_chunks ? number : number - offer_chunks;
+		const uint64_t first = before * CHECKPOINT_CHUNK_ENTRIES;
+
+		*chunk = (struct chunk_header){
+			.magic = CHUNK_MAGIC, .lane = writer->header.lane, .number = number};
+		chunk->entry_cnt = chunk_entries(&writer->header, number, &chunk->kind);
+		if (chunk->kind == RECORD_OFFER)
+			shard_save_offers(writer->shard, first, chunk->entry_cnt,
+					  (struct record *)(chunk + 1));
+		else
+			shard_save_orders(writer->shard, first, chunk->entry_cnt,
+					  (struct checkpoint_order *)(chunk + 1));
+		chunk->checksum = chunk_checksum(chunk, &writer->header);
+		rc = write_all(writer, chunk,
+			       CHUNK_HEADER_BYTES +
+				       (size_t)chunk->entry_cnt * CHECKPOINT_ENTRY_BYTES);
+	}
+	return rc;
+}
+
+static int write_file(struct writer *writer, const char *path, const char *temporary,
+		      const char *lane_path)
+{
+	int rc;
+
+	writer->fd = safe_make_anew(temporary, O_WRONLY);
+	if (writer->fd < 0)
+		return writer->fd;
+	rc = write_all(writer, &writer->header, sizeof(writer->header));
+	if (rc == 0)
+		rc = write_chunks(writer);
+	if (rc == 0 && fsync(writer->fd) != 0)
+		rc = -errno;
+	/* An engine beside has better use for the memory. */
+	(void)posix_fadvise(writer->fd, 0, 0, POSIX_FADV_DONTNEED);
+	close(writer->fd);
+	if (rc == 0)
+		rc = safe_rename(temporary, path);
+	if (rc == 0)
+		return directory_sync(lane_path);
+	(void)safe_unlink(temporary);
+	return rc;
+}
+
+static int fill_header(struct checkpoint_header *header, const struct data_dir *dir, uint16_t lane,
+		       const struct shard *shard, const struct lane_position *position,
+		       uint64_t block_cnt)
+{
+	const struct shard_hash hash = shard_hash(shard);
+	struct shard_totals totals;
+
+	CHECK(position->tail.next_lsn == shard_next_lsn(shard));
+	shard_totals(shard, &totals);
+	if (totals.offers_broken > 0)
+		return -EBADMSG;
+	*header = (struct checkpoint_header){
+		.magic = CHECKPOINT_MAGIC,
+		.format =
+			shard_clock_backs(shard) > 0 ? CHECKPOINT_FORMAT_CLOCK : CHECKPOINT_FORMAT,
+		.lane = lane,
+		.journal_id = dir->journal_id,
+		.next_lsn = position->tail.next_lsn,
+		.last_at_ns = shard_last_at_ns(shard),
+		.segment = position->tail.segment,
+		.block_offset = position->block_offset,
+		.offset = position->tail.offset,
+		.prev_checksum = position->tail.prev_checksum,
+		.watermark_lsn = position->watermark_lsn,
+		.clock_ns = position->tail.last_at_ns,
+		.block_cnt = block_cnt,
+		.offer_cnt = shard_entries(shard),
+		.order_cnt = totals.orders,
+		.units_ordered = totals.units_sold,
+		.state_hash = {hash.low, hash.high},
+		.shards = dir->shards,
+	};
+	header->checksum = checkpoint_checksum(header);
+	CHECK(checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards) == NULL);
+	return 0;
+}
+
+/* As the lane's segments are, so are the next ones. */
+static uint64_t segment_bytes(const char *lane_path, uint64_t segment)
+{
+	char path[SEGMENT_PATH_BYTES];
+	struct stat info;
+
+	segment_path(lane_path, segment, path);
+	return stat(path, &info) == 0 ? (uint64_t)info.st_size : SEGMENT_BYTES;
+}
+
+/* Whether a file of this size leaves the engine the next segments of all lanes. */
+static int check_space(const struct data_dir *dir, const char *lane_path, uint64_t segment,
+		       uint64_t bytes)
+{
+	const uint64_t reserve_bytes =
+		dir->shards * (1 + SEGMENTS_AHEAD_CNT) * segment_bytes(lane_path, segment);
+	struct statvfs info;
+
+	if (statvfs(lane_path, &info) != 0)
+		return -errno;
+	return (uint64_t)info.f_bavail * info.f_frsize < bytes + reserve_bytes ? -ENOSPC : 0;
+}
+
+int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct shard *shard,
+		     const struct lane_position *position, uint64_t block_cnt, uint64_t *bytes,
+		     char *error, size_t error_bytes)
+{
+	struct writer writer = {.shard = shard, .bytes = malloc(CHUNK_BYTES_MAX)};
+	char lane_path[CHECKPOINT_PATH_BYTES];
+	char path[CHECKPOINT_PATH_BYTES];
+	char temporary[CHECKPOINT_PATH_BYTES + 8];
+	int rc = writer.bytes == NULL ? -ENOMEM : 0;
+
+	data_dir_lane_path(dir, lane, lane_path, sizeof(lane_path));
+	checkpoint_path(dir, lane, position->tail.next_lsn, path);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	if (rc == 0)
+		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt);
+	*bytes = checkpoint_bytes(writer.header.offer_cnt, writer.header.order_cnt);
+	if (rc == 0)
+		rc = check_space(dir, lane_path, position->tail.segment, *bytes);
+	if (rc == 0)
+		rc = write_file(&writer, path, temporary, lane_path);
+	free(writer.bytes);
+	if (rc == 0)
+		return 0;
+	snprintf(error, error_bytes, "%s: cannot be written: %s%s", path,
+		 rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
+		 rc == -ENOSPC
+			 ? "; it takes its own size and the engine's next segments: free some "
+			   "space"
+			 : "");
+	return rc;
+}

@@ -1,0 +1,107 @@
+/*
+ * Checksums and shape of the journal on disk: the one place that writer, recovery and tools share.
+ */
+#include "engine/journal/format.h"
+
+#include <string.h>
+
+/* Inlined: the library's own build knows nothing of our target's instructions. */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "net/wire.h"
+
+uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64_t offset,
+		    uint64_t first_lsn)
+{
+	uint64_t seed = mix64(journal_id + lane);
+
+	seed = mix64(seed ^ segment);
+	seed = mix64(seed ^ offset);
+	return mix64(seed ^ first_lsn);
+}
+
+/*
+ * XXH3 over what follows the checksum field; the 8 bytes before it go into the seed, so that
+ * nothing has to be copied or zeroed to leave the field out.
+ */
+static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
+{
+	uint64_t front;
+
+	memcpy(&front, data, sizeof(front));
+	return XXH3_64bits_withSeed((const uint8_t *)data + 2 * sizeof(front),
+				    bytes - 2 * sizeof(front), mix64(seed ^ front));
+}
+
+uint64_t block_checksum(const struct block_header *block, uint64_t seed)
+{
+	static_assert(offsetof(struct block_header, checksum) == 8, "left out by checksum_of");
+	return checksum_of(block, block->block_bytes, seed);
+}
+
+uint64_t segment_checksum(const struct segment_header *header)
+{
+	static_assert(offsetof(struct segment_header, checksum) == 8, "left out by checksum_of");
+	return checksum_of(header, sizeof(*header), 0);
+}
+
+const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes)
+{
+	if (block->magic != BLOCK_MAGIC)
+		return "no block begins here";
+	if (block->format < JOURNAL_FORMAT || block->format > JOURNAL_FORMAT_MAX)
+		return "block of an unknown format";
+	if (block->lane != lane)
+		return "block of another lane";
+	if (block->record_cnt > BLOCK_RECORDS_MAX ||
+	    block->block_bytes != block_bytes_of(block->record_cnt))
+		return "block with a wrong size";
+	if (block->block_bytes > room_bytes)
+		return "block that crosses the segment's end";
+	if (block->first_lsn == 0 || block->first_lsn > LSN_MAX - block->record_cnt)
+		return "block with an impossible LSN";
+	if (block->durable_lsn >= block->first_lsn)
+		return "block with an impossible watermark";
+	if (block->reserved != 0)
+		return "block with reserved bytes in use";
+	return NULL;
+}
+
+const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,
+				 uint16_t lane, uint64_t segment)
+{
+	static const struct segment_header zeros;
+
+	if (memcmp(header, &zeros, sizeof(zeros)) == 0)
+		return "its header is all zero";
+	if (header->magic != SEGMENT_MAGIC)
+		return "it does not begin like a segment";
+	if (header->format != JOURNAL_FORMAT)
+		return "it has an unknown format";
+	if (header->checksum != segment_checksum(header))
+		return "its header is damaged";
+	if (header->journal_id != journal_id)
+		return "it belongs to another journal";
+	if (header->lane != lane)
+		return "it belongs to another lane";
+	if (header->segment != segment)
+		return "it is another segment under this name";
+	if (!segment_bytes_valid(header->segment_bytes))
+		return "its header gives an impossible size";
+	return NULL;
+}
+
+void segment_header_fill(struct segment_header *header, uint64_t journal_id, uint16_t lane,
+			 uint64_t segment, uint64_t segment_bytes)
+{
+	*header = (struct segment_header){
+		.magic = SEGMENT_MAGIC,
+		.format = JOURNAL_FORMAT,
+		.lane = lane,
+		.journal_id = journal_id,
+		.segment = segment,
+		.segment_bytes = segment_bytes,
+	};
+	header->checksum = segment_checksum(header);
+}

@@ -1,0 +1,528 @@
+#include "engine/journal/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alloc/arena.h"
+#include "engine/base/check.h"
+#include "engine/base/relaxed.h"
+#include "engine/journal/segments.h"
+
+enum {
+	/* The end of each segment that only a closing block may use, so that a lane can always be
+	 * sealed, also when the next segment isn't there. */
+	SEAL_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
+	/*
+	 * A block that isn't full goes out only beside fewer writes than this; full ones up to
+	 * WRITES_IN_FLIGHT_MAX. With a slot for every scrap disk and core are busy with scraps: 2.5
+	 * to 3.5 M orders/s at full speed against 5.1 to 9.3. With two slots for them, one request
+	 * a datagram was carried at 0.50 M/s where one slot gives 0.65 (bench/README.md).
+	 */
+	PARTIAL_IN_FLIGHT_MAX = 1,
+	/* Tokens: lane in the upper 16 bits, the block's number below. */
+	TOKEN_BLOCK_BITS = 48,
+};
+
+/*
+ * Blocks are numbered as they are opened; block n lies in buffer n % BLOCK_BUFFERS_CNT. They pass
+ * through four states, in order, so that three counters tell them all:
+ *
+ *	durable < head <= written out < sent <= closed < fill = being filled
+ */
+struct block_state {
+	uint64_t last_lsn; /* durable when this block and all before it are */
+	uint64_t offset;
+	uint64_t segment;
+	uint32_t record_cnt;
+	uint32_t bytes;
+	int fd;
+	uint64_t sent_ns;  /* CLOCK_MONOTONIC */
+	bool ends_segment; /* the file goes back when this block is down */
+	bool done;
+};
+
+struct journal {
+	/* Touched by every record. */
+	struct record *slots; /* of the block being filled */
+	uint32_t record_cnt;  /* in it */
+	uint32_t record_max;  /* that fit into it and into the segment; 0: no place for it yet */
+	int error;
+	uint64_t next_lsn;
+	uint64_t durable_lsn;
+
+	uint64_t head; /* oldest block not down */
+	uint64_t sent; /* first block not given to the disk */
+	uint64_t fill; /* the block being filled */
+
+	/* Where the block being filled goes. */
+	int fd;
+	uint64_t segment;
+	uint64_t segment_bytes;
+	uint64_t offset;
+
+	uint64_t prev_checksum; /* of the block sent last */
+	uint64_t watermark_lsn; /* that it carries */
+	uint64_t written_at_ns; /* that it carries */
+	uint64_t noted_ns;      /* latest instant that a block must carry */
+
+	struct disk *disk;
+	struct segment_source *segments;
+	uint8_t *buffers;
+	uint64_t journal_id;
+	uint16_t lane;
+	struct arena *arena; /* that it lies in; NULL: the heap */
+	const void *owner;   /* debug builds: the thread that works on it */
+	uint64_t written_lsn;
+	struct journal_stats stats; /* but for LSNs and segment */
+	struct block_state blocks[BLOCK_BUFFERS_CNT];
+};
+
+/* Another thread may take over only while nothing is on its way. */
+static void own(struct journal *journal)
+{
+#ifdef DB_DEBUG
+	static _Thread_local char self;
+
+	if (journal->owner != &self) {
+		CHECK(journal->owner == NULL || journal->error != 0 || journal_idle(journal));
+		journal->owner = &self;
+	}
+#else
+	(void)journal;
+#endif
+}
+
+const uint64_t journal_latency_bounds_ns[JOURNAL_LATENCY_BOUND_CNT] = {
+	50000,   75000,    100000,   150000,    250000,     500000,     1000000,
+	2500000, 10000000, 50000000, 250000000, 1000000000, 2500000000, 10000000000,
+};
+
+/* Closing blocks have none, full ones BLOCK_RECORDS_MAX. */
+const uint32_t journal_fill_bounds[JOURNAL_FILL_BOUND_CNT] = {
+	0, 1, 15, 63, 255, 511, 767, BLOCK_RECORDS_MAX - 1,
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void count_sent(struct journal *journal, const struct block_state *block)
+{
+	struct journal_stats *stats = &journal->stats;
+	unsigned cell = 0;
+
+	while (cell < JOURNAL_FILL_BOUND_CNT && block->record_cnt > journal_fill_bounds[cell])
+		cell++;
+	stats->fill_cells[cell]++;
+	stats->blocks++;
+	stats->bytes += block->bytes;
+	stats->records += block->record_cnt;
+}
+
+static void count_durable(struct journal *journal, uint64_t latency_ns)
+{
+	unsigned cell = 0;
+
+	while (cell < JOURNAL_LATENCY_BOUND_CNT && latency_ns > journal_latency_bounds_ns[cell])
+		cell++;
+	journal->stats.latency_cells[cell]++;
+	journal->stats.latency_ns += latency_ns;
+}
+
+static struct block_state *block_of(struct journal *journal, uint64_t number)
+{
+	return &journal->blocks[number % BLOCK_BUFFERS_CNT];
+}
+
+static struct block_header *buffer_of(const struct journal *journal, uint64_t number)
+{
+	return (struct block_header *)(journal->buffers +
+				       number % BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX);
+}
+
+static void fail(struct journal *journal, int error)
+{
+	if (journal->error == 0)
+		journal->error = error;
+}
+
+/* Records that fit into a block at offset of a segment. */
+static uint32_t records_at(uint64_t offset, uint64_t segment_bytes)
+{
+	const uint64_t end = segment_bytes - SEAL_RESERVE_BYTES;
+
+	if (offset >= end)
+		return 0;
+	if (end - offset >= BLOCK_BYTES_MAX)
+		return BLOCK_RECORDS_MAX;
+	return (uint32_t)((end - offset - BLOCK_HEADER_BYTES) / RECORD_BYTES);
+}
+
+/* Moves the place of the next block to the next segment, if that is ready. */
+static void next_segment(struct journal *journal)
+{
+	uint64_t bytes;
+	const int fd = segment_take(journal->segments, journal->segment + 1, &bytes);
+
+	if (fd < 0)
+		return;
+	if (journal->fill > journal->head)
+		block_of(journal, journal->fill - 1)->ends_segment = true;
+	else
+		segment_done(journal->segments, journal->fd);
+	journal->fd = fd;
+	journal->segment++;
+	journal->segment_bytes = bytes;
+	journal->offset = BLOCK_ALIGN_BYTES;
+}
+
+/* Gives the block to be filled a buffer and a place, as soon as both are there. */
+static void open_block(struct journal *journal)
+{
+	DCHECK(journal->record_cnt == 0);
+	journal->record_max = 0;
+	if (journal->fill - journal->head == BLOCK_BUFFERS_CNT)
+		return;
+	if (records_at(journal->offset, journal->segment_bytes) == 0)
+		next_segment(journal);
+	journal->slots = (struct record *)(buffer_of(journal, journal->fill) + 1);
+	journal->record_max = records_at(journal->offset, journal->segment_bytes);
+}
+
+/* The block being filled takes no more records; the next one begins. */
+static void close_block(struct journal *journal)
+{
+	struct block_state *block = block_of(journal, journal->fill);
+
+	*block = (struct block_state){
+		.last_lsn = journal->next_lsn - 1,
+		.offset = journal->offset,
+		.segment = journal->segment,
+		.record_cnt = journal->record_cnt,
+		.bytes = block_bytes_of(journal->record_cnt),
+		.fd = journal->fd,
+	};
+	journal->offset += block->bytes;
+	DCHECK(journal->offset <= journal->segment_bytes);
+	journal->fill++;
+	journal->record_cnt = 0;
+	open_block(journal);
+}
+
+/* Writes the header of a closed block: it is final from now on. */
+static void seal_header(struct journal *journal, const struct block_state *block,
+			struct block_header *header, uint64_t now_ns)
+{
+	const uint32_t used = BLOCK_HEADER_BYTES + block->record_cnt * RECORD_BYTES;
+	const uint64_t first_lsn = block->last_lsn + 1 - block->record_cnt;
+
+	*header = (struct block_header){
+		.magic = BLOCK_MAGIC,
+		.format = block_format_of((const struct record *)(header + 1), block->record_cnt),
+		.lane = journal->lane,
+		.prev_checksum = journal->prev_checksum,
+		.first_lsn = first_lsn,
+		.durable_lsn = journal->durable_lsn,
+		.written_at_ns = now_ns,
+		.record_cnt = block->record_cnt,
+		.block_bytes = block->bytes,
+	};
+	memset((uint8_t *)header + used, 0, block->bytes - used);
+	header->checksum =
+		block_checksum(header, block_seed(journal->journal_id, journal->lane,
+						  block->segment, block->offset, first_lsn));
+	DCHECK(block_shape_wrong(header, journal->lane, journal->segment_bytes) == NULL);
+}
+
+/* Gives the oldest closed block to the disk. False: not now, or never. */
+static bool send_block(struct journal *journal, uint64_t now_ns)
+{
+	struct block_state *block = block_of(journal, journal->sent);
+	struct block_header *header = buffer_of(journal, journal->sent);
+	const uint64_t token = (uint64_t)journal->lane << TOKEN_BLOCK_BITS |
+			       (journal->sent & ((UINT64_C(1) << TOKEN_BLOCK_BITS) - 1));
+
+	seal_header(journal, block, header, now_ns);
+
+	const int rc = journal->disk->ops->write(journal->disk, block->fd, header, block->bytes,
+						 block->offset, token);
+
+	/* The disk's queue is full: nothing was tried, so this is no failed write. */
+	if (rc == -EAGAIN)
+		return false;
+	if (rc != 0) {
+		fail(journal, -rc);
+		return false;
+	}
+	journal->sent++;
+	journal->prev_checksum = header->checksum;
+	journal->watermark_lsn = header->durable_lsn;
+	journal->written_at_ns = header->written_at_ns;
+	journal->written_lsn = block->last_lsn;
+	block->sent_ns = monotonic_ns();
+	count_sent(journal, block);
+	return true;
+}
+
+static bool slot_free(const struct journal *journal)
+{
+	return journal->sent - journal->head < WRITES_IN_FLIGHT_MAX;
+}
+
+static void journal_free(struct journal *journal)
+{
+	if (journal->arena == NULL)
+		free(journal);
+}
+
+int journal_open(struct journal **out, const struct journal_options *options, char *error,
+		 size_t error_bytes)
+{
+	const struct lane_tail *tail = &options->tail;
+	const size_t bytes = (sizeof(struct journal) + 63) & ~63UL;
+	struct journal *journal = options->arena != NULL ? arena_alloc(options->arena, bytes)
+							 : aligned_alloc(CACHE_LINE_BYTES, bytes);
+
+	DCHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
+	if (journal == NULL) {
+		snprintf(error, error_bytes, "lane %u: no memory for its journal", options->lane);
+		return -ENOMEM;
+	}
+	/* watermark_lsn 0: what recovery found gets its watermark at the first idle moment. */
+	*journal = (struct journal){
+		.next_lsn = tail->next_lsn,
+		.durable_lsn = tail->next_lsn - 1,
+		.written_lsn = tail->next_lsn - 1,
+		.segment = tail->segment,
+		.offset = tail->offset,
+		.prev_checksum = tail->prev_checksum,
+		.written_at_ns = tail->last_at_ns,
+		.disk = options->disk,
+		.segments = options->segments,
+		.buffers = options->buffers,
+		.journal_id = options->journal_id,
+		.lane = options->lane,
+		.arena = options->arena,
+	};
+	journal->fd = segment_take(options->segments, tail->segment, &journal->segment_bytes);
+	if (journal->fd < 0 || tail->offset > journal->segment_bytes ||
+	    tail->offset % BLOCK_ALIGN_BYTES != 0 || tail->offset < BLOCK_ALIGN_BYTES) {
+		snprintf(error, error_bytes,
+			 "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
+			 "; start again, recovery reads it afresh",
+			 options->lane, tail->segment, tail->offset);
+		if (journal->fd >= 0)
+			segment_done(options->segments, journal->fd);
+		journal_free(journal);
+		return -EINVAL;
+	}
+	open_block(journal);
+	*out = journal;
+	return 0;
+}
+
+/* Records that the block behind the one being filled will take. */
+static uint32_t room_behind(const struct journal *journal)
+{
+	const uint64_t offset = journal->offset + block_bytes_of(journal->record_max);
+	uint32_t room = records_at(offset, journal->segment_bytes);
+	uint64_t bytes;
+
+	if (journal->fill + 1 - journal->head >= BLOCK_BUFFERS_CNT)
+		return 0;
+	if (room > 0)
+		return room;
+	bytes = segment_ready_bytes(journal->segments, journal->segment + 1);
+	return bytes > 0 ? records_at(BLOCK_ALIGN_BYTES, bytes) : 0;
+}
+
+uint32_t journal_room(const struct journal *journal)
+{
+	if (journal->error != 0 || journal->record_max == 0)
+		return 0;
+	return journal->record_max - journal->record_cnt + room_behind(journal);
+}
+
+bool journal_has_room(const struct journal *journal, uint32_t cnt)
+{
+	return (journal->error == 0 && journal->record_max - journal->record_cnt >= cnt) ||
+	       journal_room(journal) >= cnt;
+}
+
+bool journal_is_full(const struct journal *journal)
+{
+	return journal->error == 0 && journal_idle(journal) &&
+	       segment_source_error(journal->segments) != 0;
+}
+
+struct record *journal_slot(struct journal *journal)
+{
+	own(journal);
+	DCHECK(journal->record_cnt < journal->record_max);
+	return &journal->slots[journal->record_cnt];
+}
+
+void journal_commit(struct journal *journal)
+{
+	DCHECK(journal->record_cnt < journal->record_max && journal->next_lsn < LSN_MAX);
+	journal->record_cnt++;
+	journal->next_lsn++;
+	if (journal->record_cnt == journal->record_max)
+		close_block(journal);
+}
+
+uint64_t journal_next_lsn(const struct journal *journal)
+{
+	return journal->next_lsn;
+}
+
+/* False: the disk takes no more now, or never. */
+static bool send_closed(struct journal *journal, uint64_t now_ns)
+{
+	own(journal);
+	if (journal->error != 0)
+		return false;
+	if (journal->record_max == 0)
+		open_block(journal);
+	while (slot_free(journal) && journal->sent < journal->fill) {
+		if (!send_block(journal, now_ns))
+			return false;
+	}
+	return true;
+}
+
+void journal_pump_full(struct journal *journal, uint64_t now_ns)
+{
+	(void)send_closed(journal, now_ns);
+}
+
+void journal_pump(struct journal *journal, uint64_t now_ns)
+{
+	if (!send_closed(journal, now_ns))
+		return;
+	if (journal->sent - journal->head < PARTIAL_IN_FLIGHT_MAX && journal->record_cnt > 0) {
+		close_block(journal);
+		send_block(journal, now_ns);
+	}
+}
+
+void journal_written(struct journal *journal, uint64_t token, int64_t result)
+{
+	const uint64_t number_mask = (UINT64_C(1) << TOKEN_BLOCK_BITS) - 1;
+	const uint64_t ahead = ((token & number_mask) - journal->head) & number_mask;
+	struct block_state *block = block_of(journal, journal->head + ahead);
+
+	own(journal);
+	CHECK(journal_token_lane(token) == journal->lane);
+	CHECK(ahead < journal->sent - journal->head && !block->done);
+	block->done = true;
+	if (result != (int64_t)block->bytes)
+		fail(journal, result < 0 ? (int)-result : EIO);
+	/* After a failure nothing counts any more, whatever still arrives. */
+	if (journal->error != 0)
+		return;
+	while (journal->head < journal->sent && block_of(journal, journal->head)->done) {
+		block = block_of(journal, journal->head);
+		DCHECK(block->last_lsn >= journal->durable_lsn);
+		journal->durable_lsn = block->last_lsn;
+		if (block->ends_segment)
+			segment_done(journal->segments, block->fd);
+		journal->head++;
+		count_durable(journal, monotonic_ns() - block->sent_ns);
+	}
+	if (journal->record_max == 0)
+		open_block(journal);
+}
+
+uint64_t journal_filling_lsn(const struct journal *journal)
+{
+	return journal->record_cnt > 0 ? journal->next_lsn - journal->record_cnt : 0;
+}
+
+uint64_t journal_durable_lsn(const struct journal *journal)
+{
+	return journal->durable_lsn;
+}
+
+int journal_error(const struct journal *journal)
+{
+	return journal->error;
+}
+
+void journal_abandon(struct journal *journal, int error)
+{
+	own(journal);
+	fail(journal, error);
+}
+
+bool journal_idle(const struct journal *journal)
+{
+	return journal->head == journal->fill && journal->record_cnt == 0;
+}
+
+void journal_stats(const struct journal *journal, struct journal_stats *out)
+{
+	const struct journal_stats *stats = &journal->stats;
+
+	*out = (struct journal_stats){
+		.committed_lsn = relaxed_u64(&journal->next_lsn) - 1,
+		.written_lsn = relaxed_u64(&journal->written_lsn),
+		.durable_lsn = relaxed_u64(&journal->durable_lsn),
+		.segment = relaxed_u64(&journal->segment),
+		.blocks = relaxed_u64(&stats->blocks),
+		.bytes = relaxed_u64(&stats->bytes),
+		.records = relaxed_u64(&stats->records),
+		.latency_ns = relaxed_u64(&stats->latency_ns),
+	};
+	for (unsigned i = 0; i <= JOURNAL_LATENCY_BOUND_CNT; i++)
+		out->latency_cells[i] = relaxed_u64(&stats->latency_cells[i]);
+	for (unsigned i = 0; i <= JOURNAL_FILL_BOUND_CNT; i++)
+		out->fill_cells[i] = relaxed_u64(&stats->fill_cells[i]);
+}
+
+void journal_note_instant(struct journal *journal, uint64_t instant_ns)
+{
+	if (instant_ns > journal->noted_ns)
+		journal->noted_ns = instant_ns;
+}
+
+bool journal_wants_seal(const struct journal *journal)
+{
+	return (journal->durable_lsn > journal->watermark_lsn ||
+		journal->noted_ns > journal->written_at_ns) &&
+	       journal_idle(journal) && journal->error == 0 &&
+	       journal->offset + SEAL_RESERVE_BYTES <= journal->segment_bytes;
+}
+
+void journal_seal(struct journal *journal, uint64_t now_ns)
+{
+	own(journal);
+	if (!journal_wants_seal(journal))
+		return;
+	close_block(journal);
+	send_block(journal, now_ns);
+}
+
+void journal_close(struct journal *journal)
+{
+	if (journal == NULL)
+		return;
+	CHECK(journal->error != 0 || journal_idle(journal));
+	/* Files of writes that failed or never returned: nothing will be written to them. */
+	for (uint64_t number = journal->head; number < journal->fill; number++) {
+		const struct block_state *block = block_of(journal, number);
+
+		if (block->ends_segment)
+			segment_done(journal->segments, block->fd);
+	}
+	segment_done(journal->segments, journal->fd);
+	journal_free(journal);
+}

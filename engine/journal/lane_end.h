@@ -1,0 +1,25 @@
+/*
+ * lane_extent: where a lane ends, without reading it: by bisection, as everything behind its last
+ * block is zero. An estimate beside a running engine, for who wants to know how far behind it is.
+ *
+ * Cold calls, any thread.
+ */
+#ifndef DB_ENGINE_JOURNAL_LANE_END_H
+#define DB_ENGINE_JOURNAL_LANE_END_H
+
+#include <stdint.h>
+
+#include "engine/journal/lane_files.h"
+
+struct lane_extent {
+	uint64_t first_segment;
+	uint64_t segment; /* of the end */
+	uint64_t offset;
+	uint64_t segment_bytes; /* of that segment; 0: the lane is empty */
+	uint64_t next_lsn;      /* 0: not to be told */
+};
+
+/* Some 40 reads of 4 KiB. 0 or -errno. */
+int lane_extent_find(struct lane_files *files, uint16_t lane, struct lane_extent *extent);
+
+#endif

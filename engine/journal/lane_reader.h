@@ -1,0 +1,121 @@
+/*
+ * lane_reader: reads a lane's blocks in order and checks every one of them. Used by recovery and by
+ * the offline tools; never writes. A lane that an engine is writing can be read meanwhile.
+ *
+ * The rule for a place where the next block should be and isn't: if any valid block of this lane
+ * there or behind carries a watermark at or above the missing LSN, then it once was durable:
+ * corruption. Otherwise it was in flight when the engine died: a torn tail, which ends the lane.
+ *
+ * What no crash can leave behind is corruption at once: a valid block that doesn't follow the one
+ * before it, a watermark that falls, a segment that is missing, short, or has a wrong header (it
+ * got its name only when it was whole and on disk).
+ */
+#ifndef DB_ENGINE_JOURNAL_LANE_READER_H
+#define DB_ENGINE_JOURNAL_LANE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/journal/format.h"
+#include "engine/journal/journal.h"
+#include "engine/journal/lane_files.h"
+
+struct lane_reader;
+
+/* Behind a block: where reading may begin again. All zeros: the beginning of the lane. */
+struct lane_position {
+	struct lane_tail tail;
+	uint64_t block_offset;  /* where the block begins, in tail.segment */
+	uint64_t watermark_lsn; /* that it carries */
+};
+
+/* The first segment that is there. */
+#define LANE_FIRST_SEGMENT UINT64_MAX
+
+/* Something that is wrong with a lane. */
+struct lane_fault {
+	uint64_t segment;
+	uint64_t offset;
+	char text[512]; /* without place and remedy */
+};
+
+enum lane_read {
+	LANE_BLOCK,   /* a good block */
+	LANE_END,     /* the clean end: zeros behind the last block */
+	LANE_TORN,    /* the end: something behind the last block that was never acknowledged */
+	LANE_CORRUPT, /* a block that once was durable is bad; the error line names segment and
+			 offset */
+	LANE_ERROR,   /* could not be read: error line */
+};
+
+/*
+ * 0; -EBADMSG if the lane's directory or a segment in the middle is missing; other -errno; with a
+ * line in error. The files are the reader's from then on, also after a failure.
+ */
+int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, char *error, size_t error_bytes);
+
+/*
+ * The same, from a position on; segments before it may be gone. -EBADMSG also if neither the block
+ * before the position nor one that follows from it is there: the lane has lost what it had.
+ */
+int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			uint16_t lane, const struct lane_position *position, char *error,
+			size_t error_bytes);
+
+/* The same, whether or not the block before the position is there: for a repair. */
+int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			    uint16_t lane, const struct lane_position *position, char *error,
+			    size_t error_bytes);
+
+/* The same, from the first block of a segment on, whatever was before it. */
+int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes);
+
+/*
+ * The same, from the block on that begins at this place; it may be any good one, the caller knows
+ * which it wants. LANE_END and LANE_TORN there: there is none.
+ */
+int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
+			   uint16_t lane, uint64_t segment, uint64_t offset, char *error,
+			   size_t error_bytes);
+
+/*
+ * From now on zeros where the next block should be are LANE_END without a look at what lies behind
+ * them: for who asks often beside a running engine, and leaves damage of that kind to others.
+ */
+void lane_reader_look_lightly(struct lane_reader *reader);
+
+/*
+ * With `on`, lightly, and what is neither zeros nor a good block is LANE_TORN without a look behind
+ * it, too: a write that is on its way looks like that. And little is read at a time at the end.
+ */
+void lane_reader_glance(struct lane_reader *reader, bool on);
+
+/*
+ * The next block; *block is valid until the next call, its records follow it directly. Behind
+ * LANE_END or LANE_TORN it may be asked again, for what a running engine has written since.
+ */
+enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
+				const struct record **records, char *error, size_t error_bytes);
+
+/* Behind the last block given; after LANE_END or LANE_TORN a writer goes on there. */
+void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);
+
+/* Behind the block read last. */
+void lane_reader_position(const struct lane_reader *reader, struct lane_position *position);
+
+/* Of the segment read last; 0: none yet. */
+uint64_t lane_reader_segment_bytes(const struct lane_reader *reader);
+
+/* After LANE_CORRUPT or LANE_ERROR: what the error line says. Valid until the next call. */
+const struct lane_fault *lane_reader_fault(const struct lane_reader *reader);
+
+/* Blocks read so far. */
+uint64_t lane_reader_blocks(const struct lane_reader *reader);
+
+/* NULL is allowed. */
+void lane_reader_close(struct lane_reader *reader);
+
+#endif

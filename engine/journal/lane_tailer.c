@@ -1,0 +1,479 @@
+#include "engine/journal/lane_tailer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/lane_end.h"
+
+enum {
+	/* At the end: how often what was given is looked for again, and how long something may look
+	 * like a write on its way before it is judged. */
+	RECHECK_NS = 1000000000,
+	HELD_CNT_FIRST = 16,
+};
+
+/* The whole rest of a lane is read to judge an end that looks good: no more often than this. */
+static const uint64_t JUDGE_NS = 60000000000;
+
+struct place {
+	uint64_t segment;
+	uint64_t offset;
+};
+
+/* A block that was read and is not given yet. */
+struct held {
+	uint64_t segment;
+	uint64_t offset;
+	uint64_t segment_bytes;
+	struct block_header header;
+	uint8_t *bytes; /* the whole block; NULL for a closing block, which is a header and zeros */
+};
+
+struct lane_tailer {
+	struct lane_tailer_options options;
+	struct lane_reader *reader;
+	struct lane_mark mark; /* taken */
+	bool started;          /* something was taken, so `again` is over */
+
+	/* A queue: what the watermark does not cover yet lies at its end. */
+	struct held *held;
+	size_t held_first;
+	size_t held_cnt;
+	size_t held_room;
+	uint64_t watermark_lsn;
+	uint64_t recheck_ns; /* when to look again; 0: not at the end */
+	/* The end that was judged last, and where the lane seemed to end then; 0, 0: none. */
+	struct place judged;
+	struct place judged_extent;
+	uint64_t judged_ns;
+	/* The block given as a closing block. */
+	_Alignas(BLOCK_ALIGN_BYTES) uint8_t closing[BLOCK_ALIGN_BYTES];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+const struct record *block_records(const struct block_header *header)
+{
+	return (const struct record *)(header + 1);
+}
+
+uint64_t block_proof_lsn(const struct block_header *header)
+{
+	return header->first_lsn + (header->record_cnt > 0 ? header->record_cnt - 1 : 0);
+}
+
+struct lane_mark lane_mark_of(const struct lane_block *block)
+{
+	return (struct lane_mark){
+		.next_lsn = block->header->first_lsn + block->header->record_cnt,
+		.segment = block->segment,
+		.offset = block->offset,
+		.checksum = block->header->checksum,
+	};
+}
+
+static int open_direct(const void *context, uint16_t lane, struct lane_files **out)
+{
+	char path[sizeof((*out)->path)];
+
+	data_dir_lane_path(context, lane, path, sizeof(path));
+	return lane_files_open_direct(out, path);
+}
+
+struct lane_tailer_options lane_tailer_of(const struct data_dir *dir, uint16_t lane)
+{
+	return (struct lane_tailer_options){
+		.open_files = open_direct,
+		.context = dir,
+		.journal_id = dir->journal_id,
+		.lane = lane,
+	};
+}
+
+static struct held *first_held(const struct lane_tailer *tailer)
+{
+	return &tailer->held[tailer->held_first];
+}
+
+static void drop_first(struct lane_tailer *tailer)
+{
+	free(first_held(tailer)->bytes);
+	tailer->held_first++;
+	tailer->held_cnt--;
+	if (tailer->held_cnt == 0)
+		tailer->held_first = 0;
+}
+
+static int make_room(struct lane_tailer *tailer)
+{
+	const size_t end = tailer->held_first + tailer->held_cnt;
+	struct held *bigger;
+
+	if (end < tailer->held_room)
+		return 0;
+	if (tailer->held_first >= HELD_CNT_FIRST && tailer->held_first >= tailer->held_cnt) {
+		memmove(tailer->held, first_held(tailer), tailer->held_cnt * sizeof(*bigger));
+		tailer->held_first = 0;
+		return 0;
+	}
+	bigger = reallocarray(tailer->held, end > 0 ? 2 * end : HELD_CNT_FIRST, sizeof(*bigger));
+	if (bigger == NULL)
+		return -ENOMEM;
+	tailer->held = bigger;
+	tailer->held_room = end > 0 ? 2 * end : HELD_CNT_FIRST;
+	return 0;
+}
+
+/* Keeps the block that the reader has just read. */
+static int hold(struct lane_tailer *tailer, const struct block_header *block)
+{
+	struct lane_position position;
+	struct held *held;
+
+	if (make_room(tailer) != 0)
+		return -ENOMEM;
+	lane_reader_position(tailer->reader, &position);
+	held = &tailer->held[tailer->held_first + tailer->held_cnt];
+	*held = (struct held){
+		.segment = position.tail.segment,
+		.offset = position.block_offset,
+		.segment_bytes = lane_reader_segment_bytes(tailer->reader),
+		.header = *block,
+	};
+	if (block->record_cnt > 0) {
+		held->bytes = malloc(block->block_bytes);
+		if (held->bytes == NULL)
+			return -ENOMEM;
+		memcpy(held->bytes, block, block->block_bytes);
+	}
+	tailer->held_cnt++;
+	tailer->watermark_lsn = block->durable_lsn;
+	return 0;
+}
+
+/* Always -ESTALE. */
+static int say_stale(const struct lane_tailer *tailer, const char *found, char *error,
+		     size_t error_bytes)
+{
+	const struct lane_mark *mark = &tailer->mark;
+
+	snprintf(error, error_bytes,
+		 "lane %u: the block that ends with LSN %" PRIu64 " was read from segment %" PRIu64
+		 " at offset %" PRIu64 " before, now there is %s: the lane was cut by `journal "
+		 "repair` or put back from a copy, so LSNs behind the cut are given twice; settle "
+		 "the orders that the cut lost (the report in DATA/repaired-*), then begin a new "
+		 "downstream (another directory or stream) and a new cursor",
+		 tailer->options.lane, mark->next_lsn - 1, mark->segment, mark->offset, found);
+	return -ESTALE;
+}
+
+/* Always -ENODATA. */
+static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, char *error,
+		      size_t error_bytes)
+{
+	const uint64_t next_lsn = tailer->mark.next_lsn > 0 ? tailer->mark.next_lsn : 1;
+
+	snprintf(
+		error, error_bytes,
+		"lane %u: LSN %" PRIu64 " is wanted next, but the lane begins with LSN %" PRIu64
+		" behind a checkpoint: what was before it has been pruned; put the pruned segments "
+		"back from a copy of the lane, or begin a new downstream with --skip-pruned",
+		tailer->options.lane, next_lsn, first_lsn);
+	return -ENODATA;
+}
+
+static int rc_of(enum lane_read read)
+{
+	return read == LANE_CORRUPT ? -EBADMSG : -EIO;
+}
+
+static void restart(struct lane_tailer *tailer)
+{
+	lane_reader_close(tailer->reader);
+	tailer->reader = NULL;
+	while (tailer->held_cnt > 0)
+		drop_first(tailer);
+	tailer->watermark_lsn = 0;
+}
+
+/* The mark's block must still be there; it is held once more if it is to be given again. */
+static int check_mark(struct lane_tailer *tailer, char *error, size_t error_bytes)
+{
+	const struct lane_mark *mark = &tailer->mark;
+	const struct block_header *block;
+	const struct record *records;
+	const enum lane_read read =
+		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+	struct lane_position position;
+
+	if (read == LANE_ERROR || read == LANE_CORRUPT)
+		return rc_of(read);
+	if (read != LANE_BLOCK)
+		return say_stale(tailer, read == LANE_END ? "nothing" : "no whole block", error,
+				 error_bytes);
+	lane_reader_position(tailer->reader, &position);
+	if (position.tail.segment != mark->segment || position.block_offset != mark->offset ||
+	    block->checksum != mark->checksum)
+		return say_stale(tailer, "another block", error, error_bytes);
+	if (tailer->options.again && !tailer->started)
+		return hold(tailer, block);
+	tailer->watermark_lsn = block->durable_lsn;
+	return 0;
+}
+
+/* The segment of the mark was pruned: right if the lane begins with the very next block. */
+static int check_junction(struct lane_tailer *tailer, char *error, size_t error_bytes)
+{
+	const struct lane_mark *mark = &tailer->mark;
+	const struct block_header *block;
+	const struct record *records;
+	const enum lane_read read =
+		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+
+	if (read != LANE_BLOCK)
+		return read == LANE_END || read == LANE_TORN
+			       ? say_stale(tailer, "nothing", error, error_bytes)
+			       : rc_of(read);
+	if (mark->next_lsn == 0 && tailer->options.skip_pruned)
+		return hold(tailer, block);
+	if (block->first_lsn != mark->next_lsn || block->prev_checksum != mark->checksum)
+		return say_pruned(tailer, block->first_lsn, error, error_bytes);
+	return hold(tailer, block);
+}
+
+/* The first segment there is; -ENOENT: none. */
+static int first_segment(struct lane_files *files, uint64_t *first)
+{
+	uint64_t *numbers = NULL;
+	const int64_t cnt = files->ops->list(files, &numbers);
+
+	if (cnt > 0)
+		*first = numbers[0];
+	free(numbers);
+	if (cnt < 0)
+		return (int)cnt;
+	return cnt > 0 ? 0 : -ENOENT;
+}
+
+/* Begins to read behind the mark. */
+static int begin(struct lane_tailer *tailer, char *error, size_t error_bytes)
+{
+	const struct lane_tailer_options *options = &tailer->options;
+	const struct lane_mark *mark = &tailer->mark;
+	struct lane_files *files = NULL;
+	uint64_t first = 0;
+	int rc = options->open_files(options->context, options->lane, &files);
+
+	restart(tailer);
+	if (rc != 0) {
+		snprintf(error, error_bytes, "lane %u: %s", options->lane, safe_strerror(rc));
+		return rc;
+	}
+	rc = first_segment(files, &first);
+	if (rc == -ENOENT && mark->next_lsn > 0) {
+		files->ops->close(files);
+		return say_stale(tailer, "no segment", error, error_bytes);
+	}
+	if (mark->next_lsn == 0 && first == 0)
+		rc = lane_reader_open_files(&tailer->reader, files, options->journal_id,
+					    options->lane, error, error_bytes);
+	else if (first <= mark->segment)
+		rc = lane_reader_open_block(&tailer->reader, files, options->journal_id,
+					    options->lane, mark->segment, mark->offset, error,
+					    error_bytes);
+	else
+		rc = lane_reader_open_rest(&tailer->reader, files, options->journal_id,
+					   options->lane, first, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	lane_reader_glance(tailer->reader, true);
+	if (mark->next_lsn > 0 && first <= mark->segment)
+		return check_mark(tailer, error, error_bytes);
+	return first > mark->segment ? check_junction(tailer, error, error_bytes) : 0;
+}
+
+int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options *options,
+		     const struct lane_mark *behind, char *error, size_t error_bytes)
+{
+	struct lane_tailer *tailer = aligned_alloc(BLOCK_ALIGN_BYTES, sizeof(*tailer));
+	int rc;
+
+	static_assert(sizeof(*tailer) % BLOCK_ALIGN_BYTES == 0, "what aligned_alloc wants");
+	if (tailer == NULL) {
+		snprintf(error, error_bytes, "lane %u: no memory to read it", options->lane);
+		return -ENOMEM;
+	}
+	*tailer = (struct lane_tailer){.options = *options, .mark = *behind, .judged_ns = now_ns()};
+	rc = begin(tailer, error, error_bytes);
+	if (rc != 0) {
+		lane_tailer_close(tailer);
+		return rc;
+	}
+	*out = tailer;
+	return 0;
+}
+
+static bool is_same(const struct place *a, const struct place *b)
+{
+	return a->segment == b->segment && a->offset == b->offset;
+}
+
+/* Where the lane seems to end; 0, 0: not to be told. */
+static struct place find_extent(const struct lane_tailer *tailer)
+{
+	const struct lane_tailer_options *options = &tailer->options;
+	struct lane_extent extent = {0};
+	struct lane_files *files = NULL;
+
+	if (options->open_files(options->context, options->lane, &files) != 0)
+		return (struct place){0};
+	if (lane_extent_find(files, options->lane, &extent) != 0)
+		extent = (struct lane_extent){0};
+	files->ops->close(files);
+	return (struct place){extent.segment, extent.offset};
+}
+
+/* Whether this end is to be judged: once each, as soon as something seems to lie behind it. */
+static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
+{
+	struct lane_position position;
+	const struct place extent = find_extent(tailer);
+	struct place end;
+	bool behind;
+
+	lane_reader_position(tailer->reader, &position);
+	end = (struct place){position.tail.segment, position.tail.offset};
+	behind = extent.segment > end.segment ||
+		 (extent.segment == end.segment && extent.offset > end.offset);
+	if (is_same(&end, &tailer->judged) && is_same(&extent, &tailer->judged_extent))
+		return false;
+	if (read != LANE_TORN && !behind && now_ns() < tailer->judged_ns + JUDGE_NS &&
+	    !(tailer->options.once && tailer->judged.offset == 0))
+		return false;
+	tailer->judged = end;
+	tailer->judged_extent = extent;
+	tailer->judged_ns = now_ns();
+	return true;
+}
+
+/*
+ * At the end. From time to time what was given is looked for again, and what looked like the end of
+ * the lane, or like a write on its way, is judged if it still does.
+ */
+static int at_end(struct lane_tailer *tailer, enum lane_read read, char *error, size_t error_bytes)
+{
+	const struct block_header *block;
+	const struct record *records;
+	const bool at_once = tailer->options.once && tailer->judged.offset == 0;
+
+	if (tailer->recheck_ns == 0)
+		tailer->recheck_ns = now_ns() + RECHECK_NS;
+	if (now_ns() < tailer->recheck_ns && !at_once)
+		return 0;
+	tailer->recheck_ns = now_ns() + RECHECK_NS;
+	if (wants_judging(tailer, read)) {
+		lane_reader_glance(tailer->reader, false);
+		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+		lane_reader_glance(tailer->reader, true);
+		if (read == LANE_CORRUPT || read == LANE_ERROR)
+			return rc_of(read);
+	}
+	return begin(tailer, error, error_bytes);
+}
+
+/* Reads one more block. 1, 0 at the end, or -errno. */
+static int read_more(struct lane_tailer *tailer, char *error, size_t error_bytes)
+{
+	const struct block_header *block;
+	const struct record *records;
+	enum lane_read read =
+		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+	int rc;
+
+	if (read == LANE_END || read == LANE_TORN)
+		return at_end(tailer, read, error, error_bytes);
+	/* What was read and not proven may have been taken back by a crash: from what is proven on,
+	 * the lane must read well. */
+	if (read == LANE_CORRUPT) {
+		rc = begin(tailer, error, error_bytes);
+		if (rc != 0)
+			return rc;
+		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+		if (read == LANE_END || read == LANE_TORN)
+			return 0;
+	}
+	if (read != LANE_BLOCK)
+		return rc_of(read);
+	tailer->recheck_ns = 0;
+	rc = hold(tailer, block);
+	if (rc != 0)
+		snprintf(error, error_bytes, "lane %u: no memory for its blocks",
+			 tailer->options.lane);
+	return rc == 0 ? 1 : rc;
+}
+
+int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, char *error,
+		     size_t error_bytes)
+{
+	struct held *held;
+
+	while (tailer->held_cnt == 0 ||
+	       (!tailer->options.proven &&
+		block_proof_lsn(&first_held(tailer)->header) > tailer->watermark_lsn)) {
+		const int rc = read_more(tailer, error, error_bytes);
+
+		if (rc <= 0)
+			return rc;
+	}
+	held = first_held(tailer);
+	*block = (struct lane_block){
+		.segment = held->segment,
+		.offset = held->offset,
+		.segment_bytes = held->segment_bytes,
+	};
+	if (held->bytes != NULL) {
+		block->header = (const struct block_header *)held->bytes;
+	} else {
+		memcpy(tailer->closing, &held->header, sizeof(held->header));
+		block->header = (const struct block_header *)tailer->closing;
+	}
+	return 1;
+}
+
+void lane_tailer_take(struct lane_tailer *tailer)
+{
+	const struct held *held = first_held(tailer);
+	const struct lane_block block = {
+		.segment = held->segment, .offset = held->offset, .header = &held->header};
+
+	CHECK(tailer->held_cnt > 0);
+	tailer->mark = lane_mark_of(&block);
+	tailer->started = true;
+	drop_first(tailer);
+}
+
+const struct lane_mark *lane_tailer_mark(const struct lane_tailer *tailer)
+{
+	return &tailer->mark;
+}
+
+void lane_tailer_close(struct lane_tailer *tailer)
+{
+	if (tailer == NULL)
+		return;
+	restart(tailer);
+	free(tailer->held);
+	free(tailer);
+}

@@ -1,0 +1,88 @@
+/*
+ * segments: zero-filled segment files, made ahead of need by a thread of its own, so that no worker
+ * ever opens, extends or zeroes a file. One source a lane; all sources share one preparer thread.
+ *
+ * A segment file gets its name only when it is whole and on disk: header, zeros, sync, rename, sync
+ * of the directory. A full disk is told early, by segment_source_error, and tried again every
+ * second; the segments there are ahead stay usable meanwhile.
+ */
+#ifndef DB_ENGINE_JOURNAL_SEGMENTS_H
+#define DB_ENGINE_JOURNAL_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct segment_source;
+struct segment_preparer;
+
+/* What a journal needs of a source; the tests bring their own. */
+struct segment_source_ops {
+	int (*take)(struct segment_source *source, uint64_t segment, uint64_t *bytes);
+	void (*done)(struct segment_source *source, int fd);
+	uint64_t (*ready_bytes)(const struct segment_source *source, uint64_t segment);
+	int (*error)(const struct segment_source *source);
+};
+
+struct segment_source {
+	const struct segment_source_ops *ops;
+};
+
+/* Starts the thread. 0 or -errno. */
+int segment_preparer_open(struct segment_preparer **out, char *error, size_t error_bytes);
+
+/* How big the segments made from now on are; SEGMENT_BYTES unless called. Before the first source.
+ */
+void segment_preparer_size(struct segment_preparer *preparer, uint64_t segment_bytes);
+
+/*
+ * A source for a lane. Makes (or takes over, if it is there) segment `first` before it returns, the
+ * ones after it in the background, SEGMENTS_AHEAD_CNT ahead. -ENOSPC with a line when the disk is
+ * full, -ENOTSUP where there is no O_DIRECT.
+ */
+int segment_source_open(struct segment_source **out, struct segment_preparer *preparer,
+			const char *lane_dir, uint64_t journal_id, uint16_t lane, uint64_t first,
+			char *error, size_t error_bytes);
+
+/*
+ * Worker: the open file (O_DIRECT) of segment number `segment` and its size, or -EAGAIN when it
+ * isn't ready, without waiting. Segments are taken in order. The worker gives the file back with
+ * segment_done when none of its writes to it is on the way and none will be.
+ */
+static inline int segment_take(struct segment_source *source, uint64_t segment, uint64_t *bytes)
+{
+	return source->ops->take(source, segment, bytes);
+}
+
+static inline void segment_done(struct segment_source *source, int fd)
+{
+	source->ops->done(source, fd);
+}
+
+/* Bytes of `segment` if it is ready to be taken, else 0. Once ready it stays so. */
+static inline uint64_t segment_ready_bytes(const struct segment_source *source, uint64_t segment)
+{
+	return source->ops->ready_bytes(source, segment);
+}
+
+/* True if `segment` is ready to be taken. */
+static inline bool segment_ready(const struct segment_source *source, uint64_t segment)
+{
+	return segment_ready_bytes(source, segment) > 0;
+}
+
+/* Why the next segment can't be made (-ENOSPC, ...), 0 if it can: it is only a matter of time then.
+ * Any thread. */
+static inline int segment_source_error(const struct segment_source *source)
+{
+	return source->ops->error(source);
+}
+
+/*
+ * Stops the thread, then closes sources; unused segments stay (they are taken over at the next
+ * start). False if the thread is stuck in the disk: its sources must stay, too.
+ */
+bool segment_preparer_close(struct segment_preparer *preparer);
+void segment_source_close(struct segment_source *source);
+
+#endif

@@ -1,0 +1,126 @@
+#include "engine/lane/answer.h"
+
+#include "engine/base/check.h"
+
+bool answer_possible(const struct lane *lane, uint32_t request_cnt)
+{
+	return journal_has_room(lane->journal, request_cnt) || lane->draining ||
+	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
+	       (journal_idle(lane->journal) &&
+		atomic_load_explicit(&lane->stalled, memory_order_relaxed));
+}
+
+/* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */
+static enum verdict datagram_verdict(const struct lane *lane, const struct wire_header *header)
+{
+	if (journal_error(lane->journal) != 0)
+		return VERDICT_UNAVAILABLE;
+	if (header->shard != lane->idx)
+		return VERDICT_WRONG_SHARD;
+	if ((header->flags & WIRE_FLAG_BASKET) != 0)
+		return VERDICT_NOT_SUPPORTED;
+	return VERDICT_NONE;
+}
+
+static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
+		       const struct decide_key *key, struct decision *decision)
+{
+	struct record *slot = NULL;
+
+	if (!lane->draining && journal_has_room(lane->journal, 1))
+		slot = journal_slot(lane->journal);
+	decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
+	if (decision->committed) {
+		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
+		journal_commit(lane->journal);
+	} else if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL) {
+		decision->verdict = VERDICT_DRAINING;
+	} else if (decision->verdict == VERDICT_CLOSED) {
+		journal_note_instant(lane->journal, decision->instant_ns);
+	} else if (decision->verdict == VERDICT_PONG) {
+		decision->order_id = lane->sale;
+	}
+}
+
+static uint8_t durability_of(const struct lane *lane, const struct decision *decision)
+{
+	if (decision->wait_lsn == 0)
+		return DURABILITY_NONE;
+	if (lane->ack_memory && decision->wait_lsn > journal_durable_lsn(lane->journal))
+		return DURABILITY_MEMORY;
+	return DURABILITY_DURABLE;
+}
+
+/* Over its request: the id stays where it is. */
+static void write_reply(const struct lane *lane, const struct decision *decision,
+			struct wire_reply *reply)
+{
+	reply->order_id = decision->order_id;
+	reply->unit_price = decision->unit_price;
+	reply->instant_ns = decision->instant_ns;
+	reply->stock_left = decision->stock_left;
+	reply->quantity = decision->quantity;
+	reply->verdict = decision->verdict;
+	reply->durability = durability_of(lane, decision);
+}
+
+/* Over the request's: by what clock and for which sale it was answered. */
+static void write_date(const struct lane *lane, uint8_t *datagram)
+{
+	struct wire_date *date = wire_date(datagram);
+
+	date->issued_at_ns = lane->clock_ns;
+	date->sale = lane->sale;
+}
+
+uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct decide_key *keys,
+			 uint64_t *verdict_cnt)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+	const struct wire_request *requests = wire_requests(datagram);
+	struct wire_reply *replies = wire_replies(datagram);
+	const enum verdict whole = datagram_verdict(lane, header);
+	const uint64_t asked_ns =
+		datagram_asked_ns(datagram, lane->clock_ns, lane->sale, lane->undated_refused);
+	const uint32_t cnt = header->count;
+	uint64_t wait_lsn = 0;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		struct decision decision = {.verdict = (uint8_t)whole};
+
+		if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
+			decide_one(lane, asked_ns, &requests[i], &keys[i], &decision);
+		else if (whole == VERDICT_WRONG_SHARD)
+			decision.quantity = shard_owner(lane->shard, requests[i].sku);
+		write_reply(lane, &decision, &replies[i]);
+		verdict_cnt[decision.verdict]++;
+		if (decision.wait_lsn > wait_lsn)
+			wait_lsn = decision.wait_lsn;
+	}
+	if (wire_is_dated(datagram))
+		write_date(lane, datagram);
+	if (lane->ack_memory || wait_lsn <= journal_durable_lsn(lane->journal))
+		return 0;
+	return wait_lsn;
+}
+
+void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
+
+	for (uint32_t i = 0; i < header->count; i++) {
+		const struct wire_reply *reply = &replies[i];
+
+		/* Not by the order id: a PONG has the sale there. */
+		if (reply->durability == DURABILITY_NONE ||
+		    (reply->order_id & LSN_MAX) <= durable_lsn)
+			continue;
+		verdict_cnt[reply->verdict]--;
+		verdict_cnt[VERDICT_UNAVAILABLE]++;
+		replies[i] = (struct wire_reply){
+			.id = {reply->id[0], reply->id[1]},
+			.verdict = VERDICT_UNAVAILABLE,
+		};
+	}
+}

@@ -1,0 +1,89 @@
+/*
+ * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
+ * Owned by one worker; the control thread looks at it only before the worker starts, while it is
+ * paused and after it ended. Neighbours in an array may belong to different workers, who write
+ * theirs every turn: each begins a cache line of its own.
+ */
+#ifndef DB_ENGINE_LANE_LANE_H
+#define DB_ENGINE_LANE_LANE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/journal/journal.h"
+#include "engine/lane/backlog.h"
+#include "engine/lane/reply_queue.h"
+#include "engine/sale/shard.h"
+
+struct lane {
+	struct shard *shard;
+	struct journal *journal;
+	uint64_t clock_ns;     /* never falls, also not across restarts */
+	uint64_t check_cursor; /* shard_check */
+	/* CLOCK_MONOTONIC: the lane's clock may stand still. */
+	uint64_t unsealed_since_ns; /* since when a closing block is due; 0: none is */
+	uint64_t filling_since_ns;  /* since when the block with this first record is filled */
+	uint64_t filling_lsn;
+	uint64_t progress_ns; /* when the disk last finished something, or nothing was out */
+	uint64_t progress_lsn;
+	uint32_t sale; /* wire_sale_of its journal; 0: requests cannot name it */
+	uint16_t idx;
+	bool ack_memory;
+	bool undated_refused; /* requests without a date get no new order */
+	bool draining;        /* decides nothing new */
+	/* For the control thread. */
+	_Atomic int error;    /* errno of the write that failed */
+	_Atomic bool stalled; /* the disk has not finished a write for long */
+	_Atomic bool full;    /* no place left in the journal, and none can be made */
+	struct backlog *backlog;
+	struct waiting *waiting;
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+static_assert(sizeof(struct lane) % CACHE_LINE_BYTES == 0, "no line of two lanes");
+
+/* cnt zeroed lanes, to be freed; NULL: no memory. Start-up thread. */
+static inline struct lane *lanes_alloc(uint16_t cnt)
+{
+	struct lane *lanes = aligned_alloc(CACHE_LINE_BYTES, cnt * sizeof(*lanes));
+
+	if (lanes != NULL)
+		memset(lanes, 0, cnt * sizeof(*lanes));
+	return lanes;
+}
+
+/*
+ * journal: full blocks leave. One that isn't full leaves, too, as somebody waits for it; or, if
+ * nobody does, as soon as its first record is MEMORY_LINGER_NS old.
+ */
+static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
+{
+	const uint64_t filling_lsn = journal_filling_lsn(lane->journal);
+
+	if (filling_lsn != lane->filling_lsn) {
+		lane->filling_lsn = filling_lsn;
+		lane->filling_since_ns = monotonic_ns;
+	}
+	if (lane->ack_memory && !lane->draining &&
+	    monotonic_ns < lane->filling_since_ns + MEMORY_LINGER_NS)
+		journal_pump_full(lane->journal, lane->clock_ns);
+	else
+		journal_pump(lane->journal, lane->clock_ns);
+}
+
+/*
+ * Sets the lane's clock back, by a record; the journal has room, and nothing is being filled.
+ * Before the lane sells only, and it sells nothing before that is durable. False: it was set back
+ * too often.
+ */
+bool lane_set_back(struct lane *lane, uint64_t now_ns);
+
+/* The lane's clock moves to the time (wall_clock.h), unless that ran backwards. */
+static inline void lane_tick(struct lane *lane, uint64_t now_ns)
+{
+	if (now_ns > lane->clock_ns)
+		lane->clock_ns = now_ns;
+}
+
+#endif

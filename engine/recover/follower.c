@@ -1,0 +1,266 @@
+#include "engine/recover/follower.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc/arena.h"
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/list.h"
+#include "engine/journal/lane_files.h"
+#include "engine/journal/lane_tailer.h"
+
+enum {
+	LANE_PATH_BYTES = 600,
+};
+
+/* What lies behind the follower's position. */
+struct survey {
+	uint64_t offer_cnt;
+	uint64_t order_cnt;
+	uint64_t watermark_lsn;
+};
+
+static int open_reader(const struct follower *follower, struct lane_reader **out, char *error,
+		       size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	int rc = data_dir_open_lane(follower->dir, follower->lane, &files, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+	rc = lane_reader_open_at(out, files, follower->dir->journal_id, follower->lane,
+				 &follower->position, error, error_bytes);
+	if (rc == 0)
+		lane_reader_look_lightly(*out);
+	return rc;
+}
+
+/* 1: a block; 0: the end for now; or -errno with a line. */
+static int next_block(struct lane_reader *reader, const struct block_header **block,
+		      const struct record **records, char *error, size_t error_bytes)
+{
+	switch (lane_reader_next(reader, block, records, error, error_bytes)) {
+	case LANE_BLOCK:
+		return 1;
+	case LANE_CORRUPT:
+		return -EBADMSG;
+	case LANE_ERROR:
+		return -EIO;
+	default:
+		return 0;
+	}
+}
+
+static int survey_lane(const struct follower *follower, struct survey *survey, char *error,
+		       size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	const struct block_header *block;
+	const struct record *records;
+	int rc = open_reader(follower, &reader, error, error_bytes);
+
+	*survey = (struct survey){0};
+	if (rc != 0)
+		return rc;
+	while ((rc = next_block(reader, &block, &records, error, error_bytes)) == 1) {
+		for (uint32_t i = 0; i < block->record_cnt; i++) {
+			survey->offer_cnt += records[i].kind == RECORD_OFFER;
+			survey->order_cnt += records[i].kind == RECORD_ORDER;
+		}
+		survey->watermark_lsn = block->durable_lsn;
+	}
+	lane_reader_close(reader);
+	return rc;
+}
+
+/* Applies the blocks behind the position that the watermark covers. */
+static int apply_proven(struct follower *follower, uint64_t watermark_lsn, char *error,
+			size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	const struct block_header *block;
+	const struct record *records;
+	char path[LANE_PATH_BYTES];
+	int rc;
+
+	data_dir_lane_path(follower->dir, follower->lane, path, sizeof(path));
+	rc = open_reader(follower, &reader, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	while ((rc = next_block(reader, &block, &records, error, error_bytes)) == 1) {
+		if (block_proof_lsn(block) > watermark_lsn)
+			break;
+		rc = recover_apply(follower->shard, block, records, path, error, error_bytes);
+		if (rc != 0)
+			break;
+		lane_reader_position(reader, &follower->position);
+		follower->block_cnt++;
+	}
+	lane_reader_close(reader);
+	return rc == 1 ? 0 : rc;
+}
+
+static int open_shard(const struct follower *follower, const struct shard_size *size,
+		      struct shard **out, char *error, size_t error_bytes)
+{
+	const uint64_t bytes = shard_bytes(size);
+
+	if (bytes <= arena_available_bytes() && size->order_cnt <= UINT32_MAX &&
+	    shard_open(out, follower->lane, follower->dir->shards, size) == 0)
+		return 0;
+	snprintf(error, error_bytes,
+		 "lane %u: its tables take %" PRIu64 " MiB, %" PRIu64
+		 " MiB are available: use a bigger machine",
+		 follower->lane, bytes >> 20, arena_available_bytes() >> 20);
+	return -ENOMEM;
+}
+
+static int copy_shard(const struct shard *from, struct shard *to, const char **why)
+{
+	const uint64_t entries = shard_entries(from);
+	struct shard_totals totals;
+	struct record *offers = malloc(CHUNK_BYTES_MAX);
+	struct checkpoint_order *orders = malloc(CHUNK_BYTES_MAX);
+	int rc = offers == NULL || orders == NULL ? -ENOMEM : 0;
+
+	shard_totals(from, &totals);
+	for (uint64_t at = 0; rc == 0 && at < entries; at += CHECKPOINT_CHUNK_ENTRIES) {
+		const uint64_t left = entries - at;
+		const uint32_t cnt =
+			left < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)left : CHECKPOINT_CHUNK_ENTRIES;
+
+		shard_save_offers(from, at, cnt, offers);
+		rc = shard_load_offers(to, offers, cnt, why);
+	}
+	for (uint64_t at = 0; rc == 0 && at < totals.orders; at += CHECKPOINT_CHUNK_ENTRIES) {
+		const uint64_t left = totals.orders - at;
+		const uint32_t cnt =
+			left < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)left : CHECKPOINT_CHUNK_ENTRIES;
+
+		shard_save_orders(from, at, cnt, orders);
+		rc = shard_load_orders(to, orders, cnt, why);
+	}
+	if (rc == 0)
+		rc = shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
+	free(offers);
+	free(orders);
+	return rc;
+}
+
+/* Makes room for so many more; a lane that grows once grows again. */
+static int make_room(struct follower *follower, const struct survey *survey, char *error,
+		     size_t error_bytes)
+{
+	struct shard_size size = follower->size;
+	struct shard *bigger = NULL;
+	struct shard_totals totals;
+	const char *why = "no memory";
+	int rc;
+
+	shard_totals(follower->shard, &totals);
+	if (totals.offers + survey->offer_cnt > size.offer_cnt)
+		size.offer_cnt = (totals.offers + survey->offer_cnt) * 3 / 2;
+	if (totals.orders + survey->order_cnt > size.order_cnt)
+		size.order_cnt = (totals.orders + survey->order_cnt) * 3 / 2;
+	size.buyer_cnt = size.order_cnt;
+	if (size.offer_cnt == follower->size.offer_cnt &&
+	    size.order_cnt == follower->size.order_cnt)
+		return 0;
+	rc = open_shard(follower, &size, &bigger, error, error_bytes);
+	if (rc != 0)
+		return rc;
+	rc = copy_shard(follower->shard, bigger, &why);
+	if (rc != 0) {
+		snprintf(error, error_bytes, "lane %u: its tables cannot be made bigger: %s",
+			 follower->lane, why);
+		shard_close(bigger);
+		return rc;
+	}
+	shard_close(follower->shard);
+	follower->shard = bigger;
+	follower->size = size;
+	return 0;
+}
+
+int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane, char *error,
+		  size_t error_bytes)
+{
+	struct recover_scan scan;
+	int rc = recover_scan(dir, lane, &scan, error, error_bytes);
+
+	*follower = (struct follower){.dir = dir, .lane = lane};
+	if (rc != 0)
+		return rc;
+	recover_sizes(&scan, &follower->size);
+	rc = open_shard(follower, &follower->size, &follower->shard, error, error_bytes);
+	if (rc == 0)
+		rc = recover_load(dir, lane, &scan, follower->shard, error, error_bytes);
+	if (rc == 0) {
+		follower->position = scan.from;
+		follower->saved_lsn = scan.from.tail.next_lsn;
+		follower->block_cnt = scan.from_block_cnt;
+		memcpy(follower->note, scan.note, sizeof(follower->note));
+		rc = apply_proven(follower, scan.watermark_lsn, error, error_bytes);
+	}
+	recover_scan_free(&scan);
+	if (rc != 0)
+		follower_close(follower);
+	return rc;
+}
+
+int follower_catch_up(struct follower *follower, char *error, size_t error_bytes)
+{
+	struct survey survey;
+	int rc = survey_lane(follower, &survey, error, error_bytes);
+
+	/* Most often nothing came, or nothing that is proven yet. */
+	if (rc != 0 || survey.watermark_lsn < shard_next_lsn(follower->shard))
+		return rc;
+	rc = make_room(follower, &survey, error, error_bytes);
+	if (rc == 0)
+		rc = apply_proven(follower, survey.watermark_lsn, error, error_bytes);
+	return rc;
+}
+
+uint64_t follower_unsaved(const struct follower *follower)
+{
+	const uint64_t saved_lsn = follower->saved_lsn > 0 ? follower->saved_lsn : 1;
+
+	return shard_next_lsn(follower->shard) - saved_lsn;
+}
+
+int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes, unsigned *removed,
+		  char *error, size_t error_bytes)
+{
+	const int lock = checkpoint_lock(follower->dir, follower->lane);
+	int rc;
+
+	CHECK(follower_unsaved(follower) > 0);
+	*removed = 0;
+	if (lock < 0) {
+		snprintf(error, error_bytes, "lane %u: its directory cannot be locked: %s",
+			 follower->lane, safe_strerror(lock));
+		return lock;
+	}
+	rc = checkpoint_write(follower->dir, follower->lane, follower->shard, &follower->position,
+			      follower->block_cnt, bytes, error, error_bytes);
+	if (rc == 0) {
+		follower->saved_lsn = shard_next_lsn(follower->shard);
+		rc = checkpoint_retire(follower->dir, follower->lane, keep_cnt, removed, error,
+				       error_bytes);
+	}
+	close(lock);
+	return rc;
+}
+
+void follower_close(struct follower *follower)
+{
+	shard_close(follower->shard);
+	*follower = (struct follower){0};
+}

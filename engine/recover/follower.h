@@ -1,0 +1,55 @@
+/*
+ * follower: applies a lane to a state of its own, with the engine's code, and writes checkpoints of
+ * it. Beside a running engine or without one: it only reads the lane.
+ *
+ * Guarantees: a block is applied only when a later block's watermark says that it was on disk, so
+ * that no crash makes a checkpoint know more than its lane. What no block covers yet (at most what
+ * was in flight when an engine died) is left to the lane itself.
+ *
+ * Cold calls, one thread at a time.
+ */
+#ifndef DB_ENGINE_RECOVER_FOLLOWER_H
+#define DB_ENGINE_RECOVER_FOLLOWER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/recover/recover.h"
+
+struct follower {
+	const struct data_dir *dir;
+	uint16_t lane;
+	struct shard *shard;
+	struct shard_size size;
+	struct lane_position position; /* applied up to here; all zeros: nothing yet */
+	uint64_t block_cnt;            /* before it */
+	uint64_t saved_lsn;            /* the next LSN of the checkpoint loaded or written last */
+	char note[RECOVER_NOTE_BYTES]; /* why a newer checkpoint was not loaded, or "" */
+};
+
+/*
+ * Loads the newest good checkpoint, looks for damage behind it as recovery does, and applies what
+ * is known to be durable. Errors as recover_lane, -ENOMEM also for tables beyond the memory there
+ * is. `dir` outlives it.
+ */
+int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane, char *error,
+		  size_t error_bytes);
+
+/* Applies what came since; tables that are too small are made anew. Errors as above. */
+int follower_catch_up(struct follower *follower, char *error, size_t error_bytes);
+
+/* Orders applied since the last checkpoint. */
+uint64_t follower_unsaved(const struct follower *follower);
+
+/*
+ * Writes a checkpoint, then removes those older than the newest keep_cnt good ones, and says how
+ * many those were and how big the file is. Only if something was applied since the last one. 0 or
+ * -errno with a line.
+ */
+int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes, unsigned *removed,
+		  char *error, size_t error_bytes);
+
+/* A follower of all zeros is allowed. */
+void follower_close(struct follower *follower);
+
+#endif

@@ -1,0 +1,277 @@
+#include "engine/recover/start.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/safe_file.h"
+#include "engine/checkpoint/checkpoint.h"
+#include "engine/checkpoint/list.h"
+#include "engine/journal/lane_files.h"
+
+enum {
+	REASON_BYTES = 768,
+};
+
+int recover_keep_offer(struct recover_scan *scan, const struct record *record)
+{
+	/* Grows at powers of two. */
+	if ((scan->offer_cnt & (scan->offer_cnt - 1)) == 0) {
+		const uint64_t room = scan->offer_cnt == 0 ? 1 : scan->offer_cnt * 2;
+		struct record *more = reallocarray(scan->offers, room, sizeof(*more));
+
+		if (more == NULL)
+			return -ENOMEM;
+		scan->offers = more;
+	}
+	scan->offers[scan->offer_cnt++] = *record;
+	return 0;
+}
+
+/* Its offers size the tables, so that they are read and checked now; its orders when they are
+ * loaded. */
+static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan, char *error,
+		       size_t error_bytes)
+{
+	uint64_t left = checkpoint_header(checkpoint)->offer_cnt;
+	struct checkpoint_chunk chunk;
+
+	for (; left > 0; left -= chunk.cnt) {
+		const int rc = checkpoint_next(checkpoint, &chunk, error, error_bytes);
+
+		if (rc < 0)
+			return rc;
+		for (uint32_t i = 0; i < chunk.cnt; i++) {
+			if (chunk.offers[i].kind == RECORD_OFFER &&
+			    recover_keep_offer(scan, &chunk.offers[i]) != 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Begins the scan with this checkpoint; a scan of all zeros again if it is no good. */
+static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint64_t first_segment,
+		   struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct checkpoint *checkpoint = NULL;
+	int rc = checkpoint_open(&checkpoint, dir, lane, lsn, error, error_bytes);
+
+	if (rc != 0)
+		return rc;
+
+	const struct checkpoint_header *header = checkpoint_header(checkpoint);
+
+	if (header->segment < first_segment) {
+		snprintf(error, error_bytes,
+			 "lane %u: the checkpoint at LSN %" PRIu64 " goes on in segment %" PRIu64
+			 ", which is missing",
+			 lane, lsn - 1, header->segment);
+		rc = -EBADMSG;
+	}
+	if (rc == 0)
+		rc = read_offers(checkpoint, scan, error, error_bytes);
+	if (rc == 0) {
+		scan->order_cnt = header->order_cnt;
+		scan->units_ordered = header->units_ordered;
+		scan->block_cnt = header->block_cnt;
+		scan->from_block_cnt = header->block_cnt;
+		checkpoint_position(header, &scan->from);
+	} else {
+		free(scan->offers);
+		scan->offers = NULL;
+		scan->offer_cnt = 0;
+	}
+	checkpoint_close(checkpoint);
+	return rc;
+}
+
+static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
+{
+	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
+	bool empty = false;
+
+	if (unit != NULL && files->ops->read(files, segment, unit, BLOCK_ALIGN_BYTES,
+					     BLOCK_ALIGN_BYTES) == BLOCK_ALIGN_BYTES)
+		empty = unit[0] == 0 && memcmp(unit, unit + 1, BLOCK_ALIGN_BYTES - 1) == 0;
+	free(unit);
+	return empty;
+}
+
+/* The reader judges the rest. 0 or -errno with a line. */
+static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct lane_beginning *out,
+			     char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	uint64_t *numbers = NULL;
+	int64_t cnt;
+	int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+
+	*out = (struct lane_beginning){0};
+	if (rc != 0)
+		return rc;
+	cnt = files->ops->list(files, &numbers);
+	if (cnt > 0) {
+		out->segment = numbers[0];
+		out->empty = first_block_is_empty(files, numbers[0]);
+	}
+	/* A directory that is missing is damage. */
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
+		rc = (int)cnt;
+	}
+	free(numbers);
+	files->ops->close(files);
+	return rc;
+}
+
+struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane)
+{
+	struct lane_beginning beginning;
+	char error[REASON_BYTES];
+
+	(void)look_at_beginning(dir, lane, &beginning, error, sizeof(error));
+	return beginning;
+}
+
+void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out)
+{
+	uint64_t *lsns = NULL;
+
+	*out = (struct recover_glance){.first_segment = recover_beginning(dir, lane).segment};
+	if (checkpoint_list(dir, lane, &lsns) > 0)
+		out->newest_lsn = lsns[0];
+	free(lsns);
+}
+
+/* Both only grow: what can't be seen counts as no change. */
+bool recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before)
+{
+	struct recover_glance now;
+
+	recover_look(dir, lane, &now);
+	return now.first_segment > before->first_segment || now.newest_lsn > before->newest_lsn;
+}
+
+static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
+{
+	const uint64_t lsn = recover_checkpoint_lsn(scan);
+
+	if (reason[0] == '\0')
+		return;
+	if (lsn > 0)
+		snprintf(scan->note, sizeof(scan->note),
+			 "lane %u: passed over a checkpoint for the older one at LSN %" PRIu64
+			 ": %s",
+			 lane, lsn, reason);
+	else
+		snprintf(scan->note, sizeof(scan->note),
+			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
+}
+
+/* What a search for a checkpoint came to. */
+struct search {
+	struct lane_beginning beginning;
+	bool needed;                     /* the lane by itself does not tell all */
+	int unread;                      /* -errno of one that could not be read, or 0 */
+	char first_reason[REASON_BYTES]; /* why the first one tried is of no use */
+};
+
+/* The lane needs a checkpoint, and none can be used. */
+static int say_lost(const struct data_dir *dir, uint16_t lane, const struct search *search,
+		    char *error, size_t error_bytes)
+{
+	const char *reason = search->first_reason;
+	char path[REASON_BYTES];
+	char what[128];
+
+	data_dir_lane_path(dir, lane, path, sizeof(path));
+	if (search->beginning.segment > 0)
+		snprintf(what, sizeof(what), "segment 0 is missing, segment %" PRIu64 " is there",
+			 search->beginning.segment);
+	else
+		snprintf(what, sizeof(what), "segment 0 begins with no block");
+	/* Nobody knows whether that one is good. */
+	if (search->unread != 0)
+		snprintf(error, error_bytes,
+			 "%s: %s, and a checkpoint of what was before cannot be read: %s; check "
+			 "the disk, then start again",
+			 path, what, reason);
+	else
+		snprintf(error, error_bytes,
+			 "%s: %s, and no checkpoint tells what was before%s%s; the lane is "
+			 "damaged: put it back from a copy",
+			 path, what, reason[0] != '\0' ? ": " : "", reason);
+	return search->unread != 0 ? search->unread : -EBADMSG;
+}
+
+/* One that a start would take for good may still be found bad by who loads it; what begins with the
+ * oldest has the time to read it all first. */
+static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
+		     enum recover_from from, uint64_t first_segment, struct recover_scan *scan,
+		     char *error, size_t error_bytes)
+{
+	const int rc = from == RECOVER_FROM_OLDEST
+			       ? checkpoint_check(dir, lane, lsn, error, error_bytes)
+			       : 0;
+
+	return rc != 0 ? rc : try_one(dir, lane, lsn, first_segment, scan, error, error_bytes);
+}
+
+/* Tries the lane's checkpoints until one is good. 0; -ENOENT: none is; other -errno with a line. */
+static int try_all(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		   uint64_t below_lsn, struct search *search, struct recover_scan *scan,
+		   char *error, size_t error_bytes)
+{
+	const struct lane_beginning *beginning = &search->beginning;
+	uint64_t *lsns = NULL;
+	int64_t cnt = checkpoint_list(dir, lane, &lsns);
+	char reason[REASON_BYTES] = "";
+	int rc = -ENOENT;
+
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "lane %u: its checkpoints cannot be listed: %s", lane,
+			 safe_strerror((int)cnt));
+		return (int)cnt;
+	}
+	search->needed = beginning->segment > 0 || (beginning->empty && cnt > 0);
+	if (from == RECOVER_FROM_OLDEST && !search->needed)
+		cnt = 0;
+	for (int64_t i = 0; i < cnt && rc != 0 && rc != -ENOMEM; i++) {
+		const uint64_t lsn = lsns[from == RECOVER_FROM_NEWEST ? i : cnt - 1 - i];
+
+		if (lsn >= below_lsn)
+			continue;
+		rc = try_whole(dir, lane, lsn, from, beginning->segment, scan, reason,
+			       sizeof(reason));
+		if (rc != 0 && search->first_reason[0] == '\0')
+			snprintf(search->first_reason, sizeof(search->first_reason), "%s", reason);
+		if (rc != 0 && rc != -EBADMSG)
+			search->unread = rc;
+	}
+	free(lsns);
+	if (rc == -ENOMEM)
+		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
+	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
+}
+
+int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct search search = {0};
+	int rc = look_at_beginning(dir, lane, &search.beginning, error, error_bytes);
+
+	if (rc == 0)
+		rc = try_all(dir, lane, from, below_lsn, &search, scan, error, error_bytes);
+	scan->unread = search.unread;
+	if (rc != 0 && rc != -ENOENT)
+		return rc;
+	if (rc != 0 && search.needed)
+		return say_lost(dir, lane, &search, error, error_bytes);
+	if (from == RECOVER_FROM_NEWEST)
+		note(scan, lane, search.first_reason);
+	return 0;
+}

@@ -1,0 +1,193 @@
+#include "engine/repair/anchor_block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/check.h"
+#include "engine/base/safe_file.h"
+#include "engine/journal/format.h"
+
+static int open_segment(const struct lane_mended *lane, uint64_t number)
+{
+	char path[SEGMENT_PATH_BYTES];
+
+	segment_path(lane->files.path, number, path);
+	return safe_open(path, O_WRONLY);
+}
+
+/* Closes it; the bytes are on disk when this returns 0. */
+static int sync_and_close(int fd, int rc)
+{
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int lane_mend_segment(const struct lane_mended *lane, const struct mended_segment *segment)
+{
+	struct lane_files *base = lane->base;
+	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
+	const int fd = open_segment(lane, segment->number);
+	int rc = fd < 0 ? fd : 0;
+
+	CHECK(unit != NULL);
+	memset(unit, 0, BLOCK_ALIGN_BYTES);
+	segment_header_fill((struct segment_header *)unit, lane->journal_id, lane->lane,
+			    segment->number, segment->bytes);
+	if (rc == 0 && segment->file_bytes != segment->bytes &&
+	    ftruncate(fd, (off_t)segment->bytes) != 0)
+		rc = -errno;
+	/* Written zeros, as in every segment. */
+	if (rc == 0 && segment->file_bytes < segment->bytes)
+		rc = base->ops->zero(base, segment->number, segment->file_bytes);
+	if (rc == 0 && fsync(fd) != 0)
+		rc = -errno;
+	if (rc == 0)
+		rc = file_write(fd, unit, BLOCK_ALIGN_BYTES, 0);
+	if (fd >= 0)
+		rc = sync_and_close(fd, rc);
+	free(unit);
+	return rc;
+}
+
+struct place {
+	uint64_t segment;
+	uint64_t offset;
+};
+
+/* Where the next block behind the base has its place. */
+static struct place anchor_place(const struct lane_salvage *salvage)
+{
+	const struct lane_tail *base = &salvage->base.tail;
+	const struct mended_segment *segment = lane_mended_segment(salvage->lane, base->segment);
+
+	if (segment == NULL || base->offset + BLOCK_ALIGN_BYTES <= segment->bytes)
+		return (struct place){base->segment, base->offset};
+	return (struct place){base->segment + 1, BLOCK_ALIGN_BYTES};
+}
+
+static void fill_block(const struct lane_salvage *salvage, struct place place,
+		       struct block_header *block)
+{
+	const struct lane_mended *lane = salvage->lane;
+	const struct lane_tail *base = &salvage->base.tail;
+
+	memset(block, 0, BLOCK_ALIGN_BYTES);
+	*block = (struct block_header){
+		.magic = BLOCK_MAGIC,
+		.format = JOURNAL_FORMAT,
+		.lane = lane->lane,
+		.prev_checksum = base->prev_checksum,
+		.first_lsn = base->next_lsn,
+		.durable_lsn = base->next_lsn - 1,
+		.written_at_ns = base->last_at_ns,
+		.block_bytes = BLOCK_ALIGN_BYTES,
+	};
+	block->checksum =
+		block_checksum(block, block_seed(lane->journal_id, lane->lane, place.segment,
+						 place.offset, base->next_lsn));
+}
+
+void lane_anchor_end(const struct lane_salvage *salvage, struct lane_tail *end)
+{
+	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
+	struct place place;
+
+	*end = salvage->tail;
+	if (!salvage->anchors)
+		return;
+	place = anchor_place(salvage);
+	fill_block(salvage, place, (struct block_header *)unit);
+	end->segment = place.segment;
+	end->offset = place.offset + BLOCK_ALIGN_BYTES;
+	end->prev_checksum = ((struct block_header *)unit)->checksum;
+}
+
+/* As big as the others, if they are big enough. */
+static uint64_t new_segment_bytes(const struct lane_mended *lane, uint64_t least_bytes)
+{
+	uint64_t bytes = 0;
+
+	for (uint64_t i = 0; i < lane->segment_cnt; i++) {
+		if (!lane->segments[i].wrong && lane->segments[i].bytes >= least_bytes)
+			bytes = lane->segments[i].bytes;
+	}
+	if (bytes > 0)
+		return bytes;
+	return least_bytes > SEGMENT_BYTES ? least_bytes : SEGMENT_BYTES;
+}
+
+static int make_segment(const struct lane_mended *lane, struct place place)
+{
+	const struct mended_segment segment = {
+		.number = place.segment,
+		.bytes = new_segment_bytes(lane, place.offset + UINT64_C(2) * BLOCK_ALIGN_BYTES),
+	};
+	char path[SEGMENT_PATH_BYTES];
+	int rc;
+	int fd;
+
+	segment_path(lane->files.path, place.segment, path);
+	fd = safe_make(path, O_WRONLY);
+	if (fd < 0)
+		return fd == -EEXIST ? 0 : fd;
+	close(fd);
+	rc = directory_sync(lane->files.path);
+	return rc == 0 ? lane_mend_segment(lane, &segment) : rc;
+}
+
+int lane_anchor_write(const struct lane_salvage *salvage)
+{
+	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
+	struct place place;
+	int rc;
+	int fd;
+
+	if (!salvage->anchors)
+		return 0;
+	place = anchor_place(salvage);
+	rc = make_segment(salvage->lane, place);
+	if (rc != 0)
+		return rc;
+	fill_block(salvage, place, (struct block_header *)unit);
+	fd = open_segment(salvage->lane, place.segment);
+	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
+}
+
+/* Zeros from a segment's header up to where the lane begins. */
+static int empty_before(const struct lane_salvage *salvage)
+{
+	static const uint8_t zeros[BLOCK_BYTES_MAX];
+	const uint64_t end =
+		salvage->base_whole ? salvage->base.block_offset : salvage->base.tail.offset;
+	const int fd = open_segment(salvage->lane, salvage->base.tail.segment);
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	for (uint64_t at = BLOCK_ALIGN_BYTES; at < end && rc == 0;) {
+		const uint64_t bytes = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
+
+		rc = file_write(fd, zeros, bytes, at);
+		at += bytes;
+	}
+	return sync_and_close(fd, rc);
+}
+
+int lane_anchor_trim(const struct lane_salvage *salvage)
+{
+	struct lane_mended *lane = salvage->lane;
+	int rc = 0;
+
+	if (!salvage->trims)
+		return 0;
+	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
+		if (lane->segments[i].number < lane->first)
+			rc = lane->base->ops->remove(lane->base, lane->segments[i].number);
+	}
+	return rc == 0 ? empty_before(salvage) : rc;
+}

@@ -1,0 +1,32 @@
+#include "engine/sale/buyers.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * Half full at the most: of new buyers in the second half of a sale one in sixteen has to go on to
+ * a second bucket, hardly any to a third. At 70 % it is one in six, and one in twenty goes on to
+ * where no pass has asked for memory. Always an empty slot somewhere: a search ends.
+ */
+static uint64_t buckets_for(uint64_t cnt_max)
+{
+	return cnt_max * 2 / BUYER_BUCKET_SLOTS + 2;
+}
+
+uint64_t buyers_bytes(uint64_t cnt_max)
+{
+	return buckets_for(cnt_max) * sizeof(struct buyer_bucket);
+}
+
+int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max)
+{
+	*buyers = (struct buyers){.bucket_cnt = buckets_for(cnt_max), .cnt_max = cnt_max};
+	buyers->buckets = arena_alloc(arena, buyers->bucket_cnt * sizeof(struct buyer_bucket));
+	return buyers->buckets == NULL ? -ENOMEM : 0;
+}
+
+void buyers_clear(struct buyers *buyers)
+{
+	memset(buyers->buckets, 0, buyers->bucket_cnt * sizeof(*buyers->buckets));
+	buyers->cnt = 0;
+}

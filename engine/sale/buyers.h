@@ -1,0 +1,134 @@
+/*
+ * buyers: how many units of an offer a buyer has, for offers with a limit. Four counts a cache
+ * line, open addressing by lines: a lookup touches one line in the common case. Full is full.
+ */
+#ifndef DB_ENGINE_SALE_BUYERS_H
+#define DB_ENGINE_SALE_BUYERS_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <emmintrin.h>
+
+#include "alloc/arena.h"
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
+#include "engine/base/prefetch.h"
+#include "engine/sale/hash.h"
+
+struct buyer_count {
+	uint64_t buyer;
+	uint32_t offer_idx;
+	uint32_t units; /* 0: empty slot */
+};
+
+enum {
+	BUYER_BUCKET_SLOTS = 4,
+};
+
+struct buyer_bucket {
+	struct buyer_count counts[BUYER_BUCKET_SLOTS];
+};
+static_assert(sizeof(struct buyer_bucket) == CACHE_LINE_BYTES, "one line a bucket");
+
+struct buyers {
+	struct buyer_bucket *buckets;
+	uint64_t bucket_cnt;
+	uint64_t cnt;
+	uint64_t cnt_max;
+};
+
+uint64_t buyers_bytes(uint64_t cnt_max);
+
+/* 0 or -ENOMEM. The memory is the arena's. */
+int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max);
+
+/* As fresh from buyers_open. */
+void buyers_clear(struct buyers *buyers);
+
+static inline struct buyer_bucket *buyers_home(const struct buyers *buyers, uint64_t hash)
+{
+	return &buyers->buckets[hash_range(hash, buyers->bucket_cnt)];
+}
+
+/* In a bucket, the slot of this buyer and offer, else the first empty one, else NULL. */
+static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket, uint64_t buyer,
+						    uint32_t offer_idx)
+{
+	const __m128i want = _mm_set_epi32(0, (int)offer_idx, (int)(buyer >> 32), (int)buyer);
+	const __m128i *at = (const __m128i *)bucket->counts;
+	/* Four bits a slot: both halves of the buyer, the offer, and no units, that is empty. */
+	const uint32_t equal = (uint32_t)_mm_movemask_epi8(
+		_mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at), want),
+						_mm_cmpeq_epi32(_mm_load_si128(at + 1), want)),
+				_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at + 2), want),
+						_mm_cmpeq_epi32(_mm_load_si128(at + 3), want))));
+	const uint32_t empty = equal & 0x8888;
+	const uint32_t found = equal & equal << 1 & equal << 2 & ~empty >> 1 & 0x4444;
+
+	return (found | empty) == 0 ? NULL : &bucket->counts[__builtin_ctz(found | empty) / 4];
+}
+
+static inline struct buyer_bucket *buyer_bucket_after(const struct buyers *buyers,
+						      struct buyer_bucket *bucket)
+{
+	return bucket + 1 == buyers->buckets + buyers->bucket_cnt ? buyers->buckets : bucket + 1;
+}
+
+/* The slot of this buyer and offer; if there is none, the empty one where it would go. It becomes
+ * a count by buyers_take, if buyers_have_room. */
+static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint64_t hash,
+					      uint64_t buyer, uint32_t offer_idx)
+{
+	struct buyer_bucket *bucket = buyers_home(buyers, hash);
+	struct buyer_count *slot;
+
+	while ((slot = buyer_bucket_find(bucket, buyer, offer_idx)) == NULL)
+		bucket = buyer_bucket_after(buyers, bucket);
+	return slot;
+}
+
+/* What buyers_find would give if that lies in the home bucket, which has arrived; else asks for the
+ * next one, and NULL. */
+static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, uint64_t hash,
+						  uint64_t buyer, uint32_t offer_idx)
+{
+	struct buyer_bucket *bucket = buyers_home(buyers, hash);
+	struct buyer_count *slot = buyer_bucket_find(bucket, buyer, offer_idx);
+
+	if (slot == NULL)
+		prefetch(buyer_bucket_after(buyers, bucket));
+	return slot;
+}
+
+/* Whether a slot that was found is still what buyers_find would give: its own, or still empty. */
+static inline bool buyer_count_holds(const struct buyer_count *slot, uint64_t buyer,
+				     uint32_t offer_idx)
+{
+	return slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx);
+}
+
+/* Whether this slot may take units: a new count needs room in the table. */
+static inline bool buyers_have_room(const struct buyers *buyers, const struct buyer_count *slot)
+{
+	return slot->units != 0 || buyers->cnt < buyers->cnt_max;
+}
+
+/* Adds units to a slot that buyers_find gave for this buyer and offer. */
+static inline void buyers_take(struct buyers *buyers, struct buyer_count *slot, uint64_t buyer,
+			       uint32_t offer_idx, uint32_t units)
+{
+	DCHECK(units > 0);
+	if (slot->units == 0) {
+		DCHECK(buyers->cnt < buyers->cnt_max);
+		buyers->cnt++;
+		slot->buyer = buyer;
+		slot->offer_idx = offer_idx;
+	}
+	DCHECK(slot->buyer == buyer && slot->offer_idx == offer_idx);
+	slot->units += units;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * decide: (shard state, now, when it was asked, request) -> verdict, and a record if it commits.
+ * Pure: no I/O, no clock of its own, no allocation. A refusal changes nothing.
+ */
+#ifndef DB_ENGINE_SALE_DECIDE_H
+#define DB_ENGINE_SALE_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/journal/format.h"
+#include "engine/sale/dated.h"
+#include "engine/sale/lookup.h"
+#include "engine/sale/shard.h"
+#include "net/wire.h"
+
+struct decision {
+	uint64_t order_id;
+	uint64_t unit_price;
+	uint64_t instant_ns;
+	uint64_t wait_lsn; /* the answer rests on this record: 0 none, else durable before it is
+			      told */
+	uint32_t stock_left;
+	uint16_t quantity;
+	uint8_t verdict;
+	bool committed; /* *record was filled and is record wait_lsn */
+};
+
+/*
+ * A pass over cnt requests of one shard that are still to be decided, by their keys (decide_key.h).
+ * Only pass 0 must have been made before decide, the others, in their order, save waiting: best
+ * when pass n is decide_ahead_cnt(n) requests ahead of the decision. Changes no state.
+ */
+void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *keys, uint32_t cnt);
+
+/* All passes at once, for who has nothing else to do meanwhile. */
+void decide_prepare(const struct shard *shard, const struct wire_request *requests,
+		    struct decide_key *keys, uint32_t cnt);
+
+/*
+ * Decides one request at now_ns (lane clock, never falling). asked_ns, at most that, is when it was
+ * made: an offer that opened after that is not open to it. ASKED_STALE: what was committed is told,
+ * but nothing new commits. On commit fills *record and changes the state, exactly as shard_apply of
+ * that record would. `record` NULL means the journal has no room: what would commit gets
+ * VERDICT_JOURNAL_FULL.
+ */
+void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+	    const struct wire_request *request, const struct decide_key *key, struct record *record,
+	    struct decision *decision);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * hash: keyed hashes of the tables, so that who doesn't know the key cannot choose ids that
+ * collide. The key is random for each shard and process; nothing that is stored or answered depends
+ * on it.
+ *
+ * A sum of products, NH of UMAC (Black et al. 1999), in which two different messages are equal
+ * under 2^-64 of the keys, is brought to 64 bits by two odd factors, the second by multiply-shift
+ * (Dietzfelbinger et al. 1997): its upper bits are for hash_range, hash_tag lies below them. A
+ * product is made once for all the tables whose hashes have its words.
+ */
+#ifndef DB_ENGINE_SALE_HASH_H
+#define DB_ENGINE_SALE_HASH_H
+
+#include <stdint.h>
+
+enum {
+	HASH_KEY_WORDS = 8,
+};
+
+/* Random bits. */
+struct hash_key {
+	uint64_t words[HASH_KEY_WORDS];
+};
+
+typedef unsigned __int128 hash_sum;
+
+static inline hash_sum hash_sku(const struct hash_key *key, uint64_t sku)
+{
+	return (hash_sum)(sku + key->words[0]) * key->words[1];
+}
+
+static inline hash_sum hash_request_id(const struct hash_key *key, uint64_t id0, uint64_t id1)
+{
+	return (hash_sum)(id0 + key->words[2]) * (id1 + key->words[3]);
+}
+
+static inline hash_sum hash_buyer(const struct hash_key *key, uint64_t buyer)
+{
+	return (hash_sum)(buyer + key->words[4]) * key->words[5];
+}
+
+static inline uint64_t hash_end(const struct hash_key *key, hash_sum sum)
+{
+	uint64_t hash = (uint64_t)sum + (uint64_t)(sum >> 64) * (key->words[6] | 1);
+
+	hash ^= hash >> 32;
+	return hash * (key->words[7] | 1);
+}
+
+/* Maps the upper half of a hash to [0, cnt), cnt at most 2^32. */
+static inline uint64_t hash_range(uint64_t hash, uint64_t cnt)
+{
+	return (uint64_t)(((unsigned __int128)hash * cnt) >> 64);
+}
+
+/* 16 bits that hash_range leaves alone. */
+static inline uint16_t hash_tag(uint64_t hash)
+{
+	return (uint16_t)(hash >> 16);
+}
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * index: from a hash to the numbers that were added under it or, rarely, under another: whoever
+ * searches compares what they number. Buckets of one cache line, open addressing by buckets: a
+ * search looks at one line in the common case. Never forgets.
+ */
+#ifndef DB_ENGINE_SALE_INDEX_H
+#define DB_ENGINE_SALE_INDEX_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <emmintrin.h>
+
+#include "alloc/arena.h"
+#include "engine/base/limits.h"
+#include "engine/base/prefetch.h"
+#include "engine/sale/hash.h"
+
+enum {
+	INDEX_BUCKET_SLOTS = 10,
+};
+
+struct index_bucket {
+	uint16_t tags[INDEX_BUCKET_SLOTS]; /* hash_tag */
+	uint16_t cnt;
+	uint16_t overflowed; /* numbers that had to go on to the next bucket, saturating */
+	uint32_t numbers[INDEX_BUCKET_SLOTS];
+};
+static_assert(sizeof(struct index_bucket) == CACHE_LINE_BYTES, "one line a bucket");
+
+struct index {
+	struct index_bucket *buckets;
+	uint64_t bucket_cnt;
+};
+
+/*
+ * Buckets for cnt_max numbers, so that one always has room: half full at the most. Then one in
+ * thirty is full and one in seventy has overflowed: searches hardly ever go on to a second, and
+ * what a pass has seen mostly still holds. At three quarters it is a fifth and a sixth, and the
+ * mean request of a full table takes half as long again.
+ */
+static inline uint64_t index_buckets_for(uint64_t cnt_max)
+{
+	return cnt_max * 2 / INDEX_BUCKET_SLOTS + 2;
+}
+
+static inline uint64_t index_bytes(uint64_t bucket_cnt)
+{
+	return bucket_cnt * sizeof(struct index_bucket);
+}
+
+/* 0 or -ENOMEM. The memory is the arena's. */
+int index_open(struct index *index, struct arena *arena, uint64_t bucket_cnt);
+
+/* As fresh from index_open. */
+void index_clear(struct index *index);
+
+static inline struct index_bucket *index_home(const struct index *index, uint64_t hash)
+{
+	return &index->buckets[hash_range(hash, index->bucket_cnt)];
+}
+
+/* The bucket that takes what this one has no room for. */
+static inline struct index_bucket *index_after(const struct index *index,
+					       struct index_bucket *bucket)
+{
+	return bucket + 1 == index->buckets + index->bucket_cnt ? index->buckets : bucket + 1;
+}
+
+/* Which slots of a bucket have this tag: a bit each. */
+static inline uint32_t index_match(const struct index_bucket *bucket, uint16_t tag)
+{
+	const __m128i want = _mm_set1_epi16((short)tag);
+	const __m128i first = _mm_load_si128((const __m128i *)bucket->tags);
+	const __m128i last = _mm_loadl_epi64((const __m128i *)&bucket->tags[8]);
+	const __m128i equal =
+		_mm_packs_epi16(_mm_cmpeq_epi16(first, want), _mm_cmpeq_epi16(last, want));
+
+	return (uint32_t)_mm_movemask_epi8(equal) & ((1U << (bucket->cnt & 31)) - 1);
+}
+
+/* A search goes on from here. */
+struct index_search {
+	struct index_bucket *bucket;
+	uint32_t match; /* slots of it not yet looked at */
+	uint16_t tag;
+};
+
+static inline struct index_search index_search(const struct index *index, uint64_t hash)
+{
+	struct index_bucket *home = index_home(index, hash);
+	const uint16_t tag = hash_tag(hash);
+
+	return (struct index_search){home, index_match(home, tag), tag};
+}
+
+/* The next number that may be it; false when there is none left. */
+static inline bool index_next(const struct index *index, struct index_search *search,
+			      uint32_t *number)
+{
+	while (search->match == 0) {
+		if (search->bucket->overflowed == 0)
+			return false;
+		search->bucket = index_after(index, search->bucket);
+		search->match = index_match(search->bucket, search->tag);
+	}
+	*number = search->bucket->numbers[__builtin_ctz(search->match)];
+	search->match &= search->match - 1;
+	return true;
+}
+
+/* There must be room: at most cnt_max numbers in all. */
+static inline void index_add(struct index *index, uint64_t hash, uint32_t number)
+{
+	struct index_bucket *bucket = index_home(index, hash);
+
+	while (bucket->cnt == INDEX_BUCKET_SLOTS) {
+		if (bucket->overflowed < UINT16_MAX)
+			bucket->overflowed++;
+		bucket = index_after(index, bucket);
+	}
+	bucket->tags[bucket->cnt] = hash_tag(hash);
+	bucket->numbers[bucket->cnt] = number;
+	bucket->cnt++;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * decide_key: where a request belongs in a shard's tables, or a record that becomes state again.
+ * Found out ahead of the decision in passes over a burst, because each needs memory that only the
+ * one before knows where: so it is waited for once a burst and not once a request.
+ *
+ *	pass 0	hashes; asks for the buckets of both indexes
+ *	pass 1	looks there; asks for the offer, and the order if this may be a repeated request
+ *	pass 2	looks at the offer; asks for the buyer's bucket if something is to be had
+ *	pass 3	looks there; asks for the next one if it is full
+ *
+ * What they find is a hint: decisions that come in between may change all of it but the hashes.
+ */
+#ifndef DB_ENGINE_SALE_LOOKUP_H
+#define DB_ENGINE_SALE_LOOKUP_H
+
+#include <stdint.h>
+
+#include "net/wire.h"
+
+struct offer;
+struct buyer_count;
+
+struct decide_key {
+	const struct wire_request *request; /* decide_keys_begin */
+	uint64_t offer_hash;
+	uint64_t order_hash;
+	uint64_t buyer_hash;       /* 0: not made yet */
+	struct offer *offer;       /* may be another SKU's; NULL: not found, not looked for yet */
+	struct buyer_count *count; /* may have become another's; NULL likewise */
+	uint16_t orders_seen;      /* orders_look */
+};
+
+enum {
+	DECIDE_PASS_CNT = 4,
+	/* Requests between a pass and the next, so that what it asked for has come. */
+	DECIDE_PASS_AHEAD_CNT = 32,
+};
+
+/* Before the passes: whose keys they are. The requests stay there until they are decided. */
+static inline void decide_keys_begin(struct decide_key *keys, const struct wire_request *requests,
+				     uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		keys[i].request = &requests[i];
+}
+
+static inline uint32_t decide_ahead_cnt(unsigned pass)
+{
+	return (DECIDE_PASS_CNT - pass) * DECIDE_PASS_AHEAD_CNT;
+}
+
+#endif

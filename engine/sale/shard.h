@@ -1,0 +1,155 @@
+/*
+ * shard: the state of a shard: its offers, its orders, what each buyer has. Pure memory: no I/O, no
+ * clock, no DPDK. Everything in it is derived from the lane's records, so the same lane always
+ * gives the same state; shard_hash proves it.
+ *
+ * A shard belongs to one thread at a time. Sized at shard_open; nothing allocates afterwards.
+ */
+#ifndef DB_ENGINE_SALE_SHARD_H
+#define DB_ENGINE_SALE_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "alloc/arena.h"
+#include "engine/checkpoint/format.h"
+#include "engine/journal/format.h"
+
+struct shard;
+
+/* How big the tables must be. Sums over the shard's offers. */
+struct shard_size {
+	uint64_t offer_cnt; /* SKUs */
+	uint64_t order_cnt; /* orders to remember: at most the stock, as each takes a unit */
+	uint64_t buyer_cnt; /* (buyer, SKU) pairs to count: the stock of offers with a limit */
+};
+
+/* Bytes shard_open would take. */
+uint64_t shard_bytes(const struct shard_size *size);
+
+/* 0 or -ENOMEM. lane: the shard's number; shards: how many there are. */
+int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct shard_size *size);
+void shard_close(struct shard *shard);
+
+/*
+ * Applies the record with this LSN, which must be the next. 0; -EBADMSG with *why (static text) if
+ * the record cannot follow from the state: recovery and the tools must stop, the lane is not ours
+ * or damaged. Only a full shard (-ENOSPC) or a bad record fails.
+ */
+int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
+
+/*
+ * The same for the cnt records of a block, from this LSN on, but faster; *applied: how many
+ * were, all of them unless it fails.
+ */
+int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
+		     uint32_t *applied, const char **why);
+
+/*
+ * A checkpoint's way out of a shard: cnt entries from the first-th on, each kind in lane order.
+ * Offers and CLOCK records are one kind, shard_entries of them, as their records; orders the other.
+ */
+uint64_t shard_entries(const struct shard *shard);
+uint32_t shard_clock_backs(const struct shard *shard); /* CLOCK records among them */
+void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out);
+void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
+		       struct checkpoint_order *out);
+
+/*
+ * And its way into an empty one: all offers and CLOCK records, then all orders, each checked as
+ * shard_apply does, then the end: the next LSN and the instant of the last record. Errors as
+ * shard_apply; the shard is good for shard_clear only then.
+ */
+int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
+		      const char **why);
+int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+		      const char **why);
+int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
+
+/* As fresh from shard_open. */
+void shard_clear(struct shard *shard);
+
+/* Conservation, per SKU: stock put on sale == free + held + sold, and sold == sum of its orders. */
+struct shard_totals {
+	uint64_t offers;
+	uint64_t orders;
+	uint64_t units_stocked; /* initial + restocked */
+	uint64_t units_free;
+	uint64_t units_held;
+	uint64_t units_sold;
+	uint64_t offers_broken; /* SKUs whose sum is wrong: 0, always */
+	uint64_t first_broken_sku;
+};
+void shard_totals(const struct shard *shard, struct shard_totals *totals);
+
+/* What shard_totals counts, as kept beside the tables. Any thread, also while the owner works: each
+ * value by itself; units_free is their difference. */
+struct shard_sums {
+	uint64_t offers;
+	uint64_t orders;
+	uint64_t orders_max; /* that the tables have room for */
+	uint64_t units_stocked;
+	uint64_t units_free;
+	uint64_t units_held;
+	uint64_t units_sold;
+};
+void shard_sums(const struct shard *shard, struct shard_sums *sums);
+
+/*
+ * Checks conservation of the next cnt offers behind *cursor, round and round: what debug builds do
+ * every turn. False if one is broken.
+ */
+bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
+
+/* XXH3-128 of every offer, order and buyer count, summed: independent of table layout and size. */
+struct shard_hash {
+	uint64_t low;
+	uint64_t high;
+};
+struct shard_hash shard_hash(const struct shard *shard);
+
+/* Of the whole journal: the sum over its shards. */
+static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash)
+{
+	const unsigned __int128 total = (((unsigned __int128)sum->high << 64) | sum->low) +
+					(((unsigned __int128)hash.high << 64) | hash.low);
+
+	sum->low = (uint64_t)total;
+	sum->high = (uint64_t)(total >> 64);
+}
+
+/* The shard a SKU belongs to. */
+uint16_t shard_owner(const struct shard *shard, uint64_t sku);
+
+uint64_t shard_next_lsn(const struct shard *shard);
+uint64_t shard_last_at_ns(const struct shard *shard);
+
+/* What the tables' memory lies on. */
+struct arena_bytes shard_memory(const struct shard *shard);
+
+/* Its jemalloc arena; arena_stats_refresh first. Any thread. */
+struct arena_stats shard_arena_stats(const struct shard *shard);
+
+/* An offer as the shard has it now. */
+struct offer_view {
+	uint64_t sku;
+	uint64_t unit_price;
+	uint64_t opens_at_ns;
+	uint64_t closes_at_ns;
+	uint32_t stock; /* initial + restocked */
+	uint32_t free;
+	uint32_t held;
+	uint32_t sold;
+	uint32_t limit_per_buyer;
+	uint32_t hold_seconds;
+};
+static_assert(sizeof(struct offer_view) == 56, "hashed as it is: no padding");
+
+/* False if the SKU is not on sale here. */
+bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view *out);
+
+/* The idx-th offer, 0 .. offers - 1, in the order they were put on sale. */
+void shard_offer_at(const struct shard *shard, uint64_t idx, struct offer_view *out);
+
+#endif

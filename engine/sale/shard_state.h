@@ -1,0 +1,170 @@
+/*
+ * The inside of a shard, for shard.c, shard_apply.c and decide.c only.
+ */
+#ifndef DB_ENGINE_SALE_SHARD_STATE_H
+#define DB_ENGINE_SALE_SHARD_STATE_H
+
+#include "engine/base/check.h"
+#include "engine/sale/buyers.h"
+#include "engine/sale/hash.h"
+#include "engine/sale/lookup.h"
+#include "engine/sale/offers.h"
+#include "engine/sale/orders.h"
+#include "engine/sale/shard.h"
+#include "net/wire.h"
+
+/* The lane's clock, set back. */
+struct clock_back {
+	uint64_t at_ns;
+	uint64_t was_ns;
+	uint64_t offers_before; /* put on sale before that */
+};
+
+struct shard {
+	/* Touched by every request, together. */
+	struct offers offers;
+	struct orders orders;
+	struct buyers buyers;
+	struct hash_key key;
+	uint64_t next_lsn;
+	uint64_t last_at_ns;
+	uint64_t units_stocked; /* sums over the offers, kept as they change */
+	uint64_t units_held;
+	uint64_t units_sold;
+	uint16_t lane;
+	uint16_t shards;
+	struct arena *arena;
+	/* In lane order. */
+	uint32_t clock_back_cnt;
+	struct clock_back clock_backs[CLOCK_RECORDS_MAX];
+};
+
+static inline uint64_t shard_offer_hash(const struct shard *shard, uint64_t sku)
+{
+	return hash_end(&shard->key, hash_sku(&shard->key, sku));
+}
+
+static inline uint64_t shard_order_hash(const struct shard *shard, const uint64_t id[2],
+					uint64_t sku)
+{
+	return hash_end(&shard->key,
+			hash_sku(&shard->key, sku) + hash_request_id(&shard->key, id[0], id[1]));
+}
+
+static inline uint64_t shard_buyer_hash(const struct shard *shard, uint64_t buyer, uint64_t sku)
+{
+	return hash_end(&shard->key, hash_sku(&shard->key, sku) + hash_buyer(&shard->key, buyer));
+}
+
+static inline uint32_t shard_offer_idx(const struct shard *shard, const struct offer *offer)
+{
+	return (uint32_t)(offer - shard->offers.list);
+}
+
+/* The passes over one key, in this order: decide_key.h. */
+static inline void key_hash(const struct shard *shard, struct decide_key *key, const uint64_t id[2],
+			    uint64_t sku)
+{
+	const hash_sum sum = hash_sku(&shard->key, sku);
+
+	key->offer_hash = hash_end(&shard->key, sum);
+	key->order_hash = hash_end(&shard->key, sum + hash_request_id(&shard->key, id[0], id[1]));
+	key->buyer_hash = 0;
+	key->offer = NULL;
+	key->count = NULL;
+	key->orders_seen = ORDERS_SEEN_NOTHING;
+	prefetch(index_home(&shard->offers.index, key->offer_hash));
+	prefetch(index_home(&shard->orders.index, key->order_hash));
+}
+
+static inline void key_seek(const struct shard *shard, struct decide_key *key)
+{
+	key->offer = offers_guess(&shard->offers, key->offer_hash);
+	key->orders_seen = orders_look(&shard->orders, key->order_hash);
+}
+
+/* The offer of this SKU, or NULL, whatever passes were made. */
+static inline struct offer *key_offer(const struct shard *shard, const struct decide_key *key,
+				      uint64_t sku)
+{
+	if (key->offer != NULL && key->offer->sku == sku)
+		return key->offer;
+	return offers_find(&shard->offers, key->offer_hash, sku);
+}
+
+static inline void key_peek(const struct shard *shard, struct decide_key *key, uint64_t sku,
+			    uint64_t buyer)
+{
+	struct offer *offer = key_offer(shard, key, sku);
+
+	key->offer = offer;
+	if (offer == NULL || offer->free == 0 || offer->limit_per_buyer == 0)
+		return;
+	key->buyer_hash = shard_buyer_hash(shard, buyer, sku);
+	prefetch(buyers_home(&shard->buyers, key->buyer_hash));
+}
+
+static inline void key_look(const struct shard *shard, struct decide_key *key, uint64_t buyer)
+{
+	if (key->buyer_hash != 0)
+		key->count = buyers_prefetch(&shard->buyers, key->buyer_hash, buyer,
+					     shard_offer_idx(shard, key->offer));
+}
+
+/* And what was found, made sure of: as orders_find and buyers_find, whatever passes were made. */
+static inline const struct order *key_order(const struct shard *shard, const struct decide_key *key,
+					    const uint64_t id[2], uint32_t offer_idx)
+{
+	const struct order *order = NULL;
+
+	if (!orders_has_none(&shard->orders, key->order_hash, key->orders_seen))
+		order = orders_find(&shard->orders, key->order_hash, id, offer_idx);
+	DCHECK(order == orders_find(&shard->orders, key->order_hash, id, offer_idx));
+	return order;
+}
+
+static inline struct buyer_count *key_count(const struct shard *shard, const struct decide_key *key,
+					    uint64_t sku, uint64_t buyer, uint32_t offer_idx)
+{
+	if (key->count != NULL && buyer_count_holds(key->count, buyer, offer_idx))
+		return key->count;
+	return buyers_find(&shard->buyers,
+			   key->buyer_hash != 0 ? key->buyer_hash
+						: shard_buyer_hash(shard, buyer, sku),
+			   buyer, offer_idx);
+}
+
+/*
+ * Commits an ORDER record as LSN next_lsn: the one place where stock becomes sold, for decide and
+ * for recovery alike. The caller has made sure of stock, limit and room; count is the buyer's slot,
+ * NULL for an offer without a limit.
+ */
+static inline void shard_commit_order(struct shard *shard, const struct record *record,
+				      struct offer *offer, struct buyer_count *count,
+				      uint64_t order_hash)
+{
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
+	struct order *order = orders_add(&shard->orders, order_hash);
+
+	*order = (struct order){
+		.request_id = {record->order.request_id[0], record->order.request_id[1]},
+		.buyer = record->order.buyer,
+		.max_price = record->order.max_price,
+		.unit_price = record->unit_price,
+		.at_ns = record->at_ns,
+		.lsn = shard->next_lsn,
+		.quantity = record->quantity,
+		.offer_idx = offer_idx,
+		.channel = record->channel,
+	};
+	if (count != NULL)
+		buyers_take(&shard->buyers, count, record->order.buyer, offer_idx,
+			    record->quantity);
+	offer->free -= record->quantity;
+	offer->sold += record->quantity;
+	shard->units_sold += record->quantity;
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+}
+
+#endif

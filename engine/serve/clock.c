@@ -1,0 +1,208 @@
+/*
+ * serve_clock: the wall clock of a server that starts and sells: read by the control thread alone,
+ * at the start, before anything is sold, and as often as that thread looks. Steps are told here.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "engine/base/signals.h"
+#include "engine/serve/offers.h"
+#include "engine/serve/state.h"
+
+enum {
+	/* A reading this narrow is good enough; the narrowest of so many is taken. */
+	READING_WIDTH_NS = 20000,
+	READINGS_MAX = 16,
+	SETTLE_LOOK_NS = 20000000,
+};
+
+static const double NS_IN_S = 1e9;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct wall_reading read_clock(void)
+{
+	struct wall_reading best = {.after_ns = UINT64_MAX};
+
+	for (unsigned i = 0; i < READINGS_MAX; i++) {
+		struct wall_reading reading;
+
+		reading.before_ns = clock_ns(CLOCK_MONOTONIC);
+		reading.wall_ns = clock_ns(CLOCK_REALTIME);
+		reading.after_ns = clock_ns(CLOCK_MONOTONIC);
+		if (reading.after_ns - reading.before_ns < best.after_ns - best.before_ns)
+			best = reading;
+		if (best.after_ns - best.before_ns <= READING_WIDTH_NS)
+			break;
+	}
+	return best;
+}
+
+int serve_clock_up(struct server *server)
+{
+	const struct wall_reading reading = read_clock();
+
+	wall_clock_begin(&server->wall, &reading, server->options->clock_step_s * 1000000000);
+	wall_clock_publish(&server->wall, &server->shared.now);
+	return 0;
+}
+
+uint64_t serve_clock_now_ns(const struct server *server)
+{
+	return wall_now_ns(&server->shared.now, clock_ns(CLOCK_MONOTONIC));
+}
+
+static const char *direction_of(int64_t step_ns)
+{
+	return step_ns > 0 ? "ahead" : "back";
+}
+
+static double step_s(int64_t step_ns)
+{
+	return (double)(step_ns > 0 ? step_ns : -step_ns) / NS_IN_S;
+}
+
+/* Before anything is sold no lane has gone by either reading. */
+static void tell_at_start(const struct server *server, enum wall_event event)
+{
+	const int64_t step_ns = server->wall.told_step_ns;
+
+	if (event == WALL_STEP_BEGAN)
+		fprintf(stderr,
+			"clock: the machine's clock has jumped %.3f s %s since this start began. "
+			"Which is right is not known: nothing is sold before it has gone back, or "
+			"stayed so for %" PRIu64 " s\n",
+			step_s(step_ns), direction_of(step_ns), server->options->clock_step_s);
+	else if (event != WALL_STEADY)
+		fprintf(stderr, "clock: the machine's clock %s: the start goes on\n",
+			event == WALL_STEP_GONE ? "went back" : "stayed so");
+}
+
+static void tell(const struct server *server, enum wall_event event)
+{
+	const int64_t step_ns = server->wall.told_step_ns;
+
+	if (event == WALL_STEP_BEGAN)
+		fprintf(stderr,
+			"clock: the machine's clock has jumped %.3f s %s; the lanes keep their "
+			"time, and follow if it stays so for %" PRIu64
+			" s. If it is wrong, set it right before that\n",
+			step_s(step_ns), direction_of(step_ns), server->options->clock_step_s);
+	else if (event == WALL_STEP_GONE)
+		fprintf(stderr,
+			"clock: the machine's clock is where it was before it jumped %.3f s %s; "
+			"the lanes kept their time\n",
+			step_s(step_ns), direction_of(step_ns));
+	else if (event == WALL_STEP_FOLLOWED && step_ns > 0)
+		fprintf(stderr,
+			"clock: the machine's clock stayed %.3f s ahead: the lanes have followed. "
+			"If it is wrong all the same, stop selling, set it right, and start with "
+			"--clock-back\n",
+			step_s(step_ns));
+	else if (event == WALL_STEP_FOLLOWED)
+		fprintf(stderr,
+			"clock: the machine's clock stayed %.3f s back: the lanes have followed, "
+			"and stand still until it is as late as they are. They need not if the "
+			"engine is stopped and started with --clock-back\n",
+			step_s(step_ns));
+}
+
+void serve_clock_look(struct server *server)
+{
+	const struct wall_reading reading = read_clock();
+	const enum wall_event event = wall_clock_look(&server->wall, &reading);
+
+	wall_clock_publish(&server->wall, &server->shared.now);
+	if (server->launched)
+		tell(server, event);
+	else
+		tell_at_start(server, event);
+}
+
+/* Either of two readings that differ may be the wrong one: waits until one has proved itself. */
+static void settle(struct server *server)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_LOOK_NS};
+
+	serve_clock_look(server);
+	while (server->wall.step_ns != 0 && !signals_end_pending()) {
+		nanosleep(&pause, NULL);
+		serve_clock_look(server);
+	}
+}
+
+static bool is_ahead(const struct lane *lane, uint64_t now_ns)
+{
+	return lane->clock_ns > now_ns + LANE_AHEAD_MAX_NS;
+}
+
+static void warn_ahead(const struct lane *lane, uint64_t now_ns)
+{
+	if (!is_ahead(lane, now_ns))
+		return;
+	fprintf(stderr,
+		"lane %u: its clock is %.3f s ahead of the machine's: it stands still until that "
+		"has caught up, and offers open and close by it. If the machine's clock is right, "
+		"stop and start with --clock-back; if it is wrong, set it right\n",
+		lane->idx, (double)(lane->clock_ns - now_ns) / NS_IN_S);
+}
+
+/* What a lane sells from here on it sells by the clock that was set back: that is durable first. */
+static int set_back(struct server *server, uint16_t idx)
+{
+	struct lane *lane = &server->shared.lanes[idx];
+	struct disk *disk = server->disks[server->shared.owners[idx]];
+	const uint64_t was_ns = lane->clock_ns;
+	int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_CLOCK, server->error,
+				       ERROR_BYTES);
+
+	if (rc == 0)
+		rc = serve_lane_room(lane, disk, "clock", server->error, ERROR_BYTES);
+	const uint64_t now_ns = serve_clock_now_ns(server);
+
+	/* It may have caught up while we waited. */
+	if (rc != 0 || now_ns >= was_ns)
+		return rc;
+	if (!lane_set_back(lane, now_ns))
+		return FAIL(server, -EOVERFLOW,
+			    "lane %u: its clock was set back %d times, which is as often as it can "
+			    "be: start without --clock-back, or with a new --data",
+			    idx, CLOCK_RECORDS_MAX);
+	rc = serve_lane_flush(lane, disk, "clock", server->error, ERROR_BYTES);
+	if (rc == 0)
+		fprintf(stderr,
+			"lane %u: its clock was %.3f s ahead: set back, as LSN %" PRIu64 "\n", idx,
+			(double)(was_ns - now_ns) / NS_IN_S, journal_durable_lsn(lane->journal));
+	return rc;
+}
+
+int serve_clock_settled_up(struct server *server)
+{
+	unsigned cnt = 0;
+	int rc = 0;
+
+	settle(server);
+	for (uint16_t i = 0; rc == 0 && i < server->options->shards; i++) {
+		const struct lane *lane = &server->shared.lanes[i];
+		const uint64_t now_ns = serve_clock_now_ns(server);
+
+		if (!server->options->clock_back) {
+			warn_ahead(lane, now_ns);
+		} else if (server->wall.step_ns == 0 && is_ahead(lane, now_ns)) {
+			cnt++;
+			rc = set_back(server, i);
+		}
+	}
+	if (rc == 0 && server->options->clock_back)
+		fprintf(stderr,
+			"clock: %u of %u lanes set back; leave --clock-back out from now on\n", cnt,
+			server->options->shards);
+	return rc;
+}

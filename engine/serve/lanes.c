@@ -1,0 +1,273 @@
+/*
+ * serve_lanes: the steps of a start that make lanes of what is on the disk: data directory, scan,
+ * tables, recovery, journals, offers. Nothing in the data directory is changed before every lane
+ * was read and the catalog agrees with it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "alloc/arena.h"
+#include "alloc/pages.h"
+#include "engine/serve/offers.h"
+#include "engine/serve/state.h"
+
+enum {
+	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
+	 * a lane takes: journal buffers and replies that wait. */
+	MEMORY_RESERVE_BYTES = 512 << 20,
+	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct waiting),
+};
+
+static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int serve_data_up(struct server *server)
+{
+	return data_dir_open_sized(&server->data_dir, server->options->data,
+				   server->options->shards, server->options->segment_mib << 20,
+				   server->error, ERROR_BYTES);
+}
+
+void serve_data_down(struct server *server)
+{
+	if (!server->launched)
+		data_dir_withdraw(&server->data_dir);
+	data_dir_close(&server->data_dir);
+}
+
+int serve_scan_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+
+	server->scans = calloc(shards, sizeof(*server->scans));
+	server->segments = calloc(shards, sizeof(*server->segments));
+	server->shared.lanes = lanes_alloc(shards);
+	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
+		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
+	for (uint16_t i = 0; i < shards; i++) {
+		const int rc = recover_scan(&server->data_dir, i, &server->scans[i], server->error,
+					    ERROR_BYTES);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+void serve_scan_down(struct server *server)
+{
+	for (uint16_t i = 0; server->scans != NULL && i < server->options->shards; i++)
+		recover_scan_free(&server->scans[i]);
+	free(server->scans);
+	free(server->segments);
+	free(server->shared.lanes);
+}
+
+/* Sizes the tables, says what they take, and refuses what isn't there. */
+int serve_shards_up(struct server *server)
+{
+	const struct serve_options *options = server->options;
+	const uint64_t available_bytes = arena_available_bytes();
+	struct shard_size sizes[SHARDS_MAX];
+	uint64_t bytes = (uint64_t)options->shards * MEMORY_LANE_BYTES;
+	uint64_t orders = 0;
+
+	for (uint16_t i = 0; i < options->shards; i++) {
+		const int rc =
+			serve_offers_size(server->catalog, &server->scans[i], i, options->shards,
+					  options->order_cnt_max, &sizes[i]);
+
+		if (rc != 0)
+			return FAIL(server, rc, "no memory to look through the catalog");
+		if (sizes[i].order_cnt > UINT32_MAX)
+			return FAIL(server, -ENOMEM,
+				    "%s: the stock of shard %u asks for %" PRIu64
+				    " remembered orders; more --shards or --max-orders N help",
+				    options->catalog, i, sizes[i].order_cnt);
+		bytes += shard_bytes(&sizes[i]);
+		orders += sizes[i].order_cnt;
+	}
+	fprintf(stderr,
+		"memory: tables for %" PRIu64 " orders take %" PRIu64 " MiB of %" PRIu64
+		" MiB available\n",
+		orders, bytes >> 20, available_bytes >> 20);
+	if (bytes + MEMORY_RESERVE_BYTES > available_bytes)
+		return FAIL(server, -ENOMEM,
+			    "tables for %" PRIu64 " orders take %" PRIu64 " MiB, %" PRIu64
+			    " MiB are available; lower the stock in %s, or set --max-orders N",
+			    orders, bytes >> 20, available_bytes >> 20, options->catalog);
+	for (uint16_t i = 0; i < options->shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+
+		lane->idx = i;
+		lane->ack_memory = options->ack_memory;
+		lane->sale = wire_sale_of(server->data_dir.journal_id);
+		lane->undated_refused = options->undated_refused;
+		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
+
+		const int rc = shard_open(&lane->shard, i, options->shards, &sizes[i]);
+
+		if (rc != 0)
+			return FAIL(server, rc, "the tables of shard %u can't be made: %s", i,
+				    strerror(-rc));
+	}
+	return 0;
+}
+
+void serve_shards_down(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++)
+		shard_close(server->shared.lanes[i].shard);
+}
+
+/* loaded_lsn: the sum over the lanes that were loaded from checkpoints. */
+static void say_recovered(const struct server *server, uint64_t records, uint64_t loaded_lsn,
+			  unsigned loaded_cnt)
+{
+	const uint16_t shards = server->options->shards;
+
+	if (records == 0)
+		return;
+	fprintf(stderr, "recovered: %" PRIu64 " records from %s", records, server->options->data);
+	if (loaded_cnt > 0 && shards == 1)
+		fprintf(stderr, ", from a checkpoint at LSN %" PRIu64, loaded_lsn);
+	else if (loaded_cnt > 0)
+		fprintf(stderr, ", %u of %u lanes from checkpoints with %" PRIu64 " of them",
+			loaded_cnt, shards, loaded_lsn);
+	fputc('\n', stderr);
+}
+
+/* The lanes' records become the state again; then the catalog must agree with it. */
+int serve_recovery_up(struct server *server)
+{
+	uint64_t records = 0;
+	uint64_t loaded_lsn = 0;
+	unsigned loaded_cnt = 0;
+
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+		struct recover_scan *scan = &server->scans[i];
+		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, server->error,
+				      ERROR_BYTES);
+
+		if (rc != 0)
+			return rc;
+		if (scan->note[0] != '\0')
+			fprintf(stderr, "%s\n", scan->note);
+		lane->clock_ns = scan->tail.last_at_ns;
+		records += scan->tail.next_lsn - 1;
+		loaded_lsn += recover_checkpoint_lsn(scan);
+		loaded_cnt += recover_checkpoint_lsn(scan) > 0;
+	}
+	say_recovered(server, records, loaded_lsn, loaded_cnt);
+	return serve_offers_check(server->catalog, server->options->catalog, server->shared.lanes,
+				  server->options->shards, server->error, ERROR_BYTES);
+}
+
+static int journal_up_one(struct server *server, uint16_t idx)
+{
+	struct lane *lane = &server->shared.lanes[idx];
+	const uint16_t worker_idx = server->shared.owners[idx];
+	const struct recover_scan *scan = &server->scans[idx];
+	char lane_path[600];
+	int rc = recover_cut(&server->data_dir, idx, &scan->tail, server->error, ERROR_BYTES);
+
+	if (rc != 0)
+		return rc;
+	if (scan->torn)
+		fprintf(stderr,
+			"lane %u: cut a torn tail behind LSN %" PRIu64
+			": no block says that any of it was on disk\n",
+			idx, scan->tail.next_lsn - 1);
+	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
+	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
+				 server->data_dir.journal_id, idx, scan->tail.segment,
+				 server->error, ERROR_BYTES);
+	if (rc != 0)
+		return rc;
+
+	const struct journal_options options = {
+		.journal_id = server->data_dir.journal_id,
+		.lane = idx,
+		.tail = scan->tail,
+		.disk = server->disks[worker_idx],
+		.segments = server->segments[idx],
+		.arena = worker_arena(server->workers[worker_idx]),
+		.buffers = worker_buffers(server->workers[worker_idx], idx),
+	};
+
+	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
+}
+
+/*
+ * Selling begins when segments wait ahead: making them would share the disk with the first orders.
+ * Only for a while: a lane can go on without, too.
+ */
+static void wait_for_segments(const struct server *server)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	const uint64_t until_ns = monotonic_ns() + SEGMENTS_WAIT_NS;
+
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		const struct segment_source *source = server->segments[i];
+		const uint64_t next = server->scans[i].tail.segment + 1;
+
+		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
+		       monotonic_ns() < until_ns)
+			nanosleep(&pause, NULL);
+	}
+}
+
+int serve_journals_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+	int rc = segment_preparer_open(&server->preparer, server->error, ERROR_BYTES);
+
+	if (rc == 0)
+		segment_preparer_size(server->preparer, server->options->segment_mib << 20);
+	for (uint16_t i = 0; rc == 0 && i < shards; i++)
+		rc = journal_up_one(server, i);
+	if (rc == 0)
+		wait_for_segments(server);
+	return rc;
+}
+
+void serve_journals_down(struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++)
+		journal_close(server->shared.lanes[i].journal);
+	/* A thread that is stuck in the disk keeps what it works on. */
+	if (server->preparer != NULL && !segment_preparer_close(server->preparer))
+		return;
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		if (server->segments[i] != NULL)
+			segment_source_close(server->segments[i]);
+	}
+}
+
+/* New lines of the catalog are for good: the last that can be refused comes before them. */
+int serve_offers_up(struct server *server)
+{
+	const uint16_t shards = server->options->shards;
+	int rc = 0;
+
+	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
+		struct lane *lane = &server->shared.lanes[i];
+
+		rc = serve_offers_add(server->catalog, lane, shards,
+				      server->disks[server->shared.owners[i]],
+				      serve_clock_now_ns(server), &server->offers_added,
+				      server->error, ERROR_BYTES);
+	}
+	return rc;
+}

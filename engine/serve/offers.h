@@ -1,0 +1,44 @@
+/*
+ * serve_offers: brings the catalog and the lanes together. What a lane already sells goes on as the
+ * lane has it; a catalog line that says otherwise is refused; new lines are put on sale.
+ */
+#ifndef DB_ENGINE_SERVE_OFFERS_H
+#define DB_ENGINE_SERVE_OFFERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/catalog/catalog.h"
+#include "engine/lane/lane.h"
+#include "engine/recover/recover.h"
+#include "engine/sale/shard.h"
+
+/*
+ * How big the tables of shard `lane` of `shards` must be: for what its lane holds and for what the
+ * catalog adds. order_cnt_max caps orders and buyers (0: not), but never below what the lane holds.
+ */
+int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
+		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size);
+
+/* -EINVAL and a line naming file, line and column if the catalog contradicts a lane. */
+int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
+		       const struct lane *lanes, uint16_t shards, char *error, size_t error_bytes);
+
+/*
+ * Puts on sale what the lane doesn't have yet: one durable record each. Before the worker starts;
+ * waits for the disk. 0 or -errno with a line in error; *added counts.
+ */
+int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
+		     struct disk *disk, uint64_t now_ns, uint64_t *added, char *error,
+		     size_t error_bytes);
+
+/*
+ * For what is written into a lane before it sells, `what` in an error line. Room: waits until the
+ * journal takes a record. Flush: until all is durable. 0 or -errno with a line.
+ */
+int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char *error,
+		    size_t error_bytes);
+int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, char *error,
+		     size_t error_bytes);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * serve_port: a port that hears nothing is said so, and opened anew between two turns: no worker
+ * runs meanwhile, lanes and journals stay as they are, and what waits for the disk keeps its packet
+ * buffers.
+ */
+#include <inttypes.h>
+#include <time.h>
+
+#include "engine/base/relaxed.h"
+#include "engine/serve/state.h"
+
+/* Longer than any wait for the CPU that is not a fault of its own, short for a buyer who retries.
+ */
+static const uint64_t DEAF_AFTER_NS = 1000000000;
+/* Between two tries; and without a loss for so long, a port that was opened anew is taken to hear.
+ */
+static const uint64_t TRY_AGAIN_NS = 2000000000;
+
+enum {
+	/* Polls of an empty ring after the first loss: what was lost was not lost for want of them.
+	 */
+	READS_MIN = 2,
+	/* Buffers that a queue's rings hold at the most; what its worker holds beyond the rest is
+	 * not lost but waits. */
+	RING_BUFFERS = 3 * 2048,
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* All that was lost for want of a buffer, as far as it can be told. */
+static uint64_t lost_since(const struct queue_watch *watch, const struct port_losses *losses,
+			   uint64_t nic_missed)
+{
+	const bool starved = losses->starved != watch->losses.starved;
+
+	return losses->lost - watch->losses.lost + (starved ? nic_missed - watch->nic_missed : 0);
+}
+
+/* Every worker's lanes may hold buffers of any queue: they were handed over. */
+static bool buffers_wait(const struct server *server)
+{
+	uint64_t waiting = 0;
+
+	for (uint16_t i = 0; i < server->options->core_cnt; i++)
+		waiting += worker_waiting_cnt(server->workers[i]);
+	return waiting + RING_BUFFERS > server->port.buffer_cnt;
+}
+
+static void heard(struct server *server, uint16_t idx)
+{
+	struct queue_watch *watch = &server->port_watch.queues[idx];
+
+	if (atomic_exchange(&watch->deaf, false))
+		fprintf(stderr, "port %s: worker %u hears again\n", server->options->port_text,
+			idx);
+}
+
+/* Whether the worker has not heard for long what came for it. */
+static bool is_deaf(struct server *server, uint16_t idx, uint64_t now_ns)
+{
+	struct queue_watch *watch = &server->port_watch.queues[idx];
+	const struct worker_counters *counters = worker_counters(server->workers[idx]);
+	const struct port_losses losses = port_losses(&server->port, idx);
+	const uint64_t nic_missed = port_nic_missed(&server->port);
+	const uint64_t frames = relaxed_u64(&counters->frames);
+	const uint64_t reads =
+		relaxed_u64(&counters->turns) - relaxed_u64(&counters->turns_stalled);
+	const uint64_t lost = lost_since(watch, &losses, nic_missed);
+
+	if (frames != watch->frames || buffers_wait(server)) {
+		if (frames != watch->frames)
+			heard(server, idx);
+		watch->frames = frames;
+		watch->losses = losses;
+		watch->nic_missed = nic_missed;
+		watch->since_ns = 0;
+		return false;
+	}
+	if (lost == 0) {
+		if (now_ns > watch->reopened_ns + TRY_AGAIN_NS)
+			heard(server, idx);
+		return false;
+	}
+	if (watch->since_ns == 0) {
+		watch->since_ns = now_ns;
+		watch->reads = reads;
+		watch->lost_by_then = lost;
+		return false;
+	}
+	watch->lost = lost;
+	return lost > watch->lost_by_then && reads >= watch->reads + READS_MIN &&
+	       now_ns >= watch->since_ns + DEAF_AFTER_NS;
+}
+
+static void say_deaf(const struct server *server, uint16_t idx, uint64_t now_ns)
+{
+	const struct queue_watch *watch = &server->port_watch.queues[idx];
+
+	fprintf(stderr,
+		"port %s: worker %u is deaf: for %" PRIu64
+		" ms it has read its queue and got nothing, while the kernel dropped %" PRIu64
+		" datagrams for want of a buffer; their buyers get no answer. The port is opened "
+		"anew\n",
+		server->options->port_text, idx, (now_ns - watch->since_ns) / 1000000, watch->lost);
+}
+
+static void pause_workers(struct server *server)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	struct worker_shared *shared = &server->shared;
+
+	atomic_store(&shared->command, WORKER_PAUSE);
+	while (atomic_load(&shared->paused_cnt) < atomic_load(&shared->running_cnt))
+		nanosleep(&nap, NULL);
+}
+
+/* Until all of them are at work: the next pause must not count one that this pause held. */
+static void resume_workers(struct server *server)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	struct worker_shared *shared = &server->shared;
+
+	atomic_store(&shared->command, WORKER_SELL);
+	while (atomic_load(&shared->paused_cnt) > 0)
+		nanosleep(&nap, NULL);
+}
+
+static void each_held(void *context, port_visit_fn *visit, void *visit_context)
+{
+	const struct server *server = context;
+
+	for (uint16_t i = 0; i < server->options->core_cnt; i++)
+		worker_each_held(server->workers[i], visit, visit_context);
+}
+
+static void say_reopened(struct server *server, int rc, uint32_t lost_cnt, uint64_t took_ns)
+{
+	struct port_watch *watch = &server->port_watch;
+
+	if (rc == 0)
+		fprintf(stderr,
+			"port %s: opened anew within %" PRIu64 " ms; %u of its packet buffers had "
+			"been lost and are back\n",
+			server->options->port_text, took_ns / 1000000, lost_cnt);
+	else if (!watch->failing)
+		fprintf(stderr,
+			"port %s: can't be opened anew: %s. It is tried again every %u s; if that "
+			"does not help, restart the engine: nothing acknowledged is lost\n",
+			server->options->port_text,
+			server->error[0] != '\0' ? server->error : "DPDK refuses its set-up",
+			(unsigned)(TRY_AGAIN_NS / 1000000000));
+	watch->failing = rc != 0;
+}
+
+/* No worker runs meanwhile. */
+static void reopen(struct server *server, uint64_t queues)
+{
+	const struct port_holders holders = {each_held, server};
+	struct port_watch *watch = &server->port_watch;
+	const uint64_t begin_ns = monotonic_ns();
+	uint32_t lost_cnt = 0;
+	uint64_t end_ns;
+	int rc;
+
+	pause_workers(server);
+	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, server->error, ERROR_BYTES);
+	resume_workers(server);
+	end_ns = monotonic_ns();
+	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
+		struct queue_watch *queue = &watch->queues[i];
+
+		if ((queues >> i & 1) == 0)
+			continue;
+		queue->reopened_ns = end_ns;
+		queue->since_ns = 0;
+		queue->losses = port_losses(&server->port, i);
+		queue->nic_missed = port_nic_missed(&server->port);
+	}
+	say_reopened(server, rc, lost_cnt, end_ns - begin_ns);
+	if (rc == 0)
+		atomic_fetch_add(&watch->reopened_cnt, 1);
+	atomic_fetch_add(&watch->buffers_lost_cnt, lost_cnt);
+}
+
+void serve_watch_port(struct server *server)
+{
+	const uint64_t now_ns = monotonic_ns();
+	uint64_t queues = 0;
+
+	if (server->options->port.kind == PORT_MEMIF)
+		return;
+	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
+		struct queue_watch *watch = &server->port_watch.queues[i];
+		const bool closed = (server->port.closed_queues >> i & 1) != 0;
+
+		if (!closed && !is_deaf(server, i, now_ns))
+			continue;
+		if (watch->reopened_ns != 0 && now_ns < watch->reopened_ns + TRY_AGAIN_NS)
+			continue;
+		if (!atomic_exchange(&watch->deaf, true))
+			say_deaf(server, i, now_ns);
+		queues |= UINT64_C(1) << i;
+	}
+	if (queues != 0)
+		reopen(server, queues);
+}

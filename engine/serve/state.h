@@ -1,0 +1,102 @@
+/*
+ * serve_state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
+ * steps is serve.c; those that make lanes of what is on the disk are serve_lanes.c, what the
+ * control thread reports of them while they sell is serve_watch.c, what it does for the port
+ * serve_port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
+ * that copes with an `up` that stopped half-way or never ran.
+ *
+ * Control thread only.
+ */
+#ifndef DB_ENGINE_SERVE_STATE_H
+#define DB_ENGINE_SERVE_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/base/http_server.h"
+#include "engine/catalog/catalog.h"
+#include "engine/journal/data_dir.h"
+#include "engine/journal/segments.h"
+#include "engine/recover/recover.h"
+#include "engine/serve/metrics.h"
+#include "engine/serve/port.h"
+#include "engine/worker/tap.h"
+#include "engine/worker/worker.h"
+
+enum {
+	ERROR_BYTES = 512,
+};
+
+struct server {
+	const struct serve_options *options;
+	char error[ERROR_BYTES];
+	struct catalog *catalog;
+	struct data_dir data_dir;
+	struct recover_scan *scans; /* [shards] */
+	struct segment_preparer *preparer;
+	struct segment_source **segments; /* [shards] */
+	struct port port;
+	struct tap *tap;
+	bool port_touched; /* port_close is owed */
+	bool eal_running;
+	struct disk *disks[WORKERS_MAX];
+	struct worker *workers[WORKERS_MAX];
+	struct worker_shared shared;
+	int metrics_fd; /* bound, not yet answered at; -1 */
+	struct serve_metrics *metrics;
+	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
+	struct wall_clock wall; /* as the control thread looks at it */
+	uint64_t offers_added;
+	bool failed;
+	bool launched; /* may have sold something */
+	bool ready;    /* the start went to its end */
+	struct port_watch port_watch;
+	/* What was told of each lane. */
+	struct {
+		bool failed;
+		bool stalled;
+		int segment_error;
+	} told[SHARDS_MAX];
+};
+
+/* Fails with an errno and the words for it; the format names the thing and the remedy. */
+#define FAIL(server, rc, ...) (snprintf((server)->error, ERROR_BYTES, __VA_ARGS__), (rc))
+
+/* data directory: opened, or made; its lanes read up to their ends. */
+int serve_data_up(struct server *server);
+void serve_data_down(struct server *server);
+int serve_scan_up(struct server *server);
+void serve_scan_down(struct server *server);
+
+/* tables: of the size that lanes and catalog ask for. recovery: the lanes' state in them. */
+int serve_shards_up(struct server *server);
+void serve_shards_down(struct server *server);
+int serve_recovery_up(struct server *server);
+
+/* journals: torn tails cut, lanes ready to write; after the workers. offers: what is new on sale.
+ */
+int serve_journals_up(struct server *server);
+void serve_journals_down(struct server *server);
+int serve_offers_up(struct server *server);
+
+/* clock: first read. settled clock: read again; neither is a step away from the other. */
+int serve_clock_up(struct server *server);
+int serve_clock_settled_up(struct server *server);
+
+/* Reads the wall clock, and tells where it stepped. */
+void serve_clock_look(struct server *server);
+
+/* The lanes' time, ns since the epoch. */
+uint64_t serve_clock_now_ns(const struct server *server);
+
+/* Tells of clock and lanes what has changed since the last call. */
+void serve_watch_lanes(struct server *server);
+
+/* Looks whether every worker hears what comes for it, and opens a port anew that is deaf. */
+void serve_watch_port(struct server *server);
+
+/* The disk of some lane does not get on. */
+bool serve_any_stalled(const struct server *server);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * serve_watch: what the control thread tells of the lanes while they sell: one line when a write
+ * failed, when a disk stalls, when no segment can be made, and when it goes on.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/serve/state.h"
+
+static void watch_failure(struct server *server, uint16_t idx)
+{
+	const int error =
+		atomic_load_explicit(&server->shared.lanes[idx].error, memory_order_relaxed);
+
+	if (error == 0 || server->told[idx].failed)
+		return;
+	server->told[idx].failed = true;
+	server->failed = true;
+	if (atomic_load(&server->shared.command) == WORKER_ABANDON && error == ETIMEDOUT) {
+		fprintf(stderr,
+			"lane %u: ended without what its disk had not finished; recovery finds out "
+			"what was written\n",
+			idx);
+		return;
+	}
+	fprintf(stderr,
+		"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from now on. "
+		"Check the disk of %s, then restart: recovery finds out what was written\n",
+		idx, strerror(error), server->options->data);
+}
+
+static void watch_stall(struct server *server, uint16_t idx)
+{
+	const bool stalled =
+		atomic_load_explicit(&server->shared.lanes[idx].stalled, memory_order_relaxed);
+
+	if (stalled == server->told[idx].stalled)
+		return;
+	server->told[idx].stalled = stalled;
+	fprintf(stderr,
+		stalled ? "lane %u: the disk of %s has not got on for 2 s; until it does, "
+			  "nothing sold is acknowledged\n"
+			: "lane %u: the disk of %s goes on\n",
+		idx, server->options->data);
+}
+
+static void watch_space(struct server *server, uint16_t idx)
+{
+	const int error = segment_source_error(server->segments[idx]);
+
+	if (error == server->told[idx].segment_error)
+		return;
+	server->told[idx].segment_error = error;
+	if (error == 0)
+		fprintf(stderr, "lane %u: segments are made again\n", idx);
+	else
+		fprintf(stderr,
+			"lane %u: no further segment can be made in %s: %s; when those that are "
+			"ready are full, the lane answers JOURNAL_FULL. It goes on by itself when "
+			"there is space\n",
+			idx, server->options->data, strerror(-error));
+}
+
+void serve_watch_lanes(struct server *server)
+{
+	serve_clock_look(server);
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		watch_failure(server, i);
+		watch_stall(server, i);
+		watch_space(server, i);
+	}
+}
+
+bool serve_any_stalled(const struct server *server)
+{
+	for (uint16_t i = 0; i < server->options->shards; i++) {
+		if (atomic_load_explicit(&server->shared.lanes[i].stalled, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,121 @@
+#include "engine/worker/capture_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* By the directory's descriptor: a data directory's path may be longer than a socket's. */
+static void address_in(int dir_fd, struct sockaddr_un *out)
+{
+	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
+	snprintf(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d/" CAPTURE_SOCKET_NAME,
+		 dir_fd);
+}
+
+/* Under the directory's lock: whoever had it is gone. */
+static int remove_stale(int dir_fd)
+{
+	struct stat info;
+
+	if (fstatat(dir_fd, CAPTURE_SOCKET_NAME, &info, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(info.st_mode))
+		return -EEXIST;
+	return unlinkat(dir_fd, CAPTURE_SOCKET_NAME, 0) == 0 ? 0 : -errno;
+}
+
+int capture_socket_listen(int dir_fd)
+{
+	struct sockaddr_un address;
+	int rc = remove_stale(dir_fd);
+	int fd;
+
+	if (rc != 0)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	address_in(dir_fd, &address);
+	/* The mode that bind gives the name: from its first moment on. */
+	if (fchmod(fd, 0600) == 0 &&
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+void capture_socket_remove(int dir_fd)
+{
+	(void)remove_stale(dir_fd);
+}
+
+/* Whether the one who listens may be our engine. */
+static int check_peer(int fd, int dir_fd, const char *data, char *error, size_t error_bytes)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+	struct stat dir;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 ||
+	    fstat(dir_fd, &dir) != 0) {
+		const int rc = -errno;
+
+		snprintf(error, error_bytes, "%s: cannot ask who runs there: %s", data,
+			 strerror(-rc));
+		return rc;
+	}
+	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == dir.st_uid)
+		return 0;
+	snprintf(error, error_bytes,
+		 "%s/" CAPTURE_SOCKET_NAME ": a process of user %u listens there, who is neither "
+		 "root nor owner of the directory: that is no engine to be trusted; find out what "
+		 "it is",
+		 data, peer.uid);
+	return -EPERM;
+}
+
+static int try_connect(int fd, int dir_fd)
+{
+	struct sockaddr_un address;
+
+	address_in(dir_fd, &address);
+	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
+}
+
+int capture_socket_connect(const char *data, char *error, size_t error_bytes)
+{
+	const int dir_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc = dir_fd < 0 || fd < 0 ? -errno : try_connect(fd, dir_fd);
+
+	if (rc == -ENOENT || rc == -ECONNREFUSED) {
+		snprintf(error, error_bytes,
+			 "no engine runs on %s, or it said when it started that it can't be "
+			 "captured",
+			 data);
+		rc = -ENOENT;
+	} else if (rc == -EACCES) {
+		snprintf(error, error_bytes,
+			 "%s/" CAPTURE_SOCKET_NAME
+			 ": only root and the engine's own user may capture",
+			 data);
+	} else if (rc != 0) {
+		snprintf(error, error_bytes, "%s: cannot ask the engine: %s", data, strerror(-rc));
+	} else {
+		rc = check_peer(fd, dir_fd, data, error, error_bytes);
+	}
+	if (dir_fd >= 0)
+		close(dir_fd);
+	if (rc == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}

@@ -1,0 +1,32 @@
+/*
+ * capture_socket: where `doorbuster capture` finds the engine: the socket DATA/capture, made by the
+ * engine that holds the lock of the data directory. A name in the file system and not an abstract
+ * one: those are shown to every user of the machine, who may also take one before the engine; and
+ * a copy of a data directory has the same journal id. Each side asks the kernel who the other is.
+ */
+#ifndef DB_ENGINE_WORKER_CAPTURE_SOCKET_H
+#define DB_ENGINE_WORKER_CAPTURE_SOCKET_H
+
+#include <stddef.h>
+
+#define CAPTURE_SOCKET_NAME "capture"
+
+/*
+ * Makes the socket, which only its owner and root may connect to, and listens; one that a killed
+ * engine left is replaced. dir_fd: the data directory, locked by the caller; its path may be longer
+ * than a socket's. A descriptor (SOCK_SEQPACKET) or -errno; -EEXIST: something is there that is no
+ * socket.
+ */
+int capture_socket_listen(int dir_fd);
+
+/* Takes the name away. Under the same lock. */
+void capture_socket_remove(int dir_fd);
+
+/*
+ * Connects to the engine that runs on `data`. A descriptor, or -errno with a line in error;
+ * -ENOENT: no engine that can be captured runs there. -EPERM: the process that listens belongs to
+ * neither root, the caller's user nor the owner of the directory, so nothing is taken from it.
+ */
+int capture_socket_connect(const char *data, char *error, size_t error_bytes);
+
+#endif

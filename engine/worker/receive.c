@@ -1,0 +1,228 @@
+/*
+ * worker_receive: the worker's first stage. Of a burst of frames what is ours, well-formed and
+ * signed becomes the batch; every other frame is dropped under one reason, handed to the worker
+ * whose shard it asks, or answered as a neighbour's question. Reads the port only while whatever
+ * comes has room.
+ */
+#define _LGPL_SOURCE /* liburcu's fast path inline */
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <urcu-qsbr.h>
+
+#include "engine/admission/admit.h"
+#include "engine/base/check.h"
+#include "engine/worker/state.h"
+#include "net/decode.h"
+#include "net/neighbour.h"
+
+enum {
+	/*
+	 * Requests that a burst should not exceed by much, and datagrams that it may always have:
+	 * so many fill the lanes of the tags. Answers leave when all of a turn is decided, and
+	 * the disk's thread gets the core between turns, so turns are kept short (30 to 60 us);
+	 * longer ones gain nothing.
+	 */
+	BURST_REQUESTS = 512,
+	BURST_DATAGRAMS_MIN = 16,
+};
+
+/* What decode refused may still be a neighbour's question. */
+static void refuse_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
+{
+	uint32_t bytes = rte_pktmbuf_data_len(mbuf);
+
+	if (worker->shared->port->answers_neighbours &&
+	    (reason == DROP_NOT_IP || reason == DROP_NOT_UDP) &&
+	    neighbour_answer(&worker->shared->self, rte_pktmbuf_mtod(mbuf, uint8_t *), &bytes)) {
+		rte_pktmbuf_trim(mbuf, (uint16_t)(rte_pktmbuf_data_len(mbuf) - bytes));
+		worker->counters.neighbours_answered++;
+		worker_send(worker, mbuf);
+		return;
+	}
+	worker_drop(worker, mbuf, reason);
+}
+
+static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, uint16_t worker_idx)
+{
+	if (handover_give(worker->shared->handover, HANDOVER_QUESTION, worker->idx, worker_idx,
+			  mbuf))
+		worker->counters.handed_over++;
+	else
+		worker_drop(worker, mbuf, DROP_HANDOVER_FULL);
+}
+
+/* decode: false if the frame is no datagram for a shard of ours, and dealt with. */
+static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin_idx,
+		   struct pending_reply *datagram)
+{
+	const struct worker_shared *shared = worker->shared;
+	const struct port_options *options = &shared->port->options;
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	struct frame_view *view = &datagram->view;
+	enum drop reason = DROP_FRAME_SEGMENTED;
+
+	if (mbuf->nb_segs == 1)
+		reason = decode_frame(frame, rte_pktmbuf_data_len(mbuf), options->udp_port_first,
+				      options->udp_port_cnt, view);
+	if (reason == DROP_NONE && shared->port->answers_neighbours &&
+	    !neighbour_is_ours(&shared->self, frame + view->l3_offset, view->ip_version))
+		reason = DROP_NOT_OUR_ADDRESS;
+	if (reason != DROP_NONE) {
+		refuse_frame(worker, mbuf, reason);
+		return false;
+	}
+
+	const uint16_t lane_idx = (uint16_t)(view->dst_port - options->udp_port_first);
+	const uint16_t owner_idx = shared->owners[lane_idx];
+
+	if (owner_idx != worker->idx) {
+		hand_over(worker, mbuf, owner_idx);
+		return false;
+	}
+	reason = decode_datagram(frame + view->payload_offset, view->payload_bytes);
+	if (reason != DROP_NONE) {
+		worker_drop(worker, mbuf, reason);
+		return false;
+	}
+	datagram->mbuf = mbuf;
+	datagram->frame = frame;
+	datagram->lane_idx = lane_idx;
+	datagram->origin_idx = origin_idx;
+	return true;
+}
+
+/* The requests of the batch's last datagram, to be decided behind those before it. */
+static void add_requests(struct batch *batch, uint8_t *datagram, uint32_t cnt)
+{
+	decide_keys_begin(&batch->keys[batch->request_cnt], wire_requests(datagram), cnt);
+	batch->request_cnt += cnt;
+	batch->first_request[batch->cnt] = (uint16_t)batch->request_cnt;
+}
+
+/* admit: of the batch's datagrams from the first-th on those that are signed stay. */
+static void admit_signed(struct worker *worker, uint32_t first)
+{
+	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
+	struct batch *batch = &worker->batch;
+	struct admission admissions[RX_BURST_MAX];
+	const uint32_t cnt = batch->cnt - first;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct pending_reply *datagram = &batch->datagrams[first + i];
+
+		admissions[i].datagram = pending_datagram(datagram);
+		admissions[i].bytes = datagram->view.payload_bytes;
+	}
+	admit(keys, admissions, cnt);
+	batch->cnt = first;
+	for (uint32_t i = 0; i < cnt; i++) {
+		struct pending_reply *datagram = &batch->datagrams[first + i];
+		struct pending_reply *kept = &batch->datagrams[batch->cnt];
+
+		if (admissions[i].reason != DROP_NONE) {
+			worker_drop(worker, datagram->mbuf, admissions[i].reason);
+			continue;
+		}
+		if (kept != datagram)
+			*kept = *datagram;
+		memcpy(kept->key, admissions[i].key->bytes, sizeof(kept->key));
+		batch->cnt++;
+		add_requests(batch, pending_datagram(kept), pending_request_cnt(kept));
+	}
+}
+
+/* A burst that came to worker origin_idx: the batch has room for it. */
+static void take_burst(struct worker *worker, struct rte_mbuf **mbufs, uint16_t cnt,
+		       uint16_t origin_idx)
+{
+	struct batch *batch = &worker->batch;
+	const uint32_t first = batch->cnt;
+
+	if (cnt == 0)
+		return;
+	for (uint16_t i = 0; i < cnt; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
+	for (uint16_t i = 0; i < cnt; i++)
+		batch->cnt += decode(worker, mbufs[i], origin_idx, &batch->datagrams[batch->cnt]);
+	worker_lap(worker, STAGE_DECODE);
+	admit_signed(worker, first);
+	worker_lap(worker, STAGE_ADMIT);
+}
+
+/* Questions for our shards that came to other workers. */
+static void take_handed_over(struct worker *worker)
+{
+	struct rte_mbuf *mbufs[RX_BURST_MAX];
+	/* Of a turn, so that neither the port nor the other workers starve. */
+	uint32_t room = worker->burst_max / 2U;
+
+	for (uint16_t i = 0; i < worker->worker_cnt; i++) {
+		uint16_t from = (uint16_t)(worker->handover_first + i);
+		uint16_t cnt;
+
+		if (from >= worker->worker_cnt)
+			from = (uint16_t)(from - worker->worker_cnt);
+		if (from == worker->idx)
+			continue;
+		cnt = handover_take(worker->shared->handover, HANDOVER_QUESTION, from, worker->idx,
+				    mbufs, (uint16_t)room);
+		room -= cnt;
+		take_burst(worker, mbufs, cnt, from);
+	}
+	if (++worker->handover_first == worker->worker_cnt)
+		worker->handover_first = 0;
+}
+
+/* Wherever a burst may have to wait. A lane that is stuck is not waited for if there are others. */
+static bool has_room(const struct worker *worker)
+{
+	const bool alone = worker->shared->shard_cnt <= worker->worker_cnt;
+
+	FOR_EACH_LANE (worker, lane) {
+		if (backlog_room(lane->backlog) < RX_BURST_MAX &&
+		    (alone || !backlog_is_stuck(lane->backlog, worker->monotonic_ns)))
+			return false;
+	}
+	return true;
+}
+
+/* Datagrams of the next burst, if they are as full as those of the last one. */
+static uint16_t next_burst_max(const struct batch *batch, uint16_t burst_max)
+{
+	uint32_t cnt;
+
+	if (batch->cnt == 0)
+		return burst_max;
+	cnt = BURST_REQUESTS * batch->cnt / batch->request_cnt;
+	if (cnt < BURST_DATAGRAMS_MIN)
+		return BURST_DATAGRAMS_MIN;
+	return cnt < RX_BURST_MAX ? (uint16_t)cnt : RX_BURST_MAX;
+}
+
+void worker_receive(struct worker *worker)
+{
+	struct rte_mbuf *mbufs[RX_BURST_MAX];
+	struct batch *batch = &worker->batch;
+	uint16_t cnt;
+
+	worker->burst_max = next_burst_max(batch, worker->burst_max);
+	batch->cnt = 0;
+	memset(batch->ahead, 0, sizeof(batch->ahead));
+	batch->request_cnt = 0;
+	if (!has_room(worker)) {
+		worker->counters.turns_stalled++;
+		return;
+	}
+	if (worker->shared->handover != NULL)
+		take_handed_over(worker);
+	if (worker->receiving) {
+		cnt = rte_eth_rx_burst(worker->outbox.queue.port_id, worker->outbox.queue.queue_id,
+				       mbufs, (uint16_t)(worker->burst_max - batch->cnt));
+		worker->counters.frames += cnt;
+		worker_lap(worker, STAGE_RX);
+		take_burst(worker, mbufs, cnt, worker->idx);
+	}
+	worker->counters.datagrams += batch->cnt;
+	worker->counters.requests += batch->request_cnt;
+}

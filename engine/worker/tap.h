@@ -1,0 +1,29 @@
+/*
+ * tap: lets `doorbuster capture` see every frame that the workers receive and send, on any port.
+ * While nobody captures a worker does nothing for it: the tap hangs on the port's own callbacks
+ * (rte_eth_add_rx_callback), which the driver asks for anyway. While somebody does, a frame is
+ * copied; where the capture falls behind it is lost to the capture, counted, and nobody waits.
+ *
+ * A thread of its own waits for the capture at a socket in the data directory (capture_socket.h).
+ * Only root and the engine's own user may connect.
+ */
+#ifndef DB_ENGINE_WORKER_TAP_H
+#define DB_ENGINE_WORKER_TAP_H
+
+#include <stddef.h>
+
+#include "engine/base/wall_clock.h"
+#include "net/port.h"
+
+struct tap;
+
+/* After port_open, with the data directory `data` locked. Port and time must outlive the tap. 0, or
+ * -errno with a line in error: the engine can't be captured, and sells all the same. */
+int tap_open(struct tap **out, const struct port *port, const struct wall_now *now,
+	     const char *data, char *error, size_t error_bytes);
+
+/* Ends a capture that runs. Before port_close. The workers may run or have ended. NULL is allowed.
+ */
+void tap_close(struct tap *tap);
+
+#endif

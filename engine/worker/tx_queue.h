@@ -1,0 +1,56 @@
+/*
+ * outbox: tx. Frames of one worker on their way to its queue. What the port doesn't take waits
+ * here, and who has more to send waits with it: a reply is never thrown away because many are due
+ * at once. Only a port that has taken nothing for OUTBOX_PATIENCE_NS is given up on, so that a peer
+ * that doesn't read cannot hold up the shards; it is tried again with every turn.
+ *
+ * Worker thread only.
+ */
+#ifndef DB_ENGINE_WORKER_TX_QUEUE_H
+#define DB_ENGINE_WORKER_TX_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/port.h"
+
+struct rte_mbuf;
+
+enum {
+	OUTBOX_FRAMES_MAX = 512,
+	OUTBOX_PATIENCE_NS = 100000000,
+};
+
+/* Zeroed is empty; `queue` is set before the first call. */
+struct outbox {
+	struct port_queue queue;
+	bool closed; /* the queue is not to be touched: as if it took nothing */
+	uint32_t cnt;
+	/* CLOCK_MONOTONIC of the first and the last try since the port took something; 0: none. By
+	 * the tries alone: that we were not there to try is no fault of the port. */
+	uint64_t refused_first_ns;
+	uint64_t refused_last_ns;
+	struct rte_mbuf *mbufs[OUTBOX_FRAMES_MAX];
+};
+
+/* Gives the port what it takes. now_ns: CLOCK_MONOTONIC of the turn. */
+void outbox_flush(struct outbox *outbox, uint64_t now_ns);
+
+/* The port has taken nothing for too long. */
+bool outbox_is_stuck(const struct outbox *outbox);
+
+/* outbox_room() of one that is full. */
+uint32_t outbox_room_full(struct outbox *outbox, uint64_t now_ns);
+
+/* Frames that may be put, also into a port given up on, which then drops them. */
+static inline uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns)
+{
+	if (outbox->cnt < OUTBOX_FRAMES_MAX)
+		return OUTBOX_FRAMES_MAX - outbox->cnt;
+	return outbox_room_full(outbox, now_ns);
+}
+
+/* False when full: the frame stays the caller's, to drop and count. */
+bool outbox_put(struct outbox *outbox, struct rte_mbuf *mbuf);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * worker: the pinned thread that runs one or more shards. Its loop is the journey of a request; it
+ * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
+ * makes no system call but the journal's submit, a yield while the disk works, and the port
+ * driver's own kick on AF_XDP. Replies wait for room: what can't leave holds up what comes in,
+ * until the port has taken nothing for long (outbox.h), and a lane whose journal has no room holds
+ * up the worker's others only until its backlog is full (backlog.h).
+ */
+#ifndef DB_ENGINE_WORKER_WORKER_H
+#define DB_ENGINE_WORKER_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/wall_clock.h"
+#include "engine/journal/disk.h"
+#include "engine/lane/lane.h"
+#include "engine/worker/handover.h"
+#include "engine/worker/stopwatch.h"
+#include "net/keys.h"
+#include "net/port.h"
+
+enum worker_command {
+	WORKER_SELL,
+	WORKER_DRAIN,   /* decide nothing new, get all replies out, seal the lanes, return */
+	WORKER_ABANDON, /* the same, without waiting for the disk: what is on its way is given up */
+	WORKER_PAUSE,   /* touch nothing until there is another command */
+};
+
+/* Written by the worker only, plainly; others read one by one (relaxed.h). */
+struct worker_counters {
+	uint64_t frames;    /* from the port */
+	uint64_t datagrams; /* admitted */
+	uint64_t requests;
+	uint64_t replies; /* datagrams sent to the port or, for another worker's queue, to him */
+	uint64_t neighbours_answered;
+	uint64_t handed_over;
+	uint64_t turns;
+	uint64_t turns_busy;    /* that took, decided, wrote or sent something */
+	uint64_t turns_stalled; /* the port was not read: a lane's backlog had no room */
+	uint64_t turns_ns; /* time since it began to sell, and how much of it busy turns took */
+	uint64_t turns_busy_ns;
+	uint64_t allocated_bytes; /* from the heap, by this thread, since it began to sell: 0 */
+	/* Of busy turns that the stopwatch timed. */
+	uint64_t timed_turns;
+	uint64_t timed_requests;
+	uint64_t timed_cycles[STAGE_CNT];
+	uint64_t drops[DROP_CNT];
+	uint64_t verdicts[VERDICT_END];
+};
+
+/* What all workers look at; filled by the control thread before they start. While they sell nobody
+ * writes to it but the control thread, for a command, new keys or the time. */
+struct worker_shared {
+	const struct port *port;
+	struct neighbour_address self; /* for ports that bypass the kernel whole */
+	struct key_ring *keys;     /* RCU: replaced by the control thread, read by the workers */
+	struct lane *lanes;        /* [shard_cnt] */
+	struct handover *handover; /* NULL with one worker */
+	uint16_t shard_cnt;
+	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
+	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
+	_Atomic int command;         /* enum worker_command */
+	_Atomic uint32_t paused_cnt; /* workers that follow WORKER_PAUSE */
+	/* While draining: how many workers run, how many of them hand over no more questions, and
+	 * how many no more answers. */
+	_Atomic uint32_t running_cnt;
+	_Atomic uint32_t questions_ended_cnt;
+	_Atomic uint32_t answers_ended_cnt;
+};
+
+struct worker;
+
+/* 0 or -errno. lane i belongs to worker i % worker_cnt. The disk is the worker's from then on. */
+int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
+		uint16_t worker_cnt, struct disk *disk);
+void worker_close(struct worker *worker);
+
+/* Runs until WORKER_DRAIN or WORKER_ABANDON is done. On the worker's own lcore; signature of
+ * rte_eal_remote_launch.
+ */
+int worker_run(void *worker);
+
+/* What lives as long as the worker, on its node. */
+struct arena *worker_arena(const struct worker *worker);
+
+const struct worker_counters *worker_counters(const struct worker *worker);
+
+/* Calls visit with each packet buffer that this worker, or a hand-over to it, holds. While every
+ * worker is paused. */
+void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context);
+
+/* How many of them its lanes hold, waiting for the disk or for room. Any thread, roughly. */
+uint32_t worker_waiting_cnt(const struct worker *worker);
+
+/* Memory for journal buffers of the worker's lanes: lane i's are at the i-th lane of this worker.
+ */
+void *worker_buffers(const struct worker *worker, uint16_t lane_idx);
+
+#endif

@@ -1,0 +1,156 @@
+/* What went into a lane comes out of a checkpoint of it, record by record. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/checkpoint/records.h"
+#include "tests/support/checkpoints.h"
+#include "tests/support/sale.h"
+#include "tests/support/temp_dir.h"
+
+enum {
+	RECORDS = 2 * CHECKPOINT_CHUNK_ENTRIES + 500,
+};
+
+static const struct shard_size ROOM = {
+	.offer_cnt = RECORDS, .order_cnt = RECORDS, .buyer_cnt = RECORDS};
+
+static struct data_dir dir;
+static struct shard *shard;
+static struct record *lane; /* [RECORDS], LSN 1 first */
+static char error[1024];
+
+static void set_up(void)
+{
+	temp_dir_make();
+	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, shard_open(&shard, 0, 1, &ROOM), 0));
+	lane = calloc(RECORDS, sizeof(*lane));
+}
+
+static void tear_down(void)
+{
+	free(lane);
+	shard_close(shard);
+	data_dir_close(&dir);
+	temp_dir_remove();
+}
+
+/* An offer where is_offer says so, an order of the first one elsewhere; the clock is set back now
+ * and then. */
+static void fill(uint32_t cnt, bool (*is_offer)(uint32_t))
+{
+	const char *why = NULL;
+
+	shard_clear(shard);
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (i == 50 || i % 997 == 996) {
+			lane[i] = (struct record){.kind = RECORD_CLOCK,
+						  .at_ns = 999 + i,
+						  .clock = {.was_ns = 2000 + i}};
+			cr_assert(eq(int, shard_apply(shard, i + 1, &lane[i], &why), 0), "%s", why);
+		} else if (is_offer(i)) {
+			lane[i] = sale_offer(1 + i, 1000000, 500, i % 2);
+			lane[i].at_ns = 1000 + i;
+			cr_assert(eq(int, shard_apply(shard, i + 1, &lane[i], &why), 0), "%s", why);
+		} else {
+			struct wire_request request = sale_buy(i, i, 1);
+
+			request.price_or_order = 500 + i;
+			request.channel = i * 3;
+			cr_assert(sale_decide(shard, 1000 + i, &request, &lane[i]).committed);
+		}
+	}
+}
+
+static int check(uint32_t cnt)
+{
+	const struct lane_position position = any_position(shard);
+	struct checkpoint_records *records = NULL;
+	struct record record;
+	uint64_t bytes;
+	uint64_t lsn = 0;
+	int rc;
+
+	cr_assert(eq(int,
+		     checkpoint_write(&dir, 0, shard, &position, 9, &bytes, error, sizeof(error)),
+		     0),
+		  "%s", error);
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, cnt + 1, error, sizeof(error)),
+		     0),
+		  "%s", error);
+	cr_assert(eq(u64, checkpoint_records_header(records)->next_lsn, cnt + 1));
+	for (uint32_t i = 0; i < cnt; i++) {
+		rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
+		cr_assert(eq(int, rc, 1), "%s", error);
+		cr_assert(eq(u64, lsn, i + 1));
+		cr_assert(eq(int, memcmp(&record, &lane[i], sizeof(record)), 0), "LSN %lu", lsn);
+	}
+	rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
+	checkpoint_records_close(records);
+	return rc;
+}
+
+static bool first_only(uint32_t i)
+{
+	return i == 0;
+}
+
+static bool all(uint32_t i)
+{
+	(void)i;
+	return true;
+}
+
+static bool some(uint32_t i)
+{
+	return i % 7 == 0 || i % 11 == 0;
+}
+
+static bool at_both_ends(uint32_t i)
+{
+	return i < 3 || i >= 97;
+}
+
+Test(checkpoint_records, every_record_comes_back_once_in_lane_order, .init = set_up,
+     .fini = tear_down)
+{
+	fill(RECORDS, some);
+	cr_assert(eq(int, check(RECORDS), 0));
+	fill(RECORDS, all);
+	cr_assert(eq(int, check(RECORDS), 0));
+	fill(RECORDS, first_only);
+	cr_assert(eq(int, check(RECORDS), 0));
+	fill(100, at_both_ends);
+	cr_assert(eq(int, check(100), 0));
+	fill(1, all);
+	cr_assert(eq(int, check(1), 0));
+}
+
+Test(checkpoint_records, a_damaged_one_is_told, .init = set_up, .fini = tear_down)
+{
+	char path[CHECKPOINT_PATH_BYTES];
+	struct checkpoint_records *records = NULL;
+	struct record record;
+	uint64_t lsn;
+	int rc = 1;
+
+	fill(100, first_only);
+	cr_assert(eq(int, check(100), 0));
+	checkpoint_path(&dir, 0, 101, path);
+	flip_bit(path, 8 * (file_bytes(path) - 10));
+	cr_assert(
+		eq(int, checkpoint_records_open(&records, &dir, 0, 101, error, sizeof(error)), 0));
+	while (rc == 1)
+		rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
+	cr_assert(eq(int, rc, -EBADMSG));
+	cr_assert(ne(ptr, strstr(error, "wrong checksum"), NULL), "%s", error);
+	checkpoint_records_close(records);
+	flip_bit(path, 8 * 20);
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, 101, error, sizeof(error)),
+		     -EBADMSG));
+}

@@ -1,0 +1,377 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/journal/lane_files.h"
+#include "tests/support/memory_disk.h"
+#include "tests/support/real_lane.h"
+#include "tests/support/temp_dir.h"
+
+/* Room for 30 blocks of one unit: several segments a life. */
+static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
+
+static struct real_lane lane;
+static const char *dir;
+
+static void set_up(void)
+{
+	static char own[512];
+
+	temp_dir_make();
+	snprintf(own, sizeof(own), "%s", temp_path("data"));
+	dir = own;
+	lane.requests = 0;
+}
+
+static void reopen(uint64_t segment_bytes)
+{
+	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
+}
+
+static void assert_totals(uint64_t orders)
+{
+	struct shard_totals totals;
+
+	shard_totals(lane.shard, &totals);
+	cr_assert(eq(u64, totals.orders, orders));
+	cr_assert(eq(u64, totals.offers_broken, 0));
+}
+
+Test(recover, the_same_state_over_many_restarts_and_segments, .init = set_up,
+     .fini = temp_dir_remove)
+{
+	uint64_t orders = 0;
+
+	for (unsigned life = 0; life < 12; life++) {
+		const uint32_t cnt = life * 397 % 3000;
+		struct shard_hash before;
+
+		reopen(SMALL_BYTES);
+		cr_assert(eq(u64, lane.scan.order_cnt, orders));
+		cr_assert(not(lane.scan.torn));
+		assert_totals(orders);
+		real_lane_sell(&lane, cnt);
+		orders += cnt;
+		if (life % 2 == 0)
+			real_lane_seal(&lane);
+		before = shard_hash(lane.shard);
+		real_lane_close(&lane);
+		reopen(SMALL_BYTES);
+
+		const struct shard_hash after = shard_hash(lane.shard);
+
+		cr_assert(all(eq(u64, before.low, after.low), eq(u64, before.high, after.high)));
+		real_lane_close(&lane);
+	}
+	cr_assert(path_exists(temp_path("data/lane-000/seg-000000000002")));
+}
+
+Test(recover, segments_of_another_size_go_on, .init = set_up, .fini = temp_dir_remove)
+{
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 2500);
+	real_lane_close(&lane);
+	reopen(SMALL_BYTES * 4);
+	real_lane_sell(&lane, 20000);
+	real_lane_close(&lane);
+	reopen(SEGMENT_BYTES);
+	assert_totals(22500);
+	real_lane_close(&lane);
+}
+
+/* Puts bytes at the tail of the lane, as a write that never was acknowledged would. */
+static struct lane_tail leave_torn(const void *bytes, uint64_t cnt)
+{
+	struct lane_tail tail;
+	char path[SEGMENT_PATH_BYTES];
+
+	reopen(SMALL_BYTES);
+	tail = lane.scan.tail;
+	data_dir_lane_path(&lane.dir, 0, path, sizeof(path));
+	real_lane_close(&lane);
+
+	char lane_path[SEGMENT_PATH_BYTES];
+
+	snprintf(lane_path, sizeof(lane_path), "%s", path);
+	segment_path(lane_path, tail.segment, path);
+	poke_file(path, tail.offset, bytes, cnt);
+	return tail;
+}
+
+Test(recover, a_torn_tail_is_cut_and_the_lane_goes_on, .init = set_up, .fini = temp_dir_remove)
+{
+	uint8_t garbage[3 * BLOCK_ALIGN_BYTES];
+	uint64_t orders = 100;
+
+	memset(garbage, 0x5a, sizeof(garbage));
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 100);
+	real_lane_close(&lane);
+	for (unsigned i = 0; i < 5; i++) {
+		leave_torn(garbage, 1 + i * 3000);
+		reopen(SMALL_BYTES);
+		cr_assert(lane.scan.torn);
+		cr_assert(eq(u64, lane.scan.order_cnt, orders));
+		/* Cut for good: another start finds nothing torn. */
+		real_lane_close(&lane);
+		reopen(SMALL_BYTES);
+		cr_assert(not(lane.scan.torn));
+		real_lane_sell(&lane, 10);
+		orders += 10;
+		real_lane_close(&lane);
+	}
+	reopen(SMALL_BYTES);
+	assert_totals(orders);
+	real_lane_close(&lane);
+}
+
+Test(recover, what_is_torn_in_a_later_segment_goes_too, .init = set_up, .fini = temp_dir_remove)
+{
+	const char *later;
+	const uint8_t garbage = 0x77;
+
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 10);
+	while (!segment_ready(lane.source, 1))
+		usleep(1000);
+	real_lane_close(&lane);
+	later = temp_path("data/lane-000/seg-000000000001");
+	cr_assert(path_exists(later), "prepared ahead");
+	poke_file(later, 2 * BLOCK_ALIGN_BYTES + 5, &garbage, 1);
+
+	char error[512];
+	struct data_dir data;
+	struct recover_scan scan;
+
+	cr_assert(eq(int, data_dir_open(&data, dir, 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, recover_scan(&data, 0, &scan, error, sizeof(error)), 0), "%s", error);
+	cr_assert(scan.torn);
+	cr_assert(eq(int, recover_cut(&data, 0, &scan.tail, error, sizeof(error)), 0));
+	cr_assert(not(path_exists(later)));
+	recover_scan_free(&scan);
+	data_dir_close(&data);
+	reopen(SMALL_BYTES);
+	assert_totals(10);
+	real_lane_close(&lane);
+}
+
+static uint64_t synced; /* a bit a segment */
+
+static int note_zero(struct lane_files *files, uint64_t segment, uint64_t offset)
+{
+	cr_assert(eq(u64, offset, (uint64_t)files->ops->size(files, segment)), "nothing is cut");
+	synced |= UINT64_C(1) << segment;
+	return 0;
+}
+
+/* What was read in them may be in the disk's cache only, and is told to buyers from now on. */
+Test(recover, all_segments_with_what_was_in_flight_are_synced)
+{
+	const uint32_t block_cnt = 3 * WRITES_IN_FLIGHT_MAX;
+	const struct lane_tail empty = empty_tail();
+	struct memory_disk *disk = memory_disk_open(7, 0, SEGMENT_BYTES_MIN, block_cnt + 1);
+	struct journal *journal = memory_disk_journal(disk, &empty);
+	struct lane_files *files;
+	struct lane_files_ops ops;
+	struct recover_scan scan;
+	char error[512];
+
+	for (uint32_t i = 0; i < block_cnt; i++) {
+		append_records(journal, 1);
+		journal_pump(journal, 5000);
+		memory_disk_complete_all(disk, journal);
+	}
+	journal_close(journal);
+	cr_assert(eq(int,
+		     recover_scan_files(memory_disk_files(disk), 7, 0, true, &scan, error,
+					sizeof(error)),
+		     0));
+	cr_assert(ge(u64, scan.tail.segment, block_cnt - 1), "a segment a block");
+	files = memory_disk_files(disk);
+	ops = *files->ops;
+	ops.zero = note_zero;
+	files->ops = &ops;
+	cr_assert(eq(int, recover_cut_files(files, &scan.tail, error, sizeof(error)), 0));
+	for (uint64_t i = 0; i < disk->ready_cnt; i++)
+		cr_assert(
+			eq(int, (int)(synced >> i & 1),
+			   i <= scan.tail.segment && i + WRITES_IN_FLIGHT_MAX >= scan.tail.segment),
+			"segment %lu", i);
+	memory_disk_close(disk);
+}
+
+Test(recover, empty_segments_ahead_are_taken_over, .init = set_up, .fini = temp_dir_remove)
+{
+	struct stat before;
+	struct stat after;
+
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 10);
+	while (!segment_ready(lane.source, 1))
+		usleep(1000);
+	real_lane_close(&lane);
+	cr_assert(eq(int, stat(temp_path("data/lane-000/seg-000000000001"), &before), 0));
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 5000);
+	real_lane_close(&lane);
+	cr_assert(eq(int, stat(temp_path("data/lane-000/seg-000000000001"), &after), 0));
+	cr_assert(eq(u64, before.st_ino, after.st_ino));
+}
+
+Test(recover, a_damaged_lane_is_refused_with_its_place, .init = set_up, .fini = temp_dir_remove)
+{
+	const uint8_t byte = 0xff;
+
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 500);
+	real_lane_seal(&lane);
+	real_lane_close(&lane);
+	poke_file(temp_path("data/lane-000/seg-000000000000"), BLOCK_ALIGN_BYTES + 200, &byte, 1);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), -EBADMSG));
+	cr_assert(ne(ptr, strstr(lane.error, "lane-000/seg-000000000000: offset 4096: "), NULL),
+		  "%s", lane.error);
+	cr_assert(ne(ptr, strstr(lane.error, "wrong checksum"), NULL), "%s", lane.error);
+}
+
+Test(recover, a_missing_lane_directory_is_damage, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir data;
+	struct recover_scan scan;
+	char error[512];
+
+	cr_assert(eq(int, data_dir_open(&data, dir, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(u64, scan.tail.next_lsn, 1));
+	cr_assert(eq(int, rmdir(temp_path("data/lane-001")), 0));
+	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error, "lane-001: missing"), NULL), "%s", error);
+	data_dir_close(&data);
+}
+
+/* The kernel may end a killed engine's writes after it freed the engine's lock. */
+Test(recover, waits_for_writes_of_a_killed_predecessor, .init = set_up, .fini = temp_dir_remove,
+     .timeout = 20)
+{
+	const char *segment = temp_path("data/lane-000/seg-000000000000");
+	struct lane_tail tail;
+	int ready[2];
+	char byte = 0;
+
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 10);
+	real_lane_close(&lane);
+	reopen(SMALL_BYTES);
+	tail = lane.scan.tail;
+	real_lane_close(&lane);
+	cr_assert(eq(int, pipe(ready), 0));
+
+	const pid_t child = fork();
+
+	if (child == 0) {
+		const int fd = open(segment, O_RDWR);
+
+		if (flock(fd, LOCK_EX) != 0 || write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		usleep(300000);
+		byte = 0x11;
+		if (pwrite(fd, &byte, 1, (off_t)tail.offset + 9) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	cr_assert(eq(int, (int)read(ready[0], &byte, 1), 1));
+	reopen(SMALL_BYTES);
+	cr_assert(lane.scan.torn, "the late write was seen");
+	real_lane_close(&lane);
+	waitpid(child, NULL, 0);
+}
+
+Test(recover, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir_remove)
+{
+	struct shard_size size;
+	struct shard *shard = NULL;
+
+	reopen(SMALL_BYTES);
+	real_lane_sell(&lane, 777);
+	real_lane_close(&lane);
+	reopen(SMALL_BYTES);
+	recover_sizes(&lane.scan, &size);
+	cr_assert(eq(u64, size.offer_cnt, 1));
+	cr_assert(eq(u64, size.order_cnt, 777));
+	cr_assert(eq(u64, lane.scan.units_ordered, 777));
+	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
+	cr_assert(eq(int,
+		     recover_lane(&lane.dir, 0, &lane.scan, shard, lane.error, sizeof(lane.error)),
+		     0),
+		  "%s", lane.error);
+	shard_close(shard);
+	real_lane_close(&lane);
+}
+
+/* Files in memory that tell what was zeroed. */
+static int (*memory_zero)(struct lane_files *files, uint64_t segment, uint64_t offset);
+static uint64_t zeroed_segment;
+static uint64_t zeroed_offset;
+static unsigned zero_cnt;
+
+static int noted_zero(struct lane_files *files, uint64_t segment, uint64_t offset)
+{
+	zeroed_segment = segment;
+	zeroed_offset = offset;
+	zero_cnt++;
+	return memory_zero(files, segment, offset);
+}
+
+static void cut_in_memory(struct memory_disk *disk, const struct lane_tail *tail)
+{
+	struct lane_files *files = memory_disk_files(disk);
+	struct lane_files_ops ops = *files->ops;
+	char error[512];
+
+	memory_zero = ops.zero;
+	ops.zero = noted_zero;
+	files->ops = &ops;
+	zero_cnt = 0;
+	cr_assert(eq(int, recover_cut_files(files, tail, error, sizeof(error)), 0));
+}
+
+/* What was read behind it may be in the disk's cache only. */
+Test(recover, a_clean_tail_is_synced)
+{
+	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 3);
+	struct lane_tail tail = empty_tail();
+
+	tail.segment = 1;
+	tail.offset = 5 * BLOCK_ALIGN_BYTES;
+	cut_in_memory(disk, &tail);
+	/* The segment before, and this one last. */
+	cr_assert(all(eq(u32, zero_cnt, 2), eq(u64, zeroed_segment, 1)));
+	cr_assert(eq(u64, zeroed_offset, SMALL_BYTES), "nothing to zero: a sync");
+	disk->data[1][tail.offset + 10000] = 1;
+	cut_in_memory(disk, &tail);
+	cr_assert(all(eq(u32, zero_cnt, 2), eq(u64, zeroed_offset, tail.offset)));
+	cr_assert(eq(u64, disk->ready_cnt, 3), "empty segments stay");
+	memory_disk_close(disk);
+}
+
+/* A cut that is interrupted leaves no gap. */
+Test(recover, later_segments_go_from_the_last_on)
+{
+	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 6);
+	const struct lane_tail tail = empty_tail();
+
+	/* The first later segment is empty and stays; of the others only one is not. */
+	disk->data[2][3 * BLOCK_ALIGN_BYTES] = 1;
+	cut_in_memory(disk, &tail);
+	cr_assert(eq(u64, disk->ready_cnt, 2));
+	memory_disk_close(disk);
+	/* memory_disk CHECKs that each one removed is the last. */
+}

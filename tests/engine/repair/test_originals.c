@@ -1,0 +1,164 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "engine/repair/originals.h"
+#include "tests/support/real_lane.h"
+#include "tests/support/temp_dir.h"
+
+/* 2026-11-24T22:09:51Z */
+static const uint64_t NOW_S = 1795558191;
+static const uint64_t SMALL_BYTES = 16 * BLOCK_ALIGN_BYTES;
+
+static struct real_lane lane;
+static struct data_dir data;
+static struct lane_salvage *salvage;
+static struct lane_keep keep;
+static char dir[512];
+static char error[512];
+
+static const char *segment(const char *where, unsigned number)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "data/%slane-000/seg-%012u", where, number);
+	return temp_path(name);
+}
+
+/* A lane of some segments, damaged in segment 2. */
+static void set_up(void)
+{
+	const uint8_t byte = 0x5a;
+	struct lane_files *files = NULL;
+
+	temp_dir_make();
+	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
+	lane.requests = 0;
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	for (unsigned i = 0; i < 30; i++)
+		real_lane_sell(&lane, 150);
+	real_lane_close(&lane);
+	poke_file(segment("", 2), 2 * BLOCK_ALIGN_BYTES + 80, &byte, 1);
+	poke_file(segment("", 2), BLOCK_ALIGN_BYTES + 80, &byte, 1);
+	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
+	cr_assert(eq(int,
+		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, NULL, 0, error,
+				       sizeof(error)),
+		     0),
+		  "%s", error);
+}
+
+static void tear_down(void)
+{
+	lane_salvage_close(salvage);
+	salvage = NULL;
+	data_dir_withdraw(&data);
+	temp_dir_remove();
+}
+
+static bool same_bytes(const char *one_path, const char *two_path)
+{
+	static uint8_t one[1 << 17];
+	static uint8_t two[1 << 17];
+	const int one_fd = open(one_path, O_RDONLY);
+	const int two_fd = open(two_path, O_RDONLY);
+	const ssize_t got = read(one_fd, one, sizeof(one));
+	const bool same = got > 0 && read(two_fd, two, sizeof(two)) == got &&
+			  memcmp(one, two, (size_t)got) == 0;
+
+	close(one_fd);
+	close(two_fd);
+	return same;
+}
+
+static void begin(void)
+{
+	cr_assert(eq(int, lane_keep_begin(&keep, &data, NOW_S, error, sizeof(error)), 0), "%s",
+		  error);
+}
+
+static void keep_all(void)
+{
+	begin();
+	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, lane_keep_end(&keep, error, sizeof(error)), 0), "%s", error);
+}
+
+Test(lane_keep, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
+{
+	uint64_t kept_bytes = 0;
+
+	keep_all();
+	cr_assert(eq(str, keep.path, (char *)temp_path("data/repaired-20261124T220951Z")));
+	cr_assert(not(path_exists(keep.part_path)));
+	for (uint64_t i = 0; i < salvage->lane->segment_cnt; i++) {
+		const bool changes = lane_salvage_changes(salvage, &salvage->lane->segments[i]);
+		const char *kept = segment("repaired-20261124T220951Z/", (unsigned)i);
+
+		cr_assert(eq(int, path_exists(kept), changes), "segment %lu", i);
+		if (changes)
+			cr_assert(same_bytes(kept, segment("", (unsigned)i)));
+		kept_bytes += changes ? SMALL_BYTES : 0;
+	}
+	cr_assert(not(path_exists(segment("repaired-20261124T220951Z/", 0))));
+	cr_assert(path_exists(segment("repaired-20261124T220951Z/", 2)));
+	cr_assert(eq(u64, keep.bytes, kept_bytes));
+}
+
+Test(lane_keep, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
+{
+	keep_all();
+	keep_all();
+	cr_assert(eq(str, keep.path, (char *)temp_path("data/repaired-20261124T220951Z-2")));
+	cr_assert(path_exists(segment("repaired-20261124T220951Z/", 2)));
+	cr_assert(path_exists(segment("repaired-20261124T220951Z-2/", 2)));
+}
+
+Test(lane_keep, does_not_trust_what_was_not_finished, .init = set_up, .fini = tear_down)
+{
+	begin();
+	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), 0));
+	cr_assert(eq(u64, keep.removed, 0));
+	cr_assert(path_exists(segment("repaired-20261124T220951Z.part/", 2)));
+	/* Killed here. */
+	begin();
+	cr_assert(eq(u64, keep.removed, 1));
+	cr_assert(not(path_exists(segment("repaired-20261124T220951Z.part/", 2))));
+	lane_keep_abandon(&keep);
+	cr_assert(not(path_exists(keep.part_path)));
+}
+
+/* Neither a start nor a reader takes it for part of the journal. */
+Test(lane_keep, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
+{
+	struct data_dir again;
+
+	keep_all();
+	data_dir_close(&data);
+	cr_assert(eq(int, data_dir_open(&again, dir, 1, error, sizeof(error)), 0), "%s", error);
+	data_dir_close(&again);
+}
+
+Test(lane_keep, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
+{
+	begin();
+	cr_assert(eq(int, unlink(segment("", 2)), 0));
+	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), -ENOENT));
+	cr_assert(ne(ptr, strstr(error, "cannot be copied"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error, "nothing was changed"), NULL), "%s", error);
+	/* Shorter than it was when it was looked at. */
+	write_text(segment("", 2), "short");
+	lane_keep_abandon(&keep);
+	begin();
+	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), -EIO));
+	lane_keep_abandon(&keep);
+}
