@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/mix64.h"
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is laid over host memory");
 
 enum {
@@ -215,17 +217,6 @@ static inline struct wire_request *wire_requests(uint8_t *datagram)
 static inline struct wire_reply *wire_replies(uint8_t *datagram)
 {
 	return (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
-}
-
-/* The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection on 64 bits. */
-static inline uint64_t mix64(uint64_t x)
-{
-	x ^= x >> 30;
-	x *= UINT64_C(0xbf58476d1ce4e5b9);
-	x ^= x >> 27;
-	x *= UINT64_C(0x94d049bb133111eb);
-	x ^= x >> 31;
-	return x;
 }
 
 /* The shard that owns a SKU; shards >= 1. */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/journal/format.h"
+#include "engine/sale/record.h"
 
 struct catalog_offer {
 	uint64_t sku;

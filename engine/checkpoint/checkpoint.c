@@ -168,7 +168,7 @@ int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chun
 	if (kind == RECORD_OFFER)
 		chunk->offers = (const struct record *)(front + 1);
 	else
-		chunk->orders = (const struct checkpoint_order *)(front + 1);
+		chunk->orders = (const struct snapshot_order *)(front + 1);
 	checkpoint->next_chunk++;
 	checkpoint->offset += bytes;
 	return 1;

@@ -49,7 +49,7 @@ void checkpoint_position(const struct checkpoint_header *header, struct lane_pos
 /* A chunk that was checked; entries are valid until the next one is read. */
 struct checkpoint_chunk {
 	const struct record *offers; /* or NULL */
-	const struct checkpoint_order *orders;
+	const struct snapshot_order *orders;
 	uint32_t cnt;
 };
 

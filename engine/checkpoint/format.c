@@ -9,7 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "net/wire.h"
+#include "engine/base/mix64.h"
+#include "engine/journal/format.h"
 
 static uint64_t chunks_bytes(uint64_t cnt)
 {

@@ -18,7 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/journal/format.h"
+#include "engine/sale/record.h"
+#include "engine/sale/snapshot.h"
 
 enum {
 	CHECKPOINT_FORMAT = 1,
@@ -69,24 +70,11 @@ struct chunk_header {
 	uint64_t reserved[4]; /* 0 */
 };
 
-/* An order; with the header's lane it is the record of the lane again. */
-struct checkpoint_order {
-	uint64_t request_id[2];
-	uint64_t buyer;
-	uint64_t max_price;
-	uint64_t unit_price;
-	uint64_t at_ns;
-	uint64_t lsn_quantity; /* LSN << 16 | units */
-	uint32_t offer; /* which of the checkpoint's offers, from 0 on, without CLOCK records */
-	uint32_t channel;
-};
-
 enum {
 	CHECKPOINT_HEADER_BYTES = 192,
 	CHUNK_HEADER_BYTES = 64,
 	CHECKPOINT_ENTRY_BYTES = 64,
 	CHUNK_BYTES_MAX = CHUNK_HEADER_BYTES + CHECKPOINT_CHUNK_ENTRIES * CHECKPOINT_ENTRY_BYTES,
-	QUANTITY_BITS = 16,
 };
 
 static_assert(sizeof(struct checkpoint_header) == CHECKPOINT_HEADER_BYTES, "header size");
@@ -95,11 +83,9 @@ static_assert(offsetof(struct checkpoint_header, segment) == 40, "position offse
 static_assert(offsetof(struct checkpoint_header, state_hash) == 120, "hash offset");
 static_assert(sizeof(struct chunk_header) == CHUNK_HEADER_BYTES, "chunk header size");
 static_assert(offsetof(struct chunk_header, checksum) == 8, "chunk checksum offset");
-static_assert(sizeof(struct checkpoint_order) == CHECKPOINT_ENTRY_BYTES, "order size");
 /* An offer is its OFFER record. */
-static_assert(sizeof(struct record) == (int)CHECKPOINT_ENTRY_BYTES, "offer size");
-static_assert(QUANTITY_MAX < 1 << QUANTITY_BITS, "a quantity fits");
-static_assert(ORDER_ID_LSN_BITS + (int)QUANTITY_BITS == 64, "an LSN fits");
+static_assert((int)RECORD_BYTES == (int)CHECKPOINT_ENTRY_BYTES, "offer size");
+static_assert((int)SNAPSHOT_ORDER_BYTES == (int)CHECKPOINT_ENTRY_BYTES, "order size");
 
 /* Bytes of a checkpoint with these counts. */
 uint64_t checkpoint_bytes(uint64_t offer_cnt, uint64_t order_cnt);

@@ -13,7 +13,7 @@ struct checkpoint_records {
 	uint64_t offer_cnt;
 	uint64_t sku_cnt;
 	uint64_t offer_next;
-	const struct checkpoint_order *orders; /* of the chunk read last */
+	const struct snapshot_order *orders; /* of the chunk read last */
 	uint32_t order_cnt;
 	uint32_t order_next;
 	uint64_t orders_left; /* behind that chunk */
@@ -89,7 +89,7 @@ const struct checkpoint_header *checkpoint_records_header(const struct checkpoin
 }
 
 /* The order that comes next, or NULL behind the last. 0 or -errno. */
-static int next_order(struct checkpoint_records *records, const struct checkpoint_order **order,
+static int next_order(struct checkpoint_records *records, const struct snapshot_order **order,
 		      char *error, size_t error_bytes)
 {
 	struct checkpoint_chunk chunk;
@@ -112,7 +112,7 @@ static int next_order(struct checkpoint_records *records, const struct checkpoin
 	return 0;
 }
 
-static struct record record_of(const struct checkpoint_order *order, uint64_t sku)
+static struct record record_of(const struct snapshot_order *order, uint64_t sku)
 {
 	return (struct record){
 		.kind = RECORD_ORDER,
@@ -130,7 +130,7 @@ static struct record record_of(const struct checkpoint_order *order, uint64_t sk
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 			    struct record *record, char *error, size_t error_bytes)
 {
-	const struct checkpoint_order *order;
+	const struct snapshot_order *order;
 	int rc = 0;
 
 	if (records->lsn == checkpoint_header(records->checkpoint)->next_lsn)

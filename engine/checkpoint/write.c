@@ -56,7 +56,7 @@ static int write_chunks(struct writer *writer)
 					  (struct record *)(chunk + 1));
 		else
 			shard_save_orders(writer->shard, first, chunk->entry_cnt,
-					  (struct checkpoint_order *)(chunk + 1));
+					  (struct snapshot_order *)(chunk + 1));
 		chunk->checksum = chunk_checksum(chunk, &writer->header);
 		rc = write_all(writer, chunk,
 			       CHUNK_HEADER_BYTES +

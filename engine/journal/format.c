@@ -9,7 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "net/wire.h"
+#include "engine/base/mix64.h"
 
 uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64_t offset,
 		    uint64_t first_lsn)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "engine/base/limits.h"
+#include "engine/sale/record.h"
 
 enum {
 	JOURNAL_FORMAT = 1,
@@ -27,12 +28,6 @@ enum {
 	JOURNAL_FORMAT_MAX = JOURNAL_FORMAT_CLOCK,
 	SEGMENT_MAGIC = 0x47534244, /* "DBSG" */
 	BLOCK_MAGIC = 0x4b4c4244,   /* "DBLK" */
-
-	RECORD_ORDER = 1, /* a committed purchase */
-	RECORD_OFFER = 2, /* an offer put on sale from the catalog */
-	/* The lane's clock set back by the operator: at_ns is its new time, and may lie before
-	 * those of the records before it. The first record of its block. */
-	RECORD_CLOCK = 3,
 };
 
 /* First BLOCK_ALIGN_BYTES of a segment; the rest of them is zero. */
@@ -64,42 +59,7 @@ struct block_header {
 	uint64_t reserved;      /* 0 */
 };
 
-/*
- * A record. Its LSN is the block's first_lsn plus its index; LSNs of a lane are 1, 2, 3, ...
- * without a gap. The id of an order is order_id(lane, lsn).
- */
-struct record {
-	uint8_t kind;
-	uint8_t flags;     /* 0 */
-	uint16_t quantity; /* ORDER: units, 1.. */
-	uint32_t channel;  /* ORDER */
-	uint64_t at_ns; /* lane clock at the decision, ns since the epoch; falls at a CLOCK record
-			   only */
-	uint64_t sku;
-	uint64_t unit_price; /* minor units */
-	union {
-		struct {
-			uint64_t request_id[2];
-			uint64_t buyer;
-			uint64_t max_price; /* as the request said: part of its content */
-		} order;
-		struct {
-			uint32_t stock;           /* units put on sale */
-			uint32_t limit_per_buyer; /* 0: none */
-			uint64_t opens_at_ns;     /* 0: open now */
-			uint64_t closes_at_ns;    /* INSTANT_NEVER: never */
-			uint32_t hold_seconds;
-			uint32_t reserved;
-		} offer;
-		struct {
-			uint64_t was_ns; /* the lane's clock before it, later than at_ns */
-			uint64_t reserved[3];
-		} clock;
-	};
-};
-
 enum {
-	RECORD_BYTES = 64,
 	BLOCK_HEADER_BYTES = 64,
 	BLOCK_RECORDS_MAX = (BLOCK_BYTES_MAX - BLOCK_HEADER_BYTES) / RECORD_BYTES,
 };
@@ -109,8 +69,6 @@ static_assert(sizeof(struct block_header) == BLOCK_HEADER_BYTES, "block header s
 static_assert(offsetof(struct block_header, checksum) == 8, "checksum offset");
 static_assert(offsetof(struct block_header, first_lsn) == 24, "first_lsn offset");
 static_assert(offsetof(struct block_header, record_cnt) == 48, "record_cnt offset");
-static_assert(sizeof(struct record) == RECORD_BYTES, "record size");
-static_assert(offsetof(struct record, order) == 32, "order part");
 
 /* Bytes of a block of record_cnt records. */
 static inline uint32_t block_bytes_of(uint32_t record_cnt)
@@ -118,11 +76,6 @@ static inline uint32_t block_bytes_of(uint32_t record_cnt)
 	const uint32_t used = BLOCK_HEADER_BYTES + record_cnt * RECORD_BYTES;
 
 	return (used + BLOCK_ALIGN_BYTES - 1) & ~(uint32_t)(BLOCK_ALIGN_BYTES - 1);
-}
-
-static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
-{
-	return (uint64_t)lane << ORDER_ID_LSN_BITS | lsn;
 }
 
 /* Seed of a block's checksum: where in which journal it belongs. */

@@ -126,7 +126,7 @@ static int copy_shard(const struct shard *from, struct shard *to, const char **w
 	const uint64_t entries = shard_entries(from);
 	struct shard_totals totals;
 	struct record *offers = malloc(CHUNK_BYTES_MAX);
-	struct checkpoint_order *orders = malloc(CHUNK_BYTES_MAX);
+	struct snapshot_order *orders = malloc(CHUNK_BYTES_MAX);
 	int rc = offers == NULL || orders == NULL ? -ENOMEM : 0;
 
 	shard_totals(from, &totals);

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "engine/journal/format.h"
 #include "engine/sale/dated.h"
 #include "engine/sale/lookup.h"
+#include "engine/sale/record.h"
 #include "engine/sale/shard.h"
 #include "net/wire.h"
 

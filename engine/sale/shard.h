@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "alloc/arena.h"
-#include "engine/checkpoint/format.h"
-#include "engine/journal/format.h"
+#include "engine/sale/record.h"
+#include "engine/sale/snapshot.h"
 
 struct shard;
 
@@ -54,7 +54,7 @@ uint64_t shard_entries(const struct shard *shard);
 uint32_t shard_clock_backs(const struct shard *shard); /* CLOCK records among them */
 void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out);
 void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
-		       struct checkpoint_order *out);
+		       struct snapshot_order *out);
 
 /*
  * And its way into an empty one: all offers and CLOCK records, then all orders, each checked as
@@ -63,7 +63,7 @@ void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
  */
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why);
-int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+int shard_load_orders(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
 		      const char **why);
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
 

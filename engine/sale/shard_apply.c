@@ -218,13 +218,13 @@ void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, 
 }
 
 void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
-		       struct checkpoint_order *out)
+		       struct snapshot_order *out)
 {
 	CHECK(first + cnt <= shard->orders.cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct order *order = &shard->orders.log[first + i];
 
-		out[i] = (struct checkpoint_order){
+		out[i] = (struct snapshot_order){
 			.request_id = {order->request_id[0], order->request_id[1]},
 			.buyer = order->buyer,
 			.max_price = order->max_price,
@@ -264,7 +264,7 @@ static bool falls(const struct shard *shard, uint64_t at_ns)
 	return at_ns < shard->last_at_ns && shard->clock_back_cnt == 0;
 }
 
-static int load_batch(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+static int load_batch(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
 		      const char **why)
 {
 	struct record records[BATCH_CNT];
@@ -272,7 +272,7 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 
 	CHECK(cnt > 0 && cnt <= BATCH_CNT);
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct checkpoint_order *order = &orders[i];
+		const struct snapshot_order *order = &orders[i];
 
 		if (order->offer >= shard->offers.cnt)
 			return bad(why, "order of a SKU that was never put on sale");
@@ -303,7 +303,7 @@ static int load_batch(struct shard *shard, const struct checkpoint_order *orders
 	return 0;
 }
 
-int shard_load_orders(struct shard *shard, const struct checkpoint_order *orders, uint32_t cnt,
+int shard_load_orders(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
 		      const char **why)
 {
 	for (uint32_t i = 0; i < cnt; i += BATCH_CNT) {

@@ -19,7 +19,7 @@ enum {
 
 /* An order, where it was decided, and the offer it is of. */
 struct told {
-	struct checkpoint_order order;
+	struct snapshot_order order;
 	uint64_t offer; /* in from_journal.offers */
 	uint16_t lane;
 };
@@ -79,7 +79,7 @@ static bool grow(struct from_journal *journal, const struct shard_totals *totals
 static bool take_shard(struct from_journal *journal, const struct shard *shard, uint16_t lane)
 {
 	const uint64_t first_offer = journal->offer_cnt;
-	struct checkpoint_order saved[SAVE_CNT];
+	struct snapshot_order saved[SAVE_CNT];
 	struct shard_totals totals;
 
 	shard_totals(shard, &totals);

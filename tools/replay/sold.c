@@ -51,7 +51,7 @@ static void take_offers(struct sold *sold, const struct shard *shard, uint64_t c
 
 static void take_orders(struct sold *sold, const struct shard *shard, uint64_t cnt)
 {
-	struct checkpoint_order saved[SAVE_CNT];
+	struct snapshot_order saved[SAVE_CNT];
 
 	for (uint64_t first = 0; first < cnt; first += SAVE_CNT) {
 		const uint64_t left = cnt - first;
