@@ -1,11 +1,11 @@
 # doorbuster. `make run` shows a sale, `make test` runs every test; both set the machine up first.
 # `make help` lists the rest. V=1 shows the commands.
 # Variants: MODE=release (default), debug (checks on, used by the tests), asan (ASan + UBSan),
-# fuzz (clang, libFuzzer).
+# fuzz (clang, libFuzzer), tsan (ThreadSanitizer; for tests/stress alone).
 
 MODE ?= release
-ifneq ($(words $(filter release debug asan fuzz,$(MODE)) $(MODE)),2)
-$(error MODE=$(MODE): there is release, debug, asan and fuzz)
+ifneq ($(words $(filter release debug asan fuzz tsan,$(MODE)) $(MODE)),2)
+$(error MODE=$(MODE): there is release, debug, asan, fuzz and tsan)
 endif
 BUILD := build/$(MODE)
 Q := $(if $(V),,@)
@@ -31,9 +31,11 @@ SERVE_LDFLAGS_release := -flto=auto -O3 -g
 CFLAGS_debug := -O2 -fno-omit-frame-pointer -DDB_DEBUG
 CFLAGS_asan := -O1 -fno-omit-frame-pointer -DDB_DEBUG -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -fno-sanitize=alignment
+CFLAGS_tsan := -O1 -fno-omit-frame-pointer -DDB_DEBUG -fsanitize=thread
 CFLAGS_fuzz := $(CFLAGS_asan) -O2 -fsanitize=fuzzer-no-link -DLANE_WINDOW_BYTES=65536
 CFLAGS := -std=gnu11 -g -march=x86-64-v2 $(CFLAGS_$(MODE)) $(WARN) -I. -D_GNU_SOURCE
 LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS := -Wl,--as-needed $(LDFLAGS_$(MODE))
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
@@ -42,7 +44,7 @@ CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
 # Only the port, the worker, the server's main and the tools' way to a port know DPDK.
 DPDK_SRCS := $(wildcard net/port*.c engine/serve/*.c) \
-             $(filter-out engine/worker/capture_socket.c,$(wildcard engine/worker/*.c)) \
+             $(filter-out %/capture_socket.c %/mailbox.c,$(wildcard engine/worker/*.c)) \
              tools/common/transport_port.c
 LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
@@ -170,6 +172,13 @@ $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)
 
+# The queues between threads under load. MODE=debug, asan or tsan; links only what TSan can judge.
+STRESS_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/stress/stress_*.c))
+STRESS_SRCS := engine/lane/command.c engine/worker/mailbox.c
+$(STRESS_BINS): $(BUILD)/tests/stress/%: $(BUILD)/tests/stress/%.o $(call obj,$(STRESS_SRCS))
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+
 # What the end-to-end tests need besides the programs: one small program a file.
 E2E_PRELOADS := $(wildcard tests/e2e/preload_*.c)
 E2E_BINS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(E2E_PRELOADS), $(wildcard tests/e2e/*.c))) \
@@ -224,8 +233,9 @@ $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)
 
-.PHONY: tests-built bench-built fuzz-built
-tests-built: all $(UNIT) $(SIM) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
+.PHONY: tests-built bench-built fuzz-built stress-built
+stress-built: $(STRESS_BINS)
+tests-built: all $(UNIT) $(SIM) $(STRESS_BINS) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
     $(BUILD)/bench/core_distance $(BUILD)/bench/jitter $(BUILD)/bench/peers/udp_echo
 bench-built: all $(BENCH_BINS) $(PEER_BINS)
 fuzz-built: $(FUZZ_BINS)

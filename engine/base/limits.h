@@ -39,6 +39,16 @@ enum {
 	/* Frames one worker may hand to another before it has to drop (and count) them. */
 	HANDOVER_RING_CNT = 1024,
 
+	/* Messages that one worker may leave for another: a burst's worth of baskets. */
+	MAILBOX_RING_CNT = 128,
+
+	/* Commands of operators to one lane that have no answer yet: some blocks full of offers, so
+	 * that a catalog is put on sale at the speed of the disk. */
+	COMMANDS_MAX = 4096,
+	/* Those that a turn carries out, a few us: buyers wait no longer for them than for a burst.
+	 */
+	COMMANDS_PER_TURN_MAX = 64,
+
 	/* Journal: the unit of O_DIRECT on every disk we know, and of the block size. */
 	BLOCK_ALIGN_BYTES = 4096,
 	/* 1,023 records; a durable write of 64 KiB takes hardly longer than one of 4 KiB. */

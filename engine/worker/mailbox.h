@@ -1,0 +1,53 @@
+/*
+ * mailbox: typed messages between workers, beside the frames' hand-over: what one worker must know
+ * of a decision that another one made. A ring for each ordered pair of workers, so that each ring
+ * has one producer and one consumer (spsc_ring.h).
+ *
+ * Guarantees: the mails of one worker to another arrive once, whole and in order. Never: locks,
+ * waits, drops a mail; a sender without room keeps its mail and tries again in a later turn.
+ *
+ * Mails of different senders have no order among each other.
+ */
+#ifndef DB_ENGINE_WORKER_MAILBOX_H
+#define DB_ENGINE_WORKER_MAILBOX_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/limits.h"
+
+enum {
+	MAIL_BYTES = CACHE_LINE_BYTES,
+	MAIL_TEXT_BYTES = MAIL_BYTES - 8,
+};
+
+/* One mail: a cache line. `kind` says how the rest is read; its sender and reader agree on it. */
+struct mail {
+	uint16_t kind;
+	uint16_t lane_idx; /* that it is for, of the receiving worker */
+	uint16_t from_lane_idx;
+	uint16_t reserved; /* 0 */
+	uint8_t text[MAIL_TEXT_BYTES];
+};
+static_assert(sizeof(struct mail) == MAIL_BYTES, "a line a mail");
+
+struct mailbox;
+
+/* Rings between worker_cnt workers, 1 to WORKERS_MAX. 0 or -ENOMEM. Start-up thread. */
+int mailbox_open(struct mailbox **out, uint16_t worker_cnt);
+
+/* After the workers have ended; mails that nobody took are gone. NULL is allowed. */
+void mailbox_close(struct mailbox *mailbox);
+
+/* How many mails worker `from` can put for worker `to`. Only `from` asks: none of this room goes
+ * until it puts. */
+uint32_t mailbox_room(struct mailbox *mailbox, uint16_t from, uint16_t to);
+
+/* Worker `from` puts a copy for worker `to`, from != to. False: no room, nothing was put. */
+bool mailbox_put(struct mailbox *mailbox, uint16_t from, uint16_t to, const struct mail *mail);
+
+/* Worker `to` takes the oldest mail that worker `from` put. False: there is none. */
+bool mailbox_take(struct mailbox *mailbox, uint16_t from, uint16_t to, struct mail *mail);
+
+#endif
