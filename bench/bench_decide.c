@@ -19,7 +19,7 @@
 
 enum {
 	BATCH_MAX = 1856, /* what a worker takes at once: 64 datagrams of 29 */
-	PASS_LOW_CNT = DECIDE_PASS_AHEAD_CNT / 2,
+	PASS_LOW_CNT = LOOKUP_PASS_AHEAD_CNT / 2,
 	LIMIT = 5,
 };
 
@@ -31,7 +31,7 @@ static uint32_t batch_cnt;
 static uint32_t fill;
 
 static struct wire_request requests[BATCH_MAX];
-static struct decide_key keys[BATCH_MAX];
+static struct lookup keys[BATCH_MAX];
 static struct record records[BATCH_MAX];
 
 static struct shard *sold;
@@ -160,19 +160,19 @@ static struct {
 };
 
 /* Whole datagrams, as a worker looks ahead of request `decided`. */
-static void look_ahead(const struct shard *shard, uint32_t ahead[DECIDE_PASS_CNT], uint32_t decided,
+static void look_ahead(const struct shard *shard, uint32_t ahead[LOOKUP_PASS_CNT], uint32_t decided,
 		       uint32_t cnt)
 {
-	const uint32_t last = ahead[DECIDE_PASS_CNT - 1];
+	const uint32_t last = ahead[LOOKUP_PASS_CNT - 1];
 
 	if (last < cnt && last >= decided + PASS_LOW_CNT)
 		return;
-	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
-		const uint32_t due = (decided + decide_ahead_cnt(pass) + fill - 1) / fill * fill;
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
+		const uint32_t due = (decided + lookup_ahead_cnt(pass) + fill - 1) / fill * fill;
 		const uint32_t end = due < cnt ? due : cnt;
 
 		if (end > ahead[pass]) {
-			decide_pass(pass, shard, &keys[ahead[pass]], end - ahead[pass]);
+			lookup_pass(pass, shard, &keys[ahead[pass]], end - ahead[pass]);
 			ahead[pass] = end;
 		}
 	}
@@ -182,9 +182,9 @@ static void look_ahead(const struct shard *shard, uint32_t ahead[DECIDE_PASS_CNT
 static uint32_t decide_batch(struct shard *shard, uint32_t cnt, enum verdict want)
 {
 	uint32_t wanted = 0;
-	uint32_t ahead[DECIDE_PASS_CNT] = {0};
+	uint32_t ahead[LOOKUP_PASS_CNT] = {0};
 
-	decide_keys_begin(keys, requests, cnt);
+	lookups_begin(keys, requests, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision;
 

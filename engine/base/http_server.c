@@ -28,12 +28,12 @@ struct peer {
 	uint64_t until_ms;
 };
 
-struct metrics_http {
-	struct metrics_http_source source;
+struct http_server {
+	struct http_server_source source;
 	struct MHD_Daemon *daemon;
 	int stop_fd;
 	pthread_t thread;
-	struct peer peers[METRICS_HTTP_PEERS_MAX];
+	struct peer peers[HTTP_SERVER_PEERS_MAX];
 };
 
 static uint64_t now_ms(void)
@@ -45,7 +45,7 @@ static uint64_t now_ms(void)
 }
 
 /* host and port of ADDR:PORT or [ADDR6]:PORT. */
-static bool split_address(const char *address, char host[METRICS_HTTP_ADDRESS_BYTES],
+static bool split_address(const char *address, char host[HTTP_SERVER_ADDRESS_BYTES],
 			  const char **port)
 {
 	const char *colon = strrchr(address, ':');
@@ -62,7 +62,7 @@ static bool split_address(const char *address, char host[METRICS_HTTP_ADDRESS_BY
 	} else if (memchr(address, ':', (size_t)(colon - address)) != NULL) {
 		return false;
 	}
-	if (end == begin || end - begin >= METRICS_HTTP_ADDRESS_BYTES)
+	if (end == begin || end - begin >= HTTP_SERVER_ADDRESS_BYTES)
 		return false;
 	memcpy(host, begin, (size_t)(end - begin));
 	host[end - begin] = '\0';
@@ -77,7 +77,7 @@ static struct addrinfo *parse_address(const char *address)
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *found = NULL;
-	char host[METRICS_HTTP_ADDRESS_BYTES];
+	char host[HTTP_SERVER_ADDRESS_BYTES];
 	const char *port;
 
 	if (!split_address(address, host, &port) || *port == '\0' || strlen(port) > 5 ||
@@ -102,7 +102,7 @@ static const char *remedy(int rc)
 	}
 }
 
-int metrics_http_bind(const char *address, char *error, size_t error_bytes)
+int http_server_bind(const char *address, char *error, size_t error_bytes)
 {
 	struct addrinfo *found = parse_address(address);
 	const int yes = 1;
@@ -121,7 +121,7 @@ int metrics_http_bind(const char *address, char *error, size_t error_bytes)
 	 * that is why this one listens now, too. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, METRICS_HTTP_PEERS_MAX) != 0)
+	    listen(fd, HTTP_SERVER_PEERS_MAX) != 0)
 		rc = -errno;
 	freeaddrinfo(found);
 	if (rc == 0)
@@ -133,7 +133,7 @@ int metrics_http_bind(const char *address, char *error, size_t error_bytes)
 	return rc;
 }
 
-void metrics_http_address(int fd, char out[METRICS_HTTP_ADDRESS_BYTES])
+void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES])
 {
 	struct sockaddr_storage address = {0};
 	socklen_t bytes = sizeof(address);
@@ -143,7 +143,7 @@ void metrics_http_address(int fd, char out[METRICS_HTTP_ADDRESS_BYTES])
 	if (getsockname(fd, (struct sockaddr *)&address, &bytes) == 0)
 		(void)getnameinfo((struct sockaddr *)&address, bytes, host, sizeof(host), port,
 				  sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(out, METRICS_HTTP_ADDRESS_BYTES,
+	snprintf(out, HTTP_SERVER_ADDRESS_BYTES,
 		 address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
@@ -175,7 +175,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 				  size_t *upload_bytes, void **state)
 {
 	static const char PLAIN[] = "text/plain; charset=utf-8";
-	const struct metrics_http *http = context;
+	const struct http_server *http = context;
 	struct metrics_text text = {0};
 	unsigned status = MHD_HTTP_OK;
 
@@ -208,9 +208,9 @@ static int fd_of(struct MHD_Connection *connection)
 	return info != NULL ? info->connect_fd : -1;
 }
 
-static struct peer *peer_of(struct metrics_http *http, int fd)
+static struct peer *peer_of(struct http_server *http, int fd)
 {
-	for (unsigned i = 0; i < METRICS_HTTP_PEERS_MAX; i++) {
+	for (unsigned i = 0; i < HTTP_SERVER_PEERS_MAX; i++) {
 		if (http->peers[i].fd == fd)
 			return &http->peers[i];
 	}
@@ -230,19 +230,19 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	if (peer == NULL)
 		return;
 	peer->fd = comes ? fd : -1;
-	peer->until_ms = now_ms() + METRICS_HTTP_PATIENCE_MS;
+	peer->until_ms = now_ms() + HTTP_SERVER_PATIENCE_MS;
 }
 
 /* Hangs up on who takes too long: MHD's own limit begins anew with every byte. Returns the ms until
  * the next one's time is up, -1: nobody is there. */
-static int end_patience(struct metrics_http *http)
+static int end_patience(struct http_server *http)
 {
 	/* What he has not read is not kept for him. */
 	const struct linger now_or_never = {.l_onoff = 1};
 	const uint64_t now = now_ms();
 	int wait_ms = -1;
 
-	for (unsigned i = 0; i < METRICS_HTTP_PEERS_MAX; i++) {
+	for (unsigned i = 0; i < HTTP_SERVER_PEERS_MAX; i++) {
 		struct peer *peer = &http->peers[i];
 		int left_ms;
 
@@ -252,7 +252,7 @@ static int end_patience(struct metrics_http *http)
 			(void)setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &now_or_never,
 					 sizeof(now_or_never));
 			shutdown(peer->fd, SHUT_RDWR);
-			peer->until_ms = now + METRICS_HTTP_PATIENCE_MS;
+			peer->until_ms = now + HTTP_SERVER_PATIENCE_MS;
 		}
 		left_ms = (int)(peer->until_ms - now);
 		if (wait_ms < 0 || left_ms < wait_ms)
@@ -263,7 +263,7 @@ static int end_patience(struct metrics_http *http)
 
 static void *serve(void *context)
 {
-	struct metrics_http *http = context;
+	struct http_server *http = context;
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	struct pollfd fds[] = {
@@ -287,19 +287,19 @@ static void *serve(void *context)
 	return NULL;
 }
 
-static struct MHD_Daemon *start_daemon(struct metrics_http *http, int fd)
+static struct MHD_Daemon *start_daemon(struct http_server *http, int fd)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,
 				MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
-				MHD_OPTION_CONNECTION_LIMIT, (unsigned)METRICS_HTTP_PEERS_MAX,
+				MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_PEERS_MAX,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX,
 				MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 }
 
-int metrics_http_open(struct metrics_http **out, int fd, const struct metrics_http_source *source,
-		      char *error, size_t error_bytes)
+int http_server_open(struct http_server **out, int fd, const struct http_server_source *source,
+		     char *error, size_t error_bytes)
 {
-	struct metrics_http *http = calloc(1, sizeof(*http));
+	struct http_server *http = calloc(1, sizeof(*http));
 	int rc = -ENOMEM;
 
 	if (http == NULL) {
@@ -307,7 +307,7 @@ int metrics_http_open(struct metrics_http **out, int fd, const struct metrics_ht
 		goto fail;
 	}
 	http->source = *source;
-	for (unsigned i = 0; i < METRICS_HTTP_PEERS_MAX; i++)
+	for (unsigned i = 0; i < HTTP_SERVER_PEERS_MAX; i++)
 		http->peers[i].fd = -1;
 	http->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (http->stop_fd >= 0)
@@ -334,7 +334,7 @@ fail:
 	return rc;
 }
 
-void metrics_http_close(struct metrics_http *http)
+void http_server_close(struct http_server *http)
 {
 	const uint64_t one = 1;
 

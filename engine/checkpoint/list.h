@@ -1,5 +1,5 @@
 /*
- * checkpoint_list: which checkpoints a lane has, which of them may go, and how far segments may go.
+ * list: which checkpoints a lane has, which of them may go, and how far segments may go.
  *
  * Cold calls. Those that remove something hold checkpoint_lock, and what they removed is gone from
  * the disk when they return.

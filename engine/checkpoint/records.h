@@ -1,5 +1,5 @@
 /*
- * checkpoint_records: the lane again from a checkpoint: every record before its next LSN, in lane
+ * records: the lane again from a checkpoint: every record before its next LSN, in lane
  * order, as it stood in its block. Offers stand without their LSN in a checkpoint; as LSNs have no
  * gaps, theirs are those that no order has.
  *

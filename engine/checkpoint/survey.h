@@ -1,5 +1,5 @@
 /*
- * checkpoint_survey: looks at every checkpoint of a lane by itself, from its first to its last
+ * survey: looks at every checkpoint of a lane by itself, from its first to its last
  * byte.
  */
 #ifndef DB_ENGINE_CHECKPOINT_SURVEY_H

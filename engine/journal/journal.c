@@ -15,7 +15,7 @@
 enum {
 	/* The end of each segment that only a closing block may use, so that a lane can always be
 	 * sealed, also when the next segment isn't there. */
-	SEAL_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
+	CLOSING_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
 	/*
 	 * A block that isn't full goes out only beside fewer writes than this; full ones up to
 	 * WRITES_IN_FLIGHT_MAX. With a slot for every scrap disk and core are busy with scraps: 2.5
@@ -157,7 +157,7 @@ static void fail(struct journal *journal, int error)
 /* Records that fit into a block at offset of a segment. */
 static uint32_t records_at(uint64_t offset, uint64_t segment_bytes)
 {
-	const uint64_t end = segment_bytes - SEAL_RESERVE_BYTES;
+	const uint64_t end = segment_bytes - CLOSING_RESERVE_BYTES;
 
 	if (offset >= end)
 		return 0;
@@ -494,18 +494,18 @@ void journal_note_instant(struct journal *journal, uint64_t instant_ns)
 		journal->noted_ns = instant_ns;
 }
 
-bool journal_wants_seal(const struct journal *journal)
+bool journal_wants_closing_block(const struct journal *journal)
 {
 	return (journal->durable_lsn > journal->watermark_lsn ||
 		journal->noted_ns > journal->written_at_ns) &&
 	       journal_idle(journal) && journal->error == 0 &&
-	       journal->offset + SEAL_RESERVE_BYTES <= journal->segment_bytes;
+	       journal->offset + CLOSING_RESERVE_BYTES <= journal->segment_bytes;
 }
 
-void journal_seal(struct journal *journal, uint64_t now_ns)
+void journal_put_closing_block(struct journal *journal, uint64_t now_ns)
 {
 	own(journal);
-	if (!journal_wants_seal(journal))
+	if (!journal_wants_closing_block(journal))
 		return;
 	close_block(journal);
 	send_block(journal, now_ns);

@@ -141,13 +141,14 @@ void journal_note_instant(struct journal *journal, uint64_t instant_ns);
  * instant was noted that no block carries: a closing block is due as soon as the worker has nothing
  * better to do.
  */
-bool journal_wants_seal(const struct journal *journal);
+bool journal_wants_closing_block(const struct journal *journal);
 
 /*
  * Queues a closing block that carries the last watermark, so that recovery can tell a damaged last
- * block from a torn one. Nothing unless journal_wants_seal; the caller pumps the disk until idle.
+ * block from a torn one. Nothing unless journal_wants_closing_block; the caller pumps the disk
+ * until idle.
  */
-void journal_seal(struct journal *journal, uint64_t now_ns);
+void journal_put_closing_block(struct journal *journal, uint64_t now_ns);
 
 /* Frees the writer. The lane must be idle or failed. NULL is allowed. */
 void journal_close(struct journal *journal);

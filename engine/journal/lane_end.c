@@ -67,8 +67,7 @@ static int find_offset(struct lane_files *files, uint64_t segment, uint64_t byte
 }
 
 /* What the last block before the end says. */
-static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit,
-		    struct lane_extent *extent)
+static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit, struct lane_end *extent)
 {
 	const struct block_header *header = (const struct block_header *)unit;
 	uint64_t offset = extent->offset;
@@ -88,7 +87,7 @@ static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit,
 	return 0;
 }
 
-int lane_extent_find(struct lane_files *files, uint16_t lane, struct lane_extent *extent)
+int lane_end_find(struct lane_files *files, uint16_t lane, struct lane_end *extent)
 {
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
 	uint64_t *numbers = NULL;
@@ -96,7 +95,7 @@ int lane_extent_find(struct lane_files *files, uint16_t lane, struct lane_extent
 	int64_t bytes = 0;
 	int rc = unit == NULL ? -ENOMEM : 0;
 
-	*extent = (struct lane_extent){0};
+	*extent = (struct lane_end){0};
 	if (cnt < 0)
 		rc = (int)cnt;
 	if (cnt > 0 && rc == 0) {

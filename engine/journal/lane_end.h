@@ -1,5 +1,5 @@
 /*
- * lane_extent: where a lane ends, without reading it: by bisection, as everything behind its last
+ * lane_end: where a lane ends, without reading it: by bisection, as everything behind its last
  * block is zero. An estimate beside a running engine, for who wants to know how far behind it is.
  *
  * Cold calls, any thread.
@@ -11,7 +11,7 @@
 
 #include "engine/journal/lane_files.h"
 
-struct lane_extent {
+struct lane_end {
 	uint64_t first_segment;
 	uint64_t segment; /* of the end */
 	uint64_t offset;
@@ -20,6 +20,6 @@ struct lane_extent {
 };
 
 /* Some 40 reads of 4 KiB. 0 or -errno. */
-int lane_extent_find(struct lane_files *files, uint16_t lane, struct lane_extent *extent);
+int lane_end_find(struct lane_files *files, uint16_t lane, struct lane_end *extent);
 
 #endif

@@ -334,13 +334,13 @@ static bool is_same(const struct place *a, const struct place *b)
 static struct place find_extent(const struct lane_tailer *tailer)
 {
 	const struct lane_tailer_options *options = &tailer->options;
-	struct lane_extent extent = {0};
+	struct lane_end extent = {0};
 	struct lane_files *files = NULL;
 
 	if (options->open_files(options->context, options->lane, &files) != 0)
 		return (struct place){0};
-	if (lane_extent_find(files, options->lane, &extent) != 0)
-		extent = (struct lane_extent){0};
+	if (lane_end_find(files, options->lane, &extent) != 0)
+		extent = (struct lane_end){0};
 	files->ops->close(files);
 	return (struct place){extent.segment, extent.offset};
 }

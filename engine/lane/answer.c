@@ -23,7 +23,7 @@ static enum verdict datagram_verdict(const struct lane *lane, const struct wire_
 }
 
 static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
-		       const struct decide_key *key, struct decision *decision)
+		       const struct lookup *key, struct decision *decision)
 {
 	struct record *slot = NULL;
 
@@ -73,7 +73,7 @@ static void write_date(const struct lane *lane, uint8_t *datagram)
 	date->sale = lane->sale;
 }
 
-uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct decide_key *keys,
+uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct lookup *keys,
 			 uint64_t *verdict_cnt)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;

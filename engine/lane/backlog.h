@@ -23,7 +23,7 @@ struct backlog {
 	uint32_t head; /* free-running */
 	uint32_t tail;
 	uint64_t moved_ns; /* CLOCK_MONOTONIC: when the first began to wait or one was taken out */
-	struct pending_reply datagrams[BACKLOG_MAX];
+	struct exchange datagrams[BACKLOG_MAX];
 };
 static_assert((BACKLOG_MAX & (BACKLOG_MAX - 1)) == 0, "indexed by mask");
 
@@ -37,7 +37,7 @@ static inline bool backlog_empty(const struct backlog *backlog)
 	return backlog->tail == backlog->head;
 }
 
-static inline void backlog_push(struct backlog *backlog, const struct pending_reply *datagram,
+static inline void backlog_push(struct backlog *backlog, const struct exchange *datagram,
 				uint64_t now_ns)
 {
 	DCHECK(backlog_room(backlog) > 0);
@@ -47,7 +47,7 @@ static inline void backlog_push(struct backlog *backlog, const struct pending_re
 }
 
 /* The one that came first; NULL: empty. Stays until backlog_pop. */
-static inline struct pending_reply *backlog_first(struct backlog *backlog)
+static inline struct exchange *backlog_first(struct backlog *backlog)
 {
 	return backlog_empty(backlog) ? NULL
 				      : &backlog->datagrams[backlog->head & (BACKLOG_MAX - 1)];

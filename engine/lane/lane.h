@@ -24,7 +24,7 @@ struct lane {
 	uint64_t clock_ns;     /* never falls, also not across restarts */
 	uint64_t check_cursor; /* shard_check */
 	/* CLOCK_MONOTONIC: the lane's clock may stand still. */
-	uint64_t unsealed_since_ns; /* since when a closing block is due; 0: none is */
+	uint64_t unclosed_since_ns; /* since when a closing block is due; 0: none is */
 	uint64_t filling_since_ns;  /* since when the block with this first record is filled */
 	uint64_t filling_lsn;
 	uint64_t progress_ns; /* when the disk last finished something, or nothing was out */
@@ -39,7 +39,7 @@ struct lane {
 	_Atomic bool stalled; /* the disk has not finished a write for long */
 	_Atomic bool full;    /* no place left in the journal, and none can be made */
 	struct backlog *backlog;
-	struct waiting *waiting;
+	struct reply_queue *reply_queue;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static_assert(sizeof(struct lane) % CACHE_LINE_BYTES == 0, "no line of two lanes");
 

@@ -1,5 +1,5 @@
 /*
- * recover_start: where the recovery of a lane begins: behind a checkpoint or at its first segment.
+ * start: where the recovery of a lane begins: behind a checkpoint or at its first segment.
  */
 #ifndef DB_ENGINE_RECOVER_START_H
 #define DB_ENGINE_RECOVER_START_H

@@ -10,7 +10,7 @@
 #include "engine/base/safe_file.h"
 #include "engine/journal/format.h"
 
-static int open_segment(const struct lane_mended *lane, uint64_t number)
+static int open_segment(const struct mended_files *lane, uint64_t number)
 {
 	char path[SEGMENT_PATH_BYTES];
 
@@ -27,7 +27,7 @@ static int sync_and_close(int fd, int rc)
 	return rc;
 }
 
-int lane_mend_segment(const struct lane_mended *lane, const struct mended_segment *segment)
+int lane_mend_segment(const struct mended_files *lane, const struct mended_segment *segment)
 {
 	struct lane_files *base = lane->base;
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
@@ -60,21 +60,20 @@ struct place {
 };
 
 /* Where the next block behind the base has its place. */
-static struct place anchor_place(const struct lane_salvage *salvage)
+static struct place anchor_place(const struct damage *damage)
 {
-	const struct lane_tail *base = &salvage->base.tail;
-	const struct mended_segment *segment = lane_mended_segment(salvage->lane, base->segment);
+	const struct lane_tail *base = &damage->base.tail;
+	const struct mended_segment *segment = mended_files_segment(damage->lane, base->segment);
 
 	if (segment == NULL || base->offset + BLOCK_ALIGN_BYTES <= segment->bytes)
 		return (struct place){base->segment, base->offset};
 	return (struct place){base->segment + 1, BLOCK_ALIGN_BYTES};
 }
 
-static void fill_block(const struct lane_salvage *salvage, struct place place,
-		       struct block_header *block)
+static void fill_block(const struct damage *damage, struct place place, struct block_header *block)
 {
-	const struct lane_mended *lane = salvage->lane;
-	const struct lane_tail *base = &salvage->base.tail;
+	const struct mended_files *lane = damage->lane;
+	const struct lane_tail *base = &damage->base.tail;
 
 	memset(block, 0, BLOCK_ALIGN_BYTES);
 	*block = (struct block_header){
@@ -92,23 +91,23 @@ static void fill_block(const struct lane_salvage *salvage, struct place place,
 						 place.offset, base->next_lsn));
 }
 
-void lane_anchor_end(const struct lane_salvage *salvage, struct lane_tail *end)
+void anchor_block_end(const struct damage *damage, struct lane_tail *end)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
 	struct place place;
 
-	*end = salvage->tail;
-	if (!salvage->anchors)
+	*end = damage->tail;
+	if (!damage->anchors)
 		return;
-	place = anchor_place(salvage);
-	fill_block(salvage, place, (struct block_header *)unit);
+	place = anchor_place(damage);
+	fill_block(damage, place, (struct block_header *)unit);
 	end->segment = place.segment;
 	end->offset = place.offset + BLOCK_ALIGN_BYTES;
 	end->prev_checksum = ((struct block_header *)unit)->checksum;
 }
 
 /* As big as the others, if they are big enough. */
-static uint64_t new_segment_bytes(const struct lane_mended *lane, uint64_t least_bytes)
+static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t least_bytes)
 {
 	uint64_t bytes = 0;
 
@@ -121,7 +120,7 @@ static uint64_t new_segment_bytes(const struct lane_mended *lane, uint64_t least
 	return least_bytes > SEGMENT_BYTES ? least_bytes : SEGMENT_BYTES;
 }
 
-static int make_segment(const struct lane_mended *lane, struct place place)
+static int make_segment(const struct mended_files *lane, struct place place)
 {
 	const struct mended_segment segment = {
 		.number = place.segment,
@@ -140,31 +139,31 @@ static int make_segment(const struct lane_mended *lane, struct place place)
 	return rc == 0 ? lane_mend_segment(lane, &segment) : rc;
 }
 
-int lane_anchor_write(const struct lane_salvage *salvage)
+int anchor_block_write(const struct damage *damage)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
 	struct place place;
 	int rc;
 	int fd;
 
-	if (!salvage->anchors)
+	if (!damage->anchors)
 		return 0;
-	place = anchor_place(salvage);
-	rc = make_segment(salvage->lane, place);
+	place = anchor_place(damage);
+	rc = make_segment(damage->lane, place);
 	if (rc != 0)
 		return rc;
-	fill_block(salvage, place, (struct block_header *)unit);
-	fd = open_segment(salvage->lane, place.segment);
+	fill_block(damage, place, (struct block_header *)unit);
+	fd = open_segment(damage->lane, place.segment);
 	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
 /* Zeros from a segment's header up to where the lane begins. */
-static int empty_before(const struct lane_salvage *salvage)
+static int empty_before(const struct damage *damage)
 {
 	static const uint8_t zeros[BLOCK_BYTES_MAX];
 	const uint64_t end =
-		salvage->base_whole ? salvage->base.block_offset : salvage->base.tail.offset;
-	const int fd = open_segment(salvage->lane, salvage->base.tail.segment);
+		damage->base_whole ? damage->base.block_offset : damage->base.tail.offset;
+	const int fd = open_segment(damage->lane, damage->base.tail.segment);
 	int rc = 0;
 
 	if (fd < 0)
@@ -178,16 +177,16 @@ static int empty_before(const struct lane_salvage *salvage)
 	return sync_and_close(fd, rc);
 }
 
-int lane_anchor_trim(const struct lane_salvage *salvage)
+int anchor_block_trim(const struct damage *damage)
 {
-	struct lane_mended *lane = salvage->lane;
+	struct mended_files *lane = damage->lane;
 	int rc = 0;
 
-	if (!salvage->trims)
+	if (!damage->trims)
 		return 0;
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		if (lane->segments[i].number < lane->first)
 			rc = lane->base->ops->remove(lane->base, lane->segments[i].number);
 	}
-	return rc == 0 ? empty_before(salvage) : rc;
+	return rc == 0 ? empty_before(damage) : rc;
 }

@@ -22,10 +22,10 @@ static int make_lane(const struct data_dir *dir, const char *lane_path)
 	return rc == 0 || rc == -EEXIST ? directory_sync(dir->path) : rc;
 }
 
-static int zero_from(const struct lane_salvage *salvage, uint64_t number, uint64_t offset)
+static int zero_from(const struct damage *damage, uint64_t number, uint64_t offset)
 {
-	const struct mended_segment *segment = lane_mended_segment(salvage->lane, number);
-	struct lane_files *base = salvage->lane->base;
+	const struct mended_segment *segment = mended_files_segment(damage->lane, number);
+	struct lane_files *base = damage->lane->base;
 
 	if (segment == NULL || segment->empty || offset >= segment->file_bytes)
 		return 0;
@@ -34,18 +34,18 @@ static int zero_from(const struct lane_salvage *salvage, uint64_t number, uint64
 
 /* The block behind the tail, which may lie in the next segment: from here on what is left behind is
  * evidence that something is missing, and so the lane is refused until it is gone. */
-static int zero_tail(const struct lane_salvage *salvage)
+static int zero_tail(const struct damage *damage)
 {
-	const struct lane_tail *tail = &salvage->tail;
-	const int rc = zero_from(salvage, tail->segment, tail->offset);
+	const struct lane_tail *tail = &damage->tail;
+	const int rc = zero_from(damage, tail->segment, tail->offset);
 
-	return rc == 0 ? zero_from(salvage, tail->segment + 1, BLOCK_ALIGN_BYTES) : rc;
+	return rc == 0 ? zero_from(damage, tail->segment + 1, BLOCK_ALIGN_BYTES) : rc;
 }
 
 /* Empty segments in their place stay: they were made ahead. */
-static int remove_later(const struct lane_salvage *salvage)
+static int remove_later(const struct damage *damage)
 {
-	const struct lane_mended *lane = salvage->lane;
+	const struct mended_files *lane = damage->lane;
 	uint64_t keep_cnt = 0;
 	uint64_t next = lane->first;
 	int rc = 0;
@@ -55,8 +55,7 @@ static int remove_later(const struct lane_salvage *salvage)
 
 		if (segment->number >= lane->first && segment->number != next++)
 			break;
-		if (segment->number > salvage->tail.segment &&
-		    lane_salvage_changes(salvage, segment))
+		if (segment->number > damage->tail.segment && damage_changes(damage, segment))
 			break;
 		keep_cnt++;
 	}
@@ -65,106 +64,106 @@ static int remove_later(const struct lane_salvage *salvage)
 	return rc;
 }
 
-static int mend_segments(const struct lane_salvage *salvage)
+static int mend_segments(const struct damage *damage)
 {
-	const struct lane_mended *lane = salvage->lane;
+	const struct mended_files *lane = damage->lane;
 	int rc = 0;
 
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		const struct mended_segment *segment = &lane->segments[i];
 
 		if (segment->wrong && segment->number >= lane->first &&
-		    segment->number <= salvage->tail.segment)
+		    segment->number <= damage->tail.segment)
 			rc = lane_mend_segment(lane, segment);
 	}
 	return rc;
 }
 
 /* They are kept. The newest first: a start takes what is left in this order. */
-static int remove_checkpoints(const struct data_dir *dir, const struct lane_salvage *salvage)
+static int remove_checkpoints(const struct data_dir *dir, const struct damage *damage)
 {
 	char path[CHECKPOINT_PATH_BYTES];
 	int rc = 0;
 
-	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
-		checkpoint_path(dir, salvage->lane->lane, salvage->aside[i], path);
+	for (uint64_t i = 0; i < damage->aside_cnt && rc == 0; i++) {
+		checkpoint_path(dir, damage->lane->lane, damage->aside[i], path);
 		rc = safe_unlink(path);
 		rc = rc == -ENOENT ? 0 : rc;
 	}
-	return rc == 0 && salvage->aside_cnt > 0 ? directory_sync(salvage->lane->files.path) : rc;
+	return rc == 0 && damage->aside_cnt > 0 ? directory_sync(damage->lane->files.path) : rc;
 }
 
-/* What a start needs comes first: from lane_anchor_write on it has it. */
-static int cut_locked(const struct data_dir *dir, const struct lane_salvage *salvage)
+/* What a start needs comes first: from anchor_block_write on it has it. */
+static int cut_locked(const struct data_dir *dir, const struct damage *damage)
 {
-	int rc = remove_checkpoints(dir, salvage);
+	int rc = remove_checkpoints(dir, damage);
 
 	if (rc == 0)
-		rc = zero_tail(salvage);
+		rc = zero_tail(damage);
 	if (rc == 0)
-		rc = remove_later(salvage);
+		rc = remove_later(damage);
 	if (rc == 0)
-		rc = mend_segments(salvage);
+		rc = mend_segments(damage);
 	if (rc == 0)
-		rc = lane_anchor_write(salvage);
+		rc = anchor_block_write(damage);
 	if (rc == 0)
-		rc = lane_anchor_trim(salvage);
+		rc = anchor_block_trim(damage);
 	return rc;
 }
 
-int lane_cut(const struct data_dir *dir, const struct lane_salvage *salvage, char *error,
-	     size_t error_bytes)
+int repair_apply(const struct data_dir *dir, const struct damage *damage, char *error,
+		 size_t error_bytes)
 {
-	const struct lane_mended *lane = salvage->lane;
+	const struct mended_files *lane = damage->lane;
 	struct lane_tail end;
 	int lock;
 	int rc = 0;
 
 	CHECK(dir->lock_fd >= 0);
-	lane_anchor_end(salvage, &end);
+	anchor_block_end(damage, &end);
 	if (lane->missing)
 		rc = make_lane(dir, lane->files.path);
 	lock = rc == 0 ? checkpoint_lock(dir, lane->lane) : rc;
-	rc = lock < 0 ? lock : cut_locked(dir, salvage);
+	rc = lock < 0 ? lock : cut_locked(dir, damage);
 	if (lock >= 0)
 		close(lock);
 	if (rc != 0) {
 		snprintf(error, error_bytes,
 			 "%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
 			 ": %s; check the disk and its permissions, then repeat the command",
-			 lane->files.path, salvage->tail.segment, salvage->tail.offset,
+			 lane->files.path, damage->tail.segment, damage->tail.offset,
 			 safe_strerror(rc));
 		return rc;
 	}
 	return recover_cut(dir, lane->lane, &end, error, error_bytes);
 }
 
-static int check_from(const struct data_dir *dir, const struct lane_salvage *salvage,
+static int check_from(const struct data_dir *dir, const struct damage *damage,
 		      enum recover_from from, char *error, size_t error_bytes)
 {
 	struct recover_scan scan;
 	struct lane_tail end;
-	int rc = recover_scan_from(dir, salvage->lane->lane, from, &scan, error, error_bytes);
+	int rc = recover_scan_from(dir, damage->lane->lane, from, &scan, error, error_bytes);
 
 	if (rc != 0)
 		return rc;
-	lane_anchor_end(salvage, &end);
+	anchor_block_end(damage, &end);
 	if (scan.torn || scan.tail.next_lsn != end.next_lsn ||
 	    scan.tail.prev_checksum != end.prev_checksum) {
 		snprintf(error, error_bytes,
 			 "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
 			 ": do not trust this disk",
-			 salvage->lane->files.path, scan.tail.next_lsn - 1, end.next_lsn - 1);
+			 damage->lane->files.path, scan.tail.next_lsn - 1, end.next_lsn - 1);
 		rc = -EBADMSG;
 	}
 	recover_scan_free(&scan);
 	return rc;
 }
 
-int lane_cut_check(const struct data_dir *dir, const struct lane_salvage *salvage, char *error,
-		   size_t error_bytes)
+int repair_check(const struct data_dir *dir, const struct damage *damage, char *error,
+		 size_t error_bytes)
 {
-	const int rc = check_from(dir, salvage, RECOVER_FROM_NEWEST, error, error_bytes);
+	const int rc = check_from(dir, damage, RECOVER_FROM_NEWEST, error, error_bytes);
 
-	return rc != 0 ? rc : check_from(dir, salvage, RECOVER_FROM_OLDEST, error, error_bytes);
+	return rc != 0 ? rc : check_from(dir, damage, RECOVER_FROM_OLDEST, error, error_bytes);
 }

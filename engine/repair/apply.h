@@ -1,7 +1,7 @@
 /*
- * lane_cut: makes a damaged lane good again, up to where a salvage found it good. What is behind is
- * lost for the journal: lane_keep has it. Where that lies behind a checkpoint, what was damaged
- * before goes too (lane_anchor), and the checkpoints that do not fit.
+ * apply: makes a damaged lane good again, up to where a damage found it good. What is behind is
+ * lost for the journal: originals has it. Where that lies behind a checkpoint, what was damaged
+ * before goes too (anchor_block), and the checkpoints that do not fit.
  *
  * Wherever it is interrupted, the lane is either still refused, or already what it will be in the
  * end but for what recovery cuts by itself: the place of the cut is overwritten first, then later
@@ -17,14 +17,14 @@
 #include "engine/repair/damage.h"
 
 /* Only under the lock. 0 or -errno with a line in error; then it may have been done in part. */
-int lane_cut(const struct data_dir *dir, const struct lane_salvage *salvage, char *error,
-	     size_t error_bytes);
+int repair_apply(const struct data_dir *dir, const struct damage *damage, char *error,
+		 size_t error_bytes);
 
 /*
  * Reads the lane again, as a start does, and as much of it as there is. 0 if it is good and ends
- * where the salvage said; else -errno with a line in error.
+ * where the damage said; else -errno with a line in error.
  */
-int lane_cut_check(const struct data_dir *dir, const struct lane_salvage *salvage, char *error,
-		   size_t error_bytes);
+int repair_check(const struct data_dir *dir, const struct damage *damage, char *error,
+		 size_t error_bytes);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * lane_salvage: looks at a damaged lane as a repair has to: how far it is good, what is wrong with
+ * damage: looks at a damaged lane as a repair has to: how far it is good, what is wrong with
  * it, and what can still be read behind the place where it would be cut. Never writes.
  *
  * The good part is what follows from block to block in the lane's files as they should be (see
- * lane_mended): a wrong segment header or a short file costs no block that is there. It begins with
- * the lane, or behind a checkpoint that has all before it (see lane_rescue).
+ * mended_files): a wrong segment header or a short file costs no block that is there. It begins
+ * with the lane, or behind a checkpoint that has all before it (see plan).
  */
 #ifndef DB_ENGINE_REPAIR_DAMAGE_H
 #define DB_ENGINE_REPAIR_DAMAGE_H
@@ -18,15 +18,15 @@
 #include "engine/sale/shard.h"
 
 /* A valid block behind the cut. */
-struct salvage_block {
+struct damage_block {
 	uint64_t first_lsn;
 	uint64_t segment;
 	uint64_t offset;
 	uint32_t record_cnt; /* 0: a closing block */
 };
 
-struct lane_salvage {
-	struct lane_mended
+struct damage {
+	struct mended_files
 		*lane; /* its faults are what is wrong; none: nothing is to be repaired */
 	bool torn;     /* no fault, but something behind the end: recovery cuts it by itself */
 
@@ -45,7 +45,7 @@ struct lane_salvage {
 
 	/* What a cut there loses. Highest LSN and watermark that any valid block tells; lost are
 	 * the LSNs tail.next_lsn .. last_lsn for certain. */
-	struct salvage_block *blocks; /* by first LSN */
+	struct damage_block *blocks; /* by first LSN */
 	uint64_t block_cnt;
 	uint64_t last_lsn;
 	uint64_t watermark_lsn;
@@ -57,52 +57,52 @@ struct lane_salvage {
  * Looks at a lane; waits for writes of a killed engine if settle is set, for who holds the lock.
  * base: behind which checkpoint it is read, NULL or zeros: from its beginning. cut_lsn: cut before
  * the block that holds this LSN, or where the lane ends if that is earlier; 0: only there. `files`
- * are the salvage's from then on, also after a failure. 0, or -errno with a line in error if
+ * are the damage's from then on, also after a failure. 0, or -errno with a line in error if
  * something can't be read: then nobody should change anything.
  */
-int lane_salvage_open(struct lane_salvage **out, struct lane_files *files, uint64_t journal_id,
-		      uint16_t lane, bool settle, const struct lane_position *base,
-		      uint64_t cut_lsn, char *error, size_t error_bytes);
+int damage_open(struct damage **out, struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		bool settle, const struct lane_position *base, uint64_t cut_lsn, char *error,
+		size_t error_bytes);
 
 /* Whether the lane goes on behind this position as it should be: its block is there, or one that
  * follows. Below the good part's end only. */
-bool lane_salvage_has(struct lane_salvage *salvage, const struct lane_position *position);
+bool damage_has(struct damage *damage, const struct lane_position *position);
 
 /* A checkpoint that a repair puts aside, with the reason as a fault. */
-void lane_salvage_put_aside(struct lane_salvage *salvage, uint64_t next_lsn, const char *why);
+void damage_put_aside(struct damage *damage, uint64_t next_lsn, const char *why);
 
 /* Somebody else tells that all up to this LSN was on disk once. */
-void lane_salvage_told(struct lane_salvage *salvage, uint64_t last_lsn);
+void damage_told(struct damage *damage, uint64_t last_lsn);
 
 /* Whether a cut changes this file, or removes it with something in it. */
-bool lane_salvage_changes(const struct lane_salvage *salvage, const struct mended_segment *segment);
+bool damage_changes(const struct damage *damage, const struct mended_segment *segment);
 
 /* Lost LSNs for certain, those among them that were on disk, by the watermark, and so may have been
  * acknowledged, and those no block has any more. */
-uint64_t lane_salvage_lost(const struct lane_salvage *salvage);
-uint64_t lane_salvage_durable(const struct lane_salvage *salvage);
-uint64_t lane_salvage_unreadable(const struct lane_salvage *salvage);
+uint64_t damage_lost(const struct damage *damage);
+uint64_t damage_durable(const struct damage *damage);
+uint64_t damage_unreadable(const struct damage *damage);
 
 /*
  * Applies the good part to a fresh shard, or to one with the base's checkpoint loaded. 0; -EBADMSG
  * if a record cannot follow from the state, with its LSN and why (static text); other -errno with a
  * line in error.
  */
-int lane_salvage_apply(struct lane_salvage *salvage, struct shard *shard, uint64_t *lsn,
-		       const char **why, char *error, size_t error_bytes);
+int damage_apply(struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
+		 char *error, size_t error_bytes);
 
 /* False from it ends what gives it records. */
-typedef bool salvage_fn(void *context, uint64_t lsn, const struct record *record);
+typedef bool damage_fn(void *context, uint64_t lsn, const struct record *record);
 
 /* Gives every record of the good part, in lane order. 0, or -errno with a line in error. */
-int lane_salvage_each_good(struct lane_salvage *salvage, salvage_fn *fn, void *context, char *error,
-			   size_t error_bytes);
+int damage_each_good(struct damage *damage, damage_fn *fn, void *context, char *error,
+		     size_t error_bytes);
 
 /* Gives every record behind the cut, by LSN. 0, or -errno with a line in error. */
-int lane_salvage_each(struct lane_salvage *salvage, salvage_fn *fn, void *context, char *error,
-		      size_t error_bytes);
+int damage_each(struct damage *damage, damage_fn *fn, void *context, char *error,
+		size_t error_bytes);
 
 /* NULL is allowed. */
-void lane_salvage_close(struct lane_salvage *salvage);
+void damage_close(struct damage *damage);
 
 #endif

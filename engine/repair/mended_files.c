@@ -10,12 +10,12 @@
 #include "engine/base/safe_file.h"
 #include "engine/journal/format.h"
 
-static struct lane_mended *of(struct lane_files *files)
+static struct mended_files *of(struct lane_files *files)
 {
-	return (struct lane_mended *)files;
+	return (struct mended_files *)files;
 }
 
-struct mended_segment *lane_mended_segment(struct lane_mended *mended, uint64_t number)
+struct mended_segment *mended_files_segment(struct mended_files *mended, uint64_t number)
 {
 	/* Without a gap a segment's number is its index; behind a gap it is higher. */
 	uint64_t i = number < mended->segment_cnt ? number + 1 : mended->segment_cnt;
@@ -27,7 +27,7 @@ struct mended_segment *lane_mended_segment(struct lane_mended *mended, uint64_t 
 
 static int64_t mended_list(struct lane_files *files, uint64_t **numbers)
 {
-	const struct lane_mended *mended = of(files);
+	const struct mended_files *mended = of(files);
 	uint64_t *found = calloc(mended->segment_cnt + 1, sizeof(*found));
 	uint64_t cnt = 0;
 
@@ -43,7 +43,7 @@ static int64_t mended_list(struct lane_files *files, uint64_t **numbers)
 
 static int64_t mended_size(struct lane_files *files, uint64_t number)
 {
-	const struct mended_segment *segment = lane_mended_segment(of(files), number);
+	const struct mended_segment *segment = mended_files_segment(of(files), number);
 
 	return segment != NULL ? (int64_t)segment->bytes : -ENOENT;
 }
@@ -51,8 +51,8 @@ static int64_t mended_size(struct lane_files *files, uint64_t number)
 static int64_t mended_read(struct lane_files *files, uint64_t number, void *buffer, size_t bytes,
 			   uint64_t offset)
 {
-	struct lane_mended *mended = of(files);
-	const struct mended_segment *segment = lane_mended_segment(mended, number);
+	struct mended_files *mended = of(files);
+	const struct mended_segment *segment = mended_files_segment(mended, number);
 	int64_t got = 0;
 
 	if (segment == NULL)
@@ -77,7 +77,7 @@ static int64_t mended_read(struct lane_files *files, uint64_t number, void *buff
 	return (int64_t)bytes;
 }
 
-/* It ends with lane_mended_close. */
+/* It ends with mended_files_close. */
 static void mended_end(struct lane_files *files)
 {
 	(void)files;
@@ -90,7 +90,7 @@ static const struct lane_files_ops mended_ops = {
 	.close = mended_end,
 };
 
-void lane_mended_fault(struct lane_mended *mended, const struct lane_fault *fault)
+void mended_files_fault(struct mended_files *mended, const struct lane_fault *fault)
 {
 	struct lane_fault *more =
 		reallocarray(mended->faults, mended->fault_cnt + 1, sizeof(*more));
@@ -106,7 +106,7 @@ void lane_mended_fault(struct lane_mended *mended, const struct lane_fault *faul
 	more[at] = *fault;
 }
 
-void lane_mended_merge(struct lane_mended *mended, const struct lane_mended *other)
+void mended_files_merge(struct mended_files *mended, const struct mended_files *other)
 {
 	for (uint64_t i = 0; i < other->fault_cnt; i++) {
 		const struct lane_fault *fault = &other->faults[i];
@@ -116,7 +116,7 @@ void lane_mended_merge(struct lane_mended *mended, const struct lane_mended *oth
 			known = mended->faults[j].segment == fault->segment &&
 				strcmp(mended->faults[j].text, fault->text) == 0;
 		if (!known)
-			lane_mended_fault(mended, fault);
+			mended_files_fault(mended, fault);
 	}
 }
 
@@ -132,7 +132,7 @@ static uint64_t right_bytes(const struct segment_header *header, uint64_t file_b
 	return whole < SEGMENT_BYTES_MAX ? whole : SEGMENT_BYTES_MAX;
 }
 
-static void judge_segment(struct lane_mended *mended, struct mended_segment *segment,
+static void judge_segment(struct mended_files *mended, struct mended_segment *segment,
 			  const struct segment_header *header, uint64_t bytes_min)
 {
 	const char *why =
@@ -152,11 +152,11 @@ static void judge_segment(struct lane_mended *mended, struct mended_segment *seg
 			 segment->file_bytes, segment->bytes);
 	else
 		snprintf(fault.text, sizeof(fault.text), "%s", why);
-	lane_mended_fault(mended, &fault);
+	mended_files_fault(mended, &fault);
 }
 
 /* 0 or -errno. */
-static int look_at_segment(struct lane_mended *mended, uint64_t number, uint64_t bytes_min,
+static int look_at_segment(struct mended_files *mended, uint64_t number, uint64_t bytes_min,
 			   uint8_t *unit)
 {
 	struct lane_files *base = mended->base;
@@ -177,7 +177,7 @@ static int look_at_segment(struct lane_mended *mended, uint64_t number, uint64_t
 	return 0;
 }
 
-static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers, uint64_t cnt,
+static int look_at_segments(struct mended_files *mended, const uint64_t *numbers, uint64_t cnt,
 			    bool settle, const struct lane_position *from, char *error,
 			    size_t error_bytes)
 {
@@ -208,7 +208,7 @@ static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers,
 		if (rc == 0 && numbers[i] != expected) {
 			snprintf(gap.text, sizeof(gap.text),
 				 "it is missing, and segment %" PRIu64 " is there", numbers[i]);
-			lane_mended_fault(mended, &gap);
+			mended_files_fault(mended, &gap);
 		}
 		expected = numbers[i] + 1;
 	}
@@ -216,7 +216,7 @@ static int look_at_segments(struct lane_mended *mended, const uint64_t *numbers,
 	return rc;
 }
 
-static int look(struct lane_mended *mended, bool settle, const struct lane_position *from,
+static int look(struct mended_files *mended, bool settle, const struct lane_position *from,
 		char *error, size_t error_bytes)
 {
 	static const struct lane_fault nothing = {
@@ -227,7 +227,7 @@ static int look(struct lane_mended *mended, bool settle, const struct lane_posit
 
 	if (cnt == -ENOENT) {
 		mended->missing = true;
-		lane_mended_fault(mended, &nothing);
+		mended_files_fault(mended, &nothing);
 		return 0;
 	}
 	if (cnt < 0) {
@@ -240,11 +240,11 @@ static int look(struct lane_mended *mended, bool settle, const struct lane_posit
 	return rc;
 }
 
-int lane_mended_open(struct lane_mended **out, struct lane_files *base, uint64_t journal_id,
-		     uint16_t lane, bool settle, const struct lane_position *from, char *error,
-		     size_t error_bytes)
+int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
+		      uint16_t lane, bool settle, const struct lane_position *from, char *error,
+		      size_t error_bytes)
 {
-	struct lane_mended *mended = calloc(1, sizeof(*mended));
+	struct mended_files *mended = calloc(1, sizeof(*mended));
 	int rc;
 
 	CHECK(mended != NULL);
@@ -256,13 +256,13 @@ int lane_mended_open(struct lane_mended **out, struct lane_files *base, uint64_t
 	mended->first = from != NULL ? from->tail.segment : 0;
 	rc = look(mended, settle, from, error, error_bytes);
 	if (rc != 0)
-		lane_mended_close(mended);
+		mended_files_close(mended);
 	else
 		*out = mended;
 	return rc;
 }
 
-void lane_mended_close(struct lane_mended *mended)
+void mended_files_close(struct mended_files *mended)
 {
 	if (mended == NULL)
 		return;

@@ -1,5 +1,5 @@
 /*
- * lane_mended: the files of a damaged lane as they should be. A segment's header and size say
+ * mended_files: the files of a damaged lane as they should be. A segment's header and size say
  * nothing that isn't known otherwise: where they are wrong, the view shows them right, with zeros
  * where the file is too short. Whether the blocks in it are good, they prove by their own
  * checksums, which cover their place. It lists the segments from the one that the lane begins in up
@@ -23,10 +23,10 @@ struct mended_segment {
 	uint64_t file_bytes;
 	uint64_t bytes; /* that it should have */
 	bool wrong;     /* its header or its size is not right */
-	bool empty;     /* lane_salvage's: zeros only behind the place of the cut */
+	bool empty;     /* damage's: zeros only behind the place of the cut */
 };
 
-struct lane_mended {
+struct mended_files {
 	struct lane_files files; /* the view, first; close and what changes something are not its */
 	struct lane_files *base; /* as they are; owned */
 	uint64_t journal_id;
@@ -44,20 +44,20 @@ struct lane_mended {
  * waits for writes of a killed engine. from: the lane begins behind this position, NULL or zeros:
  * in segment 0. 0, or -errno with a line in error if something can't be read.
  */
-int lane_mended_open(struct lane_mended **out, struct lane_files *base, uint64_t journal_id,
-		     uint16_t lane, bool settle, const struct lane_position *from, char *error,
-		     size_t error_bytes);
+int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
+		      uint16_t lane, bool settle, const struct lane_position *from, char *error,
+		      size_t error_bytes);
 
 /* NULL if there is no such segment. */
-struct mended_segment *lane_mended_segment(struct lane_mended *mended, uint64_t number);
+struct mended_segment *mended_files_segment(struct mended_files *mended, uint64_t number);
 
 /* Adds what somebody else found; copied, at its place in lane order. */
-void lane_mended_fault(struct lane_mended *mended, const struct lane_fault *fault);
+void mended_files_fault(struct mended_files *mended, const struct lane_fault *fault);
 
 /* Adds what another look at the same lane found. */
-void lane_mended_merge(struct lane_mended *mended, const struct lane_mended *other);
+void mended_files_merge(struct mended_files *mended, const struct mended_files *other);
 
 /* NULL is allowed. */
-void lane_mended_close(struct lane_mended *mended);
+void mended_files_close(struct mended_files *mended);
 
 #endif

@@ -35,7 +35,7 @@ static bool is_part(const char *name)
 }
 
 /* What a killed repair left unfinished: the originals are all still in their lanes. */
-static int remove_parts(struct lane_keep *keep)
+static int remove_parts(struct originals *keep)
 {
 	DIR *dir = safe_opendir(keep->data_path);
 	const struct dirent *entry;
@@ -55,7 +55,7 @@ static int remove_parts(struct lane_keep *keep)
 	return rc;
 }
 
-static void name_it(struct lane_keep *keep, uint64_t now_s, unsigned nth)
+static void name_it(struct originals *keep, uint64_t now_s, unsigned nth)
 {
 	const time_t second = (time_t)now_s;
 	char text[32];
@@ -72,7 +72,7 @@ static void name_it(struct lane_keep *keep, uint64_t now_s, unsigned nth)
 	snprintf(keep->part_path, sizeof(keep->part_path), "%s" PART_SUFFIX, keep->path);
 }
 
-int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t now_s, char *error,
+int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s, char *error,
 		    size_t error_bytes)
 {
 	struct stat info;
@@ -80,7 +80,7 @@ int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t
 	int rc;
 
 	CHECK(dir->lock_fd >= 0);
-	*keep = (struct lane_keep){0};
+	*keep = (struct originals){0};
 	snprintf(keep->data_path, sizeof(keep->data_path), "%s", dir->path);
 	rc = remove_parts(keep);
 	do {
@@ -143,7 +143,7 @@ static int copy_file(const char *from_path, const char *to_path, uint64_t bytes,
 }
 
 /* One file of a lane; bytes: what it must have. */
-static int keep_file(struct lane_keep *keep, const char *lane_path, const char *from,
+static int keep_file(struct originals *keep, const char *lane_path, const char *from,
 		     uint64_t bytes, char *error, size_t error_bytes)
 {
 	const char *name = strrchr(from, '/');
@@ -159,16 +159,16 @@ static int keep_file(struct lane_keep *keep, const char *lane_path, const char *
 	return rc;
 }
 
-static int keep_checkpoints(struct lane_keep *keep, const char *lane_path,
-			    const struct lane_salvage *salvage, char *error, size_t error_bytes)
+static int keep_checkpoints(struct originals *keep, const char *lane_path,
+			    const struct damage *damage, char *error, size_t error_bytes)
 {
 	char from[PATH_BYTES];
 	struct stat info;
 	int rc = 0;
 
-	for (uint64_t i = 0; i < salvage->aside_cnt && rc == 0; i++) {
-		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, salvage->lane->files.path,
-			 salvage->aside[i]);
+	for (uint64_t i = 0; i < damage->aside_cnt && rc == 0; i++) {
+		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, damage->lane->files.path,
+			 damage->aside[i]);
 		if (safe_lstat(from, &info) == 0)
 			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error,
 				       error_bytes);
@@ -176,10 +176,10 @@ static int keep_checkpoints(struct lane_keep *keep, const char *lane_path,
 	return rc;
 }
 
-int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, char *error,
+int originals_lane(struct originals *keep, const struct damage *damage, char *error,
 		   size_t error_bytes)
 {
-	const struct lane_mended *lane = salvage->lane;
+	const struct mended_files *lane = damage->lane;
 	char from[SEGMENT_PATH_BYTES];
 	char lane_path[SEGMENT_PATH_BYTES];
 	int made;
@@ -190,13 +190,13 @@ int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, c
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		const struct mended_segment *segment = &lane->segments[i];
 
-		if (!lane_salvage_changes(salvage, segment))
+		if (!damage_changes(damage, segment))
 			continue;
 		segment_path(lane->files.path, segment->number, from);
 		rc = keep_file(keep, lane_path, from, segment->file_bytes, error, error_bytes);
 	}
 	if (rc == 0)
-		rc = keep_checkpoints(keep, lane_path, salvage, error, error_bytes);
+		rc = keep_checkpoints(keep, lane_path, damage, error, error_bytes);
 	if (rc == 0) {
 		rc = directory_sync(lane_path);
 		if (rc != 0)
@@ -209,7 +209,7 @@ int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, c
 	return rc;
 }
 
-int lane_keep_end(struct lane_keep *keep, char *error, size_t error_bytes)
+int originals_end(struct originals *keep, char *error, size_t error_bytes)
 {
 	int rc = directory_sync(keep->part_path);
 
@@ -224,7 +224,7 @@ int lane_keep_end(struct lane_keep *keep, char *error, size_t error_bytes)
 	return rc;
 }
 
-void lane_keep_abandon(struct lane_keep *keep)
+void originals_abandon(struct originals *keep)
 {
 	(void)safe_remove_tree(keep->part_path);
 }

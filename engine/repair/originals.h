@@ -1,12 +1,12 @@
 /*
- * lane_keep: keeps aside what a repair is about to change, in DATA/repaired-YYYYMMDDThhmmssZ, which
+ * originals: keeps aside what a repair is about to change, in DATA/repaired-YYYYMMDDThhmmssZ, which
  * is no part of the journal:
  *
  *	lane-NNN/seg-NNNNNNNNNNNN	the files as they were, whole
  *	lane-NNN/ckpt-NNNNNNNNNNNNNNN
  *	report				what is lost, written by the caller
  *
- * Until lane_keep_end it has another name, REPAIRED.part; by that name nobody trusts it. So a
+ * Until originals_end it has another name, REPAIRED.part; by that name nobody trusts it. So a
  * directory without .part is whole and on disk, and nothing is changed before there is one.
  *
  * Cold calls, under the data directory's lock.
@@ -20,7 +20,7 @@
 #include "engine/journal/data_dir.h"
 #include "engine/repair/damage.h"
 
-struct lane_keep {
+struct originals {
 	char data_path[512];
 	char path[600];      /* where it will be */
 	char part_path[608]; /* where it is until then */
@@ -29,17 +29,17 @@ struct lane_keep {
 };
 
 /* Makes the directory; now_s: seconds since the epoch, for its name. 0 or -errno with a line. */
-int lane_keep_begin(struct lane_keep *keep, const struct data_dir *dir, uint64_t now_s, char *error,
+int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s, char *error,
 		    size_t error_bytes);
 
 /* Copies every file that a cut of this lane changes or removes. 0 or -errno with a line. */
-int lane_keep_lane(struct lane_keep *keep, const struct lane_salvage *salvage, char *error,
+int originals_lane(struct originals *keep, const struct damage *damage, char *error,
 		   size_t error_bytes);
 
 /* All of it is on disk and has its name when this returns 0; else -errno with a line. */
-int lane_keep_end(struct lane_keep *keep, char *error, size_t error_bytes);
+int originals_end(struct originals *keep, char *error, size_t error_bytes);
 
-/* Removes it again, before lane_keep_end. */
-void lane_keep_abandon(struct lane_keep *keep);
+/* Removes it again, before originals_end. */
+void originals_abandon(struct originals *keep);
 
 #endif

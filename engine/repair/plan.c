@@ -17,16 +17,16 @@ struct rescue {
 	struct lane_beginning beginning;
 	struct checkpoint_seen *seen; /* the newest first */
 	int64_t seen_cnt;
-	int64_t newest;             /* good one; seen_cnt: none */
-	int64_t base;               /* the one it begins behind; seen_cnt: with itself */
-	struct lane_salvage *alone; /* the lane from its beginning; NULL: it has none any more */
-	struct lane_salvage *chosen;
+	int64_t newest;       /* good one; seen_cnt: none */
+	int64_t base;         /* the one it begins behind; seen_cnt: with itself */
+	struct damage *alone; /* the lane from its beginning; NULL: it has none any more */
+	struct damage *chosen;
 	char *error;
 	size_t error_bytes;
 };
 
 static int look_from(struct rescue *rescue, const struct lane_position *base, uint64_t cut_lsn,
-		     struct lane_salvage **out)
+		     struct damage **out)
 {
 	struct lane_files *files = NULL;
 	const int rc = data_dir_open_lane(rescue->dir, rescue->lane, &files, rescue->error,
@@ -34,12 +34,11 @@ static int look_from(struct rescue *rescue, const struct lane_position *base, ui
 
 	if (rc != 0)
 		return rc;
-	return lane_salvage_open(out, files, rescue->dir->journal_id, rescue->lane, true, base,
-				 cut_lsn, rescue->error, rescue->error_bytes);
+	return damage_open(out, files, rescue->dir->journal_id, rescue->lane, true, base, cut_lsn,
+			   rescue->error, rescue->error_bytes);
 }
 
-static int look_behind(struct rescue *rescue, int64_t idx, uint64_t cut_lsn,
-		       struct lane_salvage **out)
+static int look_behind(struct rescue *rescue, int64_t idx, uint64_t cut_lsn, struct damage **out)
 {
 	struct lane_position position;
 
@@ -100,26 +99,25 @@ static int refuse_headless(struct rescue *rescue)
 }
 
 /* Why an older checkpoint is no beginning. */
-static void note_short(const struct lane_salvage *salvage, struct lane_salvage *chosen,
-		       uint64_t checkpoint_lsn)
+static void note_short(const struct damage *damage, struct damage *chosen, uint64_t checkpoint_lsn)
 {
-	const struct lane_tail *tail = &salvage->tail;
+	const struct lane_tail *tail = &damage->tail;
 	struct lane_fault fault = {.segment = tail->segment, .offset = tail->offset};
 
-	lane_mended_merge(chosen->lane, salvage->lane);
+	mended_files_merge(chosen->lane, damage->lane);
 	snprintf(fault.text, sizeof(fault.text),
 		 "the lane is good up to LSN %" PRIu64
 		 " here, a checkpoint has it up to LSN %" PRIu64,
 		 tail->next_lsn - 1, checkpoint_lsn - 1);
-	lane_mended_fault(chosen->lane, &fault);
+	mended_files_fault(chosen->lane, &fault);
 }
 
-static bool damaged_before(const struct lane_salvage *salvage)
+static bool damaged_before(const struct damage *damage)
 {
 	bool damaged = false;
 
-	for (uint64_t i = 0; i < salvage->lane->fault_cnt; i++)
-		damaged |= salvage->lane->faults[i].segment < salvage->lane->first;
+	for (uint64_t i = 0; i < damage->lane->fault_cnt; i++)
+		damaged |= damage->lane->faults[i].segment < damage->lane->first;
 	return damaged;
 }
 
@@ -127,24 +125,24 @@ static bool damaged_before(const struct lane_salvage *salvage)
 static int choose_checkpoint(struct rescue *rescue)
 {
 	const uint64_t wanted_lsn = newest_lsn(rescue);
-	struct lane_salvage *passed = NULL;
+	struct damage *passed = NULL;
 	int rc = 0;
 
 	for (int64_t i = rescue->seen_cnt - 1; rc == 0 && rescue->chosen == NULL; i--) {
 		const struct checkpoint_seen *seen = &rescue->seen[i];
-		struct lane_salvage *salvage = NULL;
+		struct damage *damage = NULL;
 
 		if (seen->rc != 0 ||
 		    (i > rescue->newest && seen->header.segment < rescue->beginning.segment))
 			continue;
-		rc = look_behind(rescue, i, 0, &salvage);
-		if (rc == 0 && (i == rescue->newest || salvage->tail.next_lsn >= wanted_lsn)) {
-			rescue->chosen = salvage;
+		rc = look_behind(rescue, i, 0, &damage);
+		if (rc == 0 && (i == rescue->newest || damage->tail.next_lsn >= wanted_lsn)) {
+			rescue->chosen = damage;
 			rescue->base = i;
 			break;
 		}
-		lane_salvage_close(passed);
-		passed = salvage;
+		damage_close(passed);
+		passed = damage;
 	}
 	if (rc == 0 && passed != NULL)
 		note_short(passed, rescue->chosen, wanted_lsn);
@@ -152,7 +150,7 @@ static int choose_checkpoint(struct rescue *rescue)
 		note_short(rescue->alone, rescue->chosen, wanted_lsn);
 	if (rc == 0)
 		rescue->chosen->trims = rescue->alone != NULL || damaged_before(rescue->chosen);
-	lane_salvage_close(passed);
+	damage_close(passed);
 	return rc;
 }
 
@@ -172,7 +170,7 @@ static int choose(struct rescue *rescue)
 /* An earlier cut, but behind what a checkpoint has. */
 static int cut_at(struct rescue *rescue, uint64_t cut_lsn)
 {
-	struct lane_salvage *before = rescue->chosen;
+	struct damage *before = rescue->chosen;
 	int rc;
 
 	if (cut_lsn == 0)
@@ -188,10 +186,10 @@ static int cut_at(struct rescue *rescue, uint64_t cut_lsn)
 	rescue->chosen = NULL;
 	rc = look_behind(rescue, rescue->base, cut_lsn, &rescue->chosen);
 	if (rc == 0) {
-		lane_mended_merge(rescue->chosen->lane, before->lane);
+		mended_files_merge(rescue->chosen->lane, before->lane);
 		rescue->chosen->trims = before->trims;
 	}
-	lane_salvage_close(before);
+	damage_close(before);
 	return rc;
 }
 
@@ -222,16 +220,15 @@ static bool compare_one(void *context, uint64_t lsn, const struct record *record
 }
 
 /* Whether the blocks of a lane tell what this checkpoint tells of the same LSNs. */
-static int compare(struct rescue *rescue, struct lane_salvage *salvage,
-		   const struct checkpoint_seen *seen)
+static int compare(struct rescue *rescue, struct damage *damage, const struct checkpoint_seen *seen)
 {
 	struct comparing comparing = {.error = rescue->error, .error_bytes = rescue->error_bytes};
 	int rc = checkpoint_records_open(&comparing.records, rescue->dir, rescue->lane,
 					 seen->next_lsn, rescue->error, rescue->error_bytes);
 
 	if (rc == 0)
-		rc = lane_salvage_each_good(salvage, compare_one, &comparing, rescue->error,
-					    rescue->error_bytes);
+		rc = damage_each_good(damage, compare_one, &comparing, rescue->error,
+				      rescue->error_bytes);
 	checkpoint_records_close(comparing.records);
 	if (rc == 0 && comparing.rc < 0)
 		rc = comparing.rc;
@@ -249,7 +246,7 @@ static int compare(struct rescue *rescue, struct lane_salvage *salvage,
 static int judge_good_one(struct rescue *rescue, int64_t idx)
 {
 	const struct checkpoint_seen *seen = &rescue->seen[idx];
-	struct lane_salvage *chosen = rescue->chosen;
+	struct damage *chosen = rescue->chosen;
 	struct lane_position position;
 	char why[256] = "";
 	int rc = 0;
@@ -262,7 +259,7 @@ static int judge_good_one(struct rescue *rescue, int64_t idx)
 				 "the checkpoint at LSN %" PRIu64
 				 " is good, but the lane behind it is damaged",
 				 seen->next_lsn - 1);
-	} else if (!lane_salvage_has(chosen, &position)) {
+	} else if (!damage_has(chosen, &position)) {
 		rc = compare(rescue, chosen, seen);
 		snprintf(why, sizeof(why),
 			 "the checkpoint at LSN %" PRIu64
@@ -270,7 +267,7 @@ static int judge_good_one(struct rescue *rescue, int64_t idx)
 			 seen->next_lsn - 1);
 	}
 	if (rc == 0 && why[0] != '\0')
-		lane_salvage_put_aside(chosen, seen->next_lsn, why);
+		damage_put_aside(chosen, seen->next_lsn, why);
 	return rc;
 }
 
@@ -285,16 +282,16 @@ static int judge_checkpoints(struct rescue *rescue)
 			rc = judge_good_one(rescue, i);
 			continue;
 		}
-		lane_salvage_put_aside(rescue->chosen, seen->next_lsn, seen->text);
+		damage_put_aside(rescue->chosen, seen->next_lsn, seen->text);
 		/* It was written only when all of it was on disk. */
 		if (seen->has_header)
-			lane_salvage_told(rescue->chosen, seen->next_lsn - 1);
+			damage_told(rescue->chosen, seen->next_lsn - 1);
 	}
 	return rc;
 }
 
-int lane_rescue_open(struct lane_salvage **out, const struct data_dir *dir, uint16_t lane,
-		     uint64_t cut_lsn, char *error, size_t error_bytes)
+int repair_plan(struct damage **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
+		char *error, size_t error_bytes)
 {
 	struct rescue rescue = {
 		.dir = dir, .lane = lane, .error = error, .error_bytes = error_bytes};
@@ -312,9 +309,9 @@ int lane_rescue_open(struct lane_salvage **out, const struct data_dir *dir, uint
 		rc = judge_checkpoints(&rescue);
 	if (rc == 0 && rescue.base < rescue.seen_cnt)
 		rescue.chosen->alone_lsn = rescue.alone != NULL ? rescue.alone->tail.next_lsn : 1;
-	lane_salvage_close(rescue.alone);
+	damage_close(rescue.alone);
 	if (rc != 0)
-		lane_salvage_close(rescue.chosen);
+		damage_close(rescue.chosen);
 	else
 		*out = rescue.chosen;
 	free(rescue.seen);

@@ -1,5 +1,5 @@
 /*
- * lane_rescue: what a repair makes of a lane that may be damaged, of its blocks and its
+ * plan: what a repair makes of a lane that may be damaged, of its blocks and its
  * checkpoints.
  *
  * A good checkpoint that covers records which the lane has lost is the better truth: the lane then
@@ -18,11 +18,11 @@
 #include "engine/repair/damage.h"
 
 /*
- * Looks at a lane and decides. cut_lsn: as lane_salvage_open; not before what a good checkpoint
+ * Looks at a lane and decides. cut_lsn: as damage_open; not before what a good checkpoint
  * has. 0; -ENOTSUP with a line where nothing can be decided; other -errno with a line where
  * something can't be read.
  */
-int lane_rescue_open(struct lane_salvage **out, const struct data_dir *dir, uint16_t lane,
-		     uint64_t cut_lsn, char *error, size_t error_bytes);
+int repair_plan(struct damage **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
+		char *error, size_t error_bytes);
 
 #endif

@@ -3,7 +3,7 @@
 #include "engine/base/check.h"
 #include "engine/sale/shard_state.h"
 
-void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *keys, uint32_t cnt)
+void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt)
 {
 	switch (pass) {
 	case 0:
@@ -29,12 +29,12 @@ void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *ke
 	}
 }
 
-void decide_prepare(const struct shard *shard, const struct wire_request *requests,
-		    struct decide_key *keys, uint32_t cnt)
+void lookup_all(const struct shard *shard, const struct wire_request *requests, struct lookup *keys,
+		uint32_t cnt)
 {
-	decide_keys_begin(keys, requests, cnt);
-	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++)
-		decide_pass(pass, shard, keys, cnt);
+	lookups_begin(keys, requests, cnt);
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++)
+		lookup_pass(pass, shard, keys, cnt);
 }
 
 static void refuse(struct decision *decision, enum verdict verdict)
@@ -87,7 +87,7 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t
 }
 
 static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
-		       const struct wire_request *request, const struct decide_key *key,
+		       const struct wire_request *request, const struct lookup *key,
 		       struct offer *offer, struct record *record, struct decision *decision)
 {
 	const enum verdict no = refusal(offer, now_ns, asked_ns, request, decision);
@@ -156,7 +156,7 @@ static void not_on_sale(const struct shard *shard, const struct wire_request *re
 }
 
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
-	    const struct wire_request *request, const struct decide_key *key, struct record *record,
+	    const struct wire_request *request, const struct lookup *key, struct record *record,
 	    struct decision *decision)
 {
 	const uint64_t id[2] = {request->id[0], request->id[1]};

@@ -27,15 +27,15 @@ struct decision {
 };
 
 /*
- * A pass over cnt requests of one shard that are still to be decided, by their keys (decide_key.h).
+ * A pass over cnt requests of one shard that are still to be decided, by their keys (lookup.h).
  * Only pass 0 must have been made before decide, the others, in their order, save waiting: best
- * when pass n is decide_ahead_cnt(n) requests ahead of the decision. Changes no state.
+ * when pass n is lookup_ahead_cnt(n) requests ahead of the decision. Changes no state.
  */
-void decide_pass(unsigned pass, const struct shard *shard, struct decide_key *keys, uint32_t cnt);
+void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt);
 
 /* All passes at once, for who has nothing else to do meanwhile. */
-void decide_prepare(const struct shard *shard, const struct wire_request *requests,
-		    struct decide_key *keys, uint32_t cnt);
+void lookup_all(const struct shard *shard, const struct wire_request *requests, struct lookup *keys,
+		uint32_t cnt);
 
 /*
  * Decides one request at now_ns (lane clock, never falling). asked_ns, at most that, is when it was
@@ -45,7 +45,7 @@ void decide_prepare(const struct shard *shard, const struct wire_request *reques
  * VERDICT_JOURNAL_FULL.
  */
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
-	    const struct wire_request *request, const struct decide_key *key, struct record *record,
+	    const struct wire_request *request, const struct lookup *key, struct record *record,
 	    struct decision *decision);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * decide_key: where a request belongs in a shard's tables, or a record that becomes state again.
+ * lookup: where a request belongs in a shard's tables, or a record that becomes state again.
  * Found out ahead of the decision in passes over a burst, because each needs memory that only the
  * one before knows where: so it is waited for once a burst and not once a request.
  *
@@ -20,8 +20,8 @@
 struct offer;
 struct buyer_count;
 
-struct decide_key {
-	const struct wire_request *request; /* decide_keys_begin */
+struct lookup {
+	const struct wire_request *request; /* lookups_begin */
 	uint64_t offer_hash;
 	uint64_t order_hash;
 	uint64_t buyer_hash;       /* 0: not made yet */
@@ -31,22 +31,22 @@ struct decide_key {
 };
 
 enum {
-	DECIDE_PASS_CNT = 4,
+	LOOKUP_PASS_CNT = 4,
 	/* Requests between a pass and the next, so that what it asked for has come. */
-	DECIDE_PASS_AHEAD_CNT = 32,
+	LOOKUP_PASS_AHEAD_CNT = 32,
 };
 
 /* Before the passes: whose keys they are. The requests stay there until they are decided. */
-static inline void decide_keys_begin(struct decide_key *keys, const struct wire_request *requests,
-				     uint32_t cnt)
+static inline void lookups_begin(struct lookup *keys, const struct wire_request *requests,
+				 uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++)
 		keys[i].request = &requests[i];
 }
 
-static inline uint32_t decide_ahead_cnt(unsigned pass)
+static inline uint32_t lookup_ahead_cnt(unsigned pass)
 {
-	return (DECIDE_PASS_CNT - pass) * DECIDE_PASS_AHEAD_CNT;
+	return (LOOKUP_PASS_CNT - pass) * LOOKUP_PASS_AHEAD_CNT;
 }
 
 #endif

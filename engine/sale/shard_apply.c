@@ -8,7 +8,7 @@
 #include "engine/sale/shard_state.h"
 
 enum {
-	/* Orders that are looked ahead at together (decide_key.h): a pass over them takes as long
+	/* Orders that are looked ahead at together (lookup.h): a pass over them takes as long
 	 * as memory does. */
 	BATCH_CNT = 64,
 };
@@ -72,8 +72,8 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 }
 
 /* Everything decide made sure of when it committed this order must hold again. */
-static int apply_order(struct shard *shard, const struct record *record,
-		       const struct decide_key *key, const char **why)
+static int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
+		       const char **why)
 {
 	struct offer *offer = key_offer(shard, key, record->sku);
 
@@ -113,7 +113,7 @@ static int apply_order(struct shard *shard, const struct record *record,
 }
 
 static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
-		 const struct decide_key *key, const char **why)
+		 const struct lookup *key, const char **why)
 {
 	*why = "";
 	if (lsn != shard->next_lsn)
@@ -136,15 +136,15 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
 {
-	struct decide_key key;
+	struct lookup key;
 
 	key_hash(shard, &key, record->order.request_id, record->sku);
 	return apply(shard, lsn, record, &key, why);
 }
 
 /* All passes over records of any kind, at most BATCH_CNT. */
-static void look_ahead(const struct shard *shard, const struct record *records,
-		       struct decide_key *keys, uint32_t cnt)
+static void look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,
+		       uint32_t cnt)
 {
 	for (uint32_t i = 0; i < cnt; i++)
 		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
@@ -159,7 +159,7 @@ static void look_ahead(const struct shard *shard, const struct record *records,
 int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
 		     uint32_t *applied, const char **why)
 {
-	struct decide_key keys[BATCH_CNT];
+	struct lookup keys[BATCH_CNT];
 
 	*why = "";
 	for (*applied = 0; *applied < cnt; (*applied)++) {
@@ -268,7 +268,7 @@ static int load_batch(struct shard *shard, const struct snapshot_order *orders, 
 		      const char **why)
 {
 	struct record records[BATCH_CNT];
-	struct decide_key keys[BATCH_CNT];
+	struct lookup keys[BATCH_CNT];
 
 	CHECK(cnt > 0 && cnt <= BATCH_CNT);
 	for (uint32_t i = 0; i < cnt; i++) {

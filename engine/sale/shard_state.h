@@ -61,8 +61,8 @@ static inline uint32_t shard_offer_idx(const struct shard *shard, const struct o
 	return (uint32_t)(offer - shard->offers.list);
 }
 
-/* The passes over one key, in this order: decide_key.h. */
-static inline void key_hash(const struct shard *shard, struct decide_key *key, const uint64_t id[2],
+/* The passes over one key, in this order: lookup.h. */
+static inline void key_hash(const struct shard *shard, struct lookup *key, const uint64_t id[2],
 			    uint64_t sku)
 {
 	const hash_sum sum = hash_sku(&shard->key, sku);
@@ -77,14 +77,14 @@ static inline void key_hash(const struct shard *shard, struct decide_key *key, c
 	prefetch(index_home(&shard->orders.index, key->order_hash));
 }
 
-static inline void key_seek(const struct shard *shard, struct decide_key *key)
+static inline void key_seek(const struct shard *shard, struct lookup *key)
 {
 	key->offer = offers_guess(&shard->offers, key->offer_hash);
 	key->orders_seen = orders_look(&shard->orders, key->order_hash);
 }
 
 /* The offer of this SKU, or NULL, whatever passes were made. */
-static inline struct offer *key_offer(const struct shard *shard, const struct decide_key *key,
+static inline struct offer *key_offer(const struct shard *shard, const struct lookup *key,
 				      uint64_t sku)
 {
 	if (key->offer != NULL && key->offer->sku == sku)
@@ -92,7 +92,7 @@ static inline struct offer *key_offer(const struct shard *shard, const struct de
 	return offers_find(&shard->offers, key->offer_hash, sku);
 }
 
-static inline void key_peek(const struct shard *shard, struct decide_key *key, uint64_t sku,
+static inline void key_peek(const struct shard *shard, struct lookup *key, uint64_t sku,
 			    uint64_t buyer)
 {
 	struct offer *offer = key_offer(shard, key, sku);
@@ -104,7 +104,7 @@ static inline void key_peek(const struct shard *shard, struct decide_key *key, u
 	prefetch(buyers_home(&shard->buyers, key->buyer_hash));
 }
 
-static inline void key_look(const struct shard *shard, struct decide_key *key, uint64_t buyer)
+static inline void key_look(const struct shard *shard, struct lookup *key, uint64_t buyer)
 {
 	if (key->buyer_hash != 0)
 		key->count = buyers_prefetch(&shard->buyers, key->buyer_hash, buyer,
@@ -112,7 +112,7 @@ static inline void key_look(const struct shard *shard, struct decide_key *key, u
 }
 
 /* And what was found, made sure of: as orders_find and buyers_find, whatever passes were made. */
-static inline const struct order *key_order(const struct shard *shard, const struct decide_key *key,
+static inline const struct order *key_order(const struct shard *shard, const struct lookup *key,
 					    const uint64_t id[2], uint32_t offer_idx)
 {
 	const struct order *order = NULL;
@@ -123,7 +123,7 @@ static inline const struct order *key_order(const struct shard *shard, const str
 	return order;
 }
 
-static inline struct buyer_count *key_count(const struct shard *shard, const struct decide_key *key,
+static inline struct buyer_count *key_count(const struct shard *shard, const struct lookup *key,
 					    uint64_t sku, uint64_t buyer, uint32_t offer_idx)
 {
 	if (key->count != NULL && buyer_count_holds(key->count, buyer, offer_idx))

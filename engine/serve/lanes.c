@@ -1,5 +1,5 @@
 /*
- * serve_lanes: the steps of a start that make lanes of what is on the disk: data directory, scan,
+ * lanes: the steps of a start that make lanes of what is on the disk: data directory, scan,
  * tables, recovery, journals, offers. Nothing in the data directory is changed before every lane
  * was read and the catalog agrees with it.
  */
@@ -18,7 +18,7 @@ enum {
 	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
 	 * a lane takes: journal buffers and replies that wait. */
 	MEMORY_RESERVE_BYTES = 512 << 20,
-	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct waiting),
+	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct reply_queue),
 };
 
 static const uint64_t SEGMENTS_WAIT_NS = 2000000000;

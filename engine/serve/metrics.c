@@ -29,7 +29,7 @@ static const double NS_IN_S = 1e9;
 
 struct serve_metrics {
 	struct serve_metrics_view view;
-	struct metrics_http *http;
+	struct http_server *http;
 	double started_s;                /* since the epoch */
 	uint64_t started_ns;             /* CLOCK_MONOTONIC */
 	struct lane_figures *lanes;      /* [shards]; of the answer being made */
@@ -85,7 +85,7 @@ static void look_at_journal(const struct lane *lane, const struct segment_source
 	out->stalled = atomic_load_explicit(&lane->stalled, memory_order_relaxed);
 	out->full = atomic_load_explicit(&lane->full, memory_order_relaxed);
 	out->replies_waiting =
-		relaxed_u32(&lane->waiting->tail) - relaxed_u32(&lane->waiting->head);
+		relaxed_u32(&lane->reply_queue->tail) - relaxed_u32(&lane->reply_queue->head);
 }
 
 static void look_at_shard(const struct shard *shard, struct lane_figures *out)
@@ -522,14 +522,14 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 	metrics->started_s = (double)clock_ns(CLOCK_REALTIME) / NS_IN_S;
 	metrics->started_ns = clock_ns(CLOCK_MONOTONIC);
 
-	const struct metrics_http_source source = {
+	const struct http_server_source source = {
 		.context = metrics,
 		.begin = step_back,
 		.metrics = add_metrics,
 		.health = add_health,
 	};
 
-	rc = metrics_http_open(&metrics->http, fd, &source, error, error_bytes);
+	rc = http_server_open(&metrics->http, fd, &source, error, error_bytes);
 	if (rc != 0) {
 		serve_metrics_close(metrics);
 		return rc;
@@ -542,7 +542,7 @@ void serve_metrics_close(struct serve_metrics *metrics)
 {
 	if (metrics == NULL)
 		return;
-	metrics_http_close(metrics->http);
+	http_server_close(metrics->http);
 	free(metrics->lanes);
 	free(metrics->workers);
 	free(metrics);

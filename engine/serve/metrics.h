@@ -1,7 +1,7 @@
 /*
- * serve_metrics: what the engine answers at --metrics: its counters as metrics.def tells them, and
+ * metrics: what the engine answers at --metrics: its counters as metrics.def tells them, and
  * whether every lane sells. Reads what workers own without their noticing (relaxed.h), on the
- * thread of metrics_http, which has the control thread's CPU. Where every CPU has a worker it runs
+ * thread of http_server, which has the control thread's CPU. Where every CPU has a worker it runs
  * there only while nothing else wants to (SCHED_IDLE).
  */
 #ifndef DB_ENGINE_SERVE_METRICS_H
@@ -27,7 +27,7 @@ struct serve_metrics_view {
 	uint64_t tsc_hz;
 };
 
-/* fd: of metrics_http_bind, its own from then on. On the control thread, after the EAL has given it
+/* fd: of http_server_bind, its own from then on. On the control thread, after the EAL has given it
  * its CPU. 0 or -errno with a line in error. */
 int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_view *view, int fd,
 		       char *error, size_t error_bytes);

@@ -1,5 +1,5 @@
 /*
- * serve_offers: brings the catalog and the lanes together. What a lane already sells goes on as the
+ * offers: brings the catalog and the lanes together. What a lane already sells goes on as the
  * lane has it; a catalog line that says otherwise is refused; new lines are put on sale.
  */
 #ifndef DB_ENGINE_SERVE_OFFERS_H

@@ -1,5 +1,5 @@
 /*
- * serve_options: the command line of `doorbuster serve`.
+ * options: the command line of `doorbuster serve`.
  */
 #ifndef DB_ENGINE_SERVE_OPTIONS_H
 #define DB_ENGINE_SERVE_OPTIONS_H

@@ -1,5 +1,5 @@
 /*
- * serve_report: what the server tells its operator when it begins to sell and at the end, on
+ * report: what the server tells its operator when it begins to sell and at the end, on
  * stdout: one line a fact, words and numbers, easy to read and to parse.
  */
 #ifndef DB_ENGINE_SERVE_REPORT_H

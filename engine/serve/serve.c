@@ -139,11 +139,10 @@ static int metrics_bound(struct server *server)
 {
 	if (server->options->metrics == NULL)
 		return 0;
-	server->metrics_fd =
-		metrics_http_bind(server->options->metrics, server->error, ERROR_BYTES);
+	server->metrics_fd = http_server_bind(server->options->metrics, server->error, ERROR_BYTES);
 	if (server->metrics_fd < 0)
 		return server->metrics_fd;
-	metrics_http_address(server->metrics_fd, server->metrics_address);
+	http_server_address(server->metrics_fd, server->metrics_address);
 	return 0;
 }
 

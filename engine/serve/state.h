@@ -1,7 +1,7 @@
 /*
- * serve_state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
- * steps is serve.c; those that make lanes of what is on the disk are serve_lanes.c, what the
- * control thread reports of them while they sell is serve_watch.c, what it does for the port
+ * state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
+ * steps is serve.c; those that make lanes of what is on the disk are lanes.c, what the
+ * control thread reports of them while they sell is watch.c, what it does for the port
  * serve_port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
  * that copes with an `up` that stopped half-way or never ran.
  *
@@ -45,7 +45,7 @@ struct server {
 	struct worker_shared shared;
 	int metrics_fd; /* bound, not yet answered at; -1 */
 	struct serve_metrics *metrics;
-	char metrics_address[METRICS_HTTP_ADDRESS_BYTES];
+	char metrics_address[HTTP_SERVER_ADDRESS_BYTES];
 	struct wall_clock wall; /* as the control thread looks at it */
 	uint64_t offers_added;
 	bool failed;

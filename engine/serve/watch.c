@@ -1,5 +1,5 @@
 /*
- * serve_watch: what the control thread tells of the lanes while they sell: one line when a write
+ * watch: what the control thread tells of the lanes while they sell: one line when a write
  * failed, when a disk stalls, when no segment can be made, and when it goes on.
  */
 #include <errno.h>

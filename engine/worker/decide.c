@@ -1,5 +1,5 @@
 /*
- * worker_decide: the worker's second stage. Every datagram of the batch is decided, in the order
+ * decide: the worker's second stage. Every datagram of the batch is decided, in the order
  * its lane got them; one that has to wait for room goes to the lane's backlog, and whatever comes
  * for that lane later goes behind it. Never waits for one lane with the others' datagrams.
  */
@@ -11,10 +11,10 @@
 
 enum {
 	/* Passes go on when the last of them is so few requests ahead: not for each request. */
-	PASS_LOW_CNT = DECIDE_PASS_AHEAD_CNT / 2,
+	PASS_LOW_CNT = LOOKUP_PASS_AHEAD_CNT / 2,
 };
 
-static struct lane *lane_of(const struct worker *worker, const struct pending_reply *datagram)
+static struct lane *lane_of(const struct worker *worker, const struct exchange *datagram)
 {
 	return &worker->shared->lanes[datagram->lane_idx];
 }
@@ -36,12 +36,12 @@ static uint32_t run_end(const struct batch *batch, uint32_t first, uint32_t end)
 static void look_ahead(struct worker *worker, uint32_t decided_cnt)
 {
 	struct batch *batch = &worker->batch;
-	const uint32_t last = batch->ahead[DECIDE_PASS_CNT - 1];
+	const uint32_t last = batch->ahead[LOOKUP_PASS_CNT - 1];
 
 	if (last < batch->cnt && batch->first_request[last] >= decided_cnt + PASS_LOW_CNT)
 		return;
-	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
-		const uint32_t end = decided_cnt + decide_ahead_cnt(pass);
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
+		const uint32_t end = decided_cnt + lookup_ahead_cnt(pass);
 		uint32_t next = batch->ahead[pass];
 
 		while (next < batch->cnt && batch->first_request[next] < end) {
@@ -49,7 +49,7 @@ static void look_ahead(struct worker *worker, uint32_t decided_cnt)
 			const uint16_t first_request = batch->first_request[first];
 
 			next = run_end(batch, first, end);
-			decide_pass(pass, lane_of(worker, &batch->datagrams[first])->shard,
+			lookup_pass(pass, lane_of(worker, &batch->datagrams[first])->shard,
 				    &batch->keys[first_request],
 				    (uint32_t)(batch->first_request[next] - first_request));
 		}
@@ -58,53 +58,53 @@ static void look_ahead(struct worker *worker, uint32_t decided_cnt)
 }
 
 static bool can_decide(struct worker *worker, const struct lane *lane,
-		       const struct pending_reply *datagram)
+		       const struct exchange *datagram)
 {
-	return answer_possible(lane, pending_request_cnt(datagram)) &&
-	       waiting_room(lane->waiting) > 0 &&
+	return answer_possible(lane, exchange_request_cnt(datagram)) &&
+	       reply_queue_room(lane->reply_queue) > 0 &&
 	       worker_reply_has_room(worker, datagram->origin_idx);
 }
 
 static void seal(struct worker *worker)
 {
 	worker_lap(worker, STAGE_DECIDE);
-	worker_seal(worker);
+	worker_sign(worker);
 	worker_lap(worker, STAGE_REPLY);
 }
 
-static void decide_datagram(struct worker *worker, struct lane *lane,
-			    struct pending_reply *datagram, const struct decide_key *keys)
+static void decide_datagram(struct worker *worker, struct lane *lane, struct exchange *datagram,
+			    const struct lookup *keys)
 {
 	lane_tick(lane, worker->now_ns);
 	datagram->lsn =
-		answer_datagram(lane, pending_datagram(datagram), keys, worker->counters.verdicts);
+		answer_datagram(lane, exchange_datagram(datagram), keys, worker->counters.verdicts);
 	if (datagram->lsn > 0) {
-		waiting_push(lane->waiting, datagram);
+		reply_queue_push(lane->reply_queue, datagram);
 		return;
 	}
 	worker_reply(worker, datagram);
-	if (worker->sealing.cnt == TAG_BURST_MAX)
+	if (worker->signing.cnt == TAG_BURST_MAX)
 		seal(worker);
 }
 
 static void decide_backlog(struct worker *worker, struct lane *lane)
 {
-	struct decide_key keys[WIRE_ENTRY_CNT_MAX];
-	struct pending_reply *datagram;
+	struct lookup keys[WIRE_ENTRY_CNT_MAX];
+	struct exchange *datagram;
 
 	while ((datagram = backlog_first(lane->backlog)) != NULL &&
 	       can_decide(worker, lane, datagram)) {
-		decide_prepare(lane->shard, wire_requests(pending_datagram(datagram)), keys,
-			       pending_request_cnt(datagram));
+		lookup_all(lane->shard, wire_requests(exchange_datagram(datagram)), keys,
+			   exchange_request_cnt(datagram));
 		decide_datagram(worker, lane, datagram, keys);
 		backlog_pop(lane->backlog, worker->monotonic_ns);
 	}
 	/* What the batch puts off may take the places of what was popped. */
-	if (worker->sealing.cnt > 0)
+	if (worker->signing.cnt > 0)
 		seal(worker);
 }
 
-static void put_off(struct worker *worker, struct lane *lane, const struct pending_reply *datagram)
+static void put_off(struct worker *worker, struct lane *lane, const struct exchange *datagram)
 {
 	if (backlog_room(lane->backlog) > 0)
 		backlog_push(lane->backlog, datagram, worker->monotonic_ns);
@@ -119,7 +119,7 @@ void worker_decide(struct worker *worker)
 	FOR_EACH_LANE (worker, lane)
 		decide_backlog(worker, lane);
 	for (uint32_t i = 0; i < batch->cnt; i++) {
-		struct pending_reply *datagram = &batch->datagrams[i];
+		struct exchange *datagram = &batch->datagrams[i];
 		struct lane *lane = lane_of(worker, datagram);
 
 		if (!backlog_empty(lane->backlog) || !can_decide(worker, lane, datagram)) {
@@ -135,7 +135,7 @@ void worker_decide(struct worker *worker)
 bool worker_all_decided(const struct worker *worker)
 {
 	FOR_EACH_LANE (worker, lane) {
-		if (!backlog_empty(lane->backlog) || !waiting_empty(lane->waiting))
+		if (!backlog_empty(lane->backlog) || !reply_queue_empty(lane->reply_queue))
 			return false;
 		if (journal_error(lane->journal) == 0 && !journal_idle(lane->journal))
 			return false;

@@ -1,5 +1,5 @@
 /*
- * worker_receive: the worker's first stage. Of a burst of frames what is ours, well-formed and
+ * receive: the worker's first stage. Of a burst of frames what is ours, well-formed and
  * signed becomes the batch; every other frame is dropped under one reason, handed to the worker
  * whose shard it asks, or answered as a neighbour's question. Reads the port only while whatever
  * comes has room.
@@ -54,7 +54,7 @@ static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, uint16_t wor
 
 /* decode: false if the frame is no datagram for a shard of ours, and dealt with. */
 static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin_idx,
-		   struct pending_reply *datagram)
+		   struct exchange *datagram)
 {
 	const struct worker_shared *shared = worker->shared;
 	const struct port_options *options = &shared->port->options;
@@ -95,7 +95,7 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 /* The requests of the batch's last datagram, to be decided behind those before it. */
 static void add_requests(struct batch *batch, uint8_t *datagram, uint32_t cnt)
 {
-	decide_keys_begin(&batch->keys[batch->request_cnt], wire_requests(datagram), cnt);
+	lookups_begin(&batch->keys[batch->request_cnt], wire_requests(datagram), cnt);
 	batch->request_cnt += cnt;
 	batch->first_request[batch->cnt] = (uint16_t)batch->request_cnt;
 }
@@ -109,16 +109,16 @@ static void admit_signed(struct worker *worker, uint32_t first)
 	const uint32_t cnt = batch->cnt - first;
 
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct pending_reply *datagram = &batch->datagrams[first + i];
+		const struct exchange *datagram = &batch->datagrams[first + i];
 
-		admissions[i].datagram = pending_datagram(datagram);
+		admissions[i].datagram = exchange_datagram(datagram);
 		admissions[i].bytes = datagram->view.payload_bytes;
 	}
 	admit(keys, admissions, cnt);
 	batch->cnt = first;
 	for (uint32_t i = 0; i < cnt; i++) {
-		struct pending_reply *datagram = &batch->datagrams[first + i];
-		struct pending_reply *kept = &batch->datagrams[batch->cnt];
+		struct exchange *datagram = &batch->datagrams[first + i];
+		struct exchange *kept = &batch->datagrams[batch->cnt];
 
 		if (admissions[i].reason != DROP_NONE) {
 			worker_drop(worker, datagram->mbuf, admissions[i].reason);
@@ -128,7 +128,7 @@ static void admit_signed(struct worker *worker, uint32_t first)
 			*kept = *datagram;
 		memcpy(kept->key, admissions[i].key->bytes, sizeof(kept->key));
 		batch->cnt++;
-		add_requests(batch, pending_datagram(kept), pending_request_cnt(kept));
+		add_requests(batch, exchange_datagram(kept), exchange_request_cnt(kept));
 	}
 }
 
@@ -217,8 +217,9 @@ void worker_receive(struct worker *worker)
 	if (worker->shared->handover != NULL)
 		take_handed_over(worker);
 	if (worker->receiving) {
-		cnt = rte_eth_rx_burst(worker->outbox.queue.port_id, worker->outbox.queue.queue_id,
-				       mbufs, (uint16_t)(worker->burst_max - batch->cnt));
+		cnt = rte_eth_rx_burst(worker->tx_queue.queue.port_id,
+				       worker->tx_queue.queue.queue_id, mbufs,
+				       (uint16_t)(worker->burst_max - batch->cnt));
 		worker->counters.frames += cnt;
 		worker_lap(worker, STAGE_RX);
 		take_burst(worker, mbufs, cnt, worker->idx);

@@ -1,7 +1,7 @@
 /*
- * worker_state: what the stages of a worker work on; for engine/worker*.c alone. The loop is
- * worker.c, the stages are worker_receive.c (rx, decode, admit), worker_decide.c (decide) and
- * worker_reply.c (reply). Everything here is the one worker's, in an arena of
+ * state: what the stages of a worker work on; for engine/worker*.c alone. The loop is
+ * worker.c, the stages are receive.c (rx, decode, admit), decide.c (decide) and
+ * reply.c (reply). Everything here is the one worker's, in an arena of
  * its own, as are its lanes' shards, backlogs and waiting replies: no page of what it writes is
  * another worker's. Of the rest, each lane and each journal has cache lines of its own (lane.h,
  * journal.c), and a hand-over ring is written at its two ends, a line each (rte_ring).
@@ -18,18 +18,18 @@
 /* The datagrams of one burst, admitted; decided in the same turn, or put into their backlogs. */
 struct batch {
 	uint32_t cnt;
-	uint32_t ahead[DECIDE_PASS_CNT]; /* where each pass goes on */
+	uint32_t ahead[LOOKUP_PASS_CNT]; /* where each pass goes on */
 	uint32_t request_cnt;
 	/* Of each datagram, in keys; and behind the last. */
 	uint16_t first_request[RX_BURST_MAX + 1];
-	struct pending_reply datagrams[RX_BURST_MAX];
-	struct decide_key keys[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
+	struct exchange datagrams[RX_BURST_MAX];
+	struct lookup keys[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
 };
 
 /* Replies that may leave, to be signed together, where they are: in batch, backlog or waiting. */
-struct sealing {
+struct signing {
 	uint32_t cnt;
-	const struct pending_reply *replies[TAG_BURST_MAX];
+	const struct exchange *replies[TAG_BURST_MAX];
 };
 
 struct worker {
@@ -50,8 +50,8 @@ struct worker {
 	uint64_t allocated_before;
 	struct stopwatch watch;
 	struct worker_counters counters;
-	struct sealing sealing;
-	struct outbox outbox;
+	struct signing signing;
+	struct tx_queue tx_queue;
 	struct batch batch;
 	struct arena *arena;
 	uint8_t *buffers;
@@ -88,12 +88,12 @@ bool worker_all_decided(const struct worker *worker);
 /* Whether one more reply to a question that came in at worker origin_idx can leave. */
 bool worker_reply_has_room(struct worker *worker, uint16_t origin_idx);
 
-/* reply: it may leave, with the next seal; there is room for it, also in sealing. Stays where it is
+/* reply: it may leave, with the next seal; there is room for it, also in signing. Stays where it is
  * until then. */
-void worker_reply(struct worker *worker, const struct pending_reply *reply);
+void worker_reply(struct worker *worker, const struct exchange *reply);
 
 /* Signs and sends what may leave. */
-void worker_seal(struct worker *worker);
+void worker_sign(struct worker *worker);
 
 /* Replies whose records are durable, as far as they can leave; on a failed lane the rest learns
  * that nobody knows. */

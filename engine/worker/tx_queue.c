@@ -3,46 +3,46 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-void outbox_flush(struct outbox *outbox, uint64_t now_ns)
+void tx_queue_flush(struct tx_queue *tx_queue, uint64_t now_ns)
 {
 	uint16_t sent = 0;
 
-	if (outbox->cnt == 0)
+	if (tx_queue->cnt == 0)
 		return;
-	if (!outbox->closed)
-		sent = rte_eth_tx_burst(outbox->queue.port_id, outbox->queue.queue_id,
-					outbox->mbufs, (uint16_t)outbox->cnt);
+	if (!tx_queue->closed)
+		sent = rte_eth_tx_burst(tx_queue->queue.port_id, tx_queue->queue.queue_id,
+					tx_queue->mbufs, (uint16_t)tx_queue->cnt);
 	if (sent == 0) {
-		if (outbox->refused_first_ns == 0)
-			outbox->refused_first_ns = now_ns;
-		outbox->refused_last_ns = now_ns;
+		if (tx_queue->refused_first_ns == 0)
+			tx_queue->refused_first_ns = now_ns;
+		tx_queue->refused_last_ns = now_ns;
 		return;
 	}
-	outbox->refused_first_ns = outbox->refused_last_ns = 0;
-	outbox->cnt -= sent;
-	for (uint32_t i = 0; i < outbox->cnt; i++)
-		outbox->mbufs[i] = outbox->mbufs[i + sent];
+	tx_queue->refused_first_ns = tx_queue->refused_last_ns = 0;
+	tx_queue->cnt -= sent;
+	for (uint32_t i = 0; i < tx_queue->cnt; i++)
+		tx_queue->mbufs[i] = tx_queue->mbufs[i + sent];
 }
 
-bool outbox_is_stuck(const struct outbox *outbox)
+bool tx_queue_is_stuck(const struct tx_queue *tx_queue)
 {
-	return outbox->refused_last_ns - outbox->refused_first_ns >= OUTBOX_PATIENCE_NS;
+	return tx_queue->refused_last_ns - tx_queue->refused_first_ns >= TX_QUEUE_PATIENCE_NS;
 }
 
-uint32_t outbox_room_full(struct outbox *outbox, uint64_t now_ns)
+uint32_t tx_queue_room_full(struct tx_queue *tx_queue, uint64_t now_ns)
 {
 	/* Tried once a turn, not for each reply. */
-	if (outbox->refused_last_ns != now_ns)
-		outbox_flush(outbox, now_ns);
-	if (outbox->cnt == OUTBOX_FRAMES_MAX && outbox_is_stuck(outbox))
-		return OUTBOX_FRAMES_MAX;
-	return OUTBOX_FRAMES_MAX - outbox->cnt;
+	if (tx_queue->refused_last_ns != now_ns)
+		tx_queue_flush(tx_queue, now_ns);
+	if (tx_queue->cnt == TX_QUEUE_FRAMES_MAX && tx_queue_is_stuck(tx_queue))
+		return TX_QUEUE_FRAMES_MAX;
+	return TX_QUEUE_FRAMES_MAX - tx_queue->cnt;
 }
 
-bool outbox_put(struct outbox *outbox, struct rte_mbuf *mbuf)
+bool tx_queue_put(struct tx_queue *tx_queue, struct rte_mbuf *mbuf)
 {
-	if (outbox->cnt == OUTBOX_FRAMES_MAX)
+	if (tx_queue->cnt == TX_QUEUE_FRAMES_MAX)
 		return false;
-	outbox->mbufs[outbox->cnt++] = mbuf;
+	tx_queue->mbufs[tx_queue->cnt++] = mbuf;
 	return true;
 }

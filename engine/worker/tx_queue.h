@@ -1,8 +1,8 @@
 /*
- * outbox: tx. Frames of one worker on their way to its queue. What the port doesn't take waits
+ * tx_queue: tx. Frames of one worker on their way to its queue. What the port doesn't take waits
  * here, and who has more to send waits with it: a reply is never thrown away because many are due
- * at once. Only a port that has taken nothing for OUTBOX_PATIENCE_NS is given up on, so that a peer
- * that doesn't read cannot hold up the shards; it is tried again with every turn.
+ * at once. Only a port that has taken nothing for TX_QUEUE_PATIENCE_NS is given up on, so that a
+ * peer that doesn't read cannot hold up the shards; it is tried again with every turn.
  *
  * Worker thread only.
  */
@@ -17,12 +17,12 @@
 struct rte_mbuf;
 
 enum {
-	OUTBOX_FRAMES_MAX = 512,
-	OUTBOX_PATIENCE_NS = 100000000,
+	TX_QUEUE_FRAMES_MAX = 512,
+	TX_QUEUE_PATIENCE_NS = 100000000,
 };
 
 /* Zeroed is empty; `queue` is set before the first call. */
-struct outbox {
+struct tx_queue {
 	struct port_queue queue;
 	bool closed; /* the queue is not to be touched: as if it took nothing */
 	uint32_t cnt;
@@ -30,27 +30,27 @@ struct outbox {
 	 * the tries alone: that we were not there to try is no fault of the port. */
 	uint64_t refused_first_ns;
 	uint64_t refused_last_ns;
-	struct rte_mbuf *mbufs[OUTBOX_FRAMES_MAX];
+	struct rte_mbuf *mbufs[TX_QUEUE_FRAMES_MAX];
 };
 
 /* Gives the port what it takes. now_ns: CLOCK_MONOTONIC of the turn. */
-void outbox_flush(struct outbox *outbox, uint64_t now_ns);
+void tx_queue_flush(struct tx_queue *tx_queue, uint64_t now_ns);
 
 /* The port has taken nothing for too long. */
-bool outbox_is_stuck(const struct outbox *outbox);
+bool tx_queue_is_stuck(const struct tx_queue *tx_queue);
 
-/* outbox_room() of one that is full. */
-uint32_t outbox_room_full(struct outbox *outbox, uint64_t now_ns);
+/* tx_queue_room() of one that is full. */
+uint32_t tx_queue_room_full(struct tx_queue *tx_queue, uint64_t now_ns);
 
 /* Frames that may be put, also into a port given up on, which then drops them. */
-static inline uint32_t outbox_room(struct outbox *outbox, uint64_t now_ns)
+static inline uint32_t tx_queue_room(struct tx_queue *tx_queue, uint64_t now_ns)
 {
-	if (outbox->cnt < OUTBOX_FRAMES_MAX)
-		return OUTBOX_FRAMES_MAX - outbox->cnt;
-	return outbox_room_full(outbox, now_ns);
+	if (tx_queue->cnt < TX_QUEUE_FRAMES_MAX)
+		return TX_QUEUE_FRAMES_MAX - tx_queue->cnt;
+	return tx_queue_room_full(tx_queue, now_ns);
 }
 
 /* False when full: the frame stays the caller's, to drop and count. */
-bool outbox_put(struct outbox *outbox, struct rte_mbuf *mbuf);
+bool tx_queue_put(struct tx_queue *tx_queue, struct rte_mbuf *mbuf);
 
 #endif

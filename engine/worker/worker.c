@@ -16,7 +16,7 @@ enum {
 	PAUSE_NAP_NS = 200000,
 };
 
-static const uint64_t SEAL_AFTER_IDLE_NS = 1000000;
+static const uint64_t CLOSE_AFTER_IDLE_NS = 1000000;
 static const uint64_t STALLED_AFTER_NS = 2000000000;
 /* Draining ends when nothing has come for so long, and at the latest after so long. */
 static const uint64_t DRAIN_QUIET_NS = 20000000;
@@ -64,14 +64,14 @@ static void watch_progress(struct lane *lane, uint64_t monotonic_ns)
 }
 
 /* Seals a lane that has been idle for a while; by a clock that nobody sets back. */
-static void seal_idle(struct lane *lane, uint64_t monotonic_ns)
+static void close_idle(struct lane *lane, uint64_t monotonic_ns)
 {
-	if (!journal_wants_seal(lane->journal))
-		lane->unsealed_since_ns = 0;
-	else if (lane->unsealed_since_ns == 0)
-		lane->unsealed_since_ns = monotonic_ns;
-	else if (monotonic_ns > lane->unsealed_since_ns + SEAL_AFTER_IDLE_NS)
-		journal_seal(lane->journal, lane->clock_ns);
+	if (!journal_wants_closing_block(lane->journal))
+		lane->unclosed_since_ns = 0;
+	else if (lane->unclosed_since_ns == 0)
+		lane->unclosed_since_ns = monotonic_ns;
+	else if (monotonic_ns > lane->unclosed_since_ns + CLOSE_AFTER_IDLE_NS)
+		journal_put_closing_block(lane->journal, lane->clock_ns);
 }
 
 /* Bounded work each turn that is nobody's request. */
@@ -79,7 +79,7 @@ static void keep_house(struct worker *worker)
 {
 	FOR_EACH_LANE (worker, lane) {
 		lane_tick(lane, worker->now_ns);
-		seal_idle(lane, worker->monotonic_ns);
+		close_idle(lane, worker->monotonic_ns);
 		watch_progress(lane, worker->monotonic_ns);
 		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
 	}
@@ -143,7 +143,7 @@ static void turn(struct worker *worker)
 	worker_release(worker); /* reply */
 	if (worker->shared->handover != NULL)
 		worker_forward(worker);
-	outbox_flush(&worker->outbox, worker->monotonic_ns); /* tx */
+	tx_queue_flush(&worker->tx_queue, worker->monotonic_ns); /* tx */
 	worker_lap(worker, STAGE_TX);
 	keep_house(worker);
 	worker_lap(worker, STAGE_HOUSE);
@@ -182,16 +182,17 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 /* The last replies; a peer that takes none any more is not waited for. */
 static void flush_frames(struct worker *worker)
 {
-	struct outbox *outbox = &worker->outbox;
+	struct tx_queue *tx_queue = &worker->tx_queue;
 
 	const uint64_t end_ns = monotonic_ns() + FLUSH_MAX_NS;
 
 	do {
 		worker->monotonic_ns = monotonic_ns();
-		outbox_flush(outbox, worker->monotonic_ns);
-	} while (outbox->cnt > 0 && worker->monotonic_ns < end_ns && !outbox_is_stuck(outbox));
-	while (outbox->cnt > 0)
-		worker_drop(worker, outbox->mbufs[--outbox->cnt], DROP_TX_FULL);
+		tx_queue_flush(tx_queue, worker->monotonic_ns);
+	} while (tx_queue->cnt > 0 && worker->monotonic_ns < end_ns &&
+		 !tx_queue_is_stuck(tx_queue));
+	while (tx_queue->cnt > 0)
+		worker_drop(worker, tx_queue->mbufs[--tx_queue->cnt], DROP_TX_FULL);
 }
 
 /* Refuses what still comes, gets every reply out, seals the lanes. */
@@ -217,8 +218,8 @@ static void drain(struct worker *worker)
 		drain_turn(worker);
 	end_handover(worker, &worker->shared->questions_ended_cnt, HANDOVER_QUESTION);
 	FOR_EACH_LANE (worker, lane) {
-		if (journal_wants_seal(lane->journal))
-			journal_seal(lane->journal, lane->clock_ns);
+		if (journal_wants_closing_block(lane->journal))
+			journal_put_closing_block(lane->journal, lane->clock_ns);
 	}
 	end_handover(worker, &worker->shared->answers_ended_cnt, HANDOVER_ANSWER);
 	flush_frames(worker);
@@ -230,7 +231,7 @@ static void look_at_port(struct worker *worker)
 	const bool closed = (worker->shared->port->closed_queues >> worker->idx & 1) != 0;
 
 	worker->receiving = !closed;
-	worker->outbox.closed = closed;
+	worker->tx_queue.closed = closed;
 }
 
 /* Stands still between two turns, so that the control thread may change what a turn relies on. */
@@ -271,7 +272,7 @@ int worker_run(void *context)
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;
 	worker->monotonic_ns = monotonic_ns();
-	worker->outbox.queue = worker->shared->port->queues[worker->idx];
+	worker->tx_queue.queue = worker->shared->port->queues[worker->idx];
 	look_at_port(worker);
 	while (sells(worker))
 		turn(worker);
@@ -311,10 +312,10 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		struct lane *lane = &shared->lanes[i];
 
 		shared->owners[i] = idx;
-		lane->waiting = arena_alloc(arena, sizeof(*lane->waiting));
+		lane->reply_queue = arena_alloc(arena, sizeof(*lane->reply_queue));
 		lane->backlog = arena_alloc(arena, sizeof(*lane->backlog));
 		rc = -ENOMEM;
-		if (lane->waiting == NULL || lane->backlog == NULL)
+		if (lane->reply_queue == NULL || lane->backlog == NULL)
 			goto fail;
 	}
 	*out = worker;
@@ -352,7 +353,7 @@ void *worker_buffers(const struct worker *worker, uint16_t lane_idx)
 void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context)
 {
 	FOR_EACH_LANE (worker, lane) {
-		const struct waiting *waiting = lane->waiting;
+		const struct reply_queue *waiting = lane->reply_queue;
 		const struct backlog *backlog = lane->backlog;
 
 		for (uint32_t i = waiting->head; i != waiting->tail; i++)
@@ -360,8 +361,8 @@ void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *c
 		for (uint32_t i = backlog->head; i != backlog->tail; i++)
 			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].mbuf);
 	}
-	for (uint32_t i = 0; i < worker->outbox.cnt; i++)
-		visit(context, worker->outbox.mbufs[i]);
+	for (uint32_t i = 0; i < worker->tx_queue.cnt; i++)
+		visit(context, worker->tx_queue.mbufs[i]);
 	if (worker->shared->handover != NULL)
 		handover_each_held(worker->shared->handover, worker->idx, visit, context);
 }
@@ -371,7 +372,8 @@ uint32_t worker_waiting_cnt(const struct worker *worker)
 	uint32_t cnt = 0;
 
 	FOR_EACH_LANE (worker, lane)
-		cnt += relaxed_u32(&lane->waiting->tail) - relaxed_u32(&lane->waiting->head) +
-		       relaxed_u32(&lane->backlog->tail) - relaxed_u32(&lane->backlog->head);
+		cnt += relaxed_u32(&lane->reply_queue->tail) -
+		       relaxed_u32(&lane->reply_queue->head) + relaxed_u32(&lane->backlog->tail) -
+		       relaxed_u32(&lane->backlog->head);
 	return cnt;
 }

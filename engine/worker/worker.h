@@ -3,8 +3,8 @@
  * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
  * makes no system call but the journal's submit, a yield while the disk works, and the port
  * driver's own kick on AF_XDP. Replies wait for room: what can't leave holds up what comes in,
- * until the port has taken nothing for long (outbox.h), and a lane whose journal has no room holds
- * up the worker's others only until its backlog is full (backlog.h).
+ * until the port has taken nothing for long (tx_queue.h), and a lane whose journal has no room
+ * holds up the worker's others only until its backlog is full (backlog.h).
  */
 #ifndef DB_ENGINE_WORKER_WORKER_H
 #define DB_ENGINE_WORKER_WORKER_H

@@ -183,7 +183,7 @@ static uint64_t live(struct input *input)
 		else if (step >> 6 != 1)
 			memory_disk_complete_all(disk, journal);
 		if (step >> 6 == 3) {
-			journal_seal(journal, now_ns);
+			journal_put_closing_block(journal, now_ns);
 			memory_disk_complete_all(disk, journal);
 		}
 	}
@@ -399,8 +399,8 @@ static void go_on(const struct story *before)
 	put_on_sale(journal, now_ns, LATE_SKU, 1);
 	sell(journal, now_ns, 70, UINT64_C(1) << 40);
 	finish(journal, now_ns);
-	if (journal_wants_seal(journal)) {
-		journal_seal(journal, now_ns);
+	if (journal_wants_closing_block(journal)) {
+		journal_put_closing_block(journal, now_ns);
 		finish(journal, now_ns);
 	}
 

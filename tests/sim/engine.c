@@ -140,7 +140,7 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		       struct recover_scan *scan)
 {
 	struct lane *lane = &sim_lane->lane;
-	struct waiting *waiting = lane->waiting;
+	struct reply_queue *waiting = lane->reply_queue;
 	struct shard *shard = NULL;
 	const int rc = engine_read(engine, sim_lane, RECOVER_FROM_NEWEST, scan, &shard);
 
@@ -151,7 +151,7 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		.shard = shard,
 		.clock_ns = scan->tail.last_at_ns,
 		.idx = sim_lane->buyers.lane,
-		.waiting = waiting,
+		.reply_queue = waiting,
 		.ack_memory = engine->ack_memory,
 		.sale = wire_sale_of(engine->dir.journal_id),
 		.undated_refused = engine->undated_refused,
@@ -257,16 +257,16 @@ static void decide_inbox(struct sim_engine *engine, struct sim_lane *sim_lane)
 	while (done < sim_lane->inbox_cnt && answer_possible(lane, sim_lane->inbox[done]->cnt)) {
 		struct parcel *parcel = sim_lane->inbox[done++];
 		const struct wire_request *requests = wire_requests(parcel->datagram);
-		struct decide_key keys[WIRE_ENTRY_CNT_MAX];
-		struct pending_reply reply = {.mbuf = (struct rte_mbuf *)parcel};
+		struct lookup keys[WIRE_ENTRY_CNT_MAX];
+		struct exchange reply = {.mbuf = (struct rte_mbuf *)parcel};
 
-		decide_prepare(lane->shard, requests, keys, parcel->cnt);
+		lookup_all(lane->shard, requests, keys, parcel->cnt);
 		tick(engine, sim_lane);
 		reply.lsn = answer_datagram(lane, parcel->datagram, keys, engine->verdicts);
 		if (reply.lsn == 0)
 			reply_to(engine, sim_lane, parcel);
 		else
-			waiting_push(lane->waiting, &reply);
+			reply_queue_push(lane->reply_queue, &reply);
 	}
 	sim_lane->inbox_cnt -= done;
 	memmove(sim_lane->inbox, sim_lane->inbox + done,
@@ -278,9 +278,9 @@ static void release_replies(struct sim_engine *engine, struct sim_lane *sim_lane
 	struct lane *lane = &sim_lane->lane;
 	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
 	const uint64_t up_to_lsn = journal_error(lane->journal) != 0 ? LSN_MAX : durable_lsn;
-	struct pending_reply *reply;
+	struct exchange *reply;
 
-	while ((reply = waiting_pop(lane->waiting, up_to_lsn)) != NULL) {
+	while ((reply = reply_queue_pop(lane->reply_queue, up_to_lsn)) != NULL) {
 		struct parcel *parcel = (struct parcel *)reply->mbuf;
 
 		if (reply->lsn > durable_lsn)
@@ -296,7 +296,7 @@ static void end_turn(struct sim_engine *engine, struct sim_lane *sim_lane)
 	release_replies(engine, sim_lane);
 	tick(engine, sim_lane);
 	if (random_chance(engine->random, 300))
-		journal_seal(lane->journal, lane->clock_ns);
+		journal_put_closing_block(lane->journal, lane->clock_ns);
 	CHECK(shard_check(lane->shard, &lane->check_cursor, ENGINE_OFFERS_MAX));
 }
 
@@ -317,7 +317,7 @@ bool engine_all_decided(const struct sim_engine *engine)
 		const struct sim_lane *lane = &engine->lanes[i];
 		const struct journal *journal = lane->lane.journal;
 
-		if (lane->inbox_cnt > 0 || !waiting_empty(lane->lane.waiting) ||
+		if (lane->inbox_cnt > 0 || !reply_queue_empty(lane->lane.reply_queue) ||
 		    (journal_error(journal) == 0 && !journal_idle(journal)))
 			return false;
 	}

@@ -207,7 +207,7 @@ static bool all_sealed(const struct sim_engine *engine)
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		const struct journal *journal = engine->lanes[i].lane.journal;
 
-		if (!journal_idle(journal) || journal_wants_seal(journal))
+		if (!journal_idle(journal) || journal_wants_closing_block(journal))
 			return false;
 	}
 	return true;
@@ -233,7 +233,8 @@ static bool drain(struct run *run)
 	}
 	for (unsigned turns = 0; turns < DRAIN_TURNS && engine_error(engine) == 0; turns++) {
 		for (unsigned i = 0; i < engine->lane_cnt; i++)
-			journal_seal(engine->lanes[i].lane.journal, engine->lanes[i].lane.clock_ns);
+			journal_put_closing_block(engine->lanes[i].lane.journal,
+						  engine->lanes[i].lane.clock_ns);
 		turn(run);
 		if (engine->process.dead)
 			return false;

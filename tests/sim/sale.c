@@ -80,14 +80,14 @@ static void choose_lane(struct run *run, unsigned idx)
 {
 	static _Alignas(BLOCK_ALIGN_BYTES)
 		uint8_t buffers[SIM_LANES_MAX][BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX];
-	static struct waiting waiting[SIM_LANES_MAX];
+	static struct reply_queue waiting[SIM_LANES_MAX];
 	struct sim_engine *engine = &run->engine;
 	struct sim_lane *lane = &engine->lanes[idx];
 	struct buyers *buyers = &lane->buyers;
 
 	memset(buffers[idx], 0xee, sizeof(buffers[idx]));
 	lane->buffers = buffers[idx];
-	lane->lane.waiting = &waiting[idx];
+	lane->lane.reply_queue = &waiting[idx];
 	buyers->random = &run->random;
 	buyers->tally = engine->tally;
 	buyers->shards = (uint16_t)engine->lane_cnt;

@@ -81,7 +81,7 @@ static void make_lane(unsigned kind)
 	}
 	complete(journal);
 	if (kind == 0)
-		journal_seal(journal, 9000);
+		journal_put_closing_block(journal, 9000);
 	complete(journal);
 	journal_close(journal);
 }

@@ -115,7 +115,7 @@ void real_lane_sell(struct real_lane *lane, uint32_t cnt)
 
 void real_lane_seal(struct real_lane *lane)
 {
-	journal_seal(lane->journal, shard_last_at_ns(lane->shard));
+	journal_put_closing_block(lane->journal, shard_last_at_ns(lane->shard));
 	wait_idle(lane);
 }
 

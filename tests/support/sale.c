@@ -49,11 +49,11 @@ struct decision sale_decide(struct shard *shard, uint64_t now_ns,
 struct decision sale_decide_asked(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 				  const struct wire_request *request, struct record *record)
 {
-	struct decide_key key;
+	struct lookup key;
 	struct decision decision;
 	struct record slot;
 
-	decide_prepare(shard, request, &key, 1);
+	lookup_all(shard, request, &key, 1);
 	decide(shard, now_ns, asked_ns, request, &key, &slot, &decision);
 	if (record != NULL && decision.committed)
 		*record = slot;

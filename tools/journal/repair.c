@@ -33,15 +33,15 @@ struct repair {
 /* Looks again, for a cut before the place where the lane is damaged; what is wrong stays known. */
 static int look_for_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
 {
-	struct lane_salvage *before = one->salvage;
+	struct damage *before = one->damage;
 	int rc;
 
-	one->salvage = NULL;
-	rc = lane_rescue_open(&one->salvage, &repair->dir, one->lane, cut_lsn, one->error,
-			      sizeof(one->error));
+	one->damage = NULL;
+	rc = repair_plan(&one->damage, &repair->dir, one->lane, cut_lsn, one->error,
+			 sizeof(one->error));
 	if (rc == 0)
-		lane_mended_merge(one->salvage->lane, before->lane);
-	lane_salvage_close(before);
+		mended_files_merge(one->damage->lane, before->lane);
+	damage_close(before);
 	return rc;
 }
 
@@ -49,14 +49,14 @@ static int look_for_cut(const struct repair *repair, struct lane_case *one, uint
  * part too. */
 static int load_base(const struct repair *repair, struct lane_case *one, struct shard **shard)
 {
-	const struct lane_salvage *salvage = one->salvage;
-	struct shard_size size = {.offer_cnt = salvage->offer_cnt, .order_cnt = salvage->order_cnt};
+	const struct damage *damage = one->damage;
+	struct shard_size size = {.offer_cnt = damage->offer_cnt, .order_cnt = damage->order_cnt};
 	struct checkpoint *checkpoint = NULL;
 	int rc = 0;
 
-	if (salvage->base.tail.offset > 0)
+	if (damage->base.tail.offset > 0)
 		rc = checkpoint_open(&checkpoint, &repair->dir, one->lane,
-				     salvage->base.tail.next_lsn, one->error, sizeof(one->error));
+				     damage->base.tail.next_lsn, one->error, sizeof(one->error));
 	if (checkpoint != NULL) {
 		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
 		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
@@ -90,8 +90,7 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	int rc = load_base(repair, one, &shard);
 
 	if (rc == 0)
-		rc = lane_salvage_apply(one->salvage, shard, &lsn, &why, one->error,
-					sizeof(one->error));
+		rc = damage_apply(one->damage, shard, &lsn, &why, one->error, sizeof(one->error));
 	shard_close(shard);
 	if (rc != -EBADMSG)
 		return rc;
@@ -99,14 +98,14 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	rc = look_for_cut(repair, one, lsn);
 	if (rc != 0)
 		return rc;
-	fault.segment = one->salvage->tail.segment;
-	fault.offset = one->salvage->tail.offset;
+	fault.segment = one->damage->tail.segment;
+	fault.offset = one->damage->tail.offset;
 	snprintf(fault.text, sizeof(fault.text),
 		 "the block of LSN %" PRIu64
 		 " is whole, but its record cannot follow from those before it: %s. An engine of "
 		 "another version may be able to read it",
 		 lsn, why);
-	lane_mended_fault(one->salvage->lane, &fault);
+	mended_files_fault(one->damage->lane, &fault);
 	return 0;
 }
 
@@ -120,14 +119,14 @@ static bool count_lost(void *context, uint64_t lsn, const struct record *record)
 		return true;
 	lost->orders++;
 	lost->units += record->quantity;
-	lost->orders_durable += lsn <= one->salvage->watermark_lsn;
+	lost->orders_durable += lsn <= one->damage->watermark_lsn;
 	return true;
 }
 
 static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 {
 	const uint64_t cut_at = repair->options->cut_at;
-	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->salvage->tail.next_lsn;
+	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->damage->tail.next_lsn;
 
 	if (!lane_case_damaged(one)) {
 		snprintf(one->error, sizeof(one->error),
@@ -146,23 +145,22 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = lane_rescue_open(&one->salvage, &repair->dir, one->lane, 0, one->error,
-				   sizeof(one->error));
+	one->rc = repair_plan(&one->damage, &repair->dir, one->lane, 0, one->error,
+			      sizeof(one->error));
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
 		one->rc = apply_cut_at(repair, one);
 	if (one->rc == 0)
-		one->rc = lane_salvage_each(one->salvage, count_lost, one, one->error,
-					    sizeof(one->error));
+		one->rc = damage_each(one->damage, count_lost, one, one->error, sizeof(one->error));
 	if (one->rc == 0) {
 		repair->damaged_cnt += lane_case_damaged(one);
 		repair->stuck |= one->bad_lsn > 0 && repair->options->cut_at == 0;
 		return;
 	}
 	repair->stuck = true;
-	lane_salvage_close(one->salvage);
-	one->salvage = NULL;
+	damage_close(one->damage);
+	one->damage = NULL;
 }
 
 /* What is told of each lane; false if something of it could not be. */
@@ -184,7 +182,7 @@ static bool show(struct repair *repair)
 	return all;
 }
 
-static int write_report(struct repair *repair, const struct lane_keep *keep, char *error,
+static int write_report(struct repair *repair, const struct originals *keep, char *error,
 			size_t error_bytes)
 {
 	char path[sizeof(keep->part_path) + 16];
@@ -211,10 +209,10 @@ static int write_report(struct repair *repair, const struct lane_keep *keep, cha
 }
 
 /* The original bytes and the report, on disk. */
-static int keep_originals(struct repair *repair, struct lane_keep *keep, char *error,
+static int keep_originals(struct repair *repair, struct originals *keep, char *error,
 			  size_t error_bytes)
 {
-	int rc = lane_keep_begin(keep, &repair->dir, (uint64_t)time(NULL), error, error_bytes);
+	int rc = originals_begin(keep, &repair->dir, (uint64_t)time(NULL), error, error_bytes);
 
 	if (rc != 0)
 		return rc;
@@ -226,14 +224,14 @@ static int keep_originals(struct repair *repair, struct lane_keep *keep, char *e
 			keep->removed);
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
 		if (lane_case_damaged(&repair->cases[i]))
-			rc = lane_keep_lane(keep, repair->cases[i].salvage, error, error_bytes);
+			rc = originals_lane(keep, repair->cases[i].damage, error, error_bytes);
 	}
 	if (rc == 0)
 		rc = write_report(repair, keep, error, error_bytes);
 	if (rc == 0)
-		rc = lane_keep_end(keep, error, error_bytes);
+		rc = originals_end(keep, error, error_bytes);
 	if (rc != 0)
-		lane_keep_abandon(keep);
+		originals_abandon(keep);
 	return rc;
 }
 
@@ -243,7 +241,7 @@ static uint64_t lost_cnt(const struct repair *repair)
 
 	for (uint16_t i = 0; i < repair->case_cnt; i++) {
 		if (lane_case_damaged(&repair->cases[i]))
-			cnt += lane_salvage_lost(repair->cases[i].salvage);
+			cnt += damage_lost(repair->cases[i].damage);
 	}
 	return cnt;
 }
@@ -252,7 +250,7 @@ static int cut_all(struct repair *repair)
 {
 	const char *path = repair->options->path;
 	char error[TOOL_ERROR_BYTES] = "";
-	struct lane_keep keep;
+	struct originals keep;
 	int rc = keep_originals(repair, &keep, error, sizeof(error));
 
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
@@ -260,9 +258,9 @@ static int cut_all(struct repair *repair)
 
 		if (!lane_case_damaged(one))
 			continue;
-		rc = lane_cut(&repair->dir, one->salvage, error, sizeof(error));
+		rc = repair_apply(&repair->dir, one->damage, error, sizeof(error));
 		if (rc == 0)
-			rc = lane_cut_check(&repair->dir, one->salvage, error, sizeof(error));
+			rc = repair_check(&repair->dir, one->damage, error, sizeof(error));
 	}
 	if (rc != 0) {
 		cli_wrong("%s", error);
@@ -379,7 +377,7 @@ int journal_repair(const struct tool_options *options)
 	}
 	result = decide(&repair);
 	for (uint16_t i = 0; i < repair.case_cnt; i++)
-		lane_salvage_close(repair.cases[i].salvage);
+		damage_close(repair.cases[i].damage);
 	free(repair.cases);
 	data_dir_withdraw(&repair.dir);
 	return result;

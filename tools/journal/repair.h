@@ -23,14 +23,14 @@ struct lane_case {
 	uint16_t lane;
 	int rc; /* 0, or why it can't be told: error */
 	char error[TOOL_ERROR_BYTES];
-	struct lane_salvage *salvage; /* at the place it would be cut; NULL if it can't be told */
-	uint64_t bad_lsn; /* a record here cannot follow from those before it; 0: all can */
+	struct damage *damage; /* at the place it would be cut; NULL if it can't be told */
+	uint64_t bad_lsn;      /* a record here cannot follow from those before it; 0: all can */
 	struct lost_records lost;
 };
 
 static inline bool lane_case_damaged(const struct lane_case *one)
 {
-	return one->salvage->lane->fault_cnt > 0;
+	return one->damage->lane->fault_cnt > 0;
 }
 
 /* For a person: what is wrong and what a cut loses, on stdout. */

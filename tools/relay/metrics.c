@@ -17,7 +17,7 @@ struct seen {
 };
 
 struct relay_metrics {
-	struct metrics_http *http;
+	struct http_server *http;
 	pthread_mutex_t lock;
 	uint16_t lane_cnt;
 	uint64_t budget_bytes;
@@ -135,7 +135,7 @@ static bool add_health(void *context, struct metrics_text *text)
 int relay_metrics_open(struct relay *relay)
 {
 	struct relay_metrics *metrics = calloc(1, sizeof(*metrics));
-	const struct metrics_http_source source = {
+	const struct http_server_source source = {
 		.context = metrics, .metrics = add_metrics, .health = add_health};
 	int fd;
 	int rc;
@@ -145,10 +145,10 @@ int relay_metrics_open(struct relay *relay)
 	pthread_mutex_init(&metrics->lock, NULL);
 	metrics->lane_cnt = relay->lane_cnt;
 	relay->metrics = metrics;
-	fd = metrics_http_bind(relay->options.metrics, relay->error, sizeof(relay->error));
+	fd = http_server_bind(relay->options.metrics, relay->error, sizeof(relay->error));
 	if (fd < 0)
 		return fd;
-	rc = metrics_http_open(&metrics->http, fd, &source, relay->error, sizeof(relay->error));
+	rc = http_server_open(&metrics->http, fd, &source, relay->error, sizeof(relay->error));
 	if (rc == 0)
 		fprintf(stderr, "metrics at http://%s/metrics\n", relay->options.metrics);
 	return rc;
@@ -176,6 +176,6 @@ void relay_metrics_close(struct relay *relay)
 {
 	if (relay->metrics == NULL)
 		return;
-	metrics_http_close(relay->metrics->http);
+	http_server_close(relay->metrics->http);
 	free(relay->metrics);
 }

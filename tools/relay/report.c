@@ -21,7 +21,7 @@ static double wall_s(void)
 }
 
 /* Bytes of the lane from an offset in the segment of a mark on; all of it if there is no mark. */
-static uint64_t bytes_from(const struct lane_extent *extent, const struct lane_mark *mark,
+static uint64_t bytes_from(const struct lane_end *extent, const struct lane_mark *mark,
 			   uint64_t offset)
 {
 	const bool none = mark->next_lsn == 0;
@@ -53,7 +53,7 @@ static uint64_t oldest_ns(const struct relay *relay, const struct relay_lane *la
 static void measure(const struct relay *relay, struct relay_lane *lane)
 {
 	const struct relay_sent *acked = &lane->acked;
-	struct lane_extent extent;
+	struct lane_end extent;
 	struct lane_files *files;
 	char path[sizeof(files->path)];
 	uint64_t next_lsn = acked->mark.next_lsn > 0 ? acked->mark.next_lsn : 1;
@@ -67,7 +67,7 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 	rc = lane_files_open_direct(&files, path);
 	if (rc != 0)
 		return;
-	rc = lane_extent_find(files, lane->lane, &extent);
+	rc = lane_end_find(files, lane->lane, &extent);
 	files->ops->close(files);
 	if (rc == 0 && extent.segment_bytes > 0 && extent.segment >= lane->safe.segment)
 		lane->status.kept_bytes = bytes_from(&extent, &lane->safe, lane->safe.offset);

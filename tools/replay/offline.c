@@ -28,7 +28,7 @@ struct offline {
 	struct segment_source **segments;
 	void *buffers; /* BUFFERS_BYTES a lane */
 	uint64_t verdicts[VERDICT_END];
-	struct decide_key keys[BATCH_REQUESTS_MAX];
+	struct lookup keys[BATCH_REQUESTS_MAX];
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 };
 
@@ -236,20 +236,20 @@ void offline_set_sale(struct offline *offline, uint32_t sale)
 
 /* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
 static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
-		       uint32_t ahead[DECIDE_PASS_CNT])
+		       uint32_t ahead[LOOKUP_PASS_CNT])
 {
-	for (unsigned pass = 0; pass < DECIDE_PASS_CNT; pass++) {
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
 		for (; ahead[pass] < batch->item_cnt; ahead[pass]++) {
 			const struct batch_item *item = &batch->items[ahead[pass]];
 			const struct wire_request *requests =
 				(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES);
-			struct decide_key *keys = &offline->keys[item->first_request];
+			struct lookup *keys = &offline->keys[item->first_request];
 
-			if (item->first_request >= done + decide_ahead_cnt(pass))
+			if (item->first_request >= done + lookup_ahead_cnt(pass))
 				break;
 			if (pass == 0)
-				decide_keys_begin(keys, requests, wire_count(item->datagram));
-			decide_pass(pass, offline->lanes[item->shard].shard, keys,
+				lookups_begin(keys, requests, wire_count(item->datagram));
+			lookup_pass(pass, offline->lanes[item->shard].shard, keys,
 				    wire_count(item->datagram));
 		}
 	}
@@ -258,7 +258,7 @@ static void look_ahead(struct offline *offline, const struct batch *batch, uint3
 int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
 		   void *context, char *error, size_t error_bytes)
 {
-	uint32_t ahead[DECIDE_PASS_CNT] = {0};
+	uint32_t ahead[LOOKUP_PASS_CNT] = {0};
 
 	for (uint32_t i = 0; i < batch->item_cnt; i++) {
 		const struct batch_item *item = &batch->items[i];
@@ -299,7 +299,7 @@ static int finish_lane(struct offline *offline, struct lane *lane)
 
 	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
 		pump(offline, lane);
-	journal_seal(lane->journal, lane->clock_ns);
+	journal_put_closing_block(lane->journal, lane->clock_ns);
 	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
 		pump(offline, lane);
 	rc = -journal_error(lane->journal);

@@ -24,7 +24,7 @@ struct shop {
 	bool big;
 	bool poor; /* no memory for the text */
 	bool begun;
-	struct metrics_http *http;
+	struct http_server *http;
 	struct sockaddr_in address;
 };
 
@@ -57,7 +57,7 @@ static bool shop_health(void *context, struct metrics_text *text)
 
 static void open_shop(struct shop *shop)
 {
-	const struct metrics_http_source source = {
+	const struct http_server_source source = {
 		.context = shop,
 		.begin = shop_begin,
 		.metrics = shop_metrics,
@@ -65,12 +65,12 @@ static void open_shop(struct shop *shop)
 	};
 	socklen_t bytes = sizeof(shop->address);
 	char error[256] = "";
-	const int fd = metrics_http_bind("127.0.0.1:0", error, sizeof(error));
+	const int fd = http_server_bind("127.0.0.1:0", error, sizeof(error));
 
 	signal(SIGPIPE, SIG_IGN);
 	cr_assert(ge(int, fd, 0), "%s", error);
 	cr_assert(eq(int, getsockname(fd, (struct sockaddr *)&shop->address, &bytes), 0));
-	cr_assert(eq(int, metrics_http_open(&shop->http, fd, &source, error, sizeof(error)), 0),
+	cr_assert(eq(int, http_server_open(&shop->http, fd, &source, error, sizeof(error)), 0),
 		  "%s", error);
 }
 
@@ -120,7 +120,7 @@ static const char *ask(const struct shop *shop, const char *request)
 	cr_assert(strncmp((answer), "HTTP/1.1 " status, strlen("HTTP/1.1 " status)) == 0, "%s",    \
 		  (answer))
 
-Test(metrics_http, answers_metrics_health_and_nothing_else)
+Test(http_server, answers_metrics_health_and_nothing_else)
 {
 	struct shop shop = {.well = true};
 	const char *answer;
@@ -152,11 +152,11 @@ Test(metrics_http, answers_metrics_health_and_nothing_else)
 		ask(&shop, "POST /metrics HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nabcd");
 	EXPECT_STATUS(answer, "405");
 	cr_assert(strstr(answer, "Allow: GET, HEAD\r\n") != NULL);
-	metrics_http_close(shop.http);
+	http_server_close(shop.http);
 }
 
 /* A part of the metrics looks like all of them. */
-Test(metrics_http, hangs_up_where_memory_is_short)
+Test(http_server, hangs_up_where_memory_is_short)
 {
 	struct shop shop = {.poor = true};
 
@@ -164,10 +164,10 @@ Test(metrics_http, hangs_up_where_memory_is_short)
 	cr_assert(eq(str, (char *)ask(&shop, "GET /metrics HTTP/1.0\r\n\r\n"), ""));
 	shop.poor = false;
 	EXPECT_STATUS(ask(&shop, "GET /metrics HTTP/1.0\r\n\r\n"), "200");
-	metrics_http_close(shop.http);
+	http_server_close(shop.http);
 }
 
-Test(metrics_http, garbage_gets_no_metrics_and_harms_nobody)
+Test(http_server, garbage_gets_no_metrics_and_harms_nobody)
 {
 	static const char *const garbage[] = {
 		"\r\n\r\n",
@@ -199,7 +199,7 @@ Test(metrics_http, garbage_gets_no_metrics_and_harms_nobody)
 	read_all(fd, answer);
 	cr_assert(strstr(answer, "HTTP/1.1 200") == NULL);
 	EXPECT_STATUS(ask(&shop, "GET /metrics HTTP/1.0\r\n\r\n"), "200");
-	metrics_http_close(shop.http);
+	http_server_close(shop.http);
 }
 
 static long now_ms(void)
@@ -220,10 +220,10 @@ static bool is_over(int fd)
 
 /* More than there is room for: silent ones, ones that send a byte now and then, ones that don't
  * read. All are gone when their time is up, and everybody else is answered. */
-Test(metrics_http, slow_peers_are_hung_up_on, .timeout = 60)
+Test(http_server, slow_peers_are_hung_up_on, .timeout = 60)
 {
 	enum {
-		SLOW_CNT = METRICS_HTTP_PEERS_MAX + 8,
+		SLOW_CNT = HTTP_SERVER_PEERS_MAX + 8,
 	};
 	const struct timespec pause = {.tv_nsec = 50000000};
 	struct shop shop = {.big = true};
@@ -238,7 +238,7 @@ Test(metrics_http, slow_peers_are_hung_up_on, .timeout = 60)
 		if (i % 3 == 0)
 			cr_assert(gt(long, write(fds[i], "GET /metrics HTTP/1.0\r\n\r\n", 25), 0));
 	}
-	while (over_cnt < METRICS_HTTP_PEERS_MAX) {
+	while (over_cnt < HTTP_SERVER_PEERS_MAX) {
 		nanosleep(&pause, NULL);
 		over_cnt = 0;
 		for (unsigned i = 0; i < SLOW_CNT; i++) {
@@ -247,7 +247,7 @@ Test(metrics_http, slow_peers_are_hung_up_on, .timeout = 60)
 				(void)!write(fds[i], "G", 1);
 		}
 	}
-	cr_assert(ge(long, now_ms() - begin_ms, METRICS_HTTP_PATIENCE_MS - 100));
+	cr_assert(ge(long, now_ms() - begin_ms, HTTP_SERVER_PATIENCE_MS - 100));
 
 	const int patient = visit(&shop);
 
@@ -256,10 +256,10 @@ Test(metrics_http, slow_peers_are_hung_up_on, .timeout = 60)
 	EXPECT_STATUS(answer, "200");
 	for (unsigned i = 0; i < SLOW_CNT; i++)
 		close(fds[i]);
-	metrics_http_close(shop.http);
+	http_server_close(shop.http);
 }
 
-Test(metrics_http, ends_beside_peers_that_are_there)
+Test(http_server, ends_beside_peers_that_are_there)
 {
 	struct shop shop = {.big = true};
 	char answer[ANSWER_BYTES];
@@ -271,7 +271,7 @@ Test(metrics_http, ends_beside_peers_that_are_there)
 	cr_assert(gt(long, write(fds[0], "GET /metrics HTTP/1.0\r\n\r\n", 25), 0));
 	cr_assert(gt(long, write(fds[1], "GET /met", 8), 0));
 	cr_assert(eq(long, read(fds[0], answer, 1), 1));
-	metrics_http_close(shop.http);
+	http_server_close(shop.http);
 	for (unsigned i = 0; i < 3; i++)
 		close(fds[i]);
 }
@@ -280,13 +280,13 @@ static void refuses(const char *address, int rc, const char *word)
 {
 	char error[256] = "";
 
-	cr_assert(eq(int, metrics_http_bind(address, error, sizeof(error)), rc), "%s: %s", address,
+	cr_assert(eq(int, http_server_bind(address, error, sizeof(error)), rc), "%s: %s", address,
 		  error);
 	cr_assert(strstr(error, word) != NULL, "%s: %s", address, error);
 	cr_assert(strstr(error, address) != NULL, "%s: %s", address, error);
 }
 
-Test(metrics_http, refuses_addresses_that_cannot_work)
+Test(http_server, refuses_addresses_that_cannot_work)
 {
 	static const char *const wrong[] = {
 		"",
@@ -309,32 +309,32 @@ Test(metrics_http, refuses_addresses_that_cannot_work)
 		"127.0.0.256:1",
 		"111111111111111111111111111111111111111111111111111111111111111111111111:1",
 	};
-	char taken[METRICS_HTTP_ADDRESS_BYTES];
+	char taken[HTTP_SERVER_ADDRESS_BYTES];
 	char error[256];
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		refuses(wrong[i], -EINVAL, "write ADDR:PORT");
 	refuses("192.0.2.1:9464", -EADDRNOTAVAIL, "no interface here has this address");
 
-	const int fd = metrics_http_bind("127.0.0.1:0", error, sizeof(error));
+	const int fd = http_server_bind("127.0.0.1:0", error, sizeof(error));
 
-	metrics_http_address(fd, taken);
+	http_server_address(fd, taken);
 	cr_assert(strncmp(taken, "127.0.0.1:", 10) == 0);
 	cr_assert(strcmp(taken, "127.0.0.1:0") != 0);
 	refuses(taken, -EADDRINUSE, "choose another port");
 	close(fd);
 }
 
-Test(metrics_http, listens_on_ipv6)
+Test(http_server, listens_on_ipv6)
 {
-	char address[METRICS_HTTP_ADDRESS_BYTES];
+	char address[HTTP_SERVER_ADDRESS_BYTES];
 	char error[256];
-	const int fd = metrics_http_bind("[::1]:0", error, sizeof(error));
+	const int fd = http_server_bind("[::1]:0", error, sizeof(error));
 
 	if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
 		cr_skip_test("no IPv6 here");
 	cr_assert(ge(int, fd, 0));
-	metrics_http_address(fd, address);
+	http_server_address(fd, address);
 	cr_assert(strncmp(address, "[::1]:", 6) == 0);
 	close(fd);
 }

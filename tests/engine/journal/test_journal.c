@@ -198,7 +198,7 @@ Test(journal, a_failed_write_is_final)
 	cr_assert(eq(u32, journal_room(journal), 0));
 	journal_pump(journal, NOW_NS);
 	cr_assert(eq(uint, disk->write_cnt, 0), "nothing more is written");
-	cr_assert(not(journal_wants_seal(journal)));
+	cr_assert(not(journal_wants_closing_block(journal)));
 	close_disk();
 }
 
@@ -264,11 +264,11 @@ Test(journal, never_crosses_a_segment_and_keeps_room_for_the_seal)
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u32, journal_room(journal), 0), "no segment is ready");
 	cr_assert(journal_idle(journal));
-	cr_assert(journal_wants_seal(journal));
-	journal_seal(journal, NOW_NS);
+	cr_assert(journal_wants_closing_block(journal));
+	journal_put_closing_block(journal, NOW_NS);
 	cr_assert(eq(u64, disk->writes[0].offset, 5 * BLOCK_ALIGN_BYTES), "in the reserve");
 	memory_disk_complete_all(disk, journal);
-	cr_assert(not(journal_wants_seal(journal)));
+	cr_assert(not(journal_wants_closing_block(journal)));
 	memory_disk_add_segment(disk);
 	journal_pump(journal, NOW_NS);
 	cr_assert(gt(u32, journal_room(journal), 0), "goes on by itself");
@@ -299,13 +299,13 @@ Test(journal, gives_a_segment_back_when_its_last_write_is_down)
 Test(journal, seals_with_the_last_watermark_once)
 {
 	open_disk(BIG_SEGMENT_BYTES, 2);
-	cr_assert(not(journal_wants_seal(journal)), "an empty lane");
+	cr_assert(not(journal_wants_closing_block(journal)), "an empty lane");
 	append_records(journal, 20);
-	cr_assert(not(journal_wants_seal(journal)), "not idle");
+	cr_assert(not(journal_wants_closing_block(journal)), "not idle");
 	journal_pump(journal, NOW_NS);
 	memory_disk_complete_all(disk, journal);
-	cr_assert(journal_wants_seal(journal));
-	journal_seal(journal, NOW_NS + 1);
+	cr_assert(journal_wants_closing_block(journal));
+	journal_put_closing_block(journal, NOW_NS + 1);
 	cr_assert(eq(uint, disk->write_cnt, 1));
 	cr_assert(eq(u32, nth_write(0)->record_cnt, 0));
 	cr_assert(eq(u64, nth_write(0)->first_lsn, 21));
@@ -314,8 +314,8 @@ Test(journal, seals_with_the_last_watermark_once)
 	cr_assert(not(journal_idle(journal)));
 	memory_disk_complete_all(disk, journal);
 	cr_assert(journal_idle(journal));
-	cr_assert(not(journal_wants_seal(journal)));
-	journal_seal(journal, NOW_NS);
+	cr_assert(not(journal_wants_closing_block(journal)));
+	journal_put_closing_block(journal, NOW_NS);
 	cr_assert(eq(uint, disk->write_cnt, 0), "nothing new to say");
 	close_disk();
 }
@@ -352,7 +352,7 @@ Test(journal, goes_on_from_any_tail)
 			memory_disk_complete_all(disk, journal);
 		}
 		if (life % 3 > 0) {
-			journal_seal(journal, NOW_NS);
+			journal_put_closing_block(journal, NOW_NS);
 			memory_disk_complete_all(disk, journal);
 		}
 		journal_close(journal);
@@ -399,7 +399,7 @@ Test(journal, its_figures_are_those_of_what_was_written)
 	memory_disk_complete_all(disk, journal);
 	journal_pump(journal, NOW_NS);
 	memory_disk_complete_all(disk, journal);
-	journal_seal(journal, NOW_NS);
+	journal_put_closing_block(journal, NOW_NS);
 	memory_disk_complete_all(disk, journal);
 	journal_stats(journal, &stats);
 	cr_assert(eq(u64, stats.durable_lsn, BLOCK_RECORDS_MAX + 201));

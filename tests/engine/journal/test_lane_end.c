@@ -25,24 +25,24 @@ static void write_blocks(struct memory_disk *disk, struct journal *journal, unsi
 	}
 }
 
-static struct lane_extent find(struct memory_disk *disk)
+static struct lane_end find(struct memory_disk *disk)
 {
 	struct lane_files *files = memory_disk_files(disk);
-	struct lane_extent extent;
+	struct lane_end extent;
 
-	cr_assert(eq(int, lane_extent_find(files, 3, &extent), 0));
+	cr_assert(eq(int, lane_end_find(files, 3, &extent), 0));
 	files->ops->close(files);
 	return extent;
 }
 
 /* At every length of a lane the end is the writer's, whatever size its blocks have. */
-Test(lane_extent, is_where_the_writer_goes_on)
+Test(lane_end, is_where_the_writer_goes_on)
 {
 	const struct lane_tail tail = empty_tail();
 	struct memory_disk *disk =
 		memory_disk_open(JOURNAL_ID, 3, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 12);
 	struct journal *journal = memory_disk_journal(disk, &tail);
-	struct lane_extent extent = find(disk);
+	struct lane_end extent = find(disk);
 
 	cr_assert(eq(u64, extent.offset, BLOCK_ALIGN_BYTES));
 	cr_assert(eq(u64, extent.next_lsn, 0));
@@ -59,13 +59,13 @@ Test(lane_extent, is_where_the_writer_goes_on)
 }
 
 /* A torn write behind it hides neither the end nor the LSN. */
-Test(lane_extent, looks_past_a_torn_tail)
+Test(lane_end, looks_past_a_torn_tail)
 {
 	const struct lane_tail tail = empty_tail();
 	struct memory_disk *disk =
 		memory_disk_open(JOURNAL_ID, 3, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 3);
 	struct journal *journal = memory_disk_journal(disk, &tail);
-	struct lane_extent extent;
+	struct lane_end extent;
 
 	write_blocks(disk, journal, 3, 5);
 	memset(disk->data[0] + (size_t)4 * BLOCK_ALIGN_BYTES, 0x5a, 100);

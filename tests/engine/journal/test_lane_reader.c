@@ -76,7 +76,7 @@ static void make_lane(bool sealed, unsigned block_cnt, uint64_t segment_cnt)
 	journal = memory_disk_journal(disk, &tail);
 	write_blocks(journal, block_cnt);
 	if (sealed) {
-		journal_seal(journal, 9000);
+		journal_put_closing_block(journal, 9000);
 		memory_disk_complete_all(disk, journal);
 	}
 	journal_close(journal);
@@ -140,7 +140,7 @@ Test(lane_reader, the_clock_is_what_it_was_set_back_to)
 	journal_pump(journal, 30);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, read_lane().tail.last_at_ns, 30));
-	journal_seal(journal, 40);
+	journal_put_closing_block(journal, 40);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, read_lane().tail.last_at_ns, 40));
 	journal_close(journal);
@@ -425,7 +425,7 @@ Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 	disk = memory_disk_open(JOURNAL_ID, LANE, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 1);
 	journal = memory_disk_journal(disk, &tail);
 	write_blocks(journal, UNITS - 2);
-	journal_seal(journal, 9000);
+	journal_put_closing_block(journal, 9000);
 	memory_disk_add_segment(disk);
 	journal_pump(journal, 9001);
 	/* A full block does not wait for the closing one. */

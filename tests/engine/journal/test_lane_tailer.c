@@ -107,7 +107,7 @@ Test(lane_tailer, gives_a_block_when_a_later_one_proves_it, .init = set_up, .fin
 	cr_assert(eq(u32, block.header->record_cnt, 5));
 	cr_assert(is_appended_record(&block_records(block.header)[4], 5));
 	cr_assert(eq(u64, take_all(), 6));
-	journal_seal(journal, 9000);
+	journal_put_closing_block(journal, 9000);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, take_all(), 12), "but not the closing block itself");
 	cr_assert(eq(u64, lane_tailer_mark(tailer)->offset, 2 * BLOCK_ALIGN_BYTES));
@@ -129,7 +129,7 @@ Test(lane_tailer, is_never_ahead_of_the_disk, .init = set_up, .fini = tear_down)
 		while (disk->write_cnt > 0 && random_below(&random, 3) > 0)
 			memory_disk_complete(disk, (unsigned)random_below(&random, disk->write_cnt),
 					     journal);
-		journal_seal(journal, 9000);
+		journal_put_closing_block(journal, 9000);
 		while (peek(&block) == 1) {
 			cr_assert(eq(u64, block.header->first_lsn, next_lsn));
 			cr_assert(eq(u64, block.header->prev_checksum, checksum));

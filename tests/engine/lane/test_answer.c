@@ -58,14 +58,14 @@ static struct wire_header *header(void)
 static uint64_t ask(uint8_t cnt, uint64_t first, uint8_t flags, uint16_t shard)
 {
 	struct wire_request *requests = wire_requests(datagram);
-	struct decide_key keys[WIRE_ENTRY_CNT_MAX];
+	struct lookup keys[WIRE_ENTRY_CNT_MAX];
 
 	frame_datagram(datagram, cnt);
 	header()->flags = flags;
 	header()->shard = shard;
 	for (uint8_t i = 0; i < cnt; i++)
 		requests[i].id[0] = first + i;
-	decide_prepare(lane.shard, requests, keys, cnt);
+	lookup_all(lane.shard, requests, keys, cnt);
 	return answer_datagram(&lane, datagram, keys, verdicts);
 }
 
@@ -100,10 +100,10 @@ Test(answer, refusals_wait_for_nothing)
 	(void)ask(1, 100, 0, 0);
 	frame_datagram(datagram, 1);
 
-	struct decide_key key;
+	struct lookup key;
 
 	request->sku = 99;
-	decide_prepare(lane.shard, request, &key, 1);
+	lookup_all(lane.shard, request, &key, 1);
 	cr_assert(eq(u64, answer_datagram(&lane, datagram, &key, verdicts), 0));
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_UNKNOWN_SKU));
 	cr_assert(eq(u8, replies[0].durability, DURABILITY_NONE));
@@ -217,11 +217,11 @@ Test(answer, closed_is_noted_in_the_lane)
 {
 	const struct block_header *last;
 	struct wire_request *request = wire_requests(datagram);
-	struct decide_key key;
+	struct lookup key;
 	struct record offer = sale_offer(2, 10, 100, 0);
 	const char *why;
 
-	journal_seal(lane.journal, lane.clock_ns);
+	journal_put_closing_block(lane.journal, lane.clock_ns);
 	memory_disk_complete_all(disk, lane.journal);
 	offer.at_ns = lane.clock_ns;
 	offer.offer.closes_at_ns = 5000;
@@ -230,21 +230,21 @@ Test(answer, closed_is_noted_in_the_lane)
 	journal_commit(lane.journal);
 	journal_pump(lane.journal, lane.clock_ns);
 	memory_disk_complete_all(disk, lane.journal);
-	journal_seal(lane.journal, lane.clock_ns);
+	journal_put_closing_block(lane.journal, lane.clock_ns);
 	memory_disk_complete_all(disk, lane.journal);
-	cr_assert(not(journal_wants_seal(lane.journal)));
+	cr_assert(not(journal_wants_closing_block(lane.journal)));
 
 	lane.clock_ns = 6000;
 	for (unsigned round = 0; round < 2; round++) {
 		frame_datagram(datagram, 1);
 		header()->shard = 0;
 		request->sku = 2;
-		decide_prepare(lane.shard, request, &key, 1);
+		lookup_all(lane.shard, request, &key, 1);
 		cr_assert(eq(u64, answer_datagram(&lane, datagram, &key, verdicts), 0));
 		cr_assert(eq(u8, replies[0].verdict, VERDICT_CLOSED));
 		/* Once is enough. */
-		cr_assert(eq(int, journal_wants_seal(lane.journal), round == 0));
-		journal_seal(lane.journal, lane.clock_ns);
+		cr_assert(eq(int, journal_wants_closing_block(lane.journal), round == 0));
+		journal_put_closing_block(lane.journal, lane.clock_ns);
 		cr_assert(eq(u32, disk->write_cnt, round == 0));
 		if (round == 0) {
 			last = disk->writes[0].buffer;
@@ -262,11 +262,11 @@ static const uint32_t SALE = 7;
 static uint8_t ask_dated(uint64_t id, uint64_t issued_at_ns, uint32_t valid_ms, uint32_t sale)
 {
 	struct wire_request *request = wire_requests(datagram);
-	struct decide_key key;
+	struct lookup key;
 
 	frame_dated(datagram, 1, issued_at_ns, valid_ms, sale);
 	request->id[0] = id;
-	decide_prepare(lane.shard, request, &key, 1);
+	lookup_all(lane.shard, request, &key, 1);
 	(void)answer_datagram(&lane, datagram, &key, verdicts);
 	return replies[0].verdict;
 }
@@ -346,7 +346,7 @@ Test(answer, a_reply_tells_clock_and_sale)
 Test(answer, undated_gets_no_order_where_it_is_refused)
 {
 	struct wire_request *request = wire_requests(datagram);
-	struct decide_key key;
+	struct lookup key;
 
 	open_dated();
 	(void)ask(1, 100, 0, 0);
@@ -360,7 +360,7 @@ Test(answer, undated_gets_no_order_where_it_is_refused)
 		frame_datagram(datagram, 1);
 		request->id[0] = 100;
 		request->op = i == 0 ? WIRE_OP_LOOKUP : WIRE_OP_PING;
-		decide_prepare(lane.shard, request, &key, 1);
+		lookup_all(lane.shard, request, &key, 1);
 		(void)answer_datagram(&lane, datagram, &key, verdicts);
 		cr_assert(eq(u8, replies[0].verdict, i == 0 ? VERDICT_ACCEPTED : VERDICT_PONG));
 	}
@@ -371,12 +371,12 @@ Test(answer, undated_gets_no_order_where_it_is_refused)
 Test(answer, a_failed_write_takes_no_pong_back)
 {
 	struct wire_request *requests = wire_requests(datagram);
-	struct decide_key keys[2];
+	struct lookup keys[2];
 
 	lane.sale = UINT32_MAX;
 	frame_datagram(datagram, 2);
 	requests[0].op = WIRE_OP_PING;
-	decide_prepare(lane.shard, requests, keys, 2);
+	lookup_all(lane.shard, requests, keys, 2);
 	cr_assert(eq(u64, answer_datagram(&lane, datagram, keys, verdicts), 2));
 	answer_unavailable(datagram, 1, verdicts);
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_PONG));

@@ -8,44 +8,44 @@
 
 Test(waiting, releases_in_order_and_never_early)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	struct pending_reply reply = {0};
+	struct reply_queue *waiting = calloc(1, sizeof(*waiting));
+	struct exchange reply = {0};
 
 	/* Round and round, past the end of the ring. */
 	for (uint64_t lsn = 1; lsn < 3 * REPLIES_WAITING_MAX; lsn += 2) {
-		const struct pending_reply *oldest;
+		const struct exchange *oldest;
 
 		reply.lsn = lsn;
-		waiting_push(waiting, &reply);
+		reply_queue_push(waiting, &reply);
 		reply.lsn = lsn + 1;
-		waiting_push(waiting, &reply);
-		cr_assert(waiting_pop(waiting, lsn - 1) == NULL);
-		oldest = waiting_pop(waiting, lsn);
+		reply_queue_push(waiting, &reply);
+		cr_assert(reply_queue_pop(waiting, lsn - 1) == NULL);
+		oldest = reply_queue_pop(waiting, lsn);
 		cr_assert(eq(u64, oldest->lsn, lsn));
-		cr_assert(waiting_pop(waiting, lsn) == NULL);
-		cr_assert(eq(u64, waiting_pop(waiting, lsn + 1)->lsn, lsn + 1));
-		cr_assert(waiting_empty(waiting));
+		cr_assert(reply_queue_pop(waiting, lsn) == NULL);
+		cr_assert(eq(u64, reply_queue_pop(waiting, lsn + 1)->lsn, lsn + 1));
+		cr_assert(reply_queue_empty(waiting));
 	}
 	free(waiting);
 }
 
 Test(waiting, counts_its_room)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	const struct pending_reply reply = {.lsn = 1};
+	struct reply_queue *waiting = calloc(1, sizeof(*waiting));
+	const struct exchange reply = {.lsn = 1};
 
 	for (uint32_t room = REPLIES_WAITING_MAX; room > 0; room--) {
-		cr_assert(eq(u32, waiting_room(waiting), room));
-		waiting_push(waiting, &reply);
+		cr_assert(eq(u32, reply_queue_room(waiting), room));
+		reply_queue_push(waiting, &reply);
 	}
-	cr_assert(eq(u32, waiting_room(waiting), 0));
+	cr_assert(eq(u32, reply_queue_room(waiting), 0));
 	free(waiting);
 }
 
 Test(backlog, keeps_the_order_and_its_size)
 {
 	struct backlog *backlog = calloc(1, sizeof(*backlog));
-	struct pending_reply datagram = {0};
+	struct exchange datagram = {0};
 	uint64_t put = 0;
 	uint64_t taken = 0;
 
@@ -68,7 +68,7 @@ Test(backlog, keeps_the_order_and_its_size)
 Test(backlog, is_stuck_when_nothing_was_taken_out_for_long)
 {
 	struct backlog *backlog = calloc(1, sizeof(*backlog));
-	const struct pending_reply datagram = {0};
+	const struct exchange datagram = {0};
 	const uint64_t begin_ns = 1000;
 
 	cr_assert(not(backlog_is_stuck(backlog, UINT64_MAX)));

@@ -23,7 +23,7 @@ enum {
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct lane_salvage *salvage;
+static struct damage *damage;
 static char dir[512];
 static char error[512];
 static uint64_t last_lsn;
@@ -91,8 +91,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	data_dir_withdraw(&data);
 	for (unsigned i = 0; i < SEGMENTS_MAX; i++) {
 		free(copy[i].bytes);
@@ -120,19 +120,19 @@ static void look(uint64_t cut_lsn)
 {
 	struct lane_files *files = NULL;
 
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, NULL, cut_lsn,
-				       error, sizeof(error)),
+		     damage_open(&damage, files, data.journal_id, 0, true, NULL, cut_lsn, error,
+				 sizeof(error)),
 		     0),
 		  "%s", error);
 }
 
 static int cut_until_killed(unsigned changes)
 {
-	struct lane_files *base = salvage->lane->base;
+	struct lane_files *base = damage->lane->base;
 	int rc;
 
 	changes_left = changes;
@@ -141,7 +141,7 @@ static int cut_until_killed(unsigned changes)
 	killed_ops.zero = killed_zero;
 	killed_ops.remove = killed_remove;
 	base->ops = &killed_ops;
-	rc = lane_cut(&data, salvage, error, sizeof(error));
+	rc = repair_apply(&data, damage, error, sizeof(error));
 	base->ops = real_ops;
 	return rc;
 }
@@ -167,35 +167,35 @@ static void nothing(void)
  * Cuts a lane that `damage` was done to, killed at every change in turn: after each, a start is
  * refused or finds the lane as it shall be; repeated, the cut ends the same.
  */
-static void check_cut(void (*damage)(void), uint64_t cut_lsn, uint64_t want_next_lsn)
+static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_lsn)
 {
 	int rc = -EINTR;
 	unsigned changes = 0;
 
 	for (; rc != 0; changes++) {
 		put_back();
-		damage();
+		ruin();
 		look(cut_lsn);
-		cr_assert(eq(u64, salvage->tail.next_lsn, want_next_lsn));
+		cr_assert(eq(u64, damage->tail.next_lsn, want_next_lsn));
 		rc = cut_until_killed(changes);
 
 		const uint64_t found = next_lsn_of_a_start();
 
 		/* A good lane that is to be cut is good until the first change. */
-		cr_assert(found == 0 || found == want_next_lsn ||
-				  (damage == nothing && changes == 0),
+		cr_assert(found == 0 || found == want_next_lsn || (ruin == nothing && changes == 0),
 			  "killed after %u changes: a start goes on at LSN %lu", changes, found);
 		if (rc == 0)
 			break;
 		look(found == want_next_lsn ? 0 : cut_lsn);
-		cr_assert(eq(u64, salvage->tail.next_lsn, want_next_lsn));
-		cr_assert(eq(int, lane_cut(&data, salvage, error, sizeof(error)), 0), "%s", error);
-		cr_assert(eq(int, lane_cut_check(&data, salvage, error, sizeof(error)), 0), "%s",
+		cr_assert(eq(u64, damage->tail.next_lsn, want_next_lsn));
+		cr_assert(eq(int, repair_apply(&data, damage, error, sizeof(error)), 0), "%s",
+			  error);
+		cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s",
 			  error);
 	}
-	cr_assert(eq(int, lane_cut_check(&data, salvage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s", error);
 	look(0);
-	cr_assert(eq(u64, salvage->lane->fault_cnt, 0));
+	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
 }
 
 /* And the engine sells on. */
@@ -270,7 +270,7 @@ static void lose_lane(void)
 	cr_assert(eq(int, rmdir(temp_path("data/lane-000")), 0));
 }
 
-Test(lane_cut, a_bad_block, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_bad_block, .init = set_up, .fini = tear_down)
 {
 	const uint64_t next = lsn_of(2, 0);
 
@@ -278,7 +278,7 @@ Test(lane_cut, a_bad_block, .init = set_up, .fini = tear_down)
 	check_sells_on(next);
 }
 
-Test(lane_cut, bad_headers_are_written_anew, .init = set_up, .fini = tear_down)
+Test(repair_apply, bad_headers_are_written_anew, .init = set_up, .fini = tear_down)
 {
 	check_cut(flip_headers, 0, last_lsn + 1);
 	for (unsigned i = 0; i < 5; i++) {
@@ -292,12 +292,12 @@ Test(lane_cut, bad_headers_are_written_anew, .init = set_up, .fini = tear_down)
 	check_sells_on(last_lsn + 1);
 }
 
-Test(lane_cut, a_bad_block_under_bad_headers, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_bad_block_under_bad_headers, .init = set_up, .fini = tear_down)
 {
 	check_cut(flip_both, 0, lsn_of(2, 0));
 }
 
-Test(lane_cut, a_missing_segment, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_missing_segment, .init = set_up, .fini = tear_down)
 {
 	const uint64_t next = lsn_of(1, 0);
 
@@ -305,13 +305,13 @@ Test(lane_cut, a_missing_segment, .init = set_up, .fini = tear_down)
 	check_sells_on(next);
 }
 
-Test(lane_cut, the_first_segment_missing, .init = set_up, .fini = tear_down)
+Test(repair_apply, the_first_segment_missing, .init = set_up, .fini = tear_down)
 {
 	check_cut(lose_segment_0, 0, 1);
 	check_sells_on(1);
 }
 
-Test(lane_cut, a_short_segment, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_short_segment, .init = set_up, .fini = tear_down)
 {
 	const uint64_t next = lsn_of(2, 0);
 
@@ -319,7 +319,7 @@ Test(lane_cut, a_short_segment, .init = set_up, .fini = tear_down)
 	check_sells_on(next);
 }
 
-Test(lane_cut, a_lost_lane, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_lost_lane, .init = set_up, .fini = tear_down)
 {
 	check_cut(lose_lane, 0, 1);
 	check_sells_on(1);
@@ -327,7 +327,7 @@ Test(lane_cut, a_lost_lane, .init = set_up, .fini = tear_down)
 
 /* In the middle of a segment, and where the next block is the first of a segment: there nothing in
  * the tail's own segment has to be overwritten. */
-Test(lane_cut, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
+Test(repair_apply, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 {
 	const uint64_t middle = lsn_of(1, 3);
 	const uint64_t first = lsn_of(2, 0);
@@ -339,9 +339,9 @@ Test(lane_cut, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 	check_sells_on(1);
 }
 
-Test(lane_cut, check_notices_a_lane_that_ends_elsewhere, .init = set_up, .fini = tear_down)
+Test(repair_apply, check_notices_a_lane_that_ends_elsewhere, .init = set_up, .fini = tear_down)
 {
 	look(lsn_of(1, 3));
-	cr_assert(eq(int, lane_cut_check(&data, salvage, error, sizeof(error)), -EBADMSG));
+	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), -EBADMSG));
 	cr_assert(ne(ptr, strstr(error, "after the cut, not with"), NULL), "%s", error);
 }

@@ -21,7 +21,7 @@ enum {
 };
 
 static struct memory_disk *disk;
-static struct lane_salvage *salvage;
+static struct damage *damage;
 static char error[512];
 
 /* BLOCK_CNT blocks of one unit over three segments, sealed. */
@@ -37,15 +37,15 @@ static void set_up(void)
 		journal_pump(journal, 5000 + i);
 		memory_disk_complete_all(disk, journal);
 	}
-	journal_seal(journal, 9000);
+	journal_put_closing_block(journal, 9000);
 	memory_disk_complete_all(disk, journal);
 	journal_close(journal);
 }
 
 static void tear_down(void)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	memory_disk_close(disk);
 }
 
@@ -58,11 +58,11 @@ static uint8_t *block(unsigned idx)
 
 static void look(uint64_t cut_lsn)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	cr_assert(eq(int,
-		     lane_salvage_open(&salvage, memory_disk_files(disk), JOURNAL_ID, LANE, true,
-				       NULL, cut_lsn, error, sizeof(error)),
+		     damage_open(&damage, memory_disk_files(disk), JOURNAL_ID, LANE, true, NULL,
+				 cut_lsn, error, sizeof(error)),
 		     0),
 		  "%s", error);
 }
@@ -86,43 +86,42 @@ static struct seen each(uint64_t most)
 {
 	struct seen seen = {.most = most};
 
-	cr_assert(eq(int, lane_salvage_each(salvage, see, &seen, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, damage_each(damage, see, &seen, error, sizeof(error)), 0), "%s", error);
 	return seen;
 }
 
-Test(lane_salvage, a_good_lane_loses_nothing, .init = set_up, .fini = tear_down)
+Test(damage, a_good_lane_loses_nothing, .init = set_up, .fini = tear_down)
 {
 	look(0);
-	cr_assert(eq(u64, salvage->lane->fault_cnt, 0));
-	cr_assert(not(salvage->torn));
-	cr_assert(eq(u64, salvage->tail.next_lsn, LSN_CNT + 1));
-	cr_assert(eq(u64, salvage->order_cnt, LSN_CNT));
-	cr_assert(eq(u64, lane_salvage_lost(salvage), 0));
-	cr_assert(eq(u64, lane_salvage_durable(salvage), 0));
+	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
+	cr_assert(not(damage->torn));
+	cr_assert(eq(u64, damage->tail.next_lsn, LSN_CNT + 1));
+	cr_assert(eq(u64, damage->order_cnt, LSN_CNT));
+	cr_assert(eq(u64, damage_lost(damage), 0));
+	cr_assert(eq(u64, damage_durable(damage), 0));
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, 0));
 }
 
 /* Whatever block it is: what is before it is kept, what is behind it is read, only it is gone. */
-Test(lane_salvage, one_bad_block_costs_itself_and_what_is_behind, .init = set_up, .fini = tear_down)
+Test(damage, one_bad_block_costs_itself_and_what_is_behind, .init = set_up, .fini = tear_down)
 {
 	for (unsigned idx = 0; idx < BLOCK_CNT; idx++) {
 		const uint64_t behind = (BLOCK_CNT - 1 - idx) * RECORDS_A_BLOCK;
 
 		block(idx)[70] ^= 1;
 		look(0);
-		cr_assert(eq(u64, salvage->lane->fault_cnt, 1));
+		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
 		/* The first of a segment lacks behind the last of the one before. */
-		cr_assert(eq(u64, salvage->lane->faults[0].segment,
+		cr_assert(eq(u64, damage->lane->faults[0].segment,
 			     (idx > 0 ? idx - 1 : 0) / BLOCKS_A_SEGMENT));
-		cr_assert(eq(u64, salvage->tail.next_lsn, idx * RECORDS_A_BLOCK + 1));
-		cr_assert(eq(u64, salvage->last_lsn, LSN_CNT));
-		cr_assert(eq(u64, salvage->watermark_lsn, LSN_CNT));
-		cr_assert(eq(u64, lane_salvage_lost(salvage), behind + RECORDS_A_BLOCK));
-		cr_assert(eq(u64, lane_salvage_durable(salvage), behind + RECORDS_A_BLOCK));
-		cr_assert(eq(u64, salvage->readable_cnt, behind));
-		cr_assert(eq(u64, lane_salvage_unreadable(salvage), RECORDS_A_BLOCK));
-		cr_assert(eq(u64, salvage->garbage_bytes, BLOCK_ALIGN_BYTES));
+		cr_assert(eq(u64, damage->tail.next_lsn, idx * RECORDS_A_BLOCK + 1));
+		cr_assert(eq(u64, damage->last_lsn, LSN_CNT));
+		cr_assert(eq(u64, damage->watermark_lsn, LSN_CNT));
+		cr_assert(eq(u64, damage_lost(damage), behind + RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage_durable(damage), behind + RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage->readable_cnt, behind));
+		cr_assert(eq(u64, damage_unreadable(damage), RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage->garbage_bytes, BLOCK_ALIGN_BYTES));
 		cr_assert(eq(u64, each(UINT64_MAX).cnt, behind));
 		cr_assert(eq(u64, each(3).cnt, behind < 3 ? behind : 3));
 		block(idx)[70] ^= 1;
@@ -130,35 +129,34 @@ Test(lane_salvage, one_bad_block_costs_itself_and_what_is_behind, .init = set_up
 }
 
 /* Two bad blocks in a row, and a zeroed one later. */
-Test(lane_salvage, several_bad_blocks, .init = set_up, .fini = tear_down)
+Test(damage, several_bad_blocks, .init = set_up, .fini = tear_down)
 {
 	block(3)[9] ^= 1;
 	block(4)[9] ^= 1;
 	memset(block(20), 0, BLOCK_ALIGN_BYTES);
 	look(0);
-	cr_assert(eq(u64, salvage->tail.next_lsn, 3 * RECORDS_A_BLOCK + 1));
-	cr_assert(eq(u64, lane_salvage_unreadable(salvage), 3 * RECORDS_A_BLOCK));
-	cr_assert(eq(u64, salvage->readable_cnt, (BLOCK_CNT - 6) * RECORDS_A_BLOCK));
-	cr_assert(eq(u64, salvage->garbage_bytes, 2 * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, damage->tail.next_lsn, 3 * RECORDS_A_BLOCK + 1));
+	cr_assert(eq(u64, damage_unreadable(damage), 3 * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 6) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->garbage_bytes, 2 * BLOCK_ALIGN_BYTES));
 }
 
-Test(lane_salvage, a_bad_segment_header_costs_nothing, .init = set_up, .fini = tear_down)
+Test(damage, a_bad_segment_header_costs_nothing, .init = set_up, .fini = tear_down)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		disk->data[i][9] ^= 1;
 		look(0);
-		cr_assert(eq(u64, salvage->lane->fault_cnt, 1));
-		cr_assert(eq(u64, salvage->tail.next_lsn, LSN_CNT + 1));
-		cr_assert(eq(u64, lane_salvage_lost(salvage), 0));
+		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
+		cr_assert(eq(u64, damage->tail.next_lsn, LSN_CNT + 1));
+		cr_assert(eq(u64, damage_lost(damage), 0));
 		for (unsigned j = 0; j < 5; j++)
-			cr_assert(eq(int,
-				     lane_salvage_changes(salvage, &salvage->lane->segments[j]),
+			cr_assert(eq(int, damage_changes(damage, &damage->lane->segments[j]),
 				     j == i));
 		disk->data[i][9] ^= 1;
 	}
 }
 
-Test(lane_salvage, a_missing_segment_costs_what_is_behind, .init = set_up, .fini = tear_down)
+Test(damage, a_missing_segment_costs_what_is_behind, .init = set_up, .fini = tear_down)
 {
 	uint8_t *data;
 
@@ -168,41 +166,40 @@ Test(lane_salvage, a_missing_segment_costs_what_is_behind, .init = set_up, .fini
 		data = disk->data[i];
 		disk->data[i] = NULL;
 		look(0);
-		cr_assert(eq(u64, salvage->lane->fault_cnt, 1));
-		cr_assert(eq(u64, salvage->tail.next_lsn, kept + 1));
-		cr_assert(eq(u64, salvage->readable_cnt,
+		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
+		cr_assert(eq(u64, damage->tail.next_lsn, kept + 1));
+		cr_assert(eq(u64, damage->readable_cnt,
 			     (2 - i) * BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
-		cr_assert(eq(u64, lane_salvage_unreadable(salvage),
-			     BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage_unreadable(damage), BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
 		disk->data[i] = data;
 	}
 }
 
-Test(lane_salvage, cuts_before_the_block_of_an_lsn, .init = set_up, .fini = tear_down)
+Test(damage, cuts_before_the_block_of_an_lsn, .init = set_up, .fini = tear_down)
 {
 	for (uint64_t lsn = 1; lsn <= LSN_CNT; lsn++) {
 		const uint64_t kept = (lsn - 1) / RECORDS_A_BLOCK * RECORDS_A_BLOCK;
 
 		look(lsn);
-		cr_assert(eq(u64, salvage->tail.next_lsn, kept + 1));
-		cr_assert(eq(u64, salvage->readable_cnt, LSN_CNT - kept));
-		cr_assert(eq(u64, lane_salvage_unreadable(salvage), 0));
+		cr_assert(eq(u64, damage->tail.next_lsn, kept + 1));
+		cr_assert(eq(u64, damage->readable_cnt, LSN_CNT - kept));
+		cr_assert(eq(u64, damage_unreadable(damage), 0));
 	}
 	look(LSN_CNT + 1);
-	cr_assert(eq(u64, lane_salvage_lost(salvage), 0));
+	cr_assert(eq(u64, damage_lost(damage), 0));
 }
 
 /* What was never acknowledged is recovery's business. */
-Test(lane_salvage, a_torn_tail_is_no_damage, .init = set_up, .fini = tear_down)
+Test(damage, a_torn_tail_is_no_damage, .init = set_up, .fini = tear_down)
 {
 	block(BLOCK_CNT + 2)[100] = 1;
 	look(0);
-	cr_assert(eq(u64, salvage->lane->fault_cnt, 0));
-	cr_assert(salvage->torn);
+	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
+	cr_assert(damage->torn);
 }
 
 /* Two blocks that tell of the same LSNs count them once; what the good part has is not lost. */
-Test(lane_salvage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
+Test(damage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
 {
 	uint8_t *spare = block(BLOCK_CNT + 3);
 	struct block_header *header = (struct block_header *)spare;
@@ -214,16 +211,16 @@ Test(lane_salvage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
 				   header->first_lsn));
 	block(9)[70] ^= 1;
 	look(0);
-	cr_assert(eq(u64, salvage->readable_cnt, (BLOCK_CNT - 10) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 10) * RECORDS_A_BLOCK));
 	block(9)[70] ^= 1;
 	block(12)[70] ^= 1;
 	look(0);
-	cr_assert(eq(u64, salvage->readable_cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
 }
 
 /* The lane's records are orders for SKUs that were never put on sale. */
-Test(lane_salvage, says_which_record_cannot_follow, .init = set_up, .fini = tear_down)
+Test(damage, says_which_record_cannot_follow, .init = set_up, .fini = tear_down)
 {
 	const struct shard_size size = {.offer_cnt = 1, .order_cnt = 10, .buyer_cnt = 10};
 	struct shard *shard = NULL;
@@ -232,8 +229,7 @@ Test(lane_salvage, says_which_record_cannot_follow, .init = set_up, .fini = tear
 
 	look(0);
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-	cr_assert(eq(int, lane_salvage_apply(salvage, shard, &lsn, &why, error, sizeof(error)),
-		     -EBADMSG));
+	cr_assert(eq(int, damage_apply(damage, shard, &lsn, &why, error, sizeof(error)), -EBADMSG));
 	cr_assert(eq(u64, lsn, 1));
 	cr_assert(ne(ptr, (void *)why, NULL));
 	shard_close(shard);
@@ -255,7 +251,7 @@ static int64_t failing_read(struct lane_files *files, uint64_t segment, void *bu
 	return real_ops->read(files, segment, buffer, bytes, offset);
 }
 
-Test(lane_salvage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_down)
+Test(damage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_down)
 {
 	unsigned refused = 0;
 	int rc = -EIO;
@@ -269,8 +265,8 @@ Test(lane_salvage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_d
 		failing_ops.read = failing_read;
 		files->ops = &failing_ops;
 		reads_until_failure = reads;
-		rc = lane_salvage_open(&salvage, files, JOURNAL_ID, LANE, false, NULL, 0, error,
-				       sizeof(error));
+		rc = damage_open(&damage, files, JOURNAL_ID, LANE, false, NULL, 0, error,
+				 sizeof(error));
 		if (rc == 0)
 			break;
 		cr_assert(eq(int, rc, -EIO));

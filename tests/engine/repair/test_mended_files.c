@@ -15,7 +15,7 @@
 static const uint64_t SMALL_BYTES = 8 * BLOCK_ALIGN_BYTES;
 
 static struct real_lane lane;
-static struct lane_mended *mended;
+static struct mended_files *mended;
 static char dir[512];
 static char error[512];
 static _Alignas(BLOCK_ALIGN_BYTES) uint8_t bytes[BLOCK_ALIGN_BYTES * 8];
@@ -43,19 +43,19 @@ static void look(void)
 {
 	struct lane_files *files = NULL;
 
-	lane_mended_close(mended);
+	mended_files_close(mended);
 	mended = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, true, NULL, error,
-				      sizeof(error)),
+		     mended_files_open(&mended, files, lane.dir.journal_id, 0, true, NULL, error,
+				       sizeof(error)),
 		     0),
 		  "%s", error);
 }
 
 static void tear_down(void)
 {
-	lane_mended_close(mended);
+	mended_files_close(mended);
 	mended = NULL;
 	temp_dir_remove();
 }
@@ -75,7 +75,7 @@ static void assert_right_header(uint64_t number)
 		     NULL));
 }
 
-Test(lane_mended, finds_nothing_wrong_with_a_good_lane, .init = set_up, .fini = tear_down)
+Test(mended_files, finds_nothing_wrong_with_a_good_lane, .init = set_up, .fini = tear_down)
 {
 	look();
 	cr_assert(eq(u64, mended->fault_cnt, 0));
@@ -86,7 +86,7 @@ Test(lane_mended, finds_nothing_wrong_with_a_good_lane, .init = set_up, .fini = 
 	}
 }
 
-Test(lane_mended, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
+Test(mended_files, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
 {
 	const uint8_t byte = 0xff;
 
@@ -95,7 +95,7 @@ Test(lane_mended, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, mended->fault_cnt, 1));
 	cr_assert(eq(u64, mended->faults[0].segment, 1));
 	cr_assert(eq(str, mended->faults[0].text, "its header is damaged"));
-	cr_assert(lane_mended_segment(mended, 1)->wrong);
+	cr_assert(mended_files_segment(mended, 1)->wrong);
 	assert_right_header(1);
 	/* The file is what it was. */
 	cr_assert(eq(i64, mended->base->ops->read(mended->base, 1, bytes, sizeof(bytes), 0),
@@ -103,7 +103,7 @@ Test(lane_mended, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u8, bytes[20], 0xff));
 }
 
-Test(lane_mended, shows_zeros_where_a_file_is_short, .init = set_up, .fini = tear_down)
+Test(mended_files, shows_zeros_where_a_file_is_short, .init = set_up, .fini = tear_down)
 {
 	const uint64_t short_bytes = 3 * BLOCK_ALIGN_BYTES + 100;
 
@@ -127,7 +127,7 @@ Test(lane_mended, shows_zeros_where_a_file_is_short, .init = set_up, .fini = tea
 	cr_assert(eq(i64, mended->files.ops->size(&mended->files, 2), (int64_t)SMALL_BYTES));
 }
 
-Test(lane_mended, lists_up_to_a_gap_and_reads_behind_it, .init = set_up, .fini = tear_down)
+Test(mended_files, lists_up_to_a_gap_and_reads_behind_it, .init = set_up, .fini = tear_down)
 {
 	uint64_t *numbers = NULL;
 
@@ -138,19 +138,19 @@ Test(lane_mended, lists_up_to_a_gap_and_reads_behind_it, .init = set_up, .fini =
 	cr_assert(eq(str, mended->faults[0].text, "it is missing, and segment 2 is there"));
 	cr_assert(eq(i64, mended->files.ops->list(&mended->files, &numbers), 1));
 	free(numbers);
-	cr_assert(eq(ptr, lane_mended_segment(mended, 1), NULL));
-	cr_assert(eq(u64, lane_mended_segment(mended, 3)->number, 3));
+	cr_assert(eq(ptr, mended_files_segment(mended, 1), NULL));
+	cr_assert(eq(u64, mended_files_segment(mended, 3)->number, 3));
 	assert_right_header(3);
-	cr_assert(eq(ptr, lane_mended_segment(mended, 300), NULL));
+	cr_assert(eq(ptr, mended_files_segment(mended, 300), NULL));
 }
 
-Test(lane_mended, knows_a_lost_lane, .init = set_up, .fini = tear_down)
+Test(mended_files, knows_a_lost_lane, .init = set_up, .fini = tear_down)
 {
 	struct lane_files *files = NULL;
 	uint64_t *numbers = NULL;
 
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-001")), 0));
-	cr_assert(eq(int, lane_mended_open(&mended, files, 1, 1, true, NULL, error, sizeof(error)),
+	cr_assert(eq(int, mended_files_open(&mended, files, 1, 1, true, NULL, error, sizeof(error)),
 		     0));
 	cr_assert(mended->missing);
 	cr_assert(eq(u64, mended->fault_cnt, 1));
@@ -159,7 +159,7 @@ Test(lane_mended, knows_a_lost_lane, .init = set_up, .fini = tear_down)
 }
 
 /* A directory in the place of a file can't be read. */
-Test(lane_mended, refuses_what_cannot_be_read, .init = set_up, .fini = tear_down)
+Test(mended_files, refuses_what_cannot_be_read, .init = set_up, .fini = tear_down)
 {
 	struct lane_files *files = NULL;
 
@@ -167,13 +167,13 @@ Test(lane_mended, refuses_what_cannot_be_read, .init = set_up, .fini = tear_down
 	cr_assert(eq(int, mkdir(segment(1), 0700), 0));
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_mended_open(&mended, files, lane.dir.journal_id, 0, false, NULL, error,
-				      sizeof(error)),
+		     mended_files_open(&mended, files, lane.dir.journal_id, 0, false, NULL, error,
+				       sizeof(error)),
 		     -EISDIR));
 	cr_assert(ne(ptr, strstr(error, "segment 1 cannot be read"), NULL), "%s", error);
 }
 
-Test(lane_mended, keeps_faults_in_lane_order, .init = set_up, .fini = tear_down)
+Test(mended_files, keeps_faults_in_lane_order, .init = set_up, .fini = tear_down)
 {
 	static const uint64_t places[][2] = {{3, 0}, {1, 4096}, {1, 0}, {2, 8192}};
 
@@ -181,7 +181,7 @@ Test(lane_mended, keeps_faults_in_lane_order, .init = set_up, .fini = tear_down)
 	for (unsigned i = 0; i < 4; i++) {
 		const struct lane_fault fault = {.segment = places[i][0], .offset = places[i][1]};
 
-		lane_mended_fault(mended, &fault);
+		mended_files_fault(mended, &fault);
 	}
 	cr_assert(eq(u64, mended->fault_cnt, 4));
 	for (unsigned i = 1; i < 4; i++) {

@@ -19,8 +19,8 @@ static const uint64_t SMALL_BYTES = 16 * BLOCK_ALIGN_BYTES;
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct lane_salvage *salvage;
-static struct lane_keep keep;
+static struct damage *damage;
+static struct originals keep;
 static char dir[512];
 static char error[512];
 
@@ -51,16 +51,16 @@ static void set_up(void)
 	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     lane_salvage_open(&salvage, files, data.journal_id, 0, true, NULL, 0, error,
-				       sizeof(error)),
+		     damage_open(&damage, files, data.journal_id, 0, true, NULL, 0, error,
+				 sizeof(error)),
 		     0),
 		  "%s", error);
 }
 
 static void tear_down(void)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	data_dir_withdraw(&data);
 	temp_dir_remove();
 }
@@ -82,26 +82,26 @@ static bool same_bytes(const char *one_path, const char *two_path)
 
 static void begin(void)
 {
-	cr_assert(eq(int, lane_keep_begin(&keep, &data, NOW_S, error, sizeof(error)), 0), "%s",
+	cr_assert(eq(int, originals_begin(&keep, &data, NOW_S, error, sizeof(error)), 0), "%s",
 		  error);
 }
 
 static void keep_all(void)
 {
 	begin();
-	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, lane_keep_end(&keep, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, originals_end(&keep, error, sizeof(error)), 0), "%s", error);
 }
 
-Test(lane_keep, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
+Test(originals, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
 {
 	uint64_t kept_bytes = 0;
 
 	keep_all();
 	cr_assert(eq(str, keep.path, (char *)temp_path("data/repaired-20261124T220951Z")));
 	cr_assert(not(path_exists(keep.part_path)));
-	for (uint64_t i = 0; i < salvage->lane->segment_cnt; i++) {
-		const bool changes = lane_salvage_changes(salvage, &salvage->lane->segments[i]);
+	for (uint64_t i = 0; i < damage->lane->segment_cnt; i++) {
+		const bool changes = damage_changes(damage, &damage->lane->segments[i]);
 		const char *kept = segment("repaired-20261124T220951Z/", (unsigned)i);
 
 		cr_assert(eq(int, path_exists(kept), changes), "segment %lu", i);
@@ -114,7 +114,7 @@ Test(lane_keep, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, keep.bytes, kept_bytes));
 }
 
-Test(lane_keep, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
+Test(originals, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
 {
 	keep_all();
 	keep_all();
@@ -123,22 +123,22 @@ Test(lane_keep, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
 	cr_assert(path_exists(segment("repaired-20261124T220951Z-2/", 2)));
 }
 
-Test(lane_keep, does_not_trust_what_was_not_finished, .init = set_up, .fini = tear_down)
+Test(originals, does_not_trust_what_was_not_finished, .init = set_up, .fini = tear_down)
 {
 	begin();
-	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), 0));
+	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), 0));
 	cr_assert(eq(u64, keep.removed, 0));
 	cr_assert(path_exists(segment("repaired-20261124T220951Z.part/", 2)));
 	/* Killed here. */
 	begin();
 	cr_assert(eq(u64, keep.removed, 1));
 	cr_assert(not(path_exists(segment("repaired-20261124T220951Z.part/", 2))));
-	lane_keep_abandon(&keep);
+	originals_abandon(&keep);
 	cr_assert(not(path_exists(keep.part_path)));
 }
 
 /* Neither a start nor a reader takes it for part of the journal. */
-Test(lane_keep, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
+Test(originals, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
 {
 	struct data_dir again;
 
@@ -148,17 +148,17 @@ Test(lane_keep, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
 	data_dir_close(&again);
 }
 
-Test(lane_keep, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
+Test(originals, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
 {
 	begin();
 	cr_assert(eq(int, unlink(segment("", 2)), 0));
-	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), -ENOENT));
+	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), -ENOENT));
 	cr_assert(ne(ptr, strstr(error, "cannot be copied"), NULL), "%s", error);
 	cr_assert(ne(ptr, strstr(error, "nothing was changed"), NULL), "%s", error);
 	/* Shorter than it was when it was looked at. */
 	write_text(segment("", 2), "short");
-	lane_keep_abandon(&keep);
+	originals_abandon(&keep);
 	begin();
-	cr_assert(eq(int, lane_keep_lane(&keep, salvage, error, sizeof(error)), -EIO));
-	lane_keep_abandon(&keep);
+	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), -EIO));
+	originals_abandon(&keep);
 }

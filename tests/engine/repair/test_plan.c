@@ -33,7 +33,7 @@ static uint64_t segment_bytes;
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct lane_salvage *salvage;
+static struct damage *damage;
 static char dir[512];
 static char error[1024];
 static uint64_t made[LIVES]; /* next LSNs of the checkpoints, the oldest first */
@@ -173,8 +173,8 @@ static void set_up_in_one_segment(void)
 
 static void tear_down(void)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
+	damage_close(damage);
+	damage = NULL;
 	data_dir_withdraw(&data);
 	for (unsigned i = 0; i < SEGMENTS_MAX; i++) {
 		free(segments[i].bytes);
@@ -194,9 +194,9 @@ static void prune(void)
 
 static int rescue(uint64_t cut_lsn)
 {
-	lane_salvage_close(salvage);
-	salvage = NULL;
-	return lane_rescue_open(&salvage, &data, 0, cut_lsn, error, sizeof(error));
+	damage_close(damage);
+	damage = NULL;
+	return repair_plan(&damage, &data, 0, cut_lsn, error, sizeof(error));
 }
 
 static void look(void)
@@ -206,11 +206,11 @@ static void look(void)
 
 static void cut(void)
 {
-	cr_assert(eq(int, lane_cut(&data, salvage, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, lane_cut_check(&data, salvage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, repair_apply(&data, damage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s", error);
 	look();
-	cr_assert(eq(u64, salvage->lane->fault_cnt, 0), "left: %s",
-		  salvage->lane->fault_cnt > 0 ? salvage->lane->faults[0].text : "");
+	cr_assert(eq(u64, damage->lane->fault_cnt, 0), "left: %s",
+		  damage->lane->fault_cnt > 0 ? damage->lane->faults[0].text : "");
 }
 
 /* The orders that a start finds, and as many where as much as there is of the lane is read. */
@@ -296,11 +296,11 @@ static void each_segment_damaged(void)
 		put_back();
 		flip(i, BLOCK_ALIGN_BYTES + 70);
 		look();
-		cr_assert(eq(u64, salvage->tail.next_lsn, want), "segment %u", i);
-		cr_assert(eq(u64, lane_salvage_lost(salvage), records + 1 - want));
+		cr_assert(eq(u64, damage->tail.next_lsn, want), "segment %u", i);
+		cr_assert(eq(u64, damage_lost(damage), records + 1 - want));
 		/* A pruned lane's first block may lie before every checkpoint: nobody needs it. */
-		cr_assert(salvage->lane->fault_cnt > 0 || i == first_segment);
-		cr_assert(not(salvage->anchors));
+		cr_assert(damage->lane->fault_cnt > 0 || i == first_segment);
+		cr_assert(not(damage->anchors));
 		cut();
 		check_state(want);
 		before += covered;
@@ -309,45 +309,44 @@ static void each_segment_damaged(void)
 	cr_assert(all(gt(uint, before, 1), gt(uint, behind, 0)));
 }
 
-Test(lane_rescue, a_good_lane_stays_as_it_is, .init = set_up, .fini = tear_down)
+Test(plan, a_good_lane_stays_as_it_is, .init = set_up, .fini = tear_down)
 {
 	look();
-	cr_assert(all(eq(u64, salvage->lane->fault_cnt, 0), eq(u64, salvage->aside_cnt, 0)));
-	cr_assert(eq(u64, salvage->base.tail.offset, 0));
+	cr_assert(all(eq(u64, damage->lane->fault_cnt, 0), eq(u64, damage->aside_cnt, 0)));
+	cr_assert(eq(u64, damage->base.tail.offset, 0));
 	prune();
 	look();
-	cr_assert(all(eq(u64, salvage->lane->fault_cnt, 0), eq(u64, salvage->aside_cnt, 0)));
-	cr_assert(eq(u64, salvage->base.tail.next_lsn, made[LIVES - 2]));
-	cr_assert(eq(u64, salvage->tail.next_lsn, records + 1));
+	cr_assert(all(eq(u64, damage->lane->fault_cnt, 0), eq(u64, damage->aside_cnt, 0)));
+	cr_assert(eq(u64, damage->base.tail.next_lsn, made[LIVES - 2]));
+	cr_assert(eq(u64, damage->tail.next_lsn, records + 1));
 }
 
-Test(lane_rescue, each_segment_of_a_whole_lane, .init = set_up, .fini = tear_down)
+Test(plan, each_segment_of_a_whole_lane, .init = set_up, .fini = tear_down)
 {
 	each_segment_damaged();
 }
 
-Test(lane_rescue, each_segment_of_a_pruned_lane, .init = set_up, .fini = tear_down)
+Test(plan, each_segment_of_a_pruned_lane, .init = set_up, .fini = tear_down)
 {
 	prune();
 	each_segment_damaged();
-	check_sells_on(salvage->tail.next_lsn);
+	check_sells_on(damage->tail.next_lsn);
 }
 
-Test(lane_rescue, damage_in_the_first_block_costs_nothing, .init = set_up, .fini = tear_down)
+Test(plan, damage_in_the_first_block_costs_nothing, .init = set_up, .fini = tear_down)
 {
 	flip(0, BLOCK_ALIGN_BYTES + 70);
 	look();
-	cr_assert(eq(u64, salvage->base.tail.next_lsn, made[0]), "the oldest that is behind it");
-	cr_assert(all(eq(int, salvage->trims, true), eq(u64, salvage->alone_lsn, 1)));
-	cr_assert(eq(u64, salvage->aside_cnt, 0));
+	cr_assert(eq(u64, damage->base.tail.next_lsn, made[0]), "the oldest that is behind it");
+	cr_assert(all(eq(int, damage->trims, true), eq(u64, damage->alone_lsn, 1)));
+	cr_assert(eq(u64, damage->aside_cnt, 0));
 	cut();
 	check_state(records + 1);
 	check_sells_on(records + 1);
 }
 
 /* Checkpoints, damage and all else in segment 0: it begins with zeros afterwards. */
-Test(lane_rescue, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment,
-     .fini = tear_down)
+Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, .fini = tear_down)
 {
 	char path[CHECKPOINT_PATH_BYTES];
 	uint64_t *lsns = NULL;
@@ -356,7 +355,7 @@ Test(lane_rescue, damage_before_it_in_the_same_segment, .init = set_up_in_one_se
 		put_back();
 		flip(0, BLOCK_ALIGN_BYTES + 70);
 		look();
-		cr_assert(all(eq(u64, salvage->base.tail.segment, 0), salvage->trims));
+		cr_assert(all(eq(u64, damage->base.tail.segment, 0), damage->trims));
 		cut();
 		check_state(records + 1);
 	}
@@ -397,14 +396,14 @@ static void lose_all_before_the_newest(void)
 	flip(position.tail.segment, position.block_offset + 20);
 }
 
-Test(lane_rescue, the_next_block_proves_the_one_before, .init = set_up, .fini = tear_down)
+Test(plan, the_next_block_proves_the_one_before, .init = set_up, .fini = tear_down)
 {
 	lose_all_before_the_newest();
 	look();
-	cr_assert(eq(u64, salvage->base.tail.next_lsn, made[LIVES - 1]));
-	cr_assert(all(not(salvage->anchors), not(salvage->base_whole)));
-	cr_assert(eq(u64, salvage->aside_cnt, LIVES - 1));
-	cr_assert(eq(u64, lane_salvage_lost(salvage), 0));
+	cr_assert(eq(u64, damage->base.tail.next_lsn, made[LIVES - 1]));
+	cr_assert(all(not(damage->anchors), not(damage->base_whole)));
+	cr_assert(eq(u64, damage->aside_cnt, LIVES - 1));
+	cr_assert(eq(u64, damage_lost(damage), 0));
 	cut();
 	check_state(records + 1);
 	check_sells_on(records + 1);
@@ -446,41 +445,41 @@ static void shorten_base_segment(void)
 }
 
 /* What the newest checkpoint has stays, though no block has it. */
-static void check_anchored(void (*damage)(void))
+static void check_anchored(void (*ruin)(void))
 {
 	const uint64_t newest = made[LIVES - 1];
 
-	damage();
+	ruin();
 	look();
-	cr_assert(eq(u64, salvage->base.tail.next_lsn, newest));
-	cr_assert(all(eq(int, salvage->anchors, true), eq(u64, salvage->tail.next_lsn, newest)));
-	cr_assert(lt(u64, salvage->alone_lsn, newest));
+	cr_assert(eq(u64, damage->base.tail.next_lsn, newest));
+	cr_assert(all(eq(int, damage->anchors, true), eq(u64, damage->tail.next_lsn, newest)));
+	cr_assert(lt(u64, damage->alone_lsn, newest));
 	cut();
 	check_state(newest);
 	check_sells_on(newest);
 }
 
-Test(lane_rescue, a_lost_tail, .init = set_up, .fini = tear_down)
+Test(plan, a_lost_tail, .init = set_up, .fini = tear_down)
 {
 	check_anchored(lose_tail);
 }
 
-Test(lane_rescue, a_lost_segment, .init = set_up, .fini = tear_down)
+Test(plan, a_lost_segment, .init = set_up, .fini = tear_down)
 {
 	check_anchored(lose_base_segment);
 }
 
-Test(lane_rescue, a_short_segment, .init = set_up, .fini = tear_down)
+Test(plan, a_short_segment, .init = set_up, .fini = tear_down)
 {
 	check_anchored(shorten_base_segment);
 }
 
-Test(lane_rescue, all_segments_lost, .init = set_up, .fini = tear_down)
+Test(plan, all_segments_lost, .init = set_up, .fini = tear_down)
 {
 	check_anchored(lose_all_segments);
 }
 
-Test(lane_rescue, a_lost_tail_of_a_pruned_lane, .init = set_up, .fini = tear_down)
+Test(plan, a_lost_tail_of_a_pruned_lane, .init = set_up, .fini = tear_down)
 {
 	prune();
 	check_anchored(lose_tail);
@@ -501,7 +500,7 @@ static int killed_remove(struct lane_files *files, uint64_t number)
 	return changes_left > 0 ? (changes_left--, real_ops->remove(files, number)) : -EINTR;
 }
 
-static void check_killed(void (*damage)(void), uint64_t want)
+static void check_killed(void (*ruin)(void), uint64_t want)
 {
 	int rc = -EINTR;
 	unsigned changes = 0;
@@ -509,48 +508,48 @@ static void check_killed(void (*damage)(void), uint64_t want)
 	for (; rc != 0; changes++) {
 		struct recover_scan scan;
 
-		damage();
+		ruin();
 		look();
-		cr_assert(eq(u64, salvage->tail.next_lsn, want));
+		cr_assert(eq(u64, damage->tail.next_lsn, want));
 		changes_left = changes;
-		real_ops = salvage->lane->base->ops;
+		real_ops = damage->lane->base->ops;
 		killed_ops = *real_ops;
 		killed_ops.zero = killed_zero;
 		killed_ops.remove = killed_remove;
-		salvage->lane->base->ops = &killed_ops;
-		rc = lane_cut(&data, salvage, error, sizeof(error));
+		damage->lane->base->ops = &killed_ops;
+		rc = repair_apply(&data, damage, error, sizeof(error));
 		if (recover_scan(&data, 0, &scan, error, sizeof(error)) == 0) {
 			cr_assert(eq(u64, scan.tail.next_lsn, want), "after %u changes", changes);
 			recover_scan_free(&scan);
 		}
 		look();
-		cr_assert(eq(u64, salvage->tail.next_lsn, want), "after %u changes", changes);
+		cr_assert(eq(u64, damage->tail.next_lsn, want), "after %u changes", changes);
 		cut();
 		check_state(want);
 	}
 	cr_assert(gt(uint, changes, 1));
 }
 
-Test(lane_rescue, killed_while_it_begins_anew, .init = set_up, .fini = tear_down)
+Test(plan, killed_while_it_begins_anew, .init = set_up, .fini = tear_down)
 {
 	check_killed(lose_all_before_the_newest, records + 1);
 }
 
-Test(lane_rescue, killed_while_it_is_anchored, .init = set_up, .fini = tear_down)
+Test(plan, killed_while_it_is_anchored, .init = set_up, .fini = tear_down)
 {
 	check_killed(lose_tail, made[LIVES - 1]);
 	check_killed(lose_base_segment, made[LIVES - 1]);
 }
 
-Test(lane_rescue, a_bad_checkpoint_is_put_aside, .init = set_up, .fini = tear_down)
+Test(plan, a_bad_checkpoint_is_put_aside, .init = set_up, .fini = tear_down)
 {
 	for (unsigned i = 0; i < LIVES; i++) {
 		put_back();
 		flip_bit(checkpoint(i), 8 * 500);
 		look();
-		cr_assert(all(eq(u64, salvage->aside_cnt, 1), eq(u64, salvage->aside[0], made[i])));
-		cr_assert(all(eq(u64, salvage->lane->fault_cnt, 1),
-			      eq(u64, lane_salvage_lost(salvage), 0)));
+		cr_assert(all(eq(u64, damage->aside_cnt, 1), eq(u64, damage->aside[0], made[i])));
+		cr_assert(
+			all(eq(u64, damage->lane->fault_cnt, 1), eq(u64, damage_lost(damage), 0)));
 		cut();
 		cr_assert(not(path_exists(checkpoint(i))));
 		check_state(records + 1);
@@ -558,19 +557,19 @@ Test(lane_rescue, a_bad_checkpoint_is_put_aside, .init = set_up, .fini = tear_do
 }
 
 /* What only a damaged one tells of is lost, and that much is known. */
-Test(lane_rescue, a_bad_one_still_tells_what_was_on_disk, .init = set_up, .fini = tear_down)
+Test(plan, a_bad_one_still_tells_what_was_on_disk, .init = set_up, .fini = tear_down)
 {
 	lose_tail();
 	flip_bit(checkpoint(LIVES - 1), 8 * 500);
 	look();
-	cr_assert(gt(u64, salvage->tail.next_lsn, made[LIVES - 2]));
-	cr_assert(eq(u64, salvage->last_lsn, made[LIVES - 1] - 1));
-	cr_assert(eq(u64, lane_salvage_durable(salvage), lane_salvage_lost(salvage)));
-	cr_assert(gt(u64, lane_salvage_lost(salvage), 0));
+	cr_assert(gt(u64, damage->tail.next_lsn, made[LIVES - 2]));
+	cr_assert(eq(u64, damage->last_lsn, made[LIVES - 1] - 1));
+	cr_assert(eq(u64, damage_durable(damage), damage_lost(damage)));
+	cr_assert(gt(u64, damage_lost(damage), 0));
 	cut();
 }
 
-Test(lane_rescue, a_pruned_lane_without_a_good_one_is_refused, .init = set_up, .fini = tear_down)
+Test(plan, a_pruned_lane_without_a_good_one_is_refused, .init = set_up, .fini = tear_down)
 {
 	prune();
 	for (unsigned i = 0; i < LIVES; i++)
@@ -582,8 +581,7 @@ Test(lane_rescue, a_pruned_lane_without_a_good_one_is_refused, .init = set_up, .
 	cr_assert(eq(ptr, strchr(error, '\n'), NULL));
 }
 
-Test(lane_rescue, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = set_up,
-     .fini = tear_down)
+Test(plan, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = set_up, .fini = tear_down)
 {
 	flip_bit(temp_path("data/lane-000/seg-000000000000"), 8 * (BLOCK_ALIGN_BYTES + 100));
 	for (unsigned i = 0; i < LIVES; i++)
@@ -593,20 +591,20 @@ Test(lane_rescue, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = 
 		  error);
 }
 
-Test(lane_rescue, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = tear_down)
+Test(plan, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = tear_down)
 {
 	flip(0, BLOCK_ALIGN_BYTES + 70);
 	cr_assert(eq(int, rescue(made[LIVES - 1] - 1), -ENOTSUP));
 	cr_assert(ne(ptr, strstr(error, "a good checkpoint has it up to"), NULL), "%s", error);
 	cr_assert(eq(int, rescue(made[LIVES - 1]), 0), "%s", error);
-	cr_assert(eq(u64, salvage->tail.next_lsn, made[LIVES - 1]));
-	cr_assert(eq(u64, lane_salvage_unreadable(salvage), 0));
+	cr_assert(eq(u64, damage->tail.next_lsn, made[LIVES - 1]));
+	cr_assert(eq(u64, damage_unreadable(damage), 0));
 	cut();
 	check_state(made[LIVES - 1]);
 }
 
 /* An older copy of the lane was put back and sold on: who is right only the operator knows. */
-Test(lane_rescue, another_history_is_refused, .init = set_up, .fini = tear_down)
+Test(plan, another_history_is_refused, .init = set_up, .fini = tear_down)
 {
 	lose_all_segments();
 	for (unsigned i = 0; i < LIVES; i++)

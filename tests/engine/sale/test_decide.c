@@ -295,14 +295,14 @@ Test(decide, full_tables_refuse_and_never_forget)
 Test(decide, no_journal_room_changes_nothing)
 {
 	const struct wire_request request = sale_buy(1, 1, 7);
-	struct decide_key key;
+	struct lookup key;
 	struct decision decision;
 
 	open_one(sale_offer(7, 100, 1, 1));
 
 	const struct shard_hash before = shard_hash(shard);
 
-	decide_prepare(shard, &request, &key, 1);
+	lookup_all(shard, &request, &key, 1);
 	decide(shard, NOW_NS, NOW_NS, &request, &key, NULL, &decision);
 
 	const struct shard_hash after = shard_hash(shard);
@@ -339,19 +339,19 @@ static struct shard_hash decide_all(unsigned passes, struct decision decisions[]
 	shard = sale_open(1500, offers, 5);
 	for (unsigned first = 0; first < cnt; first += BATCH_CNT) {
 		struct wire_request requests[BATCH_CNT];
-		struct decide_key keys[BATCH_CNT];
+		struct lookup keys[BATCH_CNT];
 
 		for (unsigned i = 0; i < BATCH_CNT; i++) {
 			requests[i] = any_request(first + i);
 			keys[i].request = &requests[i];
 		}
 		for (unsigned pass = 0; pass < passes; pass++)
-			decide_pass(pass, shard, keys, BATCH_CNT);
+			lookup_pass(pass, shard, keys, BATCH_CNT);
 		for (unsigned i = 0; i < BATCH_CNT; i++) {
 			struct record record;
 
 			if (passes == 0)
-				decide_prepare(shard, &requests[i], &keys[i], 1);
+				lookup_all(shard, &requests[i], &keys[i], 1);
 			decide(shard, NOW_NS, NOW_NS, &requests[i], &keys[i], &record,
 			       &decisions[first + i]);
 		}
@@ -373,7 +373,7 @@ Test(decide, passes_made_ahead_change_no_answer)
 
 	for (unsigned i = 0; i < 40 * BATCH_CNT; i++)
 		verdicts[wanted[i].verdict]++;
-	for (unsigned passes = 1; passes <= DECIDE_PASS_CNT; passes++) {
+	for (unsigned passes = 1; passes <= LOOKUP_PASS_CNT; passes++) {
 		const struct shard_hash hash = decide_all(passes, decisions, 40 * BATCH_CNT);
 
 		for (unsigned i = 0; i < 40 * BATCH_CNT; i++)

@@ -125,7 +125,7 @@ static void write_block(uint32_t records)
 
 static void close_block(void)
 {
-	journal_seal(journal, 9000);
+	journal_put_closing_block(journal, 9000);
 	memory_disk_complete_all(disk, journal);
 }
 
