@@ -1,13 +1,13 @@
 #include "engine/lane/answer.h"
 
 #include "engine/base/check.h"
+#include "engine/lane/acknowledged.h"
 
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
 	return journal_has_room(lane->journal, request_cnt) || lane->draining ||
 	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
-	       (journal_idle(lane->journal) &&
-		atomic_load_explicit(&lane->stalled, memory_order_relaxed));
+	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);
 }
 
 /* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */
@@ -42,15 +42,6 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 	}
 }
 
-static uint8_t durability_of(const struct lane *lane, const struct decision *decision)
-{
-	if (decision->wait_lsn == 0)
-		return DURABILITY_NONE;
-	if (lane->ack_memory && decision->wait_lsn > journal_durable_lsn(lane->journal))
-		return DURABILITY_MEMORY;
-	return DURABILITY_DURABLE;
-}
-
 /* Over its request: the id stays where it is. */
 static void write_reply(const struct lane *lane, const struct decision *decision,
 			struct wire_reply *reply)
@@ -61,7 +52,7 @@ static void write_reply(const struct lane *lane, const struct decision *decision
 	reply->stock_left = decision->stock_left;
 	reply->quantity = decision->quantity;
 	reply->verdict = decision->verdict;
-	reply->durability = durability_of(lane, decision);
+	reply->durability = (uint8_t)acknowledged_durability(lane, decision->wait_lsn);
 }
 
 /* Over the request's: by what clock and for which sale it was answered. */
@@ -99,9 +90,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	}
 	if (wire_is_dated(datagram))
 		write_date(lane, datagram);
-	if (lane->ack_memory || wait_lsn <= journal_durable_lsn(lane->journal))
-		return 0;
-	return wait_lsn;
+	return wait_lsn <= acknowledged_lsn(lane) ? 0 : wait_lsn;
 }
 
 void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt)

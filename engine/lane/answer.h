@@ -15,7 +15,7 @@
 /*
  * False while the journal cannot take what a datagram of request_cnt entries may commit and waiting
  * for the disk helps: ask again after the next completion. A segment that is long in coming is not
- * waited for (lane->stalled): other lanes, and answers that need no record, shall not wait with it.
+ * waited for (LANE_STALLED): other lanes, and answers that need no record, shall not wait with it.
  */
 bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 

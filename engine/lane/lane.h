@@ -18,6 +18,23 @@
 #include "engine/lane/reply_queue.h"
 #include "engine/sale/shard.h"
 
+/* What an answer waits for, of the record that it rests on. */
+enum lane_ack {
+	ACK_DURABLE,  /* its block is on disk */
+	ACK_MEMORY,   /* nothing: the record is in memory, and the answer says so */
+	ACK_ON_PAPER, /* nothing: nobody buys (offline replay); it says what a buyer would be told
+		       */
+};
+
+/* How a lane is. The worst that holds comes first, and is the one that is said. */
+enum lane_condition {
+	LANE_FAILED,   /* a write failed: nothing commits any more, lane->error has the errno */
+	LANE_FULL,     /* no place is left in the journal, and none can be made */
+	LANE_STALLED,  /* the disk has made no progress for long */
+	LANE_DRAINING, /* nothing new is decided */
+	LANE_SELLING,
+};
+
 struct lane {
 	struct shard *shard;
 	struct journal *journal;
@@ -31,25 +48,32 @@ struct lane {
 	uint64_t progress_lsn;
 	uint32_t sale; /* wire_sale_of its journal; 0: requests cannot name it */
 	uint16_t idx;
-	bool ack_memory;
+	uint8_t ack;          /* enum lane_ack */
 	bool undated_refused; /* requests without a date get no new order */
 	bool draining;        /* decides nothing new */
 	/* For the control thread. */
-	_Atomic int error;    /* errno of the write that failed */
-	_Atomic bool stalled; /* the disk has not finished a write for long */
-	_Atomic bool full;    /* no place left in the journal, and none can be made */
+	_Atomic int condition; /* lane_condition() */
+	_Atomic int error;     /* errno of the write that failed; 0: none did */
 	struct backlog *backlog;
 	struct reply_queue *reply_queue;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static_assert(sizeof(struct lane) % CACHE_LINE_BYTES == 0, "no line of two lanes");
 
-/* cnt zeroed lanes, to be freed; NULL: no memory. Start-up thread. */
+/* How a lane is, as of its last turn. Any thread. */
+static inline enum lane_condition lane_condition(const struct lane *lane)
+{
+	return (enum lane_condition)atomic_load_explicit(&lane->condition, memory_order_acquire);
+}
+
+/* cnt lanes that sell, all else zero, to be freed; NULL: no memory. Start-up thread. */
 static inline struct lane *lanes_alloc(uint16_t cnt)
 {
 	struct lane *lanes = aligned_alloc(CACHE_LINE_BYTES, cnt * sizeof(*lanes));
 
 	if (lanes != NULL)
 		memset(lanes, 0, cnt * sizeof(*lanes));
+	for (uint16_t i = 0; lanes != NULL && i < cnt; i++)
+		atomic_store_explicit(&lanes[i].condition, LANE_SELLING, memory_order_relaxed);
 	return lanes;
 }
 
@@ -65,7 +89,7 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		lane->filling_lsn = filling_lsn;
 		lane->filling_since_ns = monotonic_ns;
 	}
-	if (lane->ack_memory && !lane->draining &&
+	if (lane->ack == ACK_MEMORY && !lane->draining &&
 	    monotonic_ns < lane->filling_since_ns + MEMORY_LINGER_NS)
 		journal_pump_full(lane->journal, lane->clock_ns);
 	else

@@ -11,35 +11,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
-#include "net/decode.h"
-
-struct rte_mbuf;
-
-/* An admitted frame on its way to its reply: to be decided, queue for the disk, to be sealed. */
-struct exchange {
-	struct rte_mbuf *mbuf;
-	uint8_t *frame; /* where its bytes begin */
-	uint64_t lsn;   /* once it is decided: durable before it may leave; 0: at once */
-	struct frame_view view;
-	uint16_t origin_idx;         /* worker that received it, and sends the answer */
-	uint16_t lane_idx;           /* of whose shard it asks */
-	uint8_t key[WIRE_KEY_BYTES]; /* a copy: the key file may be read anew meanwhile */
-};
-static_assert(sizeof(struct exchange) <= CACHE_LINE_BYTES, "no more than a line to copy");
-
-static inline uint8_t *exchange_datagram(const struct exchange *pending)
-{
-	return pending->frame + pending->view.payload_offset;
-}
-
-/* Its entries, by the length that decode found right; a date is less than an entry. */
-static inline uint32_t exchange_request_cnt(const struct exchange *pending)
-{
-	return (pending->view.payload_bytes - WIRE_HEADER_BYTES - WIRE_TAG_BYTES) /
-	       (uint32_t)WIRE_ENTRY_BYTES;
-}
-
-static_assert((int)WIRE_DATE_BYTES < (int)WIRE_ENTRY_BYTES, "exchange_request_cnt rounds it off");
+#include "engine/lane/exchange.h"
 
 struct reply_queue {
 	uint32_t head; /* free-running */

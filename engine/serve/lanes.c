@@ -110,7 +110,7 @@ int serve_shards_up(struct server *server)
 		struct lane *lane = &server->shared.lanes[i];
 
 		lane->idx = i;
-		lane->ack_memory = options->ack_memory;
+		lane->ack = options->ack_memory ? ACK_MEMORY : ACK_DURABLE;
 		lane->sale = wire_sale_of(server->data_dir.journal_id);
 		lane->undated_refused = options->undated_refused;
 		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));

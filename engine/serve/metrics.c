@@ -70,6 +70,8 @@ static bool is_selling(const struct worker_shared *shared, uint16_t worker_cnt)
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
 			    struct lane_figures *out)
 {
+	const enum lane_condition condition = lane_condition(lane);
+
 	journal_stats(lane->journal, &out->journal);
 	out->committed_lsn = out->journal.committed_lsn;
 	out->written_lsn = out->journal.written_lsn;
@@ -81,9 +83,9 @@ static void look_at_journal(const struct lane *lane, const struct segment_source
 	for (uint64_t ahead = 1; ahead <= SEGMENTS_AHEAD_CNT; ahead++)
 		out->segments_ready += segment_ready(segments, out->segment + ahead);
 	out->segment_error = (uint64_t)-segment_source_error(segments);
+	out->stalled = condition == LANE_STALLED;
+	out->full = condition == LANE_FULL;
 	out->error = (uint64_t)atomic_load_explicit(&lane->error, memory_order_relaxed);
-	out->stalled = atomic_load_explicit(&lane->stalled, memory_order_relaxed);
-	out->full = atomic_load_explicit(&lane->full, memory_order_relaxed);
 	out->replies_waiting =
 		relaxed_u32(&lane->reply_queue->tail) - relaxed_u32(&lane->reply_queue->head);
 }
@@ -140,8 +142,7 @@ static void look_at_lanes(struct serve_metrics *metrics)
 		look_at_journal(&view->shared->lanes[i], view->segments[i], figures);
 		look_at_shard(view->shared->lanes[i].shard, figures);
 		figures->ahead_ns = clock_ahead_ns(&view->shared->lanes[i]);
-		figures->sells = selling && figures->error == 0 && figures->stalled == 0 &&
-				 figures->full == 0;
+		figures->sells = selling && lane_condition(&view->shared->lanes[i]) == LANE_SELLING;
 	}
 }
 

@@ -31,8 +31,7 @@ static void watch_failure(struct server *server, uint16_t idx)
 
 static void watch_stall(struct server *server, uint16_t idx)
 {
-	const bool stalled =
-		atomic_load_explicit(&server->shared.lanes[idx].stalled, memory_order_relaxed);
+	const bool stalled = lane_condition(&server->shared.lanes[idx]) == LANE_STALLED;
 
 	if (stalled == server->told[idx].stalled)
 		return;
@@ -74,7 +73,7 @@ void serve_watch_lanes(struct server *server)
 bool serve_any_stalled(const struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->shards; i++) {
-		if (atomic_load_explicit(&server->shared.lanes[i].stalled, memory_order_relaxed))
+		if (lane_condition(&server->shared.lanes[i]) == LANE_STALLED)
 			return true;
 	}
 	return false;

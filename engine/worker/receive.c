@@ -85,50 +85,38 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 		worker_drop(worker, mbuf, reason);
 		return false;
 	}
-	datagram->mbuf = mbuf;
+	datagram->packet = mbuf;
 	datagram->frame = frame;
+	datagram->at_ns = worker->turn.wall_ns;
 	datagram->lane_idx = lane_idx;
 	datagram->origin_idx = origin_idx;
 	return true;
 }
 
-/* The requests of the batch's last datagram, to be decided behind those before it. */
-static void add_requests(struct batch *batch, uint8_t *datagram, uint32_t cnt)
-{
-	lookups_begin(&batch->keys[batch->request_cnt], wire_requests(datagram), cnt);
-	batch->request_cnt += cnt;
-	batch->first_request[batch->cnt] = (uint16_t)batch->request_cnt;
-}
-
-/* admit: of the batch's datagrams from the first-th on those that are signed stay. */
-static void admit_signed(struct worker *worker, uint32_t first)
+/* admit: of cnt decoded datagrams, which lie after the batch, those that are signed join it. */
+static void admit_signed(struct worker *worker, uint32_t cnt)
 {
 	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
-	struct batch *batch = &worker->batch;
+	struct lane_batch *batch = &worker->turn.batch;
+	const struct exchange *decoded = &batch->exchanges[batch->cnt];
 	struct admission admissions[RX_BURST_MAX];
-	const uint32_t cnt = batch->cnt - first;
 
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct exchange *datagram = &batch->datagrams[first + i];
-
-		admissions[i].datagram = exchange_datagram(datagram);
-		admissions[i].bytes = datagram->view.payload_bytes;
+		admissions[i].datagram = exchange_datagram(&decoded[i]);
+		admissions[i].bytes = decoded[i].view.payload_bytes;
 	}
 	admit(keys, admissions, cnt);
-	batch->cnt = first;
 	for (uint32_t i = 0; i < cnt; i++) {
-		struct exchange *datagram = &batch->datagrams[first + i];
-		struct exchange *kept = &batch->datagrams[batch->cnt];
+		struct exchange *kept = &batch->exchanges[batch->cnt];
 
 		if (admissions[i].reason != DROP_NONE) {
-			worker_drop(worker, datagram->mbuf, admissions[i].reason);
+			worker_drop(worker, decoded[i].packet, admissions[i].reason);
 			continue;
 		}
-		if (kept != datagram)
-			*kept = *datagram;
+		if (kept != &decoded[i])
+			*kept = decoded[i];
 		memcpy(kept->key, admissions[i].key->bytes, sizeof(kept->key));
-		batch->cnt++;
-		add_requests(batch, exchange_datagram(kept), exchange_request_cnt(kept));
+		lane_turn_add(&worker->turn);
 	}
 }
 
@@ -136,17 +124,19 @@ static void admit_signed(struct worker *worker, uint32_t first)
 static void take_burst(struct worker *worker, struct rte_mbuf **mbufs, uint16_t cnt,
 		       uint16_t origin_idx)
 {
-	struct batch *batch = &worker->batch;
-	const uint32_t first = batch->cnt;
+	struct lane_batch *batch = &worker->turn.batch;
+	uint32_t decoded_cnt = 0;
 
+	DCHECK(batch->cnt + cnt <= RX_BURST_MAX);
 	if (cnt == 0)
 		return;
 	for (uint16_t i = 0; i < cnt; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], void *));
 	for (uint16_t i = 0; i < cnt; i++)
-		batch->cnt += decode(worker, mbufs[i], origin_idx, &batch->datagrams[batch->cnt]);
+		decoded_cnt += decode(worker, mbufs[i], origin_idx,
+				      &batch->exchanges[batch->cnt + decoded_cnt]);
 	worker_lap(worker, STAGE_DECODE);
-	admit_signed(worker, first);
+	admit_signed(worker, decoded_cnt);
 	worker_lap(worker, STAGE_ADMIT);
 }
 
@@ -174,21 +164,8 @@ static void take_handed_over(struct worker *worker)
 		worker->handover_first = 0;
 }
 
-/* Wherever a burst may have to wait. A lane that is stuck is not waited for if there are others. */
-static bool has_room(const struct worker *worker)
-{
-	const bool alone = worker->shared->shard_cnt <= worker->worker_cnt;
-
-	FOR_EACH_LANE (worker, lane) {
-		if (backlog_room(lane->backlog) < RX_BURST_MAX &&
-		    (alone || !backlog_is_stuck(lane->backlog, worker->monotonic_ns)))
-			return false;
-	}
-	return true;
-}
-
 /* Datagrams of the next burst, if they are as full as those of the last one. */
-static uint16_t next_burst_max(const struct batch *batch, uint16_t burst_max)
+static uint16_t next_burst_max(const struct lane_batch *batch, uint16_t burst_max)
 {
 	uint32_t cnt;
 
@@ -203,14 +180,10 @@ static uint16_t next_burst_max(const struct batch *batch, uint16_t burst_max)
 void worker_receive(struct worker *worker)
 {
 	struct rte_mbuf *mbufs[RX_BURST_MAX];
-	struct batch *batch = &worker->batch;
+	const struct lane_batch *batch = &worker->turn.batch;
 	uint16_t cnt;
 
-	worker->burst_max = next_burst_max(batch, worker->burst_max);
-	batch->cnt = 0;
-	memset(batch->ahead, 0, sizeof(batch->ahead));
-	batch->request_cnt = 0;
-	if (!has_room(worker)) {
+	if (!lane_turn_has_room(&worker->turn)) {
 		worker->counters.turns_stalled++;
 		return;
 	}
@@ -226,4 +199,5 @@ void worker_receive(struct worker *worker)
 	}
 	worker->counters.datagrams += batch->cnt;
 	worker->counters.requests += batch->request_cnt;
+	worker->burst_max = next_burst_max(batch, worker->burst_max);
 }

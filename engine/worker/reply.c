@@ -1,12 +1,11 @@
 /*
- * reply: the worker's last stage. Replies leave when what they rest on is durable, signed a
- * burst at a time, by the queue of the worker that got the question. Whoever adds a reply has asked
- * for its room: none is thrown away because many are due at once.
+ * reply: the worker's last stage. Replies that may leave are signed a burst at a time and sent by
+ * the queue of the worker that got the question. Their room was asked for before they were made:
+ * none is thrown away because many are due at once.
  */
 #include <rte_mbuf.h>
 
 #include "engine/base/check.h"
-#include "engine/lane/answer.h"
 #include "engine/worker/state.h"
 #include "net/reply.h"
 
@@ -22,23 +21,16 @@ void worker_send(struct worker *worker, struct rte_mbuf *mbuf)
 		worker_drop(worker, mbuf, DROP_TX_FULL);
 }
 
-bool worker_reply_has_room(struct worker *worker, uint16_t origin_idx)
+static bool has_room(void *host, const struct exchange *exchange)
 {
-	/* As if all that is being sealed went the same way. */
-	const uint32_t sealing_cnt = worker->signing.cnt;
+	struct worker *worker = host;
+	/* As if all that is to be signed went the same way. */
+	const uint32_t signing_cnt = worker->signing.cnt;
 
-	if (origin_idx == worker->idx)
-		return tx_queue_room(&worker->tx_queue, worker->monotonic_ns) > sealing_cnt;
-	return handover_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx, origin_idx) >
-	       sealing_cnt;
-}
-
-void worker_reply(struct worker *worker, const struct exchange *reply)
-{
-	struct signing *signing = &worker->signing;
-
-	DCHECK(signing->cnt < TAG_BURST_MAX);
-	signing->replies[signing->cnt++] = reply;
+	if (exchange->origin_idx == worker->idx)
+		return tx_queue_room(&worker->tx_queue, worker->turn.monotonic_ns) > signing_cnt;
+	return handover_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
+			     exchange->origin_idx) > signing_cnt;
 }
 
 static void send_reply(struct worker *worker, const struct exchange *reply)
@@ -46,15 +38,16 @@ static void send_reply(struct worker *worker, const struct exchange *reply)
 	reply_frame(reply->frame, &reply->view);
 	if (reply->origin_idx != worker->idx)
 		CHECK(handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
-				    reply->origin_idx, reply->mbuf));
-	else if (!tx_queue_put(&worker->tx_queue, reply->mbuf)) {
-		worker_drop(worker, reply->mbuf, DROP_TX_FULL);
+				    reply->origin_idx, reply->packet));
+	else if (!tx_queue_put(&worker->tx_queue, reply->packet)) {
+		worker_drop(worker, reply->packet, DROP_TX_FULL);
 		return;
 	}
 	worker->counters.replies++;
 }
 
-void worker_sign(struct worker *worker)
+/* Signs and sends what may leave. */
+static void sign(struct worker *worker)
 {
 	struct signing *signing = &worker->signing;
 	struct tag_job jobs[TAG_BURST_MAX];
@@ -74,34 +67,38 @@ void worker_sign(struct worker *worker)
 	signing->cnt = 0;
 }
 
-static void release_lane(struct worker *worker, struct lane *lane)
+static void flush(void *host, enum lane_turn_stage stage)
 {
-	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
-	const int error = journal_error(lane->journal);
-	const uint64_t up_to_lsn = error != 0 ? LSN_MAX : durable_lsn;
-	struct exchange *reply;
+	struct worker *worker = host;
 
-	while ((reply = reply_queue_oldest(lane->reply_queue, up_to_lsn)) != NULL &&
-	       worker_reply_has_room(worker, reply->origin_idx)) {
-		reply_queue_pop(lane->reply_queue, up_to_lsn);
-		if (reply->lsn > durable_lsn)
-			answer_unavailable(exchange_datagram(reply), durable_lsn,
-					   worker->counters.verdicts);
-		worker_reply(worker, reply);
-		if (worker->signing.cnt == TAG_BURST_MAX)
-			worker_sign(worker);
-	}
-	if (error != 0)
-		atomic_store_explicit(&lane->error, error, memory_order_relaxed);
+	if (stage == LANE_TURN_DECIDE)
+		worker_lap(worker, STAGE_DECIDE);
+	sign(worker);
+	if (stage == LANE_TURN_DECIDE)
+		worker_lap(worker, STAGE_REPLY);
 }
 
-void worker_release(struct worker *worker)
+static void reply(void *host, const struct exchange *exchange)
 {
-	FOR_EACH_LANE (worker, lane)
-		release_lane(worker, lane);
-	worker_sign(worker);
-	worker_lap(worker, STAGE_REPLY);
+	struct worker *worker = host;
+	struct signing *signing = &worker->signing;
+
+	if (signing->cnt == TAG_BURST_MAX)
+		sign(worker);
+	signing->replies[signing->cnt++] = exchange;
 }
+
+static void drop(void *host, const struct exchange *exchange)
+{
+	worker_drop(host, exchange->packet, DROP_BACKLOG_FULL);
+}
+
+const struct lane_host_ops worker_host_ops = {
+	.has_room = has_room,
+	.reply = reply,
+	.flush = flush,
+	.drop = drop,
+};
 
 /* Never waits for our own shards: two workers could wait for each other. */
 void worker_forward(struct worker *worker)
@@ -109,7 +106,7 @@ void worker_forward(struct worker *worker)
 	struct rte_mbuf *mbufs[RX_BURST_MAX];
 
 	for (uint16_t from = 0; from < worker->worker_cnt; from++) {
-		const uint32_t room = tx_queue_room(&worker->tx_queue, worker->monotonic_ns);
+		const uint32_t room = tx_queue_room(&worker->tx_queue, worker->turn.monotonic_ns);
 		uint16_t cnt;
 
 		if (from == worker->idx)

@@ -12,79 +12,13 @@
 #include "engine/worker/state.h"
 
 enum {
-	SHARD_CHECKS_PER_TURN_CNT = 64,
 	PAUSE_NAP_NS = 200000,
 };
 
-static const uint64_t CLOSE_AFTER_IDLE_NS = 1000000;
-static const uint64_t STALLED_AFTER_NS = 2000000000;
 /* Draining ends when nothing has come for so long, and at the latest after so long. */
 static const uint64_t DRAIN_QUIET_NS = 20000000;
 static const uint64_t DRAIN_MAX_NS = 300000000;
 static const uint64_t FLUSH_MAX_NS = 1000000000;
-
-static void on_written(void *context, uint64_t token, int64_t result)
-{
-	const struct worker *worker = context;
-
-	journal_written(worker->shared->lanes[journal_token_lane(token)].journal, token, result);
-}
-
-/* journal: what is down comes back, what was committed goes out; one system call at the most. */
-static void write_journals(struct worker *worker)
-{
-	worker->done_cnt += (uint64_t)worker->disk->ops->reap(worker->disk, on_written, worker);
-	FOR_EACH_LANE (worker, lane)
-		lane_pump(lane, worker->monotonic_ns);
-	worker->disk->ops->submit(worker->disk);
-}
-
-static void tell(_Atomic bool *told, bool now)
-{
-	if (now != atomic_load_explicit(told, memory_order_relaxed))
-		atomic_store_explicit(told, now, memory_order_relaxed);
-}
-
-/* Whether the disk goes on, for the control thread to tell. */
-static void watch_progress(struct lane *lane, uint64_t monotonic_ns)
-{
-	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
-	const bool full = journal_room(lane->journal) == 0 && journal_is_full(lane->journal);
-	/* Idle without room: the next segment is long in coming. */
-	const bool moves =
-		durable_lsn != lane->progress_lsn ||
-		(journal_idle(lane->journal) && (journal_room(lane->journal) > 0 || full));
-
-	if (moves) {
-		lane->progress_lsn = durable_lsn;
-		lane->progress_ns = monotonic_ns;
-	}
-	tell(&lane->stalled, monotonic_ns >= lane->progress_ns + STALLED_AFTER_NS);
-	tell(&lane->full, full);
-}
-
-/* Seals a lane that has been idle for a while; by a clock that nobody sets back. */
-static void close_idle(struct lane *lane, uint64_t monotonic_ns)
-{
-	if (!journal_wants_closing_block(lane->journal))
-		lane->unclosed_since_ns = 0;
-	else if (lane->unclosed_since_ns == 0)
-		lane->unclosed_since_ns = monotonic_ns;
-	else if (monotonic_ns > lane->unclosed_since_ns + CLOSE_AFTER_IDLE_NS)
-		journal_put_closing_block(lane->journal, lane->clock_ns);
-}
-
-/* Bounded work each turn that is nobody's request. */
-static void keep_house(struct worker *worker)
-{
-	FOR_EACH_LANE (worker, lane) {
-		lane_tick(lane, worker->now_ns);
-		close_idle(lane, worker->monotonic_ns);
-		watch_progress(lane, worker->monotonic_ns);
-		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
-	}
-	rcu_quiescent_state();
-}
 
 static uint64_t monotonic_ns(void)
 {
@@ -99,19 +33,20 @@ static uint64_t things_done(const struct worker *worker)
 {
 	const struct worker_counters *counters = &worker->counters;
 
-	return counters->frames + counters->datagrams + counters->replies + worker->done_cnt;
+	return counters->frames + counters->datagrams + counters->replies + worker->done_cnt +
+	       worker->turn.written_cnt;
 }
 
 static void begin_turn(struct worker *worker)
 {
-	const uint64_t last_ns = worker->monotonic_ns;
+	const uint64_t last_ns = worker->turn.monotonic_ns;
+	const uint64_t now_ns = monotonic_ns();
 
 	stopwatch_begin(&worker->watch);
-	worker->monotonic_ns = monotonic_ns();
-	worker->now_ns = wall_now_ns(&worker->shared->now, worker->monotonic_ns);
-	worker->counters.turns_ns += worker->monotonic_ns - last_ns;
+	lane_turn_begin(&worker->turn, wall_now_ns(&worker->shared->now, now_ns), now_ns);
+	worker->counters.turns_ns += worker->turn.monotonic_ns - last_ns;
 	if (worker->busy)
-		worker->counters.turns_busy_ns += worker->monotonic_ns - last_ns;
+		worker->counters.turns_busy_ns += worker->turn.monotonic_ns - last_ns;
 	worker->done_before = things_done(worker);
 	worker->requests_before = worker->counters.requests;
 }
@@ -137,15 +72,17 @@ static void turn(struct worker *worker)
 {
 	begin_turn(worker);
 	worker_receive(worker); /* rx, decode, admit */
-	worker_decide(worker);
-	write_journals(worker);
+	lane_turn_decide(&worker->turn);
+	lane_turn_write(&worker->turn); /* journal */
 	worker_lap(worker, STAGE_JOURNAL);
-	worker_release(worker); /* reply */
+	lane_turn_release(&worker->turn); /* acknowledged: reply */
+	worker_lap(worker, STAGE_REPLY);
 	if (worker->shared->handover != NULL)
 		worker_forward(worker);
-	tx_queue_flush(&worker->tx_queue, worker->monotonic_ns); /* tx */
+	tx_queue_flush(&worker->tx_queue, worker->turn.monotonic_ns); /* tx */
 	worker_lap(worker, STAGE_TX);
-	keep_house(worker);
+	lane_turn_tend(&worker->turn);
+	rcu_quiescent_state();
 	worker_lap(worker, STAGE_HOUSE);
 	end_turn(worker);
 }
@@ -153,13 +90,8 @@ static void turn(struct worker *worker)
 /* A turn while draining: who was told not to wait for the disk doesn't. */
 static void drain_turn(struct worker *worker)
 {
-	if (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) ==
-	    WORKER_ABANDON) {
-		FOR_EACH_LANE (worker, lane) {
-			if (!journal_idle(lane->journal))
-				journal_abandon(lane->journal, ETIMEDOUT);
-		}
-	}
+	if (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_ABANDON)
+		lane_turn_abandon(&worker->turn, ETIMEDOUT);
 	turn(worker);
 }
 
@@ -175,7 +107,7 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 {
 	atomic_fetch_add(ended_cnt, 1);
 	while (atomic_load(ended_cnt) < atomic_load(&worker->shared->running_cnt) ||
-	       handed_over(worker, kind) || !worker_all_decided(worker))
+	       handed_over(worker, kind) || !lane_turn_all_done(&worker->turn))
 		drain_turn(worker);
 }
 
@@ -183,19 +115,18 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 static void flush_frames(struct worker *worker)
 {
 	struct tx_queue *tx_queue = &worker->tx_queue;
-
-	const uint64_t end_ns = monotonic_ns() + FLUSH_MAX_NS;
+	uint64_t now_ns = monotonic_ns();
+	const uint64_t end_ns = now_ns + FLUSH_MAX_NS;
 
 	do {
-		worker->monotonic_ns = monotonic_ns();
-		tx_queue_flush(tx_queue, worker->monotonic_ns);
-	} while (tx_queue->cnt > 0 && worker->monotonic_ns < end_ns &&
-		 !tx_queue_is_stuck(tx_queue));
+		tx_queue_flush(tx_queue, now_ns);
+		now_ns = monotonic_ns();
+	} while (tx_queue->cnt > 0 && now_ns < end_ns && !tx_queue_is_stuck(tx_queue));
 	while (tx_queue->cnt > 0)
 		worker_drop(worker, tx_queue->mbufs[--tx_queue->cnt], DROP_TX_FULL);
 }
 
-/* Refuses what still comes, gets every reply out, seals the lanes. */
+/* Refuses what still comes, gets every reply out, closes the lanes. */
 static void drain(struct worker *worker)
 {
 	const uint64_t begin_ns = monotonic_ns();
@@ -203,24 +134,20 @@ static void drain(struct worker *worker)
 
 	DCHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
 	       atomic_load(&worker->shared->command) == WORKER_ABANDON);
-	FOR_EACH_LANE (worker, lane)
-		lane->draining = true;
+	lane_turn_drain(&worker->turn);
 	do {
 		const uint64_t frames = worker->counters.frames;
 
 		drain_turn(worker);
 		if (worker->counters.frames != frames)
-			quiet_ns = worker->monotonic_ns;
-	} while (worker->monotonic_ns < quiet_ns + DRAIN_QUIET_NS &&
-		 worker->monotonic_ns < begin_ns + DRAIN_MAX_NS);
+			quiet_ns = worker->turn.monotonic_ns;
+	} while (worker->turn.monotonic_ns < quiet_ns + DRAIN_QUIET_NS &&
+		 worker->turn.monotonic_ns < begin_ns + DRAIN_MAX_NS);
 	worker->receiving = false;
-	while (!worker_all_decided(worker))
+	while (!lane_turn_all_done(&worker->turn))
 		drain_turn(worker);
 	end_handover(worker, &worker->shared->questions_ended_cnt, HANDOVER_QUESTION);
-	FOR_EACH_LANE (worker, lane) {
-		if (journal_wants_closing_block(lane->journal))
-			journal_put_closing_block(lane->journal, lane->clock_ns);
-	}
+	lane_turn_close(&worker->turn);
 	end_handover(worker, &worker->shared->answers_ended_cnt, HANDOVER_ANSWER);
 	flush_frames(worker);
 }
@@ -271,7 +198,7 @@ int worker_run(void *context)
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;
-	worker->monotonic_ns = monotonic_ns();
+	worker->turn.monotonic_ns = monotonic_ns();
 	worker->tx_queue.queue = worker->shared->port->queues[worker->idx];
 	look_at_port(worker);
 	while (sells(worker))
@@ -302,7 +229,16 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	if (rc != 0)
 		goto fail;
 	worker->shared = shared;
-	worker->disk = disk;
+	worker->turn = (struct lane_turn){
+		.ops = &worker_host_ops,
+		.host = worker,
+		.lanes = shared->lanes,
+		.lane_first = idx,
+		.lane_step = worker_cnt,
+		.lane_cnt = shared->shard_cnt,
+		.disk = disk,
+		.verdict_cnt = worker->counters.verdicts,
+	};
 	worker->idx = idx;
 	worker->burst_max = RX_BURST_MAX;
 	worker->worker_cnt = worker_cnt;
@@ -329,7 +265,7 @@ void worker_close(struct worker *worker)
 {
 	if (worker == NULL)
 		return;
-	worker->disk->ops->close(worker->disk);
+	worker->turn.disk->ops->close(worker->turn.disk);
 	arena_close(worker->arena);
 }
 
@@ -352,14 +288,14 @@ void *worker_buffers(const struct worker *worker, uint16_t lane_idx)
 
 void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context)
 {
-	FOR_EACH_LANE (worker, lane) {
+	FOR_EACH_LANE (&worker->turn, lane) {
 		const struct reply_queue *waiting = lane->reply_queue;
 		const struct backlog *backlog = lane->backlog;
 
 		for (uint32_t i = waiting->head; i != waiting->tail; i++)
-			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].mbuf);
+			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].packet);
 		for (uint32_t i = backlog->head; i != backlog->tail; i++)
-			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].mbuf);
+			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].packet);
 	}
 	for (uint32_t i = 0; i < worker->tx_queue.cnt; i++)
 		visit(context, worker->tx_queue.mbufs[i]);
@@ -371,7 +307,7 @@ uint32_t worker_waiting_cnt(const struct worker *worker)
 {
 	uint32_t cnt = 0;
 
-	FOR_EACH_LANE (worker, lane)
+	FOR_EACH_LANE (&worker->turn, lane)
 		cnt += relaxed_u32(&lane->reply_queue->tail) -
 		       relaxed_u32(&lane->reply_queue->head) + relaxed_u32(&lane->backlog->tail) -
 		       relaxed_u32(&lane->backlog->head);

@@ -152,7 +152,8 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		.clock_ns = scan->tail.last_at_ns,
 		.idx = sim_lane->buyers.lane,
 		.reply_queue = waiting,
-		.ack_memory = engine->ack_memory,
+		.ack = engine->ack_memory ? ACK_MEMORY : ACK_DURABLE,
+		.condition = LANE_SELLING,
 		.sale = wire_sale_of(engine->dir.journal_id),
 		.undated_refused = engine->undated_refused,
 	};
@@ -258,7 +259,7 @@ static void decide_inbox(struct sim_engine *engine, struct sim_lane *sim_lane)
 		struct parcel *parcel = sim_lane->inbox[done++];
 		const struct wire_request *requests = wire_requests(parcel->datagram);
 		struct lookup keys[WIRE_ENTRY_CNT_MAX];
-		struct exchange reply = {.mbuf = (struct rte_mbuf *)parcel};
+		struct exchange reply = {.packet = parcel};
 
 		lookup_all(lane->shard, requests, keys, parcel->cnt);
 		tick(engine, sim_lane);
@@ -281,7 +282,7 @@ static void release_replies(struct sim_engine *engine, struct sim_lane *sim_lane
 	struct exchange *reply;
 
 	while ((reply = reply_queue_pop(lane->reply_queue, up_to_lsn)) != NULL) {
-		struct parcel *parcel = (struct parcel *)reply->mbuf;
+		struct parcel *parcel = reply->packet;
 
 		if (reply->lsn > durable_lsn)
 			answer_unavailable(parcel->datagram, durable_lsn, engine->verdicts);

@@ -160,6 +160,7 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 	int rc;
 
 	lane->idx = idx;
+	lane->ack = ACK_ON_PAPER;
 	lane->sale = offline->options.sale;
 	lane->undated_refused = offline->options.undated_refused;
 	lane->clock_ns = offline->options.first_ns;

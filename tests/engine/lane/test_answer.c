@@ -111,7 +111,7 @@ Test(answer, refusals_wait_for_nothing)
 
 Test(answer, memory_ack_waits_for_nothing_and_says_so)
 {
-	lane.ack_memory = true;
+	lane.ack = ACK_MEMORY;
 	cr_assert(eq(u64, ask(1, 100, 0, 0), 0));
 	cr_assert(eq(u8, replies[0].durability, DURABILITY_MEMORY));
 	journal_pump(lane.journal, lane.clock_ns);

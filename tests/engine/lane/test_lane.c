@@ -19,7 +19,7 @@ static void open_lane(void)
 	lane = (struct lane){
 		.journal = memory_disk_journal(disk, &tail),
 		.clock_ns = 1000,
-		.ack_memory = true,
+		.ack = ACK_MEMORY,
 	};
 }
 
@@ -116,7 +116,7 @@ Test(lane, a_full_block_leaves_at_once_and_the_next_is_young)
 
 Test(lane, holds_nothing_back_that_an_answer_waits_for)
 {
-	lane.ack_memory = false;
+	lane.ack = ACK_DURABLE;
 	append_records(lane.journal, 1);
 	lane_pump(&lane, NOW_NS);
 	cr_assert(eq(uint, disk->write_cnt, 1));
@@ -141,7 +141,7 @@ Test(lane, a_clock_is_set_back_by_a_record)
 	const struct block_header *block;
 	const struct record *record;
 
-	lane.ack_memory = false;
+	lane.ack = ACK_DURABLE;
 	cr_assert(eq(int, shard_open(&lane.shard, 3, 8, &size), 0));
 	lane.clock_ns = 5000;
 	cr_assert(lane_set_back(&lane, 2000));

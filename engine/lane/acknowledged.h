@@ -1,0 +1,35 @@
+/*
+ * acknowledged: the one gate between a record and the answer that rests on it. Whatever an answer
+ * waits for, it asks here.
+ */
+#ifndef DB_ENGINE_LANE_ACKNOWLEDGED_H
+#define DB_ENGINE_LANE_ACKNOWLEDGED_H
+
+#include <stdint.h>
+
+#include "engine/lane/lane.h"
+
+/* Answers that rest on records up to this LSN may leave. The lane's thread. */
+static inline uint64_t acknowledged_lsn(const struct lane *lane)
+{
+	switch (lane->ack) {
+	case ACK_MEMORY:
+	case ACK_ON_PAPER:
+		return journal_next_lsn(lane->journal) - 1;
+	case ACK_DURABLE:
+		break;
+	}
+	return journal_durable_lsn(lane->journal);
+}
+
+/* How durable an answer is that rests on this LSN and leaves now; lsn 0: on no record. */
+static inline enum durability acknowledged_durability(const struct lane *lane, uint64_t lsn)
+{
+	if (lsn == 0)
+		return DURABILITY_NONE;
+	if (lane->ack == ACK_MEMORY && lsn > journal_durable_lsn(lane->journal))
+		return DURABILITY_MEMORY;
+	return DURABILITY_DURABLE;
+}
+
+#endif

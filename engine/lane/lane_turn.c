@@ -1,0 +1,311 @@
+#include "engine/lane/lane_turn.h"
+
+#include <errno.h>
+
+#include "engine/base/check.h"
+#include "engine/lane/acknowledged.h"
+#include "engine/lane/answer.h"
+
+enum {
+	/* Passes go on when the last of them is so few requests ahead: not for each request. */
+	PASS_LOW_CNT = LOOKUP_PASS_AHEAD_CNT / 2,
+	SHARD_CHECKS_PER_TURN_CNT = 64,
+};
+
+static const uint64_t CLOSE_AFTER_IDLE_NS = 1000000;
+static const uint64_t STALLED_AFTER_NS = 2000000000;
+
+static struct lane *lane_of(const struct lane_turn *turn, const struct exchange *exchange)
+{
+	DCHECK(exchange->lane_idx < turn->lane_cnt);
+	DCHECK(exchange->lane_idx % turn->lane_step == turn->lane_first);
+	return &turn->lanes[exchange->lane_idx];
+}
+
+void lane_turn_begin(struct lane_turn *turn, uint64_t wall_ns, uint64_t monotonic_ns)
+{
+	struct lane_batch *batch = &turn->batch;
+
+	DCHECK(monotonic_ns >= turn->monotonic_ns);
+	turn->wall_ns = wall_ns;
+	turn->monotonic_ns = monotonic_ns;
+	batch->cnt = 0;
+	batch->request_cnt = 0;
+	batch->first_request[0] = 0;
+	memset(batch->ahead, 0, sizeof(batch->ahead));
+}
+
+void lane_turn_add(struct lane_turn *turn)
+{
+	struct lane_batch *batch = &turn->batch;
+	const struct exchange *exchange = &batch->exchanges[batch->cnt];
+	const uint32_t cnt = exchange_request_cnt(exchange);
+
+	DCHECK(batch->cnt < RX_BURST_MAX);
+	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
+	lookups_begin(&batch->lookups[batch->request_cnt],
+		      wire_requests(exchange_datagram(exchange)), cnt);
+	batch->request_cnt += cnt;
+	batch->first_request[++batch->cnt] = (uint16_t)batch->request_cnt;
+}
+
+bool lane_turn_has_room(const struct lane_turn *turn)
+{
+	const bool alone = turn->lane_cnt <= turn->lane_step;
+
+	FOR_EACH_LANE (turn, lane) {
+		if (backlog_room(lane->backlog) < RX_BURST_MAX &&
+		    (alone || !backlog_is_stuck(lane->backlog, turn->monotonic_ns)))
+			return false;
+	}
+	return true;
+}
+
+/* Exchanges from the first-th on that a pass goes over at once: of one lane, not beyond request
+ * end. */
+static uint32_t run_end(const struct lane_batch *batch, uint32_t first, uint32_t end)
+{
+	const uint16_t lane_idx = batch->exchanges[first].lane_idx;
+	uint32_t next = first + 1;
+
+	while (next < batch->cnt && batch->first_request[next] < end &&
+	       batch->exchanges[next].lane_idx == lane_idx)
+		next++;
+	return next;
+}
+
+/* The passes ahead of the request that is decided next. */
+static void look_ahead(struct lane_turn *turn, uint32_t decided_cnt)
+{
+	struct lane_batch *batch = &turn->batch;
+	const uint32_t last = batch->ahead[LOOKUP_PASS_CNT - 1];
+
+	if (last < batch->cnt && batch->first_request[last] >= decided_cnt + PASS_LOW_CNT)
+		return;
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
+		const uint32_t end = decided_cnt + lookup_ahead_cnt(pass);
+		uint32_t next = batch->ahead[pass];
+
+		while (next < batch->cnt && batch->first_request[next] < end) {
+			const uint32_t first = next;
+			const uint16_t first_request = batch->first_request[first];
+
+			next = run_end(batch, first, end);
+			lookup_pass(pass, lane_of(turn, &batch->exchanges[first])->shard,
+				    &batch->lookups[first_request],
+				    (uint32_t)(batch->first_request[next] - first_request));
+		}
+		batch->ahead[pass] = next;
+	}
+}
+
+static bool can_decide(struct lane_turn *turn, const struct lane *lane,
+		       const struct exchange *exchange)
+{
+	return answer_possible(lane, exchange_request_cnt(exchange)) &&
+	       reply_queue_room(lane->reply_queue) > 0 && turn->ops->has_room(turn->host, exchange);
+}
+
+static void decide_exchange(struct lane_turn *turn, struct lane *lane, struct exchange *exchange,
+			    const struct lookup *lookups)
+{
+	lane_tick(lane, exchange->at_ns);
+	exchange->lsn =
+		answer_datagram(lane, exchange_datagram(exchange), lookups, turn->verdict_cnt);
+	if (exchange->lsn > 0)
+		reply_queue_push(lane->reply_queue, exchange);
+	else
+		turn->ops->reply(turn->host, exchange);
+}
+
+static bool decide_backlog(struct lane_turn *turn, struct lane *lane)
+{
+	struct lookup lookups[WIRE_ENTRY_CNT_MAX];
+	struct exchange *exchange;
+	bool any = false;
+
+	while ((exchange = backlog_first(lane->backlog)) != NULL &&
+	       can_decide(turn, lane, exchange)) {
+		lookup_all(lane->shard, wire_requests(exchange_datagram(exchange)), lookups,
+			   exchange_request_cnt(exchange));
+		decide_exchange(turn, lane, exchange, lookups);
+		backlog_pop(lane->backlog, turn->monotonic_ns);
+		any = true;
+	}
+	return any;
+}
+
+static void put_off(struct lane_turn *turn, struct lane *lane, const struct exchange *exchange)
+{
+	if (backlog_room(lane->backlog) > 0)
+		backlog_push(lane->backlog, exchange, turn->monotonic_ns);
+	else
+		turn->ops->drop(turn->host, exchange);
+}
+
+void lane_turn_decide(struct lane_turn *turn)
+{
+	struct lane_batch *batch = &turn->batch;
+	bool any = false;
+
+	FOR_EACH_LANE (turn, lane) {
+		lane_tick(lane, turn->wall_ns);
+		any |= decide_backlog(turn, lane);
+	}
+	/* What the batch puts off may take the places of what was popped. */
+	if (any)
+		turn->ops->flush(turn->host, LANE_TURN_DECIDE);
+	for (uint32_t i = 0; i < batch->cnt; i++) {
+		struct exchange *exchange = &batch->exchanges[i];
+		struct lane *lane = lane_of(turn, exchange);
+
+		/* Behind what came before it for the same lane. */
+		if (!backlog_empty(lane->backlog) || !can_decide(turn, lane, exchange)) {
+			put_off(turn, lane, exchange);
+			continue;
+		}
+		look_ahead(turn, batch->first_request[i]);
+		decide_exchange(turn, lane, exchange, &batch->lookups[batch->first_request[i]]);
+	}
+	turn->ops->flush(turn->host, LANE_TURN_DECIDE);
+}
+
+static void on_written(void *context, uint64_t token, int64_t result)
+{
+	const struct lane_turn *turn = context;
+
+	CHECK(journal_token_lane(token) < turn->lane_cnt);
+	journal_written(turn->lanes[journal_token_lane(token)].journal, token, result);
+}
+
+/* At most one system call, the disk's. */
+void lane_turn_write(struct lane_turn *turn)
+{
+	turn->written_cnt += (uint64_t)turn->disk->ops->reap(turn->disk, on_written, turn);
+	FOR_EACH_LANE (turn, lane)
+		lane_pump(lane, turn->monotonic_ns);
+	turn->disk->ops->submit(turn->disk);
+}
+
+/* On a failed lane, whoever waits learns that nobody knows. */
+static void release_lane(struct lane_turn *turn, struct lane *lane)
+{
+	const uint64_t acknowledged = acknowledged_lsn(lane);
+	const int error = journal_error(lane->journal);
+	const uint64_t up_to_lsn = error != 0 ? LSN_MAX : acknowledged;
+	struct exchange *exchange;
+
+	while ((exchange = reply_queue_oldest(lane->reply_queue, up_to_lsn)) != NULL &&
+	       turn->ops->has_room(turn->host, exchange)) {
+		reply_queue_pop(lane->reply_queue, up_to_lsn);
+		if (exchange->lsn > acknowledged)
+			answer_unavailable(exchange_datagram(exchange), acknowledged,
+					   turn->verdict_cnt);
+		turn->ops->reply(turn->host, exchange);
+	}
+}
+
+void lane_turn_release(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane)
+		release_lane(turn, lane);
+	turn->ops->flush(turn->host, LANE_TURN_RELEASE);
+}
+
+/* Closes a lane that has been idle for a while; by a clock that nobody sets back. */
+static void close_idle(struct lane *lane, uint64_t monotonic_ns)
+{
+	if (!journal_wants_closing_block(lane->journal))
+		lane->unclosed_since_ns = 0;
+	else if (lane->unclosed_since_ns == 0)
+		lane->unclosed_since_ns = monotonic_ns;
+	else if (monotonic_ns > lane->unclosed_since_ns + CLOSE_AFTER_IDLE_NS)
+		journal_put_closing_block(lane->journal, lane->clock_ns);
+}
+
+/* Whether the disk has made no progress for long. */
+static bool is_stalled(struct lane *lane, bool full, uint64_t monotonic_ns)
+{
+	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
+	/* Idle without room: the next segment is long in coming. */
+	const bool moves =
+		durable_lsn != lane->progress_lsn ||
+		(journal_idle(lane->journal) && (journal_room(lane->journal) > 0 || full));
+
+	if (moves) {
+		lane->progress_lsn = durable_lsn;
+		lane->progress_ns = monotonic_ns;
+	}
+	return monotonic_ns >= lane->progress_ns + STALLED_AFTER_NS;
+}
+
+static enum lane_condition find_condition(struct lane *lane, uint64_t monotonic_ns)
+{
+	const bool full = journal_room(lane->journal) == 0 && journal_is_full(lane->journal);
+	const bool stalled = is_stalled(lane, full, monotonic_ns);
+
+	if (journal_error(lane->journal) != 0)
+		return LANE_FAILED;
+	if (full)
+		return LANE_FULL;
+	if (stalled)
+		return LANE_STALLED;
+	return lane->draining ? LANE_DRAINING : LANE_SELLING;
+}
+
+/* For the control thread; its line is written only when something changes. */
+static void publish_condition(struct lane *lane, uint64_t monotonic_ns)
+{
+	const enum lane_condition condition = find_condition(lane, monotonic_ns);
+
+	if (condition == lane_condition(lane))
+		return;
+	/* Whoever sees that it failed finds out why. */
+	if (condition == LANE_FAILED)
+		atomic_store_explicit(&lane->error, journal_error(lane->journal),
+				      memory_order_relaxed);
+	atomic_store_explicit(&lane->condition, condition, memory_order_release);
+}
+
+void lane_turn_tend(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane) {
+		lane_tick(lane, turn->wall_ns);
+		close_idle(lane, turn->monotonic_ns);
+		publish_condition(lane, turn->monotonic_ns);
+		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
+	}
+}
+
+void lane_turn_drain(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane)
+		lane->draining = true;
+}
+
+void lane_turn_abandon(struct lane_turn *turn, int error)
+{
+	FOR_EACH_LANE (turn, lane) {
+		if (!journal_idle(lane->journal))
+			journal_abandon(lane->journal, error);
+	}
+}
+
+void lane_turn_close(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane) {
+		if (journal_wants_closing_block(lane->journal))
+			journal_put_closing_block(lane->journal, lane->clock_ns);
+	}
+}
+
+bool lane_turn_all_done(const struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane) {
+		if (!backlog_empty(lane->backlog) || !reply_queue_empty(lane->reply_queue))
+			return false;
+		if (journal_error(lane->journal) == 0 && !journal_idle(lane->journal))
+			return false;
+	}
+	return true;
+}
