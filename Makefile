@@ -43,9 +43,9 @@ TOOL_LDLIBS := $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null) -lm
 CAPTURE_LDLIBS := $(shell pkg-config --libs $(CAPTURE_PKGS) 2>/dev/null)
 
 # Only the port, the worker, the server's main and the tools' way to a port know DPDK.
-DPDK_SRCS := $(wildcard net/port*.c engine/serve/*.c) \
+DPDK_SRCS := $(filter-out net/port_watch.c,$(wildcard net/port*.c)) $(wildcard engine/serve/*.c) \
              $(filter-out %/capture_socket.c %/mailbox.c,$(wildcard engine/worker/*.c)) \
-             tools/common/transport_port.c
+             $(wildcard tools/common/transport_port*.c)
 LIB_SRCS := $(filter-out $(DPDK_SRCS) %.bpf.c, $(wildcard engine/*/*.c net/*.c alloc/*.c))
 TOOLS := $(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/main.c))))
 tool_bin = $(BUILD)/$(if $(filter doorbuster,$(1)),doorbuster,doorbuster-$(1))

@@ -9,17 +9,7 @@
 #include "engine/base/relaxed.h"
 #include "engine/serve/state.h"
 
-/* Longer than any wait for the CPU that is not a fault of its own, short for a buyer who retries.
- */
-static const uint64_t DEAF_AFTER_NS = 1000000000;
-/* Between two tries; and without a loss for so long, a port that was opened anew is taken to hear.
- */
-static const uint64_t TRY_AGAIN_NS = 2000000000;
-
 enum {
-	/* Polls of an empty ring after the first loss: what was lost was not lost for want of them.
-	 */
-	READS_MIN = 2,
 	/* Buffers that a queue's rings hold at the most; what its worker holds beyond the rest is
 	 * not lost but waits. */
 	RING_BUFFERS = 3 * 2048,
@@ -33,15 +23,6 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* All that was lost for want of a buffer, as far as it can be told. */
-static uint64_t lost_since(const struct queue_watch *watch, const struct port_losses *losses,
-			   uint64_t nic_missed)
-{
-	const bool starved = losses->starved != watch->losses.starved;
-
-	return losses->lost - watch->losses.lost + (starved ? nic_missed - watch->nic_missed : 0);
-}
-
 /* Every worker's lanes may hold buffers of any queue: they were handed over. */
 static bool buffers_wait(const struct server *server)
 {
@@ -52,55 +33,25 @@ static bool buffers_wait(const struct server *server)
 	return waiting + RING_BUFFERS > server->port.buffer_cnt;
 }
 
-static void heard(struct server *server, uint16_t idx)
+static struct queue_counters counters_of(const struct server *server, uint16_t idx)
 {
-	struct queue_watch *watch = &server->port_watch.queues[idx];
-
-	if (atomic_exchange(&watch->deaf, false))
-		fprintf(stderr, "port %s: worker %u hears again\n", server->options->port_text,
-			idx);
-}
-
-/* Whether the worker has not heard for long what came for it. */
-static bool is_deaf(struct server *server, uint16_t idx, uint64_t now_ns)
-{
-	struct queue_watch *watch = &server->port_watch.queues[idx];
 	const struct worker_counters *counters = worker_counters(server->workers[idx]);
 	const struct port_losses losses = port_losses(&server->port, idx);
-	const uint64_t nic_missed = port_nic_missed(&server->port);
-	const uint64_t frames = relaxed_u64(&counters->frames);
-	const uint64_t reads =
-		relaxed_u64(&counters->turns) - relaxed_u64(&counters->turns_stalled);
-	const uint64_t lost = lost_since(watch, &losses, nic_missed);
 
-	if (frames != watch->frames || buffers_wait(server)) {
-		if (frames != watch->frames)
-			heard(server, idx);
-		watch->frames = frames;
-		watch->losses = losses;
-		watch->nic_missed = nic_missed;
-		watch->since_ns = 0;
-		return false;
-	}
-	if (lost == 0) {
-		if (now_ns > watch->reopened_ns + TRY_AGAIN_NS)
-			heard(server, idx);
-		return false;
-	}
-	if (watch->since_ns == 0) {
-		watch->since_ns = now_ns;
-		watch->reads = reads;
-		watch->lost_by_then = lost;
-		return false;
-	}
-	watch->lost = lost;
-	return lost > watch->lost_by_then && reads >= watch->reads + READS_MIN &&
-	       now_ns >= watch->since_ns + DEAF_AFTER_NS;
+	return (struct queue_counters){
+		.frames = relaxed_u64(&counters->frames),
+		.reads = relaxed_u64(&counters->turns) - relaxed_u64(&counters->turns_stalled),
+		.lost = losses.lost,
+		.starved = losses.starved,
+		.nic_missed = port_nic_missed(&server->port),
+		.buffers_wait = buffers_wait(server),
+		.closed = (server->port.closed_queues >> idx & 1) != 0,
+	};
 }
 
 static void say_deaf(const struct server *server, uint16_t idx, uint64_t now_ns)
 {
-	const struct queue_watch *watch = &server->port_watch.queues[idx];
+	const struct queue_watch *watch = &server->port_watch.queues[idx].watch;
 
 	fprintf(stderr,
 		"port %s: worker %u is deaf: for %" PRIu64
@@ -154,7 +105,7 @@ static void say_reopened(struct server *server, int rc, uint32_t lost_cnt, uint6
 			"does not help, restart the engine: nothing acknowledged is lost\n",
 			server->options->port_text,
 			server->error[0] != '\0' ? server->error : "DPDK refuses its set-up",
-			(unsigned)(TRY_AGAIN_NS / 1000000000));
+			(unsigned)(QUEUE_TRY_AGAIN_NS / 1000000000));
 	watch->failing = rc != 0;
 }
 
@@ -173,14 +124,10 @@ static void reopen(struct server *server, uint64_t queues)
 	resume_workers(server);
 	end_ns = monotonic_ns();
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
-		struct queue_watch *queue = &watch->queues[i];
+		const struct queue_counters now = counters_of(server, i);
 
-		if ((queues >> i & 1) == 0)
-			continue;
-		queue->reopened_ns = end_ns;
-		queue->since_ns = 0;
-		queue->losses = port_losses(&server->port, i);
-		queue->nic_missed = port_nic_missed(&server->port);
+		if ((queues >> i & 1) != 0)
+			queue_watch_reopened(&watch->queues[i].watch, &now, end_ns);
 	}
 	say_reopened(server, rc, lost_cnt, end_ns - begin_ns);
 	if (rc == 0)
@@ -196,14 +143,16 @@ void serve_watch_port(struct server *server)
 	if (server->options->port.kind == PORT_MEMIF)
 		return;
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
-		struct queue_watch *watch = &server->port_watch.queues[i];
-		const bool closed = (server->port.closed_queues >> i & 1) != 0;
+		struct watched_queue *queue = &server->port_watch.queues[i];
+		const struct queue_counters now = counters_of(server, i);
+		const enum queue_verdict verdict = queue_watch_look(&queue->watch, &now, now_ns);
 
-		if (!closed && !is_deaf(server, i, now_ns))
+		if (verdict == QUEUE_HEARS && atomic_exchange(&queue->deaf, false))
+			fprintf(stderr, "port %s: worker %u hears again\n",
+				server->options->port_text, i);
+		if (verdict != QUEUE_DEAF)
 			continue;
-		if (watch->reopened_ns != 0 && now_ns < watch->reopened_ns + TRY_AGAIN_NS)
-			continue;
-		if (!atomic_exchange(&watch->deaf, true))
+		if (!atomic_exchange(&queue->deaf, true))
 			say_deaf(server, i, now_ns);
 		queues |= UINT64_C(1) << i;
 	}
