@@ -2,68 +2,32 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <net/if.h>
-#include <net/if_arp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <rte_arp.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
-#include <rte_ip.h>
 #include <rte_mbuf.h>
-#include <rte_udp.h>
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "net/checksum.h"
-#include "net/decode.h"
-#include "net/port.h"
 #include "tools/common/cli.h"
+#include "tools/common/transport_port_state.h"
 
 enum {
-	BURST_CNT = 64,
 	SOURCE_PORT = 40000,
-	DISCARD_PORT = 9,
 	EAL_ARGS_MAX = 64,
 	/* The AF_XDP driver refuses less. */
 	RECEIVE_POOL_CNT = 16383,
 	SEND_POOL_CNT = 8191,
 	SEND_POOL_CACHE_CNT = 256,
-	/* An engine whose workers have every CPU takes seconds to answer on a busy machine. */
-	LINK_WAIT_MS = 15000,
-	ARP_TRIES = 20,
-	ARP_WAIT_MS = 100,
+	/* Between two looks at the clock, to see whether it is time to look at the queues. */
+	POLLS_PER_LOOK = 256,
 	TTL = 64,
 };
-
-struct transport_port {
-	struct client_transport transport; /* first */
-	struct port port;
-	struct rte_mempool *pool;
-	struct rte_ether_addr server_mac;
-	rte_be32_t address;
-	rte_be32_t server_address;
-	uint16_t server_port;
-	bool eal_running;
-	bool shares_core;
-	uint16_t receive_first; /* the queue that is asked first: everyone's turn comes */
-	uint64_t ip_sum;
-	uint8_t headers[ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES];
-};
-
-static void sleep_ms(unsigned ms)
-{
-	const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&pause, NULL);
-}
 
 /* The headers of an empty datagram to shard 0, and the sum of its IP header. */
 static void make_headers(struct transport_port *self)
@@ -128,6 +92,8 @@ static int port_send(struct client_transport *transport, const struct client_pac
 
 		while (end < cnt && packets[end].shard % self->port.options.queue_cnt == queue)
 			end++;
+		if (transport_port_is_closed(self, queue))
+			break;
 
 		const int taken = rte_eth_tx_burst(self->port.queues[queue].port_id,
 						   self->port.queues[queue].queue_id, mbufs + sent,
@@ -180,16 +146,22 @@ static int port_receive(struct client_transport *transport, struct client_packet
 	for (uint16_t i = 0; i < queue_cnt && kept < cnt; i++) {
 		const uint16_t queue = (uint16_t)((self->receive_first + i) % queue_cnt);
 		const int room = cnt - kept < BURST_CNT ? cnt - kept : BURST_CNT;
-		const uint16_t got =
-			rte_eth_rx_burst(self->port.queues[queue].port_id,
-					 self->port.queues[queue].queue_id, mbufs, (uint16_t)room);
+		uint16_t got;
 
+		if (transport_port_is_closed(self, queue))
+			continue;
+		got = rte_eth_rx_burst(self->port.queues[queue].port_id,
+				       self->port.queues[queue].queue_id, mbufs, (uint16_t)room);
+		self->watch.queues[queue].reads++;
+		self->watch.queues[queue].frames += got;
 		for (uint16_t k = 0; k < got; k++)
 			kept += unpack(self, mbufs[k], &packets[kept]);
 		rte_pktmbuf_free_bulk(mbufs, got);
 	}
 	if (++self->receive_first >= queue_cnt)
 		self->receive_first = 0;
+	if (++self->watch.polls % POLLS_PER_LOOK == 0)
+		transport_port_look(self);
 	if (kept == 0 && timeout_us > 0 && self->shares_core)
 		sched_yield();
 	return kept;
@@ -204,160 +176,6 @@ static void port_transport_close(struct client_transport *transport)
 		rte_eal_cleanup();
 	port_sweep(&self->port);
 	free(self);
-}
-
-static bool send_arp_request(struct transport_port *self)
-{
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(self->pool);
-	struct rte_ether_hdr *ether;
-	struct rte_arp_hdr *arp;
-
-	if (mbuf == NULL)
-		return false;
-	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(mbuf, sizeof(*ether) + sizeof(*arp));
-	if (ether == NULL) {
-		rte_pktmbuf_free(mbuf);
-		return false;
-	}
-	arp = (struct rte_arp_hdr *)(ether + 1);
-	memset(&ether->dst_addr, 0xff, sizeof(ether->dst_addr));
-	memcpy(&ether->src_addr, self->port.mac, sizeof(ether->src_addr));
-	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_ARP);
-	*arp = (struct rte_arp_hdr){
-		.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
-		.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
-		.arp_hlen = RTE_ETHER_ADDR_LEN,
-		.arp_plen = sizeof(rte_be32_t),
-		.arp_opcode = RTE_BE16(RTE_ARP_OP_REQUEST),
-		.arp_data = {.arp_sha = ether->src_addr,
-			     .arp_sip = self->address,
-			     .arp_tip = self->server_address},
-	};
-	if (rte_eth_tx_burst(self->port.queues[0].port_id, 0, &mbuf, 1) == 1)
-		return true;
-	rte_pktmbuf_free(mbuf);
-	return false;
-}
-
-static bool take_arp_reply(struct transport_port *self)
-{
-	struct rte_mbuf *mbufs[BURST_CNT];
-	const uint16_t got = rte_eth_rx_burst(self->port.queues[0].port_id, 0, mbufs, BURST_CNT);
-	bool found = false;
-
-	for (uint16_t i = 0; i < got; i++) {
-		const struct rte_ether_hdr *ether =
-			rte_pktmbuf_mtod(mbufs[i], const struct rte_ether_hdr *);
-		const struct rte_arp_hdr *arp = (const struct rte_arp_hdr *)(ether + 1);
-
-		if (rte_pktmbuf_data_len(mbufs[i]) < sizeof(*ether) + sizeof(*arp) ||
-		    ether->ether_type != RTE_BE16(RTE_ETHER_TYPE_ARP) ||
-		    arp->arp_opcode != RTE_BE16(RTE_ARP_OP_REPLY) ||
-		    arp->arp_data.arp_sip != self->server_address)
-			continue;
-		self->server_mac = arp->arp_data.arp_sha;
-		found = true;
-	}
-	rte_pktmbuf_free_bulk(mbufs, got);
-	return found;
-}
-
-/* What the kernel knows of the server's MAC; a datagram makes it ask. */
-static bool read_neighbour(struct transport_port *self, int fd)
-{
-	const struct sockaddr_in server = {.sin_family = AF_INET,
-					   .sin_port = RTE_BE16(DISCARD_PORT),
-					   .sin_addr.s_addr = self->server_address};
-	struct arpreq request = {0};
-
-	(void)sendto(fd, "", 0, 0, (const struct sockaddr *)&server, sizeof(server));
-	memcpy(&request.arp_pa, &server, sizeof(server));
-	snprintf(request.arp_dev, sizeof(request.arp_dev), "%.15s", self->port.options.spec.where);
-	if (ioctl(fd, SIOCGARP, &request) != 0 || (request.arp_flags & ATF_COM) == 0)
-		return false;
-	memcpy(&self->server_mac, request.arp_ha.sa_data, sizeof(self->server_mac));
-	return true;
-}
-
-/* AF_XDP ports leave ARP to the kernel: its neighbour table has the answer. */
-static int ask_kernel(struct transport_port *self, const struct transport_port_options *options,
-		      char *error, size_t error_bytes)
-{
-	const char *interface = self->port.options.spec.where;
-	const struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = self->address};
-	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int rc = -EHOSTUNREACH;
-
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&own, sizeof(own)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) !=
-		    0) {
-		rc = -errno;
-		snprintf(error, error_bytes,
-			 "--address %s on %s: %s; name one that `ip address show dev %s` tells",
-			 options->address, interface, strerror(-rc), interface);
-		goto out;
-	}
-	for (unsigned ms = 0; rc != 0 && ms < ARP_TRIES * ARP_WAIT_MS; ms += ARP_WAIT_MS / 10) {
-		if (read_neighbour(self, fd))
-			rc = 0;
-		else
-			sleep_ms(ARP_WAIT_MS / 10);
-	}
-	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: the kernel found no MAC of %s; is it on the same link?",
-			 options->port, options->server);
-out:
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
-/* Waits until every queue has somebody on the other side. */
-static bool links_up(const struct transport_port *self)
-{
-	for (unsigned ms = 0; ms < LINK_WAIT_MS; ms++) {
-		uint16_t up = 0;
-
-		for (uint16_t i = 0; i < self->port.options.queue_cnt; i++) {
-			struct rte_eth_link link = {0};
-
-			(void)rte_eth_link_get_nowait(self->port.queues[i].port_id, &link);
-			up += link.link_status == RTE_ETH_LINK_UP;
-		}
-		if (up == self->port.options.queue_cnt)
-			return true;
-		sleep_ms(1);
-	}
-	return false;
-}
-
-static int find_server(struct transport_port *self, const struct transport_port_options *options,
-		       char *error, size_t error_bytes)
-{
-	if (!links_up(self)) {
-		snprintf(error, error_bytes,
-			 "%s: nobody on the other side of every queue; --queues may be as many as "
-			 "the engine has --cores",
-			 options->port);
-		return -ETIMEDOUT;
-	}
-	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
-	if (options->broadcast)
-		return 0;
-	if (self->port.options.spec.kind != PORT_MEMIF)
-		return ask_kernel(self, options, error, error_bytes);
-	for (unsigned try = 0; try < ARP_TRIES; try++) {
-		(void)send_arp_request(self);
-		for (unsigned ms = 0; ms < ARP_WAIT_MS; ms++) {
-			if (take_arp_reply(self))
-				return 0;
-			sleep_ms(1);
-		}
-	}
-	snprintf(error, error_bytes, "%s: no ARP answer from %s; is that the engine's --address?",
-		 options->port, options->server);
-	return -EHOSTUNREACH;
 }
 
 static int start_eal(struct transport_port *self, const struct transport_port_options *options,
@@ -445,12 +263,13 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 	}
 	rc = start_eal(self, options, &port_options, error, error_bytes);
 	if (rc == 0)
-		rc = find_server(self, options, error, error_bytes);
+		rc = transport_port_find_server(self, options, error, error_bytes);
 	if (rc != 0) {
 		port_transport_close(&self->transport);
 		return rc;
 	}
 	make_headers(self);
+	self->name = options->port;
 	self->shares_core = options->shares_core;
 	self->transport = (struct client_transport){
 		.send = port_send, .receive = port_receive, .close = port_transport_close};

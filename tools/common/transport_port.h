@@ -1,6 +1,9 @@
 /*
  * transport_port: the client's datagrams over a DPDK port instead of a kernel socket. IPv4; one
  * queue pair a worker of the engine, shard n on queue n % queues.
+ *
+ * On AF_XDP ports receive also looks whether a queue is deaf (port_watch.h): then it says so on
+ * stderr and opens it anew, which takes a second at most. What was lost is not sent again.
  */
 #ifndef DB_TOOLS_COMMON_TRANSPORT_PORT_H
 #define DB_TOOLS_COMMON_TRANSPORT_PORT_H
@@ -12,7 +15,7 @@
 #include "net/client.h"
 
 struct transport_port_options {
-	const char *port;    /* as port_parse takes it */
+	const char *port;    /* as port_parse takes it; stays as long as the transport */
 	const char *address; /* our IPv4 address; af_xdp: one of the interface's */
 	const char *server;  /* ADDRESS:PORT of shard 0 */
 	uint16_t queue_cnt;
@@ -30,5 +33,8 @@ struct transport_port_options {
  * or -errno with a line in error. Once a process. */
 int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
 			char *error, size_t error_bytes);
+
+/* Times that a deaf port was opened anew. The transport is one of transport_port_open. */
+uint64_t transport_port_reopened_cnt(const struct client_transport *transport);
 
 #endif

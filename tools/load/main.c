@@ -75,6 +75,13 @@ static bool open_transport(const struct load_options *options, struct client_tra
 	return cli_wrong("%s", error);
 }
 
+/* Of what open_transport opened. */
+static uint64_t reopened_cnt(const struct load_options *options,
+			     const struct client_transport *transport)
+{
+	return options->port != NULL ? transport_port_reopened_cnt(transport) : 0;
+}
+
 static int finish(const struct report *report)
 {
 	const struct tally *tally = report->tally;
@@ -116,6 +123,7 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 	const bool echo = options->kind == SCENARIO_ECHO;
 	struct client_transport *transport = NULL;
 	struct drive_result result;
+	uint64_t port_reopened_cnt;
 	char error[ERROR_BYTES];
 	struct key key;
 	int rc;
@@ -125,6 +133,7 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 		return CLI_EXIT_FAILED;
 	rc = run_prepared(options, scenario, transport, echo ? NULL : &key, tally, &prepared, error,
 			  sizeof(error));
+	port_reopened_cnt = reopened_cnt(options, transport);
 	transport->close(transport);
 	if (rc != 0) {
 		cli_wrong("%s", error);
@@ -135,7 +144,8 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 		.elapsed_ns = prepared.volley.elapsed_ns,
 		.stopped = prepared.volley.stopped,
 	};
-	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared});
+	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared,
+				       port_reopened_cnt});
 }
 
 static int run_sale(const struct load_options *options, struct scenario *scenario,
@@ -151,6 +161,7 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 	struct client *client = NULL;
 	struct client_stats stats;
 	struct drive_result result;
+	uint64_t port_reopened_cnt;
 	char error[ERROR_BYTES];
 	struct key key;
 	int rc;
@@ -165,12 +176,14 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 	}
 	rc = drive_sale(client, scenario, options->rate, tally, &result);
 	stats = *client_stats(client);
+	port_reopened_cnt = reopened_cnt(options, client_options.transport);
 	client_close(client);
 	if (rc != 0) {
 		cli_wrong("%s: %s", options->server, strerror(-rc));
 		return CLI_EXIT_FAILED;
 	}
-	return finish(&(struct report){options, scenario, tally, &result, &stats, NULL});
+	return finish(&(struct report){options, scenario, tally, &result, &stats, NULL,
+				       port_reopened_cnt});
 }
 
 /* The file of --orders if it is asked for; false if it can't be written. */

@@ -123,6 +123,8 @@ void report_table(const struct report *report)
 	if (report->stats != NULL)
 		printf("  %-38s %12" PRIu64 "  (%" PRIu64 " sent again)\n", "datagrams",
 		       report->stats->datagrams_sent, report->stats->datagrams_resent);
+	if (report->port_reopened_cnt > 0)
+		print_count("times the deaf port was opened anew", report->port_reopened_cnt);
 	printf("  latency p50 %.0f us, p99 %.0f us, p99.9 %.0f us, max %.0f us\n",
 	       quantile_us(tally, 0.5), quantile_us(tally, 0.99), quantile_us(tally, 0.999),
 	       (double)tally->latency_ns.max / 1000);
@@ -235,6 +237,7 @@ void report_json(const struct report *report)
 	}
 	if (report->prepared != NULL)
 		set_prepared(object, report);
+	set_count(object, "port_reopened", report->port_reopened_cnt);
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(object);

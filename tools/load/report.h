@@ -25,6 +25,7 @@ struct report {
 	const struct drive_result *result;
 	const struct client_stats *stats;    /* NULL: prepared */
 	const struct prepared_run *prepared; /* NULL: not */
+	uint64_t port_reopened_cnt;          /* times that it went deaf, and was opened anew */
 };
 
 void report_table(const struct report *report);

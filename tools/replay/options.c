@@ -43,7 +43,7 @@ static const char help[] =
 	"                       Without it what was captured is sent: old dates get STALE\n"
 	"  --wait-ms N          at the end wait so long for replies (default 1000)\n"
 	"  --base-port N        as above\n"
-	"  over a DPDK port:\n"
+	"  over a DPDK port (af_xdp: one that goes deaf is opened anew, and the report says so):\n"
 	"  --server IP:PORT     the engine's address (default 198.18.0.1:7700)\n"
 	"  --address IP         our own (default 198.18.0.2)\n"
 	"  --queues N           as many as the engine has workers (default 1)\n"

@@ -255,6 +255,9 @@ void report_live(const struct reader *reader, const struct live_counts *counts,
 	if (counts->send_refused > 0)
 		printf("%" PRIu64 " times the port took no more and was asked again\n",
 		       counts->send_refused);
+	if (counts->port_reopened_cnt > 0)
+		printf("%" PRIu64 " times the deaf port was opened anew\n",
+		       counts->port_reopened_cnt);
 	printf("answered %" PRIu64 " of %" PRIu64 " datagrams; %" PRIu64 " others came\n",
 	       counts->received, counts->sent, counts->received_bad);
 	for (unsigned i = 0; i < VERDICT_END; i++) {
@@ -284,6 +287,7 @@ void report_live_json(const struct reader *reader, const struct live_counts *cou
 	json_object_set_new(root, "captured_seconds", json_real((double)counts->captured_ns / 1e9));
 	json_object_set_new(root, "late_ns", late);
 	json_object_set_new(root, "send_refused", number(counts->send_refused));
+	json_object_set_new(root, "port_reopened", number(counts->port_reopened_cnt));
 	json_object_set_new(root, "answered", number(counts->received));
 	json_object_set_new(root, "other_datagrams", number(counts->received_bad));
 	json_object_set_new(root, "verdicts", verdicts_json(counts->verdicts));

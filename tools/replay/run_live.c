@@ -446,6 +446,8 @@ static int run(struct live *live)
 		return CLI_EXIT_FAILED;
 	}
 	compare_finish(live->compare);
+	if (options->port.port != NULL)
+		live->counts.port_reopened_cnt = transport_port_reopened_cnt(live->transport);
 	live->counts.captured_ns =
 		reader_counts(live->reader)->last_ns - reader_counts(live->reader)->first_ns;
 	(options->json ? report_live_json : report_live)(live->reader, &live->counts,
