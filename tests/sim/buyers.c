@@ -185,6 +185,8 @@ void buyers_forget_parcels(struct buyers *buyers)
 {
 	for (unsigned i = 0; i < BUYERS_PARCELS_MAX; i++)
 		buyers->parcels[i].out = false;
+	for (uint32_t i = 0; i < buyers->wish_cnt; i++)
+		buyers->wishes[i].yes_arrival = 0;
 }
 
 static bool same_answer(const struct wire_reply *one, const struct wire_reply *two)
@@ -257,9 +259,16 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 	wish->unknown = false;
 }
 
-static void told_no(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,
-		    uint8_t op, bool content, const struct truth *truth, bool failed, bool stale)
+static void told_no(struct buyers *buyers, const struct parcel *parcel, struct wish *wish,
+		    const struct wire_reply *reply, uint8_t op, bool content,
+		    const struct truth *truth, bool failed, bool stale)
 {
+	/* Decided before the order, told after: its way out was longer. */
+	if (parcel->arrival < wish->yes_arrival && reply->verdict != VERDICT_UNAVAILABLE &&
+	    reply->verdict != VERDICT_CONFLICT) {
+		count(buyers, TALLY_OVERTAKEN);
+		return;
+	}
 	switch (reply->verdict) {
 	case VERDICT_NOT_FOUND:
 		CHECK(op == WIRE_OP_LOOKUP && !wish->bought);
@@ -338,13 +347,15 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 		const struct wire_reply reply = replies[i];
 
 		CHECK(reply.id[0] == wish->id[0] && reply.id[1] == wish->id[1]);
-		if (reply.verdict == VERDICT_ACCEPTED)
+		if (reply.verdict == VERDICT_ACCEPTED) {
 			told_yes(buyers, wish, &reply, op, content, truth, healthy);
-		else if (header->shard != buyers->lane && reply.verdict == VERDICT_WRONG_SHARD)
+			if (wish->yes_arrival == 0 || parcel->arrival < wish->yes_arrival)
+				wish->yes_arrival = parcel->arrival;
+		} else if (header->shard != buyers->lane && reply.verdict == VERDICT_WRONG_SHARD)
 			CHECK(reply.quantity == buyers->lane);
 		else if ((header->flags & WIRE_FLAG_BASKET) == 0 ||
 			 reply.verdict != VERDICT_NOT_SUPPORTED)
-			told_no(buyers, wish, &reply, op, content, truth, failed, stale);
+			told_no(buyers, parcel, wish, &reply, op, content, truth, failed, stale);
 		count_date(buyers, parcel, &reply, &date);
 	}
 	parcel->out = false;

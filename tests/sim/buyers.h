@@ -31,10 +31,13 @@ struct wish {
 	uint64_t max_price;
 	uint32_t channel;
 	uint16_t quantity;
-	bool bought;       /* told yes: `answer` for good */
-	bool winner;       /* the content that was told so by a BUY ... */
-	bool decided;      /* ... if any was */
-	bool unknown;      /* told UNAVAILABLE since then */
+	bool bought;  /* told yes: `answer` for good */
+	bool winner;  /* the content that was told so by a BUY ... */
+	bool decided; /* ... if any was */
+	bool unknown; /* told UNAVAILABLE since then */
+	/* Arrival, in this life, of the first datagram that a yes was told to; 0: none. A refusal
+	 * of one that came before it may be told later. */
+	uint64_t yes_arrival;
 	uint64_t asked_ns; /* the latest instant that a BUY of it may count as asked at; 0: none */
 	struct wire_reply answer;
 };
@@ -49,6 +52,7 @@ struct parcel {
 	uint8_t cnt;
 	bool dated;
 	bool out;
+	uint64_t arrival; /* of the life, from 1 on */
 };
 
 struct buyers {

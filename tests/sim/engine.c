@@ -5,19 +5,11 @@
 #include <string.h>
 
 #include "engine/base/check.h"
-#include "engine/lane/answer.h"
-#include "net/decode.h"
-#include "tests/sim/sim_calls.h"
-#include "tests/sim/sim_task.h"
+#include "tests/sim/turns.h"
 
 enum {
-	/* Other things take longer than the worker's turn. */
-	TURN_NS_MAX = 60000000,
-	/* Some of which a block is held back for, where no answer waits for it. */
-	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
 	SETTLE_LOOK_NS = 20000000,
 	ROOM_TURNS_MAX = 400,
-	THREAD_RESUMES_MAX = 6,
 };
 
 static void count(struct sim_engine *engine, enum tally_row row)
@@ -25,70 +17,19 @@ static void count(struct sim_engine *engine, enum tally_row row)
 	engine->tally->cnt[row]++;
 }
 
-static void on_written(void *context, uint64_t token, int64_t result)
-{
-	struct sim_engine *engine = context;
-
-	CHECK(journal_token_lane(token) < engine->lane_cnt);
-	journal_written(engine->lanes[journal_token_lane(token)].lane.journal, token, result);
-}
-
-static void run_thread(struct sim_engine *engine)
-{
-	struct sim_task *thread = sim_calls_thread();
-
-	if (random_chance(engine->random, engine->fs.faults.late_segment)) {
-		count(engine, TALLY_LATE_SEGMENT);
-		return;
-	}
-	for (uint64_t i = random_below(engine->random, THREAD_RESUMES_MAX); i > 0; i--)
-		(void)sim_task_resume(thread);
-}
-
-static void write_journals(struct sim_engine *engine)
-{
-	struct disk *disk = &engine->disk.disk;
-
-	disk->ops->reap(disk, on_written, engine);
-	for (unsigned i = 0; i < engine->lane_cnt && !engine->process.dead; i++) {
-		if (engine->lanes[i].lane.journal != NULL)
-			lane_pump(&engine->lanes[i].lane, engine->fs.mono_ns);
-	}
-	if (engine->process.dead)
-		return;
-	disk->ops->submit(disk);
-	sim_disk_tick(&engine->disk);
-	engine->fs.mono_ns +=
-		random_below(engine->random,
-			     random_chance(engine->random, 500) ? TURN_NS_MAX : QUICK_TURN_NS_MAX);
-	engine->fs.full_turns -= engine->fs.full_turns > 0;
-	run_thread(engine);
-}
-
 static bool start_goes_on(const struct sim_engine *engine, const struct sim_lane *lane,
 			  unsigned turn)
 {
-	return turn < ROOM_TURNS_MAX && journal_error(lane->lane.journal) == 0 &&
+	return turn < ROOM_TURNS_MAX && journal_error(lane->lane->journal) == 0 &&
 	       !engine->process.dead;
-}
-
-/* The lane's clock moves, as far as it must: not by a reading that did not last, and never back. */
-static void tick(struct sim_engine *engine, struct sim_lane *lane)
-{
-	const uint64_t mono_ns = engine->fs.mono_ns;
-
-	lane_tick(&lane->lane, wall_now_ns(&engine->clock.now, mono_ns));
-	lane->expected_clock_ns =
-		sim_clock_expected(&engine->clock, mono_ns, lane->expected_clock_ns);
-	CHECK(lane->lane.clock_ns == lane->expected_clock_ns);
 }
 
 static bool start_waits(struct sim_engine *engine, struct sim_lane *lane)
 {
-	for (unsigned turn = 0; journal_room(lane->lane.journal) == 0; turn++) {
+	for (unsigned turn = 0; journal_room(lane->lane->journal) == 0; turn++) {
 		if (!start_goes_on(engine, lane, turn))
 			return false;
-		write_journals(engine);
+		turns_write(engine);
 	}
 	return true;
 }
@@ -98,11 +39,11 @@ static int set_back(struct sim_engine *engine, struct sim_lane *lane)
 {
 	const uint64_t now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
 
-	if (lane->lane.clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
+	if (lane->lane->clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
 		return 0;
 	if (!start_waits(engine, lane))
 		return -ENOSPC;
-	CHECK(lane_set_back(&lane->lane, now_ns));
+	CHECK(lane_set_back(lane->lane, now_ns));
 	lane->expected_clock_ns = now_ns;
 	count(engine, TALLY_SET_BACK);
 	return 0;
@@ -111,7 +52,7 @@ static int set_back(struct sim_engine *engine, struct sim_lane *lane)
 /* Puts the catalog's offers on sale that the lane doesn't know, as serve_offers_add does. */
 static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 {
-	struct lane *lane = &sim_lane->lane;
+	struct lane *lane = sim_lane->lane;
 	const char *why;
 
 	for (unsigned i = 0; i < sim_lane->offer_cnt; i++) {
@@ -130,7 +71,7 @@ static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 	for (unsigned turn = 0; !journal_idle(lane->journal); turn++) {
 		if (!start_goes_on(engine, sim_lane, turn))
 			return -EIO;
-		write_journals(engine);
+		turns_write(engine);
 	}
 	return 0;
 }
@@ -139,24 +80,13 @@ static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		       struct recover_scan *scan)
 {
-	struct lane *lane = &sim_lane->lane;
-	struct reply_queue *waiting = lane->reply_queue;
+	struct lane *lane = sim_lane->lane;
 	struct shard *shard = NULL;
 	const int rc = engine_read(engine, sim_lane, RECOVER_FROM_NEWEST, scan, &shard);
 
-	waiting->head = 0;
-	waiting->tail = 0;
-	sim_lane->inbox_cnt = 0;
-	*lane = (struct lane){
-		.shard = shard,
-		.clock_ns = scan->tail.last_at_ns,
-		.idx = sim_lane->buyers.lane,
-		.reply_queue = waiting,
-		.ack = engine->ack_memory ? ACK_MEMORY : ACK_DURABLE,
-		.condition = LANE_SELLING,
-		.sale = wire_sale_of(engine->dir.journal_id),
-		.undated_refused = engine->undated_refused,
-	};
+	turns_begin_lane(engine, sim_lane);
+	lane->shard = shard;
+	lane->clock_ns = scan->tail.last_at_ns;
 	sim_lane->expected_clock_ns = scan->tail.last_at_ns;
 	return rc;
 }
@@ -164,7 +94,7 @@ static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 			const struct recover_scan *scan)
 {
-	const uint16_t idx = lane->lane.idx;
+	const uint16_t idx = lane->lane->idx;
 	char path[64];
 	int rc = recover_cut(&engine->dir, idx, &scan->tail, engine->error, sizeof(engine->error));
 
@@ -189,7 +119,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 		.buffers = lane->buffers,
 	};
 
-	return journal_open(&lane->lane.journal, &options, engine->error, sizeof(engine->error));
+	return journal_open(&lane->lane->journal, &options, engine->error, sizeof(engine->error));
 }
 
 /* Before anything is sold, the clock is as it was at the first reading, or has stayed. */
@@ -226,103 +156,30 @@ int engine_start(struct sim_engine *engine)
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0 && back; i++)
 		rc = set_back(engine, &engine->lanes[i]);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++) {
-		tick(engine, &engine->lanes[i]);
+		lane_tick(engine->lanes[i].lane,
+			  wall_now_ns(&engine->clock.now, engine->fs.mono_ns));
+		turns_check_clock(engine, &engine->lanes[i], engine->fs.mono_ns);
 		rc = add_offers(engine, &engine->lanes[i]);
 	}
 	return rc;
 }
 
-void engine_receive(struct sim_lane *lane, struct parcel *parcel)
+void engine_receive(struct sim_engine *engine, const struct sim_lane *lane, struct parcel *parcel)
 {
-	CHECK(lane->inbox_cnt < BUYERS_PARCELS_MAX);
-	lane->inbox[lane->inbox_cnt++] = parcel;
-}
-
-static void reply_to(struct sim_engine *engine, struct sim_lane *lane, struct parcel *parcel)
-{
-	const int error = journal_error(lane->lane.journal);
-
-	for (unsigned i = 0; i < engine->lane_cnt && error == 0; i++) {
-		if (journal_error(engine->lanes[i].lane.journal) != 0)
-			count(engine, TALLY_BESIDE_FAILED);
-	}
-	buyers_told(&lane->buyers, parcel, &lane->truth, !engine->disk.rotten, error != 0);
-}
-
-/* decide: what came, in order, as far as the journal has room. */
-static void decide_inbox(struct sim_engine *engine, struct sim_lane *sim_lane)
-{
-	struct lane *lane = &sim_lane->lane;
-	unsigned done = 0;
-
-	while (done < sim_lane->inbox_cnt && answer_possible(lane, sim_lane->inbox[done]->cnt)) {
-		struct parcel *parcel = sim_lane->inbox[done++];
-		const struct wire_request *requests = wire_requests(parcel->datagram);
-		struct lookup keys[WIRE_ENTRY_CNT_MAX];
-		struct exchange reply = {.packet = parcel};
-
-		lookup_all(lane->shard, requests, keys, parcel->cnt);
-		tick(engine, sim_lane);
-		reply.lsn = answer_datagram(lane, parcel->datagram, keys, engine->verdicts);
-		if (reply.lsn == 0)
-			reply_to(engine, sim_lane, parcel);
-		else
-			reply_queue_push(lane->reply_queue, &reply);
-	}
-	sim_lane->inbox_cnt -= done;
-	memmove(sim_lane->inbox, sim_lane->inbox + done,
-		sim_lane->inbox_cnt * sizeof(sim_lane->inbox[0]));
-}
-
-static void release_replies(struct sim_engine *engine, struct sim_lane *sim_lane)
-{
-	struct lane *lane = &sim_lane->lane;
-	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
-	const uint64_t up_to_lsn = journal_error(lane->journal) != 0 ? LSN_MAX : durable_lsn;
-	struct exchange *reply;
-
-	while ((reply = reply_queue_pop(lane->reply_queue, up_to_lsn)) != NULL) {
-		struct parcel *parcel = reply->packet;
-
-		if (reply->lsn > durable_lsn)
-			answer_unavailable(parcel->datagram, durable_lsn, engine->verdicts);
-		reply_to(engine, sim_lane, parcel);
-	}
-}
-
-static void end_turn(struct sim_engine *engine, struct sim_lane *sim_lane)
-{
-	struct lane *lane = &sim_lane->lane;
-
-	release_replies(engine, sim_lane);
-	tick(engine, sim_lane);
-	if (random_chance(engine->random, 300))
-		journal_put_closing_block(lane->journal, lane->clock_ns);
-	CHECK(shard_check(lane->shard, &lane->check_cursor, ENGINE_OFFERS_MAX));
+	CHECK(engine->inbox_cnt < sizeof(engine->inbox) / sizeof(engine->inbox[0]));
+	engine->inbox[engine->inbox_cnt++] = (struct sim_arrival){parcel, lane->lane->idx};
 }
 
 void engine_turn(struct sim_engine *engine)
 {
 	if (random_chance(engine->random, 500))
 		sim_clock_look(&engine->clock, engine->fs.mono_ns);
-	for (unsigned i = 0; i < engine->lane_cnt; i++)
-		decide_inbox(engine, &engine->lanes[i]);
-	write_journals(engine);
-	for (unsigned i = 0; i < engine->lane_cnt && !engine->process.dead; i++)
-		end_turn(engine, &engine->lanes[i]);
+	turns_run(engine);
 }
 
 bool engine_all_decided(const struct sim_engine *engine)
 {
-	for (unsigned i = 0; i < engine->lane_cnt; i++) {
-		const struct sim_lane *lane = &engine->lanes[i];
-		const struct journal *journal = lane->lane.journal;
-
-		if (lane->inbox_cnt > 0 || !reply_queue_empty(lane->lane.reply_queue) ||
-		    (journal_error(journal) == 0 && !journal_idle(journal)))
-			return false;
-	}
-	return true;
+	return engine->inbox_cnt == 0 && lane_turn_all_done(&engine->turn);
 }
 
 int engine_error(const struct sim_engine *engine)
@@ -330,7 +187,7 @@ int engine_error(const struct sim_engine *engine)
 	int error = 0;
 
 	for (unsigned i = 0; i < engine->lane_cnt && error == 0; i++)
-		error = journal_error(engine->lanes[i].lane.journal);
+		error = journal_error(engine->lanes[i].lane->journal);
 	return error;
 }
 
@@ -338,8 +195,9 @@ void engine_gone(struct sim_engine *engine, bool killed)
 {
 	engine->process.dead = killed;
 	engine->process.crash_in_steps = 0;
+	turns_forget(engine);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
-		struct lane *lane = &engine->lanes[i].lane;
+		struct lane *lane = engine->lanes[i].lane;
 
 		/* Only to free it: what it says to the disk is heard by nobody. */
 		if (lane->journal != NULL && !journal_idle(lane->journal))

@@ -1,7 +1,7 @@
 /*
  * engine: an engine of one to four lanes at work on a simulated machine, as the server starts it
- * and the worker turns it: the engine's own recovery, checkpoints, segments, decisions, journal and
- * queue of waiting replies; no port, and threads only as tasks.
+ * and the worker turns it: the engine's own recovery, checkpoints, segments, turn, decisions and
+ * journal; no port, and threads only as tasks.
  */
 #ifndef DB_TESTS_SIM_ENGINE_H
 #define DB_TESTS_SIM_ENGINE_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "engine/journal/segments.h"
-#include "engine/lane/lane.h"
+#include "engine/lane/lane_turn.h"
 #include "engine/recover/recover.h"
 #include "tests/sim/buyers.h"
 #include "tests/sim/sim_clock.h"
@@ -22,17 +22,25 @@
 enum {
 	ENGINE_OFFERS_MAX = BUYERS_SKUS_MAX,
 	SEGMENTS_MAX = 1024,
+	ENGINE_REPLIES_MAX = 32,
+};
+
+/* A datagram in the queue of the port. */
+struct sim_arrival {
+	struct parcel *parcel;
+	uint16_t lane_idx;
 };
 
 struct sim_lane {
-	struct lane lane;
+	struct lane *lane;          /* of sim_engine.turned */
 	uint64_t expected_clock_ns; /* what its clock must be */
 	struct truth truth;
 	struct buyers buyers;
 	struct record offers[ENGINE_OFFERS_MAX]; /* its part of the catalog */
 	unsigned offer_cnt;
-	struct parcel *inbox[BUYERS_PARCELS_MAX];
-	unsigned inbox_cnt;
+	/* The latest arrival answered in its turn, and the latest whose answer waited. */
+	uint64_t last_at_once;
+	uint64_t last_released;
 	struct segment_source *segments;
 	uint8_t *buffers;
 	/* What downstream has: where it is, and the pruned segments as they were. */
@@ -48,7 +56,15 @@ struct sim_engine {
 	struct sim_disk disk;
 	struct data_dir dir; /* locked */
 	struct sim_lane lanes[SIM_LANES_MAX];
+	struct lane turned[SIM_LANES_MAX]; /* those of `lanes` */
 	unsigned lane_cnt;
+	struct lane_turn turn;
+	struct sim_arrival inbox[SIM_LANES_MAX * BUYERS_PARCELS_MAX];
+	unsigned inbox_cnt;
+	uint64_t arrival_cnt;
+	/* To be given to the buyers by the next flush. */
+	const struct exchange *replies[ENGINE_REPLIES_MAX];
+	unsigned reply_cnt;
 	struct segment_preparer *preparer;
 	struct sim_random *random;
 	struct tally *tally;
@@ -88,7 +104,7 @@ int engine_start(struct sim_engine *engine);
 void engine_turn(struct sim_engine *engine);
 
 /* A datagram came. */
-void engine_receive(struct sim_lane *lane, struct parcel *parcel);
+void engine_receive(struct sim_engine *engine, const struct sim_lane *lane, struct parcel *parcel);
 
 /* Nothing is left to decide, to write or to wait for. */
 bool engine_all_decided(const struct sim_engine *engine);

@@ -186,13 +186,14 @@ static bool start(struct run *run)
 
 static void ask(struct run *run, struct sim_lane *lane, unsigned per_mille)
 {
+	struct sim_engine *engine = &run->engine;
 	struct parcel *parcel;
 
 	if (!random_chance(&run->random, per_mille))
 		return;
 	parcel = buyers_ask(&lane->buyers);
 	if (parcel != NULL)
-		engine_receive(lane, parcel);
+		engine_receive(engine, lane, parcel);
 }
 
 static void turn(struct run *run)
@@ -205,7 +206,7 @@ static void turn(struct run *run)
 static bool all_sealed(const struct sim_engine *engine)
 {
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
-		const struct journal *journal = engine->lanes[i].lane.journal;
+		const struct journal *journal = engine->lanes[i].lane->journal;
 
 		if (!journal_idle(journal) || journal_wants_closing_block(journal))
 			return false;
@@ -219,22 +220,18 @@ static bool drain(struct run *run)
 	struct sim_engine *engine = &run->engine;
 
 	count(run, TALLY_DRAIN);
-	for (unsigned i = 0; i < engine->lane_cnt; i++)
-		engine->lanes[i].lane.draining = true;
+	lane_turn_drain(&engine->turn);
 	for (unsigned turns = 0; !engine_all_decided(engine); turns++) {
-		for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
 			ask(run, &engine->lanes[i], turns < 10 ? 300 : 0);
-			if (turns == DRAIN_TURNS && !journal_idle(engine->lanes[i].lane.journal))
-				journal_abandon(engine->lanes[i].lane.journal, ETIMEDOUT);
-		}
+		if (turns == DRAIN_TURNS)
+			lane_turn_abandon(&engine->turn, ETIMEDOUT);
 		turn(run);
 		if (engine->process.dead)
 			return false;
 	}
 	for (unsigned turns = 0; turns < DRAIN_TURNS && engine_error(engine) == 0; turns++) {
-		for (unsigned i = 0; i < engine->lane_cnt; i++)
-			journal_put_closing_block(engine->lanes[i].lane.journal,
-						  engine->lanes[i].lane.clock_ns);
+		lane_turn_close(&engine->turn);
 		turn(run);
 		if (engine->process.dead)
 			return false;
@@ -251,7 +248,7 @@ static void end_drained(struct run *run)
 	struct shard_hash hashes[SIM_LANES_MAX] = {0};
 
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
-		hashes[i] = shard_hash(engine->lanes[i].lane.shard);
+		hashes[i] = shard_hash(engine->lanes[i].lane->shard);
 	if (random_chance(&run->random, 500))
 		engine_gone(engine, false);
 	crash(run, random_chance(&run->random, 500));
@@ -306,10 +303,10 @@ static void ask_everybody(struct run *run, uint8_t op)
 			struct sim_lane *lane = &engine->lanes[i];
 			struct parcel *parcel;
 
-			if (journal_error(lane->lane.journal) != 0)
+			if (journal_error(lane->lane->journal) != 0)
 				continue;
 			while ((parcel = buyers_ask_all(&lane->buyers, op)) != NULL)
-				engine_receive(lane, parcel);
+				engine_receive(engine, lane, parcel);
 			asked &= lane->buyers.asked_next >= lane->buyers.wish_cnt;
 		}
 		turn(run);
@@ -326,7 +323,7 @@ static void sell_beside(struct run *run)
 	unsigned well = 0;
 
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
-		failed[i] = journal_error(engine->lanes[i].lane.journal) != 0;
+		failed[i] = journal_error(engine->lanes[i].lane->journal) != 0;
 		well += !failed[i];
 	}
 	if (well == 0)
@@ -342,7 +339,7 @@ static void sell_beside(struct run *run)
 	if (!engine->process.dead)
 		ask_everybody(run, WIRE_OP_BUY);
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
-		CHECK((journal_error(engine->lanes[i].lane.journal) != 0) == failed[i]);
+		CHECK((journal_error(engine->lanes[i].lane->journal) != 0) == failed[i]);
 	if (!engine->process.dead)
 		count(run, TALLY_BESIDE_SOLD);
 }
@@ -451,7 +448,7 @@ static void finish(struct run *run)
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct shard_totals totals;
 
-		shard_totals(engine->lanes[i].lane.shard, &totals);
+		shard_totals(engine->lanes[i].lane->shard, &totals);
 		CHECK(totals.offers_broken == 0 && totals.offers == engine->lanes[i].offer_cnt);
 		CHECK(totals.units_stocked == totals.units_free + totals.units_sold);
 		SAY(run,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "tests/sim/turns.h"
 
 /* A fault kind is off in half of the seeds, else anything up to a rate. */
 static unsigned rate(struct run *run, unsigned most)
@@ -26,6 +27,7 @@ static void choose_faults(struct run *run)
 		.queue_full = rate(run, 200),
 		.no_space = rate(run, 200),
 		.late_segment = rate(run, 600),
+		.tx_full = rate(run, 300),
 		.read_eio = rate(run, 10),
 		.file_eio = rate(run, 100),
 	};
@@ -80,20 +82,18 @@ static void choose_lane(struct run *run, unsigned idx)
 {
 	static _Alignas(BLOCK_ALIGN_BYTES)
 		uint8_t buffers[SIM_LANES_MAX][BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX];
-	static struct reply_queue waiting[SIM_LANES_MAX];
 	struct sim_engine *engine = &run->engine;
 	struct sim_lane *lane = &engine->lanes[idx];
 	struct buyers *buyers = &lane->buyers;
 
 	memset(buffers[idx], 0xee, sizeof(buffers[idx]));
 	lane->buffers = buffers[idx];
-	lane->lane.reply_queue = &waiting[idx];
 	buyers->random = &run->random;
 	buyers->tally = engine->tally;
 	buyers->shards = (uint16_t)engine->lane_cnt;
 	buyers->lane = (uint16_t)idx;
 	buyers->ack_memory = engine->ack_memory;
-	buyers->clock_ns = &lane->lane.clock_ns;
+	buyers->clock_ns = &lane->lane->clock_ns;
 	buyers->sale = wire_sale_of(engine->dir.journal_id);
 	buyers->undated_refused = engine->undated_refused;
 	buyers->buyer_cnt = 1 + (unsigned)random_below(&run->random, 60);
@@ -155,6 +155,7 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 		.journal_id = random_next(random) | 1,
 		.shards = (uint16_t)engine->lane_cnt,
 	};
+	turns_open(engine);
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
 		choose_lane(run, i);
 	return run;

@@ -108,6 +108,9 @@ static int sim_write(struct disk *base, int fd, const void *buffer, uint32_t byt
 	CHECK(bytes % BLOCK_ALIGN_BYTES == 0 && offset % BLOCK_ALIGN_BYTES == 0);
 	CHECK(offset >= BLOCK_ALIGN_BYTES && offset + bytes <= open->file->size);
 	CHECK((uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0 && disk->write_cnt < SIM_WRITES_MAX);
+	/* Nothing that a killed process asks for happens. */
+	if (disk->process->dead)
+		return -EAGAIN;
 	if (happens(disk, disk->fs->faults.queue_full, TALLY_QUEUE_FULL))
 		return -EAGAIN;
 	disk->on_block(disk->context, block, false);
@@ -137,7 +140,7 @@ static int sim_submit(struct disk *base)
 {
 	struct sim_disk *disk = of_disk(base);
 
-	for (unsigned i = 0; i < disk->write_cnt; i++)
+	for (unsigned i = 0; i < disk->write_cnt && !disk->process->dead; i++)
 		disk->writes[i].submitted = true;
 	return 0;
 }

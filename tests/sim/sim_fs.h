@@ -48,6 +48,7 @@ struct sim_faults {
 	unsigned no_space;
 	/* Of turns. */
 	unsigned late_segment;
+	unsigned tx_full; /* of replies that have no way out */
 };
 
 /* Who works on the disk. What a process has in memory goes with it. */
