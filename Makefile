@@ -167,7 +167,7 @@ comma := ,
 SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,safe_dir_open safe_opendir safe_open safe_make_anew \
     safe_rename safe_unlink close fsync flock fstat pread pwrite fallocate readdir closedir \
     statvfs posix_fadvise sync_file_range clock_gettime nanosleep pthread_create \
-    pthread_timedjoin_np pthread_setname_np stat arena_available_bytes)
+    pthread_clockjoin_np pthread_setname_np stat arena_available_bytes)
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)

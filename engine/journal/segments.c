@@ -385,9 +385,9 @@ bool segment_preparer_close(struct segment_preparer *preparer)
 	if (preparer == NULL)
 		return true;
 	atomic_store(&preparer->stop, true);
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += CLOSE_WAIT_S;
-	if (pthread_timedjoin_np(preparer->thread, NULL, &until) != 0)
+	if (pthread_clockjoin_np(preparer->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
 		return false;
 	free(preparer);
 	return true;

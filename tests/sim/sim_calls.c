@@ -590,10 +590,11 @@ REAL(int, pthread_create, pthread_t *out, const pthread_attr_t *attributes, void
 	return 0;
 }
 
-REAL(int, pthread_timedjoin_np, pthread_t joined, void **result, const struct timespec *until)
+REAL(int, pthread_clockjoin_np, pthread_t joined, void **result, clockid_t clock,
+     const struct timespec *until)
 {
 	if (fs == NULL)
-		return __real_pthread_timedjoin_np(joined, result, until);
+		return __real_pthread_clockjoin_np(joined, result, clock, until);
 	CHECK(joined == (pthread_t)thread);
 	sim_task_close(thread);
 	thread = NULL;
