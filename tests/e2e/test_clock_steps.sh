@@ -78,6 +78,17 @@ for step in $DAY_S -$DAY_S; do
 	get /metrics
 	expect_eq "step pending" 0 "$(metric doorbuster_clock_step_pending)"
 done
+echo "a small step is told, and nobody restarts an engine for it"
+for step in 0.5 -0.5; do
+	echo $step >"$AHEAD"
+	wait_for "the metric" metric_is doorbuster_clock_step_pending 1
+	expect_match "by how much" "^$step$" "$(metric doorbuster_clock_step_seconds |
+		awk '{ printf "%.1f", $1 }')"
+	health_is 200 'every lane sells' || fail "health: $HTTP_STATUS $(cat "$WORK/answer")"
+	rm "$AHEAD"
+	wait_for "its end" metric_is doorbuster_clock_step_pending 0
+done
+expect_eq "small steps told" 2 "$(count_says 'jumped 0\.[45][0-9]* s (ahead|back); the lanes keep')"
 expect_eq "steps followed" 0 "$(count_says 'have followed')"
 kill9
 
