@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "engine/base/check.h"
@@ -291,6 +293,28 @@ static int remove_path(const char *path, int flags)
 int safe_unlink(const char *path)
 {
 	return remove_path(path, 0);
+}
+
+int safe_bind(int socket_fd, int dir_fd, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const int bytes = snprintf(address.sun_path, sizeof(address.sun_path),
+				   "/proc/self/fd/%d/%s", dir_fd, name);
+	struct stat owner;
+
+	if (bytes < 0 || (size_t)bytes >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	/* The mode that bind gives the name: from its first moment on. */
+	if (fstat(dir_fd, &owner) != 0 || fchmod(socket_fd, 0600) != 0)
+		return -errno;
+
+	const bool became = become_owner(&owner);
+	const int rc = bind(socket_fd, (const struct sockaddr *)&address, sizeof(address)) == 0
+			       ? 0
+			       : -errno;
+
+	become_self(became);
+	return rc;
 }
 
 int safe_rmdir(const char *path)

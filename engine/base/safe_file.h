@@ -63,6 +63,13 @@ int safe_rename(const char *from, const char *to);
 
 int safe_unlink(const char *path);
 
+/*
+ * Gives a UNIX socket a name in a directory, mode 0600 and the directory owner's. dir_fd: the
+ * directory, opened by the caller; its path may be longer than a socket's. 0, or -errno:
+ * -EADDRINUSE where the name is taken, by a link too.
+ */
+int safe_bind(int socket_fd, int dir_fd, const char *name);
+
 /* A directory, mode 0700, the owner's of the directory that it is in. */
 int safe_mkdir(const char *path);
 

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/base/safe_file.h"
+
 /* By the directory's descriptor: a data directory's path may be longer than a socket's. */
 static void address_in(int dir_fd, struct sockaddr_un *out)
 {
@@ -32,7 +34,6 @@ static int remove_stale(int dir_fd)
 
 int capture_socket_listen(int dir_fd)
 {
-	struct sockaddr_un address;
 	int rc = remove_stale(dir_fd);
 	int fd;
 
@@ -41,14 +42,24 @@ int capture_socket_listen(int dir_fd)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	address_in(dir_fd, &address);
-	/* The mode that bind gives the name: from its first moment on. */
-	if (fchmod(fd, 0600) == 0 &&
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0)
+	rc = safe_bind(fd, dir_fd, CAPTURE_SOCKET_NAME);
+	if (rc == 0 && listen(fd, 1) != 0)
+		rc = -errno;
+	if (rc == 0)
 		return fd;
-	rc = -errno;
 	close(fd);
 	return rc;
+}
+
+bool capture_socket_allows(int fd, int dir_fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+	struct stat dir;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
+	       fstat(dir_fd, &dir) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid() || peer.uid == dir.st_uid);
 }
 
 void capture_socket_remove(int dir_fd)
@@ -103,8 +114,8 @@ int capture_socket_connect(const char *data, char *error, size_t error_bytes)
 		rc = -ENOENT;
 	} else if (rc == -EACCES) {
 		snprintf(error, error_bytes,
-			 "%s/" CAPTURE_SOCKET_NAME
-			 ": only root and the engine's own user may capture",
+			 "%s/" CAPTURE_SOCKET_NAME ": only root, the engine's own user and the "
+			 "owner of that directory may capture",
 			 data);
 	} else if (rc != 0) {
 		snprintf(error, error_bytes, "%s: cannot ask the engine: %s", data, strerror(-rc));

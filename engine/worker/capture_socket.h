@@ -7,17 +7,21 @@
 #ifndef DB_ENGINE_WORKER_CAPTURE_SOCKET_H
 #define DB_ENGINE_WORKER_CAPTURE_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CAPTURE_SOCKET_NAME "capture"
 
 /*
- * Makes the socket, which only its owner and root may connect to, and listens; one that a killed
- * engine left is replaced. dir_fd: the data directory, locked by the caller; its path may be longer
- * than a socket's. A descriptor (SOCK_SEQPACKET) or -errno; -EEXIST: something is there that is no
- * socket.
+ * Makes the socket, which only the directory's owner and root may connect to, and listens; one that
+ * a killed engine left is replaced. dir_fd: the data directory, locked by the caller; its path may
+ * be longer than a socket's. A descriptor (SOCK_SEQPACKET) or -errno; -EEXIST: something is there
+ * that is no socket.
  */
 int capture_socket_listen(int dir_fd);
+
+/* Whether the one who connected may capture: root, the engine's user, the directory's owner. */
+bool capture_socket_allows(int fd, int dir_fd);
 
 /* Takes the name away. Under the same lock. */
 void capture_socket_remove(int dir_fd);

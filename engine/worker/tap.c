@@ -202,15 +202,6 @@ static int begin(struct tap *tap, const struct tap_request *request)
 	return 0;
 }
 
-static bool is_allowed(int fd)
-{
-	struct ucred peer;
-	socklen_t bytes = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
-}
-
 static bool is_good(const struct tap_request *request)
 {
 	return request->magic == TAP_MAGIC && request->format == TAP_FORMAT &&
@@ -293,7 +284,7 @@ static void serve_capture(struct tap *tap, int fd)
 	int memory_fd;
 	int rc;
 
-	if (!is_allowed(fd)) {
+	if (!capture_socket_allows(fd, tap->dir_fd)) {
 		answer(fd, -EPERM, 0, -1);
 		return;
 	}

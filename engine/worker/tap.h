@@ -5,7 +5,7 @@
  * copied; where the capture falls behind it is lost to the capture, counted, and nobody waits.
  *
  * A thread of its own waits for the capture at a socket in the data directory (capture_socket.h).
- * Only root and the engine's own user may connect.
+ * Only root, the engine's own user and the data directory's owner may connect.
  */
 #ifndef DB_ENGINE_WORKER_TAP_H
 #define DB_ENGINE_WORKER_TAP_H

@@ -62,11 +62,22 @@ chmod 755 "$DATA"
 chmod 644 "$DATA/journal"
 "${OTHER[@]}" "$BIN/doorbuster-capture" --data "$DATA" --write /dev/null 2>"$WORK/err" || rc=$?
 expect_eq "exit code of another user's capture" 2 $rc
-expect_match "what it is told" "only root and the engine's own user" "$(cat "$WORK/err")"
+expect_match "what it is told" "only root, the engine's own user and the owner" "$(cat "$WORK/err")"
 stop_engine
 [ ! -e "$DATA/capture" ] || fail "the capture's socket was left"
 kill $squatter
 wait $squatter 2>/dev/null || true
+
+echo "an engine of root in another user's directory: that user may capture"
+chown -R 4242:4242 "$DATA"
+install -d -o 4242 -g 4242 "$WORK/others"
+start_engine
+expect_eq "owner and mode of the socket" '4242 600' "$(stat -c '%u %a' "$DATA/capture")"
+"${OTHER[@]}" "$BIN/doorbuster-capture" --data "$DATA" --write "$WORK/others/captured.pcap" \
+	--seconds 1 2>"$WORK/err" || fail "no capture by the directory's owner: $(cat "$WORK/err")"
+stop_engine
+[ ! -e "$DATA/capture" ] || fail "the capture's socket was left"
+chown -R 0:0 "$DATA"
 
 echo "what a user puts in the place of the engine is not believed"
 chmod 777 "$DATA"

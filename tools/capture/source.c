@@ -77,7 +77,8 @@ static int map(struct source *source, const struct tap_request *request, char *e
 	if (memory_fd < 0) {
 		snprintf(error, error_bytes, "%s",
 			 memory_fd == -EBUSY    ? "the engine is captured by another: end that one"
-			 : memory_fd == -EPERM  ? "only root and the engine's own user may capture"
+			 : memory_fd == -EPERM  ? "only root, the engine's own user and the owner "
+						  "of its data directory may capture"
 			 : memory_fd == -EPROTO ? "the engine is of another version"
 						: strerror(-memory_fd));
 		return memory_fd;
