@@ -304,6 +304,27 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
 }
 
+/* A lane that can't be looked into may have segments: without the identity they would be nobody's.
+ */
+Test(data_dir, stays_whole_with_a_lane_that_cannot_be_opened, .init = set_up,
+     .fini = temp_dir_remove)
+{
+	struct data_dir dir;
+	char lane[600];
+	char identity[600];
+
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	snprintf(lane, sizeof(lane), "%s/lane-001", path);
+	snprintf(identity, sizeof(identity), "%s/journal", path);
+	cr_assert(eq(int, rmdir(lane), 0));
+	write_text(lane, "no directory");
+	data_dir_withdraw(&dir);
+	cr_assert(path_exists(identity));
+	cr_assert(eq(int, unlink(lane), 0));
+	cr_assert(eq(int, mkdir(lane, 0700), 0));
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+}
+
 /* Half of a journal would be in the next start's way. */
 Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = temp_dir_remove)
 {
