@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/clock.h"
 #include "net/client_state.h"
 #include "net/tag.h"
 
@@ -13,12 +14,9 @@ static_assert((int)BURST_CNT <= (int)TAG_BURST_MAX, "signed and checked at once"
 
 uint64_t client_clock_ns(const struct client *client)
 {
-	struct timespec now;
-
 	if (client->transport->now_ns != NULL)
 		return client->transport->now_ns(client->transport);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return clock_now_ns();
 }
 
 static struct wire_header *header_of(struct slot *slot)

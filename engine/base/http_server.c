@@ -17,6 +17,7 @@
 #include <microhttpd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 
 enum {
 	/* Of request line and headers; with more a peer gets 431. */
@@ -35,14 +36,6 @@ struct http_server {
 	pthread_t thread;
 	struct peer peers[HTTP_SERVER_PEERS_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* host and port of ADDR:PORT or [ADDR6]:PORT. */
 static bool split_address(const char *address, char host[HTTP_SERVER_ADDRESS_BYTES],
@@ -230,7 +223,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	if (peer == NULL)
 		return;
 	peer->fd = comes ? fd : -1;
-	peer->until_ms = now_ms() + HTTP_SERVER_PATIENCE_MS;
+	peer->until_ms = clock_now_ns() / 1000000 + HTTP_SERVER_PATIENCE_MS;
 }
 
 /* Hangs up on who takes too long: MHD's own limit begins anew with every byte. Returns the ms until
@@ -239,7 +232,7 @@ static int end_patience(struct http_server *http)
 {
 	/* What he has not read is not kept for him. */
 	const struct linger now_or_never = {.l_onoff = 1};
-	const uint64_t now = now_ms();
+	const uint64_t now = clock_now_ns() / 1000000;
 	int wait_ms = -1;
 
 	for (unsigned i = 0; i < HTTP_SERVER_PEERS_MAX; i++) {

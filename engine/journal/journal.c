@@ -9,6 +9,7 @@
 
 #include "alloc/arena.h"
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/relaxed.h"
 #include "engine/journal/segments.h"
 
@@ -105,14 +106,6 @@ const uint64_t journal_latency_bounds_ns[JOURNAL_LATENCY_BOUND_CNT] = {
 const uint32_t journal_fill_bounds[JOURNAL_FILL_BOUND_CNT] = {
 	0, 1, 15, 63, 255, 511, 767, BLOCK_RECORDS_MAX - 1,
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void count_sent(struct journal *journal, const struct block_state *block)
 {
@@ -267,7 +260,7 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 	journal->watermark_lsn = header->durable_lsn;
 	journal->written_at_ns = header->written_at_ns;
 	journal->written_lsn = block->last_lsn;
-	block->sent_ns = monotonic_ns();
+	block->sent_ns = clock_now_ns();
 	count_sent(journal, block);
 	return true;
 }
@@ -436,7 +429,7 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 		if (block->ends_segment)
 			segment_done(journal->segments, block->fd);
 		journal->head++;
-		count_durable(journal, monotonic_ns() - block->sent_ns);
+		count_durable(journal, clock_now_ns() - block->sent_ns);
 	}
 	if (journal->record_max == 0)
 		open_block(journal);

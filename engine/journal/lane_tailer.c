@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_end.h"
 
@@ -55,14 +55,6 @@ struct lane_tailer {
 	/* The block given as a closing block. */
 	_Alignas(BLOCK_ALIGN_BYTES) uint8_t closing[BLOCK_ALIGN_BYTES];
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 const struct record *block_records(const struct block_header *header)
 {
@@ -315,7 +307,8 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 		snprintf(error, error_bytes, "lane %u: no memory to read it", options->lane);
 		return -ENOMEM;
 	}
-	*tailer = (struct lane_tailer){.options = *options, .mark = *behind, .judged_ns = now_ns()};
+	*tailer = (struct lane_tailer){
+		.options = *options, .mark = *behind, .judged_ns = clock_now_ns()};
 	rc = begin(tailer, error, error_bytes);
 	if (rc != 0) {
 		lane_tailer_close(tailer);
@@ -359,12 +352,12 @@ static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
 		 (extent.segment == end.segment && extent.offset > end.offset);
 	if (is_same(&end, &tailer->judged) && is_same(&extent, &tailer->judged_extent))
 		return false;
-	if (read != LANE_TORN && !behind && now_ns() < tailer->judged_ns + JUDGE_NS &&
+	if (read != LANE_TORN && !behind && clock_now_ns() < tailer->judged_ns + JUDGE_NS &&
 	    !(tailer->options.once && tailer->judged.offset == 0))
 		return false;
 	tailer->judged = end;
 	tailer->judged_extent = extent;
-	tailer->judged_ns = now_ns();
+	tailer->judged_ns = clock_now_ns();
 	return true;
 }
 
@@ -379,10 +372,10 @@ static int at_end(struct lane_tailer *tailer, enum lane_read read, char *error, 
 	const bool at_once = tailer->options.once && tailer->judged.offset == 0;
 
 	if (tailer->recheck_ns == 0)
-		tailer->recheck_ns = now_ns() + RECHECK_NS;
-	if (now_ns() < tailer->recheck_ns && !at_once)
+		tailer->recheck_ns = clock_now_ns() + RECHECK_NS;
+	if (clock_now_ns() < tailer->recheck_ns && !at_once)
 		return 0;
-	tailer->recheck_ns = now_ns() + RECHECK_NS;
+	tailer->recheck_ns = clock_now_ns() + RECHECK_NS;
 	if (wants_judging(tailer, read)) {
 		lane_reader_glance(tailer->reader, false);
 		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
@@ -68,14 +69,6 @@ struct segment_preparer {
 
 /* Never written. */
 static uint8_t zeros[ZERO_CHUNK_BYTES] __attribute__((aligned(BLOCK_ALIGN_BYTES)));
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Header and zeros, on disk. 0 or -errno. */
 static int fill(const struct file_source *source, int fd, uint64_t segment)
@@ -220,11 +213,11 @@ static bool serve_source(struct file_source *source)
 		if (fd >= 0)
 			close(fd);
 	}
-	if (source->make_next >= wanted_end || now_ns() < source->retry_at_ns)
+	if (source->make_next >= wanted_end || clock_now_ns() < source->retry_at_ns)
 		return false;
 	rc = prepare_one(source);
 	atomic_store(&source->error, rc);
-	source->retry_at_ns = rc != 0 ? now_ns() + RETRY_AFTER_NS : 0;
+	source->retry_at_ns = rc != 0 ? clock_now_ns() + RETRY_AFTER_NS : 0;
 	return rc == 0;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/signals.h"
 #include "engine/serve/offers.h"
 #include "engine/serve/state.h"
@@ -19,14 +20,6 @@ enum {
 
 static const double NS_IN_S = 1e9;
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static struct wall_reading read_clock(void)
 {
 	struct wall_reading best = {.after_ns = UINT64_MAX};
@@ -34,9 +27,9 @@ static struct wall_reading read_clock(void)
 	for (unsigned i = 0; i < READINGS_MAX; i++) {
 		struct wall_reading reading;
 
-		reading.before_ns = clock_ns(CLOCK_MONOTONIC);
-		reading.wall_ns = clock_ns(CLOCK_REALTIME);
-		reading.after_ns = clock_ns(CLOCK_MONOTONIC);
+		reading.before_ns = clock_now_ns();
+		reading.wall_ns = clock_wall_ns();
+		reading.after_ns = clock_now_ns();
 		if (reading.after_ns - reading.before_ns < best.after_ns - best.before_ns)
 			best = reading;
 		if (best.after_ns - best.before_ns <= READING_WIDTH_NS)
@@ -56,7 +49,7 @@ int serve_clock_up(struct server *server)
 
 uint64_t serve_clock_now_ns(const struct server *server)
 {
-	return wall_now_ns(&server->shared.now, clock_ns(CLOCK_MONOTONIC));
+	return wall_now_ns(&server->shared.now, clock_now_ns());
 }
 
 static const char *direction_of(int64_t step_ns)

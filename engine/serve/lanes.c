@@ -11,6 +11,7 @@
 
 #include "alloc/arena.h"
 #include "alloc/pages.h"
+#include "engine/base/clock.h"
 #include "engine/serve/offers.h"
 #include "engine/serve/state.h"
 
@@ -22,14 +23,6 @@ enum {
 };
 
 static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 int serve_data_up(struct server *server)
 {
@@ -216,14 +209,14 @@ static int journal_up_one(struct server *server, uint16_t idx)
 static void wait_for_segments(const struct server *server)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
-	const uint64_t until_ns = monotonic_ns() + SEGMENTS_WAIT_NS;
+	const uint64_t until_ns = clock_now_ns() + SEGMENTS_WAIT_NS;
 
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		const struct segment_source *source = server->segments[i];
 		const uint64_t next = server->scans[i].tail.segment + 1;
 
 		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
-		       monotonic_ns() < until_ns)
+		       clock_now_ns() < until_ns)
 			nanosleep(&pause, NULL);
 	}
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc/arena.h"
+#include "engine/base/clock.h"
 #include "engine/base/http_server.h"
 #include "engine/base/relaxed.h"
 #include "engine/serve/report.h"
@@ -49,14 +50,6 @@ struct lane_figures {
 	struct journal_stats journal;
 	int64_t ahead_ns; /* its clock, of the machine's */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Also while a port is opened anew: that is told of the port. */
 static bool is_selling(const struct worker_shared *shared, uint16_t worker_cnt)
@@ -115,9 +108,9 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
  */
 static int64_t clock_ahead_ns(const struct lane *lane)
 {
-	const uint64_t before_ns = clock_ns(CLOCK_REALTIME);
+	const uint64_t before_ns = clock_wall_ns();
 	const uint64_t lane_ns = relaxed_u64(&lane->clock_ns);
-	const uint64_t after_ns = clock_ns(CLOCK_REALTIME);
+	const uint64_t after_ns = clock_wall_ns();
 
 	if (lane_ns > after_ns)
 		return (int64_t)(lane_ns - after_ns);
@@ -396,14 +389,13 @@ static void add_process(const struct serve_metrics *metrics, struct metrics_text
 	metrics_text_u64(text, NULL, options->core_cnt);
 	metrics_text_family(text, "doorbuster_uptime_seconds", METRICS_GAUGE,
 			    "Time since the engine began to answer for metrics.");
-	metrics_text_f64(text, NULL,
-			 (double)(clock_ns(CLOCK_MONOTONIC) - metrics->started_ns) / NS_IN_S);
+	metrics_text_f64(text, NULL, (double)(clock_now_ns() - metrics->started_ns) / NS_IN_S);
 	metrics_text_family(text, "process_start_time_seconds", METRICS_GAUGE,
 			    "When it began to, since the epoch.");
 	metrics_text_f64(text, NULL, metrics->started_s);
 	metrics_text_family(text, "process_cpu_seconds_total", METRICS_COUNTER,
 			    "CPU time of all threads; workers never sleep.");
-	metrics_text_f64(text, NULL, (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / NS_IN_S);
+	metrics_text_f64(text, NULL, (double)clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) / NS_IN_S);
 	metrics_text_family(text, "process_resident_memory_bytes", METRICS_GAUGE,
 			    "Memory in RAM, without reserved hugepages.");
 	metrics_text_u64(text, NULL, resident_bytes());
@@ -523,8 +515,8 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 		return -ENOMEM;
 	}
 	metrics->view = *view;
-	metrics->started_s = (double)clock_ns(CLOCK_REALTIME) / NS_IN_S;
-	metrics->started_ns = clock_ns(CLOCK_MONOTONIC);
+	metrics->started_s = (double)clock_wall_ns() / NS_IN_S;
+	metrics->started_ns = clock_now_ns();
 
 	const struct http_server_source source = {
 		.context = metrics,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/relaxed.h"
 #include "engine/serve/state.h"
 
@@ -14,14 +15,6 @@ enum {
 	 * not lost but waits. */
 	RING_BUFFERS = 3 * 2048,
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Every worker's lanes may hold buffers of any queue: they were handed over. */
 static bool buffers_wait(const struct server *server)
@@ -114,7 +107,7 @@ static void reopen(struct server *server, uint64_t queues)
 {
 	const struct port_holders holders = {each_held, server};
 	struct port_watch *watch = &server->port_watch;
-	const uint64_t begin_ns = monotonic_ns();
+	const uint64_t begin_ns = clock_now_ns();
 	uint32_t lost_cnt = 0;
 	uint64_t end_ns;
 	int rc;
@@ -122,7 +115,7 @@ static void reopen(struct server *server, uint64_t queues)
 	pause_workers(server);
 	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, server->error, ERROR_BYTES);
 	resume_workers(server);
-	end_ns = monotonic_ns();
+	end_ns = clock_now_ns();
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		const struct queue_counters now = counters_of(server, i);
 
@@ -137,7 +130,7 @@ static void reopen(struct server *server, uint64_t queues)
 
 void serve_watch_port(struct server *server)
 {
-	const uint64_t now_ns = monotonic_ns();
+	const uint64_t now_ns = clock_now_ns();
 	uint64_t queues = 0;
 
 	if (server->options->port.kind == PORT_MEMIF)

@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -23,6 +22,7 @@
 #include <rte_mbuf_dyn.h>
 #include <urcu-qsbr.h>
 
+#include "engine/base/clock.h"
 #include "engine/worker/capture_socket.h"
 #include "engine/worker/tap_format.h"
 
@@ -51,14 +51,6 @@ struct tap {
 	struct tap_worker workers[WORKERS_MAX];
 };
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Worker: copies a burst as far as there is room. */
 static void put_burst(const struct tap_worker *worker, struct rte_mbuf **mbufs, uint16_t cnt,
 		      enum tap_direction direction)
@@ -67,7 +59,7 @@ static void put_burst(const struct tap_worker *worker, struct rte_mbuf **mbufs, 
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 	/* As the lanes decide by: a replay takes these instants for the clock. */
-	const uint64_t at_ns = wall_now_ns(worker->now, monotonic_ns());
+	const uint64_t at_ns = wall_now_ns(worker->now, clock_now_ns());
 	uint16_t done = 0;
 
 	for (; done < cnt && tail - head < worker->slot_cnt; done++, tail++) {

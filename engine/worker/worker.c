@@ -7,6 +7,7 @@
 #include <urcu-qsbr.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/relaxed.h"
 #include "engine/base/secret.h"
 #include "engine/worker/state.h"
@@ -20,14 +21,6 @@ static const uint64_t DRAIN_QUIET_NS = 20000000;
 static const uint64_t DRAIN_MAX_NS = 300000000;
 static const uint64_t FLUSH_MAX_NS = 1000000000;
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Whatever a turn can get done changes this. */
 static uint64_t things_done(const struct worker *worker)
 {
@@ -40,7 +33,7 @@ static uint64_t things_done(const struct worker *worker)
 static void begin_turn(struct worker *worker)
 {
 	const uint64_t last_ns = worker->turn.monotonic_ns;
-	const uint64_t now_ns = monotonic_ns();
+	const uint64_t now_ns = clock_now_ns();
 
 	stopwatch_begin(&worker->watch);
 	lane_turn_begin(&worker->turn, wall_now_ns(&worker->shared->now, now_ns), now_ns);
@@ -115,12 +108,12 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 static void flush_frames(struct worker *worker)
 {
 	struct tx_queue *tx_queue = &worker->tx_queue;
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_now_ns();
 	const uint64_t end_ns = now_ns + FLUSH_MAX_NS;
 
 	do {
 		tx_queue_flush(tx_queue, now_ns);
-		now_ns = monotonic_ns();
+		now_ns = clock_now_ns();
 	} while (tx_queue->cnt > 0 && now_ns < end_ns && !tx_queue_is_stuck(tx_queue));
 	while (tx_queue->cnt > 0)
 		worker_drop(worker, tx_queue->mbufs[--tx_queue->cnt], DROP_TX_FULL);
@@ -129,7 +122,7 @@ static void flush_frames(struct worker *worker)
 /* Refuses what still comes, gets every reply out, closes the lanes. */
 static void drain(struct worker *worker)
 {
-	const uint64_t begin_ns = monotonic_ns();
+	const uint64_t begin_ns = clock_now_ns();
 	uint64_t quiet_ns = begin_ns;
 
 	DCHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
@@ -198,7 +191,7 @@ int worker_run(void *context)
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;
-	worker->turn.monotonic_ns = monotonic_ns();
+	worker->turn.monotonic_ns = clock_now_ns();
 	worker->tx_queue.queue = worker->shared->port->queues[worker->idx];
 	look_at_port(worker);
 	while (sells(worker))
