@@ -76,6 +76,12 @@ int port_xdp_lock(const char *interface, bool take, char *error, size_t error_by
 /* Gives it back, and removes RUN_DIR if nothing else is in it. */
 void port_xdp_unlock(int ifindex, int lock_fd);
 
+/*
+ * Whether a socket receives by the program of ours that is attached: that of a killed engine has
+ * none, sockets end with their process. So it is known of engines that have another /run, too.
+ */
+bool port_xdp_is_served(int ifindex);
+
 /* The XDP program attached to an interface: its id (0: none), whether it is ours, and its name. */
 int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_NAME_LEN]);
 

@@ -11,12 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "net/port_kinds.h"
+#include "net/run_dir.h"
 
 /* As in xdp_take.bpf.c; the kernel keeps 15 characters of a program's name. */
 static const char PROGRAM_NAME[] = "doorbuster_take";
@@ -58,7 +60,31 @@ static int object_in_memory(void)
 	return fd;
 }
 
-/* What a killed predecessor left attached. The interface's lock is ours: it is dead. */
+enum {
+	/* What a killed engine had is gone soon after it. */
+	SERVED_WAIT_MS = 2000,
+	SERVED_LOOK_MS = 10,
+};
+
+/* Whether an engine that we share no lock with has the interface: it has a /run of its own. */
+static bool is_served_elsewhere(int ifindex)
+{
+	const struct timespec pause = {.tv_nsec = SERVED_LOOK_MS * 1000000L};
+	bool ours = false;
+	uint32_t id = 0;
+	char name[BPF_OBJ_NAME_LEN];
+
+	if (port_xdp_attached(ifindex, &id, &ours, name) != 0 || !ours)
+		return false;
+	for (unsigned ms = 0; port_xdp_is_served(ifindex); ms += SERVED_LOOK_MS) {
+		if (ms >= SERVED_WAIT_MS)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/* What a killed predecessor left attached: nobody receives by it any more. */
 static int detach_ours(int ifindex)
 {
 	char name[BPF_OBJ_NAME_LEN];
@@ -79,8 +105,10 @@ void port_xdp_put_lo_back(void)
 	lock_fd = port_xdp_lock("lo", true, error, sizeof(error));
 	if (lock_fd < 0)
 		return;
-	(void)detach_ours((int)if_nametoindex("lo"));
-	port_lo_restore();
+	if (!is_served_elsewhere((int)if_nametoindex("lo"))) {
+		(void)detach_ours((int)if_nametoindex("lo"));
+		port_lo_restore();
+	}
 	port_xdp_unlock((int)if_nametoindex("lo"), lock_fd);
 }
 
@@ -94,6 +122,16 @@ int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 	xdp->lock_fd = port_xdp_lock(interface, true, error, error_bytes);
 	if (xdp->lock_fd < 0)
 		return xdp->lock_fd;
+	if (is_served_elsewhere(xdp->ifindex)) {
+		port_xdp_unlock(xdp->ifindex, xdp->lock_fd);
+		xdp->lock_fd = -1;
+		snprintf(error, error_bytes,
+			 "another doorbuster serves %s from a container or mount namespace with a "
+			 "/run of its own; stop that one, or use another interface. Engines of one "
+			 "network namespace should share " RUN_DIR,
+			 interface);
+		return -EADDRINUSE;
+	}
 	rc = detach_ours(xdp->ifindex);
 	if (rc != 0) {
 		snprintf(error, error_bytes,

@@ -22,6 +22,7 @@ static const char IPV4_MAP_NAME[] = "own_ipv4";
 static const char IPV6_MAP_NAME[] = "own_ipv6";
 static const char OVERSIZED_MAP_NAME[] = "oversized";
 static const char UNSERVED_MAP_NAME[] = "unserved";
+static const char SOCKETS_MAP_NAME[] = "xsks_map";
 
 struct taken_ports {
 	uint32_t first;
@@ -66,6 +67,34 @@ static int map_of_program(int ifindex, const char *map_name)
 		close(fd);
 	}
 	return rc != 0 ? rc : -ENOENT;
+}
+
+/* A socket that is put into the map's empty places: where there is one, it is refused. */
+static bool has_socket(int map_fd, int socket_fd)
+{
+	uint32_t *previous = NULL;
+	uint32_t queue;
+
+	while (bpf_map_get_next_key(map_fd, previous, &queue) == 0) {
+		if (bpf_map_update_elem(map_fd, &queue, &socket_fd, BPF_NOEXIST) == -EEXIST)
+			return true;
+		(void)bpf_map_delete_elem(map_fd, &queue);
+		previous = &queue;
+	}
+	return false;
+}
+
+bool port_xdp_is_served(int ifindex)
+{
+	const int map_fd = map_of_program(ifindex, SOCKETS_MAP_NAME);
+	const int socket_fd = map_fd >= 0 ? socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0) : -1;
+	const bool served = socket_fd >= 0 && has_socket(map_fd, socket_fd);
+
+	if (socket_fd >= 0)
+		close(socket_fd);
+	if (map_fd >= 0)
+		close(map_fd);
+	return served;
 }
 
 int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *context,
