@@ -29,7 +29,7 @@ static struct wire_request *requests_of(struct slot *slot)
 	return (struct wire_request *)(slot->bytes + WIRE_HEADER_BYTES);
 }
 
-/* ---- slots: free list, send queue, timer wheel ---- */
+/* ---- slots: free list, send queue, timers ---- */
 
 static int32_t take_slot(struct client *client, uint16_t shard)
 {
@@ -40,7 +40,7 @@ static int32_t take_slot(struct client *client, uint16_t shard)
 
 	struct slot *slot = &client->slots[idx];
 
-	client->free_head = slot->timer_next;
+	client->free_head = slot->timer.next;
 	slot->state = SLOT_FILLING;
 	slot->shard = shard;
 	slot->count = 0;
@@ -55,18 +55,18 @@ void client_free_slot(struct client *client, int32_t idx)
 	struct slot *slot = &client->slots[idx];
 
 	slot->state = SLOT_FREE;
-	slot->timer_next = client->free_head;
+	slot->timer.next = client->free_head;
 	client->free_head = idx;
 }
 
 static void queue_slot(struct client *client, int32_t idx)
 {
 	client->slots[idx].state = SLOT_QUEUED;
-	client->slots[idx].timer_next = NO_SLOT;
+	client->slots[idx].timer.next = NO_SLOT;
 	if (client->queue_head == NO_SLOT)
 		client->queue_head = idx;
 	else
-		client->slots[client->queue_tail].timer_next = idx;
+		client->slots[client->queue_tail].timer.next = idx;
 	client->queue_tail = idx;
 }
 
@@ -75,31 +75,10 @@ static void start_timer(struct client *client, int32_t idx, uint32_t wait_ms)
 {
 	struct slot *slot = &client->slots[idx];
 	const uint64_t end_ms = slot->deadline_ns / 1000000 + 1;
-	uint64_t due_ms = client->now_ns / 1000000 + (wait_ms > 0 ? wait_ms : 1);
+	const uint64_t due_ms = client->now_ns / 1000000 + (wait_ms > 0 ? wait_ms : 1);
 
-	if (due_ms > end_ms)
-		due_ms = end_ms;
-	if (due_ms < client->wheel_ms)
-		due_ms = client->wheel_ms;
 	slot->state = SLOT_WAITING;
-	slot->wheel_idx = (uint32_t)(due_ms % WHEEL_CNT);
-	slot->timer_prev = NO_SLOT;
-	slot->timer_next = client->wheel[slot->wheel_idx];
-	if (slot->timer_next != NO_SLOT)
-		client->slots[slot->timer_next].timer_prev = idx;
-	client->wheel[slot->wheel_idx] = idx;
-}
-
-static void stop_timer(struct client *client, int32_t idx)
-{
-	struct slot *slot = &client->slots[idx];
-
-	if (slot->timer_prev == NO_SLOT)
-		client->wheel[slot->wheel_idx] = slot->timer_next;
-	else
-		client->slots[slot->timer_prev].timer_next = slot->timer_next;
-	if (slot->timer_next != NO_SLOT)
-		client->slots[slot->timer_next].timer_prev = slot->timer_prev;
+	timer_wheel_start(&client->wheel, idx, due_ms < end_ms ? due_ms : end_ms);
 }
 
 /* Half to all of the wait, so that clients that lost together don't come back together. Once a
@@ -287,7 +266,7 @@ static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 	bool too_old = false;
 	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
 
-	stop_timer(client, idx);
+	timer_wheel_stop(&client->wheel, idx);
 	for (unsigned i = 0; i < slot->count; i++) {
 		if (reroute(client, &requests[i], &slot->entries[i], slot->deadline_ns,
 			    &replies[i]))
@@ -386,7 +365,7 @@ static int next_burst(struct client *client, struct client_packet *packets, int3
 	int cnt = 0;
 
 	for (int32_t idx = client->queue_head; idx != NO_SLOT && cnt < BURST_CNT;
-	     idx = client->slots[idx].timer_next) {
+	     idx = client->slots[idx].timer.next) {
 		struct slot *slot = &client->slots[idx];
 
 		idxs[cnt] = idx;
@@ -423,7 +402,7 @@ static int send_queue(struct client *client)
 		for (int i = 0; i < sent && i < cnt; i++) {
 			struct slot *slot = &client->slots[idxs[i]];
 
-			client->queue_head = slot->timer_next;
+			client->queue_head = slot->timer.next;
 			for (unsigned k = 0; k < slot->count; k++)
 				slot->entries[k].attempts++;
 			start_timer(client, idxs[i], with_jitter(client, slot->backoff_ms));
@@ -448,11 +427,11 @@ static void expire_queue(struct client *client)
 
 		if (client->now_ns < slot->deadline_ns) {
 			last = idx;
-			link = &slot->timer_next;
+			link = &slot->timer.next;
 			continue;
 		}
-		*link = slot->timer_next;
-		slot->timer_next = expired;
+		*link = slot->timer.next;
+		slot->timer.next = expired;
 		expired = idx;
 	}
 	client->queue_tail = last;
@@ -460,7 +439,7 @@ static void expire_queue(struct client *client)
 	while (expired != NO_SLOT) {
 		const int32_t idx = expired;
 
-		expired = client->slots[idx].timer_next;
+		expired = client->slots[idx].timer.next;
 		give_up(client, idx);
 	}
 }
@@ -494,23 +473,14 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 static void fire_timers(struct client *client)
 {
 	const uint64_t now_ms = client->now_ns / 1000000;
+	int32_t idx;
 
-	/* After a long pause one round of the wheel sees every timer. */
-	if (now_ms > client->wheel_ms + WHEEL_CNT)
-		client->wheel_ms = now_ms - WHEEL_CNT;
-	for (; client->wheel_ms <= now_ms; client->wheel_ms++) {
-		int32_t *head = &client->wheel[client->wheel_ms % WHEEL_CNT];
-
-		while (*head != NO_SLOT) {
-			const int32_t idx = *head;
-
-			stop_timer(client, idx);
-			if (client->now_ns >= client->slots[idx].deadline_ns) {
-				give_up(client, idx);
-			} else {
-				client->stats.datagrams_resent++;
-				queue_slot(client, idx);
-			}
+	while ((idx = timer_wheel_next(&client->wheel, now_ms)) != TIMER_NONE) {
+		if (client->now_ns >= client->slots[idx].deadline_ns) {
+			give_up(client, idx);
+		} else {
+			client->stats.datagrams_resent++;
+			queue_slot(client, idx);
 		}
 	}
 }

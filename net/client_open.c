@@ -35,7 +35,8 @@ static int ping(struct client *client, const char *server, char *error, size_t e
 	client->on_answer = on_pong;
 	client->context = &pong;
 	client->now_ns = client_clock_ns(client);
-	client->wheel_ms = client->now_ns / 1000000;
+	timer_wheel_init(&client->wheel, client->wheel_heads, WHEEL_CNT, &client->slots[0].timer,
+			 sizeof(client->slots[0]), client->now_ns / 1000000);
 	rc = client_submit(client, &request);
 	if (rc == 0)
 		rc = client_drain(client);
@@ -95,8 +96,6 @@ static struct client *make_client(const struct client_options *options)
 				      ? options->entries_per_datagram
 				      : WIRE_ENTRY_CNT_MAX;
 	client->free_head = client->queue_head = NO_SLOT;
-	for (unsigned i = 0; i < WHEEL_CNT; i++)
-		client->wheel[i] = NO_SLOT;
 	client->slots = calloc(client->slot_cnt, sizeof(*client->slots));
 	if (client->slots == NULL || make_shards(client, 1) != 0) {
 		free(client->filling);
@@ -108,6 +107,7 @@ static struct client *make_client(const struct client_options *options)
 	/* Replies to a former client on the same port must not match ours. */
 	for (uint32_t i = client->slot_cnt; i-- > 0;) {
 		client->slots[i].generation = randombytes_random();
+		timer_init(&client->slots[i].timer);
 		client_free_slot(client, (int32_t)i);
 	}
 	return client;

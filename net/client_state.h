@@ -5,15 +5,16 @@
 #ifndef DB_NET_CLIENT_STATE_H
 #define DB_NET_CLIENT_STATE_H
 
+#include "engine/base/timer_wheel.h"
 #include "net/client.h"
 #include "net/engine_clock.h"
 
 enum {
 	RETRY_MS_MAX = 1000,
 	BURST_CNT = 64,
-	/* Timers: a wheel of milliseconds, longer than the longest wait. */
+	/* Milliseconds of a round: more than the longest wait. */
 	WHEEL_CNT = 2048,
-	NO_SLOT = -1,
+	NO_SLOT = TIMER_NONE,
 };
 
 enum slot_state {
@@ -44,9 +45,8 @@ struct slot {
 	uint64_t deadline_ns;  /* of its oldest entry */
 	uint64_t issued_at_ns; /* the latest date its requests went out with; 0: none */
 	uint64_t not_after_ns; /* the latest end of one */
-	int32_t timer_next;    /* doubly linked list of the wheel, or free list, or send queue */
-	int32_t timer_prev;
-	uint32_t wheel_idx;
+	/* Runs while it waits; else its `next` is that of the free list or of the send queue. */
+	struct timer timer;
 	struct entry entries[WIRE_ENTRY_CNT_MAX];
 	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX];
 };
@@ -69,11 +69,11 @@ struct client {
 	uint64_t jitter;   /* state of with_jitter */
 	uint32_t answered; /* in the current poll */
 	uint64_t now_ns;
-	uint64_t wheel_ms; /* all before it have fired */
 	int32_t free_head;
 	int32_t queue_head;
 	int32_t queue_tail;
-	int32_t wheel[WHEEL_CNT];
+	struct timer_wheel wheel; /* of slots; a tick is a millisecond */
+	int32_t wheel_heads[WHEEL_CNT + 1];
 	int32_t *filling;            /* [shards] */
 	struct engine_clock *clocks; /* [shards] */
 	struct slot *slots;
