@@ -16,9 +16,10 @@ PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr libmicrohttpd
 TOOL_PKGS := jansson
 CAPTURE_PKGS := libpcap zlib libzstd
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
-# Its plugins come through what is ours of these (net/port_xdp_socket.c).
+# Its plugins come through what is ours of these (net/port_libc.c, net/port_xdp_socket.c).
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf \
-             -Wl,--export-dynamic-symbol=setsockopt,--export-dynamic-symbol=xsk_umem__create
+             $(foreach f,munmap sendmsg setsockopt xsk_umem__create, \
+                 -Wl,--undefined=$(f),--export-dynamic-symbol=$(f))
 
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

@@ -18,7 +18,6 @@
 enum {
 	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
 	MBUF_CNT_DEFAULT = 32767,
-	MBUF_CACHE_CNT = 256,
 	/* Beside the EAL's own needs, MiB a queue: a page a buffer, and what is sent. */
 	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
@@ -76,20 +75,17 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 
 int port_check(const struct port_options *options, char *error, size_t error_bytes)
 {
-	return options->spec.kind == PORT_MEMIF ? port_memif_check(options, error, error_bytes)
-						: port_xdp_check(options, error, error_bytes);
+	return port_ops_of(options->spec.kind)->check(options, error, error_bytes);
 }
 
-/* memif has a device a worker, AF_XDP a queue. */
-static uint16_t devices_of(const struct port *port)
+static const struct port_ops *ops_of(const struct port *port)
 {
-	return port->options.spec.kind == PORT_MEMIF ? port->options.queue_cnt : 1;
+	return port_ops_of(port->options.spec.kind);
 }
 
 static void device_name(const struct port *port, uint16_t device, char *out, size_t out_bytes)
 {
-	snprintf(out, out_bytes, "%s%u",
-		 port->options.spec.kind == PORT_MEMIF ? "net_memif" : "net_af_xdp", device);
+	snprintf(out, out_bytes, "%s%u", ops_of(port)->driver, device);
 }
 
 static unsigned free_hugepages(void)
@@ -134,12 +130,13 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
 		  int *argc, int argv_max, char *error, size_t error_bytes)
 {
-	const bool memif = options->spec.kind == PORT_MEMIF;
+	const struct port_ops *ops = port_ops_of(options->spec.kind);
 	int rc;
 
 	*port = (struct port){
 		.options = *options,
-		.answers_neighbours = memif,
+		.answers_neighbours = !ops->kernel_beside,
+		.reopens = ops->losses != NULL,
 		.buffer_cnt = options->mbuf_cnt > 0 ? options->mbuf_cnt : MBUF_CNT_DEFAULT,
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 		.memif_lock_fd = -1,
@@ -147,8 +144,7 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 	};
 	if (options->spec.kind != PORT_LO)
 		port_xdp_put_lo_back();
-	rc = memif ? port_memif_prepare(port, error, error_bytes)
-		   : port_xdp_prepare(port, error, error_bytes);
+	rc = ops->prepare(port, error, error_bytes);
 	if (rc == 0)
 		rc = eal_dir_make(&port->eal_dir, error, error_bytes);
 	if (rc != 0)
@@ -177,17 +173,17 @@ struct rte_mempool *port_queue_pool(uint16_t i)
 int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_bytes)
 {
 	const struct port_queue *queue = &port->queues[i];
+	const struct port_ops *ops = ops_of(port);
 	struct rte_mempool *pool = port_queue_pool(i);
-	struct port_umem umem;
 	int rc;
 
-	port_xdp_watch_umem();
+	if (ops->rx_begin != NULL)
+		ops->rx_begin();
 	rc = rte_eth_rx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT, SOCKET_ID_ANY,
 				    NULL, pool);
-	if (rc != 0 || port->options.spec.kind == PORT_MEMIF)
-		return rc;
-	rc = port_xdp_note_socket(i, &umem, error, error_bytes);
-	return rc != 0 ? rc : port_pool_prove(pool, &umem, error, error_bytes);
+	if (rc == 0 && ops->rx_prove != NULL)
+		rc = ops->rx_prove(i, pool, error, error_bytes);
+	return rc;
 }
 
 /* Queue pair i of the port, with a pool of its own. */
@@ -199,11 +195,7 @@ static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error
 	int rc;
 
 	pool_name(i, name);
-	if (port->options.spec.kind == PORT_MEMIF)
-		pool = rte_pktmbuf_pool_create(name, port->buffer_cnt, MBUF_CACHE_CNT, 0,
-					       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	else
-		pool = port_pool_create(name, port->buffer_cnt);
+	pool = ops_of(port)->make_pool(name, port->buffer_cnt);
 	if (pool == NULL) {
 		snprintf(error, error_bytes,
 			 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,
@@ -226,10 +218,7 @@ static int make_device(struct port *port, char *name, size_t name_bytes)
 	int rc;
 
 	device_name(port, port->device_cnt, name, name_bytes);
-	if (port->options.spec.kind == PORT_MEMIF)
-		port_memif_device(port, port->device_cnt, args);
-	else
-		port_xdp_device(port, args);
+	ops_of(port)->device(port, port->device_cnt, args);
 	mask = umask(0177);
 	rc = rte_eal_hotplug_add("vdev", name, args);
 	umask(mask);
@@ -263,7 +252,8 @@ static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt, c
 
 int port_open(struct port *port, char *error, size_t error_bytes)
 {
-	const uint16_t device_cnt = devices_of(port);
+	const struct port_ops *ops = ops_of(port);
+	const uint16_t device_cnt = ops->device_per_queue ? port->options.queue_cnt : 1;
 	const uint16_t queue_cnt = port->options.queue_cnt / device_cnt;
 	struct rte_ether_addr mac;
 	char why[WHY_BYTES] = "";
@@ -282,16 +272,15 @@ int port_open(struct port *port, char *error, size_t error_bytes)
 		return rc;
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
-	/* memif always copies here: zero-copy is the client's to ask for. */
-	port->zero_copy = port->options.spec.kind != PORT_MEMIF && port_xdp_zero_copy(port);
+	port->zero_copy = ops->zero_copy != NULL && ops->zero_copy(port);
 	return 0;
 }
 
 int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes)
 {
-	if (port->options.spec.kind == PORT_MEMIF)
-		return 0;
-	return port_xdp_take(port, take, error, error_bytes);
+	const struct port_ops *ops = ops_of(port);
+
+	return ops->take != NULL ? ops->take(port, take, error, error_bytes) : 0;
 }
 
 void port_close(struct port *port)
@@ -308,10 +297,7 @@ void port_close(struct port *port)
 		/* Closes it, and memif's driver removes its socket. */
 		(void)rte_eal_hotplug_remove("vdev", name);
 	}
-	if (port->options.spec.kind == PORT_MEMIF)
-		port_memif_restore(port);
-	else
-		port_xdp_restore(port);
+	ops_of(port)->restore(port);
 }
 
 void port_sweep(struct port *port)
@@ -321,43 +307,31 @@ void port_sweep(struct port *port)
 
 uint64_t port_missed(const struct port *port)
 {
-	uint64_t missed = 0;
-
-	if (port->options.spec.kind != PORT_MEMIF) {
-		for (uint16_t i = 0; i < port->options.queue_cnt; i++)
-			missed += port_xdp_losses(i).lost;
-		return missed;
-	}
-	for (uint16_t i = 0; i < port->device_cnt; i++) {
-		struct rte_eth_stats stats;
-		char name[32];
-		uint16_t port_id;
-
-		device_name(port, i, name, sizeof(name));
-		if (rte_eth_dev_get_port_by_name(name, &port_id) == 0 &&
-		    rte_eth_stats_get(port_id, &stats) == 0)
-			missed += stats.imissed + stats.rx_nombuf;
-	}
-	return missed;
+	return ops_of(port)->missed(port);
 }
 
 uint64_t port_oversized(const struct port *port)
 {
-	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_oversized(port);
+	const struct port_ops *ops = ops_of(port);
+
+	return ops->oversized != NULL ? ops->oversized(port) : 0;
 }
 
 uint64_t port_unserved(const struct port *port)
 {
-	return port->options.spec.kind == PORT_MEMIF ? 0 : port_xdp_unserved(port);
+	const struct port_ops *ops = ops_of(port);
+
+	return ops->unserved != NULL ? ops->unserved(port) : 0;
 }
 
 struct port_losses port_losses(const struct port *port, uint16_t queue)
 {
+	const struct port_ops *ops = ops_of(port);
 	struct port_losses losses = {0};
 
-	if (port->options.spec.kind == PORT_MEMIF)
+	if (ops->losses == NULL)
 		return losses;
-	losses = port_xdp_losses(queue);
+	losses = ops->losses(queue);
 	if (!port->zero_copy)
 		losses.starved = 0;
 	return losses;
@@ -365,5 +339,5 @@ struct port_losses port_losses(const struct port *port, uint16_t queue)
 
 uint64_t port_nic_missed(const struct port *port)
 {
-	return port->zero_copy ? port_xdp_nic_missed(port) : 0;
+	return port->zero_copy ? ops_of(port)->nic_missed(port) : 0;
 }

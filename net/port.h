@@ -6,6 +6,10 @@
  *
  * memif: whoever may connect to the socket can end the engine (DPDK 22.11's listener panics when a
  * peer connects and goes at once), so only its owner may: it is made with mode 0600.
+ *
+ * A program that links this gets four functions in the place of its libraries', for DPDK 22.11's
+ * drivers: munmap and sendmsg (port_libc.c), setsockopt and xsk_umem__create (port_xdp_socket.c).
+ * For any other caller they do what the replaced ones do.
  */
 #ifndef DB_NET_PORT_H
 #define DB_NET_PORT_H
@@ -66,6 +70,7 @@ struct port {
 	uint64_t closed_queues;
 	bool abandoned;          /* after port_close: rte_eal_cleanup must not be called */
 	bool zero_copy;          /* after port_open */
+	bool reopens;            /* port_losses knows what was lost, port_reopen mends it */
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
 	bool hugepages;          /* packet buffers lie on them */
 	uint8_t mac[6];

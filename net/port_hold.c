@@ -73,7 +73,8 @@ static void warn_of_strangers(const struct hold *hold)
 	for (unsigned i = 0; i < hold->passed.cnt; i++) {
 		const uint16_t port = udp_passed_port(&hold->passed, i);
 
-		if (options->spec.kind != PORT_MEMIF && port >= options->udp_port_first &&
+		if (port_ops_of(options->spec.kind)->kernel_beside &&
+		    port >= options->udp_port_first &&
 		    port - options->udp_port_first < options->udp_port_cnt)
 			continue;
 		fprintf(stderr,
@@ -93,7 +94,7 @@ int port_hold(const struct port_options *options, char *error, size_t error_byte
 
 	udp_passed_adopt(&hold.passed);
 	warn_of_strangers(&hold);
-	if (options->spec.kind == PORT_MEMIF)
+	if (!port_ops_of(options->spec.kind)->kernel_beside)
 		return 0;
 	if (options->spec.kind == PORT_LO) {
 		rc = hold_address(&hold, (const struct sockaddr *)&any_ipv4);

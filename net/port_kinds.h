@@ -13,16 +13,51 @@ enum {
 	DEVICE_ARGS_BYTES = 256,
 };
 
+struct rte_mempool;
+
+/*
+ * A kind of port. Each is a table in a file of its own (port_xdp.c for lo and af_xdp,
+ * port_memif.c); what is NULL does nothing, or is 0.
+ */
+struct port_ops {
+	const char *driver;    /* DPDK's: its devices have this name and a number */
+	bool device_per_queue; /* else one device has all queues */
+	bool kernel_beside; /* it sees the interface, too: answers neighbours, has its UDP ports */
+
+	int (*check)(const struct port_options *options, char *error, size_t error_bytes);
+	int (*prepare)(struct port *port, char *error, size_t error_bytes);
+	/* The arguments of device i, of DEVICE_ARGS_BYTES. */
+	void (*device)(const struct port *port, uint16_t i, char *args);
+	struct rte_mempool *(*make_pool)(const char *name, uint32_t buffer_cnt);
+	/* Before and after the driver sets up what receives of queue i. */
+	void (*rx_begin)(void);
+	int (*rx_prove)(uint16_t i, struct rte_mempool *pool, char *error, size_t error_bytes);
+	/* After port_open: whether every socket is in zero-copy mode. */
+	bool (*zero_copy)(const struct port *port);
+	int (*take)(const struct port *port, bool take, char *error, size_t error_bytes);
+	void (*restore)(struct port *port);
+
+	uint64_t (*missed)(const struct port *port);
+	/* NULL: it isn't known what a queue lost, and no queue can be opened anew. */
+	struct port_losses (*losses)(uint16_t queue);
+	uint64_t (*nic_missed)(const struct port *port);
+	uint64_t (*oversized)(const struct port *port);
+	uint64_t (*unserved)(const struct port *port);
+};
+
+extern const struct port_ops port_xdp_ops;
+extern const struct port_ops port_memif_ops;
+
+static inline const struct port_ops *port_ops_of(enum port_kind kind)
+{
+	return kind == PORT_MEMIF ? &port_memif_ops : &port_xdp_ops;
+}
+
 int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes);
-int port_xdp_prepare(struct port *port, char *error, size_t error_bytes);
-/* The arguments of the one device, of DEVICE_ARGS_BYTES. */
-void port_xdp_device(const struct port *port, char *args);
 int port_xdp_take(const struct port *port, bool take, char *error, size_t error_bytes);
 uint64_t port_xdp_oversized(const struct port *port);
 uint64_t port_xdp_unserved(const struct port *port);
-/* Whether every AF_XDP socket of the port is in zero-copy mode. After port_open. */
 bool port_xdp_zero_copy(const struct port *port);
-void port_xdp_restore(struct port *port);
 
 /* Memory that was registered with the kernel for an AF_XDP socket. */
 struct port_umem {
@@ -49,7 +84,6 @@ uint64_t port_xdp_nic_missed(const struct port *port);
 int port_xdp_close_socket(uint16_t queue);
 
 /* A pool of buffers for an AF_XDP queue, whole in one chunk, one a page; NULL: no memory. */
-struct rte_mempool;
 struct rte_mempool *port_pool_create(const char *name, uint32_t buffer_cnt);
 
 /* Proves that the kernel takes every buffer of the pool. 0, or -EFAULT and a line. */
@@ -110,11 +144,5 @@ int port_lo_check(char *error, size_t error_bytes);
 int port_lo_prepare(char *error, size_t error_bytes);
 bool port_lo_is_changed(void);
 void port_lo_restore(void);
-
-int port_memif_check(const struct port_options *options, char *error, size_t error_bytes);
-int port_memif_prepare(struct port *port, char *error, size_t error_bytes);
-/* The arguments of device i, of DEVICE_ARGS_BYTES; one a queue. */
-void port_memif_device(const struct port *port, uint16_t i, char *args);
-void port_memif_restore(struct port *port);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * The lock beside the socket, SOCKET.lock, keeps one engine a socket. Nothing here ever connects to
  * find out: a listener of DPDK 22.11 ends its process when a peer connects and goes at once, unless
- * it is one of ours (see sendmsg below).
+ * it is one of ours (port_libc.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,16 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <rte_interrupts.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 #include "net/lock_file.h"
 #include "net/port_kinds.h"
@@ -30,56 +28,9 @@
 enum {
 	/* Descriptors a ring: 2^11. Larger rings were seen to gain nothing. */
 	RING_SIZE_LOG2 = 11,
+	MBUF_CACHE_CNT = 256,
 	LOCK_PATH_BYTES = sizeof(((struct port_spec *)0)->where) + sizeof(".lock"),
 };
-
-static void (*peer_left)(void);
-
-void port_on_peer_left(void (*wait)(void))
-{
-	peer_left = wait;
-}
-
-/*
- * In the place of libc's, for DPDK 22.11's memif driver: when a peer goes, its interrupt thread
- * marks the device as disconnected and unmaps the rings at once, while a burst that had looked
- * before may be reading them. Between the two it comes through here, and waits until no burst can
- * be left: for certain if the program said how, else for a time in which a burst should have ended.
- * The descriptors of the rings' interrupts, which it closes before, are not used here.
- */
-int munmap(void *address, size_t bytes)
-{
-	static const struct timespec long_for_a_burst = {.tv_nsec = 50000000};
-
-	if (rte_thread_is_intr() != 0) {
-		if (peer_left != NULL)
-			peer_left();
-		else
-			nanosleep(&long_for_a_burst, NULL);
-	}
-	return (int)syscall(SYS_munmap, address, bytes);
-}
-
-/*
- * In the place of libc's, for the same driver: when it can't greet a peer that went at once, its
- * listener frees the connection and closes its descriptor, yet leaves both registered. The next to
- * get that descriptor runs the freed one's callback too, or epoll refuses it and DPDK panics. So
- * the driver is told that it sent: it then reads the end of the connection, as of any peer that
- * goes, and there it tidies up in order.
- */
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-	const bool is_driver = rte_thread_is_intr() != 0;
-	ssize_t rc;
-
-	rc = syscall(SYS_sendmsg, fd, message, is_driver ? flags | MSG_NOSIGNAL : flags);
-	if (rc >= 0 || !is_driver || (errno != EPIPE && errno != ECONNRESET))
-		return rc;
-	rc = 0;
-	for (size_t i = 0; i < message->msg_iovlen; i++)
-		rc += (ssize_t)message->msg_iov[i].iov_len;
-	return rc;
-}
 
 static void lock_path_of(const char *socket_path, char out[LOCK_PATH_BYTES])
 {
@@ -162,7 +113,7 @@ static int check_socket(const char *path, bool *stale, char *error, size_t error
 	return 0;
 }
 
-int port_memif_check(const struct port_options *options, char *error, size_t error_bytes)
+static int check(const struct port_options *options, char *error, size_t error_bytes)
 {
 	const char *path = options->spec.where;
 	char copy[sizeof(options->spec.where)];
@@ -195,7 +146,7 @@ int port_memif_check(const struct port_options *options, char *error, size_t err
 	return check_socket(path, &stale, error, error_bytes);
 }
 
-int port_memif_prepare(struct port *port, char *error, size_t error_bytes)
+static int prepare(struct port *port, char *error, size_t error_bytes)
 {
 	const char *path = port->options.spec.where;
 	bool stale;
@@ -218,7 +169,7 @@ int port_memif_prepare(struct port *port, char *error, size_t error_bytes)
 	return rc;
 }
 
-void port_memif_device(const struct port *port, uint16_t i, char *args)
+static void device(const struct port *port, uint16_t i, char *args)
 {
 	const bool client = port->options.client;
 
@@ -230,7 +181,7 @@ void port_memif_device(const struct port *port, uint16_t i, char *args)
 		 port->options.spec.where, RING_SIZE_LOG2, client ? "02" : "01");
 }
 
-void port_memif_restore(struct port *port)
+static void restore(struct port *port)
 {
 	char path[LOCK_PATH_BYTES];
 
@@ -243,3 +194,34 @@ void port_memif_restore(struct port *port)
 	close(port->memif_lock_fd);
 	port->memif_lock_fd = -1;
 }
+
+static struct rte_mempool *make_pool(const char *name, uint32_t buffer_cnt)
+{
+	return rte_pktmbuf_pool_create(name, buffer_cnt, MBUF_CACHE_CNT, 0,
+				       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+}
+
+static uint64_t missed(const struct port *port)
+{
+	uint64_t cnt = 0;
+
+	for (uint16_t i = 0; i < port->device_cnt; i++) {
+		struct rte_eth_stats stats;
+
+		if (rte_eth_stats_get(port->queues[i].port_id, &stats) == 0)
+			cnt += stats.imissed + stats.rx_nombuf;
+	}
+	return cnt;
+}
+
+/* Zero-copy is the client's to ask for: here it is always a copy. */
+const struct port_ops port_memif_ops = {
+	.driver = "net_memif",
+	.device_per_queue = true,
+	.check = check,
+	.prepare = prepare,
+	.device = device,
+	.make_pool = make_pool,
+	.restore = restore,
+	.missed = missed,
+};

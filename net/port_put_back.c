@@ -7,6 +7,7 @@
 
 void port_put_back(const struct port_spec *spec, const char *runtime_dir)
 {
+	const struct port_ops *ops = port_ops_of(spec->kind);
 	struct port port = {
 		.options = {.spec = *spec},
 		.xdp = {.lock_fd = -1, .object_fd = -1},
@@ -15,12 +16,10 @@ void port_put_back(const struct port_spec *spec, const char *runtime_dir)
 	char error[256];
 
 	eal_dir_remove_of(runtime_dir);
-	if (spec->kind == PORT_MEMIF) {
-		(void)port_memif_prepare(&port, error, sizeof(error));
-		port_memif_restore(&port);
-	} else if (spec->kind == PORT_AF_XDP) {
-		(void)port_xdp_prepare(&port, error, sizeof(error));
-		port_xdp_restore(&port);
+	/* lo is put back below, whatever the port was. */
+	if (spec->kind != PORT_LO) {
+		(void)ops->prepare(&port, error, sizeof(error));
+		ops->restore(&port);
 	}
 	port_xdp_put_lo_back();
 }

@@ -112,7 +112,7 @@ void port_xdp_put_lo_back(void)
 	port_xdp_unlock((int)if_nametoindex("lo"), lock_fd);
 }
 
-int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
+static int prepare(struct port *port, char *error, size_t error_bytes)
 {
 	const char *interface = port->options.spec.where;
 	struct port_xdp *xdp = &port->xdp;
@@ -155,15 +155,16 @@ int port_xdp_prepare(struct port *port, char *error, size_t error_bytes)
 	return 0;
 }
 
-void port_xdp_device(const struct port *port, char *args)
+static void device(const struct port *port, uint16_t i, char *args)
 {
+	(void)i;
 	/* No busy polling: it would make a system call of every receive. */
 	snprintf(args, DEVICE_ARGS_BYTES,
 		 "iface=%s,start_queue=0,queue_count=%u,busy_budget=0,xdp_prog=/proc/self/fd/%d",
 		 port->options.spec.where, port->options.queue_cnt, port->xdp.object_fd);
 }
 
-void port_xdp_restore(struct port *port)
+static void restore(struct port *port)
 {
 	struct port_xdp *xdp = &port->xdp;
 
@@ -180,3 +181,39 @@ void port_xdp_restore(struct port *port)
 	xdp->object_fd = -1;
 	xdp->lock_fd = -1;
 }
+
+static int rx_prove(uint16_t i, struct rte_mempool *pool, char *error, size_t error_bytes)
+{
+	struct port_umem umem;
+	const int rc = port_xdp_note_socket(i, &umem, error, error_bytes);
+
+	return rc != 0 ? rc : port_pool_prove(pool, &umem, error, error_bytes);
+}
+
+static uint64_t missed(const struct port *port)
+{
+	uint64_t cnt = 0;
+
+	for (uint16_t i = 0; i < port->options.queue_cnt; i++)
+		cnt += port_xdp_losses(i).lost;
+	return cnt;
+}
+
+const struct port_ops port_xdp_ops = {
+	.driver = "net_af_xdp",
+	.kernel_beside = true,
+	.check = port_xdp_check,
+	.prepare = prepare,
+	.device = device,
+	.make_pool = port_pool_create,
+	.rx_begin = port_xdp_watch_umem,
+	.rx_prove = rx_prove,
+	.zero_copy = port_xdp_zero_copy,
+	.take = port_xdp_take,
+	.restore = restore,
+	.missed = missed,
+	.losses = port_xdp_losses,
+	.nic_missed = port_xdp_nic_missed,
+	.oversized = port_xdp_oversized,
+	.unserved = port_xdp_unserved,
+};

@@ -133,7 +133,7 @@ void serve_watch_port(struct server *server)
 	const uint64_t now_ns = clock_now_ns();
 	uint64_t queues = 0;
 
-	if (server->options->port.kind == PORT_MEMIF)
+	if (!server->port.reopens)
 		return;
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		struct watched_queue *queue = &server->port_watch.queues[i];

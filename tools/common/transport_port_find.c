@@ -173,7 +173,7 @@ int transport_port_find_server(struct transport_port *self,
 	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
 	if (options->broadcast)
 		return 0;
-	if (self->port.options.spec.kind != PORT_MEMIF)
+	if (!self->port.answers_neighbours)
 		return ask_kernel(self, options, error, error_bytes);
 	for (unsigned try = 0; try < ARP_TRIES; try++) {
 		(void)send_arp_request(self);

@@ -104,7 +104,7 @@ void transport_port_look(struct transport_port *self)
 	const uint64_t now_ns = clock_now_ns();
 	uint64_t queues = 0;
 
-	if (self->port.options.spec.kind == PORT_MEMIF || now_ns < self->watch.look_next_ns)
+	if (!self->port.reopens || now_ns < self->watch.look_next_ns)
 		return;
 	self->watch.look_next_ns = now_ns + LOOK_EVERY_NS;
 	for (uint16_t i = 0; i < self->port.options.queue_cnt; i++) {
