@@ -135,7 +135,7 @@ $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 # Both ends of the downstream journal: what publishes and what consumes link it, and the brokers'
 # clients. It has no main.c of its own.
 DOWNSTREAM_LIB := $(BUILD)/libdoorbuster-downstream.a
-DOWNSTREAM_SRCS := $(wildcard tools/downstream/*.c) tools/journal/print.c
+DOWNSTREAM_SRCS := $(wildcard tools/downstream/*.c)
 $(DOWNSTREAM_LIB): $(call listed,$(DOWNSTREAM_LIB),$(call obj,$(DOWNSTREAM_SRCS)))
 	$(call SAY,AR  ,$@)
 	@rm -f $@

@@ -19,8 +19,8 @@
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/common/output_file.h"
+#include "tools/common/record_print.h"
 #include "tools/downstream/consumer.h"
-#include "tools/journal/print.h"
 
 enum {
 	ERROR_BYTES = 1024,

@@ -19,8 +19,8 @@
 #include "engine/base/safe_file.h"
 #include "tools/common/clock.h"
 #include "tools/common/cursor.h"
+#include "tools/common/record_print.h"
 #include "tools/downstream/downstream.h"
-#include "tools/journal/print.h"
 
 enum {
 	UNSYNCED_BYTES_MAX = 4 << 20,

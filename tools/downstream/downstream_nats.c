@@ -20,8 +20,8 @@
 #include "engine/base/check.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
+#include "tools/common/record_print.h"
 #include "tools/downstream/nats_link.h"
-#include "tools/journal/print.h"
 
 enum {
 	/* Messages on their way: with JSON there are many a block. */

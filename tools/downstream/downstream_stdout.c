@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/record_print.h"
 #include "tools/downstream/downstream.h"
 #include "tools/downstream/frame.h"
-#include "tools/journal/print.h"
 
 struct stdout_downstream {
 	struct downstream base;

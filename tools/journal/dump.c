@@ -9,8 +9,8 @@
 #include "engine/journal/lane_reader.h"
 #include "engine/recover/start.h"
 #include "tools/common/cli.h"
+#include "tools/common/record_print.h"
 #include "tools/journal/journal_tool.h"
-#include "tools/journal/print.h"
 
 struct dump {
 	const struct tool_options *options;

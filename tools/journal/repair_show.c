@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "tools/common/cli.h"
-#include "tools/journal/print.h"
+#include "tools/common/record_print.h"
 #include "tools/journal/repair.h"
 
 enum {

@@ -1,9 +1,9 @@
 /*
- * print: a record as a line, of text or of JSON. Text is put together by hand: there is nothing in
- * a record that JSON would have to escape, and a lane has millions of them.
+ * record_print: a record as a line, of text or of JSON. Text is put together by hand: there is
+ * nothing in a record that JSON would have to escape, and a lane has millions of them.
  */
-#ifndef DB_TOOLS_JOURNAL_PRINT_H
-#define DB_TOOLS_JOURNAL_PRINT_H
+#ifndef DB_TOOLS_COMMON_RECORD_PRINT_H
+#define DB_TOOLS_COMMON_RECORD_PRINT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "tools/journal/print.h"
+#include "tools/common/record_print.h"
 
 #include <inttypes.h>
 #include <string.h>
