@@ -19,7 +19,8 @@
 #include "engine/journal/journal.h"
 #include "engine/journal/lane_reader.h"
 #include "engine/journal/segments.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/scan.h"
 #include "net/wire.h"
 #include "tools/common/clock.h"
 

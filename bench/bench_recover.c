@@ -20,7 +20,8 @@
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
 #include "engine/recover/follower.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "net/wire.h"
 #include "tools/common/clock.h"
 

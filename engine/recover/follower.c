@@ -14,6 +14,8 @@
 #include "engine/checkpoint/list.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_tailer.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 
 enum {
 	LANE_PATH_BYTES = 600,

@@ -14,7 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/recover/recover.h"
+#include "engine/journal/data_dir.h"
+#include "engine/recover/scan_result.h"
+#include "engine/sale/shard.h"
 
 struct follower {
 	const struct data_dir *dir;

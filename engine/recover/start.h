@@ -5,8 +5,11 @@
 #define DB_ENGINE_RECOVER_START_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "engine/recover/recover.h"
+#include "engine/journal/data_dir.h"
+#include "engine/recover/scan_result.h"
 
 /*
  * Begins a scan: offers, counts and position of a checkpoint with a next LSN below below_lsn; the

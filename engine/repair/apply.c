@@ -11,7 +11,8 @@
 #include "engine/base/safe_file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/scan.h"
 #include "engine/repair/anchor_block.h"
 
 /* An empty directory in the place of a lost one, for whom the journal belongs to. */

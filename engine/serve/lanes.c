@@ -12,6 +12,9 @@
 #include "alloc/arena.h"
 #include "alloc/pages.h"
 #include "engine/base/clock.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "engine/serve/offers.h"
 #include "engine/serve/state.h"
 

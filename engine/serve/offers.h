@@ -10,7 +10,7 @@
 
 #include "engine/catalog/catalog.h"
 #include "engine/lane/lane.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/scan_result.h"
 #include "engine/sale/shard.h"
 
 /*

@@ -18,7 +18,7 @@
 #include "engine/catalog/catalog.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/segments.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/scan_result.h"
 #include "engine/serve/metrics.h"
 #include "engine/serve/port.h"
 #include "engine/worker/tap.h"

@@ -16,7 +16,7 @@
 
 #include "engine/base/check.h"
 #include "engine/journal/lane_reader.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/cut.h"
 #include "engine/sale/shard_state.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/sale.h"

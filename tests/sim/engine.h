@@ -11,7 +11,9 @@
 
 #include "engine/journal/segments.h"
 #include "engine/lane/lane_turn.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "tests/sim/buyers.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_disk.h"

@@ -4,6 +4,9 @@
 #include <time.h>
 
 #include "engine/base/check.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "tests/support/sale.h"
 
 enum {

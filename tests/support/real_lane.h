@@ -11,7 +11,7 @@
 #include "engine/journal/disk.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/segments.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/scan_result.h"
 #include "engine/sale/shard.h"
 
 struct real_lane {

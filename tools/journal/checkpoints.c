@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "engine/recover/load.h"
 #include "engine/recover/start.h"
 
 static const char *const names[] = {

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "engine/checkpoint/survey.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/scan_result.h"
 
 enum checkpoint_state {
 	CHECKPOINT_GOOD,

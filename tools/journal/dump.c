@@ -7,6 +7,7 @@
 
 #include "engine/checkpoint/records.h"
 #include "engine/journal/lane_reader.h"
+#include "engine/recover/scan.h"
 #include "engine/recover/start.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/recover/recover.h"
+#include "engine/journal/data_dir.h"
+#include "engine/recover/scan_result.h"
 
 struct orders;
 

@@ -14,7 +14,7 @@
 
 #include "engine/base/check.h"
 #include "engine/checkpoint/list.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/scan.h"
 #include "tools/common/cli.h"
 #include "tools/common/clock.h"
 #include "tools/journal/checkpoints.h"

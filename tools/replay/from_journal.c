@@ -9,7 +9,8 @@
 #include "engine/base/check.h"
 #include "engine/base/rfc3339.h"
 #include "engine/journal/data_dir.h"
-#include "engine/recover/recover.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "engine/sale/shard.h"
 #include "tools/replay/fresh.h"
 

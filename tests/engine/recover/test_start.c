@@ -12,6 +12,8 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/follower.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"

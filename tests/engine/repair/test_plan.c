@@ -13,6 +13,8 @@
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/follower.h"
+#include "engine/recover/load.h"
+#include "engine/recover/scan.h"
 #include "engine/repair/anchor_block.h"
 #include "engine/repair/apply.h"
 #include "engine/repair/plan.h"

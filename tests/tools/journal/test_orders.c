@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/recover/scan.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 #include "tools/common/cli.h"

@@ -1,17 +1,13 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
-#include "engine/journal/lane_files.h"
+#include "engine/recover/cut.h"
+#include "engine/recover/scan.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
@@ -46,48 +42,6 @@ static void assert_totals(uint64_t orders)
 	cr_assert(eq(u64, totals.offers_broken, 0));
 }
 
-Test(recover, the_same_state_over_many_restarts_and_segments, .init = set_up,
-     .fini = temp_dir_remove)
-{
-	uint64_t orders = 0;
-
-	for (unsigned life = 0; life < 12; life++) {
-		const uint32_t cnt = life * 397 % 3000;
-		struct shard_hash before;
-
-		reopen(SMALL_BYTES);
-		cr_assert(eq(u64, lane.scan.order_cnt, orders));
-		cr_assert(not(lane.scan.torn));
-		assert_totals(orders);
-		real_lane_sell(&lane, cnt);
-		orders += cnt;
-		if (life % 2 == 0)
-			real_lane_seal(&lane);
-		before = shard_hash(lane.shard);
-		real_lane_close(&lane);
-		reopen(SMALL_BYTES);
-
-		const struct shard_hash after = shard_hash(lane.shard);
-
-		cr_assert(all(eq(u64, before.low, after.low), eq(u64, before.high, after.high)));
-		real_lane_close(&lane);
-	}
-	cr_assert(path_exists(temp_path("data/lane-000/seg-000000000002")));
-}
-
-Test(recover, segments_of_another_size_go_on, .init = set_up, .fini = temp_dir_remove)
-{
-	reopen(SMALL_BYTES);
-	real_lane_sell(&lane, 2500);
-	real_lane_close(&lane);
-	reopen(SMALL_BYTES * 4);
-	real_lane_sell(&lane, 20000);
-	real_lane_close(&lane);
-	reopen(SEGMENT_BYTES);
-	assert_totals(22500);
-	real_lane_close(&lane);
-}
-
 /* Puts bytes at the tail of the lane, as a write that never was acknowledged would. */
 static struct lane_tail leave_torn(const void *bytes, uint64_t cnt)
 {
@@ -107,7 +61,7 @@ static struct lane_tail leave_torn(const void *bytes, uint64_t cnt)
 	return tail;
 }
 
-Test(recover, a_torn_tail_is_cut_and_the_lane_goes_on, .init = set_up, .fini = temp_dir_remove)
+Test(recover_cut, a_torn_tail_is_cut_and_the_lane_goes_on, .init = set_up, .fini = temp_dir_remove)
 {
 	uint8_t garbage[3 * BLOCK_ALIGN_BYTES];
 	uint64_t orders = 100;
@@ -134,7 +88,7 @@ Test(recover, a_torn_tail_is_cut_and_the_lane_goes_on, .init = set_up, .fini = t
 	real_lane_close(&lane);
 }
 
-Test(recover, what_is_torn_in_a_later_segment_goes_too, .init = set_up, .fini = temp_dir_remove)
+Test(recover_cut, what_is_torn_in_a_later_segment_goes_too, .init = set_up, .fini = temp_dir_remove)
 {
 	const char *later;
 	const uint8_t garbage = 0x77;
@@ -174,7 +128,7 @@ static int note_zero(struct lane_files *files, uint64_t segment, uint64_t offset
 }
 
 /* What was read in them may be in the disk's cache only, and is told to buyers from now on. */
-Test(recover, all_segments_with_what_was_in_flight_are_synced)
+Test(recover_cut, all_segments_with_what_was_in_flight_are_synced)
 {
 	const uint32_t block_cnt = 3 * WRITES_IN_FLIGHT_MAX;
 	const struct lane_tail empty = empty_tail();
@@ -209,7 +163,7 @@ Test(recover, all_segments_with_what_was_in_flight_are_synced)
 	memory_disk_close(disk);
 }
 
-Test(recover, empty_segments_ahead_are_taken_over, .init = set_up, .fini = temp_dir_remove)
+Test(recover_cut, empty_segments_ahead_are_taken_over, .init = set_up, .fini = temp_dir_remove)
 {
 	struct stat before;
 	struct stat after;
@@ -225,95 +179,6 @@ Test(recover, empty_segments_ahead_are_taken_over, .init = set_up, .fini = temp_
 	real_lane_close(&lane);
 	cr_assert(eq(int, stat(temp_path("data/lane-000/seg-000000000001"), &after), 0));
 	cr_assert(eq(u64, before.st_ino, after.st_ino));
-}
-
-Test(recover, a_damaged_lane_is_refused_with_its_place, .init = set_up, .fini = temp_dir_remove)
-{
-	const uint8_t byte = 0xff;
-
-	reopen(SMALL_BYTES);
-	real_lane_sell(&lane, 500);
-	real_lane_seal(&lane);
-	real_lane_close(&lane);
-	poke_file(temp_path("data/lane-000/seg-000000000000"), BLOCK_ALIGN_BYTES + 200, &byte, 1);
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), -EBADMSG));
-	cr_assert(ne(ptr, strstr(lane.error, "lane-000/seg-000000000000: offset 4096: "), NULL),
-		  "%s", lane.error);
-	cr_assert(ne(ptr, strstr(lane.error, "wrong checksum"), NULL), "%s", lane.error);
-}
-
-Test(recover, a_missing_lane_directory_is_damage, .init = set_up, .fini = temp_dir_remove)
-{
-	struct data_dir data;
-	struct recover_scan scan;
-	char error[512];
-
-	cr_assert(eq(int, data_dir_open(&data, dir, 2, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(u64, scan.tail.next_lsn, 1));
-	cr_assert(eq(int, rmdir(temp_path("data/lane-001")), 0));
-	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "lane-001: missing"), NULL), "%s", error);
-	data_dir_close(&data);
-}
-
-/* The kernel may end a killed engine's writes after it freed the engine's lock. */
-Test(recover, waits_for_writes_of_a_killed_predecessor, .init = set_up, .fini = temp_dir_remove,
-     .timeout = 20)
-{
-	const char *segment = temp_path("data/lane-000/seg-000000000000");
-	struct lane_tail tail;
-	int ready[2];
-	char byte = 0;
-
-	reopen(SMALL_BYTES);
-	real_lane_sell(&lane, 10);
-	real_lane_close(&lane);
-	reopen(SMALL_BYTES);
-	tail = lane.scan.tail;
-	real_lane_close(&lane);
-	cr_assert(eq(int, pipe(ready), 0));
-
-	const pid_t child = fork();
-
-	if (child == 0) {
-		const int fd = open(segment, O_RDWR);
-
-		if (flock(fd, LOCK_EX) != 0 || write(ready[1], &byte, 1) != 1)
-			_exit(1);
-		usleep(300000);
-		byte = 0x11;
-		if (pwrite(fd, &byte, 1, (off_t)tail.offset + 9) != 1)
-			_exit(1);
-		_exit(0);
-	}
-	cr_assert(eq(int, (int)read(ready[0], &byte, 1), 1));
-	reopen(SMALL_BYTES);
-	cr_assert(lane.scan.torn, "the late write was seen");
-	real_lane_close(&lane);
-	waitpid(child, NULL, 0);
-}
-
-Test(recover, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir_remove)
-{
-	struct shard_size size;
-	struct shard *shard = NULL;
-
-	reopen(SMALL_BYTES);
-	real_lane_sell(&lane, 777);
-	real_lane_close(&lane);
-	reopen(SMALL_BYTES);
-	recover_sizes(&lane.scan, &size);
-	cr_assert(eq(u64, size.offer_cnt, 1));
-	cr_assert(eq(u64, size.order_cnt, 777));
-	cr_assert(eq(u64, lane.scan.units_ordered, 777));
-	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-	cr_assert(eq(int,
-		     recover_lane(&lane.dir, 0, &lane.scan, shard, lane.error, sizeof(lane.error)),
-		     0),
-		  "%s", lane.error);
-	shard_close(shard);
-	real_lane_close(&lane);
 }
 
 /* Files in memory that tell what was zeroed. */
@@ -344,7 +209,7 @@ static void cut_in_memory(struct memory_disk *disk, const struct lane_tail *tail
 }
 
 /* What was read behind it may be in the disk's cache only. */
-Test(recover, a_clean_tail_is_synced)
+Test(recover_cut, a_clean_tail_is_synced)
 {
 	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 3);
 	struct lane_tail tail = empty_tail();
@@ -363,7 +228,7 @@ Test(recover, a_clean_tail_is_synced)
 }
 
 /* A cut that is interrupted leaves no gap. */
-Test(recover, later_segments_go_from_the_last_on)
+Test(recover_cut, later_segments_go_from_the_last_on)
 {
 	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 6);
 	const struct lane_tail tail = empty_tail();

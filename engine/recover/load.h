@@ -1,0 +1,38 @@
+/*
+ * load: the second step of recovery (scan.h): from checkpoint and lane to the state.
+ */
+#ifndef DB_ENGINE_RECOVER_LOAD_H
+#define DB_ENGINE_RECOVER_LOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/journal/data_dir.h"
+#include "engine/journal/format.h"
+#include "engine/journal/lane_files.h"
+#include "engine/recover/scan_result.h"
+#include "engine/sale/shard.h"
+
+/*
+ * Loads the checkpoint and applies the lane behind it to a fresh shard, up to the scan's tail. If
+ * what is in the checkpoint is no good, the scan is changed to begin before it. Errors as above;
+ * -EBADMSG also for a record that cannot follow from the state, -ENOSPC for tables too small.
+ */
+int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
+		 struct shard *shard, char *error, size_t error_bytes);
+
+/* The first part of recover_lane. */
+int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
+		 struct shard *shard, char *error, size_t error_bytes);
+
+/* Applies a block's records, of which the first must be the next. As shard_apply, with a line. */
+int recover_apply(struct shard *shard, const struct block_header *block,
+		  const struct record *records, const char *lane_path, char *error,
+		  size_t error_bytes);
+
+/* The second part of recover_lane, over files of any kind: as recover_scan_files. */
+int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		       const struct recover_scan *scan, struct shard *shard, char *error,
+		       size_t error_bytes);
+
+#endif

@@ -1,0 +1,171 @@
+#include "engine/recover/scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/safe_file.h"
+#include "engine/recover/start.h"
+
+/* Waits until no write of a killed predecessor is on its way to any segment. */
+static int settle(struct lane_files *files, char *error, size_t error_bytes)
+{
+	uint64_t *numbers = NULL;
+	const int64_t cnt = files->ops->list(files, &numbers);
+	int rc = 0;
+
+	/* What is missing is the reader's to judge, but what can't be seen may be there. */
+	if (cnt < 0 && cnt != -ENOENT) {
+		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
+		return (int)cnt;
+	}
+	for (int64_t i = 0; i < cnt && rc == 0; i++) {
+		rc = files->ops->settle(files, numbers[i]);
+		if (rc != 0)
+			snprintf(error, error_bytes,
+				 "%s: segment %" PRIu64
+				 " is still being written by another process: %s; stop it, or wait "
+				 "for its disk",
+				 files->path, numbers[i], safe_strerror(rc));
+	}
+	free(numbers);
+	return rc;
+}
+
+static int scan_block(struct recover_scan *scan, const struct record *records, uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (records[i].kind == RECORD_ORDER) {
+			scan->order_cnt++;
+			scan->units_ordered += records[i].quantity;
+		} else if (records[i].kind == RECORD_OFFER &&
+			   recover_keep_offer(scan, &records[i]) != 0) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char *error,
+		    size_t error_bytes)
+{
+	const struct block_header *block;
+	const struct record *records;
+
+	for (;;) {
+		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+		case LANE_BLOCK:
+			if (scan_block(scan, records, block->record_cnt) == 0)
+				break;
+			snprintf(error, error_bytes, "no memory for %" PRIu64 " offers",
+				 scan->offer_cnt);
+			return -ENOMEM;
+		case LANE_TORN:
+			scan->torn = true;
+			return 0;
+		case LANE_END:
+			return 0;
+		case LANE_CORRUPT:
+			return -EBADMSG;
+		case LANE_ERROR:
+			return -EIO;
+		}
+	}
+}
+
+/* Reads a lane from where the scan begins to its end. The files are the reader's. */
+static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		   struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	struct lane_reader *reader = NULL;
+	struct lane_position end;
+	int rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error,
+				     error_bytes);
+
+	if (rc != 0)
+		return rc;
+	rc = scan_all(reader, scan, error, error_bytes);
+	lane_reader_position(reader, &end);
+	scan->tail = end.tail;
+	scan->watermark_lsn = end.watermark_lsn;
+	scan->block_cnt += lane_reader_blocks(reader);
+	lane_reader_close(reader);
+	return rc;
+}
+
+/* Scans on behind what scan->from stands for; frees the scan if that fails. */
+static int settle_and_scan(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+			   bool locked, struct recover_scan *scan, char *error, size_t error_bytes)
+{
+	int rc = locked ? settle(files, error, error_bytes) : 0;
+
+	if (rc != 0)
+		files->ops->close(files);
+	else
+		rc = scan_on(files, journal_id, lane, scan, error, error_bytes);
+	if (rc != 0)
+		recover_scan_free(scan);
+	return rc;
+}
+
+int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
+		       struct recover_scan *out, char *error, size_t error_bytes)
+{
+	*out = (struct recover_scan){0};
+	return settle_and_scan(files, journal_id, lane, locked, out, error, error_bytes);
+}
+
+static int scan_once(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		     struct recover_scan *out, char *error, size_t error_bytes)
+{
+	struct lane_files *files = NULL;
+	int rc;
+
+	*out = (struct recover_scan){0};
+	/* A checkpoint holds nothing that could still be on its way. */
+	rc = recover_start(dir, lane, from, UINT64_MAX, out, error, error_bytes);
+	if (rc == 0)
+		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	if (rc != 0) {
+		recover_scan_free(out);
+		return rc;
+	}
+	return settle_and_scan(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
+			       error_bytes);
+}
+
+int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
+		      struct recover_scan *out, char *error, size_t error_bytes)
+{
+	struct recover_glance seen;
+	int rc;
+
+	do {
+		recover_look(dir, lane, &seen);
+		rc = scan_once(dir, lane, from, out, error, error_bytes);
+	} while (rc != 0 && recover_changed(dir, lane, &seen));
+	out->seen = seen;
+	return rc;
+}
+
+int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
+		 size_t error_bytes)
+{
+	return recover_scan_from(dir, lane, RECOVER_FROM_NEWEST, out, error, error_bytes);
+}
+
+void recover_scan_free(struct recover_scan *scan)
+{
+	free(scan->offers);
+	*scan = (struct recover_scan){0};
+}
+
+void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
+{
+	*size = (struct shard_size){
+		.offer_cnt = scan->offer_cnt,
+		.order_cnt = scan->order_cnt,
+		.buyer_cnt = scan->order_cnt,
+	};
+}

@@ -1,0 +1,54 @@
+/*
+ * scan_result: what a scan found a lane to hold, for what comes after it: start.h begins one,
+ * scan.h ends it, load.h makes a state of it.
+ */
+#ifndef DB_ENGINE_RECOVER_SCAN_RESULT_H
+#define DB_ENGINE_RECOVER_SCAN_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/journal/lane_reader.h"
+#include "engine/sale/record.h"
+
+enum {
+	RECOVER_NOTE_BYTES = 1024,
+};
+
+/* Where to begin. */
+enum recover_from {
+	RECOVER_FROM_NEWEST, /* the newest checkpoint that is good */
+	RECOVER_FROM_OLDEST, /* the beginning of the lane; if it was pruned, the oldest one */
+};
+
+/* What a prune and a follower beside a recovery change of a lane. */
+struct recover_glance {
+	uint64_t first_segment;
+	uint64_t newest_lsn; /* next LSN of the newest checkpoint; 0: there is none */
+};
+
+/* What a lane holds, what lies in its checkpoint included. */
+struct recover_scan {
+	struct record *offers; /* its OFFER records in lane order; owned, recover_scan_free */
+	uint64_t offer_cnt;
+	uint64_t order_cnt;
+	uint64_t units_ordered;
+	uint64_t block_cnt; /* closing blocks included */
+	int unread;         /* -errno of a checkpoint that could not be read, or 0 */
+	bool torn;          /* something behind the tail was never acknowledged */
+	struct lane_tail tail;
+	uint64_t watermark_lsn;     /* of the last block: up to here all of it is on disk */
+	struct lane_position from;  /* behind the checkpoint; all zeros: there is none */
+	uint64_t from_block_cnt;    /* blocks before it */
+	struct recover_glance seen; /* when this was begun */
+	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
+	char note[RECOVER_NOTE_BYTES];
+};
+
+/* The last LSN that came from a checkpoint; 0: none did. */
+static inline uint64_t recover_checkpoint_lsn(const struct recover_scan *scan)
+{
+	return scan->from.tail.next_lsn > 0 ? scan->from.tail.next_lsn - 1 : 0;
+}
+
+#endif
