@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/serve/serve.h"
+#include "engine/serve/exit.h"
 #include "engine/serve/state.h"
 #include "engine/worker/capture_socket.h"
 

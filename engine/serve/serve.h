@@ -5,13 +5,8 @@
 #ifndef DB_ENGINE_SERVE_SERVE_H
 #define DB_ENGINE_SERVE_SERVE_H
 
+#include "engine/serve/exit.h"
 #include "engine/serve/options.h"
-
-enum serve_exit {
-	SERVE_EXIT_DRAINED = 0,
-	SERVE_EXIT_FAILED = 1, /* a lane failed while selling */
-	SERVE_EXIT_REFUSED = 2 /* could not start */
-};
 
 /* Starts, sells until SIGTERM or SIGINT, drains. Returns the process's exit code. */
 enum serve_exit serve(const struct serve_options *options);
