@@ -1,5 +1,5 @@
 /*
- * serve_clock: the wall clock of a server that starts and sells: read by the control thread alone,
+ * clock: the wall clock of a server that starts and sells: read by the control thread alone,
  * at the start, before anything is sold, and as often as that thread looks. Steps are told here.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * serve_guard: puts the machine back when the engine is ended by a signal that its own code, DPDK
+ * guard: puts the machine back when the engine is ended by a signal that its own code, DPDK
  * or libc raises: a failed CHECK, rte_panic, a thread that libc can't begin. What a refused start
  * takes back step by step can't be run then: heap and locks may be broken. So the program executes
  * itself anew, as a process of one thread with nothing in it, which does what the successor of a

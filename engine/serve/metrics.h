@@ -12,7 +12,7 @@
 
 #include "engine/journal/segments.h"
 #include "engine/serve/options.h"
-#include "engine/serve/port.h"
+#include "engine/serve/port_health.h"
 #include "engine/worker/worker.h"
 
 struct serve_metrics;

@@ -1,5 +1,5 @@
 /*
- * serve_port: a port that hears nothing is said so, and opened anew between two turns: no worker
+ * port: a port that hears nothing is said so, and opened anew between two turns: no worker
  * runs meanwhile, lanes and journals stay as they are, and what waits for the disk keeps its packet
  * buffers.
  */

@@ -1,8 +1,8 @@
 /*
- * state: what the steps of a server's start work on; for engine/serve*.c alone. The table of
+ * state: what the steps of a server's start work on; for engine/serve/ alone. The table of
  * steps is serve.c; those that make lanes of what is on the disk are lanes.c, what the
  * control thread reports of them while they sell is watch.c, what it does for the port
- * serve_port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
+ * port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
  * that copes with an `up` that stopped half-way or never ran.
  *
  * Control thread only.
@@ -20,7 +20,7 @@
 #include "engine/journal/segments.h"
 #include "engine/recover/scan_result.h"
 #include "engine/serve/metrics.h"
-#include "engine/serve/port.h"
+#include "engine/serve/port_health.h"
 #include "engine/worker/tap.h"
 #include "engine/worker/worker.h"
 

@@ -1,9 +1,9 @@
 /*
- * serve_port: what the control thread found out of an AF_XDP port while the workers sell. When a
+ * port_health: what the control thread found out of an AF_XDP port while the workers sell. When a
  * queue is deaf, port_watch.h says.
  */
-#ifndef DB_ENGINE_SERVE_PORT_H
-#define DB_ENGINE_SERVE_PORT_H
+#ifndef DB_ENGINE_SERVE_PORT_HEALTH_H
+#define DB_ENGINE_SERVE_PORT_HEALTH_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
