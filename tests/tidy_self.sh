@@ -19,6 +19,7 @@ fresh() {
 	printf '/* Counts. */\nint x = DROP_GOOD;\n' >"$tree/net/count.c"
 	echo 'net/count.c tests/engine/sale/test_good.c it is only here for its row' \
 		>"$tree/tests/covered.txt"
+	printf '%s\n' '# Rooms.' net 'engine/sale' '    net/wire.h' >"$tree/tests/layers.txt"
 }
 
 # The tree as it stands must make tidy say exactly one thing, which matches.
@@ -32,11 +33,17 @@ finds() { # PATTERN
 	fresh
 }
 
+# The tree as it stands must make tidy say nothing.
+finds_nothing() { # WHAT
+	local said
+	if ! said=$("$tidy" "$tree") || [ -n "$said" ]; then
+		printf 'tidy_self: %s is found bad:\n%s\n' "$1" "$said"
+		failed=1
+	fi
+}
+
 fresh
-if ! said=$("$tidy" "$tree") || [ -n "$said" ]; then
-	printf 'tidy_self: the good tree is found bad:\n%s\n' "$said"
-	failed=1
-fi
+finds_nothing 'the good tree'
 
 file=$tree/engine/sale/good.c
 printf 'int x; \n' >>"$file"; finds 'good.c:6: trailing white space'
@@ -59,6 +66,29 @@ echo >"$tree/tests/engine/sale/test_decide.c"; finds 'decide.c:2: no heap'
 printf '/* A header. */\n#ifndef DB_GOOD_H\n#define DB_GOOD_H\n#endif\n' >"$tree/engine/sale/good.h"
 finds 'good.h:1: header guard is not DB_ENGINE_SALE_GOOD_H'
 sed -i 1d "$tree/net/count.c"; finds 'count.c:1: does not begin with a comment'
+
+rooms=$tree/tests/layers.txt
+echo '#include "net/wire.h"' >>"$file"; finds_nothing 'an allowed include'; fresh
+echo '#include "net/count.h"' >>"$file"; finds 'good.c:6: engine/sale may not include net/count.h'
+echo '  #  include  "engine/sale/good.h"' >>"$tree/net/count.c"
+finds 'count.c:3: net may not include engine/sale/good.h'
+echo '#include "tests/sale.h"' >>"$file"; finds 'good.c:6: engine/sale may not include tests/'
+echo '#include "good.h"' >>"$file"; finds 'good.c:6: engine/sale may not include good.h'
+sed -i /net$/d "$rooms"; sed -i s,net/wire.h,, "$rooms"; finds 'count.c:1: net has no row'
+mkdir "$tree/engine/lane"; cp "$file" "$tree/engine/lane/lane.c"
+mkdir "$tree/tests/engine/lane"; echo >"$tree/tests/engine/lane/test_lane.c"
+finds 'lane.c:1: engine/lane has no row'
+cp "$file" "$tree/engine/good.c"; finds 'good.c:1: engine/good.c has no row'
+echo 'engine/lane net' >>"$rooms"; finds 'layers.txt:5: engine/lane has no sources'
+printf '%s\n' 'engine/sale net' net >"$rooms"
+finds 'layers.txt:1: engine/sale may include net, which has no row above it'
+rm "$rooms"; mkdir "$rooms"
+if ! "$tidy" "$tree" | grep -q IsADirectoryError; then
+	echo "tidy_self: layers.txt can't be read, and nothing is said"
+	failed=1
+fi
+fresh
+
 rm "$tree/tests/engine/sale/test_good.c"
 echo 'net/count.c tests/covered.txt reason' >"$tree/tests/covered.txt"
 finds 'good.c:1: no tests/engine/sale/test_good.c'
@@ -78,10 +108,7 @@ commit() {
 }
 commit 'engine: sell a thing'
 commit 'net: WIRE.md, a worked example'
-if ! said=$("$tidy" "$tree"); then
-	printf 'tidy_self: good commits are found bad:\n%s\n' "$said"
-	failed=1
-fi
+finds_nothing 'a good commit'
 for subject in 'Engine: sell' 'engine: Sell' 'sell a thing' 'engine: sell it.' \
 	"engine: $(printf '%060d' 0)"; do
 	commit "$subject"
