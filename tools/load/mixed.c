@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "tools/common/cli.h"
-#include "tools/load/scenario.h"
+#include "tools/load/scenario_state.h"
 
 enum {
 	PRICE = 2500,
