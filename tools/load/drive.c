@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tools/common/clock.h"
-#include "tools/load/report.h"
+#include "tools/load/progress.h"
 
 enum {
 	/* How long a poll may sleep when there is nothing to send. */
@@ -50,7 +50,7 @@ int drive_sale(struct client *client, const struct scenario *scenario, uint64_t 
 	uint32_t next = 0;
 	int rc = 0;
 
-	report_progress_begin();
+	load_progress_begin();
 	while (rc >= 0 && !drive_stop &&
 	       (next < scenario->send_cnt || client_pending(client) > 0)) {
 		uint32_t wait_us = POLL_US;
@@ -65,9 +65,9 @@ int drive_sale(struct client *client, const struct scenario *scenario, uint64_t 
 			wait_us = wait_us < POLL_US ? wait_us : POLL_US;
 		}
 		rc = client_poll(client, wait_us);
-		report_progress(tally, next, scenario->send_cnt, clock_now_ns() - begin_ns);
+		load_progress(tally, next, scenario->send_cnt, clock_now_ns() - begin_ns);
 	}
-	report_progress_end();
+	load_progress_end();
 	*result = (struct drive_result){
 		.submitted = next,
 		.elapsed_ns = clock_now_ns() - begin_ns,

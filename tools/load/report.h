@@ -1,5 +1,5 @@
 /*
- * report: what a run looks like while it goes and when it is over.
+ * report: what a run looks like when it is over, in words or as one JSON object.
  */
 #ifndef DB_TOOLS_LOAD_REPORT_H
 #define DB_TOOLS_LOAD_REPORT_H
@@ -11,12 +11,6 @@
 #include "tools/load/options.h"
 #include "tools/load/run_prepared.h"
 #include "tools/load/tally.h"
-
-/* A bar on stderr, if that is a terminal; redrawn a few times a second. */
-void report_progress_begin(void);
-void report_progress(const struct tally *tally, uint64_t submitted, uint64_t total,
-		     uint64_t elapsed_ns);
-void report_progress_end(void);
 
 struct report {
 	const struct load_options *options;

@@ -7,7 +7,7 @@
 #include "net/tag.h"
 #include "tools/common/clock.h"
 #include "tools/load/drive.h"
-#include "tools/load/report.h"
+#include "tools/load/progress.h"
 
 enum {
 	BURST_CNT = 64,
@@ -301,7 +301,7 @@ static int run_all(struct run *run)
 			rc = receive_some(run, full ? WAIT_US : 0);
 		note_turn(run, &idling, now_ns, rc == 0 && run->next == next);
 		if (++turn % TURNS_PER_LOOK == 0)
-			report_progress(run->tally, run->next, total, now_ns - run->begin_ns);
+			load_progress(run->tally, run->next, total, now_ns - run->begin_ns);
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -337,12 +337,12 @@ int volley_run(struct volley *volley, const struct volley_options *options, stru
 		/* Touched before it counts. */
 		memset(run.from_ns, 0, cnt * sizeof(*run.from_ns));
 		memset(run.state, STATE_UNSENT, cnt * sizeof(*run.state));
-		report_progress_begin();
+		load_progress_begin();
 		run.begin_ns = run.heard_ns = clock_now_ns();
 		rc = run_all(&run);
 		if (rc == 0)
 			rc = listen_on(&run);
-		report_progress_end();
+		load_progress_end();
 		volley->stopped = drive_stop != 0;
 	}
 	free(run.from_ns);
