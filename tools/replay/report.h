@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 #include "tools/replay/compare.h"
+#include "tools/replay/live_counts.h"
+#include "tools/replay/offline_run.h"
 #include "tools/replay/reader.h"
-#include "tools/replay/run_live.h"
-#include "tools/replay/run_offline.h"
 
 /* What of a capture was used and what was not, in words. */
 void report_reading(const struct reader *reader, FILE *out);

@@ -16,9 +16,12 @@
 #include "tools/common/clock.h"
 #include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
+#include "tools/replay/compare.h"
 #include "tools/replay/fresh.h"
+#include "tools/replay/live_counts.h"
 #include "tools/replay/pace.h"
 #include "tools/replay/progress.h"
+#include "tools/replay/reader.h"
 #include "tools/replay/report.h"
 
 enum {

@@ -13,6 +13,7 @@
 #include "tools/replay/ahead.h"
 #include "tools/replay/change.h"
 #include "tools/replay/fresh.h"
+#include "tools/replay/offline_run.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
 #include "tools/replay/what_if.h"
