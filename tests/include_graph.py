@@ -4,7 +4,8 @@
   tests/include_graph.py [DIR]          prints which room includes which, and how often
   tests/include_graph.py --check [DIR]  prints a line a fault, exit code 1 if there is one: an
                                         include that tests/layers.txt does not allow, a room
-                                        without a row there, a row that goes against the order
+                                        without a row there, a row that goes against the order,
+                                        and circles of modules
 
 A room is a folder of engine/ or tools/, or net, or alloc. A module is a .c with the .h of its name;
 a header without a .c belongs to whatever includes it. Only what the project includes of itself is
@@ -146,6 +147,9 @@ def all_circles(sources):
 
 def check(sources, layers):
     faults = list(wrong_rows(sources, layers)) + list(wrong_includes(sources, layers))
+    for group in all_circles(sources):
+        first = group[0] if group[0] in sources else f"{group[0]}.c"
+        faults.append(f"{first}:1: a circle of includes: {', '.join(group)}")
     for fault in faults:
         print(fault)
     return 1 if faults else 0

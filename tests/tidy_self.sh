@@ -68,6 +68,12 @@ finds 'good.h:1: header guard is not DB_ENGINE_SALE_GOOD_H'
 sed -i 1d "$tree/net/count.c"; finds 'count.c:1: does not begin with a comment'
 
 rooms=$tree/tests/layers.txt
+header() { # PATH INCLUDE
+	local guard
+	guard=DB_$(tr 'a-z/.' 'A-Z__' <<<"$1")
+	printf '/* A header. */\n#ifndef %s\n#define %s\n#include "%s"\n#endif\n' "$guard" \
+		"$guard" "$2" >"$tree/$1"
+}
 echo '#include "net/wire.h"' >>"$file"; finds_nothing 'an allowed include'; fresh
 echo '#include "net/count.h"' >>"$file"; finds 'good.c:6: engine/sale may not include net/count.h'
 echo '  #  include  "engine/sale/good.h"' >>"$tree/net/count.c"
@@ -88,6 +94,18 @@ if ! "$tidy" "$tree" | grep -q IsADirectoryError; then
 	failed=1
 fi
 fresh
+header engine/sale/good.h engine/sale/other.h; header engine/sale/other.h engine/sale/good.h
+finds 'good.h:1: a circle of includes: engine/sale/good.h, engine/sale/other.h'
+header engine/sale/good.h net/wire.h; header engine/sale/other.h net/wire.h
+printf '#include "engine/sale/%s.h"\n' good other >"$tree/engine/sale/other.c"
+echo >"$tree/tests/engine/sale/test_other.c"; echo '#include "engine/sale/other.h"' >>"$file"
+finds 'good.c:1: a circle of includes: engine/sale/good, engine/sale/other$'
+# By a header that has no .c of its own.
+header engine/sale/good.h net/wire.h; header engine/sale/between.h engine/sale/good.h
+printf '#include "engine/sale/%s.h"\n' other between >"$tree/engine/sale/other.c"
+echo >"$tree/tests/engine/sale/test_other.c"; header engine/sale/other.h net/wire.h
+echo '#include "engine/sale/other.h"' >>"$file"
+finds 'good.c:1: a circle of includes: engine/sale/good, engine/sale/other$'
 
 rm "$tree/tests/engine/sale/test_good.c"
 echo 'net/count.c tests/covered.txt reason' >"$tree/tests/covered.txt"
