@@ -6,7 +6,7 @@
  * Guarantees: acknowledged means that the stream has the block at the sequence that follows the one
  * before it. What is refused is looked up: written by ourselves, a moment or a crash ago, it is
  * right, and we ask anew where the stream ends; by another relay or by somebody else it is named
- * and final. What the stream does not promise, see README: JetStream acknowledges before it syncs.
+ * and final. JetStream acknowledges before it syncs: DOWNSTREAM.md has what that can lose.
  */
 #include <errno.h>
 #include <inttypes.h>
