@@ -148,6 +148,11 @@ tidy_rows() {
 	done
 }
 
+# A page that names a file which is gone sends its reader astray.
+tidy_docs() {
+	python3 "$tests/docs.py" .
+}
+
 tidy_names() {
 	find . -maxdepth 1 -mindepth 1 ! -name '.*' -printf '%P\n' | grep -vxE "$TOP_LEVEL" |
 		sed 's/.*/&: a top-level name that design does not give/'
@@ -166,7 +171,7 @@ tidy_commits() {
 		}'
 }
 
-for rule in lines functions calls headers layers tests rows names commits; do
+for rule in lines functions calls headers layers tests rows docs names commits; do
 	tidy_$rule
 done >"$found"
 cat "$found"

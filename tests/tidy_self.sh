@@ -118,6 +118,13 @@ finds 'gone.c does not exist'
 echo >"$tree/tests/net/test_count.c"; finds 'drop the line'
 echo 'DROP(OTHER, "text")' >>"$tree/net/drop.def"; finds 'DROP_OTHER is counted nowhere'
 echo 'VERDICT(OTHER, 2, "text")' >>"$tree/net/verdict.def"; finds 'OTHER is not explained'
+page=$tree/net/WIRE.md
+{ echo '# A part'; echo '[it](../engine/sale/good.c), [self](#a-part), `good.c`'; } >>"$page"
+echo 'see [this](gone.md)' >>"$page"; finds 'WIRE.md:4: link to gone.md'
+echo '[part](WIRE.md#another)' >>"$page"; finds 'WIRE.md:2: .*it has no such heading'
+echo 'in `engine/sale/gone.c`' >>"$page"; finds 'WIRE.md:2: there is no engine/sale/gone.c'
+echo '`gone_*.c` and `engine/sale/go*.c`' >>"$page"; finds 'WIRE.md:2: there is no gone_'
+printf '    tests/gone.sh          # runs it\n' >>"$page"; finds 'WIRE.md:2: there is no tests/gone'
 mkdir "$tree/misc"; finds 'misc: a top-level name'
 
 git -C "$tree" init -q -b main
