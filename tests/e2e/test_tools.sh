@@ -1,4 +1,5 @@
 # What the tools end with: every exit code of buy and load; what cannot be printed is no success.
+# And how their usage texts are set: for a terminal of 80 columns, no word alone on a line.
 . "$(dirname "$0")/lib.sh"
 
 TO="--server 127.0.0.1:7700 --keys $KEYS"
@@ -22,6 +23,14 @@ expect_told() { # VERB ARGS...
 		'^doorbuster[a-z -]*: stdout: not all of the output could be written' \
 		"$(tail -n 1 "$WORK/out")"
 }
+
+for program in "$BIN"/doorbuster "$BIN"/doorbuster-*; do
+	[ -x "$program" ] || continue
+	"$program" --help >"$WORK/help" || fail "$program --help"
+	ill=$(awk 'length > 80 || (NF == 1 && length($1) < 12 && before != "") { print }
+		{ before = $0 }' "$WORK/help")
+	expect_eq "ill set lines of $program --help" "" "$ill"
+done
 
 make_keys
 make_catalog 2,10,18446744073709551615,0,,, 3,10,500,0,,,

@@ -17,7 +17,7 @@
 static const char help[] =
 	"usage: doorbuster buy --server HOST:PORT --keys FILE --sku N --buyer N [options]\n"
 	"\n"
-	"  --server HOST:PORT   the engine's first UDP port, like 127.0.0.1:7700 or [::1]:7700\n"
+	"  --server HOST:PORT   the engine's first UDP port: 127.0.0.1:7700, [::1]:7700\n"
 	"  --keys FILE          the key file; --key-id N picks a key (default: lowest)\n"
 	"  --sku N --buyer N    what, and for whom\n"
 	"  --quantity N         units (default 1)\n"
@@ -26,17 +26,17 @@ static const char help[] =
 	"  --max-price N        highest unit price, minor units (default: any)\n"
 	"  --channel N          where the sale came from (default 0)\n"
 	"  --lookup             only ask whether the request was committed\n"
-	"  --timeout-ms N       give up after so long (default 10000); the request is good for as\n"
-	"                       long and no longer\n"
-	"  --undated            say no date, as clients did before: for an engine with --undated\n"
-	"                       accept; whoever records the request can send it again for ever\n"
-	"  --json               one JSON object instead of words; its numbers are whole, up to\n"
-	"                       2^64 - 1\n"
+	"  --timeout-ms N       give up after so long (default 10000); the request is\n"
+	"                       good for as long and no longer\n"
+	"  --undated            send no date, as older clients do: for an engine with\n"
+	"                       --undated accept. Whoever records the request can send\n"
+	"                       it again for ever\n"
+	"  --json               one JSON object instead of words; its numbers are whole,\n"
+	"                       up to 2^64 - 1\n"
 	"\n"
-	"Exit code 0: accepted; 1: refused, or the engine could not (nothing was changed); 2: no\n"
-	"answer or UNAVAILABLE (the outcome is unknown: ask again with the same --request-id), "
-	"bad\n"
-	"usage, or the answer could not be printed.\n";
+	"Exit code 0: accepted; 1: nothing was changed (refused, or the engine could\n"
+	"not); 2: no answer or UNAVAILABLE (the outcome is unknown: ask again with the\n"
+	"same --request-id), bad usage, or the answer could not be printed.\n";
 
 struct buy_options {
 	const char *server;

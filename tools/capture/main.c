@@ -32,20 +32,22 @@ static const uint64_t NS_PER_S = 1000000000;
 static const char help[] =
 	"usage: doorbuster capture --data DIR --write FILE [options]\n"
 	"\n"
-	"Records what the engine that runs on DIR receives and sends, whatever its port, as pcap\n"
-	"with nanoseconds. Run it as the engine's user or root, on a core that no worker has. The\n"
-	"engine is found by the socket DIR/capture, from any network namespace.\n"
+	"Records what the engine that runs on DIR receives and sends, whatever its port,\n"
+	"as pcap with nanoseconds. Run it as the owner of DIR or as root, on a core that\n"
+	"no worker has. It finds the engine by the socket DIR/capture, whatever network\n"
+	"namespace it runs in.\n"
 	"\n"
-	"  --write FILE       the capture, for its owner only; with --rotate-mib FILE.00001 and so "
-	"on\n"
+	"  --write FILE       the capture, for its owner only; with --rotate-mib the\n"
+	"                     files are FILE.00001 and so on\n"
 	"  --rotate-mib N     begin another file after so much\n"
 	"  --files N          keep the N newest files only\n"
 	"  --seconds N        end after so long (default: Ctrl-C)\n"
 	"  --requests-only    leave the replies out: half the bytes\n"
-	"  --buffer-mib N     memory a worker for what is not written yet (default 256)\n"
+	"  --buffer-mib N     memory for each worker's frames that are not written yet\n"
+	"                     (default 256)\n"
 	"\n"
-	"Exit code 0: every frame was recorded; 1: some were lost; 2: could not run, or a file\n"
-	"could not be written.\n";
+	"Exit code 0: every frame was recorded; 1: some were lost; 2: could not run, or a\n"
+	"file could not be written.\n";
 
 struct capture_options {
 	const char *data;

@@ -115,13 +115,13 @@ static int list(const char *directory)
 
 	find_verbs(directory, &verbs);
 	printf("usage: doorbuster VERB [ARGS...]\n\n"
-	       "A flash-sale checkout engine: authenticated purchase requests in, one decision on\n"
-	       "one core, on disk before the buyer hears yes.\n\n");
+	       "A flash-sale checkout engine: authenticated purchase requests in, one decision\n"
+	       "on one core, on disk before the buyer hears yes.\n\n");
 	for (int i = 0; i < verbs.cnt; i++)
 		printf("  %-10s %s\n", verbs.names[i], line_of(verbs.names[i]));
 	if (verbs.cnt == 0)
 		printf("  (no %sVERB in %s; `make` builds them)\n", VERB_PREFIX, directory);
-	printf("\ndoorbuster VERB --help tells more.\n");
+	printf("\ndoorbuster VERB --help says more.\n");
 	return CLI_EXIT_GOOD;
 }
 

@@ -11,12 +11,13 @@
 static const char help[] =
 	"usage: doorbuster keygen FILE [--id N] [--append]\n"
 	"\n"
-	"Makes a key file (mode 0600) with one random 128-bit key for engine and gateways.\n"
+	"Makes a key file (mode 0600) with a random 128-bit key for engine and gateways.\n"
 	"\n"
 	"  --id N     the key's id (default 1)\n"
-	"  --append   add the key to a file that is there: rotation without a pause is append,\n"
-	"             SIGHUP to the engine, move the gateways over, remove the old line, SIGHUP\n"
-	"  --help     this text\n";
+	"  --append   add the key to a file that is there. To change keys without a\n"
+	"             pause: append the new key, SIGHUP to the engine, move the gateways\n"
+	"             over, remove the old line, SIGHUP again\n"
+	"  --help     print this text\n";
 
 static int run(int argc, char **argv)
 {

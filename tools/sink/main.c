@@ -39,20 +39,23 @@ static const char usage[] =
 	"usage: doorbuster sink --from SOURCE --to CONNINFO [--schema NAME] [--follow]\n"
 	"                       [--skip-pruned] [--set KEY=VALUE]...\n"
 	"\n"
-	"Keeps a table of all committed orders in PostgreSQL: NAME.orders, and in NAME.lanes how\n"
-	"far it has got, both in the same transactions: kill it at any moment, start it again.\n"
+	"Keeps a table of all committed orders in PostgreSQL: NAME.orders, and in\n"
+	"NAME.lanes how far it is, both in the same transactions. Kill it at any moment,\n"
+	"and start it again.\n"
 	"\n"
 	"  --from SOURCE      as `doorbuster consume` takes it\n"
-	"  --to CONNINFO      as libpq takes it: postgresql://user@host/database, 'host=... "
-	"dbname=...'\n"
-	"  --schema NAME      made if it isn't there; doorbuster. One journal and one sink a "
-	"schema\n"
-	"  --follow           waits for more, until SIGTERM, also while source or server are away\n"
+	"  --to CONNINFO      as libpq takes it: postgresql://user@host/database,\n"
+	"                     'host=... dbname=...'\n"
+	"  --schema NAME      made if it isn't there (default doorbuster). One journal\n"
+	"                     and one sink for a schema\n"
+	"  --follow           wait for more, until SIGTERM, also while source or server\n"
+	"                     are away\n"
 	"  --skip-pruned      an empty table begins with what the source still has\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
-	"exit code: 0 all that is there is stored, or SIGTERM; 1 damage, a gap, a foreign block,\n"
-	"LSNs given twice, or a source that lacks what the table has; 2 it could not run\n";
+	"Exit code 0: all that is there is stored, or SIGTERM; 1: damage, a gap, a\n"
+	"foreign block, LSNs given twice, or a source that lacks what the table has;\n"
+	"2: could not run.\n";
 
 /* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
 static int pump(const struct sink_options *options, struct database *database,
