@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/disk.h"
 #include "engine/journal/journal.h"
@@ -22,7 +23,6 @@
 #include "engine/recover/cut.h"
 #include "engine/recover/scan.h"
 #include "net/wire.h"
-#include "tools/common/clock.h"
 
 enum {
 	RAW_BYTES = 16384,

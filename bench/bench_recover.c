@@ -16,6 +16,7 @@
 
 #include "bench/common.h"
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
@@ -23,7 +24,6 @@
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
 #include "net/wire.h"
-#include "tools/common/clock.h"
 
 enum {
 	PASSES = 3,

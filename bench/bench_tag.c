@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/clock.h"
 #include "net/siphash.h"
 #include "net/wire.h"
-#include "tools/common/clock.h"
 
 enum {
 	ROUNDS = 15,

@@ -8,7 +8,7 @@
 #include <valgrind/callgrind.h>
 
 #include "engine/base/check.h"
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 void bench_begin(struct bench_case *bench)
 {

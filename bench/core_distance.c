@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 enum {
 	SAMPLES = 201,

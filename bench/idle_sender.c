@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 #include "tools/common/histogram.h"
 
 static struct histogram late_ns;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 enum {
 	CPUS_MAX = 8,

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 
 enum {
 	DROP_STOCK = 15000,

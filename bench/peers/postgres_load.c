@@ -15,7 +15,7 @@
 #include <libpq-fe.h>
 
 #include "bench/peers/peer_load.h"
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 enum {
 	PARAMS = 7,

@@ -14,7 +14,7 @@
 #include <hiredis/hiredis.h>
 
 #include "bench/peers/peer_load.h"
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 enum {
 	ARGS_PER_REQUEST = 6,

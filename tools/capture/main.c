@@ -12,13 +12,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/data_dir.h"
 #include "engine/worker/tap_format.h"
 #include "tools/capture/files.h"
 #include "tools/capture/source.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 
 enum {
 	ERROR_BYTES = 1024,

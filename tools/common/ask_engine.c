@@ -1,6 +1,6 @@
 #include "tools/common/ask_engine.h"
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 /* Lends a transport to a client that would close it. */
 struct lent {

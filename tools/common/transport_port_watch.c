@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/common/transport_port_state.h"
 
 enum {

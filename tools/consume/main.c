@@ -14,10 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/common/output_file.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/consumer.h"

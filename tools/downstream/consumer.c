@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
-#include "tools/common/clock.h"
 #include "tools/downstream/source.h"
 
 enum {

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
-#include "tools/common/clock.h"
 #include "tools/common/cursor.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/downstream.h"

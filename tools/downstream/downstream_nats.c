@@ -18,8 +18,8 @@
 #include <jansson.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/nats_link.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 #include "tools/downstream/nats_link.h"
 #include "tools/downstream/source.h"
 

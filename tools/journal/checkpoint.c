@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/signals.h"
 #include "engine/recover/follower.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/journal/journal_tool.h"
 
 enum {

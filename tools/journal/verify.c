@@ -13,10 +13,10 @@
 #include <jansson.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/scan.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/journal/checkpoints.h"
 #include "tools/journal/journal_tool.h"
 #include "tools/journal/orders.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 #include "tools/load/progress.h"
 
 enum {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "tools/common/ask_engine.h"
-#include "tools/common/clock.h"
 #include "tools/load/arrivals.h"
 
 /* A datagram each; what there is no instant for stays unsent, but no instant goes unused. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "net/tag.h"
-#include "tools/common/clock.h"
 #include "tools/load/drive.h"
 #include "tools/load/progress.h"
 

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_files.h"
-#include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 
 static int take_lock(struct relay *relay)

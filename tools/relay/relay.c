@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/base/signals.h"
-#include "tools/common/clock.h"
 
 /* How long a lane rests when there was nothing to do: a lone order waits no longer than this. */
 static const uint64_t IDLE_NS = 1000000;

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "engine/base/clock.h"
 #include "engine/journal/lane_end.h"
 #include "engine/journal/lane_files.h"
-#include "tools/common/clock.h"
 #include "tools/relay/relay.h"
 
 /* The alarm comes when this part of the budget is used, in percent. */

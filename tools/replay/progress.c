@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/common/clock.h"
+#include "engine/base/clock.h"
 
 enum {
 	BAR_COLUMNS = 30,

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/limits.h"
 #include "net/client.h"
 #include "net/keys.h"
 #include "net/tag.h"
 #include "tools/common/ask_engine.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/compare.h"

@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "engine/admission/admit.h"
+#include "engine/base/clock.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/replay/ahead.h"
 #include "tools/replay/change.h"
 #include "tools/replay/fresh.h"

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
-#include "tools/common/clock.h"
 #include "tools/downstream/consumer.h"
 #include "tools/sink/database.h"
 
