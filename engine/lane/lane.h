@@ -77,9 +77,18 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
 	return lanes;
 }
 
+/* Whether what comes next has no room in the journal: what waits first, or any request. */
+static inline bool lane_is_out_of_room(const struct lane *lane)
+{
+	const struct exchange *next = backlog_first(lane->backlog);
+
+	return !journal_has_room(lane->journal, next != NULL ? exchange_request_cnt(next) : 1);
+}
+
 /*
  * journal: full blocks leave. One that isn't full leaves, too, as somebody waits for it; or, if
- * nobody does, as soon as its first record is MEMORY_LINGER_NS old.
+ * nobody does, as soon as its first record is MEMORY_LINGER_NS old. On paper blocks leave only to
+ * make room, so that which records are in them, and when they leave, follows from the records.
  */
 static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 {
@@ -89,11 +98,13 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		lane->filling_lsn = filling_lsn;
 		lane->filling_since_ns = monotonic_ns;
 	}
-	if (lane->ack == ACK_MEMORY && !lane->draining &&
-	    monotonic_ns < lane->filling_since_ns + MEMORY_LINGER_NS)
-		journal_pump_full(lane->journal, lane->clock_ns);
-	else
+	if (lane->ack == ACK_DURABLE || lane->draining)
 		journal_pump(lane->journal, lane->clock_ns);
+	else if (lane->ack == ACK_MEMORY &&
+		 monotonic_ns >= lane->filling_since_ns + MEMORY_LINGER_NS)
+		journal_pump(lane->journal, lane->clock_ns);
+	else if (lane->ack == ACK_MEMORY || lane_is_out_of_room(lane))
+		journal_pump_full(lane->journal, lane->clock_ns);
 }
 
 /*

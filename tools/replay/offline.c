@@ -14,9 +14,16 @@
 #include "engine/base/safe_file.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/journal.h"
-#include "engine/lane/answer.h"
-#include "engine/lane/lane.h"
+#include "engine/lane/lane_turn.h"
 #include "tools/replay/paper_lane.h"
+
+enum {
+	/*
+	 * Of a batch. One is usual; where a datagram finds no room there is one more for the writes
+	 * and one that decides it, and a few until it is clear that no segment can be made.
+	 */
+	TURNS_MAX = 16,
+};
 
 static const size_t BUFFERS_BYTES = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
 
@@ -27,9 +34,12 @@ struct offline {
 	struct lane *lanes;
 	struct segment_source **segments;
 	void *buffers; /* BUFFERS_BYTES a lane */
+	struct backlog *backlogs;
+	struct reply_queue *reply_queue; /* of all lanes: on paper no answer waits in it */
 	uint64_t verdicts[VERDICT_END];
-	struct lookup keys[BATCH_REQUESTS_MAX];
-	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+	uint32_t answered_cnt; /* of the batch */
+	struct lane_turn turn;
+	uint8_t copies[BATCH_DATAGRAMS_MAX * WIRE_DATAGRAM_BYTES_MAX];
 };
 
 uint64_t offline_journal_id(const struct catalog *catalog, uint16_t shards, uint64_t first_ns,
@@ -69,40 +79,58 @@ static void size_of(const struct offline_options *options, uint16_t lane, struct
 	}
 }
 
-static void on_written(void *context, uint64_t token, int64_t result)
+/* A lane on paper needs no room that isn't there. */
+static bool has_room(void *host, const struct exchange *exchange)
 {
-	struct offline *offline = context;
-
-	journal_written(offline->lanes[journal_token_lane(token)].journal, token, result);
+	(void)host;
+	(void)exchange;
+	return true;
 }
 
-/* What is full goes out and is done. */
-static void pump(struct offline *offline, struct lane *lane)
+/* The answer stays in its copy until the batch is done. */
+static void count_reply(void *host, const struct exchange *exchange)
 {
-	journal_pump(lane->journal, lane->clock_ns);
-	offline->disk->ops->reap(offline->disk, on_written, offline);
+	struct offline *offline = host;
+
+	(void)exchange;
+	offline->answered_cnt++;
 }
 
-/* Room for cnt records: by writing full blocks when there is no buffer left, never before. */
-static int make_room(struct offline *offline, struct lane *lane, uint32_t cnt, char *error,
-		     size_t error_bytes)
+static void flush(void *host, enum lane_turn_stage stage)
 {
-	int rc;
+	(void)host;
+	(void)stage;
+}
 
-	while (journal_room(lane->journal) < cnt && journal_error(lane->journal) == 0) {
-		rc = segment_source_error(offline->segments[lane->idx]);
-		if (rc != 0) {
-			snprintf(error, error_bytes, "--journal %s: lane %u: %s",
-				 offline->options.journal, lane->idx, safe_strerror(rc));
-			return rc;
-		}
-		pump(offline, lane);
-	}
-	rc = journal_error(lane->journal);
-	if (rc != 0)
+static void drop(void *host, const struct exchange *exchange)
+{
+	(void)host;
+	(void)exchange;
+	CHECK(!"a backlog that has no room for a batch");
+}
+
+static const struct lane_host_ops host_ops = {
+	.has_room = has_room,
+	.reply = count_reply,
+	.flush = flush,
+	.drop = drop,
+};
+
+/* Of the first lane whose journal cannot be written; 0: all can. */
+static int find_error(const struct offline *offline, char *error, size_t error_bytes)
+{
+	for (uint16_t i = 0; i < offline->options.shards; i++) {
+		int rc = -journal_error(offline->lanes[i].journal);
+
+		if (rc == 0)
+			rc = segment_source_error(offline->segments[i]);
+		if (rc == 0)
+			continue;
 		snprintf(error, error_bytes, "--journal %s: lane %u: %s", offline->options.journal,
-			 lane->idx, strerror(rc));
-	return -rc;
+			 i, safe_strerror(rc));
+		return rc;
+	}
+	return 0;
 }
 
 static int put_on_sale(struct offline *offline, struct lane *lane, char *error, size_t error_bytes)
@@ -116,11 +144,13 @@ static int put_on_sale(struct offline *offline, struct lane *lane, char *error, 
 
 		if (wire_shard_of(line->sku, options->shards) != lane->idx)
 			continue;
+		while (!journal_has_room(lane->journal, 1)) {
+			const int rc = find_error(offline, error, error_bytes);
 
-		const int rc = make_room(offline, lane, 1, error, error_bytes);
-
-		if (rc != 0)
-			return rc;
+			if (rc != 0)
+				return rc;
+			lane_turn_write(&offline->turn);
+		}
 		record = journal_slot(lane->journal);
 		*record = catalog_record(line, lane->clock_ns);
 		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), record, &why) == 0);
@@ -164,6 +194,8 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 	lane->sale = offline->options.sale;
 	lane->undated_refused = offline->options.undated_refused;
 	lane->clock_ns = offline->options.first_ns;
+	lane->backlog = &offline->backlogs[idx];
+	lane->reply_queue = offline->reply_queue;
 	if (kept)
 		data_dir_lane_path(&offline->dir, idx, path, sizeof(path));
 	offline->segments[idx] =
@@ -177,7 +209,7 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 	rc = open_shard(offline, lane, error, error_bytes);
 	if (rc == 0)
 		rc = journal_open(&lane->journal, &options, error, error_bytes);
-	return rc == 0 ? put_on_sale(offline, lane, error, error_bytes) : rc;
+	return rc;
 }
 
 /* A new directory: a journal that is there is never written on. */
@@ -214,12 +246,26 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	offline->lanes = lanes_alloc(shards);
 	offline->segments = calloc(shards, sizeof(struct segment_source *));
 	offline->buffers = aligned_alloc(BLOCK_ALIGN_BYTES, shards * BUFFERS_BYTES);
-	offline->disk = paper_disk_open(BLOCK_BUFFERS_CNT);
+	offline->backlogs = calloc(shards, sizeof(struct backlog));
+	offline->reply_queue = calloc(1, sizeof(struct reply_queue));
+	/* So that no lane's blocks wait for another's. */
+	offline->disk = paper_disk_open((unsigned)shards * WRITES_IN_FLIGHT_MAX);
+	offline->turn = (struct lane_turn){
+		.ops = &host_ops,
+		.host = offline,
+		.lanes = offline->lanes,
+		.lane_step = 1,
+		.lane_cnt = options->shards,
+		.disk = offline->disk,
+		.verdict_cnt = offline->verdicts,
+	};
 	if (offline->lanes != NULL && offline->segments != NULL && offline->buffers != NULL &&
-	    offline->disk != NULL)
+	    offline->backlogs != NULL && offline->reply_queue != NULL && offline->disk != NULL)
 		rc = options->journal != NULL ? make_journal(offline, error, error_bytes) : 0;
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = open_lane(offline, i, error, error_bytes);
+	for (uint16_t i = 0; rc == 0 && i < shards; i++)
+		rc = put_on_sale(offline, &offline->lanes[i], error, error_bytes);
 	if (rc != 0) {
 		data_dir_withdraw(&offline->dir);
 		offline_close(offline);
@@ -235,52 +281,65 @@ void offline_set_sale(struct offline *offline, uint32_t sale)
 		offline->lanes[i].sale = sale;
 }
 
-/* The passes ahead of request `done` of the batch; ahead: the item where each goes on. */
-static void look_ahead(struct offline *offline, const struct batch *batch, uint32_t done,
-		       uint32_t ahead[LOOKUP_PASS_CNT])
+/* Into the turn's batch, in a copy: there may be more engines that ask the same. */
+static void add(struct offline *offline, const struct batch_item *item, uint8_t *copy)
 {
-	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
-		for (; ahead[pass] < batch->item_cnt; ahead[pass]++) {
-			const struct batch_item *item = &batch->items[ahead[pass]];
-			const struct wire_request *requests =
-				(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES);
-			struct lookup *keys = &offline->keys[item->first_request];
+	struct lane_batch *batch = &offline->turn.batch;
+	const uint32_t bytes = wire_bytes(item->datagram);
 
-			if (item->first_request >= done + lookup_ahead_cnt(pass))
-				break;
-			if (pass == 0)
-				lookups_begin(keys, requests, wire_count(item->datagram));
-			lookup_pass(pass, offline->lanes[item->shard].shard, keys,
-				    wire_count(item->datagram));
-		}
+	memcpy(copy, item->datagram, bytes);
+	batch->exchanges[batch->cnt] = (struct exchange){
+		.frame = copy,
+		.at_ns = item->at_ns,
+		.view.payload_bytes = (uint16_t)bytes,
+		.lane_idx = item->shard,
+	};
+	lane_turn_add(&offline->turn);
+}
+
+/* Nothing here moves a lane's clock but the datagrams it decides, and nothing is ever late. */
+static void begin_turn(struct offline *offline)
+{
+	lane_turn_begin(&offline->turn, 0, 0);
+}
+
+/*
+ * Decides the batch, and writes only where the next datagram finds no room: turns without new ones,
+ * until those that waited for it are decided. No answer waits to be released, and a lane on paper
+ * is never idle, stalled or watched.
+ */
+static void decide_batch(struct offline *offline, uint32_t item_cnt)
+{
+	unsigned turns = 1;
+
+	lane_turn_decide(&offline->turn);
+	while (offline->answered_cnt < item_cnt) {
+		CHECK(++turns < TURNS_MAX);
+		lane_turn_write(&offline->turn);
+		begin_turn(offline);
+		lane_turn_decide(&offline->turn);
 	}
 }
 
 int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
 		   void *context, char *error, size_t error_bytes)
 {
-	uint32_t ahead[LOOKUP_PASS_CNT] = {0};
+	uint8_t *copies[BATCH_DATAGRAMS_MAX];
+	uint8_t *copy = offline->copies;
 
+	begin_turn(offline);
+	offline->answered_cnt = 0;
 	for (uint32_t i = 0; i < batch->item_cnt; i++) {
-		const struct batch_item *item = &batch->items[i];
-		const uint8_t entries = wire_count(item->datagram);
-		struct lane *lane = &offline->lanes[item->shard];
-
-		if (journal_room(lane->journal) < entries) {
-			const int rc = make_room(offline, lane, entries, error, error_bytes);
-
-			if (rc != 0)
-				return rc;
-		}
-		look_ahead(offline, batch, item->first_request, ahead);
-		lane_tick(lane, item->at_ns);
-		/* Answered in a copy: there may be more engines that ask the same. */
-		memcpy(offline->datagram, item->datagram, wire_bytes(item->datagram));
-		(void)answer_datagram(lane, offline->datagram, &offline->keys[item->first_request],
-				      offline->verdicts);
-		if (reply != NULL)
-			reply(context, item->shard, offline->datagram);
+		copies[i] = copy;
+		copy += wire_bytes(batch->items[i].datagram);
+		add(offline, &batch->items[i], copies[i]);
 	}
+	decide_batch(offline, batch->item_cnt);
+	for (uint32_t i = 0; i < batch->item_cnt && reply != NULL; i++)
+		reply(context, batch->items[i].shard, copies[i]);
+	/* Nothing else is answered so. */
+	if (offline->verdicts[VERDICT_UNAVAILABLE] + offline->verdicts[VERDICT_JOURNAL_FULL] > 0)
+		return find_error(offline, error, error_bytes);
 	return 0;
 }
 
@@ -294,27 +353,33 @@ const struct shard *offline_shard(const struct offline *offline, uint16_t lane)
 	return offline->lanes[lane].shard;
 }
 
-static int finish_lane(struct offline *offline, struct lane *lane)
+/* Partly filled blocks, too, and what seals each lane; as the worker drains. */
+static int seal_lanes(struct offline *offline)
 {
+	struct lane_turn *turn = &offline->turn;
 	int rc = 0;
 
-	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
-		pump(offline, lane);
-	journal_put_closing_block(lane->journal, lane->clock_ns);
-	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0)
-		pump(offline, lane);
-	rc = -journal_error(lane->journal);
-	journal_close(lane->journal);
-	lane->journal = NULL;
+	lane_turn_drain(turn);
+	while (!lane_turn_all_done(turn))
+		lane_turn_write(turn);
+	lane_turn_close(turn);
+	while (!lane_turn_all_done(turn))
+		lane_turn_write(turn);
+	FOR_EACH_LANE (turn, lane) {
+		if (rc == 0)
+			rc = -journal_error(lane->journal);
+	}
 	return rc;
 }
 
 int offline_finish(struct offline *offline, char *error, size_t error_bytes)
 {
-	int rc = 0;
+	int rc = seal_lanes(offline);
 
-	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++)
-		rc = finish_lane(offline, &offline->lanes[i]);
+	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++) {
+		journal_close(offline->lanes[i].journal);
+		offline->lanes[i].journal = NULL;
+	}
 	if (rc == 0)
 		rc = paper_disk_settle(offline->disk);
 	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++) {
@@ -352,6 +417,8 @@ void offline_close(struct offline *offline)
 		data_dir_close(&offline->dir);
 	if (offline->disk != NULL)
 		offline->disk->ops->close(offline->disk);
+	free(offline->reply_queue);
+	free(offline->backlogs);
 	free(offline->buffers);
 	free(offline->segments);
 	free(offline->lanes);

@@ -1,7 +1,7 @@
 /*
- * offline: an engine on paper: the same decide, answer, shards and journal as the server's worker,
- * fed with datagrams in the order they were captured, in virtual time: the capture's instants are
- * the lanes' clocks. No network, no clock of the machine, no waiting.
+ * offline: an engine on paper: the same turn, shards and journal as the server's worker, fed with
+ * datagrams in the order they were captured, in virtual time: the capture's instants are the lanes'
+ * clocks. No network, no clock of the machine, no waiting.
  *
  * The same datagrams, instants and offers always give the same verdicts, the same state and, if one
  * is kept, the same journal byte for byte: a block goes out when no buffer is left to fill, so by
@@ -25,15 +25,13 @@
 enum {
 	/* As many as the worker takes at a time: enough to hide memory. */
 	BATCH_DATAGRAMS_MAX = RX_BURST_MAX,
-	BATCH_REQUESTS_MAX = BATCH_DATAGRAMS_MAX * WIRE_ENTRY_CNT_MAX,
 };
 
 /* An admitted datagram; its bytes are the caller's. */
 struct batch_item {
 	const uint8_t *datagram;
 	uint64_t at_ns;
-	uint32_t first_request; /* of the batch */
-	uint16_t shard;         /* that its UDP port named; less than the engine's shards */
+	uint16_t shard; /* that its UDP port named; less than the engine's shards */
 };
 
 /* Admitted datagrams on their way through decide. */

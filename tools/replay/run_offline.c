@@ -146,7 +146,6 @@ static bool admit_waiting(struct feed *feed)
 		batch->items[batch->item_cnt++] = (struct batch_item){
 			.datagram = item->datagram,
 			.at_ns = item->at_ns,
-			.first_request = batch->request_cnt,
 			.shard = item->shard,
 		};
 		batch->request_cnt += wire_count(item->datagram);
