@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/base/check.h"
+
 /*
  * Half full at the most: of new buyers in the second half of a sale one in sixteen has to go on to
  * a second bucket, hardly any to a third. At 70 % it is one in six, and one in twenty goes on to
@@ -20,8 +22,11 @@ uint64_t buyers_bytes(uint64_t cnt_max)
 
 int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max)
 {
+	CHECK(cnt_max <= UINT32_MAX);
 	*buyers = (struct buyers){.bucket_cnt = buckets_for(cnt_max), .cnt_max = cnt_max};
+	CHECK(buyers->bucket_cnt * BUYER_BUCKET_SLOTS > 2 * cnt_max);
 	buyers->buckets = arena_alloc(arena, buyers->bucket_cnt * sizeof(struct buyer_bucket));
+	CHECK((uintptr_t)buyers->buckets % CACHE_LINE_BYTES == 0);
 	return buyers->buckets == NULL ? -ENOMEM : 0;
 }
 

@@ -23,6 +23,9 @@ struct buyer_count {
 	uint32_t offer_idx;
 	uint32_t units; /* 0: empty slot */
 };
+static_assert(sizeof(struct buyer_count) == sizeof(__m128i), "buyer_bucket_find: a vector a slot");
+static_assert(offsetof(struct buyer_count, offer_idx) == 8, "its third word is the offer");
+static_assert(offsetof(struct buyer_count, units) == 12, "its fourth word says that it is empty");
 
 enum {
 	BUYER_BUCKET_SLOTS = 4,
@@ -68,12 +71,16 @@ static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket,
 	const uint32_t empty = equal & 0x8888;
 	const uint32_t found = equal & equal << 1 & equal << 2 & ~empty >> 1 & 0x4444;
 
+	/* A buyer and offer have one slot, and slots are taken in their order. */
+	DCHECK((found & (found - 1)) == 0);
+	DCHECK(found == 0 || empty == 0 || found < (empty & -empty));
 	return (found | empty) == 0 ? NULL : &bucket->counts[__builtin_ctz(found | empty) / 4];
 }
 
 static inline struct buyer_bucket *buyer_bucket_after(const struct buyers *buyers,
 						      struct buyer_bucket *bucket)
 {
+	DCHECK(bucket >= buyers->buckets && bucket < buyers->buckets + buyers->bucket_cnt);
 	return bucket + 1 == buyers->buckets + buyers->bucket_cnt ? buyers->buckets : bucket + 1;
 }
 
@@ -87,6 +94,7 @@ static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint6
 
 	while ((slot = buyer_bucket_find(bucket, buyer, offer_idx)) == NULL)
 		bucket = buyer_bucket_after(buyers, bucket);
+	DCHECK(slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx));
 	return slot;
 }
 
@@ -100,6 +108,7 @@ static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, u
 
 	if (slot == NULL)
 		prefetch(buyer_bucket_after(buyers, bucket));
+	DCHECK(slot == NULL || slot == buyers_find(buyers, hash, buyer, offer_idx));
 	return slot;
 }
 
@@ -113,6 +122,7 @@ static inline bool buyer_count_holds(const struct buyer_count *slot, uint64_t bu
 /* Whether this slot may take units: a new count needs room in the table. */
 static inline bool buyers_have_room(const struct buyers *buyers, const struct buyer_count *slot)
 {
+	DCHECK(buyers->cnt <= buyers->cnt_max);
 	return slot->units != 0 || buyers->cnt < buyers->cnt_max;
 }
 
@@ -121,6 +131,8 @@ static inline void buyers_take(struct buyers *buyers, struct buyer_count *slot, 
 			       uint32_t offer_idx, uint32_t units)
 {
 	DCHECK(units > 0);
+	DCHECK(slot >= buyers->buckets[0].counts &&
+	       slot < buyers->buckets[buyers->bucket_cnt].counts);
 	if (slot->units == 0) {
 		DCHECK(buyers->cnt < buyers->cnt_max);
 		buyers->cnt++;
@@ -128,6 +140,7 @@ static inline void buyers_take(struct buyers *buyers, struct buyer_count *slot, 
 		slot->offer_idx = offer_idx;
 	}
 	DCHECK(slot->buyer == buyer && slot->offer_idx == offer_idx);
+	DCHECK(slot->units <= UINT32_MAX - units);
 	slot->units += units;
 }
 

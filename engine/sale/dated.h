@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "net/wire.h"
 
 /* In place of the instant a request was asked at: it may get no new order. No clock shows it. */
@@ -23,6 +24,7 @@ static inline uint64_t dated_asked_ns(struct wire_date date, uint64_t now_ns, ui
 	const uint64_t valid_ms =
 		date.valid_ms < WIRE_VALID_MS_MAX ? date.valid_ms : WIRE_VALID_MS_MAX;
 
+	DCHECK(now_ns != ASKED_STALE);
 	if (date.sale != sale || valid_ms == 0)
 		return ASKED_STALE;
 	if (date.issued_at_ns > now_ns)

@@ -5,6 +5,7 @@
 
 void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt)
 {
+	DCHECK(pass < LOOKUP_PASS_CNT);
 	switch (pass) {
 	case 0:
 		for (uint32_t i = 0; i < cnt; i++) {
@@ -39,6 +40,9 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
 
 static void refuse(struct decision *decision, enum verdict verdict)
 {
+	DCHECK(verdict >= VERDICT_REFUSAL_FIRST && verdict < VERDICT_END);
+	/* It changed nothing, and rests on no record. */
+	DCHECK(!decision->committed && decision->wait_lsn == 0);
 	decision->verdict = (uint8_t)verdict;
 }
 
@@ -46,6 +50,8 @@ static void refuse(struct decision *decision, enum verdict verdict)
 static void answer_again(const struct shard *shard, const struct order *order,
 			 struct decision *decision)
 {
+	DCHECK(order->lsn > 0 && order->quantity > 0);
+	DCHECK(!decision->committed);
 	decision->verdict = VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, order->lsn);
 	decision->unit_price = order->unit_price;
@@ -138,7 +144,9 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	decision->committed = true;
 	shard_commit_order(shard, record, offer, count, key->order_hash);
 	decision->stock_left = offer->free;
-	DCHECK(offer_conserved(offer));
+	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == now_ns);
+	/* What apply_order would refuse is never written. */
+	DCHECK(now_ns >= offer->opens_at_ns && now_ns < offer->closes_at_ns);
 }
 
 /* Offers of other shards' SKUs never get into the table: only what isn't there may be theirs. */
@@ -147,6 +155,7 @@ static void not_on_sale(const struct shard *shard, const struct wire_request *re
 {
 	const uint16_t owner = wire_shard_of(request->sku, shard->shards);
 
+	DCHECK(owner < shard->shards);
 	if (owner == shard->lane) {
 		refuse(decision, VERDICT_UNKNOWN_SKU);
 		return;
@@ -163,6 +172,8 @@ void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 
 	DCHECK(now_ns >= shard->last_at_ns);
 	DCHECK(asked_ns <= now_ns || asked_ns == ASKED_STALE);
+	DCHECK(key->offer_hash == shard_offer_hash(shard, request->sku));
+	DCHECK(key->order_hash == shard_order_hash(shard, id, request->sku));
 	*decision = (struct decision){0};
 	if (request->op < WIRE_OP_BUY || request->op > WIRE_OP_PING || request->reserved != 0 ||
 	    (id[0] | id[1]) == 0) {

@@ -11,7 +11,10 @@
 #ifndef DB_ENGINE_SALE_HASH_H
 #define DB_ENGINE_SALE_HASH_H
 
+#include <assert.h>
 #include <stdint.h>
+
+#include "engine/base/check.h"
 
 enum {
 	HASH_KEY_WORDS = 8,
@@ -23,9 +26,12 @@ struct hash_key {
 };
 
 typedef unsigned __int128 hash_sum;
+static_assert(sizeof(hash_sum) == 2 * sizeof(uint64_t), "a product without loss");
 
 static inline hash_sum hash_sku(const struct hash_key *key, uint64_t sku)
 {
+	/* No key was drawn: all SKUs would have one hash. */
+	DCHECK(key->words[1] != 0);
 	return (hash_sum)(sku + key->words[0]) * key->words[1];
 }
 
@@ -36,6 +42,7 @@ static inline hash_sum hash_request_id(const struct hash_key *key, uint64_t id0,
 
 static inline hash_sum hash_buyer(const struct hash_key *key, uint64_t buyer)
 {
+	DCHECK(key->words[5] != 0);
 	return (hash_sum)(buyer + key->words[4]) * key->words[5];
 }
 
@@ -50,6 +57,7 @@ static inline uint64_t hash_end(const struct hash_key *key, hash_sum sum)
 /* Maps the upper half of a hash to [0, cnt), cnt at most 2^32. */
 static inline uint64_t hash_range(uint64_t hash, uint64_t cnt)
 {
+	DCHECK(cnt > 0 && cnt <= UINT64_C(1) << 32);
 	return (uint64_t)(((unsigned __int128)hash * cnt) >> 64);
 }
 

@@ -5,8 +5,11 @@
 
 int index_open(struct index *index, struct arena *arena, uint64_t bucket_cnt)
 {
+	/* hash_range. */
+	CHECK(bucket_cnt > 0 && bucket_cnt <= UINT64_C(1) << 32);
 	*index = (struct index){.bucket_cnt = bucket_cnt};
 	index->buckets = arena_alloc(arena, index_bytes(bucket_cnt));
+	CHECK((uintptr_t)index->buckets % CACHE_LINE_BYTES == 0);
 	return index->buckets == NULL ? -ENOMEM : 0;
 }
 

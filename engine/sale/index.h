@@ -8,11 +8,13 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <emmintrin.h>
 
 #include "alloc/arena.h"
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/prefetch.h"
 #include "engine/sale/hash.h"
@@ -28,6 +30,10 @@ struct index_bucket {
 	uint32_t numbers[INDEX_BUCKET_SLOTS];
 };
 static_assert(sizeof(struct index_bucket) == CACHE_LINE_BYTES, "one line a bucket");
+static_assert(offsetof(struct index_bucket, tags) % sizeof(__m128i) == 0, "loaded as a vector");
+static_assert(INDEX_BUCKET_SLOTS == sizeof(__m128i) / sizeof(uint16_t) + 2, "index_match: 8 and 2");
+static_assert(offsetof(struct index_bucket, numbers) >= sizeof(__m128i) + sizeof(uint64_t),
+	      "no number is loaded as a tag");
 
 struct index {
 	struct index_bucket *buckets;
@@ -65,6 +71,7 @@ static inline struct index_bucket *index_home(const struct index *index, uint64_
 static inline struct index_bucket *index_after(const struct index *index,
 					       struct index_bucket *bucket)
 {
+	DCHECK(bucket >= index->buckets && bucket < index->buckets + index->bucket_cnt);
 	return bucket + 1 == index->buckets + index->bucket_cnt ? index->buckets : bucket + 1;
 }
 
@@ -77,6 +84,7 @@ static inline uint32_t index_match(const struct index_bucket *bucket, uint16_t t
 	const __m128i equal =
 		_mm_packs_epi16(_mm_cmpeq_epi16(first, want), _mm_cmpeq_epi16(last, want));
 
+	DCHECK(bucket->cnt <= INDEX_BUCKET_SLOTS);
 	return (uint32_t)_mm_movemask_epi8(equal) & ((1U << (bucket->cnt & 31)) - 1);
 }
 
@@ -102,12 +110,28 @@ static inline bool index_next(const struct index *index, struct index_search *se
 	while (search->match == 0) {
 		if (search->bucket->overflowed == 0)
 			return false;
+		/* Only a full bucket sends numbers on: else one of them would be lost to searches
+		 * that end here. */
+		DCHECK(search->bucket->cnt == INDEX_BUCKET_SLOTS);
 		search->bucket = index_after(index, search->bucket);
 		search->match = index_match(search->bucket, search->tag);
 	}
 	*number = search->bucket->numbers[__builtin_ctz(search->match)];
 	search->match &= search->match - 1;
 	return true;
+}
+
+/* Whether a search by this hash comes to this number. */
+static inline bool index_has(const struct index *index, uint64_t hash, uint32_t number)
+{
+	struct index_search search = index_search(index, hash);
+	uint32_t found;
+
+	while (index_next(index, &search, &found)) {
+		if (found == number)
+			return true;
+	}
+	return false;
 }
 
 /* There must be room: at most cnt_max numbers in all. */
@@ -119,10 +143,12 @@ static inline void index_add(struct index *index, uint64_t hash, uint32_t number
 		if (bucket->overflowed < UINT16_MAX)
 			bucket->overflowed++;
 		bucket = index_after(index, bucket);
+		DCHECK(bucket != index_home(index, hash));
 	}
 	bucket->tags[bucket->cnt] = hash_tag(hash);
 	bucket->numbers[bucket->cnt] = number;
 	bucket->cnt++;
+	DCHECK(index_has(index, hash, number));
 }
 
 #endif

@@ -13,8 +13,11 @@
 #ifndef DB_ENGINE_SALE_LOOKUP_H
 #define DB_ENGINE_SALE_LOOKUP_H
 
+#include <assert.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "net/wire.h"
 
 struct offer;
@@ -29,6 +32,7 @@ struct lookup {
 	struct buyer_count *count; /* may have become another's; NULL likewise */
 	uint16_t orders_seen;      /* orders_look */
 };
+static_assert(sizeof(struct lookup) <= CACHE_LINE_BYTES, "a pass touches no more than a line");
 
 enum {
 	LOOKUP_PASS_CNT = 4,
@@ -46,6 +50,7 @@ static inline void lookups_begin(struct lookup *keys, const struct wire_request 
 
 static inline uint32_t lookup_ahead_cnt(unsigned pass)
 {
+	DCHECK(pass < LOOKUP_PASS_CNT);
 	return (LOOKUP_PASS_CNT - pass) * LOOKUP_PASS_AHEAD_CNT;
 }
 

@@ -17,6 +17,9 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
 	offers->cnt = 0;
 	offers->cnt_max = cnt_max;
 	offers->list = arena_alloc(arena, (cnt_max + 1) * sizeof(struct offer));
+	/* Half full at the most. */
+	CHECK(offers->index.bucket_cnt * INDEX_BUCKET_SLOTS >= 2 * cnt_max);
+	CHECK((uintptr_t)offers->list % CACHE_LINE_BYTES == 0);
 	return rc != 0 || offers->list == NULL ? -ENOMEM : 0;
 }
 
@@ -35,5 +38,6 @@ struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku)
 	DCHECK(offers_find(offers, hash, sku) == NULL);
 	index_add(&offers->index, hash, (uint32_t)offers->cnt++);
 	*offer = (struct offer){.sku = sku};
+	DCHECK(offers_find(offers, hash, sku) == offer);
 	return offer;
 }

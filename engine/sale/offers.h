@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "alloc/arena.h"
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/sale/index.h"
 
@@ -58,6 +59,7 @@ static inline struct offer *offers_guess(const struct offers *offers, uint64_t h
 		return NULL;
 	}
 	offer = &offers->list[search.bucket->numbers[__builtin_ctz(search.match)]];
+	DCHECK(offer < offers->list + offers->cnt);
 	prefetch(offer);
 	return offer;
 }
@@ -69,6 +71,7 @@ static inline struct offer *offers_find(const struct offers *offers, uint64_t ha
 	uint32_t number;
 
 	while (index_next(&offers->index, &search, &number)) {
+		DCHECK(number < offers->cnt);
 		if (offers->list[number].sku == sku)
 			return &offers->list[number];
 	}

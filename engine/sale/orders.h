@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "alloc/arena.h"
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/sale/index.h"
 
@@ -27,6 +28,8 @@ struct order {
 	uint32_t channel;
 };
 static_assert(sizeof(struct order) == CACHE_LINE_BYTES, "one line an order");
+static_assert(QUANTITY_MAX < 1 << 16, "order.quantity");
+static_assert(ORDER_ID_LSN_BITS + 16 == 64, "LSN and quantity share a word");
 
 struct orders {
 	struct index index; /* into log */
@@ -51,6 +54,7 @@ void orders_clear(struct orders *orders);
 enum {
 	ORDERS_SEEN_NOTHING = UINT16_MAX,
 };
+static_assert((int)ORDERS_SEEN_NOTHING > (int)INDEX_BUCKET_SLOTS, "no bucket has so many");
 
 /*
  * Asks for what orders_find will look at, if the home bucket has arrived. What it returns is for
@@ -61,6 +65,7 @@ static inline uint16_t orders_look(const struct orders *orders, uint64_t hash)
 	const struct index_search search = index_search(&orders->index, hash);
 
 	if (search.match != 0) {
+		DCHECK(search.bucket->numbers[__builtin_ctz(search.match)] < orders->cnt);
 		prefetch(&orders->log[search.bucket->numbers[__builtin_ctz(search.match)]]);
 		return ORDERS_SEEN_NOTHING;
 	}
@@ -74,6 +79,8 @@ static inline uint16_t orders_look(const struct orders *orders, uint64_t hash)
  * False: search. */
 static inline bool orders_has_none(const struct orders *orders, uint64_t hash, uint16_t seen)
 {
+	/* The index never forgets. */
+	DCHECK(seen == ORDERS_SEEN_NOTHING || index_home(&orders->index, hash)->cnt >= seen);
 	return index_home(&orders->index, hash)->cnt == seen;
 }
 
@@ -87,6 +94,7 @@ static inline const struct order *orders_find(const struct orders *orders, uint6
 	while (index_next(&orders->index, &search, &number)) {
 		const struct order *order = &orders->log[number];
 
+		DCHECK(number < orders->cnt);
 		if (order->request_id[0] == request_id[0] &&
 		    order->request_id[1] == request_id[1] && order->offer_idx == offer_idx)
 			return order;
@@ -100,6 +108,7 @@ static inline struct order *orders_add(struct orders *orders, uint64_t hash)
 {
 	if (orders->cnt == orders->cnt_max)
 		return NULL;
+	DCHECK(orders->cnt < orders->cnt_max);
 	index_add(&orders->index, hash, (uint32_t)orders->cnt);
 	prefetch_to_write(&orders->log[orders->cnt + ORDERS_WRITE_AHEAD_CNT]);
 	return &orders->log[orders->cnt++];

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 
 enum {
@@ -56,10 +57,21 @@ struct record {
 };
 
 static_assert(sizeof(struct record) == RECORD_BYTES, "record size");
+static_assert(offsetof(struct record, at_ns) == 8, "stored as it is");
+static_assert(offsetof(struct record, sku) == 16, "stored as it is");
+static_assert(offsetof(struct record, unit_price) == 24, "stored as it is");
 static_assert(offsetof(struct record, order) == 32, "order part");
+static_assert(offsetof(struct record, order.buyer) == 48, "stored as it is");
+static_assert(offsetof(struct record, order.max_price) == 56, "stored as it is");
+static_assert(offsetof(struct record, offer.opens_at_ns) == 40, "stored as it is");
+static_assert(offsetof(struct record, offer.hold_seconds) == 56, "stored as it is");
+static_assert(offsetof(struct record, clock.was_ns) == 32, "stored as it is");
+static_assert(SHARDS_MAX <= 1 << (64 - ORDER_ID_LSN_BITS), "a lane's number fits above an LSN");
 
 static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
 {
+	/* Beyond that it would be another lane's order. */
+	DCHECK(lsn <= LSN_MAX);
 	return (uint64_t)lane << ORDER_ID_LSN_BITS | lsn;
 }
 

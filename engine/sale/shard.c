@@ -22,6 +22,7 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 	struct arena *arena = NULL;
 	int rc = arena_open(&arena);
 
+	CHECK(lane < shards && shards <= SHARDS_MAX);
 	if (rc != 0)
 		return rc;
 
@@ -89,6 +90,7 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 
 	*totals = (struct shard_totals){.offers = offers->cnt, .orders = orders->cnt};
 	for (uint64_t i = 0; i < orders->cnt; i++) {
+		CHECK(orders->log[i].offer_idx < offers->cnt);
 		ordered_sum += orders->log[i].quantity;
 		if (ordered != NULL)
 			ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
@@ -117,6 +119,7 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt)
 {
 	const struct offers *offers = &shard->offers;
 
+	DCHECK(shard->units_held + shard->units_sold <= shard->units_stocked);
 	for (unsigned i = 0; i < cnt && i < offers->cnt; i++) {
 		*cursor = *cursor + 1 < offers->cnt ? *cursor + 1 : 0;
 		if (!offer_conserved(&offers->list[*cursor]))
@@ -131,11 +134,14 @@ struct hashed_order {
 	struct record record;
 };
 
+static_assert(sizeof(struct hashed_order) == sizeof(uint64_t) + RECORD_BYTES, "no padding");
+
 struct hashed_buyer {
 	uint64_t buyer;
 	uint64_t sku;
 	uint64_t units;
 };
+static_assert(sizeof(struct hashed_buyer) == 3 * sizeof(uint64_t), "no padding");
 
 enum hash_seed {
 	HASH_SEED_LANE = 1,
@@ -156,6 +162,10 @@ static void hash_orders(const struct shard *shard, struct shard_hash *sum)
 {
 	for (uint64_t i = 0; i < shard->orders.cnt; i++) {
 		const struct order *order = &shard->orders.log[i];
+
+		CHECK(order->offer_idx < shard->offers.cnt);
+		CHECK(i == 0 || order[-1].lsn < order->lsn);
+
 		const struct hashed_order hashed = {
 			.order_id = order_id_of(shard->lane, order->lsn),
 			.record = {.kind = RECORD_ORDER,
@@ -178,7 +188,9 @@ struct shard_hash shard_hash(const struct shard *shard)
 {
 	const uint64_t lane[] = {shard->lane, shard->shards, shard->next_lsn, shard->last_at_ns};
 	struct shard_hash sum = {0, 0};
+	uint64_t buyer_cnt = 0;
 
+	CHECK(shard->clock_back_cnt <= CLOCK_RECORDS_MAX);
 	hash_add(&sum, HASH_SEED_LANE, lane, sizeof(lane));
 	for (uint64_t i = 0; i < shard->offers.cnt; i++) {
 		struct offer_view view;
@@ -199,6 +211,8 @@ struct shard_hash shard_hash(const struct shard *shard)
 
 			if (count->units == 0)
 				continue;
+			CHECK(count->offer_idx < shard->offers.cnt);
+			buyer_cnt++;
 
 			const struct hashed_buyer hashed = {
 				.buyer = count->buyer,
@@ -209,6 +223,7 @@ struct shard_hash shard_hash(const struct shard *shard)
 			hash_add(&sum, HASH_SEED_BUYER, &hashed, sizeof(hashed));
 		}
 	}
+	CHECK(buyer_cnt == shard->buyers.cnt);
 	return sum;
 }
 
@@ -269,6 +284,8 @@ bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view
 
 	if (offer == NULL)
 		return false;
+	/* Offers of other shards' SKUs never get into the table. */
+	DCHECK(shard_owner(shard, sku) == shard->lane);
 	view_offer(offer, out);
 	return true;
 }

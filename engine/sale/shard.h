@@ -109,6 +109,8 @@ struct shard_hash {
 };
 struct shard_hash shard_hash(const struct shard *shard);
 
+static_assert(sizeof(struct shard_hash) == 16, "a checkpoint stores it");
+
 /* Of the whole journal: the sum over its shards. */
 static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash)
 {

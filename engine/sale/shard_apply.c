@@ -39,6 +39,7 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	offer->closes_at_ns = record->offer.closes_at_ns;
 	offer->stock = record->offer.stock;
 	offer->free = record->offer.stock;
+	DCHECK(offer_conserved(offer));
 	shard->units_stocked += record->offer.stock;
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
@@ -66,6 +67,9 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 		.was_ns = record->clock.was_ns,
 		.offers_before = shard->offers.cnt,
 	};
+	/* shard_save_offers finds its place among the offers by that. */
+	DCHECK(shard->clock_back_cnt == 1 ||
+	       shard->clock_backs[shard->clock_back_cnt - 2].offers_before <= shard->offers.cnt);
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 	return 0;
@@ -116,6 +120,7 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 		 const struct lookup *key, const char **why)
 {
 	*why = "";
+	DCHECK(shard->next_lsn > 0);
 	if (lsn != shard->next_lsn)
 		return bad(why, "LSN out of order");
 	if (record->at_ns < shard->last_at_ns && record->kind != RECORD_CLOCK)
@@ -136,16 +141,23 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why)
 {
+	const uint64_t next_lsn = shard->next_lsn;
 	struct lookup key;
 
 	key_hash(shard, &key, record->order.request_id, record->sku);
-	return apply(shard, lsn, record, &key, why);
+
+	const int rc = apply(shard, lsn, record, &key, why);
+
+	CHECK(shard->next_lsn == next_lsn + (rc == 0));
+	CHECK(rc != 0 || shard->last_at_ns == record->at_ns);
+	return rc;
 }
 
 /* All passes over records of any kind, at most BATCH_CNT. */
 static void look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,
 		       uint32_t cnt)
 {
+	CHECK(cnt > 0 && cnt <= BATCH_CNT);
 	for (uint32_t i = 0; i < cnt; i++)
 		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
 	for (uint32_t i = 0; i < cnt; i++)
@@ -175,11 +187,15 @@ int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *rec
 		if (rc != 0)
 			return rc;
 	}
+	CHECK(cnt == 0 || shard->next_lsn == lsn + cnt);
 	return 0;
 }
 
 static struct record offer_record(const struct offer *offer)
 {
+	/* Its record says nothing of what is held: a hold needs an entry of its own. */
+	CHECK(offer->held == 0);
+	CHECK(offer_conserved(offer));
 	return (struct record){
 		.kind = RECORD_OFFER,
 		.at_ns = offer->added_at_ns,
@@ -195,6 +211,7 @@ static struct record offer_record(const struct offer *offer)
 
 static struct record clock_record(const struct clock_back *back)
 {
+	CHECK(back->at_ns < back->was_ns);
 	return (struct record){
 		.kind = RECORD_CLOCK, .at_ns = back->at_ns, .clock = {.was_ns = back->was_ns}};
 }
@@ -214,6 +231,7 @@ void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, 
 			out[i] = clock_record(&backs[back++]);
 		else
 			out[i] = offer_record(&shard->offers.list[offer]);
+		CHECK(first + i + 1 - back <= shard->offers.cnt);
 	}
 }
 
@@ -224,6 +242,8 @@ void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
 	for (uint32_t i = 0; i < cnt; i++) {
 		const struct order *order = &shard->orders.log[first + i];
 
+		CHECK(order->quantity > 0 && order->offer_idx < shard->offers.cnt);
+		CHECK(order->lsn > 0 && order->lsn < shard->next_lsn);
 		out[i] = (struct snapshot_order){
 			.request_id = {order->request_id[0], order->request_id[1]},
 			.buyer = order->buyer,
@@ -240,6 +260,7 @@ void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why)
 {
+	CHECK(shard->orders.cnt == 0);
 	for (uint32_t i = 0; i < cnt; i++) {
 		int rc;
 

@@ -38,6 +38,8 @@ struct shard {
 	uint32_t clock_back_cnt;
 	struct clock_back clock_backs[CLOCK_RECORDS_MAX];
 };
+static_assert(offsetof(struct shard, arena) <= (size_t)4 * CACHE_LINE_BYTES,
+	      "what requests touch is four lines");
 
 static inline uint64_t shard_offer_hash(const struct shard *shard, uint64_t sku)
 {
@@ -58,6 +60,7 @@ static inline uint64_t shard_buyer_hash(const struct shard *shard, uint64_t buye
 
 static inline uint32_t shard_offer_idx(const struct shard *shard, const struct offer *offer)
 {
+	DCHECK(offer >= shard->offers.list && offer < shard->offers.list + shard->offers.cnt);
 	return (uint32_t)(offer - shard->offers.list);
 }
 
@@ -69,6 +72,8 @@ static inline void key_hash(const struct shard *shard, struct lookup *key, const
 
 	key->offer_hash = hash_end(&shard->key, sum);
 	key->order_hash = hash_end(&shard->key, sum + hash_request_id(&shard->key, id[0], id[1]));
+	DCHECK(key->offer_hash == shard_offer_hash(shard, sku));
+	DCHECK(key->order_hash == shard_order_hash(shard, id, sku));
 	key->buyer_hash = 0;
 	key->offer = NULL;
 	key->count = NULL;
@@ -79,6 +84,8 @@ static inline void key_hash(const struct shard *shard, struct lookup *key, const
 
 static inline void key_seek(const struct shard *shard, struct lookup *key)
 {
+	/* The first to look: lookup.h gives the order of the passes. */
+	DCHECK(key->offer == NULL && key->orders_seen == ORDERS_SEEN_NOTHING);
 	key->offer = offers_guess(&shard->offers, key->offer_hash);
 	key->orders_seen = orders_look(&shard->orders, key->order_hash);
 }
@@ -87,6 +94,7 @@ static inline void key_seek(const struct shard *shard, struct lookup *key)
 static inline struct offer *key_offer(const struct shard *shard, const struct lookup *key,
 				      uint64_t sku)
 {
+	DCHECK(key->offer_hash == shard_offer_hash(shard, sku));
 	if (key->offer != NULL && key->offer->sku == sku)
 		return key->offer;
 	return offers_find(&shard->offers, key->offer_hash, sku);
@@ -106,6 +114,7 @@ static inline void key_peek(const struct shard *shard, struct lookup *key, uint6
 
 static inline void key_look(const struct shard *shard, struct lookup *key, uint64_t buyer)
 {
+	DCHECK(key->count == NULL);
 	if (key->buyer_hash != 0)
 		key->count = buyers_prefetch(&shard->buyers, key->buyer_hash, buyer,
 					     shard_offer_idx(shard, key->offer));
@@ -120,12 +129,14 @@ static inline const struct order *key_order(const struct shard *shard, const str
 	if (!orders_has_none(&shard->orders, key->order_hash, key->orders_seen))
 		order = orders_find(&shard->orders, key->order_hash, id, offer_idx);
 	DCHECK(order == orders_find(&shard->orders, key->order_hash, id, offer_idx));
+	DCHECK(order == NULL || order->lsn < shard->next_lsn);
 	return order;
 }
 
 static inline struct buyer_count *key_count(const struct shard *shard, const struct lookup *key,
 					    uint64_t sku, uint64_t buyer, uint32_t offer_idx)
 {
+	DCHECK(key->buyer_hash == 0 || key->buyer_hash == shard_buyer_hash(shard, buyer, sku));
 	if (key->count != NULL && buyer_count_holds(key->count, buyer, offer_idx))
 		return key->count;
 	return buyers_find(&shard->buyers,
@@ -146,6 +157,12 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 	struct order *order = orders_add(&shard->orders, order_hash);
 
+	DCHECK(record->kind == RECORD_ORDER && record->sku == offer->sku);
+	DCHECK(record->quantity > 0 && record->quantity <= offer->free);
+	DCHECK((count != NULL) == (offer->limit_per_buyer > 0));
+	DCHECK(order != NULL && shard->next_lsn <= LSN_MAX);
+	/* A clock that was set back falls between two orders. */
+	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
 	*order = (struct order){
 		.request_id = {record->order.request_id[0], record->order.request_id[1]},
 		.buyer = record->order.buyer,
@@ -160,9 +177,15 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 	if (count != NULL)
 		buyers_take(&shard->buyers, count, record->order.buyer, offer_idx,
 			    record->quantity);
+	DCHECK(count == NULL || count->units <= offer->limit_per_buyer);
+	DCHECK(order == shard->orders.log || order[-1].lsn < order->lsn);
+	DCHECK(orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) ==
+	       order);
 	offer->free -= record->quantity;
 	offer->sold += record->quantity;
+	DCHECK(offer_conserved(offer));
 	shard->units_sold += record->quantity;
+	DCHECK(shard->units_held + shard->units_sold <= shard->units_stocked);
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 }

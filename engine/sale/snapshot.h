@@ -7,6 +7,7 @@
 #define DB_ENGINE_SALE_SNAPSHOT_H
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/base/limits.h"
@@ -28,6 +29,10 @@ struct snapshot_order {
 	uint32_t channel;
 };
 static_assert(sizeof(struct snapshot_order) == SNAPSHOT_ORDER_BYTES, "order size");
+static_assert(offsetof(struct snapshot_order, buyer) == 16, "stored as it is");
+static_assert(offsetof(struct snapshot_order, at_ns) == 40, "stored as it is");
+static_assert(offsetof(struct snapshot_order, lsn_quantity) == 48, "stored as it is");
+static_assert(offsetof(struct snapshot_order, channel) == 60, "stored as it is");
 static_assert(QUANTITY_MAX < 1 << QUANTITY_BITS, "a quantity fits");
 static_assert(ORDER_ID_LSN_BITS + (int)QUANTITY_BITS == 64, "an LSN fits");
 
