@@ -7,11 +7,14 @@
 
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/lane/lane.h"
 
 /* Answers that rest on records up to this LSN may leave. The lane's thread. */
 static inline uint64_t acknowledged_lsn(const struct lane *lane)
 {
+	/* The watermark never passes what was committed. */
+	DCHECK(journal_durable_lsn(lane->journal) < journal_next_lsn(lane->journal));
 	switch (lane->ack) {
 	case ACK_MEMORY:
 	case ACK_ON_PAPER:
@@ -27,6 +30,7 @@ static inline enum durability acknowledged_durability(const struct lane *lane, u
 {
 	if (lsn == 0)
 		return DURABILITY_NONE;
+	DCHECK(lsn < journal_next_lsn(lane->journal));
 	if (lane->ack == ACK_MEMORY && lsn > journal_durable_lsn(lane->journal))
 		return DURABILITY_MEMORY;
 	return DURABILITY_DURABLE;

@@ -3,8 +3,14 @@
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
 
+static_assert(sizeof(struct wire_reply) == sizeof(struct wire_request) &&
+		      offsetof(struct wire_reply, id) == offsetof(struct wire_request, id),
+	      "a reply is written over its request, and the id stays");
+static_assert(VERDICT_END <= UINT8_MAX, "decision.verdict");
+
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
+	DCHECK(request_cnt > 0 && request_cnt <= WIRE_ENTRY_CNT_MAX);
 	return journal_has_room(lane->journal, request_cnt) || lane->draining ||
 	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
 	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);
@@ -27,9 +33,14 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 {
 	struct record *slot = NULL;
 
+	DCHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
 	if (!lane->draining && journal_has_room(lane->journal, 1))
 		slot = journal_slot(lane->journal);
 	decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
+	DCHECK(decision->verdict > VERDICT_NONE && decision->verdict < VERDICT_END);
+	/* Room was asked for before the record was given. */
+	DCHECK(!decision->committed || slot != NULL);
+	DCHECK(!decision->committed || decision->verdict == VERDICT_ACCEPTED);
 	if (decision->committed) {
 		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
 		journal_commit(lane->journal);
@@ -46,6 +57,8 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 static void write_reply(const struct lane *lane, const struct decision *decision,
 			struct wire_reply *reply)
 {
+	DCHECK(decision->wait_lsn == 0 ||
+	       decision->order_id == order_id_of(lane->idx, decision->wait_lsn));
 	reply->order_id = decision->order_id;
 	reply->unit_price = decision->unit_price;
 	reply->instant_ns = decision->instant_ns;
@@ -76,9 +89,11 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	const uint32_t cnt = header->count;
 	uint64_t wait_lsn = 0;
 
+	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision = {.verdict = (uint8_t)whole};
 
+		DCHECK(keys[i].request == &requests[i]);
 		if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
 			decide_one(lane, asked_ns, &requests[i], &keys[i], &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
@@ -90,6 +105,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	}
 	if (wire_is_dated(datagram))
 		write_date(lane, datagram);
+	DCHECK(wait_lsn < journal_next_lsn(lane->journal));
 	return wait_lsn <= acknowledged_lsn(lane) ? 0 : wait_lsn;
 }
 
@@ -98,6 +114,7 @@ void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdi
 	const struct wire_header *header = (const struct wire_header *)datagram;
 	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
 
+	DCHECK(header->count > 0 && header->count <= WIRE_ENTRY_CNT_MAX);
 	for (uint32_t i = 0; i < header->count; i++) {
 		const struct wire_reply *reply = &replies[i];
 
@@ -105,6 +122,8 @@ void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdi
 		if (reply->durability == DURABILITY_NONE ||
 		    (reply->order_id & LSN_MAX) <= durable_lsn)
 			continue;
+		/* No refusal rests on a record, and what is taken back was counted. */
+		DCHECK(reply->verdict == VERDICT_ACCEPTED && verdict_cnt[VERDICT_ACCEPTED] > 0);
 		verdict_cnt[reply->verdict]--;
 		verdict_cnt[VERDICT_UNAVAILABLE]++;
 		replies[i] = (struct wire_reply){

@@ -29,6 +29,7 @@ static_assert((BACKLOG_MAX & (BACKLOG_MAX - 1)) == 0, "indexed by mask");
 
 static inline uint32_t backlog_room(const struct backlog *backlog)
 {
+	DCHECK(backlog->tail - backlog->head <= BACKLOG_MAX);
 	return BACKLOG_MAX - (backlog->tail - backlog->head);
 }
 
@@ -56,6 +57,7 @@ static inline struct exchange *backlog_first(struct backlog *backlog)
 static inline void backlog_pop(struct backlog *backlog, uint64_t now_ns)
 {
 	DCHECK(!backlog_empty(backlog));
+	DCHECK(now_ns >= backlog->moved_ns);
 	backlog->head++;
 	backlog->moved_ns = now_ns;
 }

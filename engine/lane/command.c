@@ -24,6 +24,9 @@ struct commands {
 	struct done_command done[COMMANDS_MAX];
 };
 static_assert((COMMANDS_MAX & (COMMANDS_MAX - 1)) == 0, "indexed by mask");
+static_assert(COMMANDS_PER_TURN_MAX <= COMMANDS_MAX, "what a turn carries out has been sent");
+static_assert(offsetof(struct commands, done_head) % CACHE_LINE_BYTES == 0,
+	      "two threads, two lines");
 
 static struct spsc_ring *new_ring(uint32_t slot_bytes)
 {
@@ -74,6 +77,7 @@ bool commands_send(struct commands *commands, const struct command *command)
 {
 	if (commands_room(commands) == 0)
 		return false;
+	CHECK(command->verb >= COMMAND_PUT_ON_SALE && command->verb <= COMMAND_ABANDON);
 	/* No more are out than the ring has slots. */
 	CHECK(spsc_ring_put(commands->questions, command));
 	commands->out_cnt++;
@@ -100,6 +104,7 @@ void commands_done(struct commands *commands, int rc, uint64_t lsn)
 	struct done_command *done = &commands->done[commands->done_tail & (COMMANDS_MAX - 1)];
 
 	CHECK(command != NULL);
+	CHECK(rc <= 0 && lsn <= LSN_MAX);
 	CHECK(commands->done_tail - commands->done_head < COMMANDS_MAX);
 	*done = (struct done_command){.number = command->number, .lsn = lsn, .rc = rc};
 	commands->done_tail++;
@@ -108,6 +113,7 @@ void commands_done(struct commands *commands, int rc, uint64_t lsn)
 
 void commands_release(struct commands *commands, uint64_t acknowledged_lsn, int error)
 {
+	CHECK(error >= 0);
 	while (commands_wait(commands)) {
 		const struct done_command *done =
 			&commands->done[commands->done_head & (COMMANDS_MAX - 1)];
@@ -128,5 +134,6 @@ void commands_release(struct commands *commands, uint64_t acknowledged_lsn, int 
 
 bool commands_wait(const struct commands *commands)
 {
+	DCHECK(commands->done_tail - commands->done_head <= COMMANDS_MAX);
 	return commands->done_head != commands->done_tail;
 }

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "net/decode.h"
 #include "net/wire.h"
@@ -35,6 +36,8 @@ static_assert((int)WIRE_DATE_BYTES < (int)WIRE_ENTRY_BYTES, "exchange_request_cn
 /* Its entries, by the length that decode found right; a date is less than an entry. */
 static inline uint32_t exchange_request_cnt(const struct exchange *exchange)
 {
+	DCHECK(exchange->view.payload_bytes >= WIRE_DATAGRAM_BYTES_MIN &&
+	       exchange->view.payload_bytes <= WIRE_DATAGRAM_BYTES_MAX);
 	return (exchange->view.payload_bytes - WIRE_HEADER_BYTES - WIRE_TAG_BYTES) /
 	       (uint32_t)WIRE_ENTRY_BYTES;
 }

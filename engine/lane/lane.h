@@ -7,12 +7,14 @@
 #ifndef DB_ENGINE_LANE_LANE_H
 #define DB_ENGINE_LANE_LANE_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/check.h"
 #include "engine/journal/journal.h"
 #include "engine/lane/backlog.h"
 #include "engine/lane/reply_queue.h"
@@ -57,12 +59,17 @@ struct lane {
 	struct backlog *backlog;
 	struct reply_queue *reply_queue;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
-static_assert(sizeof(struct lane) % CACHE_LINE_BYTES == 0, "no line of two lanes");
+static_assert(sizeof(struct lane) == (size_t)2 * CACHE_LINE_BYTES, "a turn touches two lines");
+static_assert(offsetof(struct lane, filling_lsn) < CACHE_LINE_BYTES,
+	      "who decides and who pumps go by the first of them");
 
 /* How a lane is, as of its last turn. Any thread. */
 static inline enum lane_condition lane_condition(const struct lane *lane)
 {
-	return (enum lane_condition)atomic_load_explicit(&lane->condition, memory_order_acquire);
+	const int condition = atomic_load_explicit(&lane->condition, memory_order_acquire);
+
+	DCHECK(condition >= LANE_FAILED && condition <= LANE_SELLING);
+	return (enum lane_condition)condition;
 }
 
 /* cnt lanes that sell, all else zero, to be freed; NULL: no memory. Start-up thread. */
@@ -70,6 +77,7 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
 {
 	struct lane *lanes = aligned_alloc(CACHE_LINE_BYTES, cnt * sizeof(*lanes));
 
+	CHECK(cnt > 0 && cnt <= SHARDS_MAX);
 	if (lanes != NULL)
 		memset(lanes, 0, cnt * sizeof(*lanes));
 	for (uint16_t i = 0; lanes != NULL && i < cnt; i++)
@@ -94,6 +102,9 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 {
 	const uint64_t filling_lsn = journal_filling_lsn(lane->journal);
 
+	/* What is being filled was not written, so it is not durable. */
+	DCHECK(filling_lsn == 0 || filling_lsn > journal_durable_lsn(lane->journal));
+	DCHECK(filling_lsn < journal_next_lsn(lane->journal));
 	if (filling_lsn != lane->filling_lsn) {
 		lane->filling_lsn = filling_lsn;
 		lane->filling_since_ns = monotonic_ns;

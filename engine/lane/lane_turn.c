@@ -47,6 +47,8 @@ void lane_turn_add(struct lane_turn *turn)
 		      wire_requests(exchange_datagram(exchange)), cnt);
 	batch->request_cnt += cnt;
 	batch->first_request[++batch->cnt] = (uint16_t)batch->request_cnt;
+	DCHECK(batch->first_request[batch->cnt] > batch->first_request[batch->cnt - 1]);
+	DCHECK(cnt == wire_count(exchange_datagram(exchange)));
 }
 
 bool lane_turn_has_room(const struct lane_turn *turn)
@@ -68,6 +70,7 @@ static uint32_t run_end(const struct lane_batch *batch, uint32_t first, uint32_t
 	const uint16_t lane_idx = batch->exchanges[first].lane_idx;
 	uint32_t next = first + 1;
 
+	DCHECK(first < batch->cnt && batch->first_request[first] < end);
 	while (next < batch->cnt && batch->first_request[next] < end &&
 	       batch->exchanges[next].lane_idx == lane_idx)
 		next++;
@@ -96,6 +99,8 @@ static void look_ahead(struct lane_turn *turn, uint32_t decided_cnt)
 				    (uint32_t)(batch->first_request[next] - first_request));
 		}
 		batch->ahead[pass] = next;
+		/* No pass overtakes the one before, whose findings it needs. */
+		DCHECK(pass == 0 || next <= batch->ahead[pass - 1]);
 	}
 }
 
@@ -109,6 +114,7 @@ static bool can_decide(struct lane_turn *turn, const struct lane *lane,
 static void decide_exchange(struct lane_turn *turn, struct lane *lane, struct exchange *exchange,
 			    const struct lookup *lookups)
 {
+	DCHECK(lane == lane_of(turn, exchange));
 	lane_tick(lane, exchange->at_ns);
 	exchange->lsn =
 		answer_datagram(lane, exchange_datagram(exchange), lookups, turn->verdict_cnt);
@@ -137,6 +143,7 @@ static bool decide_backlog(struct lane_turn *turn, struct lane *lane)
 
 static void put_off(struct lane_turn *turn, struct lane *lane, const struct exchange *exchange)
 {
+	DCHECK(lane == lane_of(turn, exchange));
 	if (backlog_room(lane->backlog) > 0)
 		backlog_push(lane->backlog, exchange, turn->monotonic_ns);
 	else
@@ -165,6 +172,7 @@ void lane_turn_decide(struct lane_turn *turn)
 			continue;
 		}
 		look_ahead(turn, batch->first_request[i]);
+		DCHECK(batch->ahead[LOOKUP_PASS_CNT - 1] > i);
 		decide_exchange(turn, lane, exchange, &batch->lookups[batch->first_request[i]]);
 	}
 	turn->ops->flush(turn->host, LANE_TURN_DECIDE);
@@ -175,6 +183,7 @@ static void on_written(void *context, uint64_t token, int64_t result)
 	const struct lane_turn *turn = context;
 
 	CHECK(journal_token_lane(token) < turn->lane_cnt);
+	DCHECK(journal_token_lane(token) % turn->lane_step == turn->lane_first);
 	journal_written(turn->lanes[journal_token_lane(token)].journal, token, result);
 }
 
@@ -195,6 +204,7 @@ static void release_lane(struct lane_turn *turn, struct lane *lane)
 	const uint64_t up_to_lsn = error != 0 ? LSN_MAX : acknowledged;
 	struct exchange *exchange;
 
+	DCHECK(acknowledged < journal_next_lsn(lane->journal));
 	while ((exchange = reply_queue_oldest(lane->reply_queue, up_to_lsn)) != NULL &&
 	       turn->ops->has_room(turn->host, exchange)) {
 		reply_queue_pop(lane->reply_queue, up_to_lsn);
@@ -215,6 +225,7 @@ void lane_turn_release(struct lane_turn *turn)
 /* Closes a lane that has been idle for a while; by a clock that nobody sets back. */
 static void close_idle(struct lane *lane, uint64_t monotonic_ns)
 {
+	DCHECK(lane->unclosed_since_ns <= monotonic_ns);
 	if (!journal_wants_closing_block(lane->journal))
 		lane->unclosed_since_ns = 0;
 	else if (lane->unclosed_since_ns == 0)
@@ -232,6 +243,9 @@ static bool is_stalled(struct lane *lane, bool full, uint64_t monotonic_ns)
 		durable_lsn != lane->progress_lsn ||
 		(journal_idle(lane->journal) && (journal_room(lane->journal) > 0 || full));
 
+	/* What was durable stays durable. */
+	DCHECK(durable_lsn >= lane->progress_lsn);
+	DCHECK(monotonic_ns >= lane->progress_ns);
 	if (moves) {
 		lane->progress_lsn = durable_lsn;
 		lane->progress_ns = monotonic_ns;
@@ -260,6 +274,8 @@ static void publish_condition(struct lane *lane, uint64_t monotonic_ns)
 
 	if (condition == lane_condition(lane))
 		return;
+	/* Nobody repairs a lane under way. */
+	DCHECK(lane_condition(lane) != LANE_FAILED);
 	/* Whoever sees that it failed finds out why. */
 	if (condition == LANE_FAILED)
 		atomic_store_explicit(&lane->error, journal_error(lane->journal),
@@ -285,6 +301,7 @@ void lane_turn_drain(struct lane_turn *turn)
 
 void lane_turn_abandon(struct lane_turn *turn, int error)
 {
+	CHECK(error > 0);
 	FOR_EACH_LANE (turn, lane) {
 		if (!journal_idle(lane->journal))
 			journal_abandon(lane->journal, error);

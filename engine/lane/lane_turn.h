@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/journal/disk.h"
 #include "engine/lane/exchange.h"
 #include "engine/lane/lane.h"
@@ -79,6 +80,9 @@ static inline struct lane *lane_turn_next(const struct lane_turn *turn, const st
 	const uint32_t idx =
 		lane == NULL ? turn->lane_first : (uint32_t)lane->idx + turn->lane_step;
 
+	DCHECK(turn->lane_step > 0);
+	/* A lane stands at its number, or the next one would be another worker's. */
+	DCHECK(lane == NULL || lane == &turn->lanes[lane->idx]);
 	return idx < turn->lane_cnt ? &turn->lanes[idx] : NULL;
 }
 

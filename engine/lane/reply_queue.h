@@ -22,6 +22,7 @@ static_assert((REPLIES_WAITING_MAX & (REPLIES_WAITING_MAX - 1)) == 0, "indexed b
 
 static inline uint32_t reply_queue_room(const struct reply_queue *queue)
 {
+	DCHECK(queue->tail - queue->head <= REPLIES_WAITING_MAX);
 	return REPLIES_WAITING_MAX - (queue->tail - queue->head);
 }
 
@@ -33,6 +34,7 @@ static inline bool reply_queue_empty(const struct reply_queue *queue)
 static inline void reply_queue_push(struct reply_queue *queue, const struct exchange *reply)
 {
 	DCHECK(reply_queue_room(queue) > 0);
+	DCHECK(reply->lsn > 0 && reply->lsn <= LSN_MAX);
 	queue->replies[queue->tail++ & (REPLIES_WAITING_MAX - 1)] = *reply;
 }
 
