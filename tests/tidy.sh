@@ -153,6 +153,11 @@ tidy_docs() {
 	python3 "$tests/docs.py" .
 }
 
+# A room that decides a sale says what it takes for granted: a floor for each stands there.
+tidy_assertions() {
+	"$tests/assertions.py" --check .
+}
+
 tidy_names() {
 	find . -maxdepth 1 -mindepth 1 ! -name '.*' -printf '%P\n' | grep -vxE "$TOP_LEVEL" |
 		sed 's/.*/&: a top-level name that design does not give/'
@@ -171,7 +176,7 @@ tidy_commits() {
 		}'
 }
 
-for rule in lines functions calls headers layers tests rows docs names commits; do
+for rule in lines functions calls headers layers tests rows assertions docs names commits; do
 	tidy_$rule
 done >"$found"
 cat "$found"

@@ -9,9 +9,9 @@ failed=0
 
 fresh() {
 	rm -rf "${tree:?}"/*
-	mkdir -p "$tree"/{engine/sale,net,tests/engine/sale,tests/net}
-	printf '/* Guarantees nothing. */\nint good(void)\n{\n\treturn 1;\n}\n' \
-		>"$tree/engine/sale/good.c"
+	mkdir -p "$tree"/{engine/{sale,lane,worker,journal},net,tests/engine/sale,tests/net}
+	printf '/* Guarantees nothing. */\nint good(void)\n{\n\t%s return 1;\n}\n' \
+		'CHECK(x); DCHECK(y);' >"$tree/engine/sale/good.c"
 	echo >"$tree/tests/engine/sale/test_good.c"
 	echo 'DROP(GOOD, "text")' >"$tree/net/drop.def"
 	echo 'VERDICT(FINE, 1, "fine")' >"$tree/net/verdict.def"
@@ -81,7 +81,7 @@ finds 'count.c:3: net may not include engine/sale/good.h'
 echo '#include "tests/sale.h"' >>"$file"; finds 'good.c:6: engine/sale may not include tests/'
 echo '#include "good.h"' >>"$file"; finds 'good.c:6: engine/sale may not include good.h'
 sed -i /net$/d "$rooms"; sed -i s,net/wire.h,, "$rooms"; finds 'count.c:1: net has no row'
-mkdir "$tree/engine/lane"; cp "$file" "$tree/engine/lane/lane.c"
+cp "$file" "$tree/engine/lane/lane.c"
 mkdir "$tree/tests/engine/lane"; echo >"$tree/tests/engine/lane/test_lane.c"
 finds 'lane.c:1: engine/lane has no row'
 cp "$file" "$tree/engine/good.c"; finds 'good.c:1: engine/good.c has no row'
@@ -125,6 +125,19 @@ echo '[part](WIRE.md#another)' >>"$page"; finds 'WIRE.md:2: .*it has no such hea
 echo 'in `engine/sale/gone.c`' >>"$page"; finds 'WIRE.md:2: there is no engine/sale/gone.c'
 echo '`gone_*.c` and `engine/sale/go*.c`' >>"$page"; finds 'WIRE.md:2: there is no gone_'
 printf '    tests/gone.sh          # runs it\n' >>"$page"; finds 'WIRE.md:2: there is no tests/gone'
+# Two functions and one assertion: what else looks like one is a macro, a comment, a string, another
+# word. Then one and one: a brace in the first column may be an initialiser's.
+{
+	printf '#define CHECK(x) \\\n\tDCHECK(x)\n/* CHECK(1)\n * DCHECK(1) */\n'
+	printf 'int more(void)\n{\n\tputs("CHECK(1)"); // CHECK(1)\n\tBCHECK(1);\n}\n'
+} >>"$file"
+sed -i 's/ DCHECK(y);//' "$file"
+finds 'good.c:11: engine/sale has 1 assertions in 2 functions, 1.00 a function'
+sed -i 's/CHECK(x); DCHECK(y);//' "$file"
+printf 'static_assert(1, "one");\nstatic const int rows[] = /* (two) */\n{\n\t1,\n};\n' >>"$file"
+finds_nothing 'one assertion in one function'
+fresh
+rmdir "$tree/engine/lane"; finds '^engine/lane:1: no such room'
 mkdir "$tree/misc"; finds 'misc: a top-level name'
 
 git -C "$tree" init -q -b main
