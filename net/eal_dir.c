@@ -102,14 +102,19 @@ static void sweep(const char *parent)
 static int try_make(struct eal_dir *dir, const char *parent)
 {
 	struct stat info;
+	int rc;
 	int fd;
 
 	snprintf(dir->path, sizeof(dir->path), "%s/" NAME, parent);
 	if (mkdtemp(dir->path) == NULL)
 		return -errno;
 	fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -EAGAIN : -errno;
+	if (fd < 0) {
+		rc = errno == ENOENT ? -EAGAIN : -errno;
+		if (rc != -EAGAIN)
+			(void)rmdir(dir->path);
+		return rc;
+	}
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_ours(fd) && fstat(fd, &info) == 0 &&
 	    info.st_nlink > 0) {
 		dir->lock_fd = fd;

@@ -85,6 +85,18 @@ XDG_RUNTIME_DIR=/tmp start_engine --port memif:"$WORK/memif"
 stop_engine
 expect_eq "what is in /run/dpdk" '' "$(ls -A /run/dpdk)"
 rmdir /run/dpdk
+# A start that may open too few files leaves nothing; how few it is that the EAL begins with, and
+# then can't clear up itself, depends on libraries.
+for files in $(seq 4 40); do
+	rc=0
+	prlimit --nofile="$files:$files" "$SERVE" --data "$DATA" --catalog "$CATALOG" \
+		--keys "$KEYS" >/dev/null 2>"$WORK/err" || rc=$?
+	expect_eq "exit code with $files files" 2 $rc
+	! grep -qE '^EAL: |^PANIC' "$WORK/err" || break
+	expect_eq "left with $files files" '' \
+		"$(find /tmp /run -path /run/user-4243 -prune -o -name 'doorbuster*' -print)"
+done
+rm -rf /run/doorbuster
 # Where /run/doorbuster is another's, memif does without.
 install -d -o 4242 -m 700 /run/doorbuster
 start_engine --port memif:"$WORK/memif"
