@@ -1,6 +1,7 @@
 #include "net/port.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,9 @@ enum {
 	WHY_BYTES = 320,
 };
 
+/* They mean something in DPDK's device arguments. */
+#define DEVICE_CHARS ",[]"
+
 /* What may follow the kind, as the user writes it. */
 static const struct {
 	const char *prefix;
@@ -36,6 +40,35 @@ static const struct {
 	{"af_xdp:", PORT_AF_XDP, "an interface"},
 	{"memif:", PORT_MEMIF, "a socket"},
 };
+
+/* DPDK's driver refuses a socket whose path does not begin at the root. */
+static int make_absolute(struct port_spec *spec, const char *text, char *error, size_t error_bytes)
+{
+	char directory[PATH_MAX];
+	char path[PATH_MAX + sizeof(spec->where)];
+	int bytes;
+
+	if (spec->kind != PORT_MEMIF || spec->where[0] == '/')
+		return 0;
+	if (getcwd(directory, sizeof(directory)) == NULL) {
+		snprintf(error, error_bytes,
+			 "--port %s: the directory that this runs in: %s: name the socket by a "
+			 "path from /",
+			 text, strerror(errno));
+		return -EINVAL;
+	}
+	bytes = snprintf(path, sizeof(path), "%s/%s", directory, spec->where);
+	if (bytes < 0 || (size_t)bytes >= sizeof(spec->where) ||
+	    strpbrk(path, DEVICE_CHARS) != NULL) {
+		snprintf(error, error_bytes,
+			 "--port %s: in this directory its path has %d characters, or a comma or "
+			 "bracket; at most %zu may be and none of those: name another directory",
+			 text, bytes, sizeof(spec->where) - 1);
+		return -EINVAL;
+	}
+	memcpy(spec->where, path, (size_t)bytes + 1);
+	return 0;
+}
 
 int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes)
 {
@@ -50,9 +83,8 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 
 		const size_t max = kinds[i].kind == PORT_AF_XDP ? IF_NAMESIZE : sizeof(out->where);
 
-		/* Commas and brackets mean something in DPDK's device arguments. */
 		if (text[bytes] == '\0' || strlen(text + bytes) >= max ||
-		    strpbrk(text + bytes, ",[]") != NULL) {
+		    strpbrk(text + bytes, DEVICE_CHARS) != NULL) {
 			snprintf(error, error_bytes,
 				 "--port %s: behind %s belongs %s, at most %zu characters and no "
 				 "comma or bracket",
@@ -67,7 +99,7 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 		}
 		out->kind = kinds[i].kind;
 		snprintf(out->where, sizeof(out->where), "%s", text + bytes);
-		return 0;
+		return make_absolute(out, text, error, error_bytes);
 	}
 	snprintf(error, error_bytes, "--port %s: expected lo, af_xdp:IFACE or memif:SOCKET", text);
 	return -EINVAL;

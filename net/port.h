@@ -79,7 +79,8 @@ struct port {
 	struct eal_dir eal_dir; /* the EAL's run-time files, removed at the end */
 };
 
-/* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. 0 or -EINVAL with a line in error. */
+/* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. A socket's path becomes one from /: what it is now
+ * in this directory. 0 or -EINVAL with a line in error. */
 int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes);
 
 /*

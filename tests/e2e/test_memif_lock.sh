@@ -72,6 +72,20 @@ kill $first $second 2>/dev/null || true
 wait $first $second || true
 expect_eq "left beside the socket" '' "$(ls "$SOCKET"* 2>/dev/null)"
 
+echo "a socket that is named from the directory where engine and load run"
+cd "$WORK"
+start_engine --port memif:memif
+[ -S "$SOCKET" ] || fail "no socket in the directory"
+"$BIN/doorbuster" load --scenario drop --port memif:./memif --keys "$KEYS" \
+	--server 198.18.0.1:7700 --requests 100 --seed 1 >"$WORK/load" 2>&1 || true
+expect_match "what the load says" 'answered|SOLD_OUT|UNKNOWN_SKU' "$(cat "$WORK/load")"
+stop_engine
+deep=$WORK/$(printf '%080d' 0)/$(printf '%080d' 0)
+mkdir -p "$deep"
+cd "$deep"
+SOCKET=memif refused 'its path has [0-9]+ characters.* at most 107 .*name another directory'
+cd "$WORK"
+
 for kind in stream seqpacket dgram; do
 	echo "another program's $kind socket"
 	listen $kind
