@@ -292,10 +292,11 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 			    ": %s comes and goes, or leads nowhere: start again when no other "
 			    "doorbuster starts on it, and look where its links lead",
 			    path);
-	return tell(teller, rc,
-		    ": %s cannot be locked: %s; the directory and all in it must belong to the "
-		    "user who runs doorbuster",
-		    path, safe_strerror(rc));
+	return tell(teller, rc, ": %s cannot be locked: %s; %s", path, safe_strerror(rc),
+		    rc == -EMFILE || rc == -ENFILE
+			    ? "raise the limit of open files (ulimit -n)"
+			    : "the directory and all in it must belong to the user who runs "
+			      "doorbuster");
 }
 
 /* Writes the identity under a temporary name and renames it: it is there whole or not at all. */

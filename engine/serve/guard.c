@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/safe_file.h"
 #include "engine/serve/exit.h"
 #include "engine/serve/state.h"
 #include "engine/worker/capture_socket.h"
@@ -156,7 +157,7 @@ static void withdraw(char **argv, int lock_fd)
 	snprintf(dir.path, sizeof(dir.path), "%s", argv[ARG_DATA]);
 	if (lock_fd <= STDERR_FILENO || !is_locked(dir.path, lock_fd))
 		return;
-	dir_fd = open(dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir_fd = safe_dir_open(dir.path);
 	if (dir_fd >= 0) {
 		capture_socket_remove(dir_fd);
 		close(dir_fd);

@@ -23,6 +23,7 @@
 #include <urcu-qsbr.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/safe_file.h"
 #include "engine/worker/capture_socket.h"
 #include "engine/worker/tap_format.h"
 
@@ -329,9 +330,9 @@ static int start(struct tap *tap, const char *data)
 	tap->end_fd = eventfd(0, EFD_CLOEXEC);
 	if (tap->end_fd < 0)
 		return -errno;
-	tap->dir_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tap->dir_fd = safe_dir_open(data);
 	if (tap->dir_fd < 0)
-		return -errno;
+		return tap->dir_fd;
 	tap->listen_fd = capture_socket_listen(tap->dir_fd);
 	if (tap->listen_fd < 0)
 		return tap->listen_fd;

@@ -66,7 +66,7 @@ static int begin_file(struct files *files)
 
 	if (files->keep > 0 && files->cnt >= files->keep) {
 		name_of(files, files->cnt + 1 - files->keep, name);
-		(void)unlink(name);
+		(void)safe_unlink(name);
 	}
 	name_of(files, ++files->cnt, name);
 	file = output_file_stream(name, 0);
