@@ -109,10 +109,8 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		lane->filling_lsn = filling_lsn;
 		lane->filling_since_ns = monotonic_ns;
 	}
-	if (lane->ack == ACK_DURABLE || lane->draining)
-		journal_pump(lane->journal, lane->clock_ns);
-	else if (lane->ack == ACK_MEMORY &&
-		 monotonic_ns >= lane->filling_since_ns + MEMORY_LINGER_NS)
+	if (lane->ack == ACK_DURABLE || lane->draining ||
+	    (lane->ack == ACK_MEMORY && monotonic_ns >= lane->filling_since_ns + MEMORY_LINGER_NS))
 		journal_pump(lane->journal, lane->clock_ns);
 	else if (lane->ack == ACK_MEMORY || lane_is_out_of_room(lane))
 		journal_pump_full(lane->journal, lane->clock_ns);
