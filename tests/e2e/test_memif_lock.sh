@@ -73,7 +73,7 @@ wait $first $second || true
 expect_eq "left beside the socket" '' "$(ls "$SOCKET"* 2>/dev/null)"
 
 echo "a socket that is named from the directory where engine and load run"
-cd "$WORK"
+cd "$WORK" || fail "no $WORK"
 start_engine --port memif:memif
 [ -S "$SOCKET" ] || fail "no socket in the directory"
 "$BIN/doorbuster" load --scenario drop --port memif:./memif --keys "$KEYS" \
@@ -82,9 +82,9 @@ expect_match "what the load says" 'answered|SOLD_OUT|UNKNOWN_SKU' "$(cat "$WORK/
 stop_engine
 deep=$WORK/$(printf '%080d' 0)/$(printf '%080d' 0)
 mkdir -p "$deep"
-cd "$deep"
+cd "$deep" || fail "no $deep"
 SOCKET=memif refused 'its path has [0-9]+ characters.* at most 107 .*name another directory'
-cd "$WORK"
+cd "$WORK" || fail "no $WORK"
 
 for kind in stream seqpacket dgram; do
 	echo "another program's $kind socket"
