@@ -22,10 +22,14 @@ fresh() {
 	printf '%s\n' '# Rooms.' net 'engine/sale' '    net/wire.h' >"$tree/tests/layers.txt"
 }
 
+# Those that start no interpreter; the others are asked only of what is theirs.
+plain='lines functions calls headers tests rows names commits'
+rules=$plain
+
 # The tree as it stands must make tidy say exactly one thing, which matches.
 finds() { # PATTERN
 	local said
-	said=$("$tidy" "$tree")
+	said=$(TIDY_RULES=$rules "$tidy" "$tree")
 	if [ $? = 0 ] || ! grep -qE -- "$1" <<<"$said" || [ "$(wc -l <<<"$said")" != 1 ]; then
 		printf 'tidy_self: expected one line like "%s", got:\n%s\n' "$1" "$said"
 		failed=1
@@ -67,6 +71,7 @@ printf '/* A header. */\n#ifndef DB_GOOD_H\n#define DB_GOOD_H\n#endif\n' >"$tree
 finds 'good.h:1: header guard is not DB_ENGINE_SALE_GOOD_H'
 sed -i 1d "$tree/net/count.c"; finds 'count.c:1: does not begin with a comment'
 
+rules=layers
 rooms=$tree/tests/layers.txt
 header() { # PATH INCLUDE
 	local guard
@@ -107,6 +112,7 @@ echo >"$tree/tests/engine/sale/test_other.c"; header engine/sale/other.h net/wir
 echo '#include "engine/sale/other.h"' >>"$file"
 finds 'good.c:1: a circle of includes: engine/sale/good, engine/sale/other$'
 
+rules=$plain
 rm "$tree/tests/engine/sale/test_good.c"
 echo 'net/count.c tests/covered.txt reason' >"$tree/tests/covered.txt"
 finds 'good.c:1: no tests/engine/sale/test_good.c'
@@ -118,6 +124,7 @@ finds 'gone.c does not exist'
 echo >"$tree/tests/net/test_count.c"; finds 'drop the line'
 echo 'DROP(OTHER, "text")' >>"$tree/net/drop.def"; finds 'DROP_OTHER is counted nowhere'
 echo 'VERDICT(OTHER, 2, "text")' >>"$tree/net/verdict.def"; finds 'OTHER is not explained'
+rules=docs
 page=$tree/net/WIRE.md
 { echo '# A part'; echo '[it](../engine/sale/good.c), [self](#a-part), `good.c`'; } >>"$page"
 echo 'see [this](gone.md)' >>"$page"; finds 'WIRE.md:4: link to gone.md'
@@ -125,6 +132,7 @@ echo '[part](WIRE.md#another)' >>"$page"; finds 'WIRE.md:2: .*it has no such hea
 echo 'in `engine/sale/gone.c`' >>"$page"; finds 'WIRE.md:2: there is no engine/sale/gone.c'
 echo '`gone_*.c` and `engine/sale/go*.c`' >>"$page"; finds 'WIRE.md:2: there is no gone_'
 printf '    tests/gone.sh          # runs it\n' >>"$page"; finds 'WIRE.md:2: there is no tests/gone'
+rules=assertions
 # Two functions and one assertion: what else looks like one is a macro, a comment, a string, another
 # word. Then one and one: a brace in the first column may be an initialiser's.
 {
@@ -138,6 +146,7 @@ printf 'static_assert(1, "one");\nstatic const int rows[] = /* (two) */\n{\n\t1,
 finds_nothing 'one assertion in one function'
 fresh
 rmdir "$tree/engine/lane"; finds '^engine/lane:1: no such room'
+rules=$plain
 mkdir "$tree/misc"; finds 'misc: a top-level name'
 
 git -C "$tree" init -q -b main
