@@ -8,39 +8,8 @@
 
 #include "engine/recover/cut.h"
 #include "engine/recover/scan.h"
+#include "tests/support/lane_fixture.h"
 #include "tests/support/memory_disk.h"
-#include "tests/support/real_lane.h"
-#include "tests/support/temp_dir.h"
-
-/* Room for 30 blocks of one unit: several segments a life. */
-static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
-
-static struct real_lane lane;
-static const char *dir;
-
-static void set_up(void)
-{
-	static char own[512];
-
-	temp_dir_make();
-	snprintf(own, sizeof(own), "%s", temp_path("data"));
-	dir = own;
-	lane.requests = 0;
-}
-
-static void reopen(uint64_t segment_bytes)
-{
-	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
-}
-
-static void assert_totals(uint64_t orders)
-{
-	struct shard_totals totals;
-
-	shard_totals(lane.shard, &totals);
-	cr_assert(eq(u64, totals.orders, orders));
-	cr_assert(eq(u64, totals.offers_broken, 0));
-}
 
 /* Puts bytes at the tail of the lane, as a write that never was acknowledged would. */
 static struct lane_tail leave_torn(const void *bytes, uint64_t cnt)

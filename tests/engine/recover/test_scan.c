@@ -11,29 +11,7 @@
 
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
-#include "tests/support/real_lane.h"
-#include "tests/support/temp_dir.h"
-
-/* Room for 30 blocks of one unit: several segments a life. */
-static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
-
-static struct real_lane lane;
-static const char *dir;
-
-static void set_up(void)
-{
-	static char own[512];
-
-	temp_dir_make();
-	snprintf(own, sizeof(own), "%s", temp_path("data"));
-	dir = own;
-	lane.requests = 0;
-}
-
-static void reopen(uint64_t segment_bytes)
-{
-	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
-}
+#include "tests/support/lane_fixture.h"
 
 Test(recover_scan, a_damaged_lane_is_refused_with_its_place, .init = set_up,
      .fini = temp_dir_remove)
