@@ -1,6 +1,7 @@
 /*
- * lane_end: where a lane ends, without reading it: by bisection, as everything behind its last
- * block is zero. An estimate beside a running engine, for who wants to know how far behind it is.
+ * lane_end: where a lane ends, without reading it: by bisection, as everything after its last
+ * block is zero. An estimate beside a running engine, for a reader that reports how far it has to
+ * go.
  *
  * Cold calls, any thread.
  */
