@@ -238,7 +238,7 @@ int safe_open_or_make(const char *path, int flags, bool *made)
 	return rc;
 }
 
-static FILE *stream_of(int fd, const char *mode)
+FILE *safe_stream(int fd, const char *mode)
 {
 	FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;
 
@@ -252,12 +252,12 @@ static FILE *stream_of(int fd, const char *mode)
 
 FILE *safe_fopen(const char *path)
 {
-	return stream_of(safe_open(path, O_RDONLY), "r");
+	return safe_stream(safe_open(path, O_RDONLY), "r");
 }
 
 FILE *safe_fmake_anew(const char *path)
 {
-	return stream_of(safe_make_anew(path, O_WRONLY), "w");
+	return safe_stream(safe_make_anew(path, O_WRONLY), "w");
 }
 
 int safe_rename(const char *from, const char *to)

@@ -54,6 +54,10 @@ int safe_make_anew(const char *path, int flags);
 /* A file that is there, or a new one: for files that are locked. *made may be NULL. */
 int safe_open_or_make(const char *path, int flags, bool *made);
 
+/* A stream of what such a call returned: a descriptor, which it takes over, or -errno. NULL: errno.
+ */
+FILE *safe_stream(int fd, const char *mode);
+
 /* Streams of safe_open for reading and of safe_make_anew for writing. NULL: errno. */
 FILE *safe_fopen(const char *path);
 FILE *safe_fmake_anew(const char *path);

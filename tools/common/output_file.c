@@ -133,13 +133,5 @@ int output_file_open(const char *path, unsigned flags)
 
 FILE *output_file_stream(const char *path, unsigned flags)
 {
-	const int fd = output_file_open(path, flags);
-	FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-
-	if (file != NULL)
-		return file;
-	if (fd >= 0)
-		close(fd);
-	errno = fd < 0 ? -fd : ENOMEM;
-	return NULL;
+	return safe_stream(output_file_open(path, flags), "w");
 }
