@@ -15,6 +15,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/disk.h"
 #include "engine/journal/journal.h"
@@ -31,7 +32,7 @@ enum {
 	BATCHES_OUT_MAX = 4096,
 };
 
-static char error[512];
+static struct error error;
 
 struct latencies {
 	uint64_t cnt;
@@ -48,7 +49,7 @@ static void must(int rc)
 {
 	if (rc == 0)
 		return;
-	fprintf(stderr, "%s\n", error);
+	fprintf(stderr, "%s\n", error.text);
 	exit(2);
 }
 
@@ -236,7 +237,7 @@ static void read_lane(const struct data_dir *dir)
 		const uint64_t begin_ns = clock_now_ns();
 		struct recover_scan scan;
 
-		must(recover_scan(dir, 0, &scan, error, sizeof(error)));
+		must(recover_scan(dir, 0, &scan, &error));
 
 		const double s = (double)(clock_now_ns() - begin_ns) / 1e9;
 
@@ -262,18 +263,18 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench_journal DIR [ORDERS [BATCH]]\n");
 		return 2;
 	}
-	must(data_dir_open(&dir, argv[1], 1, error, sizeof(error)));
-	must(recover_scan(&dir, 0, &scan, error, sizeof(error)));
-	must(recover_cut(&dir, 0, &scan.tail, error, sizeof(error)));
-	must(disk_uring_open(&options.disk, WRITES_IN_FLIGHT_MAX, error, sizeof(error)));
+	must(data_dir_open(&dir, argv[1], 1, &error));
+	must(recover_scan(&dir, 0, &scan, &error));
+	must(recover_cut(&dir, 0, &scan.tail, &error));
+	must(disk_uring_open(&options.disk, WRITES_IN_FLIGHT_MAX, &error));
 	must(options.disk->ops->register_buffers(options.disk, options.buffers, buffer_bytes));
-	must(segment_preparer_open(&preparer, error, sizeof(error)));
+	must(segment_preparer_open(&preparer, &error));
 	data_dir_lane_path(&dir, 0, lane_path, sizeof(lane_path));
 	must(segment_source_open(&options.segments, preparer, lane_path, dir.journal_id, 0,
-				 scan.tail.segment, error, sizeof(error)));
+				 scan.tail.segment, &error));
 	options.journal_id = dir.journal_id;
 	options.tail = scan.tail;
-	must(journal_open(&journal, &options, error, sizeof(error)));
+	must(journal_open(&journal, &options, &error));
 
 	raw_writes(argv[1]);
 	printf("raw 16 KiB durable write: p50 %.1f us  p99 %.1f us\n",

@@ -17,6 +17,7 @@
 #include "bench/common.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
@@ -29,7 +30,7 @@ enum {
 	PASSES = 3,
 };
 
-static char error[1024];
+static struct error error;
 
 /* A lane being written, without a disk's guarantees. */
 struct writer {
@@ -46,7 +47,7 @@ static void must(int rc)
 {
 	if (rc == 0)
 		return;
-	fprintf(stderr, "%s\n", error);
+	fprintf(stderr, "%s\n", error.text);
 	exit(2);
 }
 
@@ -128,7 +129,7 @@ static void make_sale(const char *path, uint64_t order_cnt, uint32_t skus)
 	uint32_t cnt = 0;
 
 	CHECK(writer.block != NULL);
-	must(data_dir_open(&writer.dir, path, 1, error, sizeof(error)));
+	must(data_dir_open(&writer.dir, path, 1, &error));
 	begin_segment(&writer);
 	for (uint64_t i = 0; i < skus + order_cnt; i++) {
 		records[cnt] = (struct record){.at_ns = 1, .unit_price = 1};
@@ -165,13 +166,13 @@ static void come_back(const struct data_dir *dir, const char *what)
 	struct shard *shard;
 	uint64_t begin_ns;
 
-	must(recover_scan(dir, 0, &scan, error, sizeof(error)));
+	must(recover_scan(dir, 0, &scan, &error));
 	recover_sizes(&scan, &size);
 	must(shard_open(&shard, 0, 1, &size));
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		shard_clear(shard);
 		begin_ns = clock_now_ns();
-		must(recover_lane(dir, 0, &scan, shard, error, sizeof(error)));
+		must(recover_lane(dir, 0, &scan, shard, &error));
 		say_speed(what, scan.order_cnt, begin_ns);
 	}
 	begin_ns = clock_now_ns();
@@ -216,10 +217,10 @@ static void start_cold(const struct data_dir *dir, const char *what)
 
 		drop_cache(dir);
 		begin_ns = clock_now_ns();
-		must(recover_scan(dir, 0, &scan, error, sizeof(error)));
+		must(recover_scan(dir, 0, &scan, &error));
 		recover_sizes(&scan, &size);
 		must(shard_open(&shard, 0, 1, &size));
-		must(recover_lane(dir, 0, &scan, shard, error, sizeof(error)));
+		must(recover_lane(dir, 0, &scan, shard, &error));
 		say_speed(what, scan.order_cnt, begin_ns);
 		shard_close(shard);
 		recover_scan_free(&scan);
@@ -233,9 +234,9 @@ static void write_checkpoint(const struct data_dir *dir, uint64_t order_cnt)
 	unsigned removed;
 	uint64_t begin_ns;
 
-	must(follower_open(&follower, dir, 0, error, sizeof(error)));
+	must(follower_open(&follower, dir, 0, &error));
 	begin_ns = clock_now_ns();
-	must(follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)));
+	must(follower_save(&follower, 2, &bytes, &removed, &error));
 	say_speed("checkpoint written", order_cnt, begin_ns);
 	follower_close(&follower);
 }
@@ -252,11 +253,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	make_sale(argv[1], order_cnt, skus);
-	must(data_dir_read(&dir, argv[1], error, sizeof(error)));
+	must(data_dir_read(&dir, argv[1], &error));
 	for (unsigned pass = 0; pass < PASSES; pass++) {
 		const uint64_t begin_ns = clock_now_ns();
 
-		must(recover_scan(&dir, 0, &scan, error, sizeof(error)));
+		must(recover_scan(&dir, 0, &scan, &error));
 		say_speed("blocks read and checked", scan.order_cnt, begin_ns);
 		recover_scan_free(&scan);
 	}

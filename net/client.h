@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "net/keys.h"
 #include "net/wire.h"
 
@@ -103,7 +104,7 @@ struct client_stats {
  * (-ETIMEDOUT: nobody answered; -EINVAL: bad server text).
  */
 int client_open(struct client **out, const struct client_options *options,
-		client_answer_fn *on_answer, void *context, char *error, size_t error_bytes);
+		client_answer_fn *on_answer, void *context, struct error *error);
 
 /* What the PING told: number of shards, and the engine's clock at that time. */
 uint16_t client_shards(const struct client *client);
@@ -140,8 +141,7 @@ const struct client_stats *client_stats(const struct client *client);
 void client_close(struct client *client);
 
 /* The kernel UDP transport: sendmmsg and recvmmsg on one socket. */
-int client_transport_udp(struct client_transport **out, const char *server, char *error,
-			 size_t error_bytes);
+int client_transport_udp(struct client_transport **out, const char *server, struct error *error);
 
 /* Sends IPv4 without UDP checksums from now on: for a peer that swaps addresses but cannot complete
  * a checksum that loopback left partial. */

@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "engine/base/secret.h"
 #include "net/client_state.h"
 
@@ -24,7 +25,7 @@ static void on_pong(void *context, const struct client_answer *answer)
 }
 
 /* Asks shard 0 how many there are. */
-static int ping(struct client *client, const char *server, char *error, size_t error_bytes)
+static int ping(struct client *client, const char *server, struct error *error)
 {
 	const struct client_request request = {.op = WIRE_OP_PING};
 	client_answer_fn *on_answer = client->on_answer;
@@ -43,14 +44,13 @@ static int ping(struct client *client, const char *server, char *error, size_t e
 	client->on_answer = on_answer;
 	client->context = context;
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", server, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: %s", server, strerror(-rc));
 	}
 	if (!pong.answered || pong.reply.verdict != VERDICT_PONG || pong.reply.quantity == 0) {
-		snprintf(error, error_bytes,
-			 "%s: no answer; is the engine running there, and does it have key %u?",
-			 server, client->key.id);
-		return -ETIMEDOUT;
+		return error_say(
+			error, -ETIMEDOUT,
+			"%s: no answer; is the engine running there, and does it have key %u?",
+			server, client->key.id);
 	}
 	client->engine_time_ns = pong.reply.instant_ns;
 	client->sale = pong.reply.order_id <= UINT32_MAX ? (uint32_t)pong.reply.order_id : 0;
@@ -114,7 +114,7 @@ static struct client *make_client(const struct client_options *options)
 }
 
 int client_open(struct client **out, const struct client_options *options,
-		client_answer_fn *on_answer, void *context, char *error, size_t error_bytes)
+		client_answer_fn *on_answer, void *context, struct error *error)
 {
 	struct client *client = NULL;
 	int rc = sodium_init() < 0 ? -EIO : 0;
@@ -124,16 +124,15 @@ int client_open(struct client **out, const struct client_options *options,
 	if (client == NULL) {
 		if (options->transport != NULL)
 			options->transport->close(options->transport);
-		snprintf(error, error_bytes, "no memory for a client");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory for a client");
 	}
 	client->on_answer = on_answer;
 	client->context = context;
 	client->transport = options->transport;
 	if (client->transport == NULL)
-		rc = client_transport_udp(&client->transport, options->server, error, error_bytes);
+		rc = client_transport_udp(&client->transport, options->server, error);
 	if (rc == 0)
-		rc = ping(client, options->server, error, error_bytes);
+		rc = ping(client, options->server, error);
 	if (rc > 0)
 		rc = make_shards(client, (uint16_t)rc);
 	client->dates = client->sale != 0 && !options->undated;

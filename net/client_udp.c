@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "net/client.h"
 
@@ -166,7 +167,7 @@ static bool split_server(char *text, char **host, char **port)
 	return strchr(text, ':') == NULL;
 }
 
-static int resolve(struct client_udp *udp, const char *server, char *error, size_t error_bytes)
+static int resolve(struct client_udp *udp, const char *server, struct error *error)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
@@ -176,20 +177,17 @@ static int resolve(struct client_udp *udp, const char *server, char *error, size
 	int rc;
 
 	if (server == NULL || strlen(server) >= sizeof(copy)) {
-		snprintf(error, error_bytes, "no server named; expected HOST:PORT");
-		return -EINVAL;
+		return error_say(error, -EINVAL, "no server named; expected HOST:PORT");
 	}
 	snprintf(copy, sizeof(copy), "%s", server);
 	if (!split_server(copy, &host, &port)) {
-		snprintf(error, error_bytes,
-			 "'%s' is not a server; expected HOST:PORT or [IPv6]:PORT", server);
-		return -EINVAL;
+		return error_say(error, -EINVAL,
+				 "'%s' is not a server; expected HOST:PORT or [IPv6]:PORT", server);
 	}
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0 || found->ai_addrlen > sizeof(udp->server)) {
-		snprintf(error, error_bytes, "'%s': %s; expected HOST:PORT or [IPv6]:PORT", server,
-			 gai_strerror(rc));
-		return -EINVAL;
+		return error_say(error, -EINVAL, "'%s': %s; expected HOST:PORT or [IPv6]:PORT",
+				 server, gai_strerror(rc));
 	}
 	memcpy(&udp->server, found->ai_addr, found->ai_addrlen);
 	udp->server_bytes = found->ai_addrlen;
@@ -198,24 +196,22 @@ static int resolve(struct client_udp *udp, const char *server, char *error, size
 	return 0;
 }
 
-int client_transport_udp(struct client_transport **out, const char *server, char *error,
-			 size_t error_bytes)
+int client_transport_udp(struct client_transport **out, const char *server, struct error *error)
 {
 	const int buffer_bytes = SOCKET_BUFFER_BYTES;
 	struct client_udp *udp = calloc(1, sizeof(*udp));
 	int rc;
 
 	if (udp == NULL) {
-		snprintf(error, error_bytes, "no memory for a socket");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory for a socket");
 	}
 	udp->fd = -1;
-	rc = resolve(udp, server, error, error_bytes);
+	rc = resolve(udp, server, error);
 	if (rc == 0) {
 		udp->fd = socket(udp->server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (udp->fd < 0) {
 			rc = -errno;
-			snprintf(error, error_bytes, "no socket to be had: %s", strerror(-rc));
+			error_set(error, "no socket to be had: %s", strerror(-rc));
 		}
 	}
 	if (rc != 0) {

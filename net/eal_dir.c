@@ -124,7 +124,7 @@ static int try_make(struct eal_dir *dir, const char *parent)
 	return -EAGAIN;
 }
 
-int eal_dir_make_in(struct eal_dir *dir, const char *parent, char *error, size_t error_bytes)
+int eal_dir_make_in(struct eal_dir *dir, const char *parent, struct error *error)
 {
 	int rc = -ENAMETOOLONG;
 
@@ -142,22 +142,21 @@ int eal_dir_make_in(struct eal_dir *dir, const char *parent, char *error, size_t
 	if (rc == 0)
 		return 0;
 	dir->path[0] = '\0';
-	snprintf(error, error_bytes,
-		 "%s: no directory for DPDK's run-time files can be made there: %s", parent,
-		 strerror(-rc));
-	return rc;
+	return error_say(error, rc,
+			 "%s: no directory for DPDK's run-time files can be made there: %s", parent,
+			 strerror(-rc));
 }
 
 /* A directory of this user's alone that the environment names. */
 static bool is_usable(const char *path)
 {
-	char error[512];
+	struct error error;
 	int fd;
 
 	/* Of several that systemd made, its list is no directory's name. */
 	if (path == NULL || path[0] != '/')
 		return false;
-	fd = run_dir_open(path, false, error, sizeof(error));
+	fd = run_dir_open(path, false, &error);
 	if (fd < 0)
 		return false;
 	close(fd);
@@ -165,46 +164,45 @@ static bool is_usable(const char *path)
 }
 
 /* In RUN_DIR. */
-static int make_for_root(struct eal_dir *dir, char *error, size_t error_bytes)
+static int make_for_root(struct eal_dir *dir, struct error *error)
 {
 	int rc = -ENOENT;
 
 	/* An engine that ends may remove RUN_DIR between the two, a few times. */
 	for (unsigned i = 0; i < TRIES_MAX && rc == -ENOENT; i++) {
-		rc = run_dir_open(RUN_DIR, true, error, error_bytes);
+		rc = run_dir_open(RUN_DIR, true, error);
 		if (rc < 0)
 			continue;
 		close(rc);
-		rc = eal_dir_make_in(dir, RUN_DIR, error, error_bytes);
+		rc = eal_dir_make_in(dir, RUN_DIR, error);
 	}
 	return rc;
 }
 
-static int make_for_user(struct eal_dir *dir, char *error, size_t error_bytes)
+static int make_for_user(struct eal_dir *dir, struct error *error)
 {
 	const char *const named[] = {getenv("RUNTIME_DIRECTORY"), getenv("XDG_RUNTIME_DIR")};
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
-		if (is_usable(named[i]) && eal_dir_make_in(dir, named[i], error, error_bytes) == 0)
+		if (is_usable(named[i]) && eal_dir_make_in(dir, named[i], error) == 0)
 			return 0;
 	}
-	snprintf(error, error_bytes,
-		 "no safe place for DPDK's run-time files: others may rename what is in %s; set "
-		 "XDG_RUNTIME_DIR to a directory of your own, mode 0700",
-		 TEMPORARY);
-	return -EPERM;
+	return error_say(
+		error, -EPERM,
+		"no safe place for DPDK's run-time files: others may rename what is in %s; set "
+		"XDG_RUNTIME_DIR to a directory of your own, mode 0700",
+		TEMPORARY);
 }
 
-int eal_dir_make(struct eal_dir *dir, char *error, size_t error_bytes)
+int eal_dir_make(struct eal_dir *dir, struct error *error)
 {
 	int rc;
 
 	*dir = (struct eal_dir){.lock_fd = -1};
-	rc = geteuid() == 0 ? make_for_root(dir, error, error_bytes)
-			    : make_for_user(dir, error, error_bytes);
+	rc = geteuid() == 0 ? make_for_root(dir, error) : make_for_user(dir, error);
 	if (rc == 0 || !run_dir_is_safe_parent(TEMPORARY))
 		return rc;
-	return eal_dir_make_in(dir, TEMPORARY, error, error_bytes);
+	return eal_dir_make_in(dir, TEMPORARY, error);
 }
 
 void eal_dir_remove(struct eal_dir *dir)

@@ -14,6 +14,8 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
+
 enum {
 	EAL_DIR_BYTES = 108,
 };
@@ -27,7 +29,7 @@ struct eal_dir {
  * Makes it, mode 0700, and leads the EAL of this process to it (through the environment, so before
  * other threads read that). 0 or -errno with a line in error. Start-up thread, before rte_eal_init.
  */
-int eal_dir_make(struct eal_dir *dir, char *error, size_t error_bytes);
+int eal_dir_make(struct eal_dir *dir, struct error *error);
 
 /* Removes it, and what killed processes left beside it. After rte_eal_cleanup. */
 void eal_dir_remove(struct eal_dir *dir);
@@ -37,6 +39,6 @@ void eal_dir_remove(struct eal_dir *dir);
 void eal_dir_remove_of(const char *path);
 
 /* As eal_dir_make, in a directory of the caller's choice, for tests. */
-int eal_dir_make_in(struct eal_dir *dir, const char *parent, char *error, size_t error_bytes);
+int eal_dir_make_in(struct eal_dir *dir, const char *parent, struct error *error);
 
 #endif

@@ -70,22 +70,21 @@ static char *bare(char *line)
 
 /* Takes a line's key, if it has one. */
 static int read_line(const char *path, unsigned line, char *text, struct key_ring *ring,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	text = bare(text);
 	if (text[0] == '\0')
 		return 0;
 	if (ring->cnt == KEYS_MAX) {
-		snprintf(error, error_bytes, "%s:%u: more than %d keys; remove old ones", path,
-			 line, KEYS_MAX);
-		return -E2BIG;
+		return error_say(error, -E2BIG, "%s:%u: more than %d keys; remove old ones", path,
+				 line, KEYS_MAX);
 	}
 	if (!parse_line(text, &ring->keys[ring->cnt])) {
-		snprintf(error, error_bytes,
-			 "%s:%u: not a key; write the key id, a blank and %d hex digits, or "
-			 "let `doorbuster keygen` do it",
-			 path, line, HEX_CHARS);
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"%s:%u: not a key; write the key id, a blank and %d hex digits, or "
+			"let `doorbuster keygen` do it",
+			path, line, HEX_CHARS);
 	}
 	ring->cnt++;
 	return 0;
@@ -98,8 +97,7 @@ static size_t ring_bytes(void)
 
 /* All lines; what held them is wiped. getline would leave behind what a smaller buffer held, so it
  * begins with one that only a long comment outgrows. */
-static int read_lines(const char *path, FILE *file, struct key_ring *ring, char *error,
-		      size_t error_bytes)
+static int read_lines(const char *path, FILE *file, struct key_ring *ring, struct error *error)
 {
 	size_t buffer_bytes = LINE_BYTES;
 	char *buffer = malloc(buffer_bytes);
@@ -107,11 +105,10 @@ static int read_lines(const char *path, FILE *file, struct key_ring *ring, char 
 	int rc = 0;
 
 	while (rc == 0 && buffer != NULL && getline(&buffer, &buffer_bytes, file) >= 0)
-		rc = read_line(path, ++line, buffer, ring, error, error_bytes);
+		rc = read_line(path, ++line, buffer, ring, error);
 	if (rc == 0 && (buffer == NULL || feof(file) == 0)) {
 		rc = errno != 0 ? -errno : -EIO;
-		snprintf(error, error_bytes, "%s:%u: cannot be read: %s", path, line + 1,
-			 strerror(-rc));
+		error_set(error, "%s:%u: cannot be read: %s", path, line + 1, strerror(-rc));
 	}
 	if (buffer != NULL)
 		sodium_memzero(buffer, buffer_bytes);
@@ -119,31 +116,29 @@ static int read_lines(const char *path, FILE *file, struct key_ring *ring, char 
 	return rc;
 }
 
-static int read_keys(const char *path, FILE *file, struct key_ring *ring, char *error,
-		     size_t error_bytes)
+static int read_keys(const char *path, FILE *file, struct key_ring *ring, struct error *error)
 {
-	const int rc = read_lines(path, file, ring, error, error_bytes);
+	const int rc = read_lines(path, file, ring, error);
 
 	if (rc != 0)
 		return rc;
 	if (ring->cnt == 0) {
-		snprintf(error, error_bytes, "%s: holds no key; `doorbuster keygen` makes one",
-			 path);
-		return -EINVAL;
+		return error_say(error, -EINVAL, "%s: holds no key; `doorbuster keygen` makes one",
+				 path);
 	}
 	qsort(ring->keys, ring->cnt, sizeof(ring->keys[0]), by_id);
 	for (uint32_t i = 1; i < ring->cnt; i++) {
 		if (ring->keys[i].id != ring->keys[i - 1].id)
 			continue;
-		snprintf(error, error_bytes, "%s: key id %" PRIu32 " stands there twice; keep one",
-			 path, ring->keys[i].id);
-		return -EINVAL;
+		return error_say(error, -EINVAL,
+				 "%s: key id %" PRIu32 " stands there twice; keep one", path,
+				 ring->keys[i].id);
 	}
 	return 0;
 }
 
 /* Opens a key file if nobody but its owner can read or write it. 0 or -errno. */
-static int open_private(const char *path, int flags, FILE **out, char *error, size_t error_bytes)
+static int open_private(const char *path, int flags, FILE **out, struct error *error)
 {
 	/* A FIFO must not make us wait for its writer. */
 	const int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -155,16 +150,14 @@ static int open_private(const char *path, int flags, FILE **out, char *error, si
 		rc = -errno;
 		if (fd >= 0)
 			close(fd);
-		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
-			 rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
-		return rc;
+		return error_say(error, rc, "%s: %s%s", path, strerror(-rc),
+				 rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
 	}
 	if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
-		snprintf(error, error_bytes, "%s: not a regular file", path);
+		error_set(error, "%s: not a regular file", path);
 	} else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-		snprintf(error, error_bytes,
-			 "%s: others can read or write it (mode %04o); chmod 600 %s", path,
-			 (unsigned)(info.st_mode & 07777), path);
+		error_set(error, "%s: others can read or write it (mode %04o); chmod 600 %s", path,
+			  (unsigned)(info.st_mode & 07777), path);
 	} else {
 		*out = file;
 		return 0;
@@ -173,37 +166,37 @@ static int open_private(const char *path, int flags, FILE **out, char *error, si
 	return rc;
 }
 
-static int keep_out_of_dumps(const char *path, char *error, size_t error_bytes)
+static int keep_out_of_dumps(const char *path, struct error *error)
 {
 	const int rc = secret_keep();
 
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: its keys can't be kept out of core dumps: %s; allow prctl and "
-			 "madvise",
-			 path, strerror(-rc));
+		error_set(error,
+			  "%s: its keys can't be kept out of core dumps: %s; allow prctl and "
+			  "madvise",
+			  path, strerror(-rc));
 	return rc;
 }
 
-int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes)
+int keys_load(const char *path, struct key_ring **out, struct error *error)
 {
 	char buffer[BUFSIZ];
 	struct key_ring *ring;
 	FILE *file = NULL;
-	int rc = keep_out_of_dumps(path, error, error_bytes);
+	int rc = keep_out_of_dumps(path, error);
 
 	if (rc == 0)
-		rc = open_private(path, O_RDONLY, &file, error, error_bytes);
+		rc = open_private(path, O_RDONLY, &file, error);
 	if (rc != 0)
 		return rc;
 	ring = secret_alloc(ring_bytes());
 	if (ring == NULL) {
-		snprintf(error, error_bytes, "%s: no memory to read it", path);
+		error_set(error, "%s: no memory to read it", path);
 		fclose(file);
 		return -ENOMEM;
 	}
 	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
-	rc = read_keys(path, file, ring, error, error_bytes);
+	rc = read_keys(path, file, ring, error);
 	fclose(file);
 	sodium_memzero(buffer, sizeof(buffer));
 	if (rc != 0) {
@@ -238,8 +231,7 @@ const struct key *keys_find(const struct key_ring *ring, uint32_t id)
 
 /* Writes one line with a fresh key and makes it last. Closes the file, which reads and writes
  * through `buffer` of BUFSIZ, to be wiped. */
-static int write_key(FILE *file, char *buffer, const char *path, uint32_t id, char *error,
-		     size_t error_bytes)
+static int write_key(FILE *file, char *buffer, const char *path, uint32_t id, struct error *error)
 {
 	uint8_t key[WIRE_KEY_BYTES];
 	char hex[HEX_CHARS + 1];
@@ -256,14 +248,14 @@ static int write_key(FILE *file, char *buffer, const char *path, uint32_t id, ch
 		rc = -errno;
 	sodium_memzero(buffer, BUFSIZ);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+		error_set(error, "%s: %s", path, strerror(-rc));
 	return rc;
 }
 
-int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes)
+int keys_generate(const char *path, uint32_t id, struct error *error)
 {
 	char buffer[BUFSIZ];
-	int rc = keep_out_of_dumps(path, error, error_bytes);
+	int rc = keep_out_of_dumps(path, error);
 
 	if (rc != 0)
 		return rc;
@@ -272,32 +264,31 @@ int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes
 
 	if (fd < 0) {
 		rc = -errno;
-		snprintf(error, error_bytes, "%s: %s%s", path, strerror(-rc),
-			 rc == -EEXIST ? "; keys are never overwritten: name another file, or add "
-					 "to it with --append"
-				       : "");
-		return rc;
+		return error_say(
+			error, rc, "%s: %s%s", path, strerror(-rc),
+			rc == -EEXIST ? "; keys are never overwritten: name another file, or add "
+					"to it with --append"
+				      : "");
 	}
 
 	FILE *file = fdopen(fd, "w");
 
 	if (file == NULL) {
 		close(fd);
-		snprintf(error, error_bytes, "%s: no memory to write it", path);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "%s: no memory to write it", path);
 	}
 
 	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
-	rc = write_key(file, buffer, path, id, error, error_bytes);
+	rc = write_key(file, buffer, path, id, error);
 	if (rc != 0)
 		unlink(path);
 	return rc;
 }
 
-int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
+int keys_append(const char *path, uint32_t id, struct error *error)
 {
 	struct key_ring *ring = NULL;
-	int rc = keys_load(path, &ring, error, error_bytes);
+	int rc = keys_load(path, &ring, error);
 
 	if (rc != 0 || ring == NULL)
 		return rc;
@@ -307,25 +298,24 @@ int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes)
 
 	keys_free(ring);
 	if (known) {
-		snprintf(error, error_bytes,
-			 "%s: has a key %" PRIu32 " already; choose another --id", path, id);
-		return -EEXIST;
+		return error_say(error, -EEXIST,
+				 "%s: has a key %" PRIu32 " already; choose another --id", path,
+				 id);
 	}
 	if (full) {
-		snprintf(error, error_bytes, "%s: has %d keys, no more fit; remove old ones", path,
-			 KEYS_MAX);
-		return -E2BIG;
+		return error_say(error, -E2BIG, "%s: has %d keys, no more fit; remove old ones",
+				 path, KEYS_MAX);
 	}
 
 	char buffer[BUFSIZ];
 	FILE *file = NULL;
 
-	rc = open_private(path, O_RDWR | O_APPEND, &file, error, error_bytes);
+	rc = open_private(path, O_RDWR | O_APPEND, &file, error);
 	if (rc != 0)
 		return rc;
 	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	/* An editor may have left the last line without its end. */
 	if (fseek(file, -1, SEEK_END) == 0 && fgetc(file) != '\n' && fseek(file, 0, SEEK_END) == 0)
 		fputc('\n', file);
-	return write_key(file, buffer, path, id, error, error_bytes);
+	return write_key(file, buffer, path, id, error);
 }

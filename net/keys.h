@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "net/wire.h"
 
 struct key {
@@ -25,9 +26,9 @@ struct key_ring {
 /*
  * Reads a key file. From here on the process is not dumpable (engine/base/secret.h), and the ring
  * lies in memory that no core has. 0 and *out (owned by the caller, free with keys_free), or -errno
- * and a line for the operator in error[error_bytes] that names file, line and remedy.
+ * and a line for the operator in error that names file, line and remedy.
  */
-int keys_load(const char *path, struct key_ring **out, char *error, size_t error_bytes);
+int keys_load(const char *path, struct key_ring **out, struct error *error);
 
 /* Wipes and frees. NULL is allowed. */
 void keys_free(struct key_ring *ring);
@@ -39,10 +40,10 @@ const struct key *keys_find(const struct key_ring *ring, uint32_t id);
  * Makes a new key file (mode 0600) with one random key under `id`; -EEXIST if the path exists.
  * Error text as above.
  */
-int keys_generate(const char *path, uint32_t id, char *error, size_t error_bytes);
+int keys_generate(const char *path, uint32_t id, struct error *error);
 
 /* Appends a random key under `id` to an existing key file; -EEXIST if it has that id, -E2BIG if it
  * has KEYS_MAX keys. */
-int keys_append(const char *path, uint32_t id, char *error, size_t error_bytes);
+int keys_append(const char *path, uint32_t id, struct error *error);
 
 #endif

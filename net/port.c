@@ -25,7 +25,6 @@ enum {
 	HUGEPAGE_MIB = 2,
 	DESCRIPTOR_CNT = 2048,
 	POOL_NAME_BYTES = 32,
-	WHY_BYTES = 320,
 };
 
 /* They mean something in DPDK's device arguments. */
@@ -42,7 +41,7 @@ static const struct {
 };
 
 /* DPDK's driver refuses a socket whose path does not begin at the root. */
-static int make_absolute(struct port_spec *spec, const char *text, char *error, size_t error_bytes)
+static int make_absolute(struct port_spec *spec, const char *text, struct error *error)
 {
 	char directory[PATH_MAX];
 	char path[PATH_MAX + sizeof(spec->where)];
@@ -51,26 +50,26 @@ static int make_absolute(struct port_spec *spec, const char *text, char *error, 
 	if (spec->kind != PORT_MEMIF || spec->where[0] == '/')
 		return 0;
 	if (getcwd(directory, sizeof(directory)) == NULL) {
-		snprintf(error, error_bytes,
-			 "--port %s: the directory that this runs in: %s: name the socket by a "
-			 "path from /",
-			 text, strerror(errno));
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"--port %s: the directory that this runs in: %s: name the socket by a "
+			"path from /",
+			text, strerror(errno));
 	}
 	bytes = snprintf(path, sizeof(path), "%s/%s", directory, spec->where);
 	if (bytes < 0 || (size_t)bytes >= sizeof(spec->where) ||
 	    strpbrk(path, DEVICE_CHARS) != NULL) {
-		snprintf(error, error_bytes,
-			 "--port %s: in this directory its path has %d characters, or a comma or "
-			 "bracket; at most %zu may be and none of those: name another directory",
-			 text, bytes, sizeof(spec->where) - 1);
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"--port %s: in this directory its path has %d characters, or a comma or "
+			"bracket; at most %zu may be and none of those: name another directory",
+			text, bytes, sizeof(spec->where) - 1);
 	}
 	memcpy(spec->where, path, (size_t)bytes + 1);
 	return 0;
 }
 
-int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes)
+int port_parse(const char *text, struct port_spec *out, struct error *error)
 {
 	*out = (struct port_spec){.kind = PORT_LO, .where = "lo"};
 	if (strcmp(text, "lo") == 0)
@@ -85,29 +84,28 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
 
 		if (text[bytes] == '\0' || strlen(text + bytes) >= max ||
 		    strpbrk(text + bytes, DEVICE_CHARS) != NULL) {
-			snprintf(error, error_bytes,
-				 "--port %s: behind %s belongs %s, at most %zu characters and no "
-				 "comma or bracket",
-				 text, kinds[i].prefix, kinds[i].names, max - 1);
-			return -EINVAL;
+			return error_say(
+				error, -EINVAL,
+				"--port %s: behind %s belongs %s, at most %zu characters and no "
+				"comma or bracket",
+				text, kinds[i].prefix, kinds[i].names, max - 1);
 		}
 		/* Its sysctls are set for `lo` only; there is nothing else to choose about it. */
 		if (kinds[i].kind == PORT_AF_XDP && strcmp(text + bytes, "lo") == 0) {
-			snprintf(error, error_bytes,
-				 "--port %s: the loopback interface is --port lo", text);
-			return -EINVAL;
+			return error_say(error, -EINVAL,
+					 "--port %s: the loopback interface is --port lo", text);
 		}
 		out->kind = kinds[i].kind;
 		snprintf(out->where, sizeof(out->where), "%s", text + bytes);
-		return make_absolute(out, text, error, error_bytes);
+		return make_absolute(out, text, error);
 	}
-	snprintf(error, error_bytes, "--port %s: expected lo, af_xdp:IFACE or memif:SOCKET", text);
-	return -EINVAL;
+	return error_say(error, -EINVAL, "--port %s: expected lo, af_xdp:IFACE or memif:SOCKET",
+			 text);
 }
 
-int port_check(const struct port_options *options, char *error, size_t error_bytes)
+int port_check(const struct port_options *options, struct error *error)
 {
-	return port_ops_of(options->spec.kind)->check(options, error, error_bytes);
+	return port_ops_of(options->spec.kind)->check(options, error);
 }
 
 static const struct port_ops *ops_of(const struct port *port)
@@ -160,7 +158,7 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 }
 
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
-		  int *argc, int argv_max, char *error, size_t error_bytes)
+		  int *argc, int argv_max, struct error *error)
 {
 	const struct port_ops *ops = port_ops_of(options->spec.kind);
 	int rc;
@@ -176,15 +174,14 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 	};
 	if (options->spec.kind != PORT_LO)
 		port_xdp_put_lo_back();
-	rc = ops->prepare(port, error, error_bytes);
+	rc = ops->prepare(port, error);
 	if (rc == 0)
-		rc = eal_dir_make(&port->eal_dir, error, error_bytes);
+		rc = eal_dir_make(&port->eal_dir, error);
 	if (rc != 0)
 		return rc;
 	if (!add_arg(argv, argc, argv_max, "--no-pci") ||
 	    !add_memory_args(port, argv, argc, argv_max)) {
-		snprintf(error, error_bytes, "too many EAL arguments");
-		return -E2BIG;
+		return error_say(error, -E2BIG, "too many EAL arguments");
 	}
 	return 0;
 }
@@ -202,7 +199,7 @@ struct rte_mempool *port_queue_pool(uint16_t i)
 	return rte_mempool_lookup(name);
 }
 
-int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_bytes)
+int port_set_up_rx(struct port *port, uint16_t i, struct error *error)
 {
 	const struct port_queue *queue = &port->queues[i];
 	const struct port_ops *ops = ops_of(port);
@@ -214,12 +211,12 @@ int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_byte
 	rc = rte_eth_rx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT, SOCKET_ID_ANY,
 				    NULL, pool);
 	if (rc == 0 && ops->rx_prove != NULL)
-		rc = ops->rx_prove(i, pool, error, error_bytes);
+		rc = ops->rx_prove(i, pool, error);
 	return rc;
 }
 
 /* Queue pair i of the port, with a pool of its own. */
-static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error_bytes)
+static int set_up_queue(struct port *port, uint16_t i, struct error *error)
 {
 	const struct port_queue *queue = &port->queues[i];
 	const struct rte_mempool *pool;
@@ -229,12 +226,11 @@ static int set_up_queue(struct port *port, uint16_t i, char *error, size_t error
 	pool_name(i, name);
 	pool = ops_of(port)->make_pool(name, port->buffer_cnt);
 	if (pool == NULL) {
-		snprintf(error, error_bytes,
-			 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,
-			 (unsigned)MEMORY_QUEUE_MIB);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM,
+				 "no memory for the packet buffers of queue %u (%u MiB a queue)", i,
+				 (unsigned)MEMORY_QUEUE_MIB);
 	}
-	rc = port_set_up_rx(port, i, error, error_bytes);
+	rc = port_set_up_rx(port, i, error);
 	if (rc == 0)
 		rc = rte_eth_tx_queue_setup(queue->port_id, queue->queue_id, DESCRIPTOR_CNT,
 					    SOCKET_ID_ANY, NULL);
@@ -260,8 +256,7 @@ static int make_device(struct port *port, char *name, size_t name_bytes)
 }
 
 /* Starts the next device, with the queue pairs from `first` on. */
-static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt, char *why,
-			size_t why_bytes)
+static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt, struct error *error)
 {
 	/* No offloads asked for: the tag covers more than a checksum, replies carry their own. */
 	const struct rte_eth_conf conf = {0};
@@ -277,42 +272,40 @@ static int start_device(struct port *port, uint16_t first, uint16_t queue_cnt, c
 	rc = rte_eth_dev_configure(port_id, queue_cnt, queue_cnt, &conf);
 	for (uint16_t i = 0; rc == 0 && i < queue_cnt; i++) {
 		port->queues[first + i] = (struct port_queue){port_id, i};
-		rc = set_up_queue(port, (uint16_t)(first + i), why, why_bytes);
+		rc = set_up_queue(port, (uint16_t)(first + i), error);
 	}
 	return rc != 0 ? rc : rte_eth_dev_start(port_id);
 }
 
-int port_open(struct port *port, char *error, size_t error_bytes)
+int port_open(struct port *port, struct error *error)
 {
 	const struct port_ops *ops = ops_of(port);
 	const uint16_t device_cnt = ops->device_per_queue ? port->options.queue_cnt : 1;
 	const uint16_t queue_cnt = port->options.queue_cnt / device_cnt;
 	struct rte_ether_addr mac;
-	char why[WHY_BYTES] = "";
+	struct error why = {0};
 	int rc = port_memory_keep_secret();
 
 	for (uint16_t i = 0; i < device_cnt && rc == 0; i++)
-		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt, why, sizeof(why));
+		rc = start_device(port, (uint16_t)(i * queue_cnt), queue_cnt, &why);
 	if (rc == 0)
 		rc = rte_eth_macaddr_get(port->queues[0].port_id, &mac);
 	if (rc != 0) {
-		if (why[0] == '\0')
-			snprintf(why, sizeof(why), "%s (DPDK's lines above say why)",
-				 strerror(-rc));
-		snprintf(error, error_bytes, "%s does not start with %u queues: %s",
-			 port->options.spec.where, port->options.queue_cnt, why);
-		return rc;
+		if (!error_is_set(&why))
+			error_set(&why, "%s (DPDK's lines above say why)", strerror(-rc));
+		return error_say(error, rc, "%s does not start with %u queues: %s",
+				 port->options.spec.where, port->options.queue_cnt, why.text);
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	port->zero_copy = ops->zero_copy != NULL && ops->zero_copy(port);
 	return 0;
 }
 
-int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes)
+int port_take_traffic(struct port *port, bool take, struct error *error)
 {
 	const struct port_ops *ops = ops_of(port);
 
-	return ops->take != NULL ? ops->take(port, take, error, error_bytes) : 0;
+	return ops->take != NULL ? ops->take(port, take, error) : 0;
 }
 
 void port_close(struct port *port)

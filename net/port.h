@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "net/eal_dir.h"
 #include "net/neighbour.h"
@@ -81,7 +82,7 @@ struct port {
 
 /* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. A socket's path becomes one from /: what it is now
  * in this directory. 0 or -EINVAL with a line in error. */
-int port_parse(const char *text, struct port_spec *out, char *error, size_t error_bytes);
+int port_parse(const char *text, struct port_spec *out, struct error *error);
 
 /*
  * Whether this machine and user can run the port: interface exists, has queue_cnt queues, addresses
@@ -90,7 +91,7 @@ int port_parse(const char *text, struct port_spec *out, char *error, size_t erro
  * doorbuster is one that was killed and is not gone yet. 0, or -errno and a line for the operator
  * (what is missing, what to do) in error.
  */
-int port_check(const struct port_options *options, char *error, size_t error_bytes);
+int port_check(const struct port_options *options, struct error *error);
 
 /*
  * AF_XDP: holds our UDP ports with kernel sockets that receive nothing, until the process ends, so
@@ -99,7 +100,7 @@ int port_check(const struct port_options *options, char *error, size_t error_byt
  * memif: nothing. Once a process, after port_check; nothing of it is to be undone. -EADDRINUSE:
  * another program has one of them. 0 or -errno, line in error.
  */
-int port_hold(const struct port_options *options, char *error, size_t error_bytes);
+int port_hold(const struct port_options *options, struct error *error);
 
 /*
  * The EAL arguments this port needs (memory: hugepages if enough are free, else normal pages):
@@ -111,20 +112,20 @@ int port_hold(const struct port_options *options, char *error, size_t error_byte
  * left it changed. 0 or -errno, line in error.
  */
 int port_eal_args(struct port *port, const struct port_options *options, const char **argv,
-		  int *argc, int argv_max, char *error, size_t error_bytes);
+		  int *argc, int argv_max, struct error *error);
 
 /*
  * Makes, configures and starts the devices. After rte_eal_init. No traffic reaches us yet on AF_XDP
  * ports, and of those it is proved that the kernel takes every packet buffer. 0 or -errno, line in
  * error.
  */
-int port_open(struct port *port, char *error, size_t error_bytes);
+int port_open(struct port *port, struct error *error);
 
 /*
  * AF_XDP: from now on the XDP program takes / leaves our UDP ports, on af_xdp: at the addresses the
  * interface has now. Others: nothing. Control thread. 0 or -errno, line in error.
  */
-int port_take_traffic(struct port *port, bool take, char *error, size_t error_bytes);
+int port_take_traffic(struct port *port, bool take, struct error *error);
 
 /*
  * What DPDK's interrupt thread calls when a memif peer has left, before his memory is unmapped:
@@ -151,7 +152,7 @@ struct port_holders {
  * in a burst of theirs until another call has opened them.
  */
 int port_reopen(struct port *port, uint64_t queues, const struct port_holders *holders,
-		uint32_t *lost_cnt, char *error, size_t error_bytes);
+		uint32_t *lost_cnt, struct error *error);
 
 /* Stops the device and puts the machine back as it was. Safe after a failed or missing port_open.
  */

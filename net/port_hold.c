@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 #include "net/udp_hold.h"
 
@@ -20,8 +21,7 @@ struct hold {
 	struct udp_passed passed;
 	struct sockaddr_storage seen[SEEN_MAX];
 	unsigned address_cnt;
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
@@ -60,8 +60,7 @@ static int hold_address(void *context, const struct sockaddr *address)
 	udp_hold_expect(options->udp_port_cnt);
 	for (uint16_t i = 0; i < options->udp_port_cnt && rc == 0; i++)
 		rc = udp_hold(&hold->passed, address, options->spec.where,
-			      (uint16_t)(options->udp_port_first + i), hold->error,
-			      hold->error_bytes);
+			      (uint16_t)(options->udp_port_first + i), hold->error);
 	return rc;
 }
 
@@ -84,12 +83,12 @@ static void warn_of_strangers(const struct hold *hold)
 	}
 }
 
-int port_hold(const struct port_options *options, char *error, size_t error_bytes)
+int port_hold(const struct port_options *options, struct error *error)
 {
 	static const struct sockaddr_in any_ipv4 = {.sin_family = AF_INET};
 	static const struct sockaddr_in6 any_ipv6 = {.sin6_family = AF_INET6};
-	struct hold hold = {.options = options, .error = error, .error_bytes = error_bytes};
-	char listing[256];
+	struct hold hold = {.options = options, .error = error};
+	struct error listing;
 	int rc;
 
 	udp_passed_adopt(&hold.passed);
@@ -100,10 +99,10 @@ int port_hold(const struct port_options *options, char *error, size_t error_byte
 		rc = hold_address(&hold, (const struct sockaddr *)&any_ipv4);
 		return rc != 0 ? rc : hold_address(&hold, (const struct sockaddr *)&any_ipv6);
 	}
-	error[0] = '\0';
-	rc = port_xdp_addresses(options->spec.where, hold_address, &hold, listing, sizeof(listing));
+	error_clear(error);
+	rc = port_xdp_addresses(options->spec.where, hold_address, &hold, &listing);
 	/* What is wrong with a port was said by udp_hold. */
-	if (rc != 0 && error[0] == '\0')
-		snprintf(error, error_bytes, "%s", listing);
+	if (rc != 0 && !error_is_set(error))
+		error_set(error, "%s", listing.text);
 	return rc;
 }

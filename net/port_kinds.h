@@ -7,6 +7,7 @@
 
 #include <linux/bpf.h>
 
+#include "engine/base/error.h"
 #include "net/port.h"
 
 enum {
@@ -24,17 +25,17 @@ struct port_ops {
 	bool device_per_queue; /* else one device has all queues */
 	bool kernel_beside; /* it sees the interface, too: answers neighbours, has its UDP ports */
 
-	int (*check)(const struct port_options *options, char *error, size_t error_bytes);
-	int (*prepare)(struct port *port, char *error, size_t error_bytes);
+	int (*check)(const struct port_options *options, struct error *error);
+	int (*prepare)(struct port *port, struct error *error);
 	/* The arguments of device i, of DEVICE_ARGS_BYTES. */
 	void (*device)(const struct port *port, uint16_t i, char *args);
 	struct rte_mempool *(*make_pool)(const char *name, uint32_t buffer_cnt);
 	/* Before and after the driver sets up what receives of queue i. */
 	void (*rx_begin)(void);
-	int (*rx_prove)(uint16_t i, struct rte_mempool *pool, char *error, size_t error_bytes);
+	int (*rx_prove)(uint16_t i, struct rte_mempool *pool, struct error *error);
 	/* After port_open: whether every socket is in zero-copy mode. */
 	bool (*zero_copy)(const struct port *port);
-	int (*take)(const struct port *port, bool take, char *error, size_t error_bytes);
+	int (*take)(const struct port *port, bool take, struct error *error);
 	void (*restore)(struct port *port);
 
 	uint64_t (*missed)(const struct port *port);
@@ -53,8 +54,8 @@ static inline const struct port_ops *port_ops_of(enum port_kind kind)
 	return kind == PORT_MEMIF ? &port_memif_ops : &port_xdp_ops;
 }
 
-int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes);
-int port_xdp_take(const struct port *port, bool take, char *error, size_t error_bytes);
+int port_xdp_check(const struct port_options *options, struct error *error);
+int port_xdp_take(const struct port *port, bool take, struct error *error);
 uint64_t port_xdp_oversized(const struct port *port);
 uint64_t port_xdp_unserved(const struct port *port);
 bool port_xdp_zero_copy(const struct port *port);
@@ -72,7 +73,7 @@ struct port_umem {
  * that could be seen.
  */
 void port_xdp_watch_umem(void);
-int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, char *error, size_t error_bytes);
+int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, struct error *error);
 
 /* Since the start, over all sockets that the queue had. Any thread. */
 struct port_losses port_xdp_losses(uint16_t queue);
@@ -87,8 +88,7 @@ int port_xdp_close_socket(uint16_t queue);
 struct rte_mempool *port_pool_create(const char *name, uint32_t buffer_cnt);
 
 /* Proves that the kernel takes every buffer of the pool. 0, or -EFAULT and a line. */
-int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, char *error,
-		    size_t error_bytes);
+int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, struct error *error);
 
 /* Gives back to a pool of port_pool_create what nobody holds; *lost_cnt: how many those were that
  * it lacked. No thread may use the pool. 0 or -ENOMEM. */
@@ -99,14 +99,14 @@ int port_pool_sweep(struct rte_mempool *pool, const struct port_holders *holders
 struct rte_mempool *port_queue_pool(uint16_t i);
 /* The receiving side of queue pair i, proved; the device is stopped. 0 or -errno; a line, or none
  * where DPDK's own lines say why. */
-int port_set_up_rx(struct port *port, uint16_t i, char *error, size_t error_bytes);
+int port_set_up_rx(struct port *port, uint16_t i, struct error *error);
 
 /*
  * One doorbuster an interface: a lock in RUN_DIR, which only the engine's own user can reach. Its
  * descriptor; or with take false, for a look that changes nothing, 0 if it could be had. Waits
  * while the holder is an engine that was killed. -errno and a line if another has it, or it fails.
  */
-int port_xdp_lock(const char *interface, bool take, char *error, size_t error_bytes);
+int port_xdp_lock(const char *interface, bool take, struct error *error);
 /* Gives it back, and removes RUN_DIR if nothing else is in it. */
 void port_xdp_unlock(int ifindex, int lock_fd);
 
@@ -126,7 +126,7 @@ int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_N
 struct sockaddr;
 typedef int port_xdp_address_fn(void *context, const struct sockaddr *address);
 int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *context,
-		       char *error, size_t error_bytes);
+		       struct error *error);
 
 /* Puts lo back if a killed engine left it changed and no engine serves it. */
 void port_xdp_put_lo_back(void);
@@ -140,8 +140,8 @@ extern const uint8_t port_xdp_object[];
 extern const uint32_t port_xdp_object_bytes;
 
 /* Sysctls of lo: set for us, and put back. After the interface's lock is ours. */
-int port_lo_check(char *error, size_t error_bytes);
-int port_lo_prepare(char *error, size_t error_bytes);
+int port_lo_check(struct error *error);
+int port_lo_prepare(struct error *error);
 bool port_lo_is_changed(void);
 void port_lo_restore(void);
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 #include "net/run_dir.h"
 
@@ -87,8 +88,8 @@ static int read_saved(int values[SYSCTL_CNT])
 {
 	char name[SAVED_NAME_BYTES];
 	char text[32] = "";
-	char error[256];
-	const int dir_fd = run_dir_open(RUN_DIR, false, error, sizeof(error));
+	struct error error;
+	const int dir_fd = run_dir_open(RUN_DIR, false, &error);
 	ssize_t bytes;
 	int fd;
 
@@ -110,25 +111,24 @@ static int read_saved(int values[SYSCTL_CNT])
 	return sscanf(text, "%d %d", &values[0], &values[1]) == SYSCTL_CNT ? 0 : -ENOENT;
 }
 
-static int refuse_sysctl(const char *path, int rc, char *error, size_t error_bytes)
+static int refuse_sysctl(const char *path, int rc, struct error *error)
 {
-	snprintf(error, error_bytes,
-		 "%s: %s; lo needs it to be 1: set it, or use --port memif:SOCKET", path,
-		 strerror(-rc));
-	return rc;
+	return error_say(error, rc,
+			 "%s: %s; lo needs it to be 1: set it, or use --port memif:SOCKET", path,
+			 strerror(-rc));
 }
 
-int port_lo_check(char *error, size_t error_bytes)
+int port_lo_check(struct error *error)
 {
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		int value = 0;
 		const int rc = read_sysctl(sysctls[i], &value);
 
 		if (rc != 0)
-			return refuse_sysctl(sysctls[i], rc, error, error_bytes);
+			return refuse_sysctl(sysctls[i], rc, error);
 		/* /proc/sys is read-only in many containers. */
 		if (value != 1 && access(sysctls[i], W_OK) != 0)
-			return refuse_sysctl(sysctls[i], -errno, error, error_bytes);
+			return refuse_sysctl(sysctls[i], -errno, error);
 	}
 	return 0;
 }
@@ -154,7 +154,7 @@ static int write_saved(int dir_fd, const int values[SYSCTL_CNT])
 }
 
 /* Notes down what they are. */
-static int save(int values[SYSCTL_CNT], char *error, size_t error_bytes)
+static int save(int values[SYSCTL_CNT], struct error *error)
 {
 	int dir_fd;
 	int rc;
@@ -162,19 +162,17 @@ static int save(int values[SYSCTL_CNT], char *error, size_t error_bytes)
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		rc = read_sysctl(sysctls[i], &values[i]);
 		if (rc != 0) {
-			snprintf(error, error_bytes, "%s: %s", sysctls[i], strerror(-rc));
-			return rc;
+			return error_say(error, rc, "%s: %s", sysctls[i], strerror(-rc));
 		}
 	}
-	dir_fd = run_dir_open(RUN_DIR, true, error, error_bytes);
+	dir_fd = run_dir_open(RUN_DIR, true, error);
 	if (dir_fd < 0)
 		return dir_fd;
 	rc = write_saved(dir_fd, values);
 	close(dir_fd);
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 RUN_DIR ": cannot note down there what the sysctls of lo were: %s",
-			 strerror(-rc));
+		error_set(error, RUN_DIR ": cannot note down there what the sysctls of lo were: %s",
+			  strerror(-rc));
 	return rc;
 }
 
@@ -248,18 +246,18 @@ static void restore_ours(void)
 	close_ours();
 }
 
-int port_lo_prepare(char *error, size_t error_bytes)
+int port_lo_prepare(struct error *error)
 {
 	unsigned at = 0;
 	int rc = read_saved(ours.values);
 
 	if (rc == -ENOENT)
-		rc = save(ours.values, error, error_bytes);
+		rc = save(ours.values, error);
 	else if (rc != 0)
-		snprintf(error, error_bytes, RUN_DIR ": what a killed doorbuster noted down: %s",
-			 strerror(-rc));
+		error_set(error, RUN_DIR ": what a killed doorbuster noted down: %s",
+			  strerror(-rc));
 	if (rc == 0) {
-		ours.dir_fd = run_dir_open(RUN_DIR, false, error, error_bytes);
+		ours.dir_fd = run_dir_open(RUN_DIR, false, error);
 		rc = ours.dir_fd < 0 ? ours.dir_fd : 0;
 	}
 	if (rc != 0) {
@@ -272,7 +270,7 @@ int port_lo_prepare(char *error, size_t error_bytes)
 	rc = change_sysctls(&at);
 	if (rc != 0) {
 		restore_ours();
-		return refuse_sysctl(sysctls[at], rc, error, error_bytes);
+		return refuse_sysctl(sysctls[at], rc, error);
 	}
 	return 0;
 }
@@ -288,7 +286,7 @@ void port_lo_restore(void)
 {
 	int saved[SYSCTL_CNT] = {0};
 	char name[SAVED_NAME_BYTES];
-	char error[256];
+	struct error error;
 	int dir_fd;
 
 	if (ours.changed) {
@@ -302,7 +300,7 @@ void port_lo_restore(void)
 		if (set_sysctl(sysctls[i], saved[i]) != 0)
 			return;
 	}
-	dir_fd = run_dir_open(RUN_DIR, false, error, sizeof(error));
+	dir_fd = run_dir_open(RUN_DIR, false, &error);
 	if (dir_fd < 0)
 		return;
 	saved_name(name);

@@ -22,6 +22,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "engine/base/error.h"
 #include "net/lock_file.h"
 #include "net/port_kinds.h"
 
@@ -37,8 +38,7 @@ static void lock_path_of(const char *socket_path, char out[LOCK_PATH_BYTES])
 	snprintf(out, LOCK_PATH_BYTES, "%s.lock", socket_path);
 }
 
-static int lock_socket(const char *socket_path, int open_flags, int operation, char *error,
-		       size_t error_bytes)
+static int lock_socket(const char *socket_path, int open_flags, int operation, struct error *error)
 {
 	char path[LOCK_PATH_BYTES];
 	int rc;
@@ -46,20 +46,19 @@ static int lock_socket(const char *socket_path, int open_flags, int operation, c
 	lock_path_of(socket_path, path);
 	rc = lock_file_take(AT_FDCWD, path, open_flags, operation);
 	if (rc == -EWOULDBLOCK) {
-		snprintf(error, error_bytes,
-			 "memif:%s: another doorbuster serves it; stop that one or name another "
-			 "socket",
-			 socket_path);
-		return -EADDRINUSE;
+		return error_say(
+			error, -EADDRINUSE,
+			"memif:%s: another doorbuster serves it; stop that one or name another "
+			"socket",
+			socket_path);
 	}
 	if (rc == -EEXIST)
-		snprintf(error, error_bytes,
-			 "memif:%s: %s is there and no lock of ours; name another socket",
-			 socket_path, path);
+		error_set(error, "memif:%s: %s is there and no lock of ours; name another socket",
+			  socket_path, path);
 	else if (rc < 0)
-		snprintf(error, error_bytes,
-			 "memif:%s: cannot lock %s: %s; name a socket in a directory of your own",
-			 socket_path, path, strerror(-rc));
+		error_set(error,
+			  "memif:%s: cannot lock %s: %s; name a socket in a directory of your own",
+			  socket_path, path, strerror(-rc));
 	return rc;
 }
 
@@ -83,7 +82,7 @@ static bool is_bound(const char *path)
 }
 
 /* 0: nothing is there, or with *stale a socket that nobody has open. */
-static int check_socket(const char *path, bool *stale, char *error, size_t error_bytes)
+static int check_socket(const char *path, bool *stale, struct error *error)
 {
 	struct stat info;
 
@@ -93,27 +92,24 @@ static int check_socket(const char *path, bool *stale, char *error, size_t error
 
 		if (rc == -ENOENT)
 			return 0;
-		snprintf(error, error_bytes, "memif:%s: %s; name another path", path,
-			 strerror(-rc));
-		return rc;
+		return error_say(error, rc, "memif:%s: %s; name another path", path, strerror(-rc));
 	}
 	if (!S_ISSOCK(info.st_mode)) {
-		snprintf(error, error_bytes,
-			 "memif:%s: is there and not a socket; name another path", path);
-		return -EEXIST;
+		return error_say(error, -EEXIST,
+				 "memif:%s: is there and not a socket; name another path", path);
 	}
 	if (is_bound(path)) {
-		snprintf(error, error_bytes,
-			 "memif:%s: another program has this socket open; stop that one or name "
-			 "another socket",
-			 path);
-		return -EADDRINUSE;
+		return error_say(
+			error, -EADDRINUSE,
+			"memif:%s: another program has this socket open; stop that one or name "
+			"another socket",
+			path);
 	}
 	*stale = true;
 	return 0;
 }
 
-static int check(const struct port_options *options, char *error, size_t error_bytes)
+static int check(const struct port_options *options, struct error *error)
 {
 	const char *path = options->spec.where;
 	char copy[sizeof(options->spec.where)];
@@ -126,27 +122,26 @@ static int check(const struct port_options *options, char *error, size_t error_b
 	if (options->client) {
 		if (access(path, F_OK) == 0)
 			return 0;
-		snprintf(error, error_bytes, "memif:%s: %s; start the engine on it first", path,
-			 strerror(errno));
-		return -ENOENT;
+		return error_say(error, -ENOENT, "memif:%s: %s; start the engine on it first", path,
+				 strerror(errno));
 	}
 	if (access(dir, W_OK | X_OK) != 0) {
 		rc = -errno;
-		snprintf(error, error_bytes,
-			 "memif:%s: directory %s: %s; name a socket in one that is writable", path,
-			 dir, strerror(-rc));
-		return rc;
+		return error_say(
+			error, rc,
+			"memif:%s: directory %s: %s; name a socket in one that is writable", path,
+			dir, strerror(-rc));
 	}
 	/* Only looks: makes no lock, and leaves one that is there. */
-	rc = lock_socket(path, 0, LOCK_SH, error, error_bytes);
+	rc = lock_socket(path, 0, LOCK_SH, error);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	if (rc >= 0)
 		close(rc);
-	return check_socket(path, &stale, error, error_bytes);
+	return check_socket(path, &stale, error);
 }
 
-static int prepare(struct port *port, char *error, size_t error_bytes)
+static int prepare(struct port *port, struct error *error)
 {
 	const char *path = port->options.spec.where;
 	bool stale;
@@ -154,17 +149,17 @@ static int prepare(struct port *port, char *error, size_t error_bytes)
 
 	if (port->options.client)
 		return 0;
-	rc = lock_socket(path, O_CREAT, LOCK_EX, error, error_bytes);
+	rc = lock_socket(path, O_CREAT, LOCK_EX, error);
 	if (rc < 0)
 		return rc;
 	port->memif_lock_fd = rc;
-	rc = check_socket(path, &stale, error, error_bytes);
+	rc = check_socket(path, &stale, error);
 	/* What a killed engine left would be in the way. */
 	if (rc == 0 && stale && unlink(path) != 0 && errno != ENOENT) {
 		rc = -errno;
-		snprintf(error, error_bytes,
-			 "memif:%s: the socket that is there can't be removed: %s; name another",
-			 path, strerror(-rc));
+		error_set(error,
+			  "memif:%s: the socket that is there can't be removed: %s; name another",
+			  path, strerror(-rc));
 	}
 	return rc;
 }

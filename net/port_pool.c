@@ -21,6 +21,7 @@
 #include <rte_memzone.h>
 #include <rte_version.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 
 enum {
@@ -107,8 +108,7 @@ static void prove_buffer(struct rte_mempool *pool, void *context, void *buffer, 
 	proof->crossing_cnt += begin / page_bytes() != last / page_bytes();
 }
 
-int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, char *error,
-		    size_t error_bytes)
+int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, struct error *error)
 {
 	struct proof proof = {
 		.umem = umem,
@@ -118,13 +118,13 @@ int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, char
 	rte_mempool_obj_iter(pool, prove_buffer, &proof);
 	if (proof.outside_cnt == 0 && proof.crossing_cnt == 0)
 		return 0;
-	snprintf(error, error_bytes,
-		 "of its %u packet buffers %u lie outside of the %" PRIu64
-		 " bytes that DPDK registered with the kernel, and %u cross a page: it would go "
-		 "deaf. This DPDK (%s) does not fit: use that of Debian 12, or --port memif:SOCKET",
-		 pool->populated_size, proof.outside_cnt, umem->bytes, proof.crossing_cnt,
-		 rte_version());
-	return -EFAULT;
+	return error_say(
+		error, -EFAULT,
+		"of its %u packet buffers %u lie outside of the %" PRIu64
+		" bytes that DPDK registered with the kernel, and %u cross a page: it would go "
+		"deaf. This DPDK (%s) does not fit: use that of Debian 12, or --port memif:SOCKET",
+		pool->populated_size, proof.outside_cnt, umem->bytes, proof.crossing_cnt,
+		rte_version());
 }
 
 /* Which buffers somebody holds: a bit each. */

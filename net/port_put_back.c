@@ -2,6 +2,7 @@
  * port_put_back: what the successor of a killed engine does for the machine, without being one.
  */
 
+#include "engine/base/error.h"
 #include "net/eal_dir.h"
 #include "net/port_kinds.h"
 
@@ -13,12 +14,12 @@ void port_put_back(const struct port_spec *spec, const char *runtime_dir)
 		.xdp = {.lock_fd = -1, .object_fd = -1},
 		.memif_lock_fd = -1,
 	};
-	char error[256];
+	struct error error;
 
 	eal_dir_remove_of(runtime_dir);
 	/* lo is put back below, whatever the port was. */
 	if (spec->kind != PORT_LO) {
-		(void)ops->prepare(&port, error, sizeof(error));
+		(void)ops->prepare(&port, &error);
 		ops->restore(&port);
 	}
 	port_xdp_put_lo_back();

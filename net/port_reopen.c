@@ -12,6 +12,7 @@
 #include <rte_log.h>
 #include <rte_mempool.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 
 enum {
@@ -30,7 +31,7 @@ static void sleep_ms(unsigned ms)
 }
 
 static int reopen_queue(struct port *port, uint16_t i, const struct port_holders *holders,
-			uint32_t *lost_cnt, char *error, size_t error_bytes)
+			uint32_t *lost_cnt, struct error *error)
 {
 	struct rte_mempool *pool = port_queue_pool(i);
 	/* One that did not open the last time is not waited for: the lanes stand still. */
@@ -44,18 +45,17 @@ static int reopen_queue(struct port *port, uint16_t i, const struct port_holders
 		if (tries == 1)
 			*lost_cnt += lost_now;
 		if (rc == 0)
-			rc = port_set_up_rx(port, i, error, error_bytes);
+			rc = port_set_up_rx(port, i, error);
 		if (rc == 0 || rc == -EFAULT || tries == tries_max)
 			return rc;
 		sleep_ms(TRY_AGAIN_MS);
 		rc = 0;
 	}
-	snprintf(error, error_bytes, "its old socket can't be closed: %s", strerror(-rc));
-	return rc;
+	return error_say(error, rc, "its old socket can't be closed: %s", strerror(-rc));
 }
 
 int port_reopen(struct port *port, uint64_t queues, const struct port_holders *holders,
-		uint32_t *lost_cnt, char *error, size_t error_bytes)
+		uint32_t *lost_cnt, struct error *error)
 {
 	const uint16_t port_id = port->queues[0].port_id;
 	const int log_level = rte_log_get_level(rte_log_register(DRIVER_LOG));
@@ -63,7 +63,7 @@ int port_reopen(struct port *port, uint64_t queues, const struct port_holders *h
 	int start_rc;
 
 	*lost_cnt = 0;
-	error[0] = '\0';
+	error_clear(error);
 	/* What it says of a try that comes too early would alarm for nothing. */
 	rte_log_set_level_pattern(DRIVER_LOG, RTE_LOG_EMERG);
 	(void)rte_eth_dev_stop(port_id);
@@ -71,7 +71,7 @@ int port_reopen(struct port *port, uint64_t queues, const struct port_holders *h
 		if ((queues >> i & 1) == 0)
 			continue;
 
-		const int queue_rc = reopen_queue(port, i, holders, lost_cnt, error, error_bytes);
+		const int queue_rc = reopen_queue(port, i, holders, lost_cnt, error);
 
 		port->closed_queues &= ~(UINT64_C(1) << i);
 		if (queue_rc != 0) {
@@ -81,8 +81,7 @@ int port_reopen(struct port *port, uint64_t queues, const struct port_holders *h
 	}
 	start_rc = rte_eth_dev_start(port_id);
 	if (rc == 0 && start_rc != 0)
-		snprintf(error, error_bytes, "the device does not start again: %s",
-			 strerror(-start_rc));
+		error_set(error, "the device does not start again: %s", strerror(-start_rc));
 	rte_log_set_level_pattern(DRIVER_LOG, (uint32_t)log_level);
 	return rc != 0 ? rc : start_rc;
 }

@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 #include "net/run_dir.h"
 
@@ -97,12 +98,12 @@ static int detach_ours(int ifindex)
 
 void port_xdp_put_lo_back(void)
 {
-	char error[256];
+	struct error error;
 	int lock_fd;
 
 	if (!port_lo_is_changed())
 		return;
-	lock_fd = port_xdp_lock("lo", true, error, sizeof(error));
+	lock_fd = port_xdp_lock("lo", true, &error);
 	if (lock_fd < 0)
 		return;
 	if (!is_served_elsewhere((int)if_nametoindex("lo"))) {
@@ -112,42 +113,41 @@ void port_xdp_put_lo_back(void)
 	port_xdp_unlock((int)if_nametoindex("lo"), lock_fd);
 }
 
-static int prepare(struct port *port, char *error, size_t error_bytes)
+static int prepare(struct port *port, struct error *error)
 {
 	const char *interface = port->options.spec.where;
 	struct port_xdp *xdp = &port->xdp;
 	int rc;
 
 	xdp->ifindex = (int)if_nametoindex(interface);
-	xdp->lock_fd = port_xdp_lock(interface, true, error, error_bytes);
+	xdp->lock_fd = port_xdp_lock(interface, true, error);
 	if (xdp->lock_fd < 0)
 		return xdp->lock_fd;
 	if (is_served_elsewhere(xdp->ifindex)) {
 		port_xdp_unlock(xdp->ifindex, xdp->lock_fd);
 		xdp->lock_fd = -1;
-		snprintf(error, error_bytes,
-			 "another doorbuster serves %s from a container or mount namespace with a "
-			 "/run of its own; stop that one, or use another interface. Engines of one "
-			 "network namespace should share " RUN_DIR,
-			 interface);
-		return -EADDRINUSE;
+		return error_say(
+			error, -EADDRINUSE,
+			"another doorbuster serves %s from a container or mount namespace with a "
+			"/run of its own; stop that one, or use another interface. Engines of one "
+			"network namespace should share " RUN_DIR,
+			interface);
 	}
 	rc = detach_ours(xdp->ifindex);
 	if (rc != 0) {
-		snprintf(error, error_bytes,
-			 "%s: the XDP program of a killed doorbuster can't be removed: %s; try `ip "
-			 "link set dev %s xdp off`",
-			 interface, strerror(-rc), interface);
-		return rc;
+		return error_say(
+			error, rc,
+			"%s: the XDP program of a killed doorbuster can't be removed: %s; try `ip "
+			"link set dev %s xdp off`",
+			interface, strerror(-rc), interface);
 	}
 	xdp->object_fd = object_in_memory();
 	if (xdp->object_fd < 0) {
-		snprintf(error, error_bytes, "no memory for the XDP program: %s",
-			 strerror(-xdp->object_fd));
+		error_set(error, "no memory for the XDP program: %s", strerror(-xdp->object_fd));
 		return xdp->object_fd;
 	}
 	if (port->options.spec.kind == PORT_LO) {
-		rc = port_lo_prepare(error, error_bytes);
+		rc = port_lo_prepare(error);
 		if (rc != 0)
 			return rc;
 		xdp->lo_prepared = true;
@@ -182,12 +182,12 @@ static void restore(struct port *port)
 	xdp->lock_fd = -1;
 }
 
-static int rx_prove(uint16_t i, struct rte_mempool *pool, char *error, size_t error_bytes)
+static int rx_prove(uint16_t i, struct rte_mempool *pool, struct error *error)
 {
 	struct port_umem umem;
-	const int rc = port_xdp_note_socket(i, &umem, error, error_bytes);
+	const int rc = port_xdp_note_socket(i, &umem, error);
 
-	return rc != 0 ? rc : port_pool_prove(pool, &umem, error, error_bytes);
+	return rc != 0 ? rc : port_pool_prove(pool, &umem, error);
 }
 
 static uint64_t missed(const struct port *port)

@@ -16,6 +16,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 
 /* tests/e2e/test_privileges.sh proves that these suffice, and that each is needed. */
@@ -45,7 +46,7 @@ static uint64_t effective_capabilities(void)
 	return caps;
 }
 
-static int check_privileges(const char *interface, char *error, size_t error_bytes)
+static int check_privileges(const char *interface, struct error *error)
 {
 	const uint64_t caps = effective_capabilities();
 	int fd;
@@ -53,22 +54,21 @@ static int check_privileges(const char *interface, char *error, size_t error_byt
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if ((caps >> needed[i].capability & 1) != 0)
 			continue;
-		snprintf(error, error_bytes,
-			 "AF_XDP on %s needs %s; run as root, or use --port memif:SOCKET, which "
-			 "needs no privileges",
-			 interface, needed[i].name);
-		return -EPERM;
+		return error_say(
+			error, -EPERM,
+			"AF_XDP on %s needs %s; run as root, or use --port memif:SOCKET, which "
+			"needs no privileges",
+			interface, needed[i].name);
 	}
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		const int rc = -errno;
 
-		snprintf(
-			error, error_bytes,
+		return error_say(
+			error, rc,
 			"AF_XDP on %s: %s; this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS): "
 			"use --port memif:SOCKET",
 			interface, strerror(-rc));
-		return rc;
 	}
 	close(fd);
 	return 0;
@@ -93,7 +93,7 @@ static unsigned queues_of(const char *interface)
 }
 
 /* Every queue needs a worker: the kernel spreads what comes in over all of them. */
-static int check_queues(const struct port_options *options, char *error, size_t error_bytes)
+static int check_queues(const struct port_options *options, struct error *error)
 {
 	const char *interface = options->spec.where;
 	const char *flag = options->client ? "--queues" : "--cores";
@@ -102,13 +102,13 @@ static int check_queues(const struct port_options *options, char *error, size_t 
 	if (options->queue_cnt == queues)
 		return 0;
 	if (options->spec.kind == PORT_LO)
-		snprintf(error, error_bytes,
-			 "%s has %u receive queue(s) for %u workers; name fewer %s, or use --port "
-			 "memif:SOCKET",
-			 interface, queues, options->queue_cnt, flag);
+		error_set(error,
+			  "%s has %u receive queue(s) for %u workers; name fewer %s, or use --port "
+			  "memif:SOCKET",
+			  interface, queues, options->queue_cnt, flag);
 	else
-		snprintf(
-			error, error_bytes,
+		error_set(
+			error,
 			"%s has %u receive queue(s) for %u worker(s), and each needs one: `ethtool "
 			"-L %s combined %u` (or rx %u), or as many %s as queues",
 			interface, queues, options->queue_cnt, interface, options->queue_cnt,
@@ -117,7 +117,7 @@ static int check_queues(const struct port_options *options, char *error, size_t 
 }
 
 /* A tag that the interface takes off is not seen by the XDP program, and lacks in the answer. */
-static int check_vlan(const char *interface, char *error, size_t error_bytes)
+static int check_vlan(const char *interface, struct error *error)
 {
 	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
 	struct ifreq request = {.ifr_data = (void *)&flags};
@@ -130,21 +130,20 @@ static int check_vlan(const char *interface, char *error, size_t error_bytes)
 	if (fd >= 0)
 		close(fd);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: cannot ask for its rx-vlan-offload: %s",
-			 interface, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: cannot ask for its rx-vlan-offload: %s", interface,
+				 strerror(-rc));
 	}
 	if ((flags.data & ETH_FLAG_RXVLAN) == 0)
 		return 0;
-	snprintf(error, error_bytes,
-		 "%s takes VLAN tags off before AF_XDP sees them, and requests of every VLAN would "
-		 "be "
-		 "answered untagged; turn that off with `ethtool -K %s rxvlan off`",
-		 interface, interface);
-	return -EINVAL;
+	return error_say(
+		error, -EINVAL,
+		"%s takes VLAN tags off before AF_XDP sees them, and requests of every VLAN would "
+		"be "
+		"answered untagged; turn that off with `ethtool -K %s rxvlan off`",
+		interface, interface);
 }
 
-static int check_program(const char *interface, char *error, size_t error_bytes)
+static int check_program(const char *interface, struct error *error)
 {
 	char name[BPF_OBJ_NAME_LEN];
 	uint32_t id = 0;
@@ -152,20 +151,19 @@ static int check_program(const char *interface, char *error, size_t error_bytes)
 	const int rc = port_xdp_attached((int)if_nametoindex(interface), &id, &ours, name);
 
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: cannot ask for its XDP program: %s", interface,
-			 strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: cannot ask for its XDP program: %s", interface,
+				 strerror(-rc));
 	}
 	if (id == 0 || ours)
 		return 0;
-	snprintf(error, error_bytes,
-		 "%s: another XDP program ('%s') is attached; remove it with `ip link set dev %s "
-		 "xdp off` or name another interface",
-		 interface, name, interface);
-	return -EBUSY;
+	return error_say(
+		error, -EBUSY,
+		"%s: another XDP program ('%s') is attached; remove it with `ip link set dev %s "
+		"xdp off` or name another interface",
+		interface, name, interface);
 }
 
-static int check_up(const char *interface, char *error, size_t error_bytes)
+static int check_up(const char *interface, struct error *error)
 {
 	struct ifreq request = {0};
 	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -179,39 +177,35 @@ static int check_up(const char *interface, char *error, size_t error_bytes)
 	if (rc == 0 && (request.ifr_flags & IFF_UP) != 0)
 		return 0;
 	if (rc != 0) {
-		snprintf(error, error_bytes, "interface %s: %s", interface, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "interface %s: %s", interface, strerror(-rc));
 	}
-	snprintf(error, error_bytes, "interface %s is down; `ip link set dev %s up`", interface,
-		 interface);
-	return -ENETDOWN;
+	return error_say(error, -ENETDOWN, "interface %s is down; `ip link set dev %s up`",
+			 interface, interface);
 }
 
-int port_xdp_check(const struct port_options *options, char *error, size_t error_bytes)
+int port_xdp_check(const struct port_options *options, struct error *error)
 {
 	const char *interface = options->spec.where;
 	const bool lo = options->spec.kind == PORT_LO;
 	int rc;
 
 	if (if_nametoindex(interface) == 0) {
-		snprintf(error, error_bytes, "interface %s isn't there; `ip link` tells which are",
-			 interface);
-		return -ENODEV;
+		return error_say(error, -ENODEV,
+				 "interface %s isn't there; `ip link` tells which are", interface);
 	}
-	rc = check_up(interface, error, error_bytes);
+	rc = check_up(interface, error);
 	if (rc == 0)
-		rc = check_privileges(interface, error, error_bytes);
+		rc = check_privileges(interface, error);
 	if (rc == 0)
-		rc = check_queues(options, error, error_bytes);
+		rc = check_queues(options, error);
 	if (rc == 0)
-		rc = lo ? port_lo_check(error, error_bytes)
-			: check_vlan(interface, error, error_bytes);
+		rc = lo ? port_lo_check(error) : check_vlan(interface, error);
 	if (rc == 0 && !lo)
-		rc = port_xdp_addresses(interface, NULL, NULL, error, error_bytes);
+		rc = port_xdp_addresses(interface, NULL, NULL, error);
 	if (rc != 0)
 		return rc;
-	rc = port_xdp_lock(interface, false, error, error_bytes);
+	rc = port_xdp_lock(interface, false, error);
 	if (rc != 0)
 		return rc;
-	return check_program(interface, error, error_bytes);
+	return check_program(interface, error);
 }

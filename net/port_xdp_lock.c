@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "net/lock_file.h"
 #include "net/port_kinds.h"
 #include "net/run_dir.h"
@@ -29,9 +30,9 @@ static void name_of(int ifindex, char out[NAME_BYTES])
 }
 
 /* -ENOENT: with `take` again, the directory is gone. */
-static int try_lock(const char *name, bool take, char *error, size_t error_bytes)
+static int try_lock(const char *name, bool take, struct error *error)
 {
-	const int dir_fd = run_dir_open(RUN_DIR, take, error, error_bytes);
+	const int dir_fd = run_dir_open(RUN_DIR, take, error);
 	int rc;
 
 	if (dir_fd < 0)
@@ -41,31 +42,31 @@ static int try_lock(const char *name, bool take, char *error, size_t error_bytes
 	return rc;
 }
 
-int port_xdp_lock(const char *interface, bool take, char *error, size_t error_bytes)
+int port_xdp_lock(const char *interface, bool take, struct error *error)
 {
 	char name[NAME_BYTES];
-	int rc = take ? 0 : run_dir_check(RUN_DIR, error, error_bytes);
+	int rc = take ? 0 : run_dir_check(RUN_DIR, error);
 
 	if (rc != 0)
 		return rc;
-	error[0] = '\0';
+	error_clear(error);
 	name_of((int)if_nametoindex(interface), name);
-	rc = try_lock(name, take, error, error_bytes);
+	rc = try_lock(name, take, error);
 	for (unsigned i = 0; i < TRIES_MAX && take && rc == -ENOENT; i++)
-		rc = try_lock(name, take, error, error_bytes);
+		rc = try_lock(name, take, error);
 	if (!take && rc >= 0)
 		close(rc);
 	if (!take && (rc >= 0 || rc == -ENOENT))
 		return 0;
 	if (rc == -EWOULDBLOCK) {
-		snprintf(error, error_bytes,
-			 "another doorbuster serves %s; stop that one, or use another interface",
-			 interface);
-		return -EADDRINUSE;
+		return error_say(
+			error, -EADDRINUSE,
+			"another doorbuster serves %s; stop that one, or use another interface",
+			interface);
 	}
-	if (rc < 0 && error[0] == '\0')
-		snprintf(error, error_bytes, "%s: its lock " RUN_DIR "/%s can't be made: %s",
-			 interface, name, strerror(-rc));
+	if (rc < 0 && !error_is_set(error))
+		error_set(error, "%s: its lock " RUN_DIR "/%s can't be made: %s", interface, name,
+			  strerror(-rc));
 	return rc;
 }
 

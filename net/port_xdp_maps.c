@@ -14,6 +14,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 
 /* As in xdp_take.bpf.c. */
@@ -98,7 +99,7 @@ bool port_xdp_is_served(int ifindex)
 }
 
 int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *context,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct ifaddrs *all = NULL;
 	unsigned cnt = 0;
@@ -117,13 +118,12 @@ int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *
 	if (rc == 0 && cnt == 0)
 		rc = -EADDRNOTAVAIL;
 	if (rc == -EADDRNOTAVAIL)
-		snprintf(
-			error, error_bytes,
+		error_set(
+			error,
 			"%s has no IP address to answer at; `ip address add A/LENGTH dev %s` first",
 			interface, interface);
 	else if (rc != 0)
-		snprintf(error, error_bytes, "%s: its addresses can't be taken: %s", interface,
-			 strerror(-rc));
+		error_set(error, "%s: its addresses can't be taken: %s", interface, strerror(-rc));
 	return rc;
 }
 
@@ -146,14 +146,13 @@ static int add_address(void *context, const struct sockaddr *address)
 				   BPF_ANY);
 }
 
-static int take_addresses(const struct port *port, char *error, size_t error_bytes)
+static int take_addresses(const struct port *port, struct error *error)
 {
 	struct address_maps maps = {
 		.ipv4_fd = map_of_program(port->xdp.ifindex, IPV4_MAP_NAME),
 		.ipv6_fd = map_of_program(port->xdp.ifindex, IPV6_MAP_NAME),
 	};
-	const int rc = port_xdp_addresses(port->options.spec.where, add_address, &maps, error,
-					  error_bytes);
+	const int rc = port_xdp_addresses(port->options.spec.where, add_address, &maps, error);
 
 	if (maps.ipv4_fd >= 0)
 		close(maps.ipv4_fd);
@@ -162,7 +161,7 @@ static int take_addresses(const struct port *port, char *error, size_t error_byt
 	return rc;
 }
 
-int port_xdp_take(const struct port *port, bool take, char *error, size_t error_bytes)
+int port_xdp_take(const struct port *port, bool take, struct error *error)
 {
 	const struct port_options *options = &port->options;
 	const bool lo = options->spec.kind == PORT_LO;
@@ -176,7 +175,7 @@ int port_xdp_take(const struct port *port, bool take, char *error, size_t error_
 	int rc = 0;
 
 	if (take && !lo)
-		rc = take_addresses(port, error, error_bytes);
+		rc = take_addresses(port, error);
 	if (rc != 0)
 		return rc;
 	fd = map_of_program(port->xdp.ifindex, PORTS_MAP_NAME);
@@ -184,10 +183,10 @@ int port_xdp_take(const struct port *port, bool take, char *error, size_t error_
 	if (fd >= 0)
 		close(fd);
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: its XDP program can't be told our UDP ports: %s; is it still "
-			 "attached?",
-			 options->spec.where, strerror(-rc));
+		error_set(error,
+			  "%s: its XDP program can't be told our UDP ports: %s; is it still "
+			  "attached?",
+			  options->spec.where, strerror(-rc));
 	return rc;
 }
 

@@ -18,6 +18,7 @@
 #include <linux/if_xdp.h>
 #include <xdp/xsk.h>
 
+#include "engine/base/error.h"
 #include "net/port_kinds.h"
 
 enum {
@@ -103,14 +104,14 @@ void port_xdp_watch_umem(void)
 	registered = seen = (struct port_umem){.fd = -1};
 }
 
-int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, char *error, size_t error_bytes)
+int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, struct error *error)
 {
 	*umem = seen;
 	if (umem->fd < 0 || umem->bytes == 0) {
-		snprintf(error, error_bytes,
-			 "what DPDK (another one than Debian 12's?) registered with the kernel "
-			 "can't be seen: use --port memif:SOCKET");
-		return -ENOTSUP;
+		return error_say(
+			error, -ENOTSUP,
+			"what DPDK (another one than Debian 12's?) registered with the kernel "
+			"can't be seen: use --port memif:SOCKET");
 	}
 	pthread_mutex_lock(&sockets.lock);
 	sockets.queues[queue].fd = umem->fd;

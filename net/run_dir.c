@@ -18,98 +18,94 @@ static const mode_t OTHERS_WRITE = S_IWGRP | S_IWOTH;
 
 /* Whether an open directory is ours alone; with `mend`, a mode that lets others read is put right.
  */
-static int check_owner(int fd, const char *path, bool mend, char *error, size_t error_bytes)
+static int check_owner(int fd, const char *path, bool mend, struct error *error)
 {
 	struct stat info;
 
 	if (fstat(fd, &info) != 0) {
 		const int rc = -errno;
 
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: %s", path, strerror(-rc));
 	}
 	if (info.st_uid != geteuid()) {
-		snprintf(error, error_bytes,
-			 "%s belongs to user %u and not to user %u, who runs this: remove it, or "
-			 "start as its owner",
-			 path, info.st_uid, geteuid());
-		return -EPERM;
+		return error_say(
+			error, -EPERM,
+			"%s belongs to user %u and not to user %u, who runs this: remove it, or "
+			"start as its owner",
+			path, info.st_uid, geteuid());
 	}
 	if ((info.st_mode & OTHERS_WRITE) != 0) {
-		snprintf(error, error_bytes,
-			 "%s: other users may write in it (mode %04o), nothing there can be "
-			 "trusted: remove it, the start makes it again",
-			 path, info.st_mode & 07777);
-		return -EPERM;
+		return error_say(
+			error, -EPERM,
+			"%s: other users may write in it (mode %04o), nothing there can be "
+			"trusted: remove it, the start makes it again",
+			path, info.st_mode & 07777);
 	}
 	if (mend && (info.st_mode & 07777) != 0700 && fchmod(fd, 0700) != 0) {
 		const int rc = -errno;
 
-		snprintf(error, error_bytes, "%s: its mode can't be made 0700: %s", path,
-			 strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: its mode can't be made 0700: %s", path,
+				 strerror(-rc));
 	}
 	return 0;
 }
 
-static int refuse_open(const char *path, int rc, char *error, size_t error_bytes)
+static int refuse_open(const char *path, int rc, struct error *error)
 {
 	/* What O_NOFOLLOW says of a link, with O_DIRECTORY. */
 	if (rc == -ELOOP || rc == -ENOTDIR) {
-		snprintf(error, error_bytes,
-			 "%s is a link or no directory: remove it, the start makes it again", path);
-		return -EPERM;
+		return error_say(
+			error, -EPERM,
+			"%s is a link or no directory: remove it, the start makes it again", path);
 	}
-	snprintf(error, error_bytes,
-		 "%s: %s; make it with `install -d -m 0700 -o %u %s`, or use --port memif:SOCKET",
-		 path, strerror(-rc), geteuid(), path);
-	return rc;
+	return error_say(
+		error, rc,
+		"%s: %s; make it with `install -d -m 0700 -o %u %s`, or use --port memif:SOCKET",
+		path, strerror(-rc), geteuid(), path);
 }
 
-int run_dir_open(const char *path, bool make, char *error, size_t error_bytes)
+int run_dir_open(const char *path, bool make, struct error *error)
 {
 	int fd;
 	int rc;
 
 	/* Never in the way of what is there: that is looked at as it is. */
 	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
-		return refuse_open(path, -errno, error, error_bytes);
+		return refuse_open(path, -errno, error);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		rc = -errno;
-		return rc == -ENOENT ? rc : refuse_open(path, rc, error, error_bytes);
+		return rc == -ENOENT ? rc : refuse_open(path, rc, error);
 	}
-	rc = check_owner(fd, path, make, error, error_bytes);
+	rc = check_owner(fd, path, make, error);
 	if (rc == 0)
 		return fd;
 	close(fd);
 	return rc;
 }
 
-int run_dir_check(const char *path, char *error, size_t error_bytes)
+int run_dir_check(const char *path, struct error *error)
 {
 	char parent[PATH_MAX];
-	int rc = run_dir_open(path, false, error, error_bytes);
+	int rc = run_dir_open(path, false, error);
 
 	if (rc >= 0) {
 		close(rc);
 		/* As on a file system that was made read-only since. */
-		return access(path, W_OK | X_OK) == 0
-			       ? 0
-			       : refuse_open(path, -errno, error, error_bytes);
+		return access(path, W_OK | X_OK) == 0 ? 0 : refuse_open(path, -errno, error);
 	}
 	if (rc != -ENOENT)
 		return rc;
 	snprintf(parent, sizeof(parent), "%s", path);
 	if (access(dirname(parent), W_OK | X_OK) == 0)
 		return 0;
-	return refuse_open(path, -errno, error, error_bytes);
+	return refuse_open(path, -errno, error);
 }
 
 void run_dir_leave(const char *path)
 {
-	char error[256];
-	const int fd = run_dir_open(path, false, error, sizeof(error));
+	struct error error;
+	const int fd = run_dir_open(path, false, &error);
 
 	if (fd < 0)
 		return;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 #define RUN_PARENT "/run"
 #define RUN_DIR    RUN_PARENT "/doorbuster"
 
@@ -20,10 +22,10 @@
  * another user, is a link, or others may write in it, so that nothing in it can be trusted. Else
  * -errno and a line. Any thread.
  */
-int run_dir_open(const char *path, bool make, char *error, size_t error_bytes);
+int run_dir_open(const char *path, bool make, struct error *error);
 
 /* Whether run_dir_open would get it, without making it. 0, or -errno and a line. */
-int run_dir_check(const char *path, char *error, size_t error_bytes);
+int run_dir_check(const char *path, struct error *error);
 
 /* Removes a directory of our own if nothing is in it. */
 void run_dir_leave(const char *path);

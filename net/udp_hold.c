@@ -198,34 +198,34 @@ static int bind_once(const struct sockaddr *address, const char *interface, uint
 }
 
 static int refuse(const struct sockaddr *address, const char *interface, uint16_t port, int rc,
-		  char *error, size_t error_bytes)
+		  struct error *error)
 {
 	struct holder holder = {.port = port, .foreign_only = true};
 	char who[64] = "another program";
 
 	if (rc == -EMFILE) {
-		snprintf(error, error_bytes,
-			 "UDP port %u: %s: raise `ulimit -n`, every port is held by a socket", port,
-			 strerror(-rc));
-		return rc;
+		return error_say(
+			error, rc,
+			"UDP port %u: %s: raise `ulimit -n`, every port is held by a socket", port,
+			strerror(-rc));
 	}
 	if (rc != -EADDRINUSE) {
-		snprintf(error, error_bytes, "UDP port %u can't be held on %s over IPv%c: %s", port,
-			 interface, address->sa_family == AF_INET ? '4' : '6', strerror(-rc));
-		return rc;
+		return error_say(error, rc, "UDP port %u can't be held on %s over IPv%c: %s", port,
+				 interface, address->sa_family == AF_INET ? '4' : '6',
+				 strerror(-rc));
 	}
 	/* Where nobody else's is, it is of our own user or root; so are those that we hold. */
 	if (visit_sockets(is_holder, &holder))
 		snprintf(who, sizeof(who), "a program of user %u", holder.uid);
-	snprintf(error, error_bytes,
-		 "UDP port %u is taken on %s by %s: stop that one (`ss -lunp sport = :%u` names "
-		 "it), or choose another --base-port",
-		 port, interface, who, port);
-	return rc;
+	return error_say(
+		error, rc,
+		"UDP port %u is taken on %s by %s: stop that one (`ss -lunp sport = :%u` names "
+		"it), or choose another --base-port",
+		port, interface, who, port);
 }
 
 int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, const char *interface,
-	     uint16_t port, char *error, size_t error_bytes)
+	     uint16_t port, struct error *error)
 {
 	struct holder sharer = {.port = port, .foreign_only = true};
 	unsigned tries = 0;
@@ -239,11 +239,11 @@ int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, co
 		/* It could be shared until we adopted it. */
 		if (!visit_sockets(is_holder, &sharer))
 			return 0;
-		snprintf(error, error_bytes,
-			 "UDP port %u was passed and is shared by a program of user %u, who would "
-			 "get its datagrams: stop that one (`ss -lunp sport = :%u` names it)",
-			 port, sharer.uid, port);
-		return rc;
+		return error_say(
+			error, rc,
+			"UDP port %u was passed and is shared by a program of user %u, who would "
+			"get its datagrams: stop that one (`ss -lunp sport = :%u` names it)",
+			port, sharer.uid, port);
 	}
 	/* A port that takes a privilege is no other user's either. */
 	if (rc == -EACCES)
@@ -251,7 +251,7 @@ int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, co
 	/* A kernel, or an interface, without IPv6. */
 	if (address->sa_family == AF_INET6 && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL))
 		return 0;
-	return rc == 0 ? 0 : refuse(address, interface, port, rc, error, error_bytes);
+	return rc == 0 ? 0 : refuse(address, interface, port, rc, error);
 }
 
 void udp_hold_expect(unsigned cnt)

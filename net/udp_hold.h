@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "engine/base/error.h"
+
 /* Sockets that were passed: descriptors first to first + cnt - 1. */
 struct udp_passed {
 	int first;
@@ -39,7 +41,7 @@ uint16_t udp_passed_port(const struct udp_passed *passed, unsigned i);
  * has it, or shares it; else -errno; with a line.
  */
 int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, const char *interface,
-	     uint16_t port, char *error, size_t error_bytes);
+	     uint16_t port, struct error *error);
 
 /* Lets the process open so many descriptors more than its limit says, as far as it may. */
 void udp_hold_expect(unsigned cnt);

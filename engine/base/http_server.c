@@ -95,7 +95,7 @@ static const char *remedy(int rc)
 	}
 }
 
-int http_server_bind(const char *address, char *error, size_t error_bytes)
+int http_server_bind(const char *address, struct error *error)
 {
 	struct addrinfo *found = parse_address(address);
 	const int yes = 1;
@@ -103,11 +103,11 @@ int http_server_bind(const char *address, char *error, size_t error_bytes)
 	int fd;
 
 	if (found == NULL) {
-		snprintf(error, error_bytes,
-			 "%s is no address to listen on: write ADDR:PORT or [ADDR6]:PORT in "
-			 "numbers, like 127.0.0.1:9464",
-			 address);
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"%s is no address to listen on: write ADDR:PORT or [ADDR6]:PORT in "
+			"numbers, like 127.0.0.1:9464",
+			address);
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	/* A restart shall not wait for peers of the last run. Who listens there is refused still:
@@ -121,9 +121,8 @@ int http_server_bind(const char *address, char *error, size_t error_bytes)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	snprintf(error, error_bytes, "cannot listen on %s: %s%s", address, strerror(-rc),
-		 remedy(rc));
-	return rc;
+	return error_say(error, rc, "cannot listen on %s: %s%s", address, strerror(-rc),
+			 remedy(rc));
 }
 
 void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES])
@@ -290,7 +289,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *http, int fd)
 }
 
 int http_server_open(struct http_server **out, int fd, const struct http_server_source *source,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct http_server *http = calloc(1, sizeof(*http));
 	int rc = -ENOMEM;
@@ -317,8 +316,7 @@ int http_server_open(struct http_server **out, int fd, const struct http_server_
 	*out = http;
 	return 0;
 fail:
-	snprintf(error, error_bytes, "the thread that answers for metrics does not start: %s",
-		 strerror(-rc));
+	error_set(error, "the thread that answers for metrics does not start: %s", strerror(-rc));
 	if (http != NULL && http->daemon != NULL)
 		MHD_stop_daemon(http->daemon);
 	if (http != NULL && http->stop_fd >= 0)

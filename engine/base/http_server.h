@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "engine/base/metrics_text.h"
 
 enum {
@@ -38,7 +39,7 @@ struct http_server;
  * `[ADDR6]:PORT`, numeric, port 0 for any that is free. Nobody is answered yet. The socket, or
  * -errno with a line that names the address and the remedy.
  */
-int http_server_bind(const char *address, char *error, size_t error_bytes);
+int http_server_bind(const char *address, struct error *error);
 
 /* The address a socket got, as http_server_bind reads it. */
 void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES]);
@@ -46,7 +47,7 @@ void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES]);
 /* Begins to answer; the socket is its own from then on, also when it fails. The thread inherits the
  * caller's CPUs and signal mask. 0 or -errno with a line in error. */
 int http_server_open(struct http_server **out, int fd, const struct http_server_source *source,
-		     char *error, size_t error_bytes);
+		     struct error *error);
 
 /* No call into the source is made after it returns. NULL is allowed. */
 void http_server_close(struct http_server *http);

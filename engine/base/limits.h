@@ -75,6 +75,9 @@ enum {
 	/* Times that a lane's clock is set back. Each is an operator's answer to a mishap. */
 	CLOCK_RECORDS_MAX = 64,
 
+	/* A line for the operator: two paths of some hundred bytes, what failed, and the remedy. */
+	ERROR_BYTES = 1024,
+
 	/* Units of one purchase: 16 bits on the wire. */
 	QUANTITY_MAX = UINT16_MAX,
 };

@@ -24,26 +24,21 @@ enum {
 struct reader {
 	const char *path;
 	uint32_t line;
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 /* Says what is wrong at a column of the current line (1-based; 0: the line as a whole). */
 __attribute__((format(printf, 3, 4))) static int wrong(const struct reader *reader, unsigned column,
 						       const char *format, ...)
 {
-	char text[256];
 	va_list args;
 
+	error_set(reader->error, "%s:%u: ", reader->path, reader->line);
+	if (column > 0)
+		error_add(reader->error, "column %u (%s): ", column, column_names[column - 1]);
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	error_vadd(reader->error, format, args);
 	va_end(args);
-	if (column == 0)
-		snprintf(reader->error, reader->error_bytes, "%s:%u: %s", reader->path,
-			 reader->line, text);
-	else
-		snprintf(reader->error, reader->error_bytes, "%s:%u: column %u (%s): %s",
-			 reader->path, reader->line, column, column_names[column - 1], text);
 	return -EINVAL;
 }
 
@@ -272,9 +267,9 @@ static int read_file(struct reader *reader, FILE *file, struct catalog **catalog
 	return rc != 0 ? rc : check_unique(reader, *catalog);
 }
 
-int catalog_load(const char *path, struct catalog **out, char *error, size_t error_bytes)
+int catalog_load(const char *path, struct catalog **out, struct error *error)
 {
-	struct reader reader = {.path = path, .error = error, .error_bytes = error_bytes};
+	struct reader reader = {.path = path, .error = error};
 	struct catalog *catalog = NULL;
 	struct stat info;
 	FILE *file = fopen(path, "re");
@@ -282,15 +277,14 @@ int catalog_load(const char *path, struct catalog **out, char *error, size_t err
 	if (file == NULL) {
 		const int rc = -errno;
 
-		snprintf(error, error_bytes, "--catalog %s: %s", path, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "--catalog %s: %s", path, strerror(-rc));
 	}
 	if (fstat(fileno(file), &info) != 0 || S_ISDIR(info.st_mode)) {
-		snprintf(error, error_bytes, "--catalog %s: not a file", path);
+		error_set(error, "--catalog %s: not a file", path);
 		fclose(file);
 		return -EINVAL;
 	}
-	snprintf(error, error_bytes, "--catalog %s: no memory to read it", path);
+	error_set(error, "--catalog %s: no memory to read it", path);
 
 	const int rc = read_file(&reader, file, &catalog);
 

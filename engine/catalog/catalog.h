@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/sale/record.h"
 
 struct catalog_offer {
@@ -33,7 +34,7 @@ struct catalog {
  * 0 and *out (owned by the caller), or -errno and a line in error that names file, line, column and
  * remedy: -EINVAL for what the file says, others for what happened reading it.
  */
-int catalog_load(const char *path, struct catalog **out, char *error, size_t error_bytes);
+int catalog_load(const char *path, struct catalog **out, struct error *error);
 
 /* The record that puts a line on sale at an instant of its lane's clock. */
 struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns);

@@ -50,15 +50,13 @@ static int read_all(int fd, void *out, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-static int say(const struct checkpoint *checkpoint, int rc, const char *what, char *error,
-	       size_t error_bytes)
+static int say(const struct checkpoint *checkpoint, int rc, const char *what, struct error *error)
 {
-	snprintf(error, error_bytes, "%s: %s", checkpoint->path, what);
-	return rc;
+	return error_say(error, rc, "%s: %s", checkpoint->path, what);
 }
 
 static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, uint16_t lane,
-		     uint64_t next_lsn, char *error, size_t error_bytes)
+		     uint64_t next_lsn, struct error *error)
 {
 	const struct checkpoint_header *header = &checkpoint->header;
 	const char *wrong;
@@ -70,22 +68,21 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 	if (rc == 0 && fstat(checkpoint->fd, &info) != 0)
 		rc = -errno;
 	if (rc != 0)
-		return say(checkpoint, rc, safe_strerror(rc), error, error_bytes);
+		return say(checkpoint, rc, safe_strerror(rc), error);
 	rc = read_all(checkpoint->fd, &checkpoint->header, sizeof(*header), 0);
 	if (rc != 0)
 		return say(checkpoint, rc,
-			   rc == -EBADMSG ? "it ends within its header" : strerror(-rc), error,
-			   error_bytes);
+			   rc == -EBADMSG ? "it ends within its header" : strerror(-rc), error);
 	wrong = checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards);
 	if (checkpoint_header_foreign(header, dir->journal_id, lane, dir->shards))
-		return say(checkpoint, -EXDEV, wrong, error, error_bytes);
+		return say(checkpoint, -EXDEV, wrong, error);
 	if (wrong == NULL && header->next_lsn != next_lsn)
 		wrong = "it is another checkpoint under this name";
 	if (wrong == NULL &&
 	    (uint64_t)info.st_size != checkpoint_bytes(header->offer_cnt, header->order_cnt))
 		wrong = "it has another size than its header tells";
 	if (wrong != NULL)
-		return say(checkpoint, -EBADMSG, wrong, error, error_bytes);
+		return say(checkpoint, -EBADMSG, wrong, error);
 	/* Advice only. */
 	(void)posix_fadvise(checkpoint->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	checkpoint->offset = sizeof(*header);
@@ -93,19 +90,18 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 }
 
 int checkpoint_open(struct checkpoint **out, const struct data_dir *dir, uint16_t lane,
-		    uint64_t next_lsn, char *error, size_t error_bytes)
+		    uint64_t next_lsn, struct error *error)
 {
 	struct checkpoint *checkpoint =
 		aligned_alloc(_Alignof(struct checkpoint), sizeof(*checkpoint));
 	int rc;
 
 	if (checkpoint == NULL) {
-		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "lane %u: no memory to read a checkpoint", lane);
 	}
 	checkpoint->next_chunk = 0;
 	checkpoint_path(dir, lane, next_lsn, checkpoint->path);
-	rc = open_file(checkpoint, dir, lane, next_lsn, error, error_bytes);
+	rc = open_file(checkpoint, dir, lane, next_lsn, error);
 	if (rc != 0) {
 		checkpoint_close(checkpoint);
 		return rc;
@@ -139,8 +135,8 @@ void checkpoint_position(const struct checkpoint_header *header, struct lane_pos
 	};
 }
 
-int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk, char *error,
-		    size_t error_bytes)
+int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk,
+		    struct error *error)
 {
 	const struct checkpoint_header *header = &checkpoint->header;
 	const struct chunk_header *front = (const struct chunk_header *)checkpoint->bytes;
@@ -155,14 +151,13 @@ int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chun
 	rc = read_all(checkpoint->fd, checkpoint->bytes, bytes, checkpoint->offset);
 	if (rc != 0)
 		return say(checkpoint, rc, rc == -EBADMSG ? "the file ends before" : strerror(-rc),
-			   error, error_bytes);
+			   error);
 	wrong = chunk_header_wrong(front, header, checkpoint->next_chunk);
 	if (wrong == NULL && front->checksum != chunk_checksum(front, header))
 		wrong = "wrong checksum";
 	if (wrong != NULL) {
-		snprintf(error, error_bytes, "%s: offset %" PRIu64 ": %s", checkpoint->path,
-			 checkpoint->offset, wrong);
-		return -EBADMSG;
+		return error_say(error, -EBADMSG, "%s: offset %" PRIu64 ": %s", checkpoint->path,
+				 checkpoint->offset, wrong);
 	}
 	*chunk = (struct checkpoint_chunk){.cnt = cnt};
 	if (kind == RECORD_OFFER)
@@ -181,8 +176,7 @@ static int load_chunk(struct shard *shard, const struct checkpoint_chunk *chunk,
 	return shard_load_orders(shard, chunk->orders, chunk->cnt, why);
 }
 
-int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, char *error,
-		    size_t error_bytes)
+int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, struct error *error)
 {
 	const struct checkpoint_header *header = &checkpoint->header;
 	struct checkpoint_chunk chunk;
@@ -190,35 +184,33 @@ int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, char *er
 	const char *why = "";
 	int rc;
 
-	while ((rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1) {
+	while ((rc = checkpoint_next(checkpoint, &chunk, error)) == 1) {
 		rc = load_chunk(shard, &chunk, &why);
 		if (rc != 0)
-			return say(checkpoint, rc, why, error, error_bytes);
+			return say(checkpoint, rc, why, error);
 	}
 	if (rc != 0)
 		return rc;
 	/* Older programs go by the format. */
 	if ((header->format == CHECKPOINT_FORMAT_CLOCK) != (shard_clock_backs(shard) > 0))
-		return say(checkpoint, -EBADMSG, "it has another format than what is in it", error,
-			   error_bytes);
+		return say(checkpoint, -EBADMSG, "it has another format than what is in it", error);
 	rc = shard_load_end(shard, header->next_lsn, header->last_at_ns, &why);
 	if (rc != 0)
-		return say(checkpoint, rc, why, error, error_bytes);
+		return say(checkpoint, rc, why, error);
 	hash = shard_hash(shard);
 	if (hash.low == header->state_hash[0] && hash.high == header->state_hash[1])
 		return 0;
-	return say(checkpoint, -EBADMSG, "what is in it has another state hash", error,
-		   error_bytes);
+	return say(checkpoint, -EBADMSG, "what is in it has another state hash", error);
 }
 
-int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn, char *error,
-		     size_t error_bytes)
+int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,
+		     struct error *error)
 {
 	struct checkpoint *checkpoint = NULL;
 	struct checkpoint_chunk chunk;
-	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error, error_bytes);
+	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error);
 
-	while (rc == 0 && (rc = checkpoint_next(checkpoint, &chunk, error, error_bytes)) == 1)
+	while (rc == 0 && (rc = checkpoint_next(checkpoint, &chunk, error)) == 1)
 		rc = 0;
 	checkpoint_close(checkpoint);
 	return rc;

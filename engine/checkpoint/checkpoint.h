@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/format.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/lane_reader.h"
@@ -35,7 +36,7 @@ void checkpoint_path(const struct data_dir *dir, uint16_t lane, uint64_t next_ls
  * what is wrong, no remedy: to do without it is one.
  */
 int checkpoint_open(struct checkpoint **out, const struct data_dir *dir, uint16_t lane,
-		    uint64_t next_lsn, char *error, size_t error_bytes);
+		    uint64_t next_lsn, struct error *error);
 
 /* NULL is allowed. */
 void checkpoint_close(struct checkpoint *checkpoint);
@@ -54,17 +55,16 @@ struct checkpoint_chunk {
 };
 
 /* The next chunk: 1; 0 behind the last; errors as checkpoint_open. */
-int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk, char *error,
-		    size_t error_bytes);
+int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk,
+		    struct error *error);
 
 /* Reads all of one that was just opened into an empty shard. Errors as above; -ENOSPC for tables
  * too small. After one, the shard must be cleared. */
-int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, char *error,
-		    size_t error_bytes);
+int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, struct error *error);
 
 /* Reads one from its first to its last byte. 0, or why it is of no use, as above. */
-int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn, char *error,
-		     size_t error_bytes);
+int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,
+		     struct error *error);
 
 /*
  * Writes the state of a shard behind a position of its lane: under a temporary name, synced,
@@ -73,6 +73,6 @@ int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_ls
  */
 int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct shard *shard,
 		     const struct lane_position *position, uint64_t block_cnt, uint64_t *bytes,
-		     char *error, size_t error_bytes);
+		     struct error *error);
 
 #endif

@@ -18,7 +18,6 @@
 
 enum {
 	NAME_DIGITS = 15,
-	REASON_BYTES = 800,
 	LANE_PATH_BYTES = 600,
 };
 static_assert(LSN_MAX < UINT64_C(1000000000000000), "an LSN fits into a name");
@@ -146,11 +145,11 @@ static void remove_temporaries(const char *lane_path)
 }
 
 int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_cnt,
-		      unsigned *removed, char *error, size_t error_bytes)
+		      unsigned *removed, struct error *error)
 {
 	char lane_path[LANE_PATH_BYTES];
 	char path[CHECKPOINT_PATH_BYTES];
-	char reason[REASON_BYTES];
+	struct error reason;
 	uint64_t *lsns = NULL;
 	const int64_t cnt = checkpoint_list(dir, lane, &lsns);
 	unsigned good = 0;
@@ -161,7 +160,7 @@ int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_c
 	remove_temporaries(lane_path);
 	for (int64_t i = 0; i < cnt && rc == 0; i++) {
 		if (good < keep_cnt) {
-			good += checkpoint_check(dir, lane, lsns[i], reason, sizeof(reason)) == 0;
+			good += checkpoint_check(dir, lane, lsns[i], &reason) == 0;
 			continue;
 		}
 		checkpoint_path(dir, lane, lsns[i], path);
@@ -172,42 +171,41 @@ int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_c
 	if (rc == 0)
 		rc = directory_sync(lane_path);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: old checkpoints cannot be removed: %s", lane_path,
-			 safe_strerror(rc));
+		error_set(error, "%s: old checkpoints cannot be removed: %s", lane_path,
+			  safe_strerror(rc));
 	return rc;
 }
 
 static int segment_of(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint64_t *segment,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	struct checkpoint *checkpoint = NULL;
-	int rc = checkpoint_check(dir, lane, lsn, error, error_bytes);
+	int rc = checkpoint_check(dir, lane, lsn, error);
 
 	if (rc == 0)
-		rc = checkpoint_open(&checkpoint, dir, lane, lsn, error, error_bytes);
+		rc = checkpoint_open(&checkpoint, dir, lane, lsn, error);
 	if (rc == 0)
 		*segment = checkpoint_header(checkpoint)->segment;
 	checkpoint_close(checkpoint);
 	return rc;
 }
 
-int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *segment, char *error,
-			 size_t error_bytes)
+int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *segment,
+			 struct error *error)
 {
 	uint64_t *lsns = NULL;
 	const int64_t cnt = checkpoint_list(dir, lane, &lsns);
-	char reason[REASON_BYTES] = "";
+	struct error reason = {0};
 	unsigned good = 0;
 
 	for (int64_t i = 0; lsns != NULL && i < cnt && good < 2; i++)
-		good += segment_of(dir, lane, lsns[i], segment, reason, sizeof(reason)) == 0;
+		good += segment_of(dir, lane, lsns[i], segment, &reason) == 0;
 	free(lsns);
 	if (good == 2)
 		return 0;
-	snprintf(
-		error, error_bytes,
+	return error_say(
+		error, -ENODATA,
 		"lane %u: it has %u good checkpoint%s, two are needed before a segment may go: run "
 		"`doorbuster journal checkpoint` again when more was sold%s%s",
-		lane, good, good == 1 ? "" : "s", reason[0] != '\0' ? "; " : "", reason);
-	return -ENODATA;
+		lane, good, good == 1 ? "" : "s", error_is_set(&reason) ? "; " : "", reason.text);
 }

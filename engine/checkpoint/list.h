@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 
 /* The next LSNs of a lane's checkpoints, the newest first, in *lsns (owned by the caller, free).
@@ -28,14 +29,14 @@ int checkpoint_hold(const struct data_dir *dir, uint16_t lane);
  * temporary name. *removed: checkpoints. 0, or -errno with a line.
  */
 int checkpoint_retire(const struct data_dir *dir, uint16_t lane, unsigned keep_cnt,
-		      unsigned *removed, char *error, size_t error_bytes);
+		      unsigned *removed, struct error *error);
 
 /*
  * The segment that the older of the two newest good checkpoints goes on in: those before it are
  * needed by neither, so that one bad checkpoint never strands the lane. 0, or -ENODATA with a line
  * if there are no two.
  */
-int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *segment, char *error,
-			 size_t error_bytes);
+int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *segment,
+			 struct error *error);
 
 #endif

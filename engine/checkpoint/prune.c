@@ -14,7 +14,7 @@
 
 /* The first LSN of a segment. 0 or -errno with a line. */
 static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segment, uint64_t *lsn,
-			char *error, size_t error_bytes)
+			struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	struct lane_files *files = NULL;
@@ -24,13 +24,12 @@ static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segm
 	int rc;
 
 	data_dir_lane_path(dir, lane, path, sizeof(path));
-	rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	rc = data_dir_open_lane(dir, lane, &files, error);
 	if (rc == 0)
-		rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane, segment, error,
-					   error_bytes);
+		rc = lane_reader_open_rest(&reader, files, dir->journal_id, lane, segment, error);
 	if (rc != 0)
 		return rc;
-	switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+	switch (lane_reader_next(reader, &block, &records, error)) {
 	case LANE_BLOCK:
 		*lsn = block->first_lsn;
 		break;
@@ -38,12 +37,12 @@ static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segm
 		rc = -EIO;
 		break;
 	default:
-		snprintf(error, error_bytes,
-			 "%s: segment %" PRIu64
-			 " begins with no good block, though a checkpoint goes on in it or behind "
-			 "it; run `doorbuster journal verify`",
-			 path, segment);
-		rc = -EBADMSG;
+		rc = error_say(
+			error, -EBADMSG,
+			"%s: segment %" PRIu64
+			" begins with no good block, though a checkpoint goes on in it or behind "
+			"it; run `doorbuster journal verify`",
+			path, segment);
 	}
 	lane_reader_close(reader);
 	return rc;
@@ -52,12 +51,12 @@ static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segm
 /* Removes the segments from out->first on that may go. */
 static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lane_files *files,
 			   uint64_t keep_from, uint64_t downstream_lsn, struct prune_result *out,
-			   char *error, size_t error_bytes)
+			   struct error *error)
 {
 	while (out->end < keep_from) {
 		const int64_t bytes = files->ops->size(files, out->end);
 		uint64_t next_lsn = 0;
-		int rc = first_lsn_of(dir, lane, out->end + 1, &next_lsn, error, error_bytes);
+		int rc = first_lsn_of(dir, lane, out->end + 1, &next_lsn, error);
 
 		if (rc != 0)
 			return rc;
@@ -69,10 +68,8 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 			return 0;
 		rc = files->ops->remove(files, out->end);
 		if (rc != 0) {
-			snprintf(error, error_bytes,
-				 "%s: segment %" PRIu64 " cannot be removed: %s", files->path,
-				 out->end, safe_strerror(rc));
-			return rc;
+			return error_say(error, rc, "%s: segment %" PRIu64 " cannot be removed: %s",
+					 files->path, out->end, safe_strerror(rc));
 		}
 		out->bytes += bytes > 0 ? (uint64_t)bytes : 0;
 		out->end++;
@@ -81,26 +78,25 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 }
 
 static int prune_locked(const struct data_dir *dir, uint16_t lane, uint64_t downstream_lsn,
-			struct prune_result *out, char *error, size_t error_bytes)
+			struct prune_result *out, struct error *error)
 {
 	struct lane_files *files = NULL;
 	uint64_t *numbers = NULL;
 	uint64_t keep_from;
 	int64_t cnt;
-	int rc = checkpoint_keep_from(dir, lane, &keep_from, error, error_bytes);
+	int rc = checkpoint_keep_from(dir, lane, &keep_from, error);
 
 	if (rc == 0)
-		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+		rc = data_dir_open_lane(dir, lane, &files, error);
 	if (rc != 0)
 		return rc;
 	cnt = files->ops->list(files, &numbers);
 	if (cnt < 0) {
 		rc = (int)cnt;
-		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror(rc));
+		error_set(error, "%s: %s", files->path, safe_strerror(rc));
 	} else if (cnt > 0) {
 		out->first = out->end = numbers[0];
-		rc = remove_segments(dir, lane, files, keep_from, downstream_lsn, out, error,
-				     error_bytes);
+		rc = remove_segments(dir, lane, files, keep_from, downstream_lsn, out, error);
 	}
 	free(numbers);
 	files->ops->close(files);
@@ -108,18 +104,18 @@ static int prune_locked(const struct data_dir *dir, uint16_t lane, uint64_t down
 }
 
 int prune_lane(const struct data_dir *dir, uint16_t lane, uint64_t downstream_lsn,
-	       struct prune_result *out, char *error, size_t error_bytes)
+	       struct prune_result *out, struct error *error)
 {
 	const int lock = checkpoint_lock(dir, lane);
 	int rc;
 
 	*out = (struct prune_result){0};
 	if (lock < 0) {
-		snprintf(error, error_bytes, "lane %u: its directory cannot be locked: %s", lane,
-			 safe_strerror(lock));
+		error_set(error, "lane %u: its directory cannot be locked: %s", lane,
+			  safe_strerror(lock));
 		return lock;
 	}
-	rc = prune_locked(dir, lane, downstream_lsn, out, error, error_bytes);
+	rc = prune_locked(dir, lane, downstream_lsn, out, error);
 	close(lock);
 	return rc;
 }

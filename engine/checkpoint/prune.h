@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 
 struct prune_result {
@@ -32,6 +33,6 @@ struct prune_result {
  * was removed, also after a failure.
  */
 int prune_lane(const struct data_dir *dir, uint16_t lane, uint64_t downstream_lsn,
-	       struct prune_result *out, char *error, size_t error_bytes);
+	       struct prune_result *out, struct error *error);
 
 #endif

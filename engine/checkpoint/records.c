@@ -21,7 +21,7 @@ struct checkpoint_records {
 	char path[CHECKPOINT_PATH_BYTES];
 };
 
-static int read_offers(struct checkpoint_records *records, char *error, size_t error_bytes)
+static int read_offers(struct checkpoint_records *records, struct error *error)
 {
 	const uint64_t offer_cnt = checkpoint_header(records->checkpoint)->offer_cnt;
 	struct checkpoint_chunk chunk;
@@ -29,12 +29,11 @@ static int read_offers(struct checkpoint_records *records, char *error, size_t e
 	records->offers = calloc(offer_cnt + 1, sizeof(*records->offers));
 	records->skus = calloc(offer_cnt + 1, sizeof(*records->skus));
 	if (records->offers == NULL || records->skus == NULL) {
-		snprintf(error, error_bytes, "%s: no memory for its %" PRIu64 " offers",
-			 records->path, offer_cnt);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "%s: no memory for its %" PRIu64 " offers",
+				 records->path, offer_cnt);
 	}
 	while (records->offer_cnt < offer_cnt) {
-		const int rc = checkpoint_next(records->checkpoint, &chunk, error, error_bytes);
+		const int rc = checkpoint_next(records->checkpoint, &chunk, error);
 
 		if (rc < 0)
 			return rc;
@@ -50,20 +49,19 @@ static int read_offers(struct checkpoint_records *records, char *error, size_t e
 }
 
 int checkpoint_records_open(struct checkpoint_records **out, const struct data_dir *dir,
-			    uint16_t lane, uint64_t next_lsn, char *error, size_t error_bytes)
+			    uint16_t lane, uint64_t next_lsn, struct error *error)
 {
 	struct checkpoint_records *records = calloc(1, sizeof(*records));
 	int rc;
 
 	if (records == NULL) {
-		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "lane %u: no memory to read a checkpoint", lane);
 	}
 	checkpoint_path(dir, lane, next_lsn, records->path);
 	records->lsn = 1;
-	rc = checkpoint_open(&records->checkpoint, dir, lane, next_lsn, error, error_bytes);
+	rc = checkpoint_open(&records->checkpoint, dir, lane, next_lsn, error);
 	if (rc == 0)
-		rc = read_offers(records, error, error_bytes);
+		rc = read_offers(records, error);
 	if (rc != 0) {
 		checkpoint_records_close(records);
 		return rc;
@@ -90,7 +88,7 @@ const struct checkpoint_header *checkpoint_records_header(const struct checkpoin
 
 /* The order that comes next, or NULL behind the last. 0 or -errno. */
 static int next_order(struct checkpoint_records *records, const struct snapshot_order **order,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	struct checkpoint_chunk chunk;
 
@@ -99,7 +97,7 @@ static int next_order(struct checkpoint_records *records, const struct snapshot_
 		if (records->orders_left == 0)
 			return 0;
 
-		const int rc = checkpoint_next(records->checkpoint, &chunk, error, error_bytes);
+		const int rc = checkpoint_next(records->checkpoint, &chunk, error);
 
 		if (rc < 0)
 			return rc;
@@ -128,14 +126,14 @@ static struct record record_of(const struct snapshot_order *order, uint64_t sku)
 }
 
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
-			    struct record *record, char *error, size_t error_bytes)
+			    struct record *record, struct error *error)
 {
 	const struct snapshot_order *order;
 	int rc = 0;
 
 	if (records->lsn == checkpoint_header(records->checkpoint)->next_lsn)
 		return 0;
-	rc = next_order(records, &order, error, error_bytes);
+	rc = next_order(records, &order, error);
 	if (rc != 0)
 		return rc;
 
@@ -149,9 +147,8 @@ int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 	} else if (order_lsn > records->lsn && records->offer_next < records->offer_cnt) {
 		*record = records->offers[records->offer_next++];
 	} else {
-		snprintf(error, error_bytes, "%s: no record of it can be LSN %" PRIu64,
-			 records->path, records->lsn);
-		return -EBADMSG;
+		return error_say(error, -EBADMSG, "%s: no record of it can be LSN %" PRIu64,
+				 records->path, records->lsn);
 	}
 	records->lsn++;
 	return 1;

@@ -11,20 +11,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 
 struct checkpoint_records;
 
 /* Reads the offers. Errors as checkpoint_open; -ENOMEM with a line. */
 int checkpoint_records_open(struct checkpoint_records **out, const struct data_dir *dir,
-			    uint16_t lane, uint64_t next_lsn, char *error, size_t error_bytes);
+			    uint16_t lane, uint64_t next_lsn, struct error *error);
 
 /* Of the checkpoint. */
 const struct checkpoint_header *checkpoint_records_header(const struct checkpoint_records *records);
 
 /* The next record, from LSN 1 on: 1; 0 behind the last; errors as checkpoint_next. */
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
-			    struct record *record, char *error, size_t error_bytes);
+			    struct record *record, struct error *error);
 
 /* NULL is allowed. */
 void checkpoint_records_close(struct checkpoint_records *records);

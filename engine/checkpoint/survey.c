@@ -10,13 +10,11 @@ static void look_at(const struct data_dir *dir, uint16_t lane, struct checkpoint
 	struct checkpoint *checkpoint = NULL;
 	struct checkpoint_chunk chunk;
 
-	seen->rc = checkpoint_open(&checkpoint, dir, lane, seen->next_lsn, seen->text,
-				   sizeof(seen->text));
+	seen->rc = checkpoint_open(&checkpoint, dir, lane, seen->next_lsn, &seen->error);
 	seen->has_header = seen->rc == 0;
 	if (seen->has_header)
 		seen->header = *checkpoint_header(checkpoint);
-	while (seen->rc == 0 && (seen->rc = checkpoint_next(checkpoint, &chunk, seen->text,
-							    sizeof(seen->text))) == 1)
+	while (seen->rc == 0 && (seen->rc = checkpoint_next(checkpoint, &chunk, &seen->error)) == 1)
 		seen->rc = 0;
 	checkpoint_close(checkpoint);
 }

@@ -9,14 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 
 struct checkpoint_seen {
-	uint64_t next_lsn;                      /* by its name */
-	int rc;                                 /* 0: good; as checkpoint_check */
-	bool has_header;                        /* that one is good, and of this lane */
-	struct checkpoint_header header;        /* if it is */
-	char text[CHECKPOINT_PATH_BYTES + 128]; /* what is wrong, with the file; "" */
+	uint64_t next_lsn;               /* by its name */
+	int rc;                          /* 0: good; as checkpoint_check */
+	bool has_header;                 /* that one is good, and of this lane */
+	struct checkpoint_header header; /* if it is */
+	struct error error;              /* what is wrong, with the file; "" */
 };
 
 /* The newest first, in *out (the caller's, free). One that is removed meanwhile is left out. How

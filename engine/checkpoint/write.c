@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/journal/lane_files.h"
@@ -151,7 +152,7 @@ static int check_space(const struct data_dir *dir, const char *lane_path, uint64
 
 int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct shard *shard,
 		     const struct lane_position *position, uint64_t block_cnt, uint64_t *bytes,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct writer writer = {.shard = shard, .bytes = malloc(CHUNK_BYTES_MAX)};
 	char lane_path[CHECKPOINT_PATH_BYTES];
@@ -172,11 +173,10 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 	free(writer.bytes);
 	if (rc == 0)
 		return 0;
-	snprintf(error, error_bytes, "%s: cannot be written: %s%s", path,
-		 rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
-		 rc == -ENOSPC
-			 ? "; it takes its own size and the engine's next segments: free some "
-			   "space"
-			 : "");
-	return rc;
+	return error_say(
+		error, rc, "%s: cannot be written: %s%s", path,
+		rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
+		rc == -ENOSPC ? "; it takes its own size and the engine's next segments: free some "
+				"space"
+			      : "");
 }

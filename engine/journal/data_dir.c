@@ -40,20 +40,18 @@ enum {
 struct teller {
 	const char *flag; /* "--data ", or "" for the tools */
 	const char *path;
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 __attribute__((format(printf, 3, 4))) static int tell(const struct teller *teller, int rc,
 						      const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
+	error_set(teller->error, "%s%s", teller->flag, teller->path);
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	error_vadd(teller->error, format, args);
 	va_end(args);
-	snprintf(teller->error, teller->error_bytes, "%s%s%s", teller->flag, teller->path, text);
 	return rc;
 }
 
@@ -63,7 +61,7 @@ void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, si
 }
 
 int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	char path[sizeof((*out)->path)];
 	int rc;
@@ -71,7 +69,7 @@ int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_fi
 	data_dir_lane_path(dir, lane, path, sizeof(path));
 	rc = lane_files_open(out, path);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: %s", path, safe_strerror(rc));
+		error_set(error, "%s: %s", path, safe_strerror(rc));
 	return rc;
 }
 
@@ -328,7 +326,7 @@ static int write_identity(const struct data_dir *dir)
 	return rc == 0 ? directory_sync(dir->path) : rc;
 }
 
-int data_dir_raise_format(struct data_dir *dir, uint16_t format, char *error, size_t error_bytes)
+int data_dir_raise_format(struct data_dir *dir, uint16_t format, struct error *error)
 {
 	const uint16_t was = dir->format;
 	int rc;
@@ -341,9 +339,8 @@ int data_dir_raise_format(struct data_dir *dir, uint16_t format, char *error, si
 	if (rc == 0)
 		return 0;
 	dir->format = was;
-	snprintf(error, error_bytes, "%s: its identity cannot be written anew: %s", dir->path,
-		 strerror(-rc));
-	return rc;
+	return error_say(error, rc, "%s: its identity cannot be written anew: %s", dir->path,
+			 strerror(-rc));
 }
 
 /* The lanes' directories come before the identity: one that lacks later was lost. */
@@ -563,23 +560,22 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 }
 
 int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
-			uint64_t segment_bytes, char *error, size_t error_bytes)
+			uint64_t segment_bytes, struct error *error)
 {
-	const struct teller teller = {"--data ", path, error, error_bytes};
+	const struct teller teller = {"--data ", path, error};
 
 	return open_dir(dir, path, shards, segment_bytes, 0, &teller);
 }
 
-int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
-		  size_t error_bytes)
+int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, struct error *error)
 {
-	return data_dir_open_sized(dir, path, shards, SEGMENT_BYTES, error, error_bytes);
+	return data_dir_open_sized(dir, path, shards, SEGMENT_BYTES, error);
 }
 
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
-	const struct teller teller = {"--journal ", path, error, error_bytes};
+	const struct teller teller = {"--journal ", path, error};
 
 	CHECK(journal_id != 0);
 	return open_dir(dir, path, shards, SEGMENT_BYTES, journal_id, &teller);
@@ -596,9 +592,9 @@ static bool is_same_dir(const char *one, const char *two)
 }
 
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
-	const struct teller teller = {"", path, error, error_bytes};
+	const struct teller teller = {"", path, error};
 	int rc;
 
 	if (is_same_dir(path, original->path))
@@ -615,9 +611,9 @@ int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data
 	return rc;
 }
 
-int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes)
+int data_dir_read(struct data_dir *dir, const char *path, struct error *error)
 {
-	const struct teller teller = {"", path, error, error_bytes};
+	const struct teller teller = {"", path, error};
 	int rc = set_path(dir, path, &teller);
 
 	if (rc == 0)
@@ -632,9 +628,9 @@ int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t er
 	return rc;
 }
 
-int data_dir_lock(struct data_dir *dir, char *error, size_t error_bytes)
+int data_dir_lock(struct data_dir *dir, struct error *error)
 {
-	const struct teller teller = {"", dir->path, error, error_bytes};
+	const struct teller teller = {"", dir->path, error};
 	const int rc = take_lock(dir, &teller);
 
 	if (rc != 0)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 struct data_dir {
 	char path[512];
 	uint64_t journal_id; /* random, never 0 */
@@ -26,12 +28,11 @@ struct data_dir {
  * no journal of ours in a non-empty directory; -ENOTSUP: newer format; -ENOSPC. Error line names
  * directory and remedy.
  */
-int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, char *error,
-		  size_t error_bytes);
+int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, struct error *error);
 
 /* The same for segments of another size than SEGMENT_BYTES: a new journal begins with some. */
 int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
-			uint64_t segment_bytes, char *error, size_t error_bytes);
+			uint64_t segment_bytes, struct error *error);
 
 /*
  * The same for a replay, which writes a journal whose id follows from what is replayed. It may lie
@@ -39,28 +40,28 @@ int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
  * a journal already it is opened as it is: made_journal tells.
  */
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
-		     char *error, size_t error_bytes);
+		     struct error *error);
 
 /* The same for a directory that takes a copy of another journal: it has, or gets, that one's id and
  * number of shards. */
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
-		       char *error, size_t error_bytes);
+		       struct error *error);
 
 /*
  * Before the first block of a newer format is written: the identity, on disk, says so, and older
  * programs refuse the directory with a clear line. Locked. Nothing if it says so already. 0 or
  * -errno with a line.
  */
-int data_dir_raise_format(struct data_dir *dir, uint16_t format, char *error, size_t error_bytes);
+int data_dir_raise_format(struct data_dir *dir, uint16_t format, struct error *error);
 
 /* For the tools: reads the identity, takes no lock. */
-int data_dir_read(struct data_dir *dir, const char *path, char *error, size_t error_bytes);
+int data_dir_read(struct data_dir *dir, const char *path, struct error *error);
 
 /*
  * For a tool that changes something: takes the lock of what data_dir_read opened. -EBUSY: an engine
  * runs on it. Ends with data_dir_withdraw, which removes the lock's file if it wasn't there before.
  */
-int data_dir_lock(struct data_dir *dir, char *error, size_t error_bytes);
+int data_dir_lock(struct data_dir *dir, struct error *error);
 
 /*
  * Takes back what data_dir_open made, segments included: for a start that is refused later on,
@@ -75,7 +76,7 @@ struct lane_files;
 
 /* The files of a lane, the caller's to close. 0, or -errno with a line in error. */
 int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
-		       char *error, size_t error_bytes);
+		       struct error *error);
 
 /* Writes DATA/lane-NNN into out. */
 void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, size_t out_bytes);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 struct disk;
 
 /* A completed write: the token it was submitted with, and bytes written or -errno. */
@@ -38,6 +40,6 @@ struct disk {
 };
 
 /* io_uring on ordinary files; room for writes_max in flight. 0 or -errno with a line in error. */
-int disk_uring_open(struct disk **out, unsigned writes_max, char *error, size_t error_bytes);
+int disk_uring_open(struct disk **out, unsigned writes_max, struct error *error);
 
 #endif

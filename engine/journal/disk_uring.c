@@ -24,6 +24,7 @@
 #include <liburing.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/journal/disk.h"
 
 struct disk_uring {
@@ -159,7 +160,7 @@ static int io_uring_disabled(void)
 	return value;
 }
 
-static void explain(int rc, char *error, size_t error_bytes)
+static void explain(int rc, struct error *error)
 {
 	const char *remedy = "";
 
@@ -175,9 +176,8 @@ static void explain(int rc, char *error, size_t error_bytes)
 		remedy = "; raise the limit of locked memory (ulimit -l)";
 	else if (rc == -EMFILE || rc == -ENFILE)
 		remedy = "; raise the limit of open files (ulimit -n)";
-	snprintf(error, error_bytes,
-		 "io_uring, which the journal writes with, does not start: %s%s", strerror(-rc),
-		 remedy);
+	error_set(error, "io_uring, which the journal writes with, does not start: %s%s",
+		  strerror(-rc), remedy);
 }
 
 /* Each of the calls that the ring will need, to no effect: 0, or why the kernel refuses one. */
@@ -209,7 +209,7 @@ static int try_ring(struct io_uring *ring)
 	return rc;
 }
 
-int disk_uring_open(struct disk **out, unsigned writes_max, char *error, size_t error_bytes)
+int disk_uring_open(struct disk **out, unsigned writes_max, struct error *error)
 {
 	struct disk_uring *uring = calloc(1, sizeof(*uring));
 	int rc = -ENOMEM;
@@ -231,7 +231,7 @@ int disk_uring_open(struct disk **out, unsigned writes_max, char *error, size_t 
 	*out = &uring->disk;
 	return 0;
 fail:
-	explain(rc, error, error_bytes);
+	explain(rc, error);
 	if (uring != NULL)
 		free(uring->tokens);
 	free(uring);

@@ -276,8 +276,7 @@ static void journal_free(struct journal *journal)
 		free(journal);
 }
 
-int journal_open(struct journal **out, const struct journal_options *options, char *error,
-		 size_t error_bytes)
+int journal_open(struct journal **out, const struct journal_options *options, struct error *error)
 {
 	const struct lane_tail *tail = &options->tail;
 	const size_t bytes = (sizeof(struct journal) + 63) & ~63UL;
@@ -286,8 +285,8 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 
 	DCHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
 	if (journal == NULL) {
-		snprintf(error, error_bytes, "lane %u: no memory for its journal", options->lane);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "lane %u: no memory for its journal",
+				 options->lane);
 	}
 	/* watermark_lsn 0: what recovery found gets its watermark at the first idle moment. */
 	*journal = (struct journal){
@@ -308,10 +307,10 @@ int journal_open(struct journal **out, const struct journal_options *options, ch
 	journal->fd = segment_take(options->segments, tail->segment, &journal->segment_bytes);
 	if (journal->fd < 0 || tail->offset > journal->segment_bytes ||
 	    tail->offset % BLOCK_ALIGN_BYTES != 0 || tail->offset < BLOCK_ALIGN_BYTES) {
-		snprintf(error, error_bytes,
-			 "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
-			 "; start again, recovery reads it afresh",
-			 options->lane, tail->segment, tail->offset);
+		error_set(error,
+			  "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
+			  "; start again, recovery reads it afresh",
+			  options->lane, tail->segment, tail->offset);
 		if (journal->fd >= 0)
 			segment_done(options->segments, journal->fd);
 		journal_free(journal);

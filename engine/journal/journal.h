@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/disk.h"
 #include "engine/journal/format.h"
 
@@ -47,8 +48,7 @@ struct journal_options {
 };
 
 /* 0 or -errno with a line in error. Start-up thread. */
-int journal_open(struct journal **out, const struct journal_options *options, char *error,
-		 size_t error_bytes);
+int journal_open(struct journal **out, const struct journal_options *options, struct error *error);
 
 /* Records that can be appended now without waiting for the disk. 0 when failed or out of segments.
  */

@@ -52,8 +52,7 @@ struct lane_reader {
 	uint64_t watermark_lsn;
 	uint64_t blocks;
 
-	char *error; /* of the call under way */
-	size_t error_bytes;
+	struct error *error;     /* of the call under way */
 	struct lane_fault fault; /* what that said last */
 };
 
@@ -74,44 +73,40 @@ __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_read
 	vsnprintf(fault->text, sizeof(fault->text), format, args);
 	va_end(args);
 	segment_path(reader->files->path, at.segment, path);
-	snprintf(reader->error, reader->error_bytes, "%s: offset %" PRIu64 ": %s%s", path,
-		 at.offset, fault->text,
-		 what == LANE_CORRUPT ? "; the lane is damaged: " LANE_REMEDY : "");
+	error_set(reader->error, "%s: offset %" PRIu64 ": %s%s", path, at.offset, fault->text,
+		  what == LANE_CORRUPT ? "; the lane is damaged: " LANE_REMEDY : "");
 	return what;
 }
 
 /* Always -EBADMSG. */
 static int say_missing(const struct lane_reader *reader, uint64_t missing, uint64_t there,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
-	snprintf(error, error_bytes,
-		 "%s: segment %" PRIu64 " is missing, segment %" PRIu64
-		 " is there; the lane is damaged: put it back from a copy",
-		 reader->files->path, missing, there);
-	return -EBADMSG;
+	return error_say(error, -EBADMSG,
+			 "%s: segment %" PRIu64 " is missing, segment %" PRIu64
+			 " is there; the lane is damaged: put it back from a copy",
+			 reader->files->path, missing, there);
 }
 
 /* Looks which segments there are: without a gap, but the first may be gone (prune). */
-static int list_segments(struct lane_reader *reader, char *error, size_t error_bytes)
+static int list_segments(struct lane_reader *reader, struct error *error)
 {
 	uint64_t *numbers = NULL;
 	const int64_t cnt = reader->files->ops->list(reader->files, &numbers);
 	int rc = 0;
 
 	if (cnt == -ENOENT) {
-		snprintf(error, error_bytes, "%s: missing; the journal is damaged: " LANE_REMEDY,
-			 reader->files->path);
-		return -EBADMSG;
+		return error_say(error, -EBADMSG,
+				 "%s: missing; the journal is damaged: " LANE_REMEDY,
+				 reader->files->path);
 	}
 	if (cnt < 0) {
-		snprintf(error, error_bytes, "%s: %s", reader->files->path,
-			 safe_strerror((int)cnt));
+		error_set(error, "%s: %s", reader->files->path, safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	for (int64_t i = 1; i < cnt && rc == 0; i++) {
 		if (numbers[i] != numbers[i - 1] + 1)
-			rc = say_missing(reader, numbers[i - 1] + 1, numbers[i], error,
-					 error_bytes);
+			rc = say_missing(reader, numbers[i - 1] + 1, numbers[i], error);
 	}
 	if (rc == 0) {
 		reader->segment_first = cnt > 0 ? numbers[0] : 0;
@@ -123,14 +118,14 @@ static int list_segments(struct lane_reader *reader, char *error, size_t error_b
 
 /* A reader that knows its segments, and nothing of where to begin. */
 static int open_reader(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-		       uint16_t lane, char *error, size_t error_bytes)
+		       uint16_t lane, struct error *error)
 {
 	struct lane_reader *reader = calloc(1, sizeof(*reader));
 	uint8_t *window = aligned_alloc(BLOCK_ALIGN_BYTES, WINDOW_BYTES);
 	int rc;
 
 	if (reader == NULL || window == NULL) {
-		snprintf(error, error_bytes, "%s: no memory to read it", files->path);
+		error_set(error, "%s: no memory to read it", files->path);
 		files->ops->close(files);
 		free(reader);
 		free(window);
@@ -143,7 +138,7 @@ static int open_reader(struct lane_reader **out, struct lane_files *files, uint6
 	reader->window = window;
 	reader->read_bytes = WINDOW_BYTES;
 	reader->tail = (struct lane_tail){.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES};
-	rc = list_segments(reader, error, error_bytes);
+	rc = list_segments(reader, error);
 	if (rc != 0) {
 		lane_reader_close(reader);
 		return rc;
@@ -153,15 +148,15 @@ static int open_reader(struct lane_reader **out, struct lane_files *files, uint6
 }
 
 int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			   uint16_t lane, char *error, size_t error_bytes)
+			   uint16_t lane, struct error *error)
 {
 	struct lane_reader *reader = NULL;
-	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+	int rc = open_reader(&reader, files, journal_id, lane, error);
 
 	if (rc != 0)
 		return rc;
 	if (reader->segment_first > 0) {
-		rc = say_missing(reader, 0, reader->segment_first, error, error_bytes);
+		rc = say_missing(reader, 0, reader->segment_first, error);
 		lane_reader_close(reader);
 		return rc;
 	}
@@ -170,10 +165,10 @@ int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, u
 }
 
 int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes)
+			  uint16_t lane, uint64_t segment, struct error *error)
 {
 	struct lane_reader *reader = NULL;
-	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+	int rc = open_reader(&reader, files, journal_id, lane, error);
 
 	if (rc != 0)
 		return rc;
@@ -254,7 +249,7 @@ static bool have_segment(struct lane_reader *reader, uint64_t segment)
 {
 	/* A running engine may have made it since. */
 	if (segment >= reader->segment_end)
-		(void)list_segments(reader, reader->error, reader->error_bytes);
+		(void)list_segments(reader, reader->error);
 	return segment >= reader->segment_first && segment < reader->segment_end;
 }
 
@@ -452,12 +447,11 @@ static enum lane_read read_next(struct lane_reader *reader, const struct block_h
 }
 
 enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
-				const struct record **records, char *error, size_t error_bytes)
+				const struct record **records, struct error *error)
 {
 	enum lane_read read;
 
 	reader->error = error;
-	reader->error_bytes = error_bytes;
 	read = read_next(reader, block);
 	/* Beside a running engine a block may have arrived between the look at its place and the
 	 * look behind it: only what stays is damage. */
@@ -527,25 +521,23 @@ static bool is_followed(struct lane_reader *reader, const struct lane_position *
 }
 
 int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			uint16_t lane, const struct lane_position *position, char *error,
-			size_t error_bytes)
+			uint16_t lane, const struct lane_position *position, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	enum lane_read read;
 	int rc;
 
 	if (position->tail.offset == 0)
-		return lane_reader_open_files(out, files, journal_id, lane, error, error_bytes);
-	rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+		return lane_reader_open_files(out, files, journal_id, lane, error);
+	rc = open_reader(&reader, files, journal_id, lane, error);
 	if (rc != 0)
 		return rc;
 	reader->error = error;
-	reader->error_bytes = error_bytes;
 	if (!have_segment(reader, position->tail.segment)) {
-		snprintf(error, error_bytes,
-			 "%s: segment %" PRIu64 " is missing, it had LSN %" PRIu64
-			 ", a checkpoint tells; the lane is damaged: put it back from a copy",
-			 files->path, position->tail.segment, position->tail.next_lsn - 1);
+		error_set(error,
+			  "%s: segment %" PRIu64 " is missing, it had LSN %" PRIu64
+			  ", a checkpoint tells; the lane is damaged: put it back from a copy",
+			  files->path, position->tail.segment, position->tail.next_lsn - 1);
 		lane_reader_close(reader);
 		return -EBADMSG;
 	}
@@ -564,11 +556,11 @@ int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint
 }
 
 int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			    uint16_t lane, const struct lane_position *position, char *error,
-			    size_t error_bytes)
+			    uint16_t lane, const struct lane_position *position,
+			    struct error *error)
 {
 	struct lane_reader *reader = NULL;
-	const int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+	const int rc = open_reader(&reader, files, journal_id, lane, error);
 
 	if (rc != 0)
 		return rc;
@@ -578,11 +570,10 @@ int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, 
 }
 
 int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			   uint16_t lane, uint64_t segment, uint64_t offset, char *error,
-			   size_t error_bytes)
+			   uint16_t lane, uint64_t segment, uint64_t offset, struct error *error)
 {
 	struct lane_reader *reader = NULL;
-	int rc = open_reader(&reader, files, journal_id, lane, error, error_bytes);
+	int rc = open_reader(&reader, files, journal_id, lane, error);
 
 	if (rc != 0)
 		return rc;

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/format.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/lane_files.h"
@@ -54,32 +55,30 @@ enum lane_read {
  * line in error. The files are the reader's from then on, also after a failure.
  */
 int lane_reader_open_files(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			   uint16_t lane, char *error, size_t error_bytes);
+			   uint16_t lane, struct error *error);
 
 /*
  * The same, from a position on; segments before it may be gone. -EBADMSG also if neither the block
  * before the position nor one that follows from it is there: the lane has lost what it had.
  */
 int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			uint16_t lane, const struct lane_position *position, char *error,
-			size_t error_bytes);
+			uint16_t lane, const struct lane_position *position, struct error *error);
 
 /* The same, whether or not the block before the position is there: for a repair. */
 int lane_reader_open_behind(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			    uint16_t lane, const struct lane_position *position, char *error,
-			    size_t error_bytes);
+			    uint16_t lane, const struct lane_position *position,
+			    struct error *error);
 
 /* The same, from the first block of a segment on, whatever was before it. */
 int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			  uint16_t lane, uint64_t segment, char *error, size_t error_bytes);
+			  uint16_t lane, uint64_t segment, struct error *error);
 
 /*
  * The same, from the block on that begins at this place; it may be any good one, the caller knows
  * which it wants. LANE_END and LANE_TORN there: there is none.
  */
 int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
-			   uint16_t lane, uint64_t segment, uint64_t offset, char *error,
-			   size_t error_bytes);
+			   uint16_t lane, uint64_t segment, uint64_t offset, struct error *error);
 
 /*
  * From now on zeros where the next block should be are LANE_END without a look at what lies behind
@@ -98,7 +97,7 @@ void lane_reader_glance(struct lane_reader *reader, bool on);
  * LANE_END or LANE_TORN it may be asked again, for what a running engine has written since.
  */
 enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_header **block,
-				const struct record **records, char *error, size_t error_bytes);
+				const struct record **records, struct error *error);
 
 /* Behind the last block given; after LANE_END or LANE_TORN a writer goes on there. */
 void lane_reader_tail(const struct lane_reader *reader, struct lane_tail *tail);

@@ -156,34 +156,31 @@ static int hold(struct lane_tailer *tailer, const struct block_header *block)
 }
 
 /* Always -ESTALE. */
-static int say_stale(const struct lane_tailer *tailer, const char *found, char *error,
-		     size_t error_bytes)
+static int say_stale(const struct lane_tailer *tailer, const char *found, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
 
-	snprintf(error, error_bytes,
-		 "lane %u: the block that ends with LSN %" PRIu64 " was read from segment %" PRIu64
-		 " at offset %" PRIu64 " before, now there is %s: the lane was cut by `journal "
-		 "repair` or put back from a copy, so LSNs behind the cut are given twice; settle "
-		 "the orders that the cut lost (the report in DATA/repaired-*), then begin a new "
-		 "downstream (another directory or stream) and a new cursor",
-		 tailer->options.lane, mark->next_lsn - 1, mark->segment, mark->offset, found);
-	return -ESTALE;
+	return error_say(
+		error, -ESTALE,
+		"lane %u: the block that ends with LSN %" PRIu64 " was read from segment %" PRIu64
+		" at offset %" PRIu64 " before, now there is %s: the lane was cut by `journal "
+		"repair` or put back from a copy, so LSNs behind the cut are given twice; settle "
+		"the orders that the cut lost (the report in DATA/repaired-*), then begin a new "
+		"downstream (another directory or stream) and a new cursor",
+		tailer->options.lane, mark->next_lsn - 1, mark->segment, mark->offset, found);
 }
 
 /* Always -ENODATA. */
-static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, char *error,
-		      size_t error_bytes)
+static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, struct error *error)
 {
 	const uint64_t next_lsn = tailer->mark.next_lsn > 0 ? tailer->mark.next_lsn : 1;
 
-	snprintf(
-		error, error_bytes,
+	return error_say(
+		error, -ENODATA,
 		"lane %u: LSN %" PRIu64 " is wanted next, but the lane begins with LSN %" PRIu64
 		" behind a checkpoint: what was before it has been pruned; put the pruned segments "
 		"back from a copy of the lane, or begin a new downstream with --skip-pruned",
 		tailer->options.lane, next_lsn, first_lsn);
-	return -ENODATA;
 }
 
 static int rc_of(enum lane_read read)
@@ -201,24 +198,22 @@ static void restart(struct lane_tailer *tailer)
 }
 
 /* The mark's block must still be there; it is held once more if it is to be given again. */
-static int check_mark(struct lane_tailer *tailer, char *error, size_t error_bytes)
+static int check_mark(struct lane_tailer *tailer, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
 	const struct block_header *block;
 	const struct record *records;
-	const enum lane_read read =
-		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+	const enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 	struct lane_position position;
 
 	if (read == LANE_ERROR || read == LANE_CORRUPT)
 		return rc_of(read);
 	if (read != LANE_BLOCK)
-		return say_stale(tailer, read == LANE_END ? "nothing" : "no whole block", error,
-				 error_bytes);
+		return say_stale(tailer, read == LANE_END ? "nothing" : "no whole block", error);
 	lane_reader_position(tailer->reader, &position);
 	if (position.tail.segment != mark->segment || position.block_offset != mark->offset ||
 	    block->checksum != mark->checksum)
-		return say_stale(tailer, "another block", error, error_bytes);
+		return say_stale(tailer, "another block", error);
 	if (tailer->options.again && !tailer->started)
 		return hold(tailer, block);
 	tailer->watermark_lsn = block->durable_lsn;
@@ -226,22 +221,20 @@ static int check_mark(struct lane_tailer *tailer, char *error, size_t error_byte
 }
 
 /* The segment of the mark was pruned: right if the lane begins with the very next block. */
-static int check_junction(struct lane_tailer *tailer, char *error, size_t error_bytes)
+static int check_junction(struct lane_tailer *tailer, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
 	const struct block_header *block;
 	const struct record *records;
-	const enum lane_read read =
-		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+	const enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 
 	if (read != LANE_BLOCK)
-		return read == LANE_END || read == LANE_TORN
-			       ? say_stale(tailer, "nothing", error, error_bytes)
-			       : rc_of(read);
+		return read == LANE_END || read == LANE_TORN ? say_stale(tailer, "nothing", error)
+							     : rc_of(read);
 	if (mark->next_lsn == 0 && tailer->options.skip_pruned)
 		return hold(tailer, block);
 	if (block->first_lsn != mark->next_lsn || block->prev_checksum != mark->checksum)
-		return say_pruned(tailer, block->first_lsn, error, error_bytes);
+		return say_pruned(tailer, block->first_lsn, error);
 	return hold(tailer, block);
 }
 
@@ -260,7 +253,7 @@ static int first_segment(struct lane_files *files, uint64_t *first)
 }
 
 /* Begins to read behind the mark. */
-static int begin(struct lane_tailer *tailer, char *error, size_t error_bytes)
+static int begin(struct lane_tailer *tailer, struct error *error)
 {
 	const struct lane_tailer_options *options = &tailer->options;
 	const struct lane_mark *mark = &tailer->mark;
@@ -270,46 +263,43 @@ static int begin(struct lane_tailer *tailer, char *error, size_t error_bytes)
 
 	restart(tailer);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "lane %u: %s", options->lane, safe_strerror(rc));
-		return rc;
+		return error_say(error, rc, "lane %u: %s", options->lane, safe_strerror(rc));
 	}
 	rc = first_segment(files, &first);
 	if (rc == -ENOENT && mark->next_lsn > 0) {
 		files->ops->close(files);
-		return say_stale(tailer, "no segment", error, error_bytes);
+		return say_stale(tailer, "no segment", error);
 	}
 	if (mark->next_lsn == 0 && first == 0)
 		rc = lane_reader_open_files(&tailer->reader, files, options->journal_id,
-					    options->lane, error, error_bytes);
+					    options->lane, error);
 	else if (first <= mark->segment)
 		rc = lane_reader_open_block(&tailer->reader, files, options->journal_id,
-					    options->lane, mark->segment, mark->offset, error,
-					    error_bytes);
+					    options->lane, mark->segment, mark->offset, error);
 	else
 		rc = lane_reader_open_rest(&tailer->reader, files, options->journal_id,
-					   options->lane, first, error, error_bytes);
+					   options->lane, first, error);
 	if (rc != 0)
 		return rc;
 	lane_reader_glance(tailer->reader, true);
 	if (mark->next_lsn > 0 && first <= mark->segment)
-		return check_mark(tailer, error, error_bytes);
-	return first > mark->segment ? check_junction(tailer, error, error_bytes) : 0;
+		return check_mark(tailer, error);
+	return first > mark->segment ? check_junction(tailer, error) : 0;
 }
 
 int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options *options,
-		     const struct lane_mark *behind, char *error, size_t error_bytes)
+		     const struct lane_mark *behind, struct error *error)
 {
 	struct lane_tailer *tailer = aligned_alloc(BLOCK_ALIGN_BYTES, sizeof(*tailer));
 	int rc;
 
 	static_assert(sizeof(*tailer) % BLOCK_ALIGN_BYTES == 0, "what aligned_alloc wants");
 	if (tailer == NULL) {
-		snprintf(error, error_bytes, "lane %u: no memory to read it", options->lane);
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "lane %u: no memory to read it", options->lane);
 	}
 	*tailer = (struct lane_tailer){
 		.options = *options, .mark = *behind, .judged_ns = clock_now_ns()};
-	rc = begin(tailer, error, error_bytes);
+	rc = begin(tailer, error);
 	if (rc != 0) {
 		lane_tailer_close(tailer);
 		return rc;
@@ -365,7 +355,7 @@ static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
  * At the end. From time to time what was given is looked for again, and what looked like the end of
  * the lane, or like a write on its way, is judged if it still does.
  */
-static int at_end(struct lane_tailer *tailer, enum lane_read read, char *error, size_t error_bytes)
+static int at_end(struct lane_tailer *tailer, enum lane_read read, struct error *error)
 {
 	const struct block_header *block;
 	const struct record *records;
@@ -378,32 +368,31 @@ static int at_end(struct lane_tailer *tailer, enum lane_read read, char *error, 
 	tailer->recheck_ns = clock_now_ns() + RECHECK_NS;
 	if (wants_judging(tailer, read)) {
 		lane_reader_glance(tailer->reader, false);
-		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+		read = lane_reader_next(tailer->reader, &block, &records, error);
 		lane_reader_glance(tailer->reader, true);
 		if (read == LANE_CORRUPT || read == LANE_ERROR)
 			return rc_of(read);
 	}
-	return begin(tailer, error, error_bytes);
+	return begin(tailer, error);
 }
 
 /* Reads one more block. 1, 0 at the end, or -errno. */
-static int read_more(struct lane_tailer *tailer, char *error, size_t error_bytes)
+static int read_more(struct lane_tailer *tailer, struct error *error)
 {
 	const struct block_header *block;
 	const struct record *records;
-	enum lane_read read =
-		lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+	enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 	int rc;
 
 	if (read == LANE_END || read == LANE_TORN)
-		return at_end(tailer, read, error, error_bytes);
+		return at_end(tailer, read, error);
 	/* What was read and not proven may have been taken back by a crash: from what is proven on,
 	 * the lane must read well. */
 	if (read == LANE_CORRUPT) {
-		rc = begin(tailer, error, error_bytes);
+		rc = begin(tailer, error);
 		if (rc != 0)
 			return rc;
-		read = lane_reader_next(tailer->reader, &block, &records, error, error_bytes);
+		read = lane_reader_next(tailer->reader, &block, &records, error);
 		if (read == LANE_END || read == LANE_TORN)
 			return 0;
 	}
@@ -412,20 +401,18 @@ static int read_more(struct lane_tailer *tailer, char *error, size_t error_bytes
 	tailer->recheck_ns = 0;
 	rc = hold(tailer, block);
 	if (rc != 0)
-		snprintf(error, error_bytes, "lane %u: no memory for its blocks",
-			 tailer->options.lane);
+		error_set(error, "lane %u: no memory for its blocks", tailer->options.lane);
 	return rc == 0 ? 1 : rc;
 }
 
-int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, char *error,
-		     size_t error_bytes)
+int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struct error *error)
 {
 	struct held *held;
 
 	while (tailer->held_cnt == 0 ||
 	       (!tailer->options.proven &&
 		block_proof_lsn(&first_held(tailer)->header) > tailer->watermark_lsn)) {
-		const int rc = read_more(tailer, error, error_bytes);
+		const int rc = read_more(tailer, error);
 
 		if (rc <= 0)
 			return rc;

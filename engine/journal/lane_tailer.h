@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/lane_reader.h"
 
@@ -62,14 +63,13 @@ struct lane_tailer_options lane_tailer_of(const struct data_dir *dir, uint16_t l
  * in its place or none; -ENODATA: it was pruned behind it; -EBADMSG: it is damaged; other -errno.
  */
 int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options *options,
-		     const struct lane_mark *behind, char *error, size_t error_bytes);
+		     const struct lane_mark *behind, struct error *error);
 
 /*
  * The next block: 1, valid until lane_tailer_take; 0: none is known to be on disk yet; or an error
  * as above. Asked again it gives the same block.
  */
-int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, char *error,
-		     size_t error_bytes);
+int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struct error *error);
 
 /* The block peeked is done with. */
 void lane_tailer_take(struct lane_tailer *tailer);

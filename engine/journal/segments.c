@@ -237,7 +237,7 @@ static void *prepare(void *context)
 	return NULL;
 }
 
-int segment_preparer_open(struct segment_preparer **out, char *error, size_t error_bytes)
+int segment_preparer_open(struct segment_preparer **out, struct error *error)
 {
 	struct segment_preparer *preparer = calloc(1, sizeof(*preparer));
 	int rc = -ENOMEM;
@@ -247,10 +247,10 @@ int segment_preparer_open(struct segment_preparer **out, char *error, size_t err
 		rc = -pthread_create(&preparer->thread, NULL, prepare, preparer);
 	}
 	if (rc != 0) {
-		snprintf(error, error_bytes,
-			 "cannot start the thread that prepares journal segments: %s; give the "
-			 "process more memory or threads",
-			 strerror(-rc));
+		error_set(error,
+			  "cannot start the thread that prepares journal segments: %s; give the "
+			  "process more memory or threads",
+			  strerror(-rc));
 		free(preparer);
 		return rc;
 	}
@@ -339,7 +339,7 @@ static const char *remedy(int rc)
 
 int segment_source_open(struct segment_source **out, struct segment_preparer *preparer,
 			const char *lane_dir, uint64_t journal_id, uint16_t lane, uint64_t first,
-			char *error, size_t error_bytes)
+			struct error *error)
 {
 	struct file_source *source = calloc(1, sizeof(*source));
 	int rc = -ENOMEM;
@@ -365,8 +365,8 @@ int segment_source_open(struct segment_source **out, struct segment_preparer *pr
 	*out = &source->source;
 	return 0;
 fail:
-	snprintf(error, error_bytes, "%s: cannot get segment %" PRIu64 " ready: %s%s", lane_dir,
-		 first, safe_strerror(rc), remedy(rc));
+	error_set(error, "%s: cannot get segment %" PRIu64 " ready: %s%s", lane_dir, first,
+		  safe_strerror(rc), remedy(rc));
 	free(source);
 	return rc;
 }

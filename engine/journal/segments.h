@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 struct segment_source;
 struct segment_preparer;
 
@@ -29,7 +31,7 @@ struct segment_source {
 };
 
 /* Starts the thread. 0 or -errno. */
-int segment_preparer_open(struct segment_preparer **out, char *error, size_t error_bytes);
+int segment_preparer_open(struct segment_preparer **out, struct error *error);
 
 /* How big the segments made from now on are; SEGMENT_BYTES unless called. Before the first source.
  */
@@ -42,7 +44,7 @@ void segment_preparer_size(struct segment_preparer *preparer, uint64_t segment_b
  */
 int segment_source_open(struct segment_source **out, struct segment_preparer *preparer,
 			const char *lane_dir, uint64_t journal_id, uint16_t lane, uint64_t first,
-			char *error, size_t error_bytes);
+			struct error *error);
 
 /*
  * Worker: the open file (O_DIRECT) of segment number `segment` and its size, or -EAGAIN when it

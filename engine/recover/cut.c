@@ -144,26 +144,25 @@ static int cut(struct lane_files *files, const struct lane_tail *tail)
 	return rc;
 }
 
-int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, char *error,
-		      size_t error_bytes)
+int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, struct error *error)
 {
 	const int rc = cut(files, tail);
 
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
-			 "): %s; check the disk and its permissions",
-			 files->path, tail->segment, tail->offset, safe_strerror(rc));
+		error_set(error,
+			  "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
+			  "): %s; check the disk and its permissions",
+			  files->path, tail->segment, tail->offset, safe_strerror(rc));
 	files->ops->close(files);
 	return rc;
 }
 
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
-		char *error, size_t error_bytes)
+		struct error *error)
 {
 	struct lane_files *files = NULL;
-	const int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	const int rc = data_dir_open_lane(dir, lane, &files, error);
 
 	CHECK(dir->lock_fd >= 0);
-	return rc != 0 ? rc : recover_cut_files(files, tail, error, error_bytes);
+	return rc != 0 ? rc : recover_cut_files(files, tail, error);
 }

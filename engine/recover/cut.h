@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/journal.h"
 #include "engine/journal/lane_files.h"
@@ -18,10 +19,9 @@
  * acknowledged. Only under the lock. 0 or -errno with a line in error.
  */
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
-		char *error, size_t error_bytes);
+		struct error *error);
 
 /* The same over files of any kind: as recover_scan_files. */
-int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, char *error,
-		      size_t error_bytes);
+int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, struct error *error);
 
 #endif

@@ -28,16 +28,16 @@ struct survey {
 	uint64_t watermark_lsn;
 };
 
-static int open_reader(const struct follower *follower, struct lane_reader **out, char *error,
-		       size_t error_bytes)
+static int open_reader(const struct follower *follower, struct lane_reader **out,
+		       struct error *error)
 {
 	struct lane_files *files = NULL;
-	int rc = data_dir_open_lane(follower->dir, follower->lane, &files, error, error_bytes);
+	int rc = data_dir_open_lane(follower->dir, follower->lane, &files, error);
 
 	if (rc != 0)
 		return rc;
 	rc = lane_reader_open_at(out, files, follower->dir->journal_id, follower->lane,
-				 &follower->position, error, error_bytes);
+				 &follower->position, error);
 	if (rc == 0)
 		lane_reader_look_lightly(*out);
 	return rc;
@@ -45,9 +45,9 @@ static int open_reader(const struct follower *follower, struct lane_reader **out
 
 /* 1: a block; 0: the end for now; or -errno with a line. */
 static int next_block(struct lane_reader *reader, const struct block_header **block,
-		      const struct record **records, char *error, size_t error_bytes)
+		      const struct record **records, struct error *error)
 {
-	switch (lane_reader_next(reader, block, records, error, error_bytes)) {
+	switch (lane_reader_next(reader, block, records, error)) {
 	case LANE_BLOCK:
 		return 1;
 	case LANE_CORRUPT:
@@ -59,18 +59,17 @@ static int next_block(struct lane_reader *reader, const struct block_header **bl
 	}
 }
 
-static int survey_lane(const struct follower *follower, struct survey *survey, char *error,
-		       size_t error_bytes)
+static int survey_lane(const struct follower *follower, struct survey *survey, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	const struct block_header *block;
 	const struct record *records;
-	int rc = open_reader(follower, &reader, error, error_bytes);
+	int rc = open_reader(follower, &reader, error);
 
 	*survey = (struct survey){0};
 	if (rc != 0)
 		return rc;
-	while ((rc = next_block(reader, &block, &records, error, error_bytes)) == 1) {
+	while ((rc = next_block(reader, &block, &records, error)) == 1) {
 		for (uint32_t i = 0; i < block->record_cnt; i++) {
 			survey->offer_cnt += records[i].kind == RECORD_OFFER;
 			survey->order_cnt += records[i].kind == RECORD_ORDER;
@@ -82,8 +81,7 @@ static int survey_lane(const struct follower *follower, struct survey *survey, c
 }
 
 /* Applies the blocks behind the position that the watermark covers. */
-static int apply_proven(struct follower *follower, uint64_t watermark_lsn, char *error,
-			size_t error_bytes)
+static int apply_proven(struct follower *follower, uint64_t watermark_lsn, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	const struct block_header *block;
@@ -92,13 +90,13 @@ static int apply_proven(struct follower *follower, uint64_t watermark_lsn, char 
 	int rc;
 
 	data_dir_lane_path(follower->dir, follower->lane, path, sizeof(path));
-	rc = open_reader(follower, &reader, error, error_bytes);
+	rc = open_reader(follower, &reader, error);
 	if (rc != 0)
 		return rc;
-	while ((rc = next_block(reader, &block, &records, error, error_bytes)) == 1) {
+	while ((rc = next_block(reader, &block, &records, error)) == 1) {
 		if (block_proof_lsn(block) > watermark_lsn)
 			break;
-		rc = recover_apply(follower->shard, block, records, path, error, error_bytes);
+		rc = recover_apply(follower->shard, block, records, path, error);
 		if (rc != 0)
 			break;
 		lane_reader_position(reader, &follower->position);
@@ -109,18 +107,17 @@ static int apply_proven(struct follower *follower, uint64_t watermark_lsn, char 
 }
 
 static int open_shard(const struct follower *follower, const struct shard_size *size,
-		      struct shard **out, char *error, size_t error_bytes)
+		      struct shard **out, struct error *error)
 {
 	const uint64_t bytes = shard_bytes(size);
 
 	if (bytes <= arena_available_bytes() && size->order_cnt <= UINT32_MAX &&
 	    shard_open(out, follower->lane, follower->dir->shards, size) == 0)
 		return 0;
-	snprintf(error, error_bytes,
-		 "lane %u: its tables take %" PRIu64 " MiB, %" PRIu64
-		 " MiB are available: use a bigger machine",
-		 follower->lane, bytes >> 20, arena_available_bytes() >> 20);
-	return -ENOMEM;
+	return error_say(error, -ENOMEM,
+			 "lane %u: its tables take %" PRIu64 " MiB, %" PRIu64
+			 " MiB are available: use a bigger machine",
+			 follower->lane, bytes >> 20, arena_available_bytes() >> 20);
 }
 
 static int copy_shard(const struct shard *from, struct shard *to, const char **why)
@@ -156,8 +153,7 @@ static int copy_shard(const struct shard *from, struct shard *to, const char **w
 }
 
 /* Makes room for so many more; a lane that grows once grows again. */
-static int make_room(struct follower *follower, const struct survey *survey, char *error,
-		     size_t error_bytes)
+static int make_room(struct follower *follower, const struct survey *survey, struct error *error)
 {
 	struct shard_size size = follower->size;
 	struct shard *bigger = NULL;
@@ -174,13 +170,13 @@ static int make_room(struct follower *follower, const struct survey *survey, cha
 	if (size.offer_cnt == follower->size.offer_cnt &&
 	    size.order_cnt == follower->size.order_cnt)
 		return 0;
-	rc = open_shard(follower, &size, &bigger, error, error_bytes);
+	rc = open_shard(follower, &size, &bigger, error);
 	if (rc != 0)
 		return rc;
 	rc = copy_shard(follower->shard, bigger, &why);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "lane %u: its tables cannot be made bigger: %s",
-			 follower->lane, why);
+		error_set(error, "lane %u: its tables cannot be made bigger: %s", follower->lane,
+			  why);
 		shard_close(bigger);
 		return rc;
 	}
@@ -190,25 +186,25 @@ static int make_room(struct follower *follower, const struct survey *survey, cha
 	return 0;
 }
 
-int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane, char *error,
-		  size_t error_bytes)
+int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane,
+		  struct error *error)
 {
 	struct recover_scan scan;
-	int rc = recover_scan(dir, lane, &scan, error, error_bytes);
+	int rc = recover_scan(dir, lane, &scan, error);
 
 	*follower = (struct follower){.dir = dir, .lane = lane};
 	if (rc != 0)
 		return rc;
 	recover_sizes(&scan, &follower->size);
-	rc = open_shard(follower, &follower->size, &follower->shard, error, error_bytes);
+	rc = open_shard(follower, &follower->size, &follower->shard, error);
 	if (rc == 0)
-		rc = recover_load(dir, lane, &scan, follower->shard, error, error_bytes);
+		rc = recover_load(dir, lane, &scan, follower->shard, error);
 	if (rc == 0) {
 		follower->position = scan.from;
 		follower->saved_lsn = scan.from.tail.next_lsn;
 		follower->block_cnt = scan.from_block_cnt;
-		memcpy(follower->note, scan.note, sizeof(follower->note));
-		rc = apply_proven(follower, scan.watermark_lsn, error, error_bytes);
+		follower->note = scan.note;
+		rc = apply_proven(follower, scan.watermark_lsn, error);
 	}
 	recover_scan_free(&scan);
 	if (rc != 0)
@@ -216,17 +212,17 @@ int follower_open(struct follower *follower, const struct data_dir *dir, uint16_
 	return rc;
 }
 
-int follower_catch_up(struct follower *follower, char *error, size_t error_bytes)
+int follower_catch_up(struct follower *follower, struct error *error)
 {
 	struct survey survey;
-	int rc = survey_lane(follower, &survey, error, error_bytes);
+	int rc = survey_lane(follower, &survey, error);
 
 	/* Most often nothing came, or nothing that is proven yet. */
 	if (rc != 0 || survey.watermark_lsn < shard_next_lsn(follower->shard))
 		return rc;
-	rc = make_room(follower, &survey, error, error_bytes);
+	rc = make_room(follower, &survey, error);
 	if (rc == 0)
-		rc = apply_proven(follower, survey.watermark_lsn, error, error_bytes);
+		rc = apply_proven(follower, survey.watermark_lsn, error);
 	return rc;
 }
 
@@ -238,7 +234,7 @@ uint64_t follower_unsaved(const struct follower *follower)
 }
 
 int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes, unsigned *removed,
-		  char *error, size_t error_bytes)
+		  struct error *error)
 {
 	const int lock = checkpoint_lock(follower->dir, follower->lane);
 	int rc;
@@ -246,16 +242,15 @@ int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes,
 	CHECK(follower_unsaved(follower) > 0);
 	*removed = 0;
 	if (lock < 0) {
-		snprintf(error, error_bytes, "lane %u: its directory cannot be locked: %s",
-			 follower->lane, safe_strerror(lock));
+		error_set(error, "lane %u: its directory cannot be locked: %s", follower->lane,
+			  safe_strerror(lock));
 		return lock;
 	}
 	rc = checkpoint_write(follower->dir, follower->lane, follower->shard, &follower->position,
-			      follower->block_cnt, bytes, error, error_bytes);
+			      follower->block_cnt, bytes, error);
 	if (rc == 0) {
 		follower->saved_lsn = shard_next_lsn(follower->shard);
-		rc = checkpoint_retire(follower->dir, follower->lane, keep_cnt, removed, error,
-				       error_bytes);
+		rc = checkpoint_retire(follower->dir, follower->lane, keep_cnt, removed, error);
 	}
 	close(lock);
 	return rc;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/recover/scan_result.h"
 #include "engine/sale/shard.h"
@@ -26,7 +27,7 @@ struct follower {
 	struct lane_position position; /* applied up to here; all zeros: nothing yet */
 	uint64_t block_cnt;            /* before it */
 	uint64_t saved_lsn;            /* the next LSN of the checkpoint loaded or written last */
-	char note[RECOVER_NOTE_BYTES]; /* why a newer checkpoint was not loaded, or "" */
+	struct error note;             /* why a newer checkpoint was not loaded, or "" */
 };
 
 /*
@@ -34,11 +35,11 @@ struct follower {
  * is known to be durable. Errors as recover_lane, -ENOMEM also for tables beyond the memory there
  * is. `dir` outlives it.
  */
-int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane, char *error,
-		  size_t error_bytes);
+int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane,
+		  struct error *error);
 
 /* Applies what came since; tables that are too small are made anew. Errors as above. */
-int follower_catch_up(struct follower *follower, char *error, size_t error_bytes);
+int follower_catch_up(struct follower *follower, struct error *error);
 
 /* Orders applied since the last checkpoint. */
 uint64_t follower_unsaved(const struct follower *follower);
@@ -49,7 +50,7 @@ uint64_t follower_unsaved(const struct follower *follower);
  * -errno with a line.
  */
 int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes, unsigned *removed,
-		  char *error, size_t error_bytes);
+		  struct error *error);
 
 /* A follower of all zeros is allowed. */
 void follower_close(struct follower *follower);

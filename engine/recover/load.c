@@ -11,8 +11,7 @@
 #include "engine/recover/start.h"
 
 int recover_apply(struct shard *shard, const struct block_header *block,
-		  const struct record *records, const char *lane_path, char *error,
-		  size_t error_bytes)
+		  const struct record *records, const char *lane_path, struct error *error)
 {
 	uint32_t applied;
 	const char *why;
@@ -20,21 +19,21 @@ int recover_apply(struct shard *shard, const struct block_header *block,
 					&applied, &why);
 
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: LSN %" PRIu64 ", SKU %" PRIu64
-			 ": %s; the lane is intact but cannot be right: " LANE_REMEDY,
-			 lane_path, block->first_lsn + applied, records[applied].sku, why);
+		error_set(error,
+			  "%s: LSN %" PRIu64 ", SKU %" PRIu64
+			  ": %s; the lane is intact but cannot be right: " LANE_REMEDY,
+			  lane_path, block->first_lsn + applied, records[applied].sku, why);
 	return rc;
 }
 
 static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,
-		    struct shard *shard, char *error, size_t error_bytes)
+		    struct shard *shard, struct error *error)
 {
 	struct checkpoint *checkpoint = NULL;
-	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error, error_bytes);
+	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error);
 
 	if (rc == 0)
-		rc = checkpoint_load(checkpoint, shard, error, error_bytes);
+		rc = checkpoint_load(checkpoint, shard, error);
 	checkpoint_close(checkpoint);
 	return rc;
 }
@@ -42,11 +41,10 @@ static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn
 /* Begins the scan again, behind a checkpoint with a next LSN below this one, or at the lane's
  * beginning. What it holds stays. */
 static int begin_below(const struct data_dir *dir, uint16_t lane, uint64_t below_lsn,
-		       struct recover_scan *scan, char *error, size_t error_bytes)
+		       struct recover_scan *scan, struct error *error)
 {
 	struct recover_scan begin = {0};
-	const int rc = recover_start(dir, lane, RECOVER_FROM_NEWEST, below_lsn, &begin, error,
-				     error_bytes);
+	const int rc = recover_start(dir, lane, RECOVER_FROM_NEWEST, below_lsn, &begin, error);
 
 	scan->from = begin.from;
 	scan->from_block_cnt = begin.from_block_cnt;
@@ -57,13 +55,13 @@ static int begin_below(const struct data_dir *dir, uint16_t lane, uint64_t below
 }
 
 int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes)
+		 struct shard *shard, struct error *error)
 {
-	char reason[RECOVER_NOTE_BYTES / 2];
+	struct error reason;
 
 	while (scan->from.tail.next_lsn > 0) {
 		const uint64_t next_lsn = scan->from.tail.next_lsn;
-		const int loaded = load_one(dir, lane, next_lsn, shard, reason, sizeof(reason));
+		const int loaded = load_one(dir, lane, next_lsn, shard, &reason);
 		int rc;
 
 		if (loaded == 0)
@@ -71,45 +69,41 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 		shard_clear(shard);
 		if (loaded != -EBADMSG)
 			scan->unread = loaded;
-		rc = begin_below(dir, lane, next_lsn, scan, error, error_bytes);
+		rc = begin_below(dir, lane, next_lsn, scan, error);
 		if (rc == -EBADMSG && scan->unread != 0) {
 			/* Nobody knows whether one is good. */
-			snprintf(
-				error, error_bytes,
+			error_set(
+				error,
 				"lane %u: segment 0 is missing, and a checkpoint of what was in it "
 				"cannot be read: %s (%s); check the disk, then start again",
-				lane, safe_strerror(scan->unread), reason);
+				lane, safe_strerror(scan->unread), reason.text);
 			return scan->unread;
 		}
 		if (rc != 0) {
-			const size_t used = strlen(error);
-
-			snprintf(error + used, error_bytes - used, " (%s)", reason);
+			error_add(error, " (%s)", reason.text);
 			return rc;
 		}
-		snprintf(scan->note, sizeof(scan->note), "lane %u: passed over a checkpoint: %s",
-			 lane, reason);
+		error_set(&scan->note, "lane %u: passed over a checkpoint: %s", lane, reason.text);
 	}
 	return 0;
 }
 
 int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		       const struct recover_scan *scan, struct shard *shard, char *error,
-		       size_t error_bytes)
+		       const struct recover_scan *scan, struct shard *shard, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	char path[sizeof(files->path)];
 	int rc;
 
 	memcpy(path, files->path, sizeof(path));
-	rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error, error_bytes);
+	rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error);
 	while (rc == 0 && shard_next_lsn(shard) < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
 
-		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+		switch (lane_reader_next(reader, &block, &records, error)) {
 		case LANE_BLOCK:
-			rc = recover_apply(shard, block, records, path, error, error_bytes);
+			rc = recover_apply(shard, block, records, path, error);
 			break;
 		case LANE_CORRUPT:
 			rc = -EBADMSG;
@@ -120,10 +114,10 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 		case LANE_TORN:
 		case LANE_END:
 			rc = -EBADMSG;
-			snprintf(error, error_bytes,
-				 "%s: ends at LSN %" PRIu64 ", a moment ago it had LSN %" PRIu64
-				 "; somebody else changes it: stop that",
-				 path, shard_next_lsn(shard) - 1, scan->tail.next_lsn - 1);
+			error_set(error,
+				  "%s: ends at LSN %" PRIu64 ", a moment ago it had LSN %" PRIu64
+				  "; somebody else changes it: stop that",
+				  path, shard_next_lsn(shard) - 1, scan->tail.next_lsn - 1);
 			break;
 		}
 	}
@@ -132,29 +126,29 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 }
 
 static int load_and_apply(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-			  struct shard *shard, char *error, size_t error_bytes)
+			  struct shard *shard, struct error *error)
 {
 	struct lane_files *files = NULL;
-	int rc = recover_load(dir, lane, scan, shard, error, error_bytes);
+	int rc = recover_load(dir, lane, scan, shard, error);
 
 	if (rc == 0)
-		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+		rc = data_dir_open_lane(dir, lane, &files, error);
 	if (rc != 0)
 		return rc;
-	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error, error_bytes);
+	return recover_lane_files(files, dir->journal_id, lane, scan, shard, error);
 }
 
 int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes)
+		 struct shard *shard, struct error *error)
 {
 	for (;;) {
-		int rc = load_and_apply(dir, lane, scan, shard, error, error_bytes);
+		int rc = load_and_apply(dir, lane, scan, shard, error);
 
 		if (rc == 0 || !recover_changed(dir, lane, &scan->seen))
 			return rc;
 		recover_look(dir, lane, &scan->seen);
 		shard_clear(shard);
-		rc = begin_below(dir, lane, scan->tail.next_lsn + 1, scan, error, error_bytes);
+		rc = begin_below(dir, lane, scan->tail.next_lsn + 1, scan, error);
 		if (rc != 0)
 			return rc;
 	}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
@@ -19,20 +20,18 @@
  * -EBADMSG also for a record that cannot follow from the state, -ENOSPC for tables too small.
  */
 int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes);
+		 struct shard *shard, struct error *error);
 
 /* The first part of recover_lane. */
 int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
-		 struct shard *shard, char *error, size_t error_bytes);
+		 struct shard *shard, struct error *error);
 
 /* Applies a block's records, of which the first must be the next. As shard_apply, with a line. */
 int recover_apply(struct shard *shard, const struct block_header *block,
-		  const struct record *records, const char *lane_path, char *error,
-		  size_t error_bytes);
+		  const struct record *records, const char *lane_path, struct error *error);
 
 /* The second part of recover_lane, over files of any kind: as recover_scan_files. */
 int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		       const struct recover_scan *scan, struct shard *shard, char *error,
-		       size_t error_bytes);
+		       const struct recover_scan *scan, struct shard *shard, struct error *error);
 
 #endif

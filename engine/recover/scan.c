@@ -9,7 +9,7 @@
 #include "engine/recover/start.h"
 
 /* Waits until no write of a killed predecessor is on its way to any segment. */
-static int settle(struct lane_files *files, char *error, size_t error_bytes)
+static int settle(struct lane_files *files, struct error *error)
 {
 	uint64_t *numbers = NULL;
 	const int64_t cnt = files->ops->list(files, &numbers);
@@ -17,17 +17,18 @@ static int settle(struct lane_files *files, char *error, size_t error_bytes)
 
 	/* What is missing is the reader's to judge, but what can't be seen may be there. */
 	if (cnt < 0 && cnt != -ENOENT) {
-		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
+		error_set(error, "%s: %s", files->path, safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	for (int64_t i = 0; i < cnt && rc == 0; i++) {
 		rc = files->ops->settle(files, numbers[i]);
 		if (rc != 0)
-			snprintf(error, error_bytes,
-				 "%s: segment %" PRIu64
-				 " is still being written by another process: %s; stop it, or wait "
-				 "for its disk",
-				 files->path, numbers[i], safe_strerror(rc));
+			error_set(
+				error,
+				"%s: segment %" PRIu64
+				" is still being written by another process: %s; stop it, or wait "
+				"for its disk",
+				files->path, numbers[i], safe_strerror(rc));
 	}
 	free(numbers);
 	return rc;
@@ -47,20 +48,18 @@ static int scan_block(struct recover_scan *scan, const struct record *records, u
 	return 0;
 }
 
-static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char *error,
-		    size_t error_bytes)
+static int scan_all(struct lane_reader *reader, struct recover_scan *scan, struct error *error)
 {
 	const struct block_header *block;
 	const struct record *records;
 
 	for (;;) {
-		switch (lane_reader_next(reader, &block, &records, error, error_bytes)) {
+		switch (lane_reader_next(reader, &block, &records, error)) {
 		case LANE_BLOCK:
 			if (scan_block(scan, records, block->record_cnt) == 0)
 				break;
-			snprintf(error, error_bytes, "no memory for %" PRIu64 " offers",
-				 scan->offer_cnt);
-			return -ENOMEM;
+			return error_say(error, -ENOMEM, "no memory for %" PRIu64 " offers",
+					 scan->offer_cnt);
 		case LANE_TORN:
 			scan->torn = true;
 			return 0;
@@ -76,16 +75,15 @@ static int scan_all(struct lane_reader *reader, struct recover_scan *scan, char 
 
 /* Reads a lane from where the scan begins to its end. The files are the reader's. */
 static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		   struct recover_scan *scan, char *error, size_t error_bytes)
+		   struct recover_scan *scan, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	struct lane_position end;
-	int rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error,
-				     error_bytes);
+	int rc = lane_reader_open_at(&reader, files, journal_id, lane, &scan->from, error);
 
 	if (rc != 0)
 		return rc;
-	rc = scan_all(reader, scan, error, error_bytes);
+	rc = scan_all(reader, scan, error);
 	lane_reader_position(reader, &end);
 	scan->tail = end.tail;
 	scan->watermark_lsn = end.watermark_lsn;
@@ -96,63 +94,62 @@ static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 
 /* Scans on behind what scan->from stands for; frees the scan if that fails. */
 static int settle_and_scan(struct lane_files *files, uint64_t journal_id, uint16_t lane,
-			   bool locked, struct recover_scan *scan, char *error, size_t error_bytes)
+			   bool locked, struct recover_scan *scan, struct error *error)
 {
-	int rc = locked ? settle(files, error, error_bytes) : 0;
+	int rc = locked ? settle(files, error) : 0;
 
 	if (rc != 0)
 		files->ops->close(files);
 	else
-		rc = scan_on(files, journal_id, lane, scan, error, error_bytes);
+		rc = scan_on(files, journal_id, lane, scan, error);
 	if (rc != 0)
 		recover_scan_free(scan);
 	return rc;
 }
 
 int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
-		       struct recover_scan *out, char *error, size_t error_bytes)
+		       struct recover_scan *out, struct error *error)
 {
 	*out = (struct recover_scan){0};
-	return settle_and_scan(files, journal_id, lane, locked, out, error, error_bytes);
+	return settle_and_scan(files, journal_id, lane, locked, out, error);
 }
 
 static int scan_once(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		     struct recover_scan *out, char *error, size_t error_bytes)
+		     struct recover_scan *out, struct error *error)
 {
 	struct lane_files *files = NULL;
 	int rc;
 
 	*out = (struct recover_scan){0};
 	/* A checkpoint holds nothing that could still be on its way. */
-	rc = recover_start(dir, lane, from, UINT64_MAX, out, error, error_bytes);
+	rc = recover_start(dir, lane, from, UINT64_MAX, out, error);
 	if (rc == 0)
-		rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+		rc = data_dir_open_lane(dir, lane, &files, error);
 	if (rc != 0) {
 		recover_scan_free(out);
 		return rc;
 	}
-	return settle_and_scan(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error,
-			       error_bytes);
+	return settle_and_scan(files, dir->journal_id, lane, dir->lock_fd >= 0, out, error);
 }
 
 int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		      struct recover_scan *out, char *error, size_t error_bytes)
+		      struct recover_scan *out, struct error *error)
 {
 	struct recover_glance seen;
 	int rc;
 
 	do {
 		recover_look(dir, lane, &seen);
-		rc = scan_once(dir, lane, from, out, error, error_bytes);
+		rc = scan_once(dir, lane, from, out, error);
 	} while (rc != 0 && recover_changed(dir, lane, &seen));
 	out->seen = seen;
 	return rc;
 }
 
-int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
-		 size_t error_bytes)
+int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out,
+		 struct error *error)
 {
-	return recover_scan_from(dir, lane, RECOVER_FROM_NEWEST, out, error, error_bytes);
+	return recover_scan_from(dir, lane, RECOVER_FROM_NEWEST, out, error);
 }
 
 void recover_scan_free(struct recover_scan *scan)

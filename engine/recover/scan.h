@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/lane_files.h"
 #include "engine/recover/scan_result.h"
@@ -33,12 +34,12 @@
  * way. 0; -EBADMSG for a damaged lane, other -errno where it can't be read; the line in error names
  * segment and offset.
  */
-int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out, char *error,
-		 size_t error_bytes);
+int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out,
+		 struct error *error);
 
 /* The same from elsewhere: verify reads as much of the lane as there is. */
 int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		      struct recover_scan *out, char *error, size_t error_bytes);
+		      struct recover_scan *out, struct error *error);
 
 /* Frees what a successful recover_scan took; a scan of all zeros is allowed. */
 void recover_scan_free(struct recover_scan *scan);
@@ -51,6 +52,6 @@ void recover_sizes(const struct recover_scan *scan, struct shard_size *size);
  * locked: nobody else writes them, and what a predecessor still had on its way is waited for.
  */
 int recover_scan_files(struct lane_files *files, uint64_t journal_id, uint16_t lane, bool locked,
-		       struct recover_scan *out, char *error, size_t error_bytes);
+		       struct recover_scan *out, struct error *error);
 
 #endif

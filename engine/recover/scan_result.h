@@ -8,12 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_reader.h"
 #include "engine/sale/record.h"
-
-enum {
-	RECOVER_NOTE_BYTES = 1024,
-};
 
 /* Where to begin. */
 enum recover_from {
@@ -42,7 +39,7 @@ struct recover_scan {
 	uint64_t from_block_cnt;    /* blocks before it */
 	struct recover_glance seen; /* when this was begun */
 	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
-	char note[RECOVER_NOTE_BYTES];
+	struct error note;
 };
 
 /* The last LSN that came from a checkpoint; 0: none did. */

@@ -33,14 +33,14 @@ int recover_keep_offer(struct recover_scan *scan, const struct record *record)
 
 /* Its offers size the tables, so that they are read and checked now; its orders when they are
  * loaded. */
-static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan, char *error,
-		       size_t error_bytes)
+static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan,
+		       struct error *error)
 {
 	uint64_t left = checkpoint_header(checkpoint)->offer_cnt;
 	struct checkpoint_chunk chunk;
 
 	for (; left > 0; left -= chunk.cnt) {
-		const int rc = checkpoint_next(checkpoint, &chunk, error, error_bytes);
+		const int rc = checkpoint_next(checkpoint, &chunk, error);
 
 		if (rc < 0)
 			return rc;
@@ -55,10 +55,10 @@ static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan,
 
 /* Begins the scan with this checkpoint; a scan of all zeros again if it is no good. */
 static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint64_t first_segment,
-		   struct recover_scan *scan, char *error, size_t error_bytes)
+		   struct recover_scan *scan, struct error *error)
 {
 	struct checkpoint *checkpoint = NULL;
-	int rc = checkpoint_open(&checkpoint, dir, lane, lsn, error, error_bytes);
+	int rc = checkpoint_open(&checkpoint, dir, lane, lsn, error);
 
 	if (rc != 0)
 		return rc;
@@ -66,14 +66,13 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 	const struct checkpoint_header *header = checkpoint_header(checkpoint);
 
 	if (header->segment < first_segment) {
-		snprintf(error, error_bytes,
-			 "lane %u: the checkpoint at LSN %" PRIu64 " goes on in segment %" PRIu64
-			 ", which is missing",
-			 lane, lsn - 1, header->segment);
-		rc = -EBADMSG;
+		rc = error_say(error, -EBADMSG,
+			       "lane %u: the checkpoint at LSN %" PRIu64
+			       " goes on in segment %" PRIu64 ", which is missing",
+			       lane, lsn - 1, header->segment);
 	}
 	if (rc == 0)
-		rc = read_offers(checkpoint, scan, error, error_bytes);
+		rc = read_offers(checkpoint, scan, error);
 	if (rc == 0) {
 		scan->order_cnt = header->order_cnt;
 		scan->units_ordered = header->units_ordered;
@@ -103,12 +102,12 @@ static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 
 /* The reader judges the rest. 0 or -errno with a line. */
 static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct lane_beginning *out,
-			     char *error, size_t error_bytes)
+			     struct error *error)
 {
 	struct lane_files *files = NULL;
 	uint64_t *numbers = NULL;
 	int64_t cnt;
-	int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	int rc = data_dir_open_lane(dir, lane, &files, error);
 
 	*out = (struct lane_beginning){0};
 	if (rc != 0)
@@ -120,7 +119,7 @@ static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct l
 	}
 	/* A directory that is missing is damage. */
 	if (cnt < 0 && cnt != -ENOENT) {
-		snprintf(error, error_bytes, "%s: %s", files->path, safe_strerror((int)cnt));
+		error_set(error, "%s: %s", files->path, safe_strerror((int)cnt));
 		rc = (int)cnt;
 	}
 	free(numbers);
@@ -131,9 +130,9 @@ static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct l
 struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane)
 {
 	struct lane_beginning beginning;
-	char error[REASON_BYTES];
+	struct error error;
 
-	(void)look_at_beginning(dir, lane, &beginning, error, sizeof(error));
+	(void)look_at_beginning(dir, lane, &beginning, &error);
 	return beginning;
 }
 
@@ -163,28 +162,28 @@ static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
 	if (reason[0] == '\0')
 		return;
 	if (lsn > 0)
-		snprintf(scan->note, sizeof(scan->note),
-			 "lane %u: passed over a checkpoint for the older one at LSN %" PRIu64
-			 ": %s",
-			 lane, lsn, reason);
+		error_set(&scan->note,
+			  "lane %u: passed over a checkpoint for the older one at LSN %" PRIu64
+			  ": %s",
+			  lane, lsn, reason);
 	else
-		snprintf(scan->note, sizeof(scan->note),
-			 "lane %u: passed over a checkpoint for the whole lane: %s", lane, reason);
+		error_set(&scan->note, "lane %u: passed over a checkpoint for the whole lane: %s",
+			  lane, reason);
 }
 
 /* What a search for a checkpoint came to. */
 struct search {
 	struct lane_beginning beginning;
-	bool needed;                     /* the lane by itself does not tell all */
-	int unread;                      /* -errno of one that could not be read, or 0 */
-	char first_reason[REASON_BYTES]; /* why the first one tried is of no use */
+	bool needed;               /* the lane by itself does not tell all */
+	int unread;                /* -errno of one that could not be read, or 0 */
+	struct error first_reason; /* why the first one tried is of no use */
 };
 
 /* The lane needs a checkpoint, and none can be used. */
 static int say_lost(const struct data_dir *dir, uint16_t lane, const struct search *search,
-		    char *error, size_t error_bytes)
+		    struct error *error)
 {
-	const char *reason = search->first_reason;
+	const char *reason = search->first_reason.text;
 	char path[REASON_BYTES];
 	char what[128];
 
@@ -196,15 +195,15 @@ static int say_lost(const struct data_dir *dir, uint16_t lane, const struct sear
 		snprintf(what, sizeof(what), "segment 0 begins with no block");
 	/* Nobody knows whether that one is good. */
 	if (search->unread != 0)
-		snprintf(error, error_bytes,
-			 "%s: %s, and a checkpoint of what was before cannot be read: %s; check "
-			 "the disk, then start again",
-			 path, what, reason);
+		error_set(error,
+			  "%s: %s, and a checkpoint of what was before cannot be read: %s; check "
+			  "the disk, then start again",
+			  path, what, reason);
 	else
-		snprintf(error, error_bytes,
-			 "%s: %s, and no checkpoint tells what was before%s%s; the lane is "
-			 "damaged: put it back from a copy",
-			 path, what, reason[0] != '\0' ? ": " : "", reason);
+		error_set(error,
+			  "%s: %s, and no checkpoint tells what was before%s%s; the lane is "
+			  "damaged: put it back from a copy",
+			  path, what, reason[0] != '\0' ? ": " : "", reason);
 	return search->unread != 0 ? search->unread : -EBADMSG;
 }
 
@@ -212,29 +211,27 @@ static int say_lost(const struct data_dir *dir, uint16_t lane, const struct sear
  * oldest has the time to read it all first. */
 static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
 		     enum recover_from from, uint64_t first_segment, struct recover_scan *scan,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
-	const int rc = from == RECOVER_FROM_OLDEST
-			       ? checkpoint_check(dir, lane, lsn, error, error_bytes)
-			       : 0;
+	const int rc = from == RECOVER_FROM_OLDEST ? checkpoint_check(dir, lane, lsn, error) : 0;
 
-	return rc != 0 ? rc : try_one(dir, lane, lsn, first_segment, scan, error, error_bytes);
+	return rc != 0 ? rc : try_one(dir, lane, lsn, first_segment, scan, error);
 }
 
 /* Tries the lane's checkpoints until one is good. 0; -ENOENT: none is; other -errno with a line. */
 static int try_all(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		   uint64_t below_lsn, struct search *search, struct recover_scan *scan,
-		   char *error, size_t error_bytes)
+		   struct error *error)
 {
 	const struct lane_beginning *beginning = &search->beginning;
 	uint64_t *lsns = NULL;
 	int64_t cnt = checkpoint_list(dir, lane, &lsns);
-	char reason[REASON_BYTES] = "";
+	struct error reason = {0};
 	int rc = -ENOENT;
 
 	if (cnt < 0 && cnt != -ENOENT) {
-		snprintf(error, error_bytes, "lane %u: its checkpoints cannot be listed: %s", lane,
-			 safe_strerror((int)cnt));
+		error_set(error, "lane %u: its checkpoints cannot be listed: %s", lane,
+			  safe_strerror((int)cnt));
 		return (int)cnt;
 	}
 	search->needed = beginning->segment > 0 || (beginning->empty && cnt > 0);
@@ -245,33 +242,32 @@ static int try_all(const struct data_dir *dir, uint16_t lane, enum recover_from 
 
 		if (lsn >= below_lsn)
 			continue;
-		rc = try_whole(dir, lane, lsn, from, beginning->segment, scan, reason,
-			       sizeof(reason));
-		if (rc != 0 && search->first_reason[0] == '\0')
-			snprintf(search->first_reason, sizeof(search->first_reason), "%s", reason);
+		rc = try_whole(dir, lane, lsn, from, beginning->segment, scan, &reason);
+		if (rc != 0 && !error_is_set(&search->first_reason))
+			search->first_reason = reason;
 		if (rc != 0 && rc != -EBADMSG)
 			search->unread = rc;
 	}
 	free(lsns);
 	if (rc == -ENOMEM)
-		snprintf(error, error_bytes, "lane %u: no memory to read a checkpoint", lane);
+		error_set(error, "lane %u: no memory to read a checkpoint", lane);
 	return rc == 0 || rc == -ENOMEM ? rc : -ENOENT;
 }
 
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes)
+		  uint64_t below_lsn, struct recover_scan *scan, struct error *error)
 {
 	struct search search = {0};
-	int rc = look_at_beginning(dir, lane, &search.beginning, error, error_bytes);
+	int rc = look_at_beginning(dir, lane, &search.beginning, error);
 
 	if (rc == 0)
-		rc = try_all(dir, lane, from, below_lsn, &search, scan, error, error_bytes);
+		rc = try_all(dir, lane, from, below_lsn, &search, scan, error);
 	scan->unread = search.unread;
 	if (rc != 0 && rc != -ENOENT)
 		return rc;
 	if (rc != 0 && search.needed)
-		return say_lost(dir, lane, &search, error, error_bytes);
+		return say_lost(dir, lane, &search, error);
 	if (from == RECOVER_FROM_NEWEST)
-		note(scan, lane, search.first_reason);
+		note(scan, lane, search.first_reason.text);
 	return 0;
 }

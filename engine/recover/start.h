@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/recover/scan_result.h"
 
@@ -18,7 +19,7 @@
  * failure.
  */
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
-		  uint64_t below_lsn, struct recover_scan *scan, char *error, size_t error_bytes);
+		  uint64_t below_lsn, struct recover_scan *scan, struct error *error);
 
 /* Where a lane begins, as far as its files tell. */
 struct lane_beginning {

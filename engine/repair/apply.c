@@ -112,8 +112,7 @@ static int cut_locked(const struct data_dir *dir, const struct damage *damage)
 	return rc;
 }
 
-int repair_apply(const struct data_dir *dir, const struct damage *damage, char *error,
-		 size_t error_bytes)
+int repair_apply(const struct data_dir *dir, const struct damage *damage, struct error *error)
 {
 	const struct mended_files *lane = damage->lane;
 	struct lane_tail end;
@@ -129,42 +128,40 @@ int repair_apply(const struct data_dir *dir, const struct damage *damage, char *
 	if (lock >= 0)
 		close(lock);
 	if (rc != 0) {
-		snprintf(error, error_bytes,
-			 "%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
-			 ": %s; check the disk and its permissions, then repeat the command",
-			 lane->files.path, damage->tail.segment, damage->tail.offset,
-			 safe_strerror(rc));
-		return rc;
+		return error_say(
+			error, rc,
+			"%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
+			": %s; check the disk and its permissions, then repeat the command",
+			lane->files.path, damage->tail.segment, damage->tail.offset,
+			safe_strerror(rc));
 	}
-	return recover_cut(dir, lane->lane, &end, error, error_bytes);
+	return recover_cut(dir, lane->lane, &end, error);
 }
 
 static int check_from(const struct data_dir *dir, const struct damage *damage,
-		      enum recover_from from, char *error, size_t error_bytes)
+		      enum recover_from from, struct error *error)
 {
 	struct recover_scan scan;
 	struct lane_tail end;
-	int rc = recover_scan_from(dir, damage->lane->lane, from, &scan, error, error_bytes);
+	int rc = recover_scan_from(dir, damage->lane->lane, from, &scan, error);
 
 	if (rc != 0)
 		return rc;
 	anchor_block_end(damage, &end);
 	if (scan.torn || scan.tail.next_lsn != end.next_lsn ||
 	    scan.tail.prev_checksum != end.prev_checksum) {
-		snprintf(error, error_bytes,
-			 "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
-			 ": do not trust this disk",
-			 damage->lane->files.path, scan.tail.next_lsn - 1, end.next_lsn - 1);
-		rc = -EBADMSG;
+		rc = error_say(error, -EBADMSG,
+			       "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
+			       ": do not trust this disk",
+			       damage->lane->files.path, scan.tail.next_lsn - 1, end.next_lsn - 1);
 	}
 	recover_scan_free(&scan);
 	return rc;
 }
 
-int repair_check(const struct data_dir *dir, const struct damage *damage, char *error,
-		 size_t error_bytes)
+int repair_check(const struct data_dir *dir, const struct damage *damage, struct error *error)
 {
-	const int rc = check_from(dir, damage, RECOVER_FROM_NEWEST, error, error_bytes);
+	const int rc = check_from(dir, damage, RECOVER_FROM_NEWEST, error);
 
-	return rc != 0 ? rc : check_from(dir, damage, RECOVER_FROM_OLDEST, error, error_bytes);
+	return rc != 0 ? rc : check_from(dir, damage, RECOVER_FROM_OLDEST, error);
 }

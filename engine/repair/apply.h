@@ -13,18 +13,17 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/repair/damage.h"
 
 /* Only under the lock. 0 or -errno with a line in error; then it may have been done in part. */
-int repair_apply(const struct data_dir *dir, const struct damage *damage, char *error,
-		 size_t error_bytes);
+int repair_apply(const struct data_dir *dir, const struct damage *damage, struct error *error);
 
 /*
  * Reads the lane again, as a start does, and as much of it as there is. 0 if it is good and ends
  * where the damage said; else -errno with a line in error.
  */
-int repair_check(const struct data_dir *dir, const struct damage *damage, char *error,
-		 size_t error_bytes);
+int repair_check(const struct data_dir *dir, const struct damage *damage, struct error *error);
 
 #endif

@@ -22,14 +22,13 @@ static void count_records(struct damage *damage, const struct record *records, u
 }
 
 static int read_good_part(struct damage *damage, struct lane_reader *reader, uint64_t cut_lsn,
-			  char *error, size_t error_bytes)
+			  struct error *error)
 {
 	const struct block_header *block;
 	const struct record *records;
 
 	for (;;) {
-		const enum lane_read read =
-			lane_reader_next(reader, &block, &records, error, error_bytes);
+		const enum lane_read read = lane_reader_next(reader, &block, &records, error);
 
 		switch (read) {
 		case LANE_BLOCK:
@@ -52,28 +51,26 @@ static int read_good_part(struct damage *damage, struct lane_reader *reader, uin
 	}
 }
 
-static int open_reader(struct lane_reader **out, struct damage *damage, char *error,
-		       size_t error_bytes)
+static int open_reader(struct lane_reader **out, struct damage *damage, struct error *error)
 {
 	struct mended_files *lane = damage->lane;
 
 	if (damage->base.tail.offset > 0)
 		return lane_reader_open_behind(out, &lane->files, lane->journal_id, lane->lane,
-					       &damage->base, error, error_bytes);
-	return lane_reader_open_files(out, &lane->files, lane->journal_id, lane->lane, error,
-				      error_bytes);
+					       &damage->base, error);
+	return lane_reader_open_files(out, &lane->files, lane->journal_id, lane->lane, error);
 }
 
-static int find_tail(struct damage *damage, uint64_t cut_lsn, char *error, size_t error_bytes)
+static int find_tail(struct damage *damage, uint64_t cut_lsn, struct error *error)
 {
 	struct lane_reader *reader = NULL;
-	int rc = open_reader(&reader, damage, error, error_bytes);
+	int rc = open_reader(&reader, damage, error);
 
 	if (rc != 0)
 		return rc;
 	lane_reader_tail(reader, &damage->tail);
 	damage->watermark_lsn = damage->base.watermark_lsn;
-	rc = read_good_part(damage, reader, cut_lsn, error, error_bytes);
+	rc = read_good_part(damage, reader, cut_lsn, error);
 	lane_reader_close(reader);
 	return rc;
 }
@@ -85,8 +82,7 @@ struct behind {
 	uint64_t segment;
 	uint64_t offset; /* of the window */
 	uint64_t bytes;  /* 0: nothing in it */
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 static const uint8_t *view(struct behind *behind, uint64_t segment, uint64_t offset, uint64_t bytes)
@@ -100,9 +96,9 @@ static const uint8_t *view(struct behind *behind, uint64_t segment, uint64_t off
 	behind->bytes = 0;
 	got = files->ops->read(files, segment, behind->window, WINDOW_BYTES, offset);
 	if (got < (int64_t)bytes) {
-		snprintf(behind->error, behind->error_bytes,
-			 "%s: segment %" PRIu64 ", offset %" PRIu64 ": cannot be read: %s",
-			 files->path, segment, offset, safe_strerror(got < 0 ? (int)got : -EIO));
+		error_set(behind->error,
+			  "%s: segment %" PRIu64 ", offset %" PRIu64 ": cannot be read: %s",
+			  files->path, segment, offset, safe_strerror(got < 0 ? (int)got : -EIO));
 		return NULL;
 	}
 	behind->segment = segment;
@@ -219,24 +215,21 @@ static uint64_t count_readable(const struct damage *damage)
 	return cnt;
 }
 
-static int open_behind(struct behind *behind, struct damage *damage, char *error,
-		       size_t error_bytes)
+static int open_behind(struct behind *behind, struct damage *damage, struct error *error)
 {
 	*behind = (struct behind){.damage = damage,
 				  .window = aligned_alloc(BLOCK_ALIGN_BYTES, WINDOW_BYTES),
-				  .error = error,
-				  .error_bytes = error_bytes};
+				  .error = error};
 	if (behind->window != NULL)
 		return 0;
-	snprintf(error, error_bytes, "%s: no memory to read it", damage->lane->files.path);
-	return -ENOMEM;
+	return error_say(error, -ENOMEM, "%s: no memory to read it", damage->lane->files.path);
 }
 
-static int look_behind(struct damage *damage, char *error, size_t error_bytes)
+static int look_behind(struct damage *damage, struct error *error)
 {
 	const struct lane_tail *tail = &damage->tail;
 	struct behind behind;
-	int rc = open_behind(&behind, damage, error, error_bytes);
+	int rc = open_behind(&behind, damage, error);
 
 	damage->last_lsn = tail->next_lsn - 1;
 	for (uint64_t i = 0; i < damage->lane->segment_cnt && rc == 0; i++) {
@@ -264,14 +257,14 @@ static bool is_base(const struct damage *damage, const struct block_header *bloc
 }
 
 /* A start must find a block that proves the lane once had what the checkpoint has. */
-static int look_at_base(struct damage *damage, char *error, size_t error_bytes)
+static int look_at_base(struct damage *damage, struct error *error)
 {
 	const struct lane_position *base = &damage->base;
 	struct mended_segment *segment = mended_files_segment(damage->lane, base->tail.segment);
 	const struct block_header *block = NULL;
 	struct lane_fault fault = {.segment = base->tail.segment};
 	struct behind behind;
-	int rc = open_behind(&behind, damage, error, error_bytes);
+	int rc = open_behind(&behind, damage, error);
 
 	if (rc == 0 && segment != NULL)
 		rc = block_at(&behind, segment, base->block_offset, &block);
@@ -292,8 +285,8 @@ static int look_at_base(struct damage *damage, char *error, size_t error_bytes)
 }
 
 int damage_open(struct damage **out, struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		bool settle, const struct lane_position *base, uint64_t cut_lsn, char *error,
-		size_t error_bytes)
+		bool settle, const struct lane_position *base, uint64_t cut_lsn,
+		struct error *error)
 {
 	struct damage *damage = calloc(1, sizeof(*damage));
 	int rc;
@@ -301,14 +294,13 @@ int damage_open(struct damage **out, struct lane_files *files, uint64_t journal_
 	CHECK(damage != NULL);
 	if (base != NULL)
 		damage->base = *base;
-	rc = mended_files_open(&damage->lane, files, journal_id, lane, settle, base, error,
-			       error_bytes);
+	rc = mended_files_open(&damage->lane, files, journal_id, lane, settle, base, error);
 	if (rc == 0)
-		rc = find_tail(damage, cut_lsn, error, error_bytes);
+		rc = find_tail(damage, cut_lsn, error);
 	if (rc == 0)
-		rc = look_behind(damage, error, error_bytes);
+		rc = look_behind(damage, error);
 	if (rc == 0 && damage->base.tail.offset > 0)
-		rc = look_at_base(damage, error, error_bytes);
+		rc = look_at_base(damage, error);
 	damage->alone_lsn = damage->tail.next_lsn;
 	if (rc != 0) {
 		damage_close(damage);
@@ -332,13 +324,13 @@ bool damage_has(struct damage *damage, const struct lane_position *position)
 {
 	struct mended_files *lane = damage->lane;
 	struct lane_reader *reader = NULL;
-	char error[SEGMENT_PATH_BYTES + 512];
+	struct error error;
 	bool has = damage->base.tail.offset > 0 &&
 		   memcmp(&damage->base, position, sizeof(*position)) == 0;
 
 	if (!has && position->tail.segment >= lane->first) {
 		has = lane_reader_open_at(&reader, &lane->files, lane->journal_id, lane->lane,
-					  position, error, sizeof(error)) == 0;
+					  position, &error) == 0;
 		if (has)
 			lane_reader_close(reader);
 	}
@@ -392,24 +384,22 @@ uint64_t damage_unreadable(const struct damage *damage)
 	return damage_lost(damage) - damage->readable_cnt;
 }
 
-int damage_each_good(struct damage *damage, damage_fn *fn, void *context, char *error,
-		     size_t error_bytes)
+int damage_each_good(struct damage *damage, damage_fn *fn, void *context, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	uint64_t next_lsn = damage->base.tail.offset > 0 ? damage->base.tail.next_lsn : 1;
 	bool go_on = true;
-	int rc = open_reader(&reader, damage, error, error_bytes);
+	int rc = open_reader(&reader, damage, error);
 
 	while (rc == 0 && go_on && next_lsn < damage->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
-		const enum lane_read read =
-			lane_reader_next(reader, &block, &records, error, error_bytes);
+		const enum lane_read read = lane_reader_next(reader, &block, &records, error);
 
 		/* It was read a moment ago. */
 		if (read == LANE_END || read == LANE_TORN)
-			snprintf(error, error_bytes, "%s: somebody else changes it: stop that",
-				 damage->lane->files.path);
+			error_set(error, "%s: somebody else changes it: stop that",
+				  damage->lane->files.path);
 		if (read != LANE_BLOCK)
 			rc = -EIO;
 		for (uint32_t i = 0; rc == 0 && go_on && i < block->record_cnt; i++)
@@ -436,18 +426,17 @@ static bool apply_one(void *context, uint64_t lsn, const struct record *record)
 }
 
 int damage_apply(struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
-		 char *error, size_t error_bytes)
+		 struct error *error)
 {
 	struct applying applying = {.shard = shard};
-	int rc = damage_each_good(damage, apply_one, &applying, error, error_bytes);
+	int rc = damage_each_good(damage, apply_one, &applying, error);
 
 	*lsn = applying.lsn;
 	*why = applying.why;
 	if (rc == 0)
 		rc = applying.rc;
 	if (rc == -ENOSPC)
-		snprintf(error, error_bytes, "%s: LSN %" PRIu64 ": %s", damage->lane->files.path,
-			 *lsn, *why);
+		error_set(error, "%s: LSN %" PRIu64 ": %s", damage->lane->files.path, *lsn, *why);
 	return rc;
 }
 
@@ -463,11 +452,10 @@ static int each_of(struct behind *behind, const struct damage_block *at, damage_
 	if (rc != 0)
 		return rc;
 	if (block == NULL || block->first_lsn != at->first_lsn) {
-		snprintf(behind->error, behind->error_bytes,
-			 "%s: segment %" PRIu64 ", offset %" PRIu64
-			 ": was readable a moment ago: do not trust this disk",
-			 damage->lane->files.path, at->segment, at->offset);
-		return -EIO;
+		return error_say(behind->error, -EIO,
+				 "%s: segment %" PRIu64 ", offset %" PRIu64
+				 ": was readable a moment ago: do not trust this disk",
+				 damage->lane->files.path, at->segment, at->offset);
 	}
 
 	const struct record *records = (const struct record *)(block + 1);
@@ -480,11 +468,10 @@ static int each_of(struct behind *behind, const struct damage_block *at, damage_
 	return 0;
 }
 
-int damage_each(struct damage *damage, damage_fn *fn, void *context, char *error,
-		size_t error_bytes)
+int damage_each(struct damage *damage, damage_fn *fn, void *context, struct error *error)
 {
 	struct behind behind;
-	int rc = open_behind(&behind, damage, error, error_bytes);
+	int rc = open_behind(&behind, damage, error);
 	bool go_on = true;
 
 	for (uint64_t i = 0; i < damage->block_cnt && rc == 0 && go_on; i++)

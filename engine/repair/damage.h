@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_files.h"
 #include "engine/repair/mended_files.h"
 #include "engine/sale/shard.h"
@@ -61,8 +62,8 @@ struct damage {
  * something can't be read: then nobody should change anything.
  */
 int damage_open(struct damage **out, struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		bool settle, const struct lane_position *base, uint64_t cut_lsn, char *error,
-		size_t error_bytes);
+		bool settle, const struct lane_position *base, uint64_t cut_lsn,
+		struct error *error);
 
 /* Whether the lane goes on behind this position as it should be: its block is there, or one that
  * follows. Below the good part's end only. */
@@ -89,18 +90,16 @@ uint64_t damage_unreadable(const struct damage *damage);
  * line in error.
  */
 int damage_apply(struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
-		 char *error, size_t error_bytes);
+		 struct error *error);
 
 /* False from it ends what gives it records. */
 typedef bool damage_fn(void *context, uint64_t lsn, const struct record *record);
 
 /* Gives every record of the good part, in lane order. 0, or -errno with a line in error. */
-int damage_each_good(struct damage *damage, damage_fn *fn, void *context, char *error,
-		     size_t error_bytes);
+int damage_each_good(struct damage *damage, damage_fn *fn, void *context, struct error *error);
 
 /* Gives every record behind the cut, by LSN. 0, or -errno with a line in error. */
-int damage_each(struct damage *damage, damage_fn *fn, void *context, char *error,
-		size_t error_bytes);
+int damage_each(struct damage *damage, damage_fn *fn, void *context, struct error *error);
 
 /* NULL is allowed. */
 void damage_close(struct damage *damage);

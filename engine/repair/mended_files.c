@@ -178,8 +178,7 @@ static int look_at_segment(struct mended_files *mended, uint64_t number, uint64_
 }
 
 static int look_at_segments(struct mended_files *mended, const uint64_t *numbers, uint64_t cnt,
-			    bool settle, const struct lane_position *from, char *error,
-			    size_t error_bytes)
+			    bool settle, const struct lane_position *from, struct error *error)
 {
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
 	/* What was pruned is not missing. */
@@ -199,12 +198,12 @@ static int look_at_segments(struct mended_files *mended, const uint64_t *numbers
 				from != NULL && numbers[i] == mended->first ? from->tail.offset : 0,
 				unit);
 		if (rc != 0)
-			snprintf(error, error_bytes, "%s: segment %" PRIu64 " %s: %s",
-				 mended->base->path, numbers[i],
-				 rc == -EBUSY ? "is still being written by another process; stop "
-						"it, or wait for its disk"
-					      : "cannot be read",
-				 safe_strerror(rc));
+			error_set(error, "%s: segment %" PRIu64 " %s: %s", mended->base->path,
+				  numbers[i],
+				  rc == -EBUSY ? "is still being written by another process; stop "
+						 "it, or wait for its disk"
+					       : "cannot be read",
+				  safe_strerror(rc));
 		if (rc == 0 && numbers[i] != expected) {
 			snprintf(gap.text, sizeof(gap.text),
 				 "it is missing, and segment %" PRIu64 " is there", numbers[i]);
@@ -217,7 +216,7 @@ static int look_at_segments(struct mended_files *mended, const uint64_t *numbers
 }
 
 static int look(struct mended_files *mended, bool settle, const struct lane_position *from,
-		char *error, size_t error_bytes)
+		struct error *error)
 {
 	static const struct lane_fault nothing = {
 		.text = "the whole directory of the lane is missing; is its disk mounted?"};
@@ -231,18 +230,18 @@ static int look(struct mended_files *mended, bool settle, const struct lane_posi
 		return 0;
 	}
 	if (cnt < 0) {
-		snprintf(error, error_bytes, "%s: cannot be read: %s", mended->base->path,
-			 safe_strerror((int)cnt));
+		error_set(error, "%s: cannot be read: %s", mended->base->path,
+			  safe_strerror((int)cnt));
 		return (int)cnt;
 	}
-	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, from, error, error_bytes);
+	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, from, error);
 	free(numbers);
 	return rc;
 }
 
 int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
-		      uint16_t lane, bool settle, const struct lane_position *from, char *error,
-		      size_t error_bytes)
+		      uint16_t lane, bool settle, const struct lane_position *from,
+		      struct error *error)
 {
 	struct mended_files *mended = calloc(1, sizeof(*mended));
 	int rc;
@@ -254,7 +253,7 @@ int mended_files_open(struct mended_files **out, struct lane_files *base, uint64
 	mended->journal_id = journal_id;
 	mended->lane = lane;
 	mended->first = from != NULL ? from->tail.segment : 0;
-	rc = look(mended, settle, from, error, error_bytes);
+	rc = look(mended, settle, from, error);
 	if (rc != 0)
 		mended_files_close(mended);
 	else

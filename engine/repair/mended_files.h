@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_reader.h"
 
@@ -45,8 +46,8 @@ struct mended_files {
  * in segment 0. 0, or -errno with a line in error if something can't be read.
  */
 int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
-		      uint16_t lane, bool settle, const struct lane_position *from, char *error,
-		      size_t error_bytes);
+		      uint16_t lane, bool settle, const struct lane_position *from,
+		      struct error *error);
 
 /* NULL if there is no such segment. */
 struct mended_segment *mended_files_segment(struct mended_files *mended, uint64_t number);

@@ -72,8 +72,8 @@ static void name_it(struct originals *keep, uint64_t now_s, unsigned nth)
 	snprintf(keep->part_path, sizeof(keep->part_path), "%s" PART_SUFFIX, keep->path);
 }
 
-int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s, char *error,
-		    size_t error_bytes)
+int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s,
+		    struct error *error)
 {
 	struct stat info;
 	unsigned nth = 0;
@@ -89,9 +89,9 @@ int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t
 	if (rc == 0)
 		rc = safe_mkdir(keep->part_path);
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
-			 keep->path, safe_strerror(rc));
+		error_set(error,
+			  "%s: the original bytes cannot be kept there: %s; nothing was changed",
+			  keep->path, safe_strerror(rc));
 	return rc;
 }
 
@@ -144,7 +144,7 @@ static int copy_file(const char *from_path, const char *to_path, uint64_t bytes,
 
 /* One file of a lane; bytes: what it must have. */
 static int keep_file(struct originals *keep, const char *lane_path, const char *from,
-		     uint64_t bytes, char *error, size_t error_bytes)
+		     uint64_t bytes, struct error *error)
 {
 	const char *name = strrchr(from, '/');
 	char to[PATH_BYTES];
@@ -153,14 +153,13 @@ static int keep_file(struct originals *keep, const char *lane_path, const char *
 	snprintf(to, sizeof(to), "%s%s", lane_path, name);
 	rc = copy_file(from, to, bytes, &keep->bytes);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s cannot be copied to %s: %s; nothing was changed%s",
-			 from, to, safe_strerror(rc),
-			 rc == -ENOSPC ? ": free some space there" : "");
+		error_set(error, "%s cannot be copied to %s: %s; nothing was changed%s", from, to,
+			  safe_strerror(rc), rc == -ENOSPC ? ": free some space there" : "");
 	return rc;
 }
 
 static int keep_checkpoints(struct originals *keep, const char *lane_path,
-			    const struct damage *damage, char *error, size_t error_bytes)
+			    const struct damage *damage, struct error *error)
 {
 	char from[PATH_BYTES];
 	struct stat info;
@@ -170,14 +169,12 @@ static int keep_checkpoints(struct originals *keep, const char *lane_path,
 		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, damage->lane->files.path,
 			 damage->aside[i]);
 		if (safe_lstat(from, &info) == 0)
-			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error,
-				       error_bytes);
+			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error);
 	}
 	return rc;
 }
 
-int originals_lane(struct originals *keep, const struct damage *damage, char *error,
-		   size_t error_bytes)
+int originals_lane(struct originals *keep, const struct damage *damage, struct error *error)
 {
 	const struct mended_files *lane = damage->lane;
 	char from[SEGMENT_PATH_BYTES];
@@ -193,23 +190,23 @@ int originals_lane(struct originals *keep, const struct damage *damage, char *er
 		if (!damage_changes(damage, segment))
 			continue;
 		segment_path(lane->files.path, segment->number, from);
-		rc = keep_file(keep, lane_path, from, segment->file_bytes, error, error_bytes);
+		rc = keep_file(keep, lane_path, from, segment->file_bytes, error);
 	}
 	if (rc == 0)
-		rc = keep_checkpoints(keep, lane_path, damage, error, error_bytes);
+		rc = keep_checkpoints(keep, lane_path, damage, error);
 	if (rc == 0) {
 		rc = directory_sync(lane_path);
 		if (rc != 0)
-			snprintf(error, error_bytes, "%s: %s; nothing was changed", lane_path,
-				 safe_strerror(rc));
+			error_set(error, "%s: %s; nothing was changed", lane_path,
+				  safe_strerror(rc));
 	} else if (made != 0) {
-		snprintf(error, error_bytes, "%s cannot be made: %s; nothing was changed",
-			 lane_path, safe_strerror(rc));
+		error_set(error, "%s cannot be made: %s; nothing was changed", lane_path,
+			  safe_strerror(rc));
 	}
 	return rc;
 }
 
-int originals_end(struct originals *keep, char *error, size_t error_bytes)
+int originals_end(struct originals *keep, struct error *error)
 {
 	int rc = directory_sync(keep->part_path);
 
@@ -218,9 +215,9 @@ int originals_end(struct originals *keep, char *error, size_t error_bytes)
 	if (rc == 0)
 		rc = directory_sync(keep->data_path);
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: the original bytes cannot be kept there: %s; nothing was changed",
-			 keep->path, safe_strerror(rc));
+		error_set(error,
+			  "%s: the original bytes cannot be kept there: %s; nothing was changed",
+			  keep->path, safe_strerror(rc));
 	return rc;
 }
 

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/repair/damage.h"
 
@@ -29,15 +30,14 @@ struct originals {
 };
 
 /* Makes the directory; now_s: seconds since the epoch, for its name. 0 or -errno with a line. */
-int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s, char *error,
-		    size_t error_bytes);
+int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t now_s,
+		    struct error *error);
 
 /* Copies every file that a cut of this lane changes or removes. 0 or -errno with a line. */
-int originals_lane(struct originals *keep, const struct damage *damage, char *error,
-		   size_t error_bytes);
+int originals_lane(struct originals *keep, const struct damage *damage, struct error *error);
 
 /* All of it is on disk and has its name when this returns 0; else -errno with a line. */
-int originals_end(struct originals *keep, char *error, size_t error_bytes);
+int originals_end(struct originals *keep, struct error *error);
 
 /* Removes it again, before originals_end. */
 void originals_abandon(struct originals *keep);

@@ -21,21 +21,19 @@ struct rescue {
 	int64_t base;         /* the one it begins behind; seen_cnt: with itself */
 	struct damage *alone; /* the lane from its beginning; NULL: it has none any more */
 	struct damage *chosen;
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 static int look_from(struct rescue *rescue, const struct lane_position *base, uint64_t cut_lsn,
 		     struct damage **out)
 {
 	struct lane_files *files = NULL;
-	const int rc = data_dir_open_lane(rescue->dir, rescue->lane, &files, rescue->error,
-					  rescue->error_bytes);
+	const int rc = data_dir_open_lane(rescue->dir, rescue->lane, &files, rescue->error);
 
 	if (rc != 0)
 		return rc;
 	return damage_open(out, files, rescue->dir->journal_id, rescue->lane, true, base, cut_lsn,
-			   rescue->error, rescue->error_bytes);
+			   rescue->error);
 }
 
 static int look_behind(struct rescue *rescue, int64_t idx, uint64_t cut_lsn, struct damage **out)
@@ -57,9 +55,8 @@ static int survey(struct rescue *rescue)
 {
 	rescue->seen_cnt = checkpoint_survey(rescue->dir, rescue->lane, &rescue->seen);
 	if (rescue->seen_cnt < 0) {
-		snprintf(rescue->error, rescue->error_bytes,
-			 "lane %u: its checkpoints cannot be read: %s", rescue->lane,
-			 safe_strerror((int)rescue->seen_cnt));
+		error_set(rescue->error, "lane %u: its checkpoints cannot be read: %s",
+			  rescue->lane, safe_strerror((int)rescue->seen_cnt));
 		return (int)rescue->seen_cnt;
 	}
 	rescue->newest = rescue->base = rescue->seen_cnt;
@@ -69,7 +66,7 @@ static int survey(struct rescue *rescue)
 		if (seen->rc == 0)
 			rescue->newest = i;
 		if (seen->rc != 0 && seen->rc != -EBADMSG && seen->rc != -EXDEV) {
-			snprintf(rescue->error, rescue->error_bytes, "%s", seen->text);
+			error_set(rescue->error, "%s", seen->error.text);
 			return seen->rc;
 		}
 	}
@@ -87,15 +84,15 @@ static int look_alone(struct rescue *rescue)
 
 static int refuse_headless(struct rescue *rescue)
 {
-	snprintf(rescue->error, rescue->error_bytes,
-		 "lane %u: %s, and of its %" PRId64
-		 " checkpoints none is good (%s): nothing is left that a repair could begin with; "
-		 "put the lane back from a copy",
-		 rescue->lane,
-		 rescue->alone == NULL ? "its beginning is gone"
-				       : "its first block is damaged or not its own",
-		 rescue->seen_cnt, rescue->seen[0].text);
-	return -ENOTSUP;
+	return error_say(
+		rescue->error, -ENOTSUP,
+		"lane %u: %s, and of its %" PRId64
+		" checkpoints none is good (%s): nothing is left that a repair could begin with; "
+		"put the lane back from a copy",
+		rescue->lane,
+		rescue->alone == NULL ? "its beginning is gone"
+				      : "its first block is damaged or not its own",
+		rescue->seen_cnt, rescue->seen[0].error.text);
 }
 
 /* Why an older checkpoint is no beginning. */
@@ -176,12 +173,12 @@ static int cut_at(struct rescue *rescue, uint64_t cut_lsn)
 	if (cut_lsn == 0)
 		return 0;
 	if (cut_lsn < newest_lsn(rescue)) {
-		snprintf(rescue->error, rescue->error_bytes,
-			 "lane %u: a good checkpoint has it up to LSN %" PRIu64
-			 ", a cut at LSN %" PRIu64
-			 " would give LSNs again that it has seen: cut behind it, or move it away",
-			 rescue->lane, newest_lsn(rescue) - 1, cut_lsn);
-		return -ENOTSUP;
+		return error_say(
+			rescue->error, -ENOTSUP,
+			"lane %u: a good checkpoint has it up to LSN %" PRIu64
+			", a cut at LSN %" PRIu64
+			" would give LSNs again that it has seen: cut behind it, or move it away",
+			rescue->lane, newest_lsn(rescue) - 1, cut_lsn);
 	}
 	rescue->chosen = NULL;
 	rc = look_behind(rescue, rescue->base, cut_lsn, &rescue->chosen);
@@ -198,8 +195,7 @@ struct comparing {
 	struct checkpoint_records *records;
 	uint64_t different_lsn; /* 0: none yet */
 	int rc;
-	char *error;
-	size_t error_bytes;
+	struct error *error;
 };
 
 static bool compare_one(void *context, uint64_t lsn, const struct record *record)
@@ -210,7 +206,7 @@ static bool compare_one(void *context, uint64_t lsn, const struct record *record
 
 	do {
 		comparing->rc = checkpoint_records_next(comparing->records, &saved_lsn, &saved,
-							comparing->error, comparing->error_bytes);
+							comparing->error);
 	} while (comparing->rc == 1 && saved_lsn < lsn);
 	if (comparing->rc != 1)
 		return false;
@@ -222,25 +218,24 @@ static bool compare_one(void *context, uint64_t lsn, const struct record *record
 /* Whether the blocks of a lane tell what this checkpoint tells of the same LSNs. */
 static int compare(struct rescue *rescue, struct damage *damage, const struct checkpoint_seen *seen)
 {
-	struct comparing comparing = {.error = rescue->error, .error_bytes = rescue->error_bytes};
+	struct comparing comparing = {.error = rescue->error};
 	int rc = checkpoint_records_open(&comparing.records, rescue->dir, rescue->lane,
-					 seen->next_lsn, rescue->error, rescue->error_bytes);
+					 seen->next_lsn, rescue->error);
 
 	if (rc == 0)
-		rc = damage_each_good(damage, compare_one, &comparing, rescue->error,
-				      rescue->error_bytes);
+		rc = damage_each_good(damage, compare_one, &comparing, rescue->error);
 	checkpoint_records_close(comparing.records);
 	if (rc == 0 && comparing.rc < 0)
 		rc = comparing.rc;
 	if (rc != 0 || comparing.different_lsn == 0)
 		return rc;
-	snprintf(rescue->error, rescue->error_bytes,
-		 "lane %u: it and its checkpoint at LSN %" PRIu64
-		 " tell different things of LSN %" PRIu64
-		 ": one of them is of another history, as when an older copy was put back and sold "
-		 "on. Move away the one that is not to count, then repair again",
-		 rescue->lane, seen->next_lsn - 1, comparing.different_lsn);
-	return -ENOTSUP;
+	return error_say(
+		rescue->error, -ENOTSUP,
+		"lane %u: it and its checkpoint at LSN %" PRIu64
+		" tell different things of LSN %" PRIu64
+		": one of them is of another history, as when an older copy was put back and sold "
+		"on. Move away the one that is not to count, then repair again",
+		rescue->lane, seen->next_lsn - 1, comparing.different_lsn);
 }
 
 static int judge_good_one(struct rescue *rescue, int64_t idx)
@@ -282,7 +277,7 @@ static int judge_checkpoints(struct rescue *rescue)
 			rc = judge_good_one(rescue, i);
 			continue;
 		}
-		damage_put_aside(rescue->chosen, seen->next_lsn, seen->text);
+		damage_put_aside(rescue->chosen, seen->next_lsn, seen->error.text);
 		/* It was written only when all of it was on disk. */
 		if (seen->has_header)
 			damage_told(rescue->chosen, seen->next_lsn - 1);
@@ -291,10 +286,9 @@ static int judge_checkpoints(struct rescue *rescue)
 }
 
 int repair_plan(struct damage **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
-		char *error, size_t error_bytes)
+		struct error *error)
 {
-	struct rescue rescue = {
-		.dir = dir, .lane = lane, .error = error, .error_bytes = error_bytes};
+	struct rescue rescue = {.dir = dir, .lane = lane, .error = error};
 	int rc = survey(&rescue);
 
 	if (rc == 0)

@@ -14,6 +14,7 @@
 #ifndef DB_ENGINE_REPAIR_PLAN_H
 #define DB_ENGINE_REPAIR_PLAN_H
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/repair/damage.h"
 
@@ -23,6 +24,6 @@
  * something can't be read.
  */
 int repair_plan(struct damage **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
-		char *error, size_t error_bytes);
+		struct error *error);
 
 #endif

@@ -153,11 +153,10 @@ static int set_back(struct server *server, uint16_t idx)
 	struct lane *lane = &server->shared.lanes[idx];
 	struct disk *disk = server->disks[server->shared.owners[idx]];
 	const uint64_t was_ns = lane->clock_ns;
-	int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_CLOCK, server->error,
-				       ERROR_BYTES);
+	int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_CLOCK, &server->error);
 
 	if (rc == 0)
-		rc = serve_lane_room(lane, disk, "clock", server->error, ERROR_BYTES);
+		rc = serve_lane_room(lane, disk, "clock", &server->error);
 	const uint64_t now_ns = serve_clock_now_ns(server);
 
 	/* It may have caught up while we waited. */
@@ -168,7 +167,7 @@ static int set_back(struct server *server, uint16_t idx)
 			    "lane %u: its clock was set back %d times, which is as often as it can "
 			    "be: start without --clock-back, or with a new --data",
 			    idx, CLOCK_RECORDS_MAX);
-	rc = serve_lane_flush(lane, disk, "clock", server->error, ERROR_BYTES);
+	rc = serve_lane_flush(lane, disk, "clock", &server->error);
 	if (rc == 0)
 		fprintf(stderr,
 			"lane %u: its clock was %.3f s ahead: set back, as LSN %" PRIu64 "\n", idx,

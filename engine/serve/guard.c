@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/serve/exit.h"
 #include "engine/serve/state.h"
@@ -172,7 +173,7 @@ int serve_guard_put_back(char **argv)
 	const int lock_fd = (int)strtol(argv[ARG_LOCK], NULL, 10);
 	const unsigned first = STDERR_FILENO + 1;
 	struct port_spec spec;
-	char error[ERROR_BYTES];
+	struct error error;
 	sigset_t blocked;
 
 	/* DPDK's sockets are open still: who looks would take us for an engine. */
@@ -183,8 +184,7 @@ int serve_guard_put_back(char **argv)
 	} else {
 		(void)close_range(first, ~0U, 0);
 	}
-	if (argv[ARG_PORT][0] != '\0' &&
-	    port_parse(argv[ARG_PORT], &spec, error, sizeof(error)) == 0)
+	if (argv[ARG_PORT][0] != '\0' && port_parse(argv[ARG_PORT], &spec, &error) == 0)
 		port_put_back(&spec, argv[ARG_RUNTIME]);
 	withdraw(argv, lock_fd);
 	if (argv[ARG_STEP][0] != '\0') {

@@ -31,7 +31,7 @@ int serve_data_up(struct server *server)
 {
 	return data_dir_open_sized(&server->data_dir, server->options->data,
 				   server->options->shards, server->options->segment_mib << 20,
-				   server->error, ERROR_BYTES);
+				   &server->error);
 }
 
 void serve_data_down(struct server *server)
@@ -51,8 +51,8 @@ int serve_scan_up(struct server *server)
 	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
 		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
 	for (uint16_t i = 0; i < shards; i++) {
-		const int rc = recover_scan(&server->data_dir, i, &server->scans[i], server->error,
-					    ERROR_BYTES);
+		const int rc =
+			recover_scan(&server->data_dir, i, &server->scans[i], &server->error);
 
 		if (rc != 0)
 			return rc;
@@ -153,13 +153,12 @@ int serve_recovery_up(struct server *server)
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 		struct recover_scan *scan = &server->scans[i];
-		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, server->error,
-				      ERROR_BYTES);
+		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, &server->error);
 
 		if (rc != 0)
 			return rc;
-		if (scan->note[0] != '\0')
-			fprintf(stderr, "%s\n", scan->note);
+		if (error_is_set(&scan->note))
+			fprintf(stderr, "%s\n", scan->note.text);
 		lane->clock_ns = scan->tail.last_at_ns;
 		records += scan->tail.next_lsn - 1;
 		loaded_lsn += recover_checkpoint_lsn(scan);
@@ -167,7 +166,7 @@ int serve_recovery_up(struct server *server)
 	}
 	say_recovered(server, records, loaded_lsn, loaded_cnt);
 	return serve_offers_check(server->catalog, server->options->catalog, server->shared.lanes,
-				  server->options->shards, server->error, ERROR_BYTES);
+				  server->options->shards, &server->error);
 }
 
 static int journal_up_one(struct server *server, uint16_t idx)
@@ -176,7 +175,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 	const uint16_t worker_idx = server->shared.owners[idx];
 	const struct recover_scan *scan = &server->scans[idx];
 	char lane_path[600];
-	int rc = recover_cut(&server->data_dir, idx, &scan->tail, server->error, ERROR_BYTES);
+	int rc = recover_cut(&server->data_dir, idx, &scan->tail, &server->error);
 
 	if (rc != 0)
 		return rc;
@@ -188,7 +187,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
 	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
 				 server->data_dir.journal_id, idx, scan->tail.segment,
-				 server->error, ERROR_BYTES);
+				 &server->error);
 	if (rc != 0)
 		return rc;
 
@@ -202,7 +201,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 		.buffers = worker_buffers(server->workers[worker_idx], idx),
 	};
 
-	return journal_open(&lane->journal, &options, server->error, ERROR_BYTES);
+	return journal_open(&lane->journal, &options, &server->error);
 }
 
 /*
@@ -227,7 +226,7 @@ static void wait_for_segments(const struct server *server)
 int serve_journals_up(struct server *server)
 {
 	const uint16_t shards = server->options->shards;
-	int rc = segment_preparer_open(&server->preparer, server->error, ERROR_BYTES);
+	int rc = segment_preparer_open(&server->preparer, &server->error);
 
 	if (rc == 0)
 		segment_preparer_size(server->preparer, server->options->segment_mib << 20);
@@ -260,10 +259,9 @@ int serve_offers_up(struct server *server)
 	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 
-		rc = serve_offers_add(server->catalog, lane, shards,
-				      server->disks[server->shared.owners[i]],
-				      serve_clock_now_ns(server), &server->offers_added,
-				      server->error, ERROR_BYTES);
+		rc = serve_offers_add(
+			server->catalog, lane, shards, server->disks[server->shared.owners[i]],
+			serve_clock_now_ns(server), &server->offers_added, &server->error);
 	}
 	return rc;
 }

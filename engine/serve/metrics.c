@@ -499,7 +499,7 @@ static void step_back(void *context)
 }
 
 int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_view *view, int fd,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct serve_metrics *metrics = calloc(1, sizeof(*metrics));
 	int rc;
@@ -509,7 +509,7 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 		metrics->workers = calloc(view->options->core_cnt, sizeof(*metrics->workers));
 	}
 	if (metrics == NULL || metrics->lanes == NULL || metrics->workers == NULL) {
-		snprintf(error, error_bytes, "no memory to answer for metrics");
+		error_set(error, "no memory to answer for metrics");
 		close(fd);
 		serve_metrics_close(metrics);
 		return -ENOMEM;
@@ -525,7 +525,7 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 		.health = add_health,
 	};
 
-	rc = http_server_open(&metrics->http, fd, &source, error, error_bytes);
+	rc = http_server_open(&metrics->http, fd, &source, error);
 	if (rc != 0) {
 		serve_metrics_close(metrics);
 		return rc;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/segments.h"
 #include "engine/serve/options.h"
 #include "engine/serve/port_health.h"
@@ -30,7 +31,7 @@ struct serve_metrics_view {
 /* fd: of http_server_bind, its own from then on. On the control thread, after the EAL has given it
  * its CPU. 0 or -errno with a line in error. */
 int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_view *view, int fd,
-		       char *error, size_t error_bytes);
+		       struct error *error);
 
 /* NULL is allowed. */
 void serve_metrics_close(struct serve_metrics *metrics);

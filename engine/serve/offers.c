@@ -106,7 +106,7 @@ static void value_text(const struct column *column, uint64_t value, char out[RFC
 }
 
 int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
-		       const struct lane *lanes, uint16_t shards, char *error, size_t error_bytes)
+		       const struct lane *lanes, uint16_t shards, struct error *error)
 {
 	for (uint32_t i = 0; i < catalog->cnt; i++) {
 		const struct catalog_offer *line = &catalog->offers[i];
@@ -121,12 +121,12 @@ int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
 			continue;
 		value_text(&column, column.says, says);
 		value_text(&column, column.has, has);
-		snprintf(error, error_bytes,
-			 "%s:%u: column %s: SKU %" PRIu64
-			 " is already on sale with %s, the catalog says %s; put the old value "
-			 "back, or start a new sale with another --data",
-			 catalog_path, line->line, column.name, line->sku, has, says);
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"%s:%u: column %s: SKU %" PRIu64
+			" is already on sale with %s, the catalog says %s; put the old value "
+			"back, or start a new sale with another --data",
+			catalog_path, line->line, column.name, line->sku, has, says);
 	}
 	return 0;
 }
@@ -150,8 +150,7 @@ static void pump(struct lane *lane, struct disk *disk)
 		nanosleep(&pause, NULL);
 }
 
-int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char *error,
-		    size_t error_bytes)
+int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, struct error *error)
 {
 	int rc;
 
@@ -167,13 +166,12 @@ int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char
 	if (journal_room(lane->journal) > 0)
 		return 0;
 	rc = journal_error(lane->journal) != 0 ? journal_error(lane->journal) : ENOSPC;
-	snprintf(error, error_bytes, "lane %u: writing its %s failed: %s; nothing is sold%s",
-		 lane->idx, what, strerror(rc), rc == ENOSPC ? "; free some space for --data" : "");
-	return -rc;
+	return error_say(error, -rc, "lane %u: writing its %s failed: %s; nothing is sold%s",
+			 lane->idx, what, strerror(rc),
+			 rc == ENOSPC ? "; free some space for --data" : "");
 }
 
-int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, char *error,
-		     size_t error_bytes)
+int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, struct error *error)
 {
 	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0) {
 		if (signals_end_pending())
@@ -182,14 +180,13 @@ int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, cha
 	}
 	if (journal_error(lane->journal) == 0)
 		return 0;
-	snprintf(error, error_bytes, "lane %u: writing its %s failed: %s; nothing is sold",
-		 lane->idx, what, strerror(journal_error(lane->journal)));
-	return -journal_error(lane->journal);
+	return error_say(error, -journal_error(lane->journal),
+			 "lane %u: writing its %s failed: %s; nothing is sold", lane->idx, what,
+			 strerror(journal_error(lane->journal)));
 }
 
 int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
-		     struct disk *disk, uint64_t now_ns, uint64_t *added, char *error,
-		     size_t error_bytes)
+		     struct disk *disk, uint64_t now_ns, uint64_t *added, struct error *error)
 {
 	lane_tick(lane, now_ns);
 	for (uint32_t i = 0; i < catalog->cnt; i++) {
@@ -201,7 +198,7 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		    shard_find_offer(lane->shard, line->sku, &offer))
 			continue;
 
-		const int rc = serve_lane_room(lane, disk, "offers", error, error_bytes);
+		const int rc = serve_lane_room(lane, disk, "offers", error);
 
 		if (rc != 0)
 			return rc;
@@ -213,5 +210,5 @@ int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t 
 		journal_commit(lane->journal);
 		(*added)++;
 	}
-	return serve_lane_flush(lane, disk, "offers", error, error_bytes);
+	return serve_lane_flush(lane, disk, "offers", error);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/catalog/catalog.h"
 #include "engine/lane/lane.h"
 #include "engine/recover/scan_result.h"
@@ -22,23 +23,20 @@ int serve_offers_size(const struct catalog *catalog, const struct recover_scan *
 
 /* -EINVAL and a line naming file, line and column if the catalog contradicts a lane. */
 int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
-		       const struct lane *lanes, uint16_t shards, char *error, size_t error_bytes);
+		       const struct lane *lanes, uint16_t shards, struct error *error);
 
 /*
  * Puts on sale what the lane doesn't have yet: one durable record each. Before the worker starts;
  * waits for the disk. 0 or -errno with a line in error; *added counts.
  */
 int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
-		     struct disk *disk, uint64_t now_ns, uint64_t *added, char *error,
-		     size_t error_bytes);
+		     struct disk *disk, uint64_t now_ns, uint64_t *added, struct error *error);
 
 /*
  * For what is written into a lane before it sells, `what` in an error line. Room: waits until the
  * journal takes a record. Flush: until all is durable. 0 or -errno with a line.
  */
-int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, char *error,
-		    size_t error_bytes);
-int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, char *error,
-		     size_t error_bytes);
+int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, struct error *error);
+int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, struct error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/format.h"
 #include "net/wire.h"
 
@@ -233,7 +234,7 @@ static void choose_control_core(const cpu_set_t *allowed, struct serve_options *
 static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 			struct serve_options *options)
 {
-	char error[256];
+	struct error error;
 
 	switch (option) {
 	case OPT_DATA:
@@ -247,9 +248,9 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 		return true;
 	case OPT_PORT:
 		options->port_text = text;
-		if (port_parse(text, &options->port, error, sizeof(error)) == 0)
+		if (port_parse(text, &options->port, &error) == 0)
 			return true;
-		fprintf(stderr, "doorbuster-serve: %s\n", error);
+		fprintf(stderr, "doorbuster-serve: %s\n", error.text);
 		return false;
 	case OPT_SHARDS:
 		return read_u16("shards", text, 1, SHARDS_MAX, &options->shards);

@@ -97,7 +97,8 @@ static void say_reopened(struct server *server, int rc, uint32_t lost_cnt, uint6
 			"port %s: can't be opened anew: %s. It is tried again every %u s; if that "
 			"does not help, restart the engine: nothing acknowledged is lost\n",
 			server->options->port_text,
-			server->error[0] != '\0' ? server->error : "DPDK refuses its set-up",
+			error_is_set(&server->error) ? server->error.text
+						     : "DPDK refuses its set-up",
 			(unsigned)(QUEUE_TRY_AGAIN_NS / 1000000000));
 	watch->failing = rc != 0;
 }
@@ -113,7 +114,7 @@ static void reopen(struct server *server, uint64_t queues)
 	int rc;
 
 	pause_workers(server);
-	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, server->error, ERROR_BYTES);
+	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, &server->error);
 	resume_workers(server);
 	end_ns = clock_now_ns();
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {

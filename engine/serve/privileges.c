@@ -125,7 +125,7 @@ static int tell_all(unsigned *told_cnt)
 	return rc;
 }
 
-int privileges_drop(char *error, size_t error_bytes)
+int privileges_drop(struct error *error)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	const struct sigaction action = {.sa_sigaction = on_drop,
@@ -142,9 +142,9 @@ int privileges_drop(char *error, size_t error_bytes)
 	if (rc == 0)
 		rc = keep_only(CONTROL_KEEPS);
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "the threads can't drop their privileges: %s; allow capget, capset and "
-			 "rt_tgsigqueueinfo",
-			 strerror(-rc));
+		error_set(error,
+			  "the threads can't drop their privileges: %s; allow capget, capset and "
+			  "rt_tgsigqueueinfo",
+			  strerror(-rc));
 	return rc;
 }

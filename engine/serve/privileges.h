@@ -12,6 +12,8 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
+
 /*
  * Takes the capabilities of all threads but the caller, the control thread, for good; that one
  * keeps what ending takes. The thread that makes segments may still go over the owner of the data
@@ -19,6 +21,6 @@
  * the control thread starts, and before the workers sell. Uses SIGUSR1. 0, or -errno and a line in
  * error.
  */
-int privileges_drop(char *error, size_t error_bytes);
+int privileges_drop(struct error *error);
 
 #endif

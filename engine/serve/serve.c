@@ -100,7 +100,7 @@ static bool is_end(int signal)
 
 static int catalog_up(struct server *server)
 {
-	return catalog_load(server->options->catalog, &server->catalog, server->error, ERROR_BYTES);
+	return catalog_load(server->options->catalog, &server->catalog, &server->error);
 }
 
 static void catalog_down(struct server *server)
@@ -112,7 +112,7 @@ static int keys_up(struct server *server)
 {
 	if (sodium_init() < 0)
 		return FAIL(server, -EIO, "libsodium does not start");
-	return keys_load(server->options->keys, &server->shared.keys, server->error, ERROR_BYTES);
+	return keys_load(server->options->keys, &server->shared.keys, &server->error);
 }
 
 static void keys_down(struct server *server)
@@ -124,7 +124,7 @@ static int port_checked(struct server *server)
 {
 	const struct port_options options = port_options_of(server->options);
 
-	return port_check(&options, server->error, ERROR_BYTES);
+	return port_check(&options, &server->error);
 }
 
 /* Until the process ends: there is nothing to undo. */
@@ -132,14 +132,14 @@ static int ports_held(struct server *server)
 {
 	const struct port_options options = port_options_of(server->options);
 
-	return port_hold(&options, server->error, ERROR_BYTES);
+	return port_hold(&options, &server->error);
 }
 
 static int metrics_bound(struct server *server)
 {
 	if (server->options->metrics == NULL)
 		return 0;
-	server->metrics_fd = http_server_bind(server->options->metrics, server->error, ERROR_BYTES);
+	server->metrics_fd = http_server_bind(server->options->metrics, &server->error);
 	if (server->metrics_fd < 0)
 		return server->metrics_fd;
 	http_server_address(server->metrics_fd, server->metrics_address);
@@ -180,7 +180,7 @@ static int eal_up(struct server *server)
 	server->port_touched = true;
 
 	const int rc = port_eal_args(&server->port, &port_options, argv, &argc, EAL_ARGS_MAX,
-				     server->error, ERROR_BYTES);
+				     &server->error);
 
 	if (rc != 0)
 		return rc;
@@ -221,7 +221,7 @@ static int workers_up(struct server *server)
 	for (uint16_t i = 0; i < options->core_cnt; i++) {
 		const unsigned lanes = options->shards / options->core_cnt + 1U;
 		int rc = disk_uring_open(&server->disks[i], lanes * WRITES_IN_FLIGHT_MAX,
-					 server->error, ERROR_BYTES);
+					 &server->error);
 
 		if (rc != 0)
 			return rc;
@@ -258,16 +258,16 @@ static int port_up(struct server *server)
 {
 	port_on_peer_left(wait_for_turns);
 
-	int rc = port_open(&server->port, server->error, ERROR_BYTES);
+	int rc = port_open(&server->port, &server->error);
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
 	/* Nothing about a capture keeps an engine from selling. */
 	if (rc == 0 && tap_open(&server->tap, &server->port, &server->shared.now,
-				server->data_dir.path, server->error, ERROR_BYTES) != 0)
+				server->data_dir.path, &server->error) != 0)
 		fprintf(stderr,
 			"capture: %s; the engine sells, but `doorbuster capture` can't record it "
 			"before another start\n",
-			server->error);
+			server->error.text);
 	return rc;
 }
 
@@ -292,7 +292,7 @@ static int metrics_up(struct server *server)
 	if (fd < 0)
 		return 0;
 	server->metrics_fd = -1;
-	return serve_metrics_open(&server->metrics, &view, fd, server->error, ERROR_BYTES);
+	return serve_metrics_open(&server->metrics, &view, fd, &server->error);
 }
 
 static void metrics_down(struct server *server)
@@ -302,7 +302,7 @@ static void metrics_down(struct server *server)
 
 static int threads_up(struct server *server)
 {
-	return privileges_drop(server->error, ERROR_BYTES);
+	return privileges_drop(&server->error);
 }
 
 static int launch_up(struct server *server)
@@ -315,7 +315,7 @@ static int launch_up(struct server *server)
 		server->launched = true;
 		atomic_fetch_add(&server->shared.running_cnt, 1);
 	}
-	return port_take_traffic(&server->port, true, server->error, ERROR_BYTES);
+	return port_take_traffic(&server->port, true, &server->error);
 }
 
 static bool workers_run(const struct server *server)
@@ -336,7 +336,7 @@ static void launch_down(struct server *server)
 	unsigned waited_ms = 0;
 	bool told_again = false;
 
-	port_take_traffic(&server->port, false, server->error, ERROR_BYTES);
+	port_take_traffic(&server->port, false, &server->error);
 	atomic_store(&server->shared.command, WORKER_DRAIN);
 	while (workers_run(server)) {
 		/* Most are done within a few ms. */
@@ -419,8 +419,8 @@ static void reload_keys(struct server *server)
 	struct key_ring *fresh = NULL;
 	struct key_ring *old = server->shared.keys;
 
-	if (keys_load(server->options->keys, &fresh, server->error, ERROR_BYTES) != 0) {
-		fprintf(stderr, "keys: not reloaded, the old ones stay: %s\n", server->error);
+	if (keys_load(server->options->keys, &fresh, &server->error) != 0) {
+		fprintf(stderr, "keys: not reloaded, the old ones stay: %s\n", server->error.text);
 		return;
 	}
 	rcu_assign_pointer(server->shared.keys, fresh);
@@ -455,10 +455,11 @@ static enum serve_exit start(struct server *server, int *step)
 			fprintf(stderr, "doorbuster-serve: told to end before it sold anything\n");
 			return SERVE_EXIT_REFUSED;
 		}
-		server->error[0] = '\0';
+		error_clear(&server->error);
 		serve_guard_step(this->name);
 		if (this->up != NULL && this->up(server) != 0) {
-			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name, server->error);
+			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name,
+				server->error.text);
 			return SERVE_EXIT_REFUSED;
 		}
 	}

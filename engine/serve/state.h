@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/base/error.h"
 #include "engine/base/http_server.h"
 #include "engine/catalog/catalog.h"
 #include "engine/journal/data_dir.h"
@@ -24,13 +25,9 @@
 #include "engine/worker/tap.h"
 #include "engine/worker/worker.h"
 
-enum {
-	ERROR_BYTES = 512,
-};
-
 struct server {
 	const struct serve_options *options;
-	char error[ERROR_BYTES];
+	struct error error;
 	struct catalog *catalog;
 	struct data_dir data_dir;
 	struct recover_scan *scans; /* [shards] */
@@ -61,7 +58,7 @@ struct server {
 };
 
 /* Fails with an errno and the words for it; the format names the thing and the remedy. */
-#define FAIL(server, rc, ...) (snprintf((server)->error, ERROR_BYTES, __VA_ARGS__), (rc))
+#define FAIL(server, rc, ...) error_say(&(server)->error, rc, __VA_ARGS__)
 
 /* data directory: opened, or made; its lanes read up to their ends. */
 int serve_data_up(struct server *server);

@@ -68,7 +68,7 @@ void capture_socket_remove(int dir_fd)
 }
 
 /* Whether the one who listens may be our engine. */
-static int check_peer(int fd, int dir_fd, const char *data, char *error, size_t error_bytes)
+static int check_peer(int fd, int dir_fd, const char *data, struct error *error)
 {
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
@@ -78,18 +78,17 @@ static int check_peer(int fd, int dir_fd, const char *data, char *error, size_t 
 	    fstat(dir_fd, &dir) != 0) {
 		const int rc = -errno;
 
-		snprintf(error, error_bytes, "%s: cannot ask who runs there: %s", data,
-			 strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: cannot ask who runs there: %s", data,
+				 strerror(-rc));
 	}
 	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == dir.st_uid)
 		return 0;
-	snprintf(error, error_bytes,
-		 "%s/" CAPTURE_SOCKET_NAME ": a process of user %u listens there, who is neither "
-		 "root nor owner of the directory: that is no engine to be trusted; find out what "
-		 "it is",
-		 data, peer.uid);
-	return -EPERM;
+	return error_say(
+		error, -EPERM,
+		"%s/" CAPTURE_SOCKET_NAME ": a process of user %u listens there, who is neither "
+		"root nor owner of the directory: that is no engine to be trusted; find out what "
+		"it is",
+		data, peer.uid);
 }
 
 static int try_connect(int fd, int dir_fd)
@@ -100,27 +99,26 @@ static int try_connect(int fd, int dir_fd)
 	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
 }
 
-int capture_socket_connect(const char *data, char *error, size_t error_bytes)
+int capture_socket_connect(const char *data, struct error *error)
 {
 	const int dir_fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int rc = dir_fd < 0 || fd < 0 ? -errno : try_connect(fd, dir_fd);
 
 	if (rc == -ENOENT || rc == -ECONNREFUSED) {
-		snprintf(error, error_bytes,
-			 "no engine runs on %s, or it said when it started that it can't be "
-			 "captured",
-			 data);
-		rc = -ENOENT;
+		rc = error_say(error, -ENOENT,
+			       "no engine runs on %s, or it said when it started that it can't be "
+			       "captured",
+			       data);
 	} else if (rc == -EACCES) {
-		snprintf(error, error_bytes,
-			 "%s/" CAPTURE_SOCKET_NAME ": only root, the engine's own user and the "
-			 "owner of that directory may capture",
-			 data);
+		error_set(error,
+			  "%s/" CAPTURE_SOCKET_NAME ": only root, the engine's own user and the "
+			  "owner of that directory may capture",
+			  data);
 	} else if (rc != 0) {
-		snprintf(error, error_bytes, "%s: cannot ask the engine: %s", data, strerror(-rc));
+		error_set(error, "%s: cannot ask the engine: %s", data, strerror(-rc));
 	} else {
-		rc = check_peer(fd, dir_fd, data, error, error_bytes);
+		rc = check_peer(fd, dir_fd, data, error);
 	}
 	if (dir_fd >= 0)
 		close(dir_fd);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/base/error.h"
+
 #define CAPTURE_SOCKET_NAME "capture"
 
 /*
@@ -31,6 +33,6 @@ void capture_socket_remove(int dir_fd);
  * -ENOENT: no engine that can be captured runs there. -EPERM: the process that listens belongs to
  * neither root, the caller's user nor the owner of the directory, so nothing is taken from it.
  */
-int capture_socket_connect(const char *data, char *error, size_t error_bytes);
+int capture_socket_connect(const char *data, struct error *error);
 
 #endif

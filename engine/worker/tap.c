@@ -356,20 +356,19 @@ static void release(struct tap *tap)
 }
 
 int tap_open(struct tap **out, const struct port *port, const struct wall_now *now,
-	     const char *data, char *error, size_t error_bytes)
+	     const char *data, struct error *error)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int rc;
 
 	if (tap == NULL) {
-		snprintf(error, error_bytes, "no memory");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory");
 	}
 	*tap = (struct tap){.port = port, .now = now, .listen_fd = -1, .dir_fd = -1, .end_fd = -1};
 	rc = start(tap, data);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s/" CAPTURE_SOCKET_NAME "%s: %s", data,
-			 rc == -EEXIST ? " is there and not a socket of ours" : "", strerror(-rc));
+		error_set(error, "%s/" CAPTURE_SOCKET_NAME "%s: %s", data,
+			  rc == -EEXIST ? " is there and not a socket of ours" : "", strerror(-rc));
 		release(tap);
 		return rc;
 	}

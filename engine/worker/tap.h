@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "engine/base/wall_clock.h"
 #include "net/port.h"
 
@@ -20,7 +21,7 @@ struct tap;
 /* After port_open, with the data directory `data` locked. Port and time must outlive the tap. 0, or
  * -errno with a line in error: the engine can't be captured, and sells all the same. */
 int tap_open(struct tap **out, const struct port *port, const struct wall_now *now,
-	     const char *data, char *error, size_t error_bytes);
+	     const char *data, struct error *error);
 
 /* Ends a capture that runs. Before port_close. The workers may run or have ended. NULL is allowed.
  */

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "net/keys.h"
 #include "net/tag.h"
 #include "net/wire.h"
@@ -453,13 +454,13 @@ int main(int argc, char **argv)
 				 .valid_ms = 10000};
 	struct key_ring *ring = NULL;
 	const struct key *key;
-	char error[256];
+	struct error error;
 	char **entries = read_flags(&ask, argv);
 
 	if (argc < 2 || ask.keys == NULL || (*entries == NULL) != (ask.again != NULL))
 		refuse("--keys and an entry are needed", "");
-	if (keys_load(ask.keys, &ring, error, sizeof(error)) != 0)
-		refuse(error, ask.keys);
+	if (keys_load(ask.keys, &ring, &error) != 0)
+		refuse(error.text, ask.keys);
 	key = keys_find(ring, ask.key_id);
 	if (key == NULL)
 		refuse("no such key id in", ask.keys);

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "net/decode.h"
 #include "net/keys.h"
 #include "net/tag.h"
@@ -383,14 +384,14 @@ int main(int argc, char **argv)
 	const bool good = argc > 1 && strcmp(argv[1], "--good") == 0;
 	char **args = argv + 1 + good;
 	struct key_ring *ring = NULL;
-	char error[256];
+	struct error error;
 
 	if (argc - good != 7) {
 		fputs("usage: send_raw [--good] KEYS INTERFACE FROM4 TO4 FROM6 TO6\n", stderr);
 		return EXIT_FAILURE;
 	}
-	if (keys_load(args[0], &ring, error, sizeof(error)) != 0) {
-		fprintf(stderr, "send_raw: %s\n", error);
+	if (keys_load(args[0], &ring, &error) != 0) {
+		fprintf(stderr, "send_raw: %s\n", error.text);
 		return EXIT_FAILURE;
 	}
 	sender.key = ring->keys[0];

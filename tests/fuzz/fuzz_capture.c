@@ -10,6 +10,7 @@
 #include <pcap/dlt.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "tools/replay/reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
@@ -71,11 +72,11 @@ static void as_file(const uint8_t *data, size_t bytes)
 	struct reader *reader = NULL;
 	struct captured captured;
 	char path[64];
-	char error[1024];
+	struct error error;
 
 	CHECK(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (reader_open(&reader, path, 7700, error, sizeof(error)) == 0) {
+	if (reader_open(&reader, path, 7700, &error) == 0) {
 		const struct reader_counts *counts = reader_counts(reader);
 		uint64_t sum;
 

@@ -18,6 +18,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/checkpoint/records.h"
 #include "engine/sale/shard_state.h"
 #include "tests/support/checkpoints.h"
@@ -48,7 +49,7 @@ static struct shard *other;
 static const void *volatile arenas[2];
 static _Alignas(8) uint8_t written[FILE_BYTES_MAX];
 static _Alignas(8) uint8_t edited[FILE_BYTES_MAX];
-static char error[1024];
+static struct error error;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -125,8 +126,7 @@ static uint64_t make_file(struct input *input)
 	shard_clear(shard);
 	random_sale(shard, seed, cnt);
 	position = any_position(shard);
-	CHECK(checkpoint_write(&dir, 0, shard, &position, BLOCKS, &bytes, error, sizeof(error)) ==
-	      0);
+	CHECK(checkpoint_write(&dir, 0, shard, &position, BLOCKS, &bytes, &error) == 0);
 	checkpoint_path(&dir, 0, shard_next_lsn(shard), path);
 	CHECK(read_file(path, written) == bytes);
 	CHECK(unlink(path) == 0);
@@ -196,13 +196,13 @@ static int load(uint64_t lsn, struct shard *into)
 	struct checkpoint *checkpoint = NULL;
 	int rc;
 
-	error[0] = '\0';
+	error_clear(&error);
 	shard_clear(into);
-	rc = checkpoint_open(&checkpoint, &dir, 0, lsn, error, sizeof(error));
+	rc = checkpoint_open(&checkpoint, &dir, 0, lsn, &error);
 	if (rc == 0)
-		rc = checkpoint_load(checkpoint, into, error, sizeof(error));
+		rc = checkpoint_load(checkpoint, into, &error);
 	checkpoint_close(checkpoint);
-	CHECK((rc == 0) == (error[0] == '\0') && strchr(error, '\n') == NULL);
+	CHECK((rc == 0) == (!error_is_set(&error)) && strchr(error.text, '\n') == NULL);
 	return rc;
 }
 
@@ -225,8 +225,8 @@ static void check_records(uint64_t lsn, bool pristine)
 	int rc;
 
 	shard_clear(other);
-	CHECK(checkpoint_records_open(&records, &dir, 0, lsn, error, sizeof(error)) == 0);
-	while ((rc = checkpoint_records_next(records, &at, &record, error, sizeof(error))) == 1) {
+	CHECK(checkpoint_records_open(&records, &dir, 0, lsn, &error) == 0);
+	while ((rc = checkpoint_records_next(records, &at, &record, &error)) == 1) {
 		CHECK(at == expected++);
 		CHECK(record.kind == RECORD_OFFER || record.kind == RECORD_ORDER ||
 		      record.kind == RECORD_CLOCK);
@@ -245,8 +245,7 @@ static void check_again(const char *path, uint64_t lsn, const struct checkpoint_
 	uint64_t bytes;
 
 	checkpoint_position(header, &position);
-	CHECK(checkpoint_write(&dir, 0, shard, &position, header->block_cnt, &bytes, error,
-			       sizeof(error)) == 0);
+	CHECK(checkpoint_write(&dir, 0, shard, &position, header->block_cnt, &bytes, &error) == 0);
 	CHECK(load(lsn, other) == 0 && same_state());
 	if (pristine)
 		CHECK(read_file(path, edited) == bytes && memcmp(edited, written, bytes) == 0);
@@ -265,7 +264,7 @@ static void check_good(const char *path, uint64_t lsn, bool pristine)
 	CHECK(totals.offers_broken == 0 && totals.orders == header.order_cnt);
 	CHECK(totals.units_stocked == totals.units_free + totals.units_held + totals.units_sold);
 	CHECK(load(lsn, other) == 0 && same_state());
-	CHECK(checkpoint_check(&dir, 0, lsn, error, sizeof(error)) == 0);
+	CHECK(checkpoint_check(&dir, 0, lsn, &error) == 0);
 	check_records(lsn, pristine);
 	check_again(path, lsn, &header, pristine);
 }

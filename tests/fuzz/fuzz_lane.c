@@ -15,6 +15,7 @@
 #include <sanitizer/asan_interface.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/journal/lane_reader.h"
 #include "engine/recover/cut.h"
 #include "engine/sale/shard_state.h"
@@ -52,7 +53,7 @@ struct story {
 	uint64_t blocks;
 	struct lane_tail tail;
 	struct shard_hash hash;
-	char error[512];
+	struct error error;
 };
 
 static const uint64_t JOURNAL_ID = 0x6c616e65;
@@ -121,9 +122,9 @@ static struct journal *open_journal(const struct lane_tail *tail)
 		.buffers = buffers,
 	};
 	struct journal *journal = NULL;
-	char error[256];
+	struct error error;
 
-	CHECK(journal_open(&journal, &options, error, sizeof(error)) == 0);
+	CHECK(journal_open(&journal, &options, &error) == 0);
 	return journal;
 }
 
@@ -346,10 +347,9 @@ static void read_lane(struct story *story, bool as_written)
 
 	*story = (struct story){0};
 	fresh_shard();
-	CHECK(lane_reader_open_files(&reader, guarded_files(), JOURNAL_ID, 0, story->error,
-				     sizeof(story->error)) == 0);
-	while ((story->read = lane_reader_next(reader, &block, &records, story->error,
-					       sizeof(story->error))) == LANE_BLOCK) {
+	CHECK(lane_reader_open_files(&reader, guarded_files(), JOURNAL_ID, 0, &story->error) == 0);
+	while ((story->read = lane_reader_next(reader, &block, &records, &story->error)) ==
+	       LANE_BLOCK) {
 		lane_reader_tail(reader, &story->tail);
 		check_block(story, block, as_written);
 		for (uint32_t i = 0; i < block->record_cnt && story->applied == 0; i++)
@@ -358,7 +358,7 @@ static void read_lane(struct story *story, bool as_written)
 		story->records += block->record_cnt;
 	}
 	CHECK(story->read != LANE_ERROR);
-	CHECK((story->read == LANE_CORRUPT) == (story->error[0] != '\0'));
+	CHECK((story->read == LANE_CORRUPT) == (error_is_set(&story->error)));
 	lane_reader_tail(reader, &story->tail);
 	story->blocks = lane_reader_blocks(reader);
 	lane_reader_close(reader);
@@ -385,9 +385,9 @@ static void go_on(const struct story *before)
 	uint64_t now_ns = before->tail.last_at_ns;
 	struct story after;
 	struct journal *journal;
-	char error[512];
+	struct error error;
 
-	CHECK(recover_cut_files(files, &before->tail, error, sizeof(error)) == 0);
+	CHECK(recover_cut_files(files, &before->tail, &error) == 0);
 	read_lane(&after, false);
 	CHECK(after.read == LANE_END);
 	check_same(before, &after);
@@ -457,7 +457,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	}
 	read_lane(&one, how == HOW_DAMAGED);
 	read_lane(&two, how == HOW_DAMAGED);
-	CHECK(one.read == two.read && strcmp(one.error, two.error) == 0);
+	CHECK(one.read == two.read && strcmp(one.error.text, two.error.text) == 0);
 	check_same(&one, &two);
 	if (!edited && how == HOW_DAMAGED)
 		CHECK(one.read != LANE_CORRUPT && one.applied == 0 && one.records >= durable_lsn);

@@ -23,8 +23,8 @@ Test(client, open_times_out_when_nobody_answers)
 	from_ms = now_ms();
 	cr_assert(eq(int, open_with(TIMEOUT_MS, RETRY_MS, 0, 0), -ETIMEDOUT));
 	cr_assert(ge(u64, now_ms() - from_ms, TIMEOUT_MS));
-	cr_assert(strstr(error, "no answer") != NULL);
-	cr_assert(strstr(error, "key 7") != NULL);
+	cr_assert(strstr(error.text, "no answer") != NULL);
+	cr_assert(strstr(error.text, "key 7") != NULL);
 	cr_assert(engine.closed);
 	cr_assert(eq(u32, answers.total, 0));
 }

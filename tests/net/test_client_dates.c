@@ -101,8 +101,7 @@ Test(client_dates, undated_where_that_is_asked_for)
 
 	fake_engine_init(&engine, 1);
 	engine.undated = true;
-	cr_assert(eq(int, client_open(&client, &options, on_answer, &answers, error, sizeof(error)),
-		     0));
+	cr_assert(eq(int, client_open(&client, &options, on_answer, &answers, &error), 0));
 	cr_assert(eq(u32, client_sale(client), FAKE_SALE));
 	submit(0);
 	cr_assert(eq(int, client_drain(client), 0));

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "net/keys.h"
 #include "tests/support/smaps.h"
@@ -18,7 +19,7 @@
 
 static struct key_ring *ring;
 static const char *path;
-static char error[512];
+static struct error error;
 
 static void set_up(void)
 {
@@ -39,7 +40,7 @@ static int load(const char *text)
 {
 	write_text(path, text);
 	cr_assert(eq(int, chmod(path, 0600), 0));
-	return keys_load(path, &ring, error, sizeof(error));
+	return keys_load(path, &ring, &error);
 }
 
 /* Refused with this, in a line that names the file. */
@@ -47,8 +48,8 @@ static void check_refused(const char *text, int rc, const char *words)
 {
 	cr_assert(eq(int, load(text), rc), "%s", text);
 	cr_assert(ring == NULL);
-	cr_assert(strstr(error, path) == error, "%s", error);
-	cr_assert(strstr(error, words) != NULL, "'%s' is not in: %s", words, error);
+	cr_assert(strstr(error.text, path) == error.text, "%s", error.text);
+	cr_assert(strstr(error.text, words) != NULL, "'%s' is not in: %s", words, error.text);
 }
 
 Test(keys, are_found_by_id)
@@ -61,7 +62,7 @@ Test(keys, are_found_by_id)
 			  " 7\t ffffffffffffffffffffffffffffffff # old\r\n"
 			  "0 000102030405060708090A0B0C0D0E0F"),
 		     0),
-		  "%s", error);
+		  "%s", error.text);
 	cr_assert(eq(u32, ring->cnt, 3));
 	cr_assert(eq(u32, keys_find(ring, 0)->id, 0));
 	cr_assert(memcmp(keys_find(ring, 0)->bytes, bytes, sizeof(bytes)) == 0);
@@ -95,7 +96,7 @@ Test(keys, wrong_lines_are_named)
 
 		snprintf(text, sizeof(text), "9 " HEX "\n# comment\n%s\n", lines[i]);
 		check_refused(text, -EINVAL, ":3: not a key");
-		cr_assert(strstr(error, HEX) == NULL, "a key was told: %s", error);
+		cr_assert(strstr(error.text, HEX) == NULL, "a key was told: %s", error.text);
 	}
 }
 
@@ -123,19 +124,19 @@ static void write_many(unsigned cnt)
 Test(keys, too_many_are_refused)
 {
 	write_many(KEYS_MAX + 1);
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -E2BIG));
-	cr_assert(strstr(error, ":4097: more than 4096") != NULL, "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, &error), -E2BIG));
+	cr_assert(strstr(error.text, ":4097: more than 4096") != NULL, "%s", error.text);
 }
 
 /* What was appended would keep the next start from loading any. */
 Test(keys, one_too_many_is_not_appended)
 {
 	write_many(KEYS_MAX - 1);
-	cr_assert(eq(int, keys_append(path, 100000, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, keys_append(path, 100001, error, sizeof(error)), -E2BIG));
-	cr_assert(strstr(error, path) == error, "%s", error);
-	cr_assert(strstr(error, "has 4096 keys") != NULL, "%s", error);
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_append(path, 100000, &error), 0), "%s", error.text);
+	cr_assert(eq(int, keys_append(path, 100001, &error), -E2BIG));
+	cr_assert(strstr(error.text, path) == error.text, "%s", error.text);
+	cr_assert(strstr(error.text, "has 4096 keys") != NULL, "%s", error.text);
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
 	cr_assert(eq(u32, ring->cnt, KEYS_MAX));
 }
 
@@ -149,7 +150,7 @@ Test(keys, lines_may_be_long)
 	snprintf(text + used, sizeof(text) - used, "\n8 " HEX "\n9 short\n");
 	check_refused(text, -EINVAL, ":3: not a key");
 	memcpy(strstr(text, "9 short"), "#", 1);
-	cr_assert(eq(int, load(text), 0), "%s", error);
+	cr_assert(eq(int, load(text), 0), "%s", error.text);
 	cr_assert(all(eq(u32, ring->cnt, 2), eq(u8, keys_find(ring, 7)->bytes[15], 15)));
 }
 
@@ -160,20 +161,20 @@ Test(keys, a_file_that_others_can_read_is_refused)
 	write_text(path, "1 " HEX "\n");
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		cr_assert(eq(int, chmod(path, modes[i]), 0));
-		cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -EACCES));
-		cr_assert(strstr(error, "chmod 600") != NULL, "%s", error);
+		cr_assert(eq(int, keys_load(path, &ring, &error), -EACCES));
+		cr_assert(strstr(error.text, "chmod 600") != NULL, "%s", error.text);
 	}
 	cr_assert(eq(int, chmod(path, 0400), 0));
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0));
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0));
 }
 
 Test(keys, only_regular_files_are_read, .timeout = 5)
 {
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -ENOENT));
-	cr_assert(strstr(error, "keygen") != NULL, "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, &error), -ENOENT));
+	cr_assert(strstr(error.text, "keygen") != NULL, "%s", error.text);
 	cr_assert(eq(int, mkfifo(path, 0600), 0));
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), -EACCES));
-	cr_assert(strstr(error, "not a regular file") != NULL, "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, &error), -EACCES));
+	cr_assert(strstr(error.text, "not a regular file") != NULL, "%s", error.text);
 }
 
 Test(keys, generated_ones_are_private_random_and_never_overwritten)
@@ -181,18 +182,18 @@ Test(keys, generated_ones_are_private_random_and_never_overwritten)
 	struct stat info;
 	uint8_t first[WIRE_KEY_BYTES];
 
-	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_generate(path, 42, &error), 0), "%s", error.text);
 	cr_assert(eq(int, stat(path, &info), 0));
 	cr_assert(eq(u32, info.st_mode & 0777, 0600));
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
 	memcpy(first, keys_find(ring, 42)->bytes, sizeof(first));
 	keys_free(ring);
 	ring = NULL;
-	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), -EEXIST));
+	cr_assert(eq(int, keys_generate(path, 42, &error), -EEXIST));
 
 	cr_assert(eq(int, unlink(path), 0));
-	cr_assert(eq(int, keys_generate(path, 42, error, sizeof(error)), 0));
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0));
+	cr_assert(eq(int, keys_generate(path, 42, &error), 0));
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0));
 	cr_assert(memcmp(keys_find(ring, 42)->bytes, first, sizeof(first)) != 0);
 }
 
@@ -202,18 +203,18 @@ Test(keys, are_appended)
 	cr_assert(eq(int, load("1 " HEX), 0));
 	keys_free(ring);
 	ring = NULL;
-	cr_assert(eq(int, keys_append(path, 2, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, keys_append(path, 3, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, keys_append(path, 2, error, sizeof(error)), -EEXIST));
-	cr_assert(strstr(error, "has a key 2 already") != NULL, "%s", error);
-	cr_assert(eq(int, keys_load(path, &ring, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, keys_append(path, 2, &error), 0), "%s", error.text);
+	cr_assert(eq(int, keys_append(path, 3, &error), 0), "%s", error.text);
+	cr_assert(eq(int, keys_append(path, 2, &error), -EEXIST));
+	cr_assert(strstr(error.text, "has a key 2 already") != NULL, "%s", error.text);
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
 	cr_assert(eq(u32, ring->cnt, 3));
 	cr_assert(eq(u8, keys_find(ring, 1)->bytes[15], 15));
 }
 
 Test(keys, are_in_no_dump)
 {
-	cr_assert(eq(int, load("1 " HEX "\n"), 0), "%s", error);
+	cr_assert(eq(int, load("1 " HEX "\n"), 0), "%s", error.text);
 	cr_assert(smaps_flag(ring, "dd"));
 	cr_assert(eq(int, prctl(PR_GET_DUMPABLE), 0));
 }

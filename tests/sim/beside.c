@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/checkpoint/prune.h"
 #include "engine/recover/follower.h"
 #include "tests/sim/checkpoint_rule.h"
@@ -91,15 +92,15 @@ static bool save(struct beside *beside, struct follower *follower)
 	const unsigned keep_cnt =
 		2 + (unsigned)random_below(beside->engine->random, KEEP_CNT_MAX - 1);
 	const unsigned left = temporaries(&beside->engine->fs.dirs[follower->lane]);
-	char error[1024];
+	struct error error;
 	unsigned removed = 0;
 	uint64_t bytes = 0;
-	const int rc = follower_save(follower, keep_cnt, &bytes, &removed, error, sizeof(error));
+	const int rc = follower_save(follower, keep_cnt, &bytes, &removed, &error);
 
 	if (beside->process.dead)
 		return false;
 	tally->cnt[TALLY_RETIRED] += removed;
-	if (!went_well(beside, rc, error))
+	if (!went_well(beside, rc, error.text))
 		return rc == -ENOSPC;
 	tally->cnt[TALLY_CHECKPOINT]++;
 	tally->cnt[TALLY_TEMPORARY_GONE] += left;
@@ -111,20 +112,19 @@ static bool save(struct beside *beside, struct follower *follower)
 static void follow_lanes(struct beside *beside, struct follower *followers)
 {
 	struct sim_engine *engine = beside->engine;
-	char error[1024];
+	struct error error;
 	bool good = true;
 
 	for (unsigned i = 0; i < engine->lane_cnt && good; i++)
 		good = went_well(beside,
-				 follower_open(&followers[i], &beside->dir, (uint16_t)i, error,
-					       sizeof(error)),
-				 error);
+				 follower_open(&followers[i], &beside->dir, (uint16_t)i, &error),
+				 error.text);
 	while (good && !beside->process.dead) {
 		struct follower *follower =
 			&followers[random_below(engine->random, engine->lane_cnt)];
 
 		sim_task_pause();
-		good = went_well(beside, follower_catch_up(follower, error, sizeof(error)), error);
+		good = went_well(beside, follower_catch_up(follower, &error), error.text);
 		if (good && follower_unsaved(follower) >= beside->every_orders)
 			good = save(beside, follower);
 	}
@@ -152,16 +152,16 @@ static void *prune(void *argument)
 	struct beside *beside = argument;
 	struct tally *tally = beside->engine->tally;
 	struct prune_result result;
-	char error[1024];
+	struct error error;
 	const int rc = prune_lane(&beside->dir, (uint16_t)beside->lane, beside->downstream_lsn,
-				  &result, error, sizeof(error));
+				  &result, &error);
 
 	tally->cnt[TALLY_PRUNED] += result.end - result.first;
 	tally->cnt[TALLY_PRUNE_HELD] += result.held;
 	if (rc == -ENODATA)
 		tally->cnt[TALLY_PRUNE_REFUSED]++;
 	else
-		(void)went_well(beside, rc, error);
+		(void)went_well(beside, rc, error.text);
 	return NULL;
 }
 

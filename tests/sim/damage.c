@@ -34,7 +34,7 @@ static bool judge(struct sim_engine *engine, struct sim_lane *lane, struct recov
 	const uint64_t last_lsn = scan->tail.next_lsn - 1;
 
 	if (rc != 0) {
-		CHECK(rc == -EBADMSG && strstr(engine->error, SIM_ROOT) != NULL);
+		CHECK(rc == -EBADMSG && strstr(engine->error.text, SIM_ROOT) != NULL);
 		count(engine, TALLY_CORRUPT);
 		return false;
 	}
@@ -190,10 +190,9 @@ static void check_stranded(struct sim_engine *engine, struct sim_lane *lane)
 
 	if (rc == 0) {
 		shard = engine_new_shard(lane);
-		rc = recover_lane(&engine->dir, lane->buyers.lane, &scan, shard, engine->error,
-				  sizeof(engine->error));
+		rc = recover_lane(&engine->dir, lane->buyers.lane, &scan, shard, &engine->error);
 	}
-	CHECK(rc == -EBADMSG && strstr(engine->error, SIM_ROOT) != NULL);
+	CHECK(rc == -EBADMSG && strstr(engine->error.text, SIM_ROOT) != NULL);
 	count(engine, TALLY_STRANDED);
 	shard_close(shard);
 	recover_scan_free(&scan);

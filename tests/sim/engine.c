@@ -96,7 +96,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 {
 	const uint16_t idx = lane->lane->idx;
 	char path[64];
-	int rc = recover_cut(&engine->dir, idx, &scan->tail, engine->error, sizeof(engine->error));
+	int rc = recover_cut(&engine->dir, idx, &scan->tail, &engine->error);
 
 	if (rc != 0)
 		return rc;
@@ -106,7 +106,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 	buyers_recovered(&lane->buyers, &lane->truth, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&engine->dir, idx, path, sizeof(path));
 	rc = segment_source_open(&lane->segments, engine->preparer, path, engine->dir.journal_id,
-				 idx, scan->tail.segment, engine->error, sizeof(engine->error));
+				 idx, scan->tail.segment, &engine->error);
 	if (rc != 0)
 		return rc;
 
@@ -119,7 +119,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 		.buffers = lane->buffers,
 	};
 
-	return journal_open(&lane->lane->journal, &options, engine->error, sizeof(engine->error));
+	return journal_open(&lane->lane->journal, &options, &engine->error);
 }
 
 /* Before anything is sold, the clock is as it was at the first reading, or has stayed. */
@@ -144,7 +144,7 @@ int engine_start(struct sim_engine *engine)
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++)
 		rc = recover_one(engine, &engine->lanes[i], &scans[i]);
 	if (rc == 0)
-		rc = segment_preparer_open(&engine->preparer, engine->error, sizeof(engine->error));
+		rc = segment_preparer_open(&engine->preparer, &engine->error);
 	if (rc == 0)
 		segment_preparer_size(engine->preparer, engine->segment_bytes);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++)

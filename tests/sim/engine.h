@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/segments.h"
 #include "engine/lane/lane_turn.h"
 #include "engine/recover/cut.h"
@@ -75,7 +76,7 @@ struct sim_engine {
 	uint64_t verdicts[VERDICT_END];
 	bool ack_memory;
 	bool undated_refused;
-	char error[1024];
+	struct error error;
 };
 
 /* What reads of a lane would give, what downstream has in place of what was pruned. segments: room

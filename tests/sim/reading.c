@@ -72,12 +72,12 @@ struct rule_outcome engine_rule(const struct sim_engine *engine, const struct si
 int engine_scan(struct sim_engine *engine, struct sim_lane *lane, enum recover_from from,
 		struct recover_scan *scan)
 {
-	const int rc = recover_scan_from(&engine->dir, lane->buyers.lane, from, scan, engine->error,
-					 sizeof(engine->error));
+	const int rc =
+		recover_scan_from(&engine->dir, lane->buyers.lane, from, scan, &engine->error);
 
 	/* With EIO only the reading failed. */
 	if (rc != 0 && rc != -EBADMSG && rc != -EIO)
-		fprintf(stderr, "%s: %s\n", strerror(-rc), engine->error);
+		fprintf(stderr, "%s: %s\n", strerror(-rc), engine->error.text);
 	CHECK(rc == 0 || rc == -EBADMSG || rc == -EIO);
 	return rc;
 }
@@ -87,11 +87,11 @@ int engine_scan(struct sim_engine *engine, struct sim_lane *lane, enum recover_f
 static void check_from(struct sim_engine *engine, const struct sim_lane *lane,
 		       const struct recover_scan *scan)
 {
-	const bool passed = scan->note[0] != '\0';
+	const bool passed = error_is_set(&scan->note);
 	const bool has_one = recover_checkpoint_lsn(scan) > 0;
 
 	CHECK(!passed || lane->checkpoint_damaged || engine->fs.faults.read_eio > 0 ||
-	      strstr(scan->note, strerror(ENOENT)) != NULL);
+	      strstr(scan->note.text, strerror(ENOENT)) != NULL);
 	engine->tally->cnt[has_one ? (passed ? TALLY_FROM_OLDER : TALLY_FROM_NEWEST)
 				   : (passed ? TALLY_FROM_WHOLE : TALLY_FROM_NONE)]++;
 }
@@ -141,9 +141,9 @@ int engine_read(struct sim_engine *engine, struct sim_lane *lane, enum recover_f
 	if (rc != 0)
 		return rc;
 	*shard = engine_new_shard(lane);
-	rc = recover_lane(&engine->dir, idx, scan, *shard, engine->error, sizeof(engine->error));
+	rc = recover_lane(&engine->dir, idx, scan, *shard, &engine->error);
 	if (rc != 0 && rc != -EIO)
-		fprintf(stderr, "%s: %s\n", strerror(-rc), engine->error);
+		fprintf(stderr, "%s: %s\n", strerror(-rc), engine->error.text);
 	if (rc == 0) {
 		check_state(lane, scan, *shard);
 		check_from(engine, lane, scan);

@@ -166,11 +166,11 @@ static bool start(struct run *run)
 				1 + (unsigned)random_below(&run->random, START_STEPS_MAX);
 			engine->process.crash_in_changes = random_chance(&run->random, 500);
 		}
-		engine->error[0] = '\0';
+		error_clear(&engine->error);
 		rc = engine_start(engine);
 		SAY(run, "life %u: start %u: %s, LSN %" PRIu64 "%s: %s\n", run->life, i,
 		    strerror(-rc), written_lsns(run), engine->process.dead ? ", crash" : "",
-		    rc != 0 ? engine->error : "");
+		    rc != 0 ? engine->error.text : "");
 		if (rc == 0)
 			return true;
 		CHECK(i < STARTS_MAX || engine->disk.rotten);
@@ -271,7 +271,7 @@ static void end_drained(struct run *run)
 				engine_read(engine, lane, (enum recover_from)from, &scan, &shard);
 
 			if (rc != 0)
-				fprintf(stderr, "from %u: %s\n", from, engine->error);
+				fprintf(stderr, "from %u: %s\n", from, engine->error.text);
 			CHECK(rc == 0 && !scan.torn);
 
 			const struct shard_hash again = shard_hash(shard);

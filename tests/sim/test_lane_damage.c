@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_reader.h"
 #include "tests/support/lane_rule.h"
 #include "tests/support/memory_disk.h"
@@ -116,18 +117,15 @@ static enum lane_read judge(struct lane_tail *tail, const char *what, unsigned a
 	const struct record *records;
 	struct rule_outcome outcome;
 	enum lane_read read;
-	char error[512] = "";
+	struct error error = {0};
 	uint64_t lsn = 0;
 
 	for (unsigned i = 0; i < SEGMENT_CNT; i++)
 		segments[i] = (struct rule_segment){disk->data[i], sizes[i]};
 	outcome = lane_rule(&image, NULL, NULL);
-	cr_assert(eq(int,
-		     lane_reader_open_files(&reader, open_sized(), JOURNAL_ID, LANE, error,
-					    sizeof(error)),
+	cr_assert(eq(int, lane_reader_open_files(&reader, open_sized(), JOURNAL_ID, LANE, &error),
 		     0));
-	while ((read = lane_reader_next(reader, &block, &records, error, sizeof(error))) ==
-	       LANE_BLOCK) {
+	while ((read = lane_reader_next(reader, &block, &records, &error)) == LANE_BLOCK) {
 		for (uint32_t i = 0; i < block->record_cnt; i++) {
 			if (!is_appended_record(&records[i], ++lsn))
 				cr_fatal("%s %u %u: record %lu is another", what, a, b, lsn);
@@ -137,7 +135,7 @@ static enum lane_read judge(struct lane_tail *tail, const char *what, unsigned a
 	if (read != words[outcome.end] ||
 	    (read != LANE_CORRUPT && memcmp(tail, &outcome.tail, sizeof(*tail)) != 0))
 		cr_fatal("%s %u %u: %d, by the rule %d: %s", what, a, b, (int)read,
-			 (int)words[outcome.end], error);
+			 (int)words[outcome.end], error.text);
 	lane_reader_close(reader);
 	return read;
 }

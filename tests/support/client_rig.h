@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 #include "tests/support/fake_engine.h"
 
@@ -28,7 +29,7 @@ struct answers {
 static struct fake_engine engine;
 static struct answers answers;
 static struct client *client;
-static char error[256];
+static struct error error;
 
 static inline void on_answer(void *context, const struct client_answer *answer)
 {
@@ -53,7 +54,7 @@ static inline int open_with(uint32_t timeout_ms, uint32_t retry_ms, uint32_t in_
 		.entries_per_datagram = entries,
 	};
 
-	return client_open(&client, &options, on_answer, &answers, error, sizeof(error));
+	return client_open(&client, &options, on_answer, &answers, &error);
 }
 
 static inline void start(uint16_t shards, fake_rule *rule)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 
 static struct memory_disk *of_segments(const struct segment_source *segments)
 {
@@ -278,11 +279,11 @@ struct journal *memory_disk_journal(struct memory_disk *disk, const struct lane_
 		.buffers = buffers,
 	};
 	struct journal *journal = NULL;
-	char error[256];
+	struct error error;
 
 	/* Whatever a buffer holds from before must not matter. */
 	memset(buffers, 0xee, sizeof(buffers));
-	CHECK(journal_open(&journal, &options, error, sizeof(error)) == 0);
+	CHECK(journal_open(&journal, &options, &error) == 0);
 	return journal;
 }
 

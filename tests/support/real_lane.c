@@ -32,24 +32,23 @@ static int open_writer(struct real_lane *lane, uint64_t segment_bytes)
 	struct journal_options options = {.journal_id = lane->dir.journal_id,
 					  .tail = lane->scan.tail};
 	char path[600];
-	int rc = disk_uring_open(&lane->disk, WRITES_IN_FLIGHT_MAX, lane->error,
-				 sizeof(lane->error));
+	int rc = disk_uring_open(&lane->disk, WRITES_IN_FLIGHT_MAX, &lane->error);
 
 	if (rc != 0)
 		return rc;
 	lane->buffers = aligned_alloc(BLOCK_ALIGN_BYTES, buffer_bytes);
 	CHECK(lane->disk->ops->register_buffers(lane->disk, lane->buffers, buffer_bytes) == 0);
-	CHECK(segment_preparer_open(&lane->preparer, lane->error, sizeof(lane->error)) == 0);
+	CHECK(segment_preparer_open(&lane->preparer, &lane->error) == 0);
 	segment_preparer_size(lane->preparer, segment_bytes);
 	data_dir_lane_path(&lane->dir, 0, path, sizeof(path));
 	rc = segment_source_open(&lane->source, lane->preparer, path, lane->dir.journal_id, 0,
-				 lane->scan.tail.segment, lane->error, sizeof(lane->error));
+				 lane->scan.tail.segment, &lane->error);
 	if (rc != 0)
 		return rc;
 	options.disk = lane->disk;
 	options.segments = lane->source;
 	options.buffers = lane->buffers;
-	return journal_open(&lane->journal, &options, lane->error, sizeof(lane->error));
+	return journal_open(&lane->journal, &options, &lane->error);
 }
 
 int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_bytes)
@@ -59,16 +58,15 @@ int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_by
 	int rc;
 
 	*lane = (struct real_lane){.requests = requests};
-	rc = data_dir_open(&lane->dir, path, 1, lane->error, sizeof(lane->error));
+	rc = data_dir_open(&lane->dir, path, 1, &lane->error);
 	if (rc == 0)
-		rc = recover_scan(&lane->dir, 0, &lane->scan, lane->error, sizeof(lane->error));
+		rc = recover_scan(&lane->dir, 0, &lane->scan, &lane->error);
 	if (rc == 0)
 		rc = shard_open(&lane->shard, 0, 1, &size);
 	if (rc == 0)
-		rc = recover_lane(&lane->dir, 0, &lane->scan, lane->shard, lane->error,
-				  sizeof(lane->error));
+		rc = recover_lane(&lane->dir, 0, &lane->scan, lane->shard, &lane->error);
 	if (rc == 0)
-		rc = recover_cut(&lane->dir, 0, &lane->scan.tail, lane->error, sizeof(lane->error));
+		rc = recover_cut(&lane->dir, 0, &lane->scan.tail, &lane->error);
 	if (rc == 0)
 		rc = open_writer(lane, segment_bytes);
 	if (rc != 0)

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/disk.h"
 #include "engine/journal/journal.h"
@@ -24,7 +25,7 @@ struct real_lane {
 	struct journal *journal;
 	void *buffers;
 	uint64_t requests; /* asked so far, over all lives: each has another id */
-	char error[512];
+	struct error error;
 };
 
 /* 0, or what went wrong with lane->error. Shard 0 of 1. */

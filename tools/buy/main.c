@@ -10,6 +10,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 #include "tools/buy/outcome.h"
 #include "tools/common/cli.h"
@@ -211,7 +212,7 @@ static int buy(struct buy_options *options)
 	struct client_answer answer = {0};
 	struct client *client = NULL;
 	char request_id[33];
-	char error[512];
+	struct error error;
 	struct key key;
 
 	if (!cli_key(options->keys, options->key_id, &key))
@@ -224,9 +225,8 @@ static int buy(struct buy_options *options)
 		.undated = options->undated,
 	};
 
-	if (client_open(&client, &client_options, keep_answer, &answer, error, sizeof(error)) !=
-	    0) {
-		cli_wrong("%s", error);
+	if (client_open(&client, &client_options, keep_answer, &answer, &error) != 0) {
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	if (client_submit(client, &options->request) != 0 || client_drain(client) != 0) {

@@ -84,7 +84,7 @@ static int begin_file(struct files *files)
 }
 
 int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint32_t keep,
-	       char *error, size_t error_bytes)
+	       struct error *error)
 {
 	struct files *files = calloc(1, sizeof(*files));
 	int rc = -ENOMEM;
@@ -103,7 +103,7 @@ int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint
 	if (rc == 0)
 		rc = begin_file(files);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "--write %s: %s", path, safe_strerror(rc));
+		error_set(error, "--write %s: %s", path, safe_strerror(rc));
 		files_close(files);
 		return rc;
 	}

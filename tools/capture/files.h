@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 struct files;
 
 /* rotate_bytes 0: one file, PATH; else PATH.00001 and so on. keep 0: all. 0 or -errno with a line
  * in error. */
 int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint32_t keep,
-	       char *error, size_t error_bytes);
+	       struct error *error);
 
 /* A frame of so many bytes, of which at most TAP_FRAME_BYTES_MAX are there. 0 or -errno. */
 int files_put(struct files *files, uint64_t at_ns, const uint8_t *frame, uint32_t bytes);

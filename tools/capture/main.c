@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/data_dir.h"
 #include "engine/worker/tap_format.h"
@@ -21,7 +22,6 @@
 #include "tools/common/cli.h"
 
 enum {
-	ERROR_BYTES = 1024,
 	/* Frames of a ring before another is looked at. */
 	BURST_CNT = 256,
 	PAUSE_NS = 200000,
@@ -207,16 +207,16 @@ static int capture(const struct capture_options *options)
 	struct files *files = NULL;
 	struct totals totals = {0};
 	struct data_dir dir;
-	char error[ERROR_BYTES];
-	char name[ERROR_BYTES / 2];
+	struct error error;
+	char name[256];
 	int result = CLI_EXIT_FAILED;
-	int rc = data_dir_read(&dir, options->data, error, sizeof(error));
+	int rc = data_dir_read(&dir, options->data, &error);
 
 	if (rc == 0)
-		rc = source_open(&source, options->data, &request, error, sizeof(error));
+		rc = source_open(&source, options->data, &request, &error);
 	if (rc == 0)
 		rc = files_open(&files, options->path, (uint64_t)options->rotate_mib << 20,
-				options->files, error, sizeof(error));
+				options->files, &error);
 	if (rc == 0) {
 		fprintf(stderr, "capturing from %s into %s\n", options->data, options->path);
 		rc = record(options, source, files, &totals);
@@ -224,12 +224,12 @@ static int capture(const struct capture_options *options)
 			rc = files_flush(files);
 		if (rc != 0) {
 			files_name(files, name, sizeof(name));
-			snprintf(error, sizeof(error), "--write %s: %s", name, safe_strerror(rc));
+			error_set(&error, "--write %s: %s", name, safe_strerror(rc));
 		}
 		result = tell(source, files, &totals);
 	}
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		result = CLI_EXIT_FAILED;
 	}
 	source_close(source);

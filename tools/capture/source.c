@@ -63,8 +63,7 @@ static int receive_answer(int fd, struct tap_answer *answer)
 	return -EPROTO;
 }
 
-static int map(struct source *source, const struct tap_request *request, char *error,
-	       size_t error_bytes)
+static int map(struct source *source, const struct tap_request *request, struct error *error)
 {
 	struct tap_answer answer = {0};
 	void *memory;
@@ -75,20 +74,19 @@ static int map(struct source *source, const struct tap_request *request, char *e
 	(void)send(source->fd, request, sizeof(*request), MSG_NOSIGNAL);
 	memory_fd = receive_answer(source->fd, &answer);
 	if (memory_fd < 0) {
-		snprintf(error, error_bytes, "%s",
-			 memory_fd == -EBUSY    ? "the engine is captured by another: end that one"
-			 : memory_fd == -EPERM  ? "only root, the engine's own user and the owner "
-						  "of its data directory may capture"
-			 : memory_fd == -EPROTO ? "the engine is of another version"
-						: strerror(-memory_fd));
+		error_set(error, "%s",
+			  memory_fd == -EBUSY    ? "the engine is captured by another: end that one"
+			  : memory_fd == -EPERM  ? "only root, the engine's own user and the owner "
+						   "of its data directory may capture"
+			  : memory_fd == -EPROTO ? "the engine is of another version"
+						 : strerror(-memory_fd));
 		return memory_fd;
 	}
 	memory = mmap(NULL, answer.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
 	rc = memory == MAP_FAILED ? -errno : 0;
 	close(memory_fd);
 	if (rc != 0) {
-		snprintf(error, error_bytes, "the engine's memory: %s", strerror(-rc));
-		return rc;
+		return error_say(error, rc, "the engine's memory: %s", strerror(-rc));
 	}
 	source->memory = memory;
 	source->bytes = answer.bytes;
@@ -97,22 +95,20 @@ static int map(struct source *source, const struct tap_request *request, char *e
 	if (source->ring_cnt <= WORKERS_MAX &&
 	    tap_bytes(source->ring_cnt, source->slot_cnt) == answer.bytes)
 		return 0;
-	snprintf(error, error_bytes, "the engine is of another version");
-	return -EPROTO;
+	return error_say(error, -EPROTO, "the engine is of another version");
 }
 
 int source_open(struct source **out, const char *data, const struct tap_request *request,
-		char *error, size_t error_bytes)
+		struct error *error)
 {
 	struct source *source = calloc(1, sizeof(*source));
 	int rc;
 
 	if (source == NULL) {
-		snprintf(error, error_bytes, "no memory");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory");
 	}
-	source->fd = capture_socket_connect(data, error, error_bytes);
-	rc = source->fd < 0 ? source->fd : map(source, request, error, error_bytes);
+	source->fd = capture_socket_connect(data, error);
+	rc = source->fd < 0 ? source->fd : map(source, request, error);
 	if (rc != 0) {
 		source_close(source);
 		return rc;

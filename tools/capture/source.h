@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/worker/tap_format.h"
 
 struct source;
@@ -16,7 +17,7 @@ struct source;
 /* data: the engine's data directory. 0 or -errno with a line in error: no engine runs on it, it is
  * captured by another, ... */
 int source_open(struct source **out, const char *data, const struct tap_request *request,
-		char *error, size_t error_bytes);
+		struct error *error);
 
 /* The oldest frame that is there, valid until source_pop; NULL: none now. */
 const struct tap_slot *source_peek(struct source *source);

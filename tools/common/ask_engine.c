@@ -36,7 +36,7 @@ static void no_answers(void *context, const struct client_answer *answer)
 }
 
 int ask_engine(struct client_transport *transport, const char *server, const struct key *key,
-	       uint32_t timeout_ms, struct engine_told *told, char *error, size_t error_bytes)
+	       uint32_t timeout_ms, struct engine_told *told, struct error *error)
 {
 	struct lent lent = {
 		.transport = {.send = lent_send, .receive = lent_receive, .close = lent_close},
@@ -49,7 +49,7 @@ int ask_engine(struct client_transport *transport, const char *server, const str
 		.timeout_ms = timeout_ms,
 	};
 	struct client *client = NULL;
-	const int rc = client_open(&client, &options, no_answers, NULL, error, error_bytes);
+	const int rc = client_open(&client, &options, no_answers, NULL, error);
 
 	if (rc != 0)
 		return rc;

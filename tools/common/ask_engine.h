@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 #include "net/engine_clock.h"
 
@@ -20,6 +21,6 @@ struct engine_told {
 /* timeout_ms 0: the client's. 0, or -errno and a line in error. The transport stays the caller's.
  */
 int ask_engine(struct client_transport *transport, const char *server, const struct key *key,
-	       uint32_t timeout_ms, struct engine_told *told, char *error, size_t error_bytes);
+	       uint32_t timeout_ms, struct engine_told *told, struct error *error);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
+
 static const char *program = "doorbuster";
 
 void cli_program(const char *name)
@@ -137,10 +139,10 @@ bool cli_key(const char *path, uint64_t id, struct key *out)
 {
 	struct key_ring *ring = NULL;
 	const struct key *key;
-	char error[512];
+	struct error error;
 
-	if (keys_load(path, &ring, error, sizeof(error)) != 0)
-		return cli_wrong("--keys: %s", error);
+	if (keys_load(path, &ring, &error) != 0)
+		return cli_wrong("--keys: %s", error.text);
 	key = id == UINT64_MAX   ? &ring->keys[0]
 	      : id <= UINT32_MAX ? keys_find(ring, (uint32_t)id)
 				 : NULL;

@@ -60,7 +60,7 @@ static bool parse_line(struct cursor *cursor, const char *line)
 	return true;
 }
 
-int cursor_load(struct cursor *cursor, const char *path, char *error, size_t error_bytes)
+int cursor_load(struct cursor *cursor, const char *path, struct error *error)
 {
 	char line[LINE_BYTES];
 	FILE *file = safe_fopen(path);
@@ -72,7 +72,7 @@ int cursor_load(struct cursor *cursor, const char *path, char *error, size_t err
 		const int rc = -errno;
 
 		if (rc != -ENOENT)
-			snprintf(error, error_bytes, "%s: %s", path, safe_strerror(rc));
+			error_set(error, "%s: %s", path, safe_strerror(rc));
 		return rc;
 	}
 	good = fgets(line, sizeof(line), file) != NULL &&
@@ -83,10 +83,10 @@ int cursor_load(struct cursor *cursor, const char *path, char *error, size_t err
 	fclose(file);
 	if (good)
 		return 0;
-	snprintf(error, error_bytes,
-		 "%s: no cursor of ours, or damaged: name another, or remove it to begin anew",
-		 path);
-	return -EINVAL;
+	return error_say(
+		error, -EINVAL,
+		"%s: no cursor of ours, or damaged: name another, or remove it to begin anew",
+		path);
 }
 
 static bool write_lines(const struct cursor *cursor, FILE *file)
@@ -134,15 +134,14 @@ static int sync_directory_of(const char *path)
 	return directory_sync(directory);
 }
 
-int cursor_save(const struct cursor *cursor, const char *path, char *error, size_t error_bytes)
+int cursor_save(const struct cursor *cursor, const char *path, struct error *error)
 {
 	char temporary[PATH_MAX];
 	FILE *file;
 	int rc = 0;
 
 	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary)) {
-		snprintf(error, error_bytes, "%s: the path is too long", path);
-		return -ENAMETOOLONG;
+		return error_say(error, -ENAMETOOLONG, "%s: the path is too long", path);
 	}
 	file = safe_fmake_anew(temporary);
 	if (file == NULL)
@@ -156,6 +155,6 @@ int cursor_save(const struct cursor *cursor, const char *path, char *error, size
 	if (rc == 0)
 		rc = sync_directory_of(path);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s: cannot be written: %s", path, safe_strerror(rc));
+		error_set(error, "%s: cannot be written: %s", path, safe_strerror(rc));
 	return rc;
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/journal/lane_tailer.h"
 
@@ -44,9 +45,9 @@ struct cursor {
 };
 
 /* -ENOENT without a line if there is none; else 0, or -errno with a line. */
-int cursor_load(struct cursor *cursor, const char *path, char *error, size_t error_bytes);
+int cursor_load(struct cursor *cursor, const char *path, struct error *error);
 
 /* Durable when it returns 0. -errno with a line; the file that was there stays then. */
-int cursor_save(const struct cursor *cursor, const char *path, char *error, size_t error_bytes);
+int cursor_save(const struct cursor *cursor, const char *path, struct error *error);
 
 #endif

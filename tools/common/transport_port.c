@@ -179,7 +179,7 @@ static void port_transport_close(struct client_transport *transport)
 }
 
 static int start_eal(struct transport_port *self, const struct transport_port_options *options,
-		     const struct port_options *port_options, char *error, size_t error_bytes)
+		     const struct port_options *port_options, struct error *error)
 {
 	static char lcores[16];
 	const char *argv[EAL_ARGS_MAX + 1] = {
@@ -194,28 +194,25 @@ static int start_eal(struct transport_port *self, const struct transport_port_op
 	int rc;
 
 	snprintf(lcores, sizeof(lcores), "0@%u", options->core);
-	rc = port_eal_args(&self->port, port_options, argv, &argc, EAL_ARGS_MAX, error,
-			   error_bytes);
+	rc = port_eal_args(&self->port, port_options, argv, &argc, EAL_ARGS_MAX, error);
 	if (rc != 0)
 		return rc;
 	for (int i = 0; i < options->eal_arg_cnt && argc < EAL_ARGS_MAX; i++)
 		argv[argc++] = options->eal_args[i];
 	argv[argc] = NULL;
 	if (rte_eal_init(argc, (char **)argv) < 0) {
-		snprintf(error, error_bytes, "the DPDK environment does not start");
-		return -EIO;
+		return error_say(error, -EIO, "the DPDK environment does not start");
 	}
 	self->eal_running = true;
-	rc = port_open(&self->port, error, error_bytes);
+	rc = port_open(&self->port, error);
 	if (rc != 0)
 		return rc;
 	self->pool = rte_pktmbuf_pool_create("requests", SEND_POOL_CNT, SEND_POOL_CACHE_CNT, 0,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (self->pool == NULL) {
-		snprintf(error, error_bytes, "no memory for packets");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory for packets");
 	}
-	return port_take_traffic(&self->port, true, error, error_bytes);
+	return port_take_traffic(&self->port, true, error);
 }
 
 /* ADDRESS:PORT of an IPv4 server. */
@@ -232,7 +229,7 @@ static bool parse_server(struct transport_port *self, const char *text)
 }
 
 int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
-			char *error, size_t error_bytes)
+			struct error *error)
 {
 	struct transport_port *self = calloc(1, sizeof(*self));
 	struct port_options port_options = {
@@ -246,24 +243,22 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 	int rc = -EINVAL;
 
 	if (self == NULL) {
-		snprintf(error, error_bytes, "no memory");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory");
 	}
 	if (!parse_server(self, options->server) ||
 	    inet_pton(AF_INET, options->address, &self->address) != 1)
-		snprintf(error, error_bytes,
-			 "over --port, --server is IPv4:PORT and --address IPv4");
+		error_set(error, "over --port, --server is IPv4:PORT and --address IPv4");
 	else
-		rc = port_parse(options->port, &port_options.spec, error, error_bytes);
+		rc = port_parse(options->port, &port_options.spec, error);
 	if (rc == 0)
-		rc = port_check(&port_options, error, error_bytes);
+		rc = port_check(&port_options, error);
 	if (rc != 0) {
 		free(self);
 		return rc;
 	}
-	rc = start_eal(self, options, &port_options, error, error_bytes);
+	rc = start_eal(self, options, &port_options, error);
 	if (rc == 0)
-		rc = transport_port_find_server(self, options, error, error_bytes);
+		rc = transport_port_find_server(self, options, error);
 	if (rc != 0) {
 		port_transport_close(&self->transport);
 		return rc;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 
 struct transport_port_options {
@@ -32,7 +33,7 @@ struct transport_port_options {
  * for af_xdp the kernel, so the server must be on the same link and the address the interface's. 0
  * or -errno with a line in error. Once a process. */
 int transport_port_open(struct client_transport **out, const struct transport_port_options *options,
-			char *error, size_t error_bytes);
+			struct error *error);
 
 /* Times that a deaf port was opened anew. The transport is one of transport_port_open. */
 uint64_t transport_port_reopened_cnt(const struct client_transport *transport);

@@ -16,6 +16,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "engine/base/error.h"
 #include "tools/common/transport_port_state.h"
 
 enum {
@@ -108,7 +109,7 @@ static bool read_neighbour(struct transport_port *self, int fd)
 
 /* AF_XDP ports leave ARP to the kernel: its neighbour table has the answer. */
 static int ask_kernel(struct transport_port *self, const struct transport_port_options *options,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	const char *interface = self->port.options.spec.where;
 	const struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = self->address};
@@ -119,9 +120,9 @@ static int ask_kernel(struct transport_port *self, const struct transport_port_o
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) !=
 		    0) {
 		rc = -errno;
-		snprintf(error, error_bytes,
-			 "--address %s on %s: %s; name one that `ip address show dev %s` tells",
-			 options->address, interface, strerror(-rc), interface);
+		error_set(error,
+			  "--address %s on %s: %s; name one that `ip address show dev %s` tells",
+			  options->address, interface, strerror(-rc), interface);
 		goto out;
 	}
 	for (unsigned ms = 0; rc != 0 && ms < ARP_TRIES * ARP_WAIT_MS; ms += ARP_WAIT_MS / 10) {
@@ -131,9 +132,8 @@ static int ask_kernel(struct transport_port *self, const struct transport_port_o
 			sleep_ms(ARP_WAIT_MS / 10);
 	}
 	if (rc != 0)
-		snprintf(error, error_bytes,
-			 "%s: the kernel found no MAC of %s; is it on the same link?",
-			 options->port, options->server);
+		error_set(error, "%s: the kernel found no MAC of %s; is it on the same link?",
+			  options->port, options->server);
 out:
 	if (fd >= 0)
 		close(fd);
@@ -160,21 +160,20 @@ static bool links_up(const struct transport_port *self)
 }
 
 int transport_port_find_server(struct transport_port *self,
-			       const struct transport_port_options *options, char *error,
-			       size_t error_bytes)
+			       const struct transport_port_options *options, struct error *error)
 {
 	if (!links_up(self)) {
-		snprintf(error, error_bytes,
-			 "%s: nobody on the other side of every queue; --queues may be as many as "
-			 "the engine has --cores",
-			 options->port);
-		return -ETIMEDOUT;
+		return error_say(
+			error, -ETIMEDOUT,
+			"%s: nobody on the other side of every queue; --queues may be as many as "
+			"the engine has --cores",
+			options->port);
 	}
 	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
 	if (options->broadcast)
 		return 0;
 	if (!self->port.answers_neighbours)
-		return ask_kernel(self, options, error, error_bytes);
+		return ask_kernel(self, options, error);
 	for (unsigned try = 0; try < ARP_TRIES; try++) {
 		(void)send_arp_request(self);
 		for (unsigned ms = 0; ms < ARP_WAIT_MS; ms++) {
@@ -183,7 +182,7 @@ int transport_port_find_server(struct transport_port *self,
 			sleep_ms(1);
 		}
 	}
-	snprintf(error, error_bytes, "%s: no ARP answer from %s; is that the engine's --address?",
-		 options->port, options->server);
-	return -EHOSTUNREACH;
+	return error_say(error, -EHOSTUNREACH,
+			 "%s: no ARP answer from %s; is that the engine's --address?",
+			 options->port, options->server);
 }

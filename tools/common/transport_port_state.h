@@ -13,6 +13,7 @@
 #include <rte_mempool.h>
 #include <rte_udp.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 #include "net/decode.h"
 #include "net/port.h"
@@ -61,8 +62,7 @@ static inline bool transport_port_is_closed(const struct transport_port *self, u
 
 /* Waits for the link and finds server_mac. 0 or -errno with a line in error. */
 int transport_port_find_server(struct transport_port *self,
-			       const struct transport_port_options *options, char *error,
-			       size_t error_bytes);
+			       const struct transport_port_options *options, struct error *error);
 
 /* To be called now and then between two bursts, while nothing of the receive pool is held: opens
  * the queues anew that are deaf, and says so on stderr. That takes a second at most; else next to

@@ -8,12 +8,9 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "tools/common/cli.h"
 #include "tools/common/transport_port_state.h"
-
-enum {
-	ERROR_BYTES = 512,
-};
 
 static const uint64_t NS_PER_MS = 1000000;
 /* Often beside what a deaf queue takes to be called so, seldom beside bursts. */
@@ -84,9 +81,9 @@ static void reopen(struct transport_port *self, uint64_t queues)
 {
 	const struct port_holders holders = {each_held, NULL};
 	const uint64_t begin_ns = clock_now_ns();
-	char error[ERROR_BYTES];
+	struct error error;
 	uint32_t lost_cnt;
-	const int rc = port_reopen(&self->port, queues, &holders, &lost_cnt, error, sizeof(error));
+	const int rc = port_reopen(&self->port, queues, &holders, &lost_cnt, &error);
 	const uint64_t end_ns = clock_now_ns();
 
 	for (uint16_t i = 0; i < self->port.options.queue_cnt; i++) {
@@ -96,7 +93,7 @@ static void reopen(struct transport_port *self, uint64_t queues)
 			queue_watch_reopened(&self->watch.queues[i].watch, &now, end_ns);
 	}
 	self->watch.reopened_cnt += rc == 0;
-	say_reopened(self, rc, error, lost_cnt, end_ns - begin_ns);
+	say_reopened(self, rc, error.text, lost_cnt, end_ns - begin_ns);
 }
 
 void transport_port_look(struct transport_port *self)

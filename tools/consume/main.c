@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
@@ -23,7 +24,6 @@
 #include "tools/downstream/consumer.h"
 
 enum {
-	ERROR_BYTES = 1024,
 	/* A cursor costs some syncs: no more often than this, but when there is nothing more. */
 	COMMIT_NS = 200000000,
 	IDLE_NS = 5000000,
@@ -98,20 +98,21 @@ static void print_batch(const struct consumer_batch *batch, bool csv)
 }
 
 /* What was printed is out, and on disk if it is a file; then the cursor says so. */
-static int commit(const struct consume_options *options, struct consumer *consumer, char *error)
+static int commit(const struct consume_options *options, struct consumer *consumer,
+		  struct error *error)
 {
 	print_flush(&out);
 	if (out.failed || fflush(out.file) != 0 ||
 	    (options->out != NULL && fsync(fileno(out.file)) != 0))
-		return downstream_say(error, ERROR_BYTES, -EIO, "%s: not all could be written: %s",
-				      options->out != NULL ? options->out : "stdout",
-				      strerror(errno));
+		return error_say(error, -EIO, "%s: not all could be written: %s",
+				 options->out != NULL ? options->out : "stdout", strerror(errno));
 	if (options->out != NULL)
 		consumer_cursor(consumer)->out_bytes = (uint64_t)ftell(out.file);
-	return consumer_commit(consumer, error, ERROR_BYTES);
+	return consumer_commit(consumer, error);
 }
 
-static int pump(const struct consume_options *options, struct consumer *consumer, char *error)
+static int pump(const struct consume_options *options, struct consumer *consumer,
+		struct error *error)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	const struct timespec away = {.tv_nsec = AWAY_NS};
@@ -122,27 +123,25 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 
 	while (!signals_end_pending()) {
 		struct consumer_batch batch;
-		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
+		int rc = consumer_next(consumer, &batch, error);
 
 		if (rc == 1) {
 			print_batch(&batch, options->csv);
 			dirty = true;
 		}
 		if (dirty && (rc != 1 || clock_now_ns() - committed_ns >= COMMIT_NS)) {
-			char text[ERROR_BYTES];
-			const int committed = commit(options, consumer, text);
+			struct error failure;
+			const int committed = commit(options, consumer, &failure);
 
 			if (committed != 0)
-				snprintf(error, ERROR_BYTES, "%s", text);
-			if (committed != 0)
-				return committed;
+				return error_say(error, committed, "%s", failure.text);
 			committed_ns = clock_now_ns();
 			dirty = false;
 		}
 		if (rc < 0 && !((rc == -ENOTCONN || rc == -EAGAIN) && options->follow))
 			return rc;
 		if ((rc == -ENOTCONN && !away_told) || (rc == -EAGAIN && !behind_told))
-			cli_wrong("%s; trying again until it is back", error);
+			cli_wrong("%s; trying again until it is back", error->text);
 		away_told = rc == -ENOTCONN;
 		behind_told = rc == -EAGAIN || (behind_told && rc != 0);
 		if (rc == 0 && !options->follow)
@@ -154,40 +153,37 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 }
 
 /* Opens FILE and forgets what the cursor doesn't count. */
-static int open_out(const char *path, uint64_t bytes, char *error)
+static int open_out(const char *path, uint64_t bytes, struct error *error)
 {
 	struct stat info;
 
 	/* Never emptied before the cursor is known to count nothing of it. */
 	out.file = output_file_stream(path, bytes > 0 ? OUTPUT_KEEP : 0);
 	if (out.file == NULL)
-		return downstream_say(error, ERROR_BYTES, -errno, "--out %s: %s", path,
-				      safe_strerror(-errno));
+		return error_say(error, -errno, "--out %s: %s", path, safe_strerror(-errno));
 	if (fstat(fileno(out.file), &info) != 0 || (uint64_t)info.st_size < bytes)
-		return downstream_say(error, ERROR_BYTES, -EINVAL,
-				      "--out %s is shorter than the cursor says: put it back, or "
-				      "begin with a new cursor",
-				      path);
+		return error_say(error, -EINVAL,
+				 "--out %s is shorter than the cursor says: put it back, or "
+				 "begin with a new cursor",
+				 path);
 	if (ftruncate(fileno(out.file), (off_t)bytes) != 0 ||
 	    fseek(out.file, (long)bytes, SEEK_SET) != 0)
-		return downstream_say(error, ERROR_BYTES, -errno, "--out %s: %s", path,
-				      strerror(errno));
+		return error_say(error, -errno, "--out %s: %s", path, strerror(errno));
 	return 0;
 }
 
 /* Who follows waits for a source that is away, or that no relay has begun to fill. */
 static int open_source(struct consumer **consumer, const struct consume_options *options,
-		       char *error)
+		       struct error *error)
 {
 	const struct timespec away = {.tv_nsec = AWAY_NS};
 	bool told = false;
 	int rc;
 
-	while ((rc = consumer_open(consumer, &options->consumer, error, ERROR_BYTES)) ==
-		       -ENOTCONN &&
+	while ((rc = consumer_open(consumer, &options->consumer, error)) == -ENOTCONN &&
 	       options->follow && !signals_end_pending()) {
 		if (!told)
-			told = !cli_wrong("%s; trying again until it is there", error);
+			told = !cli_wrong("%s; trying again until it is there", error->text);
 		nanosleep(&away, NULL);
 	}
 	return rc;
@@ -196,17 +192,17 @@ static int open_source(struct consumer **consumer, const struct consume_options 
 static int run(const struct consume_options *options)
 {
 	struct consumer *consumer = NULL;
-	char error[ERROR_BYTES];
+	struct error error;
 	sigset_t signals;
 	uint64_t out_bytes;
 	int rc;
 
 	signals_block_end(&signals);
-	rc = open_source(&consumer, options, error);
+	rc = open_source(&consumer, options, &error);
 	if (rc == -ENOTCONN && options->follow)
 		return CLI_EXIT_GOOD;
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		return rc == -EPROTO || rc == -ESTALE || rc == -ENODATA || rc == -EBADMSG
 			       ? CLI_EXIT_BAD
 			       : CLI_EXIT_FAILED;
@@ -214,9 +210,9 @@ static int run(const struct consume_options *options)
 	out.file = stdout;
 	out_bytes = consumer_cursor(consumer)->out_bytes;
 	if (options->out != NULL)
-		rc = open_out(options->out, out_bytes, error);
+		rc = open_out(options->out, out_bytes, &error);
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		consumer_close(consumer);
 		return CLI_EXIT_FAILED;
 	}
@@ -225,9 +221,9 @@ static int run(const struct consume_options *options)
 	if (options->follow)
 		fprintf(stderr, "following %u lanes of %s\n", consumer_cursor(consumer)->lanes,
 			consumer_address(consumer));
-	rc = pump(options, consumer, error);
+	rc = pump(options, consumer, &error);
 	if (rc != 0)
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 	if (out.file != NULL && out.file != stdout && fclose(out.file) != 0 && rc == 0)
 		rc = cli_wrong("--out %s: %s", options->out, strerror(errno)) ? 0 : -EIO;
 	consumer_close(consumer);

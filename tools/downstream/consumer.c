@@ -61,7 +61,7 @@ static const struct source_kind *kind_of(const char *from)
 }
 
 /* The cursor has the source's lanes; a broker may not have all of a journal's yet. */
-static int fit_lanes(struct consumer *consumer, char *error, size_t error_bytes)
+static int fit_lanes(struct consumer *consumer, struct error *error)
 {
 	const struct source *source = consumer->source;
 	struct cursor *cursor = &consumer->cursor;
@@ -72,37 +72,37 @@ static int fit_lanes(struct consumer *consumer, char *error, size_t error_bytes)
 		cursor->lanes--;
 	if (cursor->journal_id != source->journal_id ||
 	    (cursor->lanes > source->lanes && consumer->kind->grow == NULL))
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "the cursor is of journal %016" PRIx64
-				      " with %u lanes, %s has journal %016" PRIx64
-				      " with %u: begin with a new cursor",
-				      cursor->journal_id, cursor->lanes, consumer->shown,
-				      source->journal_id, source->lanes);
+		return error_say(error, -EINVAL,
+				 "the cursor is of journal %016" PRIx64
+				 " with %u lanes, %s has journal %016" PRIx64
+				 " with %u: begin with a new cursor",
+				 cursor->journal_id, cursor->lanes, consumer->shown,
+				 source->journal_id, source->lanes);
 	if (cursor->lanes < source->lanes)
 		cursor->lanes = source->lanes;
 	return 0;
 }
 
-static int seek_lane(struct consumer *consumer, uint16_t lane, char *error, size_t error_bytes)
+static int seek_lane(struct consumer *consumer, uint16_t lane, struct error *error)
 {
 	const struct cursor_lane *behind = &consumer->cursor.lane[lane];
 
 	consumer->met[lane] = behind->mark.next_lsn == 0 || consumer->kind->checks;
-	return consumer->kind->seek(consumer->source, lane, behind, error, error_bytes);
+	return consumer->kind->seek(consumer->source, lane, behind, error);
 }
 
 /* Opens the source where the cursor is. */
-static int connect_source(struct consumer *consumer, char *error, size_t error_bytes)
+static int connect_source(struct consumer *consumer, struct error *error)
 {
-	int rc = consumer->kind->open(&consumer->source, &consumer->options, error, error_bytes);
+	int rc = consumer->kind->open(&consumer->source, &consumer->options, error);
 
 	if (rc != 0)
 		return rc;
 	consumer->source->kind = consumer->kind;
 	consumer->grown_ns = clock_now_ns();
-	rc = fit_lanes(consumer, error, error_bytes);
+	rc = fit_lanes(consumer, error);
 	for (uint16_t lane = 0; rc == 0 && lane < consumer->cursor.lanes; lane++)
-		rc = seek_lane(consumer, lane, error, error_bytes);
+		rc = seek_lane(consumer, lane, error);
 	if (rc != 0) {
 		consumer->kind->close(consumer->source);
 		consumer->source = NULL;
@@ -111,58 +111,58 @@ static int connect_source(struct consumer *consumer, char *error, size_t error_b
 }
 
 /* Nobody else goes on behind the same cursor meanwhile. */
-static int lock_cursor(struct consumer *consumer, char *error, size_t error_bytes)
+static int lock_cursor(struct consumer *consumer, struct error *error)
 {
 	char path[PATH_MAX];
 	int rc = -1;
 
 	if (snprintf(path, sizeof(path), "%s.lock", consumer->options.cursor) >= (int)sizeof(path))
-		return downstream_say(error, error_bytes, -ENAMETOOLONG, "%s: the path is too long",
-				      consumer->options.cursor);
+		return error_say(error, -ENAMETOOLONG, "%s: the path is too long",
+				 consumer->options.cursor);
 	consumer->lock_fd = safe_open_or_make(path, O_RDWR, NULL);
 	if (consumer->lock_fd < 0)
-		return downstream_say(error, error_bytes, consumer->lock_fd, "%s: %s", path,
-				      safe_strerror(consumer->lock_fd));
+		return error_say(error, consumer->lock_fd, "%s: %s", path,
+				 safe_strerror(consumer->lock_fd));
 	for (unsigned i = 0; i < LOCK_TRIES && rc != 0; i++) {
 		if (i > 0)
 			nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
 		rc = flock(consumer->lock_fd, LOCK_EX | LOCK_NB);
 	}
 	return rc == 0 ? 0
-		       : downstream_say(error, error_bytes, -EBUSY,
-					"another consumer uses the cursor %s: stop that one, or "
-					"name another",
-					consumer->options.cursor);
+		       : error_say(error, -EBUSY,
+				   "another consumer uses the cursor %s: stop that one, or "
+				   "name another",
+				   consumer->options.cursor);
 }
 
-int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
-		  size_t error_bytes)
+int consumer_open(struct consumer **out, const struct consumer_options *options,
+		  struct error *error)
 {
 	struct consumer *consumer = calloc(1, sizeof(*consumer));
 	int rc = 0;
 
 	if (consumer == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	consumer->lock_fd = -1;
 	consumer->options = *options;
 	downstream_address(options->from, consumer->shown, sizeof(consumer->shown));
 	consumer->kind = options->kind != NULL ? options->kind : kind_of(options->from);
 	if (consumer->kind == NULL)
-		rc = downstream_say(error, error_bytes, -EINVAL,
-				    "'%s' is nothing to consume from: there is data:DIR, "
-				    "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
-				    "kafka://HOST:PORT",
-				    consumer->shown);
+		rc = error_say(error, -EINVAL,
+			       "'%s' is nothing to consume from: there is data:DIR, "
+			       "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
+			       "kafka://HOST:PORT",
+			       consumer->shown);
 	if (rc == 0 && options->cursor != NULL)
-		rc = lock_cursor(consumer, error, error_bytes);
+		rc = lock_cursor(consumer, error);
 	if (rc == 0 && options->start != NULL)
 		consumer->cursor = *options->start;
 	else if (rc == 0 && options->cursor != NULL)
-		rc = cursor_load(&consumer->cursor, options->cursor, error, error_bytes);
+		rc = cursor_load(&consumer->cursor, options->cursor, error);
 	if (rc == -ENOENT)
 		rc = 0;
 	if (rc == 0)
-		rc = connect_source(consumer, error, error_bytes);
+		rc = connect_source(consumer, error);
 	consumer->options.start = NULL;
 	if (rc != 0)
 		consumer_close(consumer);
@@ -173,15 +173,14 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 
 /* Always -EPROTO: what came cannot be right. */
 static int say_wrong(const struct consumer *consumer, const struct source_block *block,
-		     const char *wrong, char *error, size_t error_bytes)
+		     const char *wrong, struct error *error)
 {
 	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
 
-	return downstream_say(error, error_bytes, -EPROTO,
-			      "%s: lane %u: behind LSN %" PRIu64 " (position %" PRIu64
-			      ") there is %s",
-			      consumer->shown, consumer->lane,
-			      mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
+	return error_say(error, -EPROTO,
+			 "%s: lane %u: behind LSN %" PRIu64 " (position %" PRIu64 ") there is %s",
+			 consumer->shown, consumer->lane,
+			 mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
 }
 
 static bool is_before(const struct frame *frame, const struct lane_mark *mark)
@@ -191,8 +190,8 @@ static bool is_before(const struct frame *frame, const struct lane_mark *mark)
 }
 
 /* 1: it is the one that follows; 0: it was there before; or an error. */
-static int check_follows(struct consumer *consumer, const struct source_block *block, char *error,
-			 size_t error_bytes)
+static int check_follows(struct consumer *consumer, const struct source_block *block,
+			 struct error *error)
 {
 	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
 	const struct block_header *header = block->block;
@@ -213,7 +212,7 @@ static int check_follows(struct consumer *consumer, const struct source_block *b
 					   "--skip-pruned begins with what is there"
 					 : "a gap: blocks were removed there. Let the relay fill a "
 					   "new stream",
-				 error, error_bytes);
+				 error);
 	if (header->checksum == mark->checksum ||
 	    header->first_lsn + header->record_cnt < next_lsn ||
 	    (header->first_lsn + header->record_cnt == next_lsn && is_before(&block->frame, mark)))
@@ -222,11 +221,10 @@ static int check_follows(struct consumer *consumer, const struct source_block *b
 			 "another block with LSNs that were given before: the lane was cut by "
 			 "`journal repair` and gives them twice; settle the orders that the cut "
 			 "lost (DATA/repaired-*), then begin with a new stream and a new cursor",
-			 error, error_bytes);
+			 error);
 }
 
-static int check(struct consumer *consumer, const struct source_block *block, char *error,
-		 size_t error_bytes)
+static int check(struct consumer *consumer, const struct source_block *block, struct error *error)
 {
 	const char *wrong;
 
@@ -235,23 +233,21 @@ static int check(struct consumer *consumer, const struct source_block *block, ch
 	wrong = frame_block_wrong(&block->frame, consumer->cursor.journal_id, consumer->lane,
 				  block->block, block->bytes);
 	if (wrong != NULL)
-		return say_wrong(consumer, block, wrong, error, error_bytes);
-	return check_follows(consumer, block, error, error_bytes);
+		return say_wrong(consumer, block, wrong, error);
+	return check_follows(consumer, block, error);
 }
 
 /* The next good block of the lane whose turn it is. */
-static int next_of_lane(struct consumer *consumer, struct source_block *block, char *error,
-			size_t error_bytes)
+static int next_of_lane(struct consumer *consumer, struct source_block *block, struct error *error)
 {
 	struct cursor_lane *cursor = &consumer->cursor.lane[consumer->lane];
 	int rc;
 
 	do {
-		rc = consumer->kind->next(consumer->source, consumer->lane, block, error,
-					  error_bytes);
+		rc = consumer->kind->next(consumer->source, consumer->lane, block, error);
 		if (rc != 1)
 			return rc;
-		rc = check(consumer, block, error, error_bytes);
+		rc = check(consumer, block, error);
 	} while (rc == 0);
 	if (rc < 0)
 		return rc;
@@ -267,7 +263,7 @@ static int next_of_lane(struct consumer *consumer, struct source_block *block, c
 }
 
 /* A source with nothing new may have a lane more than before. */
-static int grow(struct consumer *consumer, char *error, size_t error_bytes)
+static int grow(struct consumer *consumer, struct error *error)
 {
 	struct cursor *cursor = &consumer->cursor;
 	const uint16_t before = cursor->lanes;
@@ -276,21 +272,21 @@ static int grow(struct consumer *consumer, char *error, size_t error_bytes)
 	if (consumer->kind->grow == NULL || clock_now_ns() < consumer->grown_ns + GROW_NS)
 		return 0;
 	consumer->grown_ns = clock_now_ns();
-	rc = consumer->kind->grow(consumer->source, error, error_bytes);
+	rc = consumer->kind->grow(consumer->source, error);
 	if (rc == 0)
-		rc = fit_lanes(consumer, error, error_bytes);
+		rc = fit_lanes(consumer, error);
 	for (uint16_t lane = before; rc == 0 && lane < cursor->lanes; lane++)
-		rc = seek_lane(consumer, lane, error, error_bytes);
+		rc = seek_lane(consumer, lane, error);
 	return rc;
 }
 
 /* All that is there was read, and the block that the cursor lies behind was not: no success. */
-static int check_met(const struct consumer *consumer, char *error, size_t error_bytes)
+static int check_met(const struct consumer *consumer, struct error *error)
 {
 	for (uint16_t lane = 0; lane < consumer->cursor.lanes; lane++) {
 		if (!consumer->met[lane])
-			return downstream_say(
-				error, error_bytes, -EAGAIN,
+			return error_say(
+				error, -EAGAIN,
 				"%s: lane %u ends before the block that the cursor lies behind "
 				"(LSN %" PRIu64 "): what downstream lost comes again from the "
 				"relay; but if the lane was cut by `journal repair`, or the stream "
@@ -301,20 +297,19 @@ static int check_met(const struct consumer *consumer, char *error, size_t error_
 	return 0;
 }
 
-int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char *error,
-		  size_t error_bytes)
+int consumer_next(struct consumer *consumer, struct consumer_batch *batch, struct error *error)
 {
 	struct source_block block;
 	unsigned idle = 0;
 	int rc = 0;
 
 	if (consumer->source == NULL)
-		rc = connect_source(consumer, error, error_bytes);
+		rc = connect_source(consumer, error);
 	/* It was let in before. */
 	if (rc == -EACCES)
 		rc = -ENOTCONN;
 	while (rc == 0 && idle < consumer->cursor.lanes) {
-		rc = next_of_lane(consumer, &block, error, error_bytes);
+		rc = next_of_lane(consumer, &block, error);
 		if (rc == 1 && block.block->record_cnt > 0) {
 			*batch = (struct consumer_batch){
 				.lane = consumer->lane,
@@ -337,9 +332,9 @@ int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char 
 		rc = rc == 1 ? 0 : rc;
 	}
 	if (rc == 0)
-		rc = grow(consumer, error, error_bytes);
+		rc = grow(consumer, error);
 	if (rc == 0)
-		rc = check_met(consumer, error, error_bytes);
+		rc = check_met(consumer, error);
 	if (rc == -ENOTCONN && consumer->source != NULL) {
 		consumer->kind->close(consumer->source);
 		consumer->source = NULL;
@@ -347,12 +342,12 @@ int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char 
 	return rc;
 }
 
-int consumer_commit(struct consumer *consumer, char *error, size_t error_bytes)
+int consumer_commit(struct consumer *consumer, struct error *error)
 {
 	int rc = 0;
 
 	if (consumer->dirty && consumer->options.cursor != NULL)
-		rc = cursor_save(&consumer->cursor, consumer->options.cursor, error, error_bytes);
+		rc = cursor_save(&consumer->cursor, consumer->options.cursor, error);
 	if (rc == 0)
 		consumer->dirty = false;
 	return rc;

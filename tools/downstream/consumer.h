@@ -17,11 +17,11 @@
  *     struct consumer_options options = {.from = "file:copy", .cursor = "shipped.cursor"};
  *     struct consumer_batch batch;
  *
- *     rc = consumer_open(&consumer, &options, error, sizeof(error));
- *     while ((rc = consumer_next(consumer, &batch, error, sizeof(error))) == 1) {
+ *     rc = consumer_open(&consumer, &options, &error);
+ *     while ((rc = consumer_next(consumer, &batch, &error)) == 1) {
  *             for (uint32_t i = 0; i < batch.record_cnt; i++)
  *                     ship(batch.lane, batch.first_lsn + i, &batch.records[i]);
- *             rc = consumer_commit(consumer, error, sizeof(error));
+ *             rc = consumer_commit(consumer, &error);
  *     }
  *     consumer_close(consumer);
  */
@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/format.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
@@ -64,19 +65,18 @@ struct consumer_batch {
  * 0, or -errno with a line. -ENOTCONN: out of reach, or nothing is there yet; -EACCES: password or
  * certificate refused; -EBUSY: another consumer has the cursor.
  */
-int consumer_open(struct consumer **out, const struct consumer_options *options, char *error,
-		  size_t error_bytes);
+int consumer_open(struct consumer **out, const struct consumer_options *options,
+		  struct error *error);
 
 /*
  * 1 and the next batch, valid until the next call; 0: there is nothing more for now. Or an error
  * with a line; after -ENOTCONN ask again, it connects anew; -EAGAIN: nothing more for now, and the
  * source has not got (again) what the cursor lies behind; all others are final.
  */
-int consumer_next(struct consumer *consumer, struct consumer_batch *batch, char *error,
-		  size_t error_bytes);
+int consumer_next(struct consumer *consumer, struct consumer_batch *batch, struct error *error);
 
 /* All that was given is done with: the cursor file says so durably when this returns 0. */
-int consumer_commit(struct consumer *consumer, char *error, size_t error_bytes);
+int consumer_commit(struct consumer *consumer, struct error *error);
 
 /* Behind all that was given; for who keeps it himself. The caller may set out_bytes. */
 struct cursor *consumer_cursor(struct consumer *consumer);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +20,6 @@ static const struct downstream_kind *const json_kinds[] = {
 	&downstream_stdout_kind,
 	&downstream_nats_kind,
 };
-
-int downstream_say(char *error, size_t error_bytes, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, error_bytes, format, args);
-	va_end(args);
-	return rc;
-}
 
 void downstream_address(const char *address, char *out, size_t out_bytes)
 {
@@ -94,7 +83,7 @@ static const struct downstream_kind *kind_of(const struct downstream_options *op
 }
 
 int downstream_target_open(struct downstream_target **out, const struct downstream_options *options,
-			   char *error, size_t error_bytes)
+			   struct error *error)
 {
 	const struct downstream_kind *kind = kind_of(options);
 	char shown[DOWNSTREAM_ADDRESS_BYTES];
@@ -102,13 +91,12 @@ int downstream_target_open(struct downstream_target **out, const struct downstre
 
 	downstream_address(options->to, shown, sizeof(shown));
 	if (kind == NULL)
-		return downstream_say(
-			error, error_bytes, -EINVAL,
-			"'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
-			"tls://HOST:PORT, kafka://HOST:PORT (only --format block) and - "
-			"(stdout)",
-			shown);
-	rc = kind->target_open(out, options, error, error_bytes);
+		return error_say(error, -EINVAL,
+				 "'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
+				 "tls://HOST:PORT, kafka://HOST:PORT (only --format block) and - "
+				 "(stdout)",
+				 shown);
+	rc = kind->target_open(out, options, error);
 	if (rc == 0) {
 		(*out)->kind = kind;
 		(*out)->options = *options;
@@ -128,9 +116,9 @@ unsigned downstream_settle_s(const struct downstream_target *target)
 }
 
 int downstream_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		    char *error, size_t error_bytes)
+		    struct error *error)
 {
-	const int rc = target->kind->open(out, target, lane, error, error_bytes);
+	const int rc = target->kind->open(out, target, lane, error);
 
 	if (rc == 0) {
 		(*out)->target = target;
@@ -139,23 +127,23 @@ int downstream_open(struct downstream **out, struct downstream_target *target, u
 	return rc;
 }
 
-int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		   size_t error_bytes)
+int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part,
+		   struct error *error)
 {
 	*last = (struct lane_mark){0};
 	*part = false;
-	return downstream->target->kind->end(downstream, last, part, error, error_bytes);
+	return downstream->target->kind->end(downstream, last, part, error);
 }
 
-int downstream_publish(struct downstream *downstream, const struct lane_block *block, char *error,
-		       size_t error_bytes)
+int downstream_publish(struct downstream *downstream, const struct lane_block *block,
+		       struct error *error)
 {
-	return downstream->target->kind->publish(downstream, block, error, error_bytes);
+	return downstream->target->kind->publish(downstream, block, error);
 }
 
-int downstream_reap(struct downstream *downstream, char *error, size_t error_bytes)
+int downstream_reap(struct downstream *downstream, struct error *error)
 {
-	return downstream->target->kind->reap(downstream, error, error_bytes);
+	return downstream->target->kind->reap(downstream, error);
 }
 
 void downstream_close(struct downstream *downstream)

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/lane_tailer.h"
 
@@ -58,7 +59,7 @@ struct downstream_options {
 /* What the lanes of one relay share. Checks the options, takes locks; asks no broker yet. */
 struct downstream_target;
 int downstream_target_open(struct downstream_target **out, const struct downstream_options *options,
-			   char *error, size_t error_bytes);
+			   struct error *error);
 void downstream_target_close(struct downstream_target *target);
 
 /*
@@ -71,26 +72,26 @@ struct downstream;
 
 /* Connects for one lane. */
 int downstream_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		    char *error, size_t error_bytes);
+		    struct error *error);
 
 /*
  * Where did you end: the last block it has; all zero: nothing. *part: not all of its records; it is
  * to be published once more, and what is there is left out. Only while nothing is in flight.
  */
-int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		   size_t error_bytes);
+int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part,
+		   struct error *error);
 
 /*
  * Sends the block behind the last one; it is copied. -EAGAIN, without a line: not now, reap first.
  */
-int downstream_publish(struct downstream *downstream, const struct lane_block *block, char *error,
-		       size_t error_bytes);
+int downstream_publish(struct downstream *downstream, const struct lane_block *block,
+		       struct error *error);
 
 /*
  * How many of the blocks in flight, the oldest first, are acknowledged since the last call; or an
  * error. Waits only for what takes no longer by waiting (a file's sync).
  */
-int downstream_reap(struct downstream *downstream, char *error, size_t error_bytes);
+int downstream_reap(struct downstream *downstream, struct error *error);
 
 /* NULL is allowed. What is in flight may or may not get there. */
 void downstream_close(struct downstream *downstream);
@@ -101,15 +102,15 @@ struct downstream_kind {
 	const char *also;   /* or with this, if not NULL */
 	unsigned settle_s;
 	int (*target_open)(struct downstream_target **out, const struct downstream_options *options,
-			   char *error, size_t error_bytes);
+			   struct error *error);
 	void (*target_close)(struct downstream_target *target);
 	int (*open)(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		    char *error, size_t error_bytes);
-	int (*end)(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		   size_t error_bytes);
-	int (*publish)(struct downstream *downstream, const struct lane_block *block, char *error,
-		       size_t error_bytes);
-	int (*reap)(struct downstream *downstream, char *error, size_t error_bytes);
+		    struct error *error);
+	int (*end)(struct downstream *downstream, struct lane_mark *last, bool *part,
+		   struct error *error);
+	int (*publish)(struct downstream *downstream, const struct lane_block *block,
+		       struct error *error);
+	int (*reap)(struct downstream *downstream, struct error *error);
 	void (*close)(struct downstream *downstream);
 };
 
@@ -140,10 +141,6 @@ int downstream_relay_check(const struct downstream_options *options, const char 
 
 /* An address without user and password: what may be shown. */
 void downstream_address(const char *address, char *out, size_t out_bytes);
-
-/* Writes a line and returns rc. */
-__attribute__((format(printf, 4, 5))) int downstream_say(char *error, size_t error_bytes, int rc,
-							 const char *format, ...);
 
 extern const struct downstream_kind downstream_file_kind;  /* file:DIR, blocks */
 extern const struct downstream_kind downstream_lines_kind; /* file:DIR, JSON */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_reader.h"
@@ -57,17 +58,17 @@ static const struct data_dir *dir_of(const struct downstream *downstream)
 }
 
 static int target_open(struct downstream_target **out, const struct downstream_options *options,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	const char *path = options->to + strlen("file:");
 	struct file_target *target = calloc(1, sizeof(*target));
 	int rc = target == NULL ? -ENOMEM : 0;
 
 	if (rc == 0 && options->setting_cnt > 0)
-		rc = downstream_say(error, error_bytes, -EINVAL, "--set %s: a file has no settings",
-				    options->settings[0].key);
+		rc = error_say(error, -EINVAL, "--set %s: a file has no settings",
+			       options->settings[0].key);
 	if (rc == 0)
-		rc = data_dir_open_copy(&target->dir, path, options->journal, error, error_bytes);
+		rc = data_dir_open_copy(&target->dir, path, options->journal, error);
 	if (rc != 0) {
 		free(target);
 		return rc;
@@ -95,20 +96,19 @@ static void file_close(struct downstream *downstream)
 }
 
 static int file_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct file_downstream *file = calloc(1, sizeof(*file));
 	int rc;
 
 	if (file == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		return error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	file->fd = -1;
 	file->batch = aligned_alloc(BLOCK_ALIGN_BYTES, BATCH_BYTES);
 	file->base.target = target;
-	rc = data_dir_open_lane(&((struct file_target *)target)->dir, lane, &file->files, error,
-				error_bytes);
+	rc = data_dir_open_lane(&((struct file_target *)target)->dir, lane, &file->files, error);
 	if (rc == 0 && file->batch == NULL)
-		rc = downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		rc = error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	if (rc != 0) {
 		file_close(&file->base);
 		return rc;
@@ -118,17 +118,17 @@ static int file_open(struct downstream **out, struct downstream_target *target, 
 }
 
 /* A line for what the disk said. Space may come; all else is final. */
-static int say_disk(const struct file_downstream *file, uint64_t segment, int rc, char *error,
-		    size_t error_bytes)
+static int say_disk(const struct file_downstream *file, uint64_t segment, int rc,
+		    struct error *error)
 {
-	return downstream_say(error, error_bytes, rc == -ENOSPC || rc == -EDQUOT ? -ENOTCONN : rc,
-			      "%s: segment %" PRIu64 ": %s", file->files->path, segment,
-			      safe_strerror(rc));
+	return error_say(error, rc == -ENOSPC || rc == -EDQUOT ? -ENOTCONN : rc,
+			 "%s: segment %" PRIu64 ": %s", file->files->path, segment,
+			 safe_strerror(rc));
 }
 
 /* Reads a segment from its first block on. 0 and the mark of the last good one, if there is any. */
 static int read_segment(struct file_downstream *file, uint64_t segment, struct lane_mark *last,
-			struct lane_tail *tail, bool *whole, char *error, size_t error_bytes)
+			struct lane_tail *tail, bool *whole, struct error *error)
 {
 	struct lane_files *files = NULL;
 	struct lane_reader *reader = NULL;
@@ -136,16 +136,14 @@ static int read_segment(struct file_downstream *file, uint64_t segment, struct l
 	const struct record *records;
 	struct lane_position position;
 	enum lane_read read;
-	int rc = data_dir_open_lane(dir_of(&file->base), file->base.lane, &files, error,
-				    error_bytes);
+	int rc = data_dir_open_lane(dir_of(&file->base), file->base.lane, &files, error);
 
 	if (rc == 0)
 		rc = lane_reader_open_rest(&reader, files, dir_of(&file->base)->journal_id,
-					   file->base.lane, segment, error, error_bytes);
+					   file->base.lane, segment, error);
 	if (rc != 0)
 		return rc;
-	while ((read = lane_reader_next(reader, &block, &records, error, error_bytes)) ==
-	       LANE_BLOCK) {
+	while ((read = lane_reader_next(reader, &block, &records, error)) == LANE_BLOCK) {
 		lane_reader_position(reader, &position);
 		*last = (struct lane_mark){
 			.next_lsn = position.tail.next_lsn,
@@ -165,7 +163,7 @@ static int read_segment(struct file_downstream *file, uint64_t segment, struct l
  * segment without any good block goes.
  */
 static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cnt,
-	       const struct lane_tail *tail, bool any, char *error, size_t error_bytes)
+	       const struct lane_tail *tail, bool any, struct error *error)
 {
 	int rc = 0;
 
@@ -174,7 +172,7 @@ static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cn
 		rc = file->files->ops->remove(file->files, numbers[i]);
 	if (rc == 0 && any)
 		rc = file->files->ops->zero(file->files, tail->segment, tail->offset);
-	return rc == 0 ? 0 : say_disk(file, tail->segment, rc, error, error_bytes);
+	return rc == 0 ? 0 : say_disk(file, tail->segment, rc, error);
 }
 
 /*
@@ -197,8 +195,8 @@ static int sync_found(struct file_downstream *file, uint64_t segment)
 	return rc == 0 ? directory_sync(file->files->path) : rc;
 }
 
-static int file_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		    size_t error_bytes)
+static int file_end(struct downstream *downstream, struct lane_mark *last, bool *part,
+		    struct error *error)
 {
 	struct file_downstream *file = of(downstream);
 	uint64_t *numbers = NULL;
@@ -209,18 +207,18 @@ static int file_end(struct downstream *downstream, struct lane_mark *last, bool 
 
 	(void)part;
 	if (rc != 0)
-		return say_disk(file, 0, rc, error, error_bytes);
+		return say_disk(file, 0, rc, error);
 	/* The blocks of the last segment that has any; all before it were synced. */
 	for (int64_t i = cnt - 1; rc == 0 && i >= 0 && last->next_lsn == 0; i--) {
-		rc = read_segment(file, numbers[i], last, &tail, &whole, error, error_bytes);
+		rc = read_segment(file, numbers[i], last, &tail, &whole, error);
 		if (rc == 0 && !whole)
-			rc = cut(file, numbers, cnt, &tail, last->next_lsn > 0, error, error_bytes);
+			rc = cut(file, numbers, cnt, &tail, last->next_lsn > 0, error);
 	}
 	free(numbers);
 	if (rc == 0 && last->next_lsn > 0) {
 		rc = sync_found(file, last->segment);
 		if (rc != 0)
-			rc = say_disk(file, last->segment, rc, error, error_bytes);
+			rc = say_disk(file, last->segment, rc, error);
 	}
 	return rc;
 }
@@ -304,8 +302,8 @@ static int enter_segment(struct file_downstream *file, const struct lane_block *
 	return 0;
 }
 
-static int file_publish(struct downstream *downstream, const struct lane_block *block, char *error,
-			size_t error_bytes)
+static int file_publish(struct downstream *downstream, const struct lane_block *block,
+			struct error *error)
 {
 	struct file_downstream *file = of(downstream);
 	const uint64_t bytes = block->header->block_bytes;
@@ -316,7 +314,7 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 		return -EAGAIN;
 	/* The copy says so, before it has a block that older programs cannot read. */
 	rc = data_dir_raise_format(&((struct file_target *)downstream->target)->dir,
-				   block->header->format, error, error_bytes);
+				   block->header->format, error);
 	if (rc != 0)
 		return rc;
 	if (file->fd < 0 || block->segment != file->segment)
@@ -325,7 +323,7 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 			block->offset != file->batch_offset + file->batch_bytes))
 		rc = write_batch(file);
 	if (rc != 0)
-		return say_disk(file, block->segment, rc, error, error_bytes);
+		return say_disk(file, block->segment, rc, error);
 	if (file->batch_bytes == 0)
 		file->batch_offset = block->offset;
 	memcpy(file->batch + file->batch_bytes, block->header, bytes);
@@ -334,14 +332,14 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 	return 0;
 }
 
-static int file_reap(struct downstream *downstream, char *error, size_t error_bytes)
+static int file_reap(struct downstream *downstream, struct error *error)
 {
 	struct file_downstream *file = of(downstream);
 	const int cnt = (int)file->unsynced_cnt;
 	const int rc = cnt > 0 ? sync_all(file) : 0;
 
 	if (rc != 0)
-		return say_disk(file, file->segment, rc, error, error_bytes);
+		return say_disk(file, file->segment, rc, error);
 	file->unsynced_cnt = 0;
 	return cnt;
 }

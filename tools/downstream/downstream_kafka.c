@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/error.h"
 #include "tools/downstream/kafka_link.h"
 
 enum {
@@ -58,21 +59,21 @@ static const char *topic_of(const struct kafka_downstream *kafka)
 }
 
 static rd_kafka_conf_t *conf_of(const struct downstream_options *options,
-				char topic[KAFKA_TOPIC_BYTES], char *error, size_t error_bytes)
+				char topic[KAFKA_TOPIC_BYTES], struct error *error)
 {
-	return kafka_conf(options->to, options->settings, options->setting_cnt, false, topic, error,
-			  error_bytes);
+	return kafka_conf(options->to, options->settings, options->setting_cnt, false, topic,
+			  error);
 }
 
 static int target_open(struct downstream_target **out, const struct downstream_options *options,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct kafka_target *target = calloc(1, sizeof(*target));
 	rd_kafka_conf_t *conf;
 
 	if (target == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
-	conf = conf_of(options, target->topic, error, error_bytes);
+		return error_say(error, -ENOMEM, "no memory");
+	conf = conf_of(options, target->topic, error);
 	if (conf == NULL) {
 		free(target);
 		return -EINVAL;
@@ -127,12 +128,12 @@ static const struct downstream_setting ours[] = {
 	{"max.in.flight.requests.per.connection", "1"},
 };
 
-static int open_clients(struct kafka_downstream *kafka, char *error, size_t error_bytes)
+static int open_clients(struct kafka_downstream *kafka, struct error *error)
 {
 	const struct downstream_options *options = &kafka->base.target->options;
 	char topic[KAFKA_TOPIC_BYTES];
 	char why[256];
-	rd_kafka_conf_t *conf = conf_of(options, topic, error, error_bytes);
+	rd_kafka_conf_t *conf = conf_of(options, topic, error);
 
 	if (conf == NULL)
 		return -EINVAL;
@@ -141,33 +142,33 @@ static int open_clients(struct kafka_downstream *kafka, char *error, size_t erro
 		    RD_KAFKA_CONF_OK)
 			continue;
 		rd_kafka_conf_destroy(conf);
-		return downstream_say(error, error_bytes, -EINVAL, "Kafka settings: %s", why);
+		return error_say(error, -EINVAL, "Kafka settings: %s", why);
 	}
 	rd_kafka_conf_set_dr_msg_cb(conf, delivered);
 	rd_kafka_conf_set_opaque(conf, kafka);
-	kafka->producer = kafka_client(RD_KAFKA_PRODUCER, conf, error, error_bytes);
+	kafka->producer = kafka_client(RD_KAFKA_PRODUCER, conf, error);
 	if (kafka->producer == NULL)
 		return -EINVAL;
-	conf = conf_of(options, topic, error, error_bytes);
+	conf = conf_of(options, topic, error);
 	if (conf == NULL)
 		return -EINVAL;
 	(void)rd_kafka_conf_set(conf, "group.id", "doorbuster-relay", why, sizeof(why));
 	(void)rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof(why));
-	kafka->consumer = kafka_client(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+	kafka->consumer = kafka_client(RD_KAFKA_CONSUMER, conf, error);
 	return kafka->consumer != NULL ? 0 : -EINVAL;
 }
 
 static int open_kafka(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	struct kafka_downstream *kafka = calloc(1, sizeof(*kafka));
 	int rc;
 
 	if (kafka == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		return error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	kafka->base.target = target;
 	kafka->base.lane = lane;
-	rc = open_clients(kafka, error, error_bytes);
+	rc = open_clients(kafka, error);
 	if (rc != 0)
 		close_kafka(&kafka->base);
 	else
@@ -177,22 +178,22 @@ static int open_kafka(struct downstream **out, struct downstream_target *target,
 
 /* Always -EPROTO. */
 static int say_foreign(const struct kafka_downstream *kafka, int64_t offset, const char *what,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
-	return downstream_say(error, error_bytes, -EPROTO,
-			      "topic %s: message %" PRId64 " of partition %u is %s; nobody but one "
-			      "relay may write to it: begin a new one with --set topic=NAME",
-			      topic_of(kafka), offset, kafka->base.lane, what);
+	return error_say(error, -EPROTO,
+			 "topic %s: message %" PRId64 " of partition %u is %s; nobody but one "
+			 "relay may write to it: begin a new one with --set topic=NAME",
+			 topic_of(kafka), offset, kafka->base.lane, what);
 }
 
 static int read_last(struct kafka_downstream *kafka, int64_t offset, struct lane_mark *last,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	const uint64_t journal_id = kafka->base.target->options.journal->journal_id;
 	const char *wrong = "no message of a relay";
 	struct frame frame;
-	rd_kafka_message_t *message = kafka_message_at(
-		kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error, error_bytes);
+	rd_kafka_message_t *message =
+		kafka_message_at(kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error);
 
 	if (message == NULL)
 		return -ENOTCONN;
@@ -200,11 +201,11 @@ static int read_last(struct kafka_downstream *kafka, int64_t offset, struct lane
 		wrong = frame_block_wrong(&frame, journal_id, kafka->base.lane, message->payload,
 					  message->len);
 	rd_kafka_message_destroy(message);
-	return wrong == NULL ? 0 : say_foreign(kafka, offset, wrong, error, error_bytes);
+	return wrong == NULL ? 0 : say_foreign(kafka, offset, wrong, error);
 }
 
-static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		     size_t error_bytes)
+static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool *part,
+		     struct error *error)
 {
 	struct kafka_downstream *kafka = of(downstream);
 	int64_t low = 0;
@@ -215,26 +216,24 @@ static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool
 
 	(void)part;
 	if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
-		return downstream_say(
-			error, error_bytes, -EPROTO,
-			"topic %s has no partition %u: make it with a partition a lane",
-			topic_of(kafka), downstream->lane);
+		return error_say(error, -EPROTO,
+				 "topic %s has no partition %u: make it with a partition a lane",
+				 topic_of(kafka), downstream->lane);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
-				      topic_of(kafka), rd_kafka_err2str(code));
+		return error_say(error, -ENOTCONN, "topic %s: %s", topic_of(kafka),
+				 rd_kafka_err2str(code));
 	if (kafka_emptied(low, high))
-		return downstream_say(error, error_bytes, -EPROTO,
-				      "topic %s: partition %u was emptied (its next offset is "
-				      "%" PRId64
-				      "): keep all with retention.ms=-1, and begin a new "
-				      "one with --set topic=NAME",
-				      topic_of(kafka), downstream->lane, high);
+		return error_say(error, -EPROTO,
+				 "topic %s: partition %u was emptied (its next offset is "
+				 "%" PRId64 "): keep all with retention.ms=-1, and begin a new "
+				 "one with --set topic=NAME",
+				 topic_of(kafka), downstream->lane, high);
 	kafka->base_offset = high - (int64_t)kafka->end;
-	return high > low ? read_last(kafka, high - 1, last, error, error_bytes) : 0;
+	return high > low ? read_last(kafka, high - 1, last, error) : 0;
 }
 
-static int publish_kafka(struct downstream *downstream, const struct lane_block *block, char *error,
-			 size_t error_bytes)
+static int publish_kafka(struct downstream *downstream, const struct lane_block *block,
+			 struct error *error)
 {
 	struct kafka_downstream *kafka = of(downstream);
 	const struct downstream_options *options = &downstream->target->options;
@@ -267,18 +266,18 @@ static int publish_kafka(struct downstream *downstream, const struct lane_block 
 	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return -EAGAIN;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
-				      topic_of(kafka), rd_kafka_err2str(code));
+		return error_say(error, -ENOTCONN, "topic %s: %s", topic_of(kafka),
+				 rd_kafka_err2str(code));
 	kafka->end++;
 	return 0;
 }
 
 /* A block landed at another offset than the next: who has written what is there? */
-static int look_up(struct kafka_downstream *kafka, int64_t offset, char *error, size_t error_bytes)
+static int look_up(struct kafka_downstream *kafka, int64_t offset, struct error *error)
 {
 	const struct downstream_options *options = &kafka->base.target->options;
-	rd_kafka_message_t *message = kafka_message_at(
-		kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error, error_bytes);
+	rd_kafka_message_t *message =
+		kafka_message_at(kafka->consumer, topic_of(kafka), kafka->base.lane, offset, error);
 	char text[FRAME_TEXT_BYTES];
 	char us[DOWNSTREAM_RELAY_BYTES];
 	int rc = -ENOTCONN;
@@ -290,20 +289,20 @@ static int look_up(struct kafka_downstream *kafka, int64_t offset, char *error, 
 		text[0] = '\0';
 	switch (downstream_relay_check(options, text)) {
 	case 0:
-		(void)downstream_say(error, error_bytes, rc,
-				     "topic %s: message %" PRId64 " came from an earlier life",
-				     topic_of(kafka), offset);
+		(void)error_say(error, rc,
+				"topic %s: message %" PRId64 " came from an earlier life",
+				topic_of(kafka), offset);
 		break;
 	case -EBUSY:
-		rc = downstream_say(error, error_bytes, -EBUSY,
-				    "topic %s: message %" PRId64
-				    " of partition %u was written by another relay (%s; this is "
-				    "%s), maybe on a copy of this data directory: one relay a "
-				    "lane, stop one of them",
-				    topic_of(kafka), offset, kafka->base.lane, text, us);
+		rc = error_say(error, -EBUSY,
+			       "topic %s: message %" PRId64
+			       " of partition %u was written by another relay (%s; this is "
+			       "%s), maybe on a copy of this data directory: one relay a "
+			       "lane, stop one of them",
+			       topic_of(kafka), offset, kafka->base.lane, text, us);
 		break;
 	default:
-		rc = say_foreign(kafka, offset, "no message of a relay", error, error_bytes);
+		rc = say_foreign(kafka, offset, "no message of a relay", error);
 	}
 	rd_kafka_message_destroy(message);
 	return rc;
@@ -314,19 +313,19 @@ static int look_up(struct kafka_downstream *kafka, int64_t offset, char *error, 
  * where it belongs: else there is a gap that nobody can fill any more.
  */
 static int check_there(struct kafka_downstream *kafka, int64_t offset, uint64_t checksum,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct lane_mark mark;
-	int rc = read_last(kafka, offset, &mark, error, error_bytes);
+	int rc = read_last(kafka, offset, &mark, error);
 
 	if (rc == 0 && mark.checksum != checksum)
 		rc = say_foreign(kafka, offset,
 				 "another block than the one that the broker says it has there",
-				 error, error_bytes);
+				 error);
 	return rc;
 }
 
-static int reap_kafka(struct downstream *downstream, char *error, size_t error_bytes)
+static int reap_kafka(struct downstream *downstream, struct error *error)
 {
 	struct kafka_downstream *kafka = of(downstream);
 	int cnt = 0;
@@ -343,17 +342,16 @@ static int reap_kafka(struct downstream *downstream, char *error, size_t error_b
 
 		if (got == OFFSET_UNTOLD)
 			rc = check_there(kafka, want, kafka->checksums[kafka->acked % IN_FLIGHT],
-					 error, error_bytes);
+					 error);
 		if (rc != 0)
 			return rc;
 		if (got != OFFSET_UNTOLD && got != want)
-			return look_up(kafka, want, error, error_bytes);
+			return look_up(kafka, want, error);
 		kafka->acked++;
 		cnt++;
 	}
 	if (kafka->failed && cnt == 0)
-		return downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
-				      topic_of(kafka), kafka->why);
+		return error_say(error, -ENOTCONN, "topic %s: %s", topic_of(kafka), kafka->why);
 	return cnt;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "tools/common/cursor.h"
 #include "tools/common/record_print.h"
@@ -51,30 +52,30 @@ static struct lines_downstream *of(struct downstream *downstream)
 	return (struct lines_downstream *)downstream;
 }
 
-static int lock(struct lines_target *target, char *error, size_t error_bytes)
+static int lock(struct lines_target *target, struct error *error)
 {
 	char path[PATH_MAX];
 	int rc = safe_mkdir_own(target->dir);
 
 	if (rc != 0 && rc != -EEXIST)
-		return downstream_say(error, error_bytes, rc, "%s cannot be made: %s", target->dir,
-				      safe_strerror(rc));
+		return error_say(error, rc, "%s cannot be made: %s", target->dir,
+				 safe_strerror(rc));
 	snprintf(path, sizeof(path), "%s/journal", target->dir);
 	if (access(path, F_OK) == 0)
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "%s holds a journal of blocks: name another directory for "
-				      "JSON",
-				      target->dir);
+		return error_say(error, -EINVAL,
+				 "%s holds a journal of blocks: name another directory for "
+				 "JSON",
+				 target->dir);
 	snprintf(path, sizeof(path), "%s/lock", target->dir);
 	rc = safe_open_or_make(path, O_RDWR, NULL);
 	if (rc < 0)
-		return downstream_say(error, error_bytes, rc, "%s: %s", path, safe_strerror(rc));
+		return error_say(error, rc, "%s: %s", path, safe_strerror(rc));
 	target->lock_fd = rc;
 	if (flock(target->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return downstream_say(error, error_bytes, -EBUSY,
-				      "%s is in use by another relay: stop that one, or name "
-				      "another directory",
-				      target->dir);
+		return error_say(error, -EBUSY,
+				 "%s is in use by another relay: stop that one, or name "
+				 "another directory",
+				 target->dir);
 	return 0;
 }
 
@@ -88,26 +89,25 @@ static void target_close(struct downstream_target *base)
 }
 
 static int target_open(struct downstream_target **out, const struct downstream_options *options,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	const char *path = options->to + strlen("file:");
 	struct lines_target *target = calloc(1, sizeof(*target));
 	int rc = 0;
 
 	if (target == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	target->lock_fd = -1;
 	if (options->setting_cnt > 0)
-		rc = downstream_say(error, error_bytes, -EINVAL, "--set %s: a file has no settings",
-				    options->settings[0].key);
+		rc = error_say(error, -EINVAL, "--set %s: a file has no settings",
+			       options->settings[0].key);
 	else if (path[0] == '\0' || strlen(path) >= sizeof(target->dir))
-		rc = downstream_say(error, error_bytes, -EINVAL, "'%s' names no directory",
-				    options->to);
+		rc = error_say(error, -EINVAL, "'%s' names no directory", options->to);
 	snprintf(target->dir, sizeof(target->dir), "%s", path);
 	for (size_t bytes = strlen(target->dir); bytes > 1 && target->dir[bytes - 1] == '/';)
 		target->dir[--bytes] = '\0';
 	if (rc == 0)
-		rc = lock(target, error, error_bytes);
+		rc = lock(target, error);
 	if (rc != 0)
 		target_close(&target->base);
 	else
@@ -125,14 +125,14 @@ static void lines_close(struct downstream *downstream)
 }
 
 static int lines_open(struct downstream **out, struct downstream_target *base, uint16_t lane,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	const struct lines_target *target = (const struct lines_target *)base;
 	struct lines_downstream *lines = calloc(1, sizeof(*lines));
 	int fd;
 
 	if (lines == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		return error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	snprintf(lines->path, sizeof(lines->path), "%s/lane-%03u.jsonl", target->dir, lane);
 	snprintf(lines->cursor_path, sizeof(lines->cursor_path), "%s/lane-%03u.cursor", target->dir,
 		 lane);
@@ -143,7 +143,7 @@ static int lines_open(struct downstream **out, struct downstream_target *base, u
 
 		if (fd >= 0)
 			close(fd);
-		downstream_say(error, error_bytes, rc, "%s: %s", lines->path, safe_strerror(rc));
+		error_say(error, rc, "%s: %s", lines->path, safe_strerror(rc));
 		free(lines);
 		return rc;
 	}
@@ -151,13 +151,13 @@ static int lines_open(struct downstream **out, struct downstream_target *base, u
 	return 0;
 }
 
-static int lines_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		     size_t error_bytes)
+static int lines_end(struct downstream *downstream, struct lane_mark *last, bool *part,
+		     struct error *error)
 {
 	struct lines_downstream *lines = of(downstream);
 	const uint64_t journal_id = downstream->target->options.journal->journal_id;
 	struct stat info;
-	int rc = cursor_load(&lines->cursor, lines->cursor_path, error, error_bytes);
+	int rc = cursor_load(&lines->cursor, lines->cursor_path, error);
 
 	(void)part;
 	if (rc == -ENOENT) {
@@ -168,26 +168,24 @@ static int lines_end(struct downstream *downstream, struct lane_mark *last, bool
 	if (rc != 0)
 		return rc;
 	if (lines->cursor.journal_id != journal_id || lines->cursor.lanes != 1)
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "%s is of another journal: name another directory",
-				      lines->cursor_path);
+		return error_say(error, -EINVAL, "%s is of another journal: name another directory",
+				 lines->cursor_path);
 	if (fstat(fileno(lines->print.file), &info) != 0 ||
 	    (uint64_t)info.st_size < lines->cursor.lane[0].extra)
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "%s is shorter than it was: put it back, or remove it and "
-				      "its .cursor to begin anew",
-				      lines->path);
+		return error_say(error, -EINVAL,
+				 "%s is shorter than it was: put it back, or remove it and "
+				 "its .cursor to begin anew",
+				 lines->path);
 	lines->synced_bytes = (long)lines->cursor.lane[0].extra;
 	if (fseek(lines->print.file, lines->synced_bytes, SEEK_SET) != 0)
-		return downstream_say(error, error_bytes, -errno, "%s: %s", lines->path,
-				      strerror(errno));
+		return error_say(error, -errno, "%s: %s", lines->path, strerror(errno));
 	lines->written = *last = lines->cursor.lane[0].mark;
 	lines->synced_ns = clock_now_ns();
 	return 0;
 }
 
-static int lines_publish(struct downstream *downstream, const struct lane_block *block, char *error,
-			 size_t error_bytes)
+static int lines_publish(struct downstream *downstream, const struct lane_block *block,
+			 struct error *error)
 {
 	struct lines_downstream *lines = of(downstream);
 	const struct record *records = block_records(block->header);
@@ -200,14 +198,13 @@ static int lines_publish(struct downstream *downstream, const struct lane_block 
 				  &records[i]);
 	print_flush(&lines->print);
 	if (lines->print.failed)
-		return downstream_say(error, error_bytes, -ENOTCONN, "%s: %s", lines->path,
-				      strerror(errno));
+		return error_say(error, -ENOTCONN, "%s: %s", lines->path, strerror(errno));
 	lines->written = lane_mark_of(block);
 	lines->written_cnt++;
 	return 0;
 }
 
-static int lines_reap(struct downstream *downstream, char *error, size_t error_bytes)
+static int lines_reap(struct downstream *downstream, struct error *error)
 {
 	struct lines_downstream *lines = of(downstream);
 	const unsigned cnt = lines->written_cnt;
@@ -220,13 +217,12 @@ static int lines_reap(struct downstream *downstream, char *error, size_t error_b
 		return 0;
 	if (fflush(lines->print.file) != 0 || fdatasync(fileno(lines->print.file)) != 0) {
 		rc = errno == ENOSPC || errno == EDQUOT ? -ENOTCONN : -errno;
-		return downstream_say(error, error_bytes, rc, "%s: %s", lines->path,
-				      strerror(errno));
+		return error_say(error, rc, "%s: %s", lines->path, strerror(errno));
 	}
 	lines->synced_bytes = ftell(lines->print.file);
 	lines->cursor.lane[0] = (struct cursor_lane){.mark = lines->written,
 						     .extra = (uint64_t)lines->synced_bytes};
-	rc = cursor_save(&lines->cursor, lines->cursor_path, error, error_bytes);
+	rc = cursor_save(&lines->cursor, lines->cursor_path, error);
 	if (rc != 0)
 		return rc == -ENOSPC || rc == -EDQUOT ? -ENOTCONN : rc;
 	lines->synced_ns = time_ns;

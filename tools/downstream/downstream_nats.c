@@ -19,6 +19,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/nats_link.h"
@@ -77,15 +78,15 @@ static bool is_json(const struct nats_downstream *nats)
 }
 
 static int target_open(struct downstream_target **out, const struct downstream_options *options,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct nats_target *target = calloc(1, sizeof(*target));
 	int rc;
 
 	if (target == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	rc = nats_settings_parse(&target->settings, options->to, options->format == FORMAT_JSON,
-				 options->settings, options->setting_cnt, error, error_bytes);
+				 options->settings, options->setting_cnt, error);
 	if (rc != 0)
 		free(target);
 	else
@@ -111,15 +112,14 @@ static void close_nats(struct downstream *downstream)
 	free(nats);
 }
 
-static int say_away(const struct nats_downstream *nats, natsStatus status, char *error,
-		    size_t error_bytes)
+static int say_away(const struct nats_downstream *nats, natsStatus status, struct error *error)
 {
-	return downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", nats->stream,
-			      natsStatus_GetText(status));
+	return error_say(error, -ENOTCONN, "stream %s: %s", nats->stream,
+			 natsStatus_GetText(status));
 }
 
 static int open_nats(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct nats_downstream *nats = calloc(1, sizeof(*nats));
 	char wild[NATS_NAME_BYTES];
@@ -127,12 +127,12 @@ static int open_nats(struct downstream **out, struct downstream_target *target, 
 	int rc;
 
 	if (nats == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		return error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	nats->base.target = target;
 	nats->base.lane = lane;
 	nats_stream_name(settings_of(nats), lane, nats->stream);
 	nats_subject(settings_of(nats), lane, nats->subject);
-	rc = nats_link_open(&nats->link, settings_of(nats), "doorbuster relay", error, error_bytes);
+	rc = nats_link_open(&nats->link, settings_of(nats), "doorbuster relay", error);
 	if (rc != 0) {
 		free(nats);
 		return rc;
@@ -143,7 +143,7 @@ static int open_nats(struct downstream **out, struct downstream_target *target, 
 		status = natsConnection_SubscribeSync(&nats->acks, nats->link.connection, wild);
 	}
 	if (status != NATS_OK) {
-		rc = say_away(nats, status, error, error_bytes);
+		rc = say_away(nats, status, error);
 		close_nats(&nats->base);
 		return rc;
 	}
@@ -151,8 +151,7 @@ static int open_nats(struct downstream **out, struct downstream_target *target, 
 	return 0;
 }
 
-static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, char *error,
-		       size_t error_bytes)
+static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, struct error *error)
 {
 	const char *subjects[] = {nats->subject};
 	jsStreamConfig config;
@@ -173,50 +172,50 @@ static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, char *
 	status = js_AddStream(info, nats->link.js, &config, NULL, &code);
 	if (status == NATS_OK)
 		return 0;
-	return downstream_say(error, error_bytes, -ENOTCONN,
-			      "stream %s cannot be made: %s (error %d); a new one has %u replicas",
-			      nats->stream, natsStatus_GetText(status), code,
-			      settings_of(nats)->replicas);
+	return error_say(error, -ENOTCONN,
+			 "stream %s cannot be made: %s (error %d); a new one has %u replicas",
+			 nats->stream, natsStatus_GetText(status), code,
+			 settings_of(nats)->replicas);
 }
 
 /* Whether a stream of this name is one of ours. */
-static int check_config(const struct nats_downstream *nats, const jsStreamInfo *info, char *error,
-			size_t error_bytes)
+static int check_config(const struct nats_downstream *nats, const jsStreamInfo *info,
+			struct error *error)
 {
 	const jsStreamConfig *config = info->Config;
 	const char *forgets = nats_stream_forgets(config);
 
 	if (config->SubjectsLen != 1 || strcmp(config->Subjects[0], nats->subject) != 0)
-		return downstream_say(error, error_bytes, -EPROTO,
-				      "stream %s takes other subjects than %s: name another with "
-				      "--set stream=NAME",
-				      nats->stream, nats->subject);
+		return error_say(error, -EPROTO,
+				 "stream %s takes other subjects than %s: name another with "
+				 "--set stream=NAME",
+				 nats->stream, nats->subject);
 	if (forgets != NULL)
-		return downstream_say(error, error_bytes, -EPROTO,
-				      "stream %s forgets what it acknowledged (%s): take that out, "
-				      "or name another with --set stream=NAME",
-				      nats->stream, forgets);
+		return error_say(error, -EPROTO,
+				 "stream %s forgets what it acknowledged (%s): take that out, "
+				 "or name another with --set stream=NAME",
+				 nats->stream, forgets);
 	if (info->State.NumDeleted > 0)
-		return downstream_say(error, error_bytes, -EPROTO,
-				      "stream %s has a gap: %" PRIu64 " messages were removed from "
-				      "its middle; begin a new one with --set stream=NAME",
-				      nats->stream, info->State.NumDeleted);
+		return error_say(error, -EPROTO,
+				 "stream %s has a gap: %" PRIu64 " messages were removed from "
+				 "its middle; begin a new one with --set stream=NAME",
+				 nats->stream, info->State.NumDeleted);
 	return 0;
 }
 
 /* Always -EPROTO. */
 static int say_foreign(const struct nats_downstream *nats, uint64_t seq, const char *what,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
-	return downstream_say(error, error_bytes, -EPROTO,
-			      "stream %s: message %" PRIu64 " is %s; nobody but one relay may "
-			      "write to it: begin a new one with --set stream=NAME",
-			      nats->stream, seq, what);
+	return error_say(error, -EPROTO,
+			 "stream %s: message %" PRIu64 " is %s; nobody but one relay may "
+			 "write to it: begin a new one with --set stream=NAME",
+			 nats->stream, seq, what);
 }
 
 /* What the last message of the stream is. */
 static int read_last(struct nats_downstream *nats, uint64_t seq, struct lane_mark *last, bool *part,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	const uint64_t journal_id = nats->base.target->options.journal->journal_id;
 	const char *id = NULL;
@@ -228,7 +227,7 @@ static int read_last(struct nats_downstream *nats, uint64_t seq, struct lane_mar
 	natsStatus status = js_GetMsg(&message, nats->link.js, nats->stream, seq, NULL, &code);
 
 	if (status != NATS_OK)
-		return say_away(nats, status, error, error_bytes);
+		return say_away(nats, status, error);
 	if (!nats_message_block(message, &frame, last))
 		wrong = "no message of a relay";
 	else if (frame.journal_id != journal_id)
@@ -245,13 +244,13 @@ static int read_last(struct nats_downstream *nats, uint64_t seq, struct lane_mar
 	nats->skip_lsn = lsn;
 	*part = lsn > 0 && lsn + 1 < last->next_lsn;
 	if (wrong != NULL)
-		(void)say_foreign(nats, seq, wrong, error, error_bytes);
+		(void)say_foreign(nats, seq, wrong, error);
 	natsMsg_Destroy(message);
 	return wrong == NULL ? 0 : -EPROTO;
 }
 
-static int end_nats(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		    size_t error_bytes)
+static int end_nats(struct downstream *downstream, struct lane_mark *last, bool *part,
+		    struct error *error)
 {
 	struct nats_downstream *nats = of(downstream);
 	jsStreamInfo *info = NULL;
@@ -261,21 +260,21 @@ static int end_nats(struct downstream *downstream, struct lane_mark *last, bool 
 
 	CHECK(nats->message_acked == nats->message_end);
 	if (status == NATS_NOT_FOUND)
-		rc = make_stream(nats, &info, error, error_bytes);
+		rc = make_stream(nats, &info, error);
 	else if (status != NATS_OK)
-		rc = say_away(nats, status, error, error_bytes);
+		rc = say_away(nats, status, error);
 	if (rc == 0)
-		rc = check_config(nats, info, error, error_bytes);
+		rc = check_config(nats, info, error);
 	if (rc == 0) {
 		nats->base_seq = info->State.LastSeq - nats->message_end;
 		nats->progress_ns = clock_now_ns();
 		if (info->State.Msgs == 0 && info->State.LastSeq > 0)
-			rc = downstream_say(error, error_bytes, -EPROTO,
-					    "stream %s was emptied; begin a new one with "
-					    "--set stream=NAME",
-					    nats->stream);
+			rc = error_say(error, -EPROTO,
+				       "stream %s was emptied; begin a new one with "
+				       "--set stream=NAME",
+				       nats->stream);
 		else if (info->State.Msgs > 0)
-			rc = read_last(nats, info->State.LastSeq, last, part, error, error_bytes);
+			rc = read_last(nats, info->State.LastSeq, last, part, error);
 	}
 	jsStreamInfo_Destroy(info);
 	return rc;
@@ -363,8 +362,8 @@ static natsStatus send_records(struct nats_downstream *nats, const struct lane_b
 	return status;
 }
 
-static int publish_nats(struct downstream *downstream, const struct lane_block *block, char *error,
-			size_t error_bytes)
+static int publish_nats(struct downstream *downstream, const struct lane_block *block,
+			struct error *error)
 {
 	struct nats_downstream *nats = of(downstream);
 	natsStatus status;
@@ -380,7 +379,7 @@ static int publish_nats(struct downstream *downstream, const struct lane_block *
 		status = send_message(nats, block, block->header->first_lsn, block->header,
 				      block->header->block_bytes);
 	if (status != NATS_OK)
-		return say_away(nats, status, error, error_bytes);
+		return say_away(nats, status, error);
 	nats->ends[nats->block_end++ % DOWNSTREAM_IN_FLIGHT_MAX] = nats->message_end;
 	return 0;
 }
@@ -389,8 +388,7 @@ static int publish_nats(struct downstream *downstream, const struct lane_block *
  * A message was refused, or the stream had it already. Who has written what is in its place?
  * -ENOTCONN: we, now or before a crash, or nobody: it can be asked anew. -EBUSY, -EPROTO: others.
  */
-static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, char *error,
-		   size_t error_bytes)
+static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, struct error *error)
 {
 	const struct downstream_options *options = &nats->base.target->options;
 	char us[DOWNSTREAM_RELAY_BYTES];
@@ -401,32 +399,32 @@ static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, 
 	int rc = -ENOTCONN;
 
 	if (status != NATS_OK)
-		return downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+		return error_say(error, rc, "stream %s: %s", nats->stream, why);
 	downstream_relay_text(options, us);
 	if (natsMsgHeader_Get(message, nats_header_relay, &text) != NATS_OK)
 		text = "";
 	switch (downstream_relay_check(options, text)) {
 	case 0:
-		(void)downstream_say(error, error_bytes, rc, "stream %s: %s", nats->stream, why);
+		(void)error_say(error, rc, "stream %s: %s", nats->stream, why);
 		break;
 	case -EBUSY:
-		rc = downstream_say(error, error_bytes, -EBUSY,
-				    "stream %s refused a block (%s): message %" PRIu64
-				    " was written by another relay (%s; this is %s), maybe on a "
-				    "copy of this data directory: one relay a lane, stop one of "
-				    "them",
-				    nats->stream, why, seq, text, us);
+		rc = error_say(error, -EBUSY,
+			       "stream %s refused a block (%s): message %" PRIu64
+			       " was written by another relay (%s; this is %s), maybe on a "
+			       "copy of this data directory: one relay a lane, stop one of "
+			       "them",
+			       nats->stream, why, seq, text, us);
 		break;
 	default:
-		rc = say_foreign(nats, seq, "no message of a relay", error, error_bytes);
+		rc = say_foreign(nats, seq, "no message of a relay", error);
 	}
 	natsMsg_Destroy(message);
 	return rc;
 }
 
 /* What an acknowledgement says. 1: of this message; 0: not one of ours; or an error. */
-static int read_ack(struct nats_downstream *nats, natsMsg *message, uint64_t number, char *error,
-		    size_t error_bytes)
+static int read_ack(struct nats_downstream *nats, natsMsg *message, uint64_t number,
+		    struct error *error)
 {
 	const uint64_t seq = nats->base_seq + number + 1;
 	json_error_t json_error;
@@ -444,16 +442,15 @@ static int read_ack(struct nats_downstream *nats, natsMsg *message, uint64_t num
 	else if (json_is_true(json_object_get(ack, "duplicate")))
 		snprintf(why, sizeof(why), "it has it already");
 	if (ack == NULL || natsMsg_IsNoResponders(message))
-		rc = downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", nats->stream,
-				    why);
+		rc = error_say(error, -ENOTCONN, "stream %s: %s", nats->stream, why);
 	else if (refusal != NULL || json_is_true(json_object_get(ack, "duplicate")) ||
 		 json_integer_value(json_object_get(ack, "seq")) != (json_int_t)seq)
-		rc = look_up(nats, seq, why, error, error_bytes);
+		rc = look_up(nats, seq, why, error);
 	json_decref(ack);
 	return rc;
 }
 
-static int take_acks(struct nats_downstream *nats, char *error, size_t error_bytes)
+static int take_acks(struct nats_downstream *nats, struct error *error)
 {
 	natsMsg *message = NULL;
 	natsStatus status;
@@ -465,22 +462,22 @@ static int take_acks(struct nats_downstream *nats, char *error, size_t error_byt
 
 		if (cli_parse_u64(dot + 1, UINT64_MAX, &number) && number >= nats->message_acked &&
 		    number < nats->message_end)
-			rc = read_ack(nats, message, number, error, error_bytes);
+			rc = read_ack(nats, message, number, error);
 		natsMsg_Destroy(message);
 		if (rc < 0)
 			return rc;
 		if (rc == 1)
 			nats->acked[number % MESSAGES_MAX] = true;
 	}
-	return status == NATS_TIMEOUT ? 0 : say_away(nats, status, error, error_bytes);
+	return status == NATS_TIMEOUT ? 0 : say_away(nats, status, error);
 }
 
-static int reap_nats(struct downstream *downstream, char *error, size_t error_bytes)
+static int reap_nats(struct downstream *downstream, struct error *error)
 {
 	struct nats_downstream *nats = of(downstream);
 	const uint64_t before = nats->message_acked;
 	int cnt = 0;
-	const int rc = take_acks(nats, error, error_bytes);
+	const int rc = take_acks(nats, error);
 
 	if (rc != 0)
 		return rc;
@@ -495,9 +492,8 @@ static int reap_nats(struct downstream *downstream, char *error, size_t error_by
 		nats->progress_ns = clock_now_ns();
 	if (nats->message_acked != nats->message_end &&
 	    clock_now_ns() > nats->progress_ns + ACK_WAIT_NS)
-		return downstream_say(error, error_bytes, -ENOTCONN,
-				      "stream %s: nothing was acknowledged for %d ms", nats->stream,
-				      DOWNSTREAM_WAIT_MS);
+		return error_say(error, -ENOTCONN, "stream %s: nothing was acknowledged for %d ms",
+				 nats->stream, DOWNSTREAM_WAIT_MS);
 	return cnt;
 }
 

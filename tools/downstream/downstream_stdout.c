@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/downstream.h"
 #include "tools/downstream/frame.h"
@@ -23,13 +24,13 @@ static struct stdout_downstream *of(struct downstream *downstream)
 }
 
 static int target_open(struct downstream_target **out, const struct downstream_options *options,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	if (options->setting_cnt > 0)
-		return downstream_say(error, error_bytes, -EINVAL, "--set %s: - has no settings",
-				      options->settings[0].key);
+		return error_say(error, -EINVAL, "--set %s: - has no settings",
+				 options->settings[0].key);
 	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? 0 : downstream_say(error, error_bytes, -ENOMEM, "no memory");
+	return *out != NULL ? 0 : error_say(error, -ENOMEM, "no memory");
 }
 
 static void target_close(struct downstream_target *target)
@@ -38,31 +39,30 @@ static void target_close(struct downstream_target *target)
 }
 
 static int stdout_open(struct downstream **out, struct downstream_target *target, uint16_t lane,
-		       char *error, size_t error_bytes)
+		       struct error *error)
 {
 	struct stdout_downstream *to = calloc(1, sizeof(*to));
 
 	(void)target;
 	if (to == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory for lane %u", lane);
+		return error_say(error, -ENOMEM, "no memory for lane %u", lane);
 	to->print.file = stdout;
 	*out = &to->base;
 	return 0;
 }
 
 static int stdout_end(struct downstream *downstream, struct lane_mark *last, bool *part,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	(void)downstream;
 	(void)last;
 	(void)part;
-	(void)error;
-	(void)error_bytes;
+	(void)error->text;
 	return 0;
 }
 
 static int stdout_publish(struct downstream *downstream, const struct lane_block *block,
-			  char *error, size_t error_bytes)
+			  struct error *error)
 {
 	struct stdout_downstream *to = of(downstream);
 	const struct downstream_options *options = &downstream->target->options;
@@ -84,18 +84,18 @@ static int stdout_publish(struct downstream *downstream, const struct lane_block
 		       fwrite(header, header->block_bytes, 1, stdout) == 1;
 	}
 	if (!good)
-		return downstream_say(error, error_bytes, -EPIPE, "stdout: %s", strerror(errno));
+		return error_say(error, -EPIPE, "stdout: %s", strerror(errno));
 	to->given_cnt++;
 	return 0;
 }
 
-static int stdout_reap(struct downstream *downstream, char *error, size_t error_bytes)
+static int stdout_reap(struct downstream *downstream, struct error *error)
 {
 	struct stdout_downstream *to = of(downstream);
 	const unsigned cnt = to->given_cnt;
 
 	if (cnt > 0 && fflush(stdout) != 0)
-		return downstream_say(error, error_bytes, -EPIPE, "stdout: %s", strerror(errno));
+		return error_say(error, -EPIPE, "stdout: %s", strerror(errno));
 	to->given_cnt = 0;
 	return (int)cnt;
 }

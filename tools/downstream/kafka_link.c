@@ -23,8 +23,8 @@ static void no_log(const rd_kafka_t *client, int level, const char *facility, co
 }
 
 rd_kafka_conf_t *kafka_conf(const char *address, const struct downstream_setting *list,
-			    unsigned cnt, bool json, char topic[KAFKA_TOPIC_BYTES], char *error,
-			    size_t error_bytes)
+			    unsigned cnt, bool json, char topic[KAFKA_TOPIC_BYTES],
+			    struct error *error)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char why[WHY_BYTES];
@@ -42,13 +42,12 @@ rd_kafka_conf_t *kafka_conf(const char *address, const struct downstream_setting
 	}
 	if (good)
 		return conf;
-	(void)downstream_say(error, error_bytes, 0, "Kafka settings: %s", why);
+	(void)error_say(error, 0, "Kafka settings: %s", why);
 	rd_kafka_conf_destroy(conf);
 	return NULL;
 }
 
-rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error,
-			 size_t error_bytes)
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *error)
 {
 	char why[WHY_BYTES];
 	rd_kafka_t *client = rd_kafka_new(type, conf, why, sizeof(why));
@@ -56,12 +55,12 @@ rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *erro
 	if (client != NULL)
 		return client;
 	rd_kafka_conf_destroy(conf);
-	(void)downstream_say(error, error_bytes, 0, "Kafka settings: %s", why);
+	(void)error_say(error, 0, "Kafka settings: %s", why);
 	return NULL;
 }
 
 rd_kafka_message_t *kafka_message_at(rd_kafka_t *consumer, const char *topic, int32_t partition,
-				     int64_t offset, char *error, size_t error_bytes)
+				     int64_t offset, struct error *error)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_message_t *message = NULL;
@@ -77,9 +76,8 @@ rd_kafka_message_t *kafka_message_at(rd_kafka_t *consumer, const char *topic, in
 		if (message != NULL)
 			rd_kafka_message_destroy(message);
 	}
-	(void)downstream_say(error, error_bytes, 0,
-			     "topic %s: message %" PRId64 " of partition %d did not come", topic,
-			     offset, partition);
+	(void)error_say(error, 0, "topic %s: message %" PRId64 " of partition %d did not come",
+			topic, offset, partition);
 	return NULL;
 }
 

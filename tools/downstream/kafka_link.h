@@ -10,6 +10,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "engine/base/error.h"
 #include "tools/downstream/downstream.h"
 #include "tools/downstream/frame.h"
 
@@ -26,19 +27,18 @@ extern const char kafka_header_relay[]; /* who sent it */
  * which is ours. NULL with a line that names what is refused.
  */
 rd_kafka_conf_t *kafka_conf(const char *address, const struct downstream_setting *list,
-			    unsigned cnt, bool json, char topic[KAFKA_TOPIC_BYTES], char *error,
-			    size_t error_bytes);
+			    unsigned cnt, bool json, char topic[KAFKA_TOPIC_BYTES],
+			    struct error *error);
 
 /* A client. NULL with a line. The conf is used up in both cases. */
-rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error,
-			 size_t error_bytes);
+rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *error);
 
 /*
  * The message of a partition at an offset, or NULL with a line: it did not come in time. The
  * caller's to destroy.
  */
 rd_kafka_message_t *kafka_message_at(rd_kafka_t *consumer, const char *topic, int32_t partition,
-				     int64_t offset, char *error, size_t error_bytes);
+				     int64_t offset, struct error *error);
 
 /* Whether a partition had messages and lost all of them: it is no new one. */
 bool kafka_emptied(int64_t low, int64_t high);

@@ -25,26 +25,25 @@ enum {
 };
 
 /* nats://a,b,c: the scheme of the first is that of all that have none. */
-static int split_servers(struct nats_settings *settings, const char *to, char *error,
-			 size_t error_bytes)
+static int split_servers(struct nats_settings *settings, const char *to, struct error *error)
 {
 	char *at = settings->text;
 	char *save = NULL;
 
 	if (snprintf(settings->text, sizeof(settings->text), "%s", to) >=
 	    (int)sizeof(settings->text))
-		return downstream_say(error, error_bytes, -EINVAL, "--to: too long");
+		return error_say(error, -EINVAL, "--to: too long");
 	for (at = strtok_r(at, ",", &save); at != NULL; at = strtok_r(NULL, ",", &save)) {
 		if (settings->server_cnt == NATS_SERVERS_MAX)
-			return downstream_say(error, error_bytes, -EINVAL,
-					      "--to: more than %d servers", NATS_SERVERS_MAX);
+			return error_say(error, -EINVAL, "--to: more than %d servers",
+					 NATS_SERVERS_MAX);
 		settings->servers[settings->server_cnt++] = at;
 	}
 	return 0;
 }
 
 /* What libnats opens when it connects, or leaves out without a word, is looked at before. */
-static int check_files(const struct nats_settings *settings, char *error, size_t error_bytes)
+static int check_files(const struct nats_settings *settings, struct error *error)
 {
 	const struct {
 		const char *key;
@@ -57,16 +56,15 @@ static int check_files(const struct nats_settings *settings, char *error, size_t
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (files[i].path != NULL && access(files[i].path, R_OK) != 0)
-			return downstream_say(error, error_bytes, -EINVAL, "--set %s=%s: %s",
-					      files[i].key, files[i].path, strerror(errno));
+			return error_say(error, -EINVAL, "--set %s=%s: %s", files[i].key,
+					 files[i].path, strerror(errno));
 	}
 	if ((settings->cert == NULL) != (settings->key == NULL))
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "--set tls-cert= and tls-key= go together");
+		return error_say(error, -EINVAL, "--set tls-cert= and tls-key= go together");
 	if ((settings->nkey == NULL) != (settings->nkey_seed == NULL))
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "--set nkey= (the public key) and nkey-seed= (a file) go "
-				      "together");
+		return error_say(error, -EINVAL,
+				 "--set nkey= (the public key) and nkey-seed= (a file) go "
+				 "together");
 	return 0;
 }
 
@@ -111,8 +109,7 @@ static bool set_number(struct nats_settings *settings, const char *key, const ch
 }
 
 int nats_settings_parse(struct nats_settings *settings, const char *to, bool json,
-			const struct downstream_setting *list, unsigned cnt, char *error,
-			size_t error_bytes)
+			const struct downstream_setting *list, unsigned cnt, struct error *error)
 {
 	*settings = (struct nats_settings){
 		.stream = json ? "doorbuster-json" : "doorbuster",
@@ -127,25 +124,25 @@ int nats_settings_parse(struct nats_settings *settings, const char *to, bool jso
 		    set_number(settings, list[i].key, list[i].value, &known))
 			continue;
 		if (known)
-			return downstream_say(error, error_bytes, -EINVAL,
-					      "--set %s=%s: replicas is 1 to %d, in-flight 1 to %d",
-					      list[i].key, list[i].value, REPLICAS_MAX,
-					      DOWNSTREAM_IN_FLIGHT_MAX);
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "--set %s: of NATS there is stream, replicas, in-flight, "
-				      "creds, nkey, nkey-seed, token, tls-ca, tls-cert, tls-key",
-				      list[i].key);
+			return error_say(error, -EINVAL,
+					 "--set %s=%s: replicas is 1 to %d, in-flight 1 to %d",
+					 list[i].key, list[i].value, REPLICAS_MAX,
+					 DOWNSTREAM_IN_FLIGHT_MAX);
+		return error_say(error, -EINVAL,
+				 "--set %s: of NATS there is stream, replicas, in-flight, "
+				 "creds, nkey, nkey-seed, token, tls-ca, tls-cert, tls-key",
+				 list[i].key);
 	}
 	if (strpbrk(settings->stream, ".*> \t") != NULL ||
 	    strlen(settings->stream) > NATS_NAME_BYTES / 2)
-		return downstream_say(error, error_bytes, -EINVAL,
-				      "--set stream=%s: no dots, blanks or wildcards, at most %d "
-				      "characters",
-				      settings->stream, NATS_NAME_BYTES / 2);
+		return error_say(error, -EINVAL,
+				 "--set stream=%s: no dots, blanks or wildcards, at most %d "
+				 "characters",
+				 settings->stream, NATS_NAME_BYTES / 2);
 	downstream_address(to, settings->shown, sizeof(settings->shown));
-	if (check_files(settings, error, error_bytes) != 0)
+	if (check_files(settings, error) != 0)
 		return -EINVAL;
-	return split_servers(settings, to, error, error_bytes);
+	return split_servers(settings, to, error);
 }
 
 void nats_stream_name(const struct nats_settings *settings, uint16_t lane,
@@ -204,8 +201,8 @@ static const char *last_error(natsStatus status)
 }
 
 /* Why there is no connection, and what to do. */
-static int say_unconnected(const struct nats_settings *settings, natsStatus status, char *error,
-			   size_t error_bytes)
+static int say_unconnected(const struct nats_settings *settings, natsStatus status,
+			   struct error *error)
 {
 	const char *remedy = "";
 	int rc = -EACCES;
@@ -231,26 +228,25 @@ static int say_unconnected(const struct nats_settings *settings, natsStatus stat
 			remedy = "; if the server wants certificates of its clients: --set "
 				 "tls-cert= and tls-key=";
 	}
-	return downstream_say(error, error_bytes, rc, "%s: %s%s", settings->shown,
-			      last_error(status), remedy);
+	return error_say(error, rc, "%s: %s%s", settings->shown, last_error(status), remedy);
 }
 
 /* A block and its headers must fit into a message. */
 static int check_payload(const struct nats_link *link, const struct nats_settings *settings,
-			 char *error, size_t error_bytes)
+			 struct error *error)
 {
 	const int64_t max = natsConnection_GetMaxPayload(link->connection);
 
 	if (max >= BLOCK_BYTES_MAX + HEADERS_BYTES)
 		return 0;
-	return downstream_say(error, error_bytes, -EINVAL,
-			      "%s: the server takes messages of at most %" PRId64
-			      " bytes: set its max_payload to %d or more",
-			      settings->shown, max, BLOCK_BYTES_MAX + HEADERS_BYTES);
+	return error_say(error, -EINVAL,
+			 "%s: the server takes messages of at most %" PRId64
+			 " bytes: set its max_payload to %d or more",
+			 settings->shown, max, BLOCK_BYTES_MAX + HEADERS_BYTES);
 }
 
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
-		   char *error, size_t error_bytes)
+		   struct error *error)
 {
 	jsOptions js_options;
 	natsStatus status;
@@ -262,19 +258,18 @@ int nats_link_open(struct nats_link *link, const struct nats_settings *settings,
 		status = set_options(link->options, settings, name);
 	if (status != NATS_OK) {
 		nats_link_close(link);
-		return downstream_say(error, error_bytes, -EINVAL, "NATS settings: %s",
-				      last_error(status));
+		return error_say(error, -EINVAL, "NATS settings: %s", last_error(status));
 	}
 	status = natsConnection_Connect(&link->connection, link->options);
 	if (status == NATS_OK)
-		rc = check_payload(link, settings, error, error_bytes);
+		rc = check_payload(link, settings, error);
 	if (status == NATS_OK)
 		status = jsOptions_Init(&js_options);
 	js_options.Wait = DOWNSTREAM_WAIT_MS;
 	if (status == NATS_OK)
 		status = natsConnection_JetStream(&link->js, link->connection, &js_options);
 	if (status != NATS_OK)
-		rc = say_unconnected(settings, status, error, error_bytes);
+		rc = say_unconnected(settings, status, error);
 	if (rc != 0)
 		nats_link_close(link);
 	return rc;

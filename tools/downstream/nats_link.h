@@ -13,6 +13,7 @@
 
 #include <nats/nats.h>
 
+#include "engine/base/error.h"
 #include "tools/downstream/downstream.h"
 #include "tools/downstream/frame.h"
 
@@ -53,8 +54,7 @@ extern const char nats_header_relay[]; /* who sent it */
 
 /* Parses addresses and settings. 0, or -EINVAL with a line. */
 int nats_settings_parse(struct nats_settings *settings, const char *to, bool json,
-			const struct downstream_setting *list, unsigned cnt, char *error,
-			size_t error_bytes);
+			const struct downstream_setting *list, unsigned cnt, struct error *error);
 
 void nats_stream_name(const struct nats_settings *settings, uint16_t lane,
 		      char out[NATS_NAME_BYTES]);
@@ -62,7 +62,7 @@ void nats_subject(const struct nats_settings *settings, uint16_t lane, char out[
 
 /* Connects. 0, or -ENOTCONN, -EACCES or -EINVAL with a line. */
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
-		   char *error, size_t error_bytes);
+		   struct error *error);
 
 /* One of all zeros is allowed. */
 void nats_link_close(struct nats_link *link);

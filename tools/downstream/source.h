@@ -5,6 +5,7 @@
 #ifndef DB_TOOLS_DOWNSTREAM_SOURCE_H
 #define DB_TOOLS_DOWNSTREAM_SOURCE_H
 
+#include "engine/base/error.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/consumer.h"
 #include "tools/downstream/frame.h"
@@ -23,16 +24,16 @@ struct source_kind {
 	const char *also; /* or this, if not NULL */
 	bool checks; /* it checks all of a block, that it follows, and that the cursor's is there */
 	/* Finds out which journal it is, and how many lanes. Errors as consumer_open. */
-	int (*open)(struct source **out, const struct consumer_options *options, char *error,
-		    size_t error_bytes);
+	int (*open)(struct source **out, const struct consumer_options *options,
+		    struct error *error);
 	/* Begins a lane behind what the cursor has. */
 	int (*seek)(struct source *source, uint16_t lane, const struct cursor_lane *behind,
-		    char *error, size_t error_bytes);
+		    struct error *error);
 	/* Looks whether there are more lanes by now; NULL: there never are. */
-	int (*grow)(struct source *source, char *error, size_t error_bytes);
+	int (*grow)(struct source *source, struct error *error);
 	/* 1, 0: nothing more for now, or an error. */
-	int (*next)(struct source *source, uint16_t lane, struct source_block *block, char *error,
-		    size_t error_bytes);
+	int (*next)(struct source *source, uint16_t lane, struct source_block *block,
+		    struct error *error);
 	void (*close)(struct source *source);
 };
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "tools/downstream/kafka_link.h"
 #include "tools/downstream/source.h"
 
@@ -49,23 +50,22 @@ static void close_kafka(struct source *base)
 	free(source);
 }
 
-static rd_kafka_t *open_consumer(struct kafka_source *source, char *error, size_t error_bytes)
+static rd_kafka_t *open_consumer(struct kafka_source *source, struct error *error)
 {
 	const struct consumer_options *options = &source->options;
 	rd_kafka_conf_t *conf = kafka_conf(options->from, options->settings, options->setting_cnt,
-					   false, source->topic, error, error_bytes);
+					   false, source->topic, error);
 	char why[128];
 
 	if (conf == NULL)
 		return NULL;
 	(void)rd_kafka_conf_set(conf, "group.id", "doorbuster-consume", why, sizeof(why));
 	(void)rd_kafka_conf_set(conf, "enable.auto.commit", "false", why, sizeof(why));
-	return kafka_client(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+	return kafka_client(RD_KAFKA_CONSUMER, conf, error);
 }
 
 /* How many partitions the topic has, or -errno with a line. */
-static int partitions_of(struct kafka_source *source, rd_kafka_t *client, char *error,
-			 size_t error_bytes)
+static int partitions_of(struct kafka_source *source, rd_kafka_t *client, struct error *error)
 {
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(client, source->topic, NULL);
 	const struct rd_kafka_metadata *metadata = NULL;
@@ -79,27 +79,26 @@ static int partitions_of(struct kafka_source *source, rd_kafka_t *client, char *
 		rd_kafka_metadata_destroy(metadata);
 	rd_kafka_topic_destroy(topic);
 	return cnt > 0 ? cnt
-		       : downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
-					source->topic, rd_kafka_err2str(code));
+		       : error_say(error, -ENOTCONN, "topic %s: %s", source->topic,
+				   rd_kafka_err2str(code));
 }
 
 /* The offsets of a partition's first message and behind its last. */
 static int ask_offsets(const struct kafka_source *source, rd_kafka_t *client, int partition,
-		       int64_t *low, int64_t *high, char *error, size_t error_bytes)
+		       int64_t *low, int64_t *high, struct error *error)
 {
 	return rd_kafka_query_watermark_offsets(client, source->topic, partition, low, high,
 						DOWNSTREAM_WAIT_MS) == 0
 		       ? 0
-		       : downstream_say(error, error_bytes, -ENOTCONN,
-					"topic %s: partition %d is out of reach", source->topic,
-					partition);
+		       : error_say(error, -ENOTCONN, "topic %s: partition %d is out of reach",
+				   source->topic, partition);
 }
 
 /* Lanes are the partitions up to the last that has something; and which journal it is. */
-static int find_lanes(struct kafka_source *source, char *error, size_t error_bytes)
+static int find_lanes(struct kafka_source *source, struct error *error)
 {
-	rd_kafka_t *client = open_consumer(source, error, error_bytes);
-	int cnt = client == NULL ? -EINVAL : partitions_of(source, client, error, error_bytes);
+	rd_kafka_t *client = open_consumer(source, error);
+	int cnt = client == NULL ? -EINVAL : partitions_of(source, client, error);
 	int rc = cnt < 0 ? cnt : 0;
 
 	for (int i = 0; rc == 0 && i < cnt && i < SHARDS_MAX; i++) {
@@ -109,17 +108,17 @@ static int find_lanes(struct kafka_source *source, char *error, size_t error_byt
 		struct lane_mark mark;
 		struct frame frame;
 
-		rc = ask_offsets(source, client, i, &low, &high, error, error_bytes);
+		rc = ask_offsets(source, client, i, &low, &high, error);
 		if (rc != 0 || high == low)
 			continue;
-		message = kafka_message_at(client, source->topic, i, high - 1, error, error_bytes);
+		message = kafka_message_at(client, source->topic, i, high - 1, error);
 		if (message == NULL)
 			rc = -ENOTCONN;
 		else if (!kafka_message_block(message, &frame, &mark))
-			rc = downstream_say(error, error_bytes, -EPROTO,
-					    "topic %s: message %" PRId64
-					    " of partition %d is no message of a relay",
-					    source->topic, high - 1, i);
+			rc = error_say(error, -EPROTO,
+				       "topic %s: message %" PRId64
+				       " of partition %d is no message of a relay",
+				       source->topic, high - 1, i);
 		else
 			source->base.journal_id = frame.journal_id;
 		if (message != NULL)
@@ -129,42 +128,42 @@ static int find_lanes(struct kafka_source *source, char *error, size_t error_byt
 	if (client != NULL)
 		rd_kafka_destroy(client);
 	if (rc == 0 && source->base.lanes == 0)
-		rc = downstream_say(error, error_bytes, -ENOTCONN,
-				    "there is nothing in topic %s: let a relay fill it, or name "
-				    "another with --set topic=NAME",
-				    source->topic);
+		rc = error_say(error, -ENOTCONN,
+			       "there is nothing in topic %s: let a relay fill it, or name "
+			       "another with --set topic=NAME",
+			       source->topic);
 	return rc;
 }
 
 /* A partition counts as a lane when it has something. */
-static int grow_kafka(struct source *base, char *error, size_t error_bytes)
+static int grow_kafka(struct source *base, struct error *error)
 {
 	struct kafka_source *source = of(base);
 	rd_kafka_t *client = source->lanes[0].consumer;
-	const int cnt = partitions_of(source, client, error, error_bytes);
+	const int cnt = partitions_of(source, client, error);
 	int rc = cnt < 0 ? cnt : 0;
 
 	for (int i = base->lanes; rc == 0 && i < cnt && i < SHARDS_MAX; i++) {
 		int64_t low = 0;
 		int64_t high = 0;
 
-		rc = ask_offsets(source, client, i, &low, &high, error, error_bytes);
+		rc = ask_offsets(source, client, i, &low, &high, error);
 		if (rc == 0 && high > low)
 			base->lanes = (uint16_t)(i + 1);
 	}
 	return rc;
 }
 
-static int open_kafka(struct source **out, const struct consumer_options *options, char *error,
-		      size_t error_bytes)
+static int open_kafka(struct source **out, const struct consumer_options *options,
+		      struct error *error)
 {
 	struct kafka_source *source = calloc(1, sizeof(*source));
 	int rc;
 
 	if (source == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	source->options = *options;
-	rc = find_lanes(source, error, error_bytes);
+	rc = find_lanes(source, error);
 	if (rc != 0)
 		close_kafka(&source->base);
 	else
@@ -172,8 +171,7 @@ static int open_kafka(struct source **out, const struct consumer_options *option
 	return rc;
 }
 
-static int ask_end(struct kafka_source *source, uint16_t number, int64_t *low, char *error,
-		   size_t error_bytes)
+static int ask_end(struct kafka_source *source, uint16_t number, int64_t *low, struct error *error)
 {
 	struct kafka_lane *lane = &source->lanes[number];
 	const rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
@@ -181,12 +179,12 @@ static int ask_end(struct kafka_source *source, uint16_t number, int64_t *low, c
 
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR
 		       ? 0
-		       : downstream_say(error, error_bytes, -ENOTCONN, "topic %s: %s",
-					source->topic, rd_kafka_err2str(code));
+		       : error_say(error, -ENOTCONN, "topic %s: %s", source->topic,
+				   rd_kafka_err2str(code));
 }
 
 static int seek_kafka(struct source *base, uint16_t number, const struct cursor_lane *behind,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	struct kafka_source *source = of(base);
 	struct kafka_lane *lane = &source->lanes[number];
@@ -194,10 +192,10 @@ static int seek_kafka(struct source *base, uint16_t number, const struct cursor_
 	int64_t low = 0;
 	int rc;
 
-	lane->consumer = open_consumer(source, error, error_bytes);
+	lane->consumer = open_consumer(source, error);
 	if (lane->consumer == NULL)
 		return -EINVAL;
-	rc = ask_end(source, number, &low, error, error_bytes);
+	rc = ask_end(source, number, &low, error);
 	if (rc != 0)
 		return rc;
 	/* From the last one on, to see that it is still the same. */
@@ -208,8 +206,7 @@ static int seek_kafka(struct source *base, uint16_t number, const struct cursor_
 	list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(list, source->topic, number)->offset = lane->next;
 	if (rd_kafka_assign(lane->consumer, list) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		rc = downstream_say(error, error_bytes, -ENOTCONN, "topic %s: cannot be read",
-				    source->topic);
+		rc = error_say(error, -ENOTCONN, "topic %s: cannot be read", source->topic);
 	rd_kafka_topic_partition_list_destroy(list);
 	return rc;
 }
@@ -227,8 +224,7 @@ static rd_kafka_message_t *poll_message(struct kafka_lane *lane, int wait_ms)
 
 /* The message that follows, if it is here; while the partition is known to have it, it is waited
  * for. */
-static int next_message(struct kafka_source *source, uint16_t number, char *error,
-			size_t error_bytes)
+static int next_message(struct kafka_source *source, uint16_t number, struct error *error)
 {
 	struct kafka_lane *lane = &source->lanes[number];
 	int64_t low = 0;
@@ -238,22 +234,22 @@ static int next_message(struct kafka_source *source, uint16_t number, char *erro
 	if (lane->message != NULL)
 		return 0;
 	if (lane->next >= lane->end && clock_now_ns() >= lane->asked_ns + ASK_NS) {
-		rc = ask_end(source, number, &low, error, error_bytes);
+		rc = ask_end(source, number, &low, error);
 		lane->asked_ns = clock_now_ns();
 	}
 	if (rc != 0 || lane->next >= lane->end)
 		return rc;
 	for (int tries = 0; lane->message == NULL && tries < 10; tries++)
 		lane->message = poll_message(lane, DOWNSTREAM_WAIT_MS / 10);
-	return lane->message != NULL ? 0
-				     : downstream_say(error, error_bytes, -ENOTCONN,
-						      "topic %s: message %" PRId64
-						      " of partition %u did not come",
-						      source->topic, lane->next, number);
+	return lane->message != NULL
+		       ? 0
+		       : error_say(error, -ENOTCONN,
+				   "topic %s: message %" PRId64 " of partition %u did not come",
+				   source->topic, lane->next, number);
 }
 
-static int next_kafka(struct source *base, uint16_t number, struct source_block *block, char *error,
-		      size_t error_bytes)
+static int next_kafka(struct source *base, uint16_t number, struct source_block *block,
+		      struct error *error)
 {
 	struct kafka_source *source = of(base);
 	struct kafka_lane *lane = &source->lanes[number];
@@ -263,7 +259,7 @@ static int next_kafka(struct source *base, uint16_t number, struct source_block 
 	if (lane->message != NULL)
 		rd_kafka_message_destroy(lane->message);
 	lane->message = NULL;
-	rc = next_message(source, number, error, error_bytes);
+	rc = next_message(source, number, error);
 	if (rc != 0 || lane->message == NULL)
 		return rc;
 	lane->next = lane->message->offset + 1;

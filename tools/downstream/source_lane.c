@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_tailer.h"
 #include "tools/downstream/source.h"
 
@@ -37,28 +38,27 @@ static void lane_close(struct source *base)
 }
 
 static int lane_open(struct source **out, const struct consumer_options *options, bool copy,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct lane_source *source = calloc(1, sizeof(*source));
 	int rc;
 
 	if (source == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	source->copy = copy;
 	source->skip_pruned = options->skip_pruned;
 	source->follow = options->follow;
 	rc = options->setting_cnt == 0
-		     ? data_dir_read(&source->dir, strchr(options->from, ':') + 1, error,
-				     error_bytes)
-		     : downstream_say(error, error_bytes, -EINVAL, "--set %s: %s has no settings",
-				      options->settings[0].key, options->from);
+		     ? data_dir_read(&source->dir, strchr(options->from, ':') + 1, error)
+		     : error_say(error, -EINVAL, "--set %s: %s has no settings",
+				 options->settings[0].key, options->from);
 	if (rc == 0) {
 		source->base.journal_id = source->dir.journal_id;
 		source->base.lanes = source->dir.shards;
 		source->tailers = calloc(SHARDS_MAX, sizeof(struct lane_tailer *));
 		source->given = calloc(SHARDS_MAX, sizeof(*source->given));
 		if (source->tailers == NULL || source->given == NULL)
-			rc = downstream_say(error, error_bytes, -ENOMEM, "no memory");
+			rc = error_say(error, -ENOMEM, "no memory");
 	}
 	if (rc != 0)
 		lane_close(&source->base);
@@ -67,20 +67,20 @@ static int lane_open(struct source **out, const struct consumer_options *options
 	return rc;
 }
 
-static int data_open(struct source **out, const struct consumer_options *options, char *error,
-		     size_t error_bytes)
+static int data_open(struct source **out, const struct consumer_options *options,
+		     struct error *error)
 {
-	return lane_open(out, options, false, error, error_bytes);
+	return lane_open(out, options, false, error);
 }
 
-static int file_open(struct source **out, const struct consumer_options *options, char *error,
-		     size_t error_bytes)
+static int file_open(struct source **out, const struct consumer_options *options,
+		     struct error *error)
 {
-	return lane_open(out, options, true, error, error_bytes);
+	return lane_open(out, options, true, error);
 }
 
 static int lane_seek(struct source *base, uint16_t lane, const struct cursor_lane *behind,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct lane_source *source = of(base);
 	struct lane_tailer_options options = lane_tailer_of(&source->dir, lane);
@@ -91,12 +91,11 @@ static int lane_seek(struct source *base, uint16_t lane, const struct cursor_lan
 	lane_tailer_close(source->tailers[lane]);
 	source->tailers[lane] = NULL;
 	source->given[lane] = false;
-	return lane_tailer_open(&source->tailers[lane], &options, &behind->mark, error,
-				error_bytes);
+	return lane_tailer_open(&source->tailers[lane], &options, &behind->mark, error);
 }
 
-static int lane_next(struct source *base, uint16_t lane, struct source_block *out, char *error,
-		     size_t error_bytes)
+static int lane_next(struct source *base, uint16_t lane, struct source_block *out,
+		     struct error *error)
 {
 	struct lane_source *source = of(base);
 	struct lane_tailer *tailer = source->tailers[lane];
@@ -105,7 +104,7 @@ static int lane_next(struct source *base, uint16_t lane, struct source_block *ou
 
 	if (source->given[lane])
 		lane_tailer_take(tailer);
-	rc = lane_tailer_peek(tailer, &block, error, error_bytes);
+	rc = lane_tailer_peek(tailer, &block, error);
 	source->given[lane] = rc == 1;
 	if (rc != 1)
 		return rc;

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "tools/downstream/nats_link.h"
 #include "tools/downstream/source.h"
 
@@ -61,15 +62,14 @@ static void close_nats(struct source *base)
 	free(source);
 }
 
-static int say_away(const char *stream, natsStatus status, char *error, size_t error_bytes)
+static int say_away(const char *stream, natsStatus status, struct error *error)
 {
-	return downstream_say(error, error_bytes, -ENOTCONN, "stream %s: %s", stream,
-			      natsStatus_GetText(status));
+	return error_say(error, -ENOTCONN, "stream %s: %s", stream, natsStatus_GetText(status));
 }
 
 /* The state of a lane's stream. 0, -ENOENT, or an error with a line. */
 static int stream_state(struct nats_source *source, uint16_t lane, jsStreamState *state,
-			char *error, size_t error_bytes)
+			struct error *error)
 {
 	char stream[NATS_NAME_BYTES];
 	jsStreamInfo *info = NULL;
@@ -82,7 +82,7 @@ static int stream_state(struct nats_source *source, uint16_t lane, jsStreamState
 	if (status == NATS_NOT_FOUND)
 		return -ENOENT;
 	if (status != NATS_OK)
-		return say_away(stream, status, error, error_bytes);
+		return say_away(stream, status, error);
 	*state = info->State;
 	jsStreamInfo_Destroy(info);
 	return 0;
@@ -90,7 +90,7 @@ static int stream_state(struct nats_source *source, uint16_t lane, jsStreamState
 
 /* Which journal it is, from the first message of a stream; 0: it is empty. */
 static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamState *state,
-		      char *error, size_t error_bytes)
+		      struct error *error)
 {
 	char stream[NATS_NAME_BYTES];
 	natsMsg *message = NULL;
@@ -105,64 +105,63 @@ static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamS
 	nats_stream_name(&source->settings, lane, stream);
 	status = js_GetMsg(&message, source->link.js, stream, state->FirstSeq, NULL, &code);
 	if (status != NATS_OK)
-		return say_away(stream, status, error, error_bytes);
+		return say_away(stream, status, error);
 	ours = nats_message_block(message, &frame, &mark);
 	natsMsg_Destroy(message);
 	if (!ours)
-		return downstream_say(error, error_bytes, -EPROTO,
-				      "stream %s: message %" PRIu64 " is no message of a relay",
-				      stream, state->FirstSeq);
+		return error_say(error, -EPROTO,
+				 "stream %s: message %" PRIu64 " is no message of a relay", stream,
+				 state->FirstSeq);
 	source->base.journal_id = frame.journal_id;
 	return 0;
 }
 
 /* Counts on: the relay makes its streams one after another, each when it begins with a lane. */
-static int grow_nats(struct source *base, char *error, size_t error_bytes)
+static int grow_nats(struct source *base, struct error *error)
 {
 	struct nats_source *source = of(base);
 	jsStreamState state;
 	int rc = 0;
 
 	while (rc == 0 && base->lanes < SHARDS_MAX) {
-		rc = stream_state(source, base->lanes, &state, error, error_bytes);
+		rc = stream_state(source, base->lanes, &state, error);
 		if (rc == 0 && base->journal_id == 0)
-			rc = journal_of(source, base->lanes, &state, error, error_bytes);
+			rc = journal_of(source, base->lanes, &state, error);
 		if (rc == 0)
 			base->lanes++;
 	}
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int find_lanes(struct nats_source *source, char *error, size_t error_bytes)
+static int find_lanes(struct nats_source *source, struct error *error)
 {
-	const int rc = grow_nats(&source->base, error, error_bytes);
+	const int rc = grow_nats(&source->base, error);
 
 	if (rc != 0 || (source->base.lanes > 0 && source->base.journal_id != 0))
 		return rc;
-	return downstream_say(error, error_bytes, -ENOTCONN,
-			      "%s: %s %s-lane-000: let a relay fill it, or name another with "
-			      "--set stream=NAME",
-			      source->settings.shown,
-			      source->base.lanes == 0 ? "there is no stream"
-						      : "there is nothing in stream",
-			      source->settings.stream);
+	return error_say(error, -ENOTCONN,
+			 "%s: %s %s-lane-000: let a relay fill it, or name another with "
+			 "--set stream=NAME",
+			 source->settings.shown,
+			 source->base.lanes == 0 ? "there is no stream"
+						 : "there is nothing in stream",
+			 source->settings.stream);
 }
 
-static int open_nats(struct source **out, const struct consumer_options *options, char *error,
-		     size_t error_bytes)
+static int open_nats(struct source **out, const struct consumer_options *options,
+		     struct error *error)
 {
 	struct nats_source *source = calloc(1, sizeof(*source));
 	int rc;
 
 	if (source == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	rc = nats_settings_parse(&source->settings, options->from, false, options->settings,
-				 options->setting_cnt, error, error_bytes);
+				 options->setting_cnt, error);
 	if (rc == 0)
-		rc = nats_link_open(&source->link, &source->settings, "doorbuster consume", error,
-				    error_bytes);
+		rc = nats_link_open(&source->link, &source->settings, "doorbuster consume", error);
 	if (rc == 0)
-		rc = find_lanes(source, error, error_bytes);
+		rc = find_lanes(source, error);
 	if (rc != 0)
 		close_nats(&source->base);
 	else
@@ -171,7 +170,7 @@ static int open_nats(struct source **out, const struct consumer_options *options
 }
 
 static int seek_nats(struct source *base, uint16_t number, const struct cursor_lane *behind,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct nats_source *source = of(base);
 	struct nats_lane *lane = &source->lanes[number];
@@ -181,11 +180,11 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	jsStreamState state;
 	jsErrCode code = 0;
 	natsStatus status;
-	int rc = stream_state(source, number, &state, error, error_bytes);
+	int rc = stream_state(source, number, &state, error);
 
 	nats_stream_name(&source->settings, number, stream);
 	if (rc != 0)
-		return rc == -ENOENT ? say_away(stream, NATS_NOT_FOUND, error, error_bytes) : rc;
+		return rc == -ENOENT ? say_away(stream, NATS_NOT_FOUND, error) : rc;
 	close_lane(lane);
 	nats_subject(&source->settings, number, subject);
 	jsSubOptions_Init(&options);
@@ -201,12 +200,11 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	status = js_SubscribeSync(&lane->messages, source->link.js, subject, NULL, &options, &code);
 	lane->seq = options.Config.OptStartSeq > 0 ? options.Config.OptStartSeq - 1 : 0;
 	lane->end_seq = state.LastSeq;
-	return status == NATS_OK ? 0 : say_away(stream, status, error, error_bytes);
+	return status == NATS_OK ? 0 : say_away(stream, status, error);
 }
 
 /* A message of the lane. While the stream is known to have more, it is waited for. */
-static natsStatus next_message(struct nats_source *source, uint16_t number, char *error,
-			       size_t error_bytes)
+static natsStatus next_message(struct nats_source *source, uint16_t number, struct error *error)
 {
 	struct nats_lane *lane = &source->lanes[number];
 	natsStatus status = natsSubscription_NextMsg(&lane->message, lane->messages, 0);
@@ -215,7 +213,7 @@ static natsStatus next_message(struct nats_source *source, uint16_t number, char
 	if (status != NATS_TIMEOUT)
 		return status;
 	if (lane->seq >= lane->end_seq && clock_now_ns() >= lane->asked_ns + ASK_NS) {
-		const int rc = stream_state(source, number, &state, error, error_bytes);
+		const int rc = stream_state(source, number, &state, error);
 
 		if (rc != 0)
 			return NATS_ERR;
@@ -228,8 +226,8 @@ static natsStatus next_message(struct nats_source *source, uint16_t number, char
 	return status == NATS_TIMEOUT ? NATS_ERR : status;
 }
 
-static int next_nats(struct source *base, uint16_t number, struct source_block *block, char *error,
-		     size_t error_bytes)
+static int next_nats(struct source *base, uint16_t number, struct source_block *block,
+		     struct error *error)
 {
 	struct nats_source *source = of(base);
 	struct nats_lane *lane = &source->lanes[number];
@@ -240,16 +238,15 @@ static int next_nats(struct source *base, uint16_t number, struct source_block *
 
 	natsMsg_Destroy(lane->message);
 	lane->message = NULL;
-	error[0] = '\0';
-	status = next_message(source, number, error, error_bytes);
+	error_clear(error);
+	status = next_message(source, number, error);
 	if (status == NATS_TIMEOUT)
 		return 0;
 	if (status == NATS_OK)
 		status = natsMsg_GetMetaData(&meta, lane->message);
 	if (status != NATS_OK)
-		return error[0] != '\0'
-			       ? -ENOTCONN
-			       : say_away(source->settings.stream, status, error, error_bytes);
+		return error_is_set(error) ? -ENOTCONN
+					   : say_away(source->settings.stream, status, error);
 	lane->seq = meta->Sequence.Stream;
 	jsMsgMetaData_Destroy(meta);
 	ours = nats_message_block(lane->message, &block->frame, &mark);

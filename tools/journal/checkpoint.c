@@ -13,6 +13,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/signals.h"
 #include "engine/recover/follower.h"
 #include "tools/common/cli.h"
@@ -68,14 +69,13 @@ static void print_unchanged(const struct follower *follower, bool json)
 static int save(struct follower *follower, const struct tool_options *options, bool again)
 {
 	const uint64_t begin_ns = clock_now_ns();
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 	unsigned removed = 0;
 	uint64_t bytes = 0;
-	const int rc =
-		follower_save(follower, options->keep_cnt, &bytes, &removed, error, sizeof(error));
+	const int rc = follower_save(follower, options->keep_cnt, &bytes, &removed, &error);
 
 	if (rc != 0 && !(again && rc == -ENOSPC))
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 	if (rc == 0)
 		print_saved(follower, bytes, removed, (double)(clock_now_ns() - begin_ns) / 1e6,
 			    options->json);
@@ -84,13 +84,13 @@ static int save(struct follower *follower, const struct tool_options *options, b
 
 static int open_one(struct follower *follower, const struct data_dir *dir, uint16_t lane)
 {
-	char error[TOOL_ERROR_BYTES];
-	const int rc = follower_open(follower, dir, lane, error, sizeof(error));
+	struct error error;
+	const int rc = follower_open(follower, dir, lane, &error);
 
 	if (rc != 0)
-		cli_wrong("%s", error);
-	else if (follower->note[0] != '\0')
-		fprintf(stderr, "%s\n", follower->note);
+		cli_wrong("%s", error.text);
+	else if (error_is_set(&follower->note))
+		fprintf(stderr, "%s\n", follower->note.text);
 	return rc;
 }
 
@@ -125,11 +125,11 @@ static int follow_lane(struct followed *lane, const struct tool_options *options
 {
 	struct follower *follower = &lane->follower;
 	const bool again = lane->retry_ns > 0;
-	char error[TOOL_ERROR_BYTES];
-	int rc = follower_catch_up(follower, error, sizeof(error));
+	struct error error;
+	int rc = follower_catch_up(follower, &error);
 
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		return rc;
 	}
 	if (follower_unsaved(follower) < (last ? 1 : options->every_orders) ||

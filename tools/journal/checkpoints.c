@@ -57,15 +57,14 @@ void lane_checkpoints_free(struct lane_checkpoints *list)
 
 /* Whether the lane goes on behind it: 1, 0, or -errno with a line. */
 static int is_in_lane(const struct data_dir *dir, uint16_t lane,
-		      const struct lane_position *position, char *error, size_t error_bytes)
+		      const struct lane_position *position, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	struct lane_files *files = NULL;
-	int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	int rc = data_dir_open_lane(dir, lane, &files, error);
 
 	if (rc == 0)
-		rc = lane_reader_open_at(&reader, files, dir->journal_id, lane, position, error,
-					 error_bytes);
+		rc = lane_reader_open_at(&reader, files, dir->journal_id, lane, position, error);
 	if (rc == 0)
 		lane_reader_close(reader);
 	return rc == 0 ? 1 : rc == -EBADMSG ? 0 : rc;
@@ -73,20 +72,18 @@ static int is_in_lane(const struct data_dir *dir, uint16_t lane,
 
 /* Applies from scan->from on to where this scan ends. */
 static int apply_to(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
-		    struct shard *shard, char *error, size_t error_bytes)
+		    struct shard *shard, struct error *error)
 {
 	struct lane_files *files = NULL;
-	const int rc = data_dir_open_lane(dir, lane, &files, error, error_bytes);
+	const int rc = data_dir_open_lane(dir, lane, &files, error);
 
-	return rc != 0 ? rc
-		       : recover_lane_files(files, dir->journal_id, lane, scan, shard, error,
-					    error_bytes);
+	return rc != 0 ? rc : recover_lane_files(files, dir->journal_id, lane, scan, shard, error);
 }
 
 /* A checkpoint of which the lane has all: is it the same? *from moves on to it if it is. */
 static int compare(enum checkpoint_state *state, const struct checkpoint_seen *seen,
 		   const struct data_dir *dir, uint16_t lane, struct lane_position *from,
-		   struct shard *shard, char *error, size_t error_bytes)
+		   struct shard *shard, struct error *error)
 {
 	struct recover_scan part = {.from = *from};
 	struct lane_position position;
@@ -94,13 +91,13 @@ static int compare(enum checkpoint_state *state, const struct checkpoint_seen *s
 	int rc;
 
 	checkpoint_position(&seen->header, &position);
-	rc = is_in_lane(dir, lane, &position, error, error_bytes);
+	rc = is_in_lane(dir, lane, &position, error);
 	if (rc <= 0) {
 		*state = CHECKPOINT_UNFIT;
 		return rc;
 	}
 	part.tail.next_lsn = seen->next_lsn;
-	rc = apply_to(dir, lane, &part, shard, error, error_bytes);
+	rc = apply_to(dir, lane, &part, shard, error);
 	if (rc != 0)
 		return rc;
 	*from = position;
@@ -112,11 +109,10 @@ static int compare(enum checkpoint_state *state, const struct checkpoint_seen *s
 }
 
 int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
-			   struct recover_scan *scan, struct shard *shard, char *error,
-			   size_t error_bytes)
+			   struct recover_scan *scan, struct shard *shard, struct error *error)
 {
 	const uint64_t first_segment = recover_beginning(dir, lane).segment;
-	int rc = recover_load(dir, lane, scan, shard, error, error_bytes);
+	int rc = recover_load(dir, lane, scan, shard, error);
 	struct recover_scan rest = {.from = scan->from, .tail = scan->tail};
 
 	for (int64_t i = list->cnt - 1; i >= 0 && rc == 0; i--) {
@@ -131,9 +127,9 @@ int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir 
 			 seen->next_lsn < scan->from.tail.next_lsn)
 			*state = CHECKPOINT_UNUSED;
 		else if (seen->next_lsn > scan->from.tail.next_lsn)
-			rc = compare(state, seen, dir, lane, &rest.from, shard, error, error_bytes);
+			rc = compare(state, seen, dir, lane, &rest.from, shard, error);
 	}
-	return rc == 0 ? apply_to(dir, lane, &rest, shard, error, error_bytes) : rc;
+	return rc == 0 ? apply_to(dir, lane, &rest, shard, error) : rc;
 }
 
 uint64_t lane_checkpoints_bad(const struct lane_checkpoints *list)
@@ -158,13 +154,13 @@ static void print_one(const struct checkpoint_seen *seen, enum checkpoint_state 
 		break;
 	case CHECKPOINT_DAMAGED:
 		printf("DAMAGED: %s; write a new one, or see `doorbuster journal repair`\n",
-		       seen->text);
+		       seen->error.text);
 		break;
 	case CHECKPOINT_FOREIGN:
-		printf("OF ANOTHER JOURNAL OR LANE: %s; move it away\n", seen->text);
+		printf("OF ANOTHER JOURNAL OR LANE: %s; move it away\n", seen->error.text);
 		break;
 	case CHECKPOINT_UNREADABLE:
-		printf("UNREADABLE: %s\n", seen->text);
+		printf("UNREADABLE: %s\n", seen->error.text);
 		break;
 	case CHECKPOINT_AHEAD:
 		printf("AHEAD of the lane, which lost what is behind LSN %" PRIu64
@@ -195,7 +191,7 @@ json_t *lane_checkpoints_json(const struct lane_checkpoints *list)
 				    json_integer((json_int_t)list->seen[i].next_lsn - 1));
 		json_object_set_new(object, "state", json_string(names[list->states[i]]));
 		if (list->seen[i].rc != 0)
-			json_object_set_new(object, "error", json_string(list->seen[i].text));
+			json_object_set_new(object, "error", json_string(list->seen[i].error.text));
 		json_array_append_new(array, object);
 	}
 	return array;

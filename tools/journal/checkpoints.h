@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/survey.h"
 #include "engine/recover/scan_result.h"
 
@@ -32,8 +33,7 @@ int lane_checkpoints_look(struct lane_checkpoints *list, const struct data_dir *
 
 /* As recover_lane, and compares with each on the way. */
 int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
-			   struct recover_scan *scan, struct shard *shard, char *error,
-			   size_t error_bytes);
+			   struct recover_scan *scan, struct shard *shard, struct error *error);
 
 /* How many are wrong. */
 uint64_t lane_checkpoints_bad(const struct lane_checkpoints *list);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/records.h"
 #include "engine/journal/lane_reader.h"
 #include "engine/recover/scan.h"
@@ -18,7 +19,7 @@ struct dump {
 	struct data_dir dir;
 	struct print *out;
 	uint64_t next_lsn; /* of the lane: all before it are printed */
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 };
 
 static void print_record(struct dump *dump, uint16_t lane, uint64_t lsn,
@@ -36,12 +37,10 @@ static int dump_checkpoint(struct dump *dump, uint16_t lane, uint64_t next_lsn)
 	struct checkpoint_records *records = NULL;
 	struct record record;
 	uint64_t lsn;
-	int rc = checkpoint_records_open(&records, &dump->dir, lane, next_lsn, dump->error,
-					 sizeof(dump->error));
+	int rc = checkpoint_records_open(&records, &dump->dir, lane, next_lsn, &dump->error);
 
 	while (rc == 0 && !dump->out->failed &&
-	       (rc = checkpoint_records_next(records, &lsn, &record, dump->error,
-					     sizeof(dump->error))) == 1) {
+	       (rc = checkpoint_records_next(records, &lsn, &record, &dump->error)) == 1) {
 		print_record(dump, lane, lsn, &record);
 		rc = 0;
 	}
@@ -57,18 +56,18 @@ static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_posit
 	const struct block_header *block;
 	const struct record *records;
 	enum lane_read read = LANE_BLOCK;
-	int rc = data_dir_open_lane(&dump->dir, lane, &files, dump->error, sizeof(dump->error));
+	int rc = data_dir_open_lane(&dump->dir, lane, &files, &dump->error);
 
 	if (rc == 0 && from != NULL)
 		rc = lane_reader_open_at(&reader, files, dump->dir.journal_id, lane, from,
-					 dump->error, sizeof(dump->error));
+					 &dump->error);
 	else if (rc == 0)
 		rc = lane_reader_open_rest(&reader, files, dump->dir.journal_id, lane,
-					   LANE_FIRST_SEGMENT, dump->error, sizeof(dump->error));
+					   LANE_FIRST_SEGMENT, &dump->error);
 	if (rc != 0)
 		return rc;
-	while (!dump->out->failed && (read = lane_reader_next(reader, &block, &records, dump->error,
-							      sizeof(dump->error))) == LANE_BLOCK) {
+	while (!dump->out->failed &&
+	       (read = lane_reader_next(reader, &block, &records, &dump->error)) == LANE_BLOCK) {
 		for (uint32_t i = 0; i < block->record_cnt; i++)
 			print_record(dump, lane, block->first_lsn + i, &records[i]);
 	}
@@ -83,11 +82,11 @@ static int dump_rest(struct dump *dump, uint16_t lane, bool *headless)
 {
 	struct recover_scan scan = {0};
 	int rc = recover_start(&dump->dir, lane, RECOVER_FROM_OLDEST, UINT64_MAX, &scan,
-			       dump->error, sizeof(dump->error));
+			       &dump->error);
 
 	*headless = rc == -EBADMSG;
 	if (*headless)
-		cli_wrong("%s; what is left of it follows", dump->error);
+		cli_wrong("%s; what is left of it follows", dump->error.text);
 	if (rc == 0 && recover_checkpoint_lsn(&scan) > 0)
 		rc = dump_checkpoint(dump, lane, scan.from.tail.next_lsn);
 	if (rc == 0 || *headless)
@@ -113,7 +112,7 @@ static int dump_lane(struct dump *dump, uint16_t lane)
 	if (dump->out->failed)
 		return CLI_EXIT_FAILED;
 	if (rc != 0)
-		cli_wrong("%s", dump->error);
+		cli_wrong("%s", dump->error.text);
 	if (rc == 0 && !headless)
 		return CLI_EXIT_GOOD;
 	return rc == 0 || rc == -EBADMSG ? CLI_EXIT_BAD : CLI_EXIT_FAILED;

@@ -9,13 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/sale/shard.h"
 #include "tools/journal/options.h"
-
-enum {
-	TOOL_ERROR_BYTES = 1024,
-};
 
 /* Each prints to stdout, complaints to stderr, and returns the exit code (enum of tools/common). */
 int journal_verify(const struct tool_options *options);
@@ -29,6 +26,6 @@ bool journal_open_dir(struct data_dir *dir, const char *path, int lane);
 
 /* A shard of this size; -ENOMEM with a line in error. */
 int journal_tables(const struct data_dir *dir, uint16_t lane, const struct shard_size *size,
-		   struct shard **shard, char *error, size_t error_bytes);
+		   struct shard **shard, struct error *error);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
 
@@ -69,10 +70,10 @@ static int wrong_usage(void)
 
 bool journal_open_dir(struct data_dir *dir, const char *path, int lane)
 {
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 
-	if (data_dir_read(dir, path, error, sizeof(error)) != 0)
-		return cli_wrong("%s", error);
+	if (data_dir_read(dir, path, &error) != 0)
+		return cli_wrong("%s", error.text);
 	if (lane >= dir->shards)
 		return cli_wrong("--lane %d: this journal has lanes 0 to %u", lane,
 				 dir->shards - 1U);

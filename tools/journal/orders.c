@@ -116,8 +116,7 @@ static struct claim *add_claim(struct orders *orders)
 	return &orders->claims[orders->claim_cnt++];
 }
 
-static int load_lines(struct orders *orders, FILE *file, const char *path, char *error,
-		      size_t error_bytes)
+static int load_lines(struct orders *orders, FILE *file, const char *path, struct error *error)
 {
 	char line[512];
 	uint32_t number = 0;
@@ -128,9 +127,8 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, char 
 		if (number == 1) {
 			if (strcmp(line, header) == 0)
 				continue;
-			snprintf(error, error_bytes, "%s:1: the first line must be %s", path,
-				 header);
-			return -EINVAL;
+			return error_say(error, -EINVAL, "%s:1: the first line must be %s", path,
+					 header);
 		}
 		if (line[0] == '\0')
 			continue;
@@ -138,25 +136,23 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, char 
 		struct claim *claim = add_claim(orders);
 
 		if (claim == NULL) {
-			snprintf(error, error_bytes, "%s: no memory for its orders", path);
-			return -ENOMEM;
+			return error_say(error, -ENOMEM, "%s: no memory for its orders", path);
 		}
 		*claim = (struct claim){.line = number};
 
 		const enum column wrong = parse_claim(line, claim);
 
 		if (wrong != COLUMN_CNT) {
-			snprintf(error, error_bytes,
-				 "%s:%u: column %u is wrong; the columns are %s", path, number,
-				 wrong + 1U, header);
-			return -EINVAL;
+			return error_say(error, -EINVAL,
+					 "%s:%u: column %u is wrong; the columns are %s", path,
+					 number, wrong + 1U, header);
 		}
 	}
 	if (number > 0 && !ferror(file))
 		return 0;
-	snprintf(error, error_bytes, "%s: %s", path,
-		 ferror(file) ? "cannot be read" : "empty; not even a header line is in it");
-	return -EINVAL;
+	return error_say(error, -EINVAL, "%s: %s", path,
+			 ferror(file) ? "cannot be read"
+				      : "empty; not even a header line is in it");
 }
 
 static int by_order_id(const void *a, const void *b)
@@ -169,7 +165,7 @@ static int by_order_id(const void *a, const void *b)
 	return one->line < two->line ? -1 : 1;
 }
 
-int orders_load(struct orders **out, const char *path, char *error, size_t error_bytes)
+int orders_load(struct orders **out, const char *path, struct error *error)
 {
 	struct orders *orders = calloc(1, sizeof(*orders));
 	FILE *file = fopen(path, "re");
@@ -178,9 +174,9 @@ int orders_load(struct orders **out, const char *path, char *error, size_t error
 	CHECK(orders != NULL);
 	if (file == NULL) {
 		rc = -errno;
-		snprintf(error, error_bytes, "--orders %s: %s", path, strerror(-rc));
+		error_set(error, "--orders %s: %s", path, strerror(-rc));
 	} else {
-		rc = load_lines(orders, file, path, error, error_bytes);
+		rc = load_lines(orders, file, path, error);
 		fclose(file);
 	}
 	if (rc != 0) {
@@ -333,7 +329,7 @@ static void collect(struct walk *walk, uint64_t lsn, const struct record *record
 
 /* What lies before a pruned lane's first segment. */
 static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
-			   const struct recover_scan *scan, char *error, size_t error_bytes)
+			   const struct recover_scan *scan, struct error *error)
 {
 	struct checkpoint_records *records = NULL;
 	struct record record;
@@ -342,10 +338,8 @@ static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
 
 	if (recover_checkpoint_lsn(scan) == 0)
 		return 0;
-	rc = checkpoint_records_open(&records, dir, walk->lane, scan->from.tail.next_lsn, error,
-				     error_bytes);
-	while (rc == 0 &&
-	       (rc = checkpoint_records_next(records, &lsn, &record, error, error_bytes)) == 1) {
+	rc = checkpoint_records_open(&records, dir, walk->lane, scan->from.tail.next_lsn, error);
+	while (rc == 0 && (rc = checkpoint_records_next(records, &lsn, &record, error)) == 1) {
 		collect(walk, lsn, &record);
 		rc = 0;
 	}
@@ -354,21 +348,21 @@ static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
 }
 
 static int walk_lane(struct walk *walk, const struct data_dir *dir, const struct recover_scan *scan,
-		     char *error, size_t error_bytes)
+		     struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	struct lane_files *files = NULL;
 	uint64_t lsn = recover_checkpoint_lsn(scan) + 1;
-	int rc = data_dir_open_lane(dir, walk->lane, &files, error, error_bytes);
+	int rc = data_dir_open_lane(dir, walk->lane, &files, error);
 
 	if (rc == 0)
 		rc = lane_reader_open_at(&reader, files, dir->journal_id, walk->lane, &scan->from,
-					 error, error_bytes);
+					 error);
 	while (rc == 0 && lsn < scan->tail.next_lsn) {
 		const struct block_header *block;
 		const struct record *records;
 
-		if (lane_reader_next(reader, &block, &records, error, error_bytes) != LANE_BLOCK) {
+		if (lane_reader_next(reader, &block, &records, error) != LANE_BLOCK) {
 			rc = -EBADMSG;
 			break;
 		}
@@ -383,8 +377,7 @@ static int walk_lane(struct walk *walk, const struct data_dir *dir, const struct
 
 /* Reads the lane into sold[] and buyers[], which have room for what the scan counted. */
 static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
-		     const struct recover_scan *scan, struct sold *sold, char *error,
-		     size_t error_bytes)
+		     const struct recover_scan *scan, struct sold *sold, struct error *error)
 {
 	struct walk walk = {
 		.orders = orders,
@@ -392,17 +385,17 @@ static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t
 		.sold = sold,
 		.lane = lane,
 	};
-	int rc = walk_checkpoint(&walk, dir, scan, error, error_bytes);
+	int rc = walk_checkpoint(&walk, dir, scan, error);
 
 	if (rc == 0)
-		rc = walk_lane(&walk, dir, scan, error, error_bytes);
+		rc = walk_lane(&walk, dir, scan, error);
 	for (uint64_t i = 0; i < walk.cnt; i++)
 		orders->buyers[orders->buyer_cnt++] = sold[i].buyer;
 	return rc;
 }
 
 int orders_check_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
-		      const struct recover_scan *scan, char *error, size_t error_bytes)
+		      const struct recover_scan *scan, struct error *error)
 {
 	struct sold *sold = calloc(scan->order_cnt + 1, sizeof(*sold));
 	struct record *offers = calloc(scan->offer_cnt + 1, sizeof(*offers));
@@ -413,10 +406,10 @@ int orders_check_lane(struct orders *orders, const struct data_dir *dir, uint16_
 	if (buyers != NULL)
 		orders->buyers = buyers;
 	if (sold == NULL || offers == NULL || buyers == NULL) {
-		snprintf(error, error_bytes, "lane %u: no memory to compare %" PRIu64 " orders",
-			 lane, scan->order_cnt);
+		error_set(error, "lane %u: no memory to compare %" PRIu64 " orders", lane,
+			  scan->order_cnt);
 	} else {
-		rc = read_lane(orders, dir, lane, scan, sold, error, error_bytes);
+		rc = read_lane(orders, dir, lane, scan, sold, error);
 		if (scan->offer_cnt > 0)
 			memcpy(offers, scan->offers, scan->offer_cnt * sizeof(*offers));
 		qsort(offers, scan->offer_cnt, sizeof(*offers), by_sku);

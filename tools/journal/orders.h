@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/recover/scan_result.h"
 
@@ -28,12 +29,12 @@ struct orders_result {
  * Reads a CSV with the header order_id,request_id,buyer,sku,quantity,unit_price,durability. 0 or
  * -errno with a line in error that names file, line and column.
  */
-int orders_load(struct orders **out, const char *path, char *error, size_t error_bytes);
+int orders_load(struct orders **out, const char *path, struct error *error);
 void orders_free(struct orders *orders);
 
 /* Compares one lane; every lane once, in any order. Errors as recover_lane. */
 int orders_check_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
-		      const struct recover_scan *scan, char *error, size_t error_bytes);
+		      const struct recover_scan *scan, struct error *error);
 
 /* After all lanes. */
 void orders_finish(struct orders *orders, struct orders_result *result);

@@ -24,22 +24,21 @@ static const char *relay_of(const char *file)
 }
 
 static int add(struct positions *positions, const struct data_dir *dir, const char *name,
-	       char *error, size_t error_bytes)
+	       struct error *error)
 {
 	static struct cursor cursor; /* big */
 	char path[PATH_MAX];
 	int rc;
 
 	snprintf(path, sizeof(path), "%s/%s%s", dir->path, PREFIX, name);
-	rc = cursor_load(&cursor, path, error, error_bytes);
+	rc = cursor_load(&cursor, path, error);
 	/* Forgotten meanwhile. */
 	if (rc == -ENOENT)
 		return 0;
 	if (rc != 0)
 		return rc;
 	if (cursor.journal_id != dir->journal_id || cursor.lanes != dir->shards) {
-		snprintf(error, error_bytes, "%s is of another journal: remove it", path);
-		return -EINVAL;
+		return error_say(error, -EINVAL, "%s is of another journal: remove it", path);
 	}
 	for (uint16_t lane = 0; lane < dir->shards; lane++) {
 		struct position *position = &positions->lane[lane];
@@ -56,8 +55,7 @@ static int add(struct positions *positions, const struct data_dir *dir, const ch
 	return 0;
 }
 
-int positions_load(struct positions *positions, const struct data_dir *dir, char *error,
-		   size_t error_bytes)
+int positions_load(struct positions *positions, const struct data_dir *dir, struct error *error)
 {
 	DIR *entries = safe_opendir(dir->path);
 	const struct dirent *entry;
@@ -65,14 +63,13 @@ int positions_load(struct positions *positions, const struct data_dir *dir, char
 
 	memset(positions, 0, sizeof(*positions));
 	if (entries == NULL) {
-		snprintf(error, error_bytes, "%s: %s", dir->path, safe_strerror(-errno));
-		return -errno;
+		return error_say(error, -errno, "%s: %s", dir->path, safe_strerror(-errno));
 	}
 	while (rc == 0 && (entry = readdir(entries)) != NULL) {
 		const char *name = relay_of(entry->d_name);
 
 		if (name != NULL)
-			rc = add(positions, dir, name, error, error_bytes);
+			rc = add(positions, dir, name, error);
 	}
 	closedir(entries);
 	return rc;

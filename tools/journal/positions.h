@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/journal/data_dir.h"
 
@@ -25,7 +26,6 @@ struct positions {
 };
 
 /* 0, or -errno with a line. */
-int positions_load(struct positions *positions, const struct data_dir *dir, char *error,
-		   size_t error_bytes);
+int positions_load(struct positions *positions, const struct data_dir *dir, struct error *error);
 
 #endif

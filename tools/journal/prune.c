@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/prune.h"
 #include "tools/common/cli.h"
 #include "tools/journal/journal_tool.h"
@@ -59,16 +60,16 @@ static int prune_one(const struct data_dir *dir, uint16_t lane, const struct too
 		     const struct positions *positions, uint64_t *held_bytes)
 {
 	struct prune_result result;
-	char error[TOOL_ERROR_BYTES];
-	const int rc = prune_lane(dir, lane, downstream_lsn(positions, lane, options), &result,
-				  error, sizeof(error));
+	struct error error;
+	const int rc =
+		prune_lane(dir, lane, downstream_lsn(positions, lane, options), &result, &error);
 
 	if (rc == 0 || result.end > result.first)
 		print_result(lane, &result, options->json);
 	*held_bytes = rc == 0 && positions->cnt > 0 ? result.held_bytes : 0;
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
-	cli_wrong("%s", error);
+	cli_wrong("%s", error.text);
 	return rc == -EBADMSG || rc == -ENODATA ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
 }
 
@@ -89,14 +90,14 @@ int journal_prune(const struct tool_options *options)
 {
 	static struct positions positions; /* big */
 	static uint64_t held_bytes[SHARDS_MAX];
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 	struct data_dir dir;
 	int worst = CLI_EXIT_GOOD;
 
 	if (!journal_open_dir(&dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
-	if (positions_load(&positions, &dir, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if (positions_load(&positions, &dir, &error) != 0) {
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	if (!downstream_known(options, &positions))

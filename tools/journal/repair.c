@@ -37,8 +37,7 @@ static int look_for_cut(const struct repair *repair, struct lane_case *one, uint
 	int rc;
 
 	one->damage = NULL;
-	rc = repair_plan(&one->damage, &repair->dir, one->lane, cut_lsn, one->error,
-			 sizeof(one->error));
+	rc = repair_plan(&one->damage, &repair->dir, one->lane, cut_lsn, &one->error);
 	if (rc == 0)
 		mended_files_merge(one->damage->lane, before->lane);
 	damage_close(before);
@@ -56,23 +55,19 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 
 	if (damage->base.tail.offset > 0)
 		rc = checkpoint_open(&checkpoint, &repair->dir, one->lane,
-				     damage->base.tail.next_lsn, one->error, sizeof(one->error));
+				     damage->base.tail.next_lsn, &one->error);
 	if (checkpoint != NULL) {
 		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
 		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
 	}
 	size.buyer_cnt = size.order_cnt;
 	if (rc == 0)
-		rc = journal_tables(&repair->dir, one->lane, &size, shard, one->error,
-				    sizeof(one->error));
+		rc = journal_tables(&repair->dir, one->lane, &size, shard, &one->error);
 	if (rc == 0 && checkpoint != NULL) {
-		rc = checkpoint_load(checkpoint, *shard, one->error, sizeof(one->error));
+		rc = checkpoint_load(checkpoint, *shard, &one->error);
 		/* Its bytes are as they were written: a start would pass it over all the same. */
 		if (rc == -EBADMSG) {
-			const size_t used = strlen(one->error);
-
-			snprintf(one->error + used, sizeof(one->error) - used,
-				 "; move it away and repair again");
+			error_add(&one->error, "; move it away and repair again");
 			rc = -ENOTSUP;
 		}
 	}
@@ -90,7 +85,7 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	int rc = load_base(repair, one, &shard);
 
 	if (rc == 0)
-		rc = damage_apply(one->damage, shard, &lsn, &why, one->error, sizeof(one->error));
+		rc = damage_apply(one->damage, shard, &lsn, &why, &one->error);
 	shard_close(shard);
 	if (rc != -EBADMSG)
 		return rc;
@@ -129,30 +124,28 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->damage->tail.next_lsn;
 
 	if (!lane_case_damaged(one)) {
-		snprintf(one->error, sizeof(one->error),
-			 "--cut-at: lane %u is good; repair cuts damaged lanes only", one->lane);
-		return -EINVAL;
+		return error_say(&one->error, -EINVAL,
+				 "--cut-at: lane %u is good; repair cuts damaged lanes only",
+				 one->lane);
 	}
 	if (cut_at > last) {
-		snprintf(one->error, sizeof(one->error),
-			 "--cut-at %" PRIu64 ": lane %u is good up to LSN %" PRIu64
-			 " only: %" PRIu64 " at most",
-			 cut_at, one->lane, last - 1, last);
-		return -EINVAL;
+		return error_say(&one->error, -EINVAL,
+				 "--cut-at %" PRIu64 ": lane %u is good up to LSN %" PRIu64
+				 " only: %" PRIu64 " at most",
+				 cut_at, one->lane, last - 1, last);
 	}
 	return look_for_cut(repair, one, cut_at);
 }
 
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = repair_plan(&one->damage, &repair->dir, one->lane, 0, one->error,
-			      sizeof(one->error));
+	one->rc = repair_plan(&one->damage, &repair->dir, one->lane, 0, &one->error);
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
 		one->rc = apply_cut_at(repair, one);
 	if (one->rc == 0)
-		one->rc = damage_each(one->damage, count_lost, one, one->error, sizeof(one->error));
+		one->rc = damage_each(one->damage, count_lost, one, &one->error);
 	if (one->rc == 0) {
 		repair->damaged_cnt += lane_case_damaged(one);
 		repair->stuck |= one->bad_lsn > 0 && repair->options->cut_at == 0;
@@ -177,13 +170,12 @@ static bool show(struct repair *repair)
 		else if (rc == 0)
 			repair_show_text(one);
 		if (rc != 0)
-			all = cli_wrong("%s", one->error);
+			all = cli_wrong("%s", one->error.text);
 	}
 	return all;
 }
 
-static int write_report(struct repair *repair, const struct originals *keep, char *error,
-			size_t error_bytes)
+static int write_report(struct repair *repair, const struct originals *keep, struct error *error)
 {
 	char path[sizeof(keep->part_path) + 16];
 	int rc = 0;
@@ -203,16 +195,15 @@ static int write_report(struct repair *repair, const struct originals *keep, cha
 	if (file != NULL && fclose(file) != 0 && rc == 0)
 		rc = -errno;
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s cannot be written: %s; nothing was changed", path,
-			 safe_strerror(rc));
+		error_set(error, "%s cannot be written: %s; nothing was changed", path,
+			  safe_strerror(rc));
 	return rc;
 }
 
 /* The original bytes and the report, on disk. */
-static int keep_originals(struct repair *repair, struct originals *keep, char *error,
-			  size_t error_bytes)
+static int keep_originals(struct repair *repair, struct originals *keep, struct error *error)
 {
-	int rc = originals_begin(keep, &repair->dir, (uint64_t)time(NULL), error, error_bytes);
+	int rc = originals_begin(keep, &repair->dir, (uint64_t)time(NULL), error);
 
 	if (rc != 0)
 		return rc;
@@ -224,12 +215,12 @@ static int keep_originals(struct repair *repair, struct originals *keep, char *e
 			keep->removed);
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
 		if (lane_case_damaged(&repair->cases[i]))
-			rc = originals_lane(keep, repair->cases[i].damage, error, error_bytes);
+			rc = originals_lane(keep, repair->cases[i].damage, error);
 	}
 	if (rc == 0)
-		rc = write_report(repair, keep, error, error_bytes);
+		rc = write_report(repair, keep, error);
 	if (rc == 0)
-		rc = originals_end(keep, error, error_bytes);
+		rc = originals_end(keep, error);
 	if (rc != 0)
 		originals_abandon(keep);
 	return rc;
@@ -249,21 +240,21 @@ static uint64_t lost_cnt(const struct repair *repair)
 static int cut_all(struct repair *repair)
 {
 	const char *path = repair->options->path;
-	char error[TOOL_ERROR_BYTES] = "";
+	struct error error = {0};
 	struct originals keep;
-	int rc = keep_originals(repair, &keep, error, sizeof(error));
+	int rc = keep_originals(repair, &keep, &error);
 
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
 		const struct lane_case *one = &repair->cases[i];
 
 		if (!lane_case_damaged(one))
 			continue;
-		rc = repair_apply(&repair->dir, one->damage, error, sizeof(error));
+		rc = repair_apply(&repair->dir, one->damage, &error);
 		if (rc == 0)
-			rc = repair_check(&repair->dir, one->damage, error, sizeof(error));
+			rc = repair_check(&repair->dir, one->damage, &error);
 	}
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	fflush(stdout);
@@ -351,12 +342,12 @@ static int decide(struct repair *repair)
 static int open_dir(struct repair *repair)
 {
 	const struct tool_options *options = repair->options;
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 
 	if (!journal_open_dir(&repair->dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
-	if (data_dir_lock(&repair->dir, error, sizeof(error)) != 0)
-		return cli_wrong("%s", error), CLI_EXIT_FAILED;
+	if (data_dir_lock(&repair->dir, &error) != 0)
+		return cli_wrong("%s", error.text), CLI_EXIT_FAILED;
 	return CLI_EXIT_GOOD;
 }
 

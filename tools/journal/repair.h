@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/base/error.h"
 #include "engine/repair/damage.h"
 #include "tools/journal/journal_tool.h"
 
@@ -22,7 +23,7 @@ struct lost_records {
 struct lane_case {
 	uint16_t lane;
 	int rc; /* 0, or why it can't be told: error */
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 	struct damage *damage; /* at the place it would be cut; NULL if it can't be told */
 	uint64_t bad_lsn;      /* a record here cannot follow from those before it; 0: all can */
 	struct lost_records lost;

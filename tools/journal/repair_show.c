@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "engine/base/error.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"
 #include "tools/journal/repair.h"
@@ -92,8 +93,8 @@ static void show_records(struct lane_case *one)
 	fflush(stdout);
 	out.file = stdout;
 	print_columns(&out);
-	if (damage_each(one->damage, show_record, &shown, one->error, sizeof(one->error)) != 0)
-		cli_wrong("%s", one->error);
+	if (damage_each(one->damage, show_record, &shown, &one->error) != 0)
+		cli_wrong("%s", one->error.text);
 	print_flush(&out);
 	if (cnt > TEXT_RECORDS_MAX)
 		printf("  ... and %" PRIu64 " more; --json lists all\n", cnt - TEXT_RECORDS_MAX);
@@ -228,12 +229,11 @@ int repair_show_json(struct lane_case *one, FILE *file)
 	out.failed = json_dumpf(root, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF;
 	json_decref(root);
 	if (lane_case_damaged(one))
-		rc = damage_each(one->damage, show_record, &shown, one->error, sizeof(one->error));
+		rc = damage_each(one->damage, show_record, &shown, &one->error);
 	print_flush(&out);
 	if (rc == 0 && out.failed) {
 		rc = errno != 0 ? -errno : -EIO;
-		snprintf(one->error, sizeof(one->error), "not all could be written: %s",
-			 strerror(-rc));
+		error_set(&one->error, "not all could be written: %s", strerror(-rc));
 	}
 	return rc;
 }

@@ -14,6 +14,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/scan.h"
 #include "tools/common/cli.h"
@@ -23,7 +24,7 @@
 
 struct lane_result {
 	int rc; /* 0, -EBADMSG: damaged, other -errno: could not be read */
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 	uint64_t from_lsn; /* what is up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
@@ -58,25 +59,23 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 	struct recover_scan scan = {0};
 	struct shard_size size;
 	struct shard *shard = NULL;
-	char *error = result->error;
+	struct error *error = &result->error;
 	int rc = lane_checkpoints_look(&result->checkpoints, &verify->dir, lane);
 
 	if (rc != 0)
-		snprintf(error, TOOL_ERROR_BYTES, "lane %u: its checkpoints cannot be read: %s",
-			 lane, strerror(-rc));
+		error_set(error, "lane %u: its checkpoints cannot be read: %s", lane,
+			  strerror(-rc));
 	else
-		rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error,
-				       TOOL_ERROR_BYTES);
+		rc = recover_scan_from(&verify->dir, lane, RECOVER_FROM_OLDEST, &scan, error);
 	if (rc == 0) {
 		recover_sizes(&scan, &size);
-		rc = journal_tables(&verify->dir, lane, &size, &shard, error, TOOL_ERROR_BYTES);
+		rc = journal_tables(&verify->dir, lane, &size, &shard, error);
 	}
 	if (rc == 0)
 		rc = lane_checkpoints_apply(&result->checkpoints, &verify->dir, lane, &scan, shard,
-					    error, TOOL_ERROR_BYTES);
+					    error);
 	if (rc == 0 && verify->orders != NULL)
-		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error,
-				       TOOL_ERROR_BYTES);
+		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error);
 	if (rc == 0) {
 		result->from_lsn = recover_checkpoint_lsn(&scan);
 		result->last_lsn = scan.tail.next_lsn - 1;
@@ -89,12 +88,12 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 	/* The scan counted without the engine's tables. */
 	if (rc == 0 && (scan.order_cnt != result->totals.orders ||
 			scan.units_ordered != result->totals.units_sold)) {
-		snprintf(error, TOOL_ERROR_BYTES,
-			 "lane %u: %" PRIu64 " orders over %" PRIu64
-			 " units are on disk, the tables made of them say %" PRIu64 " and %" PRIu64,
-			 lane, scan.order_cnt, scan.units_ordered, result->totals.orders,
-			 result->totals.units_sold);
-		rc = -EBADMSG;
+		rc = error_say(error, -EBADMSG,
+			       "lane %u: %" PRIu64 " orders over %" PRIu64
+			       " units are on disk, the tables made of them say %" PRIu64
+			       " and %" PRIu64,
+			       lane, scan.order_cnt, scan.units_ordered, result->totals.orders,
+			       result->totals.units_sold);
 	}
 	shard_close(shard);
 	recover_scan_free(&scan);
@@ -189,7 +188,7 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 	json_object_set_new(object, "good", json_boolean(result->rc == 0));
 	json_object_set_new(object, "checkpoints", lane_checkpoints_json(&result->checkpoints));
 	if (result->rc != 0) {
-		json_object_set_new(object, "error", json_string(result->error));
+		json_object_set_new(object, "error", json_string(result->error.text));
 		return object;
 	}
 	json_object_set_new(object, "first_lsn", number(first_lsn(result)));
@@ -288,7 +287,8 @@ static void print_text(const struct verify *verify)
 
 		if (result->rc != 0) {
 			printf("%4u   %s: %s\n", lane,
-			       result->rc == -EBADMSG ? "DAMAGED" : "UNREADABLE", result->error);
+			       result->rc == -EBADMSG ? "DAMAGED" : "UNREADABLE",
+			       result->error.text);
 			continue;
 		}
 		printf("%4u  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64 "  %10" PRIu64
@@ -322,13 +322,13 @@ static void print_text(const struct verify *verify)
 int journal_verify(const struct tool_options *options)
 {
 	struct verify verify = {0};
-	char error[TOOL_ERROR_BYTES];
+	struct error error;
 	int result = CLI_EXIT_GOOD;
 
-	if (data_dir_read(&verify.dir, options->path, error, sizeof(error)) != 0 ||
+	if (data_dir_read(&verify.dir, options->path, &error) != 0 ||
 	    (options->orders != NULL &&
-	     orders_load(&verify.orders, options->orders, error, sizeof(error)) != 0)) {
-		cli_wrong("%s", error);
+	     orders_load(&verify.orders, options->orders, &error) != 0)) {
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	verify.lanes = calloc(verify.dir.shards, sizeof(*verify.lanes));
@@ -344,7 +344,7 @@ int journal_verify(const struct tool_options *options)
 		result = CLI_EXIT_FAILED;
 	for (uint16_t lane = 0; lane < verify.dir.shards; lane++) {
 		if (verify.lanes[lane].rc != 0)
-			cli_wrong("%s", verify.lanes[lane].error);
+			cli_wrong("%s", verify.lanes[lane].error.text);
 		lane_checkpoints_free(&verify.lanes[lane].checkpoints);
 	}
 	orders_free(verify.orders);

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "tools/common/cli.h"
 
 static const char help[] =
@@ -29,7 +30,7 @@ static int run(int argc, char **argv)
 	};
 	uint32_t id = 1;
 	bool append = false;
-	char error[512];
+	struct error error;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -56,8 +57,8 @@ static int run(int argc, char **argv)
 		cli_wrong("libsodium does not start");
 		return CLI_EXIT_FAILED;
 	}
-	if ((append ? keys_append : keys_generate)(argv[optind], id, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if ((append ? keys_append : keys_generate)(argv[optind], id, &error) != 0) {
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	printf("key %u written to %s; hand it to engine (serve --keys) and gateways, to nobody "

@@ -194,8 +194,7 @@ static const char *add_line(struct recording *recording, char *line)
 	return NULL;
 }
 
-int arrivals_recorded(const char *path, uint64_t **due_ns, uint32_t *cnt, char *error,
-		      size_t error_bytes)
+int arrivals_recorded(const char *path, uint64_t **due_ns, uint32_t *cnt, struct error *error)
 {
 	struct recording recording = {0};
 	FILE *file = fopen(path, "re");
@@ -205,25 +204,23 @@ int arrivals_recorded(const char *path, uint64_t **due_ns, uint32_t *cnt, char *
 
 	if (file == NULL) {
 		rc = -errno;
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
-		return rc;
+		return error_say(error, rc, "%s: %s", path, strerror(-rc));
 	}
 	while (rc == 0 && fgets(line, sizeof(line), file) != NULL) {
 		const char *wrong = add_line(&recording, line);
 
 		line_no++;
 		if (wrong != NULL) {
-			snprintf(error, error_bytes, "%s:%" PRIu64 ": '%.40s' %s", path, line_no,
-				 line, wrong);
-			rc = -EINVAL;
+			rc = error_say(error, -EINVAL, "%s:%" PRIu64 ": '%.40s' %s", path, line_no,
+				       line, wrong);
 		}
 	}
 	if (rc == 0 && ferror(file) != 0) {
 		rc = -EIO;
-		snprintf(error, error_bytes, "%s: cannot be read", path);
+		error_set(error, "%s: cannot be read", path);
 	} else if (rc == 0 && recording.cnt == 0) {
 		rc = -EINVAL;
-		snprintf(error, error_bytes, "%s: no instant in it; one a line is expected", path);
+		error_set(error, "%s: no instant in it; one a line is expected", path);
 	}
 	fclose(file);
 	if (rc != 0) {

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
+
 /*
  * A rate over time, in straight pieces: from 0 to `rate` in ramp_s, then `rate`. A spike leaves it
  * at spike_at_s, reaches spike_factor times as much after spike_rise_s, stays for spike_hold_s and
@@ -42,7 +44,6 @@ void arrivals_poisson(const struct arrivals_profile *profile, uint64_t seed, uin
  * first is the start. 0 with *due_ns (the caller's, free) and *cnt, or -errno and a line in error
  * that names file and line.
  */
-int arrivals_recorded(const char *path, uint64_t **due_ns, uint32_t *cnt, char *error,
-		      size_t error_bytes);
+int arrivals_recorded(const char *path, uint64_t **due_ns, uint32_t *cnt, struct error *error);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "tools/common/cli.h"
 #include "tools/common/output_file.h"
@@ -17,10 +18,6 @@
 #include "tools/load/options.h"
 #include "tools/load/report.h"
 #include "tools/load/run_prepared.h"
-
-enum {
-	ERROR_BYTES = 512,
-};
 
 static void on_signal(int signal)
 {
@@ -65,14 +62,14 @@ static bool open_transport(const struct load_options *options, struct client_tra
 		.eal_args = options->eal_args,
 		.eal_arg_cnt = options->eal_arg_cnt,
 	};
-	char error[ERROR_BYTES];
+	struct error error;
 
 	*out = NULL;
 	if (options->port == NULL)
 		return true;
-	if (transport_port_open(out, &port_options, error, sizeof(error)) == 0)
+	if (transport_port_open(out, &port_options, &error) == 0)
 		return true;
-	return cli_wrong("%s", error);
+	return cli_wrong("%s", error.text);
 }
 
 /* Of what open_transport opened. */
@@ -103,14 +100,14 @@ static int finish(const struct report *report)
 /* The socket where there is no port. */
 static bool open_any_transport(const struct load_options *options, struct client_transport **out)
 {
-	char error[ERROR_BYTES];
+	struct error error;
 
 	if (!open_transport(options, out))
 		return false;
 	if (*out != NULL)
 		return true;
-	if (client_transport_udp(out, options->server, error, sizeof(error)) != 0)
-		return cli_wrong("%s", error);
+	if (client_transport_udp(out, options->server, &error) != 0)
+		return cli_wrong("%s", error.text);
 	if (options->kind == SCENARIO_ECHO)
 		client_transport_udp_plain(*out);
 	return true;
@@ -124,19 +121,19 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 	struct client_transport *transport = NULL;
 	struct drive_result result;
 	uint64_t port_reopened_cnt;
-	char error[ERROR_BYTES];
+	struct error error;
 	struct key key;
 	int rc;
 
 	if ((!echo && !cli_key(options->keys, options->key_id, &key)) ||
 	    !open_any_transport(options, &transport))
 		return CLI_EXIT_FAILED;
-	rc = run_prepared(options, scenario, transport, echo ? NULL : &key, tally, &prepared, error,
-			  sizeof(error));
+	rc = run_prepared(options, scenario, transport, echo ? NULL : &key, tally, &prepared,
+			  &error);
 	port_reopened_cnt = reopened_cnt(options, transport);
 	transport->close(transport);
 	if (rc != 0) {
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	result = (struct drive_result){
@@ -162,7 +159,7 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 	struct client_stats stats;
 	struct drive_result result;
 	uint64_t port_reopened_cnt;
-	char error[ERROR_BYTES];
+	struct error error;
 	struct key key;
 	int rc;
 
@@ -170,8 +167,8 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 	    !open_transport(options, &client_options.transport))
 		return CLI_EXIT_FAILED;
 	client_options.key = &key;
-	if (client_open(&client, &client_options, tally_answer, tally, error, sizeof(error)) != 0) {
-		cli_wrong("%s", error);
+	if (client_open(&client, &client_options, tally_answer, tally, &error) != 0) {
+		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
 	rc = drive_sale(client, scenario, options->rate, tally, &result);

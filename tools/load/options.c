@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "tools/common/cli.h"
 
@@ -17,7 +18,6 @@ enum {
 	TIMEOUT_MS = 10000,
 	PREPARED_TIMEOUT_MS = 1000,
 	REQUESTS_MAX = 1000000000,
-	ERROR_BYTES = 512,
 };
 
 static const char help[] =
@@ -506,13 +506,13 @@ bool load_options_recorded(struct load_options *options)
 	/* Of one worker's shards only some requests are: a quarter more than its part. */
 	const uint64_t parts = options->worker_cnt > 0 ? options->worker_cnt * UINT64_C(5) : 4;
 	uint64_t requests;
-	char error[ERROR_BYTES];
+	struct error error;
 
 	if (options->arrivals != ARRIVALS_RECORDED)
 		return true;
 	if (arrivals_recorded(options->recorded, &options->instants_ns, &options->instant_cnt,
-			      error, sizeof(error)) != 0)
-		return cli_wrong("%s", error);
+			      &error) != 0)
+		return cli_wrong("%s", error.text);
 	if (options->requests > 0)
 		return true;
 	requests = options->instant_cnt * fill * parts / 4;

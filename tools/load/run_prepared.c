@@ -11,14 +11,14 @@
 
 /* A datagram each; what there is no instant for stays unsent, but no instant goes unused. */
 static int recorded_instants(const struct load_options *options, struct prepared *prepared,
-			     char *error, size_t error_bytes)
+			     struct error *error)
 {
 	if (prepared->datagram_cnt < options->instant_cnt) {
-		snprintf(error, error_bytes,
-			 "--arrivals recorded:%s: %u instants, but the requests fill only %u "
-			 "datagrams; raise --requests, or leave it out",
-			 options->recorded, options->instant_cnt, prepared->datagram_cnt);
-		return -EINVAL;
+		return error_say(
+			error, -EINVAL,
+			"--arrivals recorded:%s: %u instants, but the requests fill only %u "
+			"datagrams; raise --requests, or leave it out",
+			options->recorded, options->instant_cnt, prepared->datagram_cnt);
 	}
 	prepared->datagram_cnt = options->instant_cnt;
 	return 0;
@@ -26,7 +26,7 @@ static int recorded_instants(const struct load_options *options, struct prepared
 
 /* Those that no file gave; *due_ns stays NULL for a closed loop. */
 static int make_instants(const struct load_options *options, struct prepared *prepared,
-			 uint64_t **due_ns, char *error, size_t error_bytes)
+			 uint64_t **due_ns, struct error *error)
 {
 	struct arrivals_profile profile = options->profile;
 
@@ -37,8 +37,7 @@ static int make_instants(const struct load_options *options, struct prepared *pr
 		profile.rate *= (double)prepared->datagram_cnt / (double)prepared->request_cnt;
 	*due_ns = malloc(prepared->datagram_cnt * sizeof(**due_ns));
 	if (*due_ns == NULL) {
-		snprintf(error, error_bytes, "no memory for the instants; lower --requests");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory for the instants; lower --requests");
 	}
 	if (options->arrivals == ARRIVALS_POISSON)
 		arrivals_poisson(&profile, options->seed, *due_ns, prepared->datagram_cnt);
@@ -49,7 +48,7 @@ static int make_instants(const struct load_options *options, struct prepared *pr
 
 /* What is dated now must still be good when the last of it leaves. */
 static int check_life(const struct prepared *prepared, const uint64_t *due_ns,
-		      const struct engine_told *engine, char *error, size_t error_bytes)
+		      const struct engine_told *engine, struct error *error)
 {
 	const uint64_t life_ns = WIRE_VALID_MS_MAX * UINT64_C(1000000);
 	const uint64_t age_ns = clock_now_ns() - engine->clock.local_ns;
@@ -57,18 +56,18 @@ static int check_life(const struct prepared *prepared, const uint64_t *due_ns,
 	if (prepared->date_bytes == 0 || due_ns == NULL ||
 	    age_ns + due_ns[prepared->datagram_cnt - 1] < life_ns)
 		return 0;
-	snprintf(error, error_bytes,
-		 "prepared datagrams are good for %d s from when they are dated, and the last is "
-		 "due after that; fewer --requests, a higher --rate, or --undated where the engine "
-		 "accepts that",
-		 WIRE_VALID_MS_MAX / 1000);
-	return -EINVAL;
+	return error_say(
+		error, -EINVAL,
+		"prepared datagrams are good for %d s from when they are dated, and the last is "
+		"due after that; fewer --requests, a higher --rate, or --undated where the engine "
+		"accepts that",
+		WIRE_VALID_MS_MAX / 1000);
 }
 
 static int send_prepared(const struct load_options *options, struct client_transport *transport,
 			 const struct key *key, const struct engine_told *engine,
 			 struct prepared *prepared, struct tally *tally, struct prepared_run *run,
-			 char *error, size_t error_bytes)
+			 struct error *error)
 {
 	struct volley_options volley = {
 		.transport = transport,
@@ -80,17 +79,17 @@ static int send_prepared(const struct load_options *options, struct client_trans
 	};
 	uint64_t *due_ns = NULL;
 	const bool recorded = options->arrivals == ARRIVALS_RECORDED;
-	int rc = recorded ? recorded_instants(options, prepared, error, error_bytes)
-			  : make_instants(options, prepared, &due_ns, error, error_bytes);
+	int rc = recorded ? recorded_instants(options, prepared, error)
+			  : make_instants(options, prepared, &due_ns, error);
 
 	if (rc == 0) {
 		volley.due_ns = recorded ? options->instants_ns : due_ns;
-		rc = check_life(prepared, volley.due_ns, engine, error, error_bytes);
+		rc = check_life(prepared, volley.due_ns, engine, error);
 	}
 	if (rc == 0) {
 		rc = volley_run(&run->volley, &volley, tally);
 		if (rc != 0)
-			snprintf(error, error_bytes, "%s: %s", options->server, strerror(-rc));
+			error_set(error, "%s: %s", options->server, strerror(-rc));
 	}
 	run->datagrams = prepared->datagram_cnt;
 	free(due_ns);
@@ -99,14 +98,14 @@ static int send_prepared(const struct load_options *options, struct client_trans
 
 int run_prepared(const struct load_options *options, struct scenario *scenario,
 		 struct client_transport *transport, const struct key *key, struct tally *tally,
-		 struct prepared_run *run, char *error, size_t error_bytes)
+		 struct prepared_run *run, struct error *error)
 {
 	struct prepared prepared = {0};
 	struct engine_told engine = {.shards = 1};
 	int rc = 0;
 
 	if (key != NULL)
-		rc = ask_engine(transport, options->server, key, 0, &engine, error, error_bytes);
+		rc = ask_engine(transport, options->server, key, 0, &engine, error);
 	if (rc < 0)
 		return rc;
 	if (options->undated)
@@ -128,11 +127,9 @@ int run_prepared(const struct load_options *options, struct scenario *scenario,
 		tally->mixed = mixed_check_open(scenario, prepared_options.shards);
 	if ((scenario->kind == SCENARIO_MIXED && tally->mixed == NULL) ||
 	    !prepared_open(&prepared, &prepared_options)) {
-		snprintf(error, error_bytes, "no memory for the datagrams; lower --requests");
-		rc = -ENOMEM;
+		rc = error_say(error, -ENOMEM, "no memory for the datagrams; lower --requests");
 	} else {
-		rc = send_prepared(options, transport, key, &engine, &prepared, tally, run, error,
-				   error_bytes);
+		rc = send_prepared(options, transport, key, &engine, &prepared, tally, run, error);
 	}
 	if (rc == 0 && tally->mixed != NULL)
 		tally->contradictions += mixed_check_finish(tally->mixed, &run->undetermined);

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "net/client.h"
 #include "tools/load/options.h"
 #include "tools/load/scenario.h"
@@ -23,6 +24,6 @@ struct prepared_run {
  * -errno with a line in error. */
 int run_prepared(const struct load_options *options, struct scenario *scenario,
 		 struct client_transport *transport, const struct key *key, struct tally *tally,
-		 struct prepared_run *run, char *error, size_t error_bytes);
+		 struct prepared_run *run, struct error *error);
 
 #endif

@@ -34,7 +34,7 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 	if (lane->away_since_ns == 0) {
 		lane->away_since_ns = now_ns;
 		relay_tell(lane, "downstream is away: %s; trying again until it is back",
-			   relay->error);
+			   relay->error.text);
 	}
 	/* Not begun anew by a downstream that lets itself be opened and takes nothing. */
 	if (lane->backoff_ns == 0)
@@ -72,12 +72,10 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	struct lane_tailer_options options = lane_tailer_of(&relay->dir, lane->lane);
 	struct lane_mark end;
 	bool part = false;
-	int rc = downstream_open(&lane->downstream, relay->target, lane->lane, relay->error,
-				 sizeof(relay->error));
+	int rc = downstream_open(&lane->downstream, relay->target, lane->lane, &relay->error);
 
 	if (rc == 0)
-		rc = downstream_end(lane->downstream, &end, &part, relay->error,
-				    sizeof(relay->error));
+		rc = downstream_end(lane->downstream, &end, &part, &relay->error);
 	/* A certificate or password that was good once may be so again. */
 	if (rc == -EACCES && lane->link_cnt > 0)
 		rc = -ENOTCONN;
@@ -88,7 +86,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	options.again = part;
 	options.skip_pruned = relay->options.skip_pruned;
 	options.once = relay->options.once;
-	rc = lane_tailer_open(&lane->tailer, &options, &end, relay->error, sizeof(relay->error));
+	rc = lane_tailer_open(&lane->tailer, &options, &end, &relay->error);
 	if (rc != 0)
 		return rc;
 	tell_linked(lane, &end);
@@ -112,12 +110,11 @@ static int publish(struct relay *relay, struct relay_lane *lane)
 	int rc = 1;
 
 	while (lane->sent_tail - lane->sent_head < DOWNSTREAM_IN_FLIGHT_MAX) {
-		rc = lane_tailer_peek(lane->tailer, &block, relay->error, sizeof(relay->error));
+		rc = lane_tailer_peek(lane->tailer, &block, &relay->error);
 		lane->ended = rc == 0;
 		if (rc != 1)
 			break;
-		rc = downstream_publish(lane->downstream, &block, relay->error,
-					sizeof(relay->error));
+		rc = downstream_publish(lane->downstream, &block, &relay->error);
 		if (rc != 0)
 			break;
 		lane->sent[lane->sent_tail++ % DOWNSTREAM_IN_FLIGHT_MAX] = (struct relay_sent){
@@ -159,7 +156,7 @@ void relay_settle_last(struct relay_lane *lane, uint64_t now_ns)
 
 int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 {
-	const int cnt = downstream_reap(lane->downstream, relay->error, sizeof(relay->error));
+	const int cnt = downstream_reap(lane->downstream, &relay->error);
 
 	for (int i = 0; i < cnt; i++) {
 		CHECK(lane->sent_head < lane->sent_tail);
@@ -185,7 +182,7 @@ static int check(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	if (lane->sent_head != lane->sent_tail || now_ns < lane->checked_ns + CHECK_EVERY_NS)
 		return 0;
 	lane->checked_ns = now_ns;
-	rc = downstream_end(lane->downstream, &end, &part, relay->error, sizeof(relay->error));
+	rc = downstream_end(lane->downstream, &end, &part, &relay->error);
 	if (rc == 0 && (part || end.next_lsn != lane->acked.mark.next_lsn ||
 			end.checksum != lane->acked.mark.checksum))
 		relay_unlink(lane);

@@ -187,8 +187,9 @@ static int run(const struct relay_options *options)
 	int exit_code;
 
 	if (options->forget) {
-		rc = relay_forget(options, relay.error, sizeof(relay.error));
-		return rc == 0 || cli_wrong("%s", relay.error) ? CLI_EXIT_GOOD : CLI_EXIT_FAILED;
+		rc = relay_forget(options, &relay.error);
+		return rc == 0 || cli_wrong("%s", relay.error.text) ? CLI_EXIT_GOOD
+								    : CLI_EXIT_FAILED;
 	}
 	/* One that was killed holds its locks until it is gone. */
 	for (unsigned i = 0; (rc = relay_open(&relay, options)) == -EBUSY && i < BUSY_TRIES; i++) {
@@ -202,7 +203,7 @@ static int run(const struct relay_options *options)
 			exit_code = rc == -EINVAL || rc == -EACCES ? CLI_EXIT_FAILED : CLI_EXIT_BAD;
 	}
 	if (rc != 0)
-		cli_wrong("%s", relay.error);
+		cli_wrong("%s", relay.error.text);
 	relay_close(&relay);
 	return exit_code;
 }

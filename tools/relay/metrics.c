@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "tools/relay/relay.h"
 
 struct seen {
@@ -141,14 +142,14 @@ int relay_metrics_open(struct relay *relay)
 	int rc;
 
 	if (metrics == NULL)
-		return downstream_say(relay->error, sizeof(relay->error), -ENOMEM, "no memory");
+		return error_say(&relay->error, -ENOMEM, "no memory");
 	pthread_mutex_init(&metrics->lock, NULL);
 	metrics->lane_cnt = relay->lane_cnt;
 	relay->metrics = metrics;
-	fd = http_server_bind(relay->options.metrics, relay->error, sizeof(relay->error));
+	fd = http_server_bind(relay->options.metrics, &relay->error);
 	if (fd < 0)
 		return fd;
-	rc = http_server_open(&metrics->http, fd, &source, relay->error, sizeof(relay->error));
+	rc = http_server_open(&metrics->http, fd, &source, &relay->error);
 	if (rc == 0)
 		fprintf(stderr, "metrics at http://%s/metrics\n", relay->options.metrics);
 	return rc;

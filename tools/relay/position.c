@@ -14,6 +14,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_files.h"
 #include "tools/relay/relay.h"
@@ -23,17 +24,16 @@ static int take_lock(struct relay *relay)
 	char path[PATH_MAX];
 
 	if (snprintf(path, sizeof(path), "%s.lock", relay->position_path) >= (int)sizeof(path))
-		return downstream_say(relay->error, sizeof(relay->error), -ENAMETOOLONG,
-				      "--data: the path is too long");
+		return error_say(&relay->error, -ENAMETOOLONG, "--data: the path is too long");
 	relay->lock_fd = safe_open_or_make(path, O_RDWR, NULL);
 	if (relay->lock_fd < 0)
-		return downstream_say(relay->error, sizeof(relay->error), relay->lock_fd, "%s: %s",
-				      path, safe_strerror(relay->lock_fd));
+		return error_say(&relay->error, relay->lock_fd, "%s: %s", path,
+				 safe_strerror(relay->lock_fd));
 	if (flock(relay->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return downstream_say(relay->error, sizeof(relay->error), -EBUSY,
-				      "another relay named '%s' runs on %s: stop that one, or give "
-				      "this one another --name",
-				      relay->options.name, relay->options.data);
+		return error_say(&relay->error, -EBUSY,
+				 "another relay named '%s' runs on %s: stop that one, or give "
+				 "this one another --name",
+				 relay->options.name, relay->options.data);
 	return 0;
 }
 
@@ -79,21 +79,21 @@ int relay_position_open(struct relay *relay)
 		(struct cursor){.journal_id = relay->dir.journal_id, .lanes = relay->dir.shards};
 	CHECK(getrandom(&position->relay_id, sizeof(position->relay_id), 0) ==
 	      sizeof(position->relay_id));
-	rc = cursor_load(&loaded, relay->position_path, relay->error, sizeof(relay->error));
+	rc = cursor_load(&loaded, relay->position_path, &relay->error);
 	if (rc != 0 && rc != -ENOENT)
 		return rc;
 	if (rc == 0 && (loaded.journal_id != position->journal_id ||
 			loaded.lanes != position->lanes || loaded.relay_id == 0))
-		return downstream_say(relay->error, sizeof(relay->error), -EINVAL,
-				      "%s is of another journal: remove it", relay->position_path);
+		return error_say(&relay->error, -EINVAL, "%s is of another journal: remove it",
+				 relay->position_path);
 	describe_to(relay, to, sizeof(to));
 	if (rc == 0 && strcmp(loaded.to, to) != 0)
-		return downstream_say(relay->error, sizeof(relay->error), -EINVAL,
-				      "the relay named '%s' serves %s, not %s: give this one "
-				      "another --name; or if that one will not run again, first: "
-				      "doorbuster relay --data %s --forget --name %s",
-				      relay->options.name, loaded.to, to, relay->options.data,
-				      relay->options.name);
+		return error_say(&relay->error, -EINVAL,
+				 "the relay named '%s' serves %s, not %s: give this one "
+				 "another --name; or if that one will not run again, first: "
+				 "doorbuster relay --data %s --forget --name %s",
+				 relay->options.name, loaded.to, to, relay->options.data,
+				 relay->options.name);
 	relay->positioned = rc == 0;
 	if (rc == 0)
 		*position = loaded;
@@ -110,11 +110,11 @@ int relay_position_open(struct relay *relay)
  * has the orders downstream makes room. */
 static void save(struct relay *relay)
 {
-	char why[RELAY_ERROR_BYTES];
-	const int rc = cursor_save(&relay->position, relay->position_path, why, sizeof(why));
+	struct error why;
+	const int rc = cursor_save(&relay->position, relay->position_path, &why);
 
 	if (rc != 0 && !relay->unsaved)
-		fprintf(stderr, "%s; goes on, and tries again\n", why);
+		fprintf(stderr, "%s; goes on, and tries again\n", why.text);
 	if (rc == 0 && relay->unsaved)
 		fprintf(stderr, "%s: written again\n", relay->position_path);
 	relay->unsaved = rc != 0;
@@ -127,8 +127,7 @@ int relay_position_begin(struct relay *relay)
 	if (relay->positioned)
 		save(relay);
 	else
-		rc = cursor_save(&relay->position, relay->position_path, relay->error,
-				 sizeof(relay->error));
+		rc = cursor_save(&relay->position, relay->position_path, &relay->error);
 	relay->positioned = rc == 0;
 	return rc;
 }
@@ -173,7 +172,7 @@ void relay_position_save(struct relay *relay, uint64_t now_ns)
 		save(relay);
 }
 
-int relay_forget(const struct relay_options *options, char *error, size_t error_bytes)
+int relay_forget(const struct relay_options *options, struct error *error)
 {
 	struct relay relay = {.options = *options, .lock_fd = -1};
 	struct stat info;
@@ -182,19 +181,18 @@ int relay_forget(const struct relay_options *options, char *error, size_t error_
 	snprintf(relay.position_path, sizeof(relay.position_path), "%s/downstream-%s",
 		 options->data, options->name);
 	if (safe_lstat(relay.position_path, &info) != 0)
-		return downstream_say(error, error_bytes, -ENOENT,
-				      "%s: there is none; --name says whose position goes",
-				      relay.position_path);
+		return error_say(error, -ENOENT,
+				 "%s: there is none; --name says whose position goes",
+				 relay.position_path);
 	rc = take_lock(&relay);
 	if (rc != 0)
-		snprintf(error, error_bytes, "%s", relay.error);
+		error_set(error, "%s", relay.error.text);
 	if (rc == 0) {
 		rc = safe_unlink(relay.position_path);
 		if (rc == 0)
 			rc = directory_sync(options->data);
 		if (rc != 0)
-			snprintf(error, error_bytes, "%s: %s", relay.position_path,
-				 safe_strerror(rc));
+			error_set(error, "%s: %s", relay.position_path, safe_strerror(rc));
 	}
 	if (relay.lock_fd >= 0)
 		close(relay.lock_fd);

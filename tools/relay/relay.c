@@ -41,7 +41,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 	memset(relay, 0, sizeof(*relay));
 	relay->options = *options;
 	relay->lock_fd = -1;
-	rc = data_dir_read(&relay->dir, options->data, relay->error, sizeof(relay->error));
+	rc = data_dir_read(&relay->dir, options->data, &relay->error);
 	/* A pipe has no position to come back to. */
 	if (rc == 0 && strcmp(options->downstream.to, "-") != 0)
 		rc = relay_position_open(relay);
@@ -54,15 +54,14 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 	relay->lane_cnt = relay->dir.shards;
 	relay->lanes = calloc(relay->lane_cnt, sizeof(*relay->lanes));
 	if (relay->lanes == NULL)
-		return downstream_say(relay->error, sizeof(relay->error), -ENOMEM, "no memory");
+		return error_say(&relay->error, -ENOMEM, "no memory");
 	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
 		struct relay_lane *lane = &relay->lanes[i];
 
 		lane->lane = i;
 		relay_position_load_lane(relay, lane, clock_now_ns());
 	}
-	rc = downstream_target_open(&relay->target, &relay->options.downstream, relay->error,
-				    sizeof(relay->error));
+	rc = downstream_target_open(&relay->target, &relay->options.downstream, &relay->error);
 	/* A wrong --to leaves no position that would keep prune from everything. */
 	if (rc == 0 && relay->lock_fd >= 0)
 		rc = relay_position_begin(relay);

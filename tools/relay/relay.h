@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/http_server.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/downstream.h"
 
 enum {
-	RELAY_ERROR_BYTES = 1024,
 	RELAY_NAME_BYTES = 32,
 };
 
@@ -93,7 +93,7 @@ struct relay {
 	struct relay_lane *lanes;
 	bool alarmed;
 	struct relay_metrics *metrics; /* NULL: nobody asks */
-	char error[RELAY_ERROR_BYTES];
+	struct error error;
 };
 
 /* 0, or -errno with relay->error. Closed by relay_close in both cases. */
@@ -124,7 +124,7 @@ int relay_position_open(struct relay *relay); /* takes the lock and loads it, or
 int relay_position_begin(struct relay *relay);
 void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 void relay_position_save(struct relay *relay, uint64_t now_ns);
-int relay_forget(const struct relay_options *options, char *error, size_t error_bytes);
+int relay_forget(const struct relay_options *options, struct error *error);
 
 /* Finds out how far behind the lanes are, and tells it. report.c */
 void relay_report(struct relay *relay, double seconds, bool last);

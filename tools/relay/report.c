@@ -37,14 +37,14 @@ static uint64_t oldest_ns(const struct relay *relay, const struct relay_lane *la
 	struct lane_tailer_options options = lane_tailer_of(&relay->dir, lane->lane);
 	struct lane_tailer *tailer = NULL;
 	struct lane_block block;
-	char why[RELAY_ERROR_BYTES];
+	struct error why;
 	uint64_t written_at_ns = 0;
 
 	if (lane->sent_head != lane->sent_tail)
 		return lane->sent[lane->sent_head % DOWNSTREAM_IN_FLIGHT_MAX].written_at_ns;
 	options.proven = options.skip_pruned = true;
-	if (lane_tailer_open(&tailer, &options, &lane->acked.mark, why, sizeof(why)) == 0 &&
-	    lane_tailer_peek(tailer, &block, why, sizeof(why)) == 1)
+	if (lane_tailer_open(&tailer, &options, &lane->acked.mark, &why) == 0 &&
+	    lane_tailer_peek(tailer, &block, &why) == 1)
 		written_at_ns = block.header->written_at_ns;
 	lane_tailer_close(tailer);
 	return written_at_ns;

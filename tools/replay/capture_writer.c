@@ -29,14 +29,12 @@ struct capture_writer {
 	uint8_t frame[HEADERS_BYTES + WIRE_DATAGRAM_BYTES_MAX];
 };
 
-static int complain(const struct capture_writer *writer, int rc, char *error, size_t error_bytes)
+static int complain(const struct capture_writer *writer, int rc, struct error *error)
 {
-	snprintf(error, error_bytes, "%s: %s", writer->path, safe_strerror(rc));
-	return rc;
+	return error_say(error, rc, "%s: %s", writer->path, safe_strerror(rc));
 }
 
-int capture_writer_open(struct capture_writer **out, const char *path, char *error,
-			size_t error_bytes)
+int capture_writer_open(struct capture_writer **out, const char *path, struct error *error)
 {
 	struct capture_writer *writer = calloc(1, sizeof(*writer));
 	int rc = -ENOMEM;
@@ -45,7 +43,7 @@ int capture_writer_open(struct capture_writer **out, const char *path, char *err
 		writer->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAPLEN,
 								    PCAP_TSTAMP_PRECISION_NANO);
 	if (writer == NULL || writer->pcap == NULL) {
-		snprintf(error, error_bytes, "no memory to write %s", path);
+		error_set(error, "no memory to write %s", path);
 		free(writer);
 		return rc;
 	}
@@ -57,7 +55,7 @@ int capture_writer_open(struct capture_writer **out, const char *path, char *err
 	if (rc == 0 && writer->dumper == NULL)
 		rc = errno != 0 ? -errno : -EIO;
 	if (rc != 0) {
-		complain(writer, rc, error, error_bytes);
+		complain(writer, rc, error);
 		capture_writer_discard(writer);
 		return rc;
 	}
@@ -100,8 +98,8 @@ static void put_headers(uint8_t *frame, const struct captured *captured)
 	checksum_store_udp(udp + 6, checksum_add(sum, udp, udp_bytes));
 }
 
-int capture_writer_put(struct capture_writer *writer, const struct captured *captured, char *error,
-		       size_t error_bytes)
+int capture_writer_put(struct capture_writer *writer, const struct captured *captured,
+		       struct error *error)
 {
 	const uint32_t bytes = HEADERS_BYTES + captured->bytes;
 	const struct pcap_pkthdr header = {
@@ -116,15 +114,15 @@ int capture_writer_put(struct capture_writer *writer, const struct captured *cap
 	pcap_dump((u_char *)writer->dumper, &header, writer->frame);
 	if (ferror(writer->output.file) == 0)
 		return 0;
-	return complain(writer, errno != 0 ? -errno : -EIO, error, error_bytes);
+	return complain(writer, errno != 0 ? -errno : -EIO, error);
 }
 
-int capture_writer_commit(struct capture_writer *writer, char *error, size_t error_bytes)
+int capture_writer_commit(struct capture_writer *writer, struct error *error)
 {
 	const int rc = output_commit(&writer->output);
 
 	if (rc != 0)
-		complain(writer, rc, error, error_bytes);
+		complain(writer, rc, error);
 	capture_writer_discard(writer);
 	return rc;
 }

@@ -104,7 +104,7 @@ static bool change_offers(struct catalog *catalog, const struct subject *subject
 	return true;
 }
 
-static int change_part(struct catalog *catalog, const char **at, char *error, size_t error_bytes)
+static int change_part(struct catalog *catalog, const char **at, struct error *error)
 {
 	struct subject subject = {0};
 	char word[WORD_BYTES];
@@ -113,51 +113,47 @@ static int change_part(struct catalog *catalog, const char **at, char *error, si
 	bool any = false;
 
 	if (!next_word(at, word) || !read_subject(word, &subject)) {
-		snprintf(error, error_bytes,
-			 "each part begins with sku=N or sku=*, like 'sku=42 stock=20000'");
-		return -EINVAL;
+		return error_say(error, -EINVAL,
+				 "each part begins with sku=N or sku=*, like 'sku=42 stock=20000'");
 	}
 	while (next_word(at, word)) {
 		any = true;
 		memcpy(shown, word, sizeof(shown));
 		if (!change_offers(catalog, &subject, word, &found)) {
-			snprintf(error, error_bytes,
-				 "'%s' is no column of the catalog with a value that it takes",
-				 shown);
-			return -EINVAL;
+			return error_say(
+				error, -EINVAL,
+				"'%s' is no column of the catalog with a value that it takes",
+				shown);
 		}
 		if (!found) {
-			snprintf(error, error_bytes, "SKU %" PRIu64 " is not in the catalog",
-				 subject.sku);
-			return -EINVAL;
+			return error_say(error, -EINVAL, "SKU %" PRIu64 " is not in the catalog",
+					 subject.sku);
 		}
 	}
 	if (**at != '\0' && **at != ';') {
-		snprintf(error, error_bytes, "'%.40s' is too long for a column and its value", *at);
-		return -EINVAL;
+		return error_say(error, -EINVAL, "'%.40s' is too long for a column and its value",
+				 *at);
 	}
 	if (!any) {
-		snprintf(error, error_bytes, "behind sku= stands no column, like stock=20000");
-		return -EINVAL;
+		return error_say(error, -EINVAL, "behind sku= stands no column, like stock=20000");
 	}
 	return 0;
 }
 
-int catalog_change(struct catalog *catalog, const char *text, char *error, size_t error_bytes)
+int catalog_change(struct catalog *catalog, const char *text, struct error *error)
 {
 	const char *at = text;
 	int rc;
 
 	do {
-		rc = change_part(catalog, &at, error, error_bytes);
+		rc = change_part(catalog, &at, error);
 	} while (rc == 0 && *at++ == ';');
 	/* As a catalog's lines: after all changes, so that both instants can be moved. */
 	for (uint32_t i = 0; rc == 0 && i < catalog->cnt; i++) {
 		if (catalog->offers[i].closes_at_ns > catalog->offers[i].opens_at_ns)
 			continue;
-		snprintf(error, error_bytes, "SKU %" PRIu64 " closes before it opens",
-			 catalog->offers[i].sku);
-		rc = -EINVAL;
+		rc = error_say(error, -EINVAL, "SKU %" PRIu64 " closes before it opens",
+			       catalog->offers[i].sku);
 	}
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "engine/base/error.h"
 #include "engine/catalog/catalog.h"
 
 /*
@@ -13,7 +14,7 @@
  * with columns of the catalog and their new values, as the file would have them (an empty instant
  * means now or never). 0, or -EINVAL with a line in error.
  */
-int catalog_change(struct catalog *catalog, const char *text, char *error, size_t error_bytes);
+int catalog_change(struct catalog *catalog, const char *text, struct error *error);
 
 /* A copy; NULL: no memory. */
 struct catalog *catalog_copy(const struct catalog *catalog);

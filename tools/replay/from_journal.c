@@ -106,47 +106,45 @@ static bool take_shard(struct from_journal *journal, const struct shard *shard, 
 	return true;
 }
 
-static int read_lane(struct from_journal *journal, uint16_t lane, char *error, size_t error_bytes)
+static int read_lane(struct from_journal *journal, uint16_t lane, struct error *error)
 {
 	struct recover_scan scan = {0};
 	struct shard *shard = NULL;
 	struct shard_size size;
-	int rc = recover_scan(&journal->dir, lane, &scan, error, error_bytes);
+	int rc = recover_scan(&journal->dir, lane, &scan, error);
 
 	if (rc == 0) {
 		recover_sizes(&scan, &size);
 		if (shard_bytes(&size) > arena_available_bytes() ||
 		    shard_open(&shard, lane, journal->dir.shards, &size) != 0) {
-			snprintf(error, error_bytes,
-				 "lane %u: its tables take %" PRIu64 " MiB: use a bigger machine",
-				 lane, shard_bytes(&size) >> 20);
-			rc = -ENOMEM;
+			rc = error_say(error, -ENOMEM,
+				       "lane %u: its tables take %" PRIu64
+				       " MiB: use a bigger machine",
+				       lane, shard_bytes(&size) >> 20);
 		}
 	}
 	if (rc == 0)
-		rc = recover_lane(&journal->dir, lane, &scan, shard, error, error_bytes);
+		rc = recover_lane(&journal->dir, lane, &scan, shard, error);
 	if (rc == 0 && !take_shard(journal, shard, lane)) {
-		snprintf(error, error_bytes, "lane %u: no memory for its orders", lane);
-		rc = -ENOMEM;
+		rc = error_say(error, -ENOMEM, "lane %u: no memory for its orders", lane);
 	}
 	shard_close(shard);
 	recover_scan_free(&scan);
 	return rc;
 }
 
-int from_journal_open(struct from_journal **out, const char *path, char *error, size_t error_bytes)
+int from_journal_open(struct from_journal **out, const char *path, struct error *error)
 {
 	struct from_journal *journal = calloc(1, sizeof(*journal));
 	int rc;
 
 	if (journal == NULL) {
-		snprintf(error, error_bytes, "no memory");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory");
 	}
 	journal->dir.lock_fd = -1;
-	rc = data_dir_read(&journal->dir, path, error, error_bytes);
+	rc = data_dir_read(&journal->dir, path, error);
 	for (uint16_t lane = 0; rc == 0 && lane < journal->dir.shards; lane++)
-		rc = read_lane(journal, lane, error, error_bytes);
+		rc = read_lane(journal, lane, error);
 	if (rc != 0) {
 		from_journal_close(journal);
 		return rc;

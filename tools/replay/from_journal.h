@@ -10,13 +10,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/base/error.h"
 #include "tools/replay/reader.h"
 
 struct from_journal;
 
 /* Reads all lanes, checkpoints included; memory goes with the orders. 0, -EBADMSG for a damaged
  * lane, other -errno, with a line in error. */
-int from_journal_open(struct from_journal **out, const char *path, char *error, size_t error_bytes);
+int from_journal_open(struct from_journal **out, const char *path, struct error *error);
 
 /* The next datagram, unsigned and with key id 0: a request, then its reply. The datagram is the
  * caller's to change, until the next call. False: that was all. */

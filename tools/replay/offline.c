@@ -117,7 +117,7 @@ static const struct lane_host_ops host_ops = {
 };
 
 /* Of the first lane whose journal cannot be written; 0: all can. */
-static int find_error(const struct offline *offline, char *error, size_t error_bytes)
+static int find_error(const struct offline *offline, struct error *error)
 {
 	for (uint16_t i = 0; i < offline->options.shards; i++) {
 		int rc = -journal_error(offline->lanes[i].journal);
@@ -126,14 +126,13 @@ static int find_error(const struct offline *offline, char *error, size_t error_b
 			rc = segment_source_error(offline->segments[i]);
 		if (rc == 0)
 			continue;
-		snprintf(error, error_bytes, "--journal %s: lane %u: %s", offline->options.journal,
-			 i, safe_strerror(rc));
-		return rc;
+		return error_say(error, rc, "--journal %s: lane %u: %s", offline->options.journal,
+				 i, safe_strerror(rc));
 	}
 	return 0;
 }
 
-static int put_on_sale(struct offline *offline, struct lane *lane, char *error, size_t error_bytes)
+static int put_on_sale(struct offline *offline, struct lane *lane, struct error *error)
 {
 	const struct offline_options *options = &offline->options;
 
@@ -145,7 +144,7 @@ static int put_on_sale(struct offline *offline, struct lane *lane, char *error, 
 		if (wire_shard_of(line->sku, options->shards) != lane->idx)
 			continue;
 		while (!journal_has_room(lane->journal, 1)) {
-			const int rc = find_error(offline, error, error_bytes);
+			const int rc = find_error(offline, error);
 
 			if (rc != 0)
 				return rc;
@@ -159,7 +158,7 @@ static int put_on_sale(struct offline *offline, struct lane *lane, char *error, 
 	return 0;
 }
 
-static int open_shard(struct offline *offline, struct lane *lane, char *error, size_t error_bytes)
+static int open_shard(struct offline *offline, struct lane *lane, struct error *error)
 {
 	struct shard_size size;
 
@@ -167,15 +166,14 @@ static int open_shard(struct offline *offline, struct lane *lane, char *error, s
 	if (size.order_cnt <= UINT32_MAX && shard_bytes(&size) <= arena_available_bytes() &&
 	    shard_open(&lane->shard, lane->idx, offline->options.shards, &size) == 0)
 		return 0;
-	snprintf(error, error_bytes,
-		 "the tables of shard %u for %" PRIu64 " orders take %" PRIu64 " MiB, %" PRIu64
-		 " MiB are available: less stock, or a bigger machine",
-		 lane->idx, size.order_cnt, shard_bytes(&size) >> 20,
-		 arena_available_bytes() >> 20);
-	return -ENOMEM;
+	return error_say(error, -ENOMEM,
+			 "the tables of shard %u for %" PRIu64 " orders take %" PRIu64
+			 " MiB, %" PRIu64 " MiB are available: less stock, or a bigger machine",
+			 lane->idx, size.order_cnt, shard_bytes(&size) >> 20,
+			 arena_available_bytes() >> 20);
 }
 
-static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t error_bytes)
+static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 {
 	struct lane *lane = &offline->lanes[idx];
 	const bool kept = offline->options.journal != NULL;
@@ -203,21 +201,20 @@ static int open_lane(struct offline *offline, uint16_t idx, char *error, size_t 
 				    offline->options.segment_bytes);
 	options.segments = offline->segments[idx];
 	if (options.segments == NULL) {
-		snprintf(error, error_bytes, "no memory for the lanes");
-		return -ENOMEM;
+		return error_say(error, -ENOMEM, "no memory for the lanes");
 	}
-	rc = open_shard(offline, lane, error, error_bytes);
+	rc = open_shard(offline, lane, error);
 	if (rc == 0)
-		rc = journal_open(&lane->journal, &options, error, error_bytes);
+		rc = journal_open(&lane->journal, &options, error);
 	return rc;
 }
 
 /* A new directory: a journal that is there is never written on. */
-static int make_journal(struct offline *offline, char *error, size_t error_bytes)
+static int make_journal(struct offline *offline, struct error *error)
 {
 	const struct offline_options *options = &offline->options;
 	int rc = data_dir_open_as(&offline->dir, options->journal, options->shards,
-				  options->journal_id, error, error_bytes);
+				  options->journal_id, error);
 
 	if (rc != 0) {
 		offline->dir.lock_fd = -1;
@@ -225,20 +222,19 @@ static int make_journal(struct offline *offline, char *error, size_t error_bytes
 	}
 	if (offline->dir.made_journal)
 		return 0;
-	snprintf(error, error_bytes,
-		 "--journal %s: there is a journal already; name a directory that is not there",
-		 options->journal);
-	return -EEXIST;
+	return error_say(
+		error, -EEXIST,
+		"--journal %s: there is a journal already; name a directory that is not there",
+		options->journal);
 }
 
-int offline_open(struct offline **out, const struct offline_options *options, char *error,
-		 size_t error_bytes)
+int offline_open(struct offline **out, const struct offline_options *options, struct error *error)
 {
 	struct offline *offline = calloc(1, sizeof(*offline));
 	const size_t shards = options->shards;
 	int rc = -ENOMEM;
 
-	snprintf(error, error_bytes, "no memory for the lanes");
+	error_set(error, "no memory for the lanes");
 	if (offline == NULL)
 		return rc;
 	offline->options = *options;
@@ -261,11 +257,11 @@ int offline_open(struct offline **out, const struct offline_options *options, ch
 	};
 	if (offline->lanes != NULL && offline->segments != NULL && offline->buffers != NULL &&
 	    offline->backlogs != NULL && offline->reply_queue != NULL && offline->disk != NULL)
-		rc = options->journal != NULL ? make_journal(offline, error, error_bytes) : 0;
+		rc = options->journal != NULL ? make_journal(offline, error) : 0;
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
-		rc = open_lane(offline, i, error, error_bytes);
+		rc = open_lane(offline, i, error);
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
-		rc = put_on_sale(offline, &offline->lanes[i], error, error_bytes);
+		rc = put_on_sale(offline, &offline->lanes[i], error);
 	if (rc != 0) {
 		data_dir_withdraw(&offline->dir);
 		offline_close(offline);
@@ -322,7 +318,7 @@ static void decide_batch(struct offline *offline, uint32_t item_cnt)
 }
 
 int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
-		   void *context, char *error, size_t error_bytes)
+		   void *context, struct error *error)
 {
 	uint8_t *copies[BATCH_DATAGRAMS_MAX];
 	uint8_t *copy = offline->copies;
@@ -339,7 +335,7 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 		reply(context, batch->items[i].shard, copies[i]);
 	/* Nothing else is answered so. */
 	if (offline->verdicts[VERDICT_UNAVAILABLE] + offline->verdicts[VERDICT_JOURNAL_FULL] > 0)
-		return find_error(offline, error, error_bytes);
+		return find_error(offline, error);
 	return 0;
 }
 
@@ -372,7 +368,7 @@ static int seal_lanes(struct offline *offline)
 	return rc;
 }
 
-int offline_finish(struct offline *offline, char *error, size_t error_bytes)
+int offline_finish(struct offline *offline, struct error *error)
 {
 	int rc = seal_lanes(offline);
 
@@ -387,9 +383,9 @@ int offline_finish(struct offline *offline, char *error, size_t error_bytes)
 		offline->segments[i] = NULL;
 	}
 	if (rc != 0)
-		snprintf(error, error_bytes, "--journal %s: %s",
-			 offline->options.journal != NULL ? offline->options.journal : "(none)",
-			 safe_strerror(rc));
+		error_set(error, "--journal %s: %s",
+			  offline->options.journal != NULL ? offline->options.journal : "(none)",
+			  safe_strerror(rc));
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 #include "engine/sale/decide.h"
@@ -55,8 +56,7 @@ struct offline_options {
 struct offline;
 
 /* 0 or -errno with a line in error. */
-int offline_open(struct offline **out, const struct offline_options *options, char *error,
-		 size_t error_bytes);
+int offline_open(struct offline **out, const struct offline_options *options, struct error *error);
 
 /* The sale is known now: before a dated datagram is decided. */
 void offline_set_sale(struct offline *offline, uint32_t sale);
@@ -67,7 +67,7 @@ typedef void offline_reply_fn(void *context, uint16_t shard, const uint8_t *data
 /* Decides a batch; reply may be NULL. 0, or -errno with a line in error: the journal could not be
  * written. */
 int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
-		   void *context, char *error, size_t error_bytes);
+		   void *context, struct error *error);
 
 /* What was decided, by verdict: [VERDICT_END]. */
 const uint64_t *offline_verdicts(const struct offline *offline);
@@ -76,7 +76,7 @@ const struct shard *offline_shard(const struct offline *offline, uint16_t lane);
 
 /* Writes what is left, seals the lanes. 0, or -errno with a line. The shards stay until
  * offline_close. */
-int offline_finish(struct offline *offline, char *error, size_t error_bytes);
+int offline_finish(struct offline *offline, struct error *error);
 
 /* NULL is allowed. */
 void offline_close(struct offline *offline);

@@ -34,16 +34,15 @@ struct reader {
 	uint8_t room[LINK_FRAME_BYTES_MAX];
 };
 
-static int refuse_link(const struct reader *reader, const char *path, char *error,
-		       size_t error_bytes)
+static int refuse_link(const struct reader *reader, const char *path, struct error *error)
 {
 	const char *name = pcap_datalink_val_to_description(reader->link_type);
 
-	snprintf(error, error_bytes,
-		 "%s: captured on a link of type %d (%s); Ethernet, Linux cooked, raw IP and BSD "
-		 "loopback can be replayed",
-		 path, reader->link_type, name != NULL ? name : "unknown");
-	return -EPROTONOSUPPORT;
+	return error_say(
+		error, -EPROTONOSUPPORT,
+		"%s: captured on a link of type %d (%s); Ethernet, Linux cooked, raw IP and BSD "
+		"loopback can be replayed",
+		path, reader->link_type, name != NULL ? name : "unknown");
 }
 
 /* A packet, whatever file it is of. */
@@ -57,7 +56,7 @@ struct packet {
 };
 
 /* One of the two, which its first byte tells. */
-static int open_packets(struct reader *reader, const char *path, char *error, size_t error_bytes)
+static int open_packets(struct reader *reader, const char *path, struct error *error)
 {
 	FILE *file = stream_file(reader->stream);
 	char pcap_why[PCAP_ERRBUF_SIZE];
@@ -73,33 +72,29 @@ static int open_packets(struct reader *reader, const char *path, char *error, si
 			file, PCAP_TSTAMP_PRECISION_NANO, pcap_why);
 	if (reader->pcap != NULL) {
 		reader->link_type = pcap_datalink(reader->pcap);
-		return link_known(reader->link_type)
-			       ? 0
-			       : refuse_link(reader, path, error, error_bytes);
+		return link_known(reader->link_type) ? 0 : refuse_link(reader, path, error);
 	}
 	if (reader->pcapng != NULL)
 		return 0;
 	if (stream_damage(reader->stream) != NULL)
 		why = stream_damage(reader->stream);
 	fclose(file);
-	snprintf(error, error_bytes, "%s: %s; pcap and pcapng can be read, also in gzip or zstd",
-		 path, why);
-	return -EBADMSG;
+	return error_say(error, -EBADMSG,
+			 "%s: %s; pcap and pcapng can be read, also in gzip or zstd", path, why);
 }
 
-int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
-		size_t error_bytes)
+int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int rc = -ENOMEM;
 
 	if (reader == NULL)
-		snprintf(error, error_bytes, "%s: no memory to read it", path);
+		error_set(error, "%s: no memory to read it", path);
 	else
-		rc = stream_open(&reader->stream, path, error, error_bytes);
+		rc = stream_open(&reader->stream, path, error);
 	if (rc == 0) {
 		reader->base_port = base_port;
-		rc = open_packets(reader, path, error, error_bytes);
+		rc = open_packets(reader, path, error);
 	}
 	if (rc != 0) {
 		reader_close(reader);

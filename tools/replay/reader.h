@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "net/decode.h"
 #include "net/keys.h"
 
@@ -63,8 +64,7 @@ struct reader_counts {
 struct reader;
 
 /* base_port: the UDP port of shard 0 in the capture. 0 or -errno with a line in error. */
-int reader_open(struct reader **out, const char *path, uint16_t base_port, char *error,
-		size_t error_bytes);
+int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error);
 
 /* From now on only what these keys signed is given, of requests, of replies or of both; the rest is
  * counted as UNKNOWN_KEY or BAD_TAG. The keys stay the caller's. Before the first reader_next. */

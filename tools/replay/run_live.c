@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "net/client.h"
 #include "net/keys.h"
@@ -25,7 +26,6 @@
 #include "tools/replay/report.h"
 
 enum {
-	ERROR_BYTES = 1024,
 	RECEIVE_CNT = 64,
 	RECEIVE_ON_TIME_CNT = 8,
 	/* Of a call: where time counts, the last of a call shall not wait for many others. */
@@ -69,7 +69,7 @@ struct live {
 	uint64_t told_ns;    /* the instant that was told to be far away */
 	struct client_packet received[RECEIVE_CNT];
 	uint8_t room[RECEIVE_CNT][WIRE_DATAGRAM_BYTES_MAX];
-	char error[ERROR_BYTES];
+	struct error error;
 };
 
 /* A reply in form and, where we have keys, by its tag. */
@@ -173,9 +173,8 @@ static int be_refused(struct live *live, uint64_t now_ns)
 		live->refused_ns = now_ns;
 	if (now_ns - live->refused_ns < PATIENCE_NS)
 		return 0;
-	snprintf(live->error, ERROR_BYTES, "nothing was taken for %u s",
-		 (unsigned)(PATIENCE_NS / NS_PER_S));
-	return -why;
+	return error_say(&live->error, -why, "nothing was taken for %u s",
+			 (unsigned)(PATIENCE_NS / NS_PER_S));
 }
 
 /* Sends what is due. How many, or -errno. */
@@ -349,11 +348,10 @@ static bool open_transport(struct live *live)
 	int rc;
 
 	if (options->port.port != NULL)
-		rc = transport_port_open(&live->transport, &options->port, live->error,
-					 ERROR_BYTES);
+		rc = transport_port_open(&live->transport, &options->port, &live->error);
 	else
-		rc = client_transport_udp(&live->transport, options->to, live->error, ERROR_BYTES);
-	return rc == 0 || cli_wrong("--to: %s", live->error);
+		rc = client_transport_udp(&live->transport, options->to, &live->error);
+	return rc == 0 || cli_wrong("--to: %s", live->error.text);
 }
 
 /* Its sale and clock: only who has its keys can ask, and make requests new. */
@@ -366,8 +364,8 @@ static bool ask(struct live *live)
 	if (live->keys == NULL)
 		return true;
 	if (ask_engine(live->transport, server, &live->keys->keys[live->fresh.fallback], ASK_MS,
-		       &told, live->error, ERROR_BYTES) != 0)
-		return cli_wrong("--to: %s", live->error);
+		       &told, &live->error) != 0)
+		return cli_wrong("--to: %s", live->error.text);
 	live->fresh.keys = live->keys;
 	live->fresh.sale = told.sale;
 	live->clock = told.clock;
@@ -379,12 +377,11 @@ static bool open_capture(struct live *live)
 	const struct replay_options *options = live->options;
 	int rc;
 
-	if (options->keys != NULL &&
-	    keys_load(options->keys, &live->keys, live->error, ERROR_BYTES) != 0)
-		return cli_wrong("--keys: %s", live->error);
+	if (options->keys != NULL && keys_load(options->keys, &live->keys, &live->error) != 0)
+		return cli_wrong("--keys: %s", live->error.text);
 	if (options->captured_keys != NULL &&
-	    keys_load(options->captured_keys, &live->captured_keys, live->error, ERROR_BYTES) != 0)
-		return cli_wrong("--captured-keys: %s", live->error);
+	    keys_load(options->captured_keys, &live->captured_keys, &live->error) != 0)
+		return cli_wrong("--captured-keys: %s", live->error.text);
 	if (options->key_id != UINT64_MAX) {
 		const struct key *key = keys_find(live->keys, (uint32_t)options->key_id);
 
@@ -396,9 +393,8 @@ static bool open_capture(struct live *live)
 	live->compare = compare_open(options->differences_max);
 	if (live->compare == NULL)
 		return cli_wrong("no memory to compare replies");
-	if (reader_open(&live->reader, options->capture, options->base_port, live->error,
-			ERROR_BYTES) != 0)
-		return cli_wrong("%s", live->error);
+	if (reader_open(&live->reader, options->capture, options->base_port, &live->error) != 0)
+		return cli_wrong("%s", live->error.text);
 	reader_end_when(live->reader, progress_interrupted);
 	reader_verify(live->reader, live->captured_keys, true, true);
 	/* Before the port's environment binds this thread to a core. */
@@ -438,8 +434,8 @@ static int run(struct live *live)
 	live->ahead = NULL;
 	/* What went out until then is told all the same. */
 	if (rc != 0)
-		cli_wrong("--to %s: %s%s%s", options->to, live->error,
-			  live->error[0] != '\0' ? ": " : "", strerror(-rc));
+		cli_wrong("--to %s: %s%s%s", options->to, live->error.text,
+			  error_is_set(&live->error) ? ": " : "", strerror(-rc));
 	if (live->counts.sent == 0 && !live->counts.interrupted) {
 		if (rc != 0)
 			return CLI_EXIT_FAILED;

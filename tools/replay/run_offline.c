@@ -8,6 +8,7 @@
 
 #include "engine/admission/admit.h"
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
 #include "tools/replay/ahead.h"
@@ -19,7 +20,6 @@
 #include "tools/replay/what_if.h"
 
 enum {
-	ERROR_BYTES = 1024,
 	/* Small enough to stay in a cache. */
 	AHEAD_CNT = 1024,
 };
@@ -40,7 +40,7 @@ struct feed {
 	bool replies_seen;
 	uint32_t sale; /* the captured engine's; 0: not known yet */
 	struct reader_counts refused;
-	char error[ERROR_BYTES];
+	struct error error;
 };
 
 /* A sale's own catalog, or the first one changed. */
@@ -48,14 +48,13 @@ static bool load_catalog(struct feed *feed, struct sale *sale, const struct vari
 {
 	sale->name = variant->set != NULL ? variant->set : variant->catalog;
 	if (variant->set == NULL)
-		return catalog_load(variant->catalog, &sale->catalog, feed->error, ERROR_BYTES) ==
-			       0 ||
-		       cli_wrong("%s", feed->error);
+		return catalog_load(variant->catalog, &sale->catalog, &feed->error) == 0 ||
+		       cli_wrong("%s", feed->error.text);
 	sale->catalog = catalog_copy(feed->run.sales[0].catalog);
 	if (sale->catalog == NULL)
 		return cli_wrong("no memory for another catalog");
-	return catalog_change(sale->catalog, variant->set, feed->error, ERROR_BYTES) == 0 ||
-	       cli_wrong("--set '%s': %s", variant->set, feed->error);
+	return catalog_change(sale->catalog, variant->set, &feed->error) == 0 ||
+	       cli_wrong("--set '%s': %s", variant->set, feed->error.text);
 }
 
 static bool load_sales(struct feed *feed)
@@ -98,8 +97,8 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 			.segment_bytes = (uint64_t)options->segment_mib << 20,
 		};
 
-		if (offline_open(&sale->engine, &engine, feed->error, ERROR_BYTES) != 0)
-			return cli_wrong("%s", feed->error);
+		if (offline_open(&sale->engine, &engine, &feed->error) != 0)
+			return cli_wrong("%s", feed->error.text);
 	}
 	return true;
 }
@@ -172,8 +171,8 @@ static bool decide_waiting(struct feed *feed)
 		struct sale *sale = &run->sales[i];
 
 		if (offline_decide(sale->engine, &feed->batch, compared ? on_reply : NULL,
-				   sale->compare, feed->error, ERROR_BYTES) != 0)
-			return cli_wrong("%s", feed->error);
+				   sale->compare, &feed->error) != 0)
+			return cli_wrong("%s", feed->error.text);
 	}
 	feed->datagrams += feed->batch.item_cnt;
 	feed->requests += feed->batch.request_cnt;
@@ -258,8 +257,8 @@ static bool finish_sales(struct feed *feed)
 	if (!run->begun)
 		return true;
 	for (uint32_t i = 0; i < run->sale_cnt; i++) {
-		if (offline_finish(run->sales[i].engine, feed->error, ERROR_BYTES) != 0)
-			return cli_wrong("%s", feed->error);
+		if (offline_finish(run->sales[i].engine, &feed->error) != 0)
+			return cli_wrong("%s", feed->error.text);
 		if (feed->replies_seen)
 			compare_finish(run->sales[i].compare);
 	}
@@ -331,15 +330,15 @@ static int run(struct feed *feed)
 	const struct replay_options *options = feed->run.options;
 	uint64_t began_ns;
 
-	if (keys_load(options->keys, &feed->keys, feed->error, ERROR_BYTES) != 0) {
-		cli_wrong("--keys: %s", feed->error);
+	if (keys_load(options->keys, &feed->keys, &feed->error) != 0) {
+		cli_wrong("--keys: %s", feed->error.text);
 		return CLI_EXIT_FAILED;
 	}
 	if (!load_sales(feed) || !what_if_open(feed->files, options))
 		return CLI_EXIT_FAILED;
-	if (reader_open(&feed->run.reader, options->capture, options->base_port, feed->error,
-			ERROR_BYTES) != 0) {
-		cli_wrong("%s", feed->error);
+	if (reader_open(&feed->run.reader, options->capture, options->base_port, &feed->error) !=
+	    0) {
+		cli_wrong("%s", feed->error.text);
 		return CLI_EXIT_FAILED;
 	}
 	/* admit verifies requests, as in the engine. */

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "net/tag.h"
 #include "tools/common/cli.h"
@@ -18,10 +19,6 @@
 #include "tools/replay/reader.h"
 #include "tools/replay/report.h"
 #include "tools/replay/scrub.h"
-
-enum {
-	ERROR_BYTES = 1024,
-};
 
 struct writing {
 	const struct replay_options *options;
@@ -34,7 +31,7 @@ struct writing {
 	uint64_t datagrams;
 	struct progress progress;
 	bool interrupted;
-	char error[ERROR_BYTES];
+	struct error error;
 };
 
 /* Who signs with the key of the pseudonyms, as a receiver of the capture may have to, could tell
@@ -54,8 +51,8 @@ static bool is_secret(const struct writing *writing, const struct key_ring *ring
 static bool load_ring(struct writing *writing, const char *flag, const char *path,
 		      struct key_ring **out)
 {
-	return path == NULL || keys_load(path, out, writing->error, ERROR_BYTES) == 0 ||
-	       cli_wrong("%s: %s", flag, writing->error);
+	return path == NULL || keys_load(path, out, &writing->error) == 0 ||
+	       cli_wrong("%s: %s", flag, writing->error.text);
 }
 
 static bool load_keys(struct writing *writing)
@@ -99,8 +96,8 @@ static bool put(struct writing *writing, const struct captured *captured, uint8_
 		tag_sign(datagram, captured->bytes, writing->key.bytes);
 	}
 	changed.datagram = datagram;
-	if (capture_writer_put(writing->writer, &changed, writing->error, ERROR_BYTES) != 0)
-		return cli_wrong("--write: %s", writing->error);
+	if (capture_writer_put(writing->writer, &changed, &writing->error) != 0)
+		return cli_wrong("--write: %s", writing->error.text);
 	writing->datagrams++;
 	return true;
 }
@@ -190,9 +187,8 @@ static int write_from(struct writing *writing, struct from_journal *journal, str
 	const struct replay_options *options = writing->options;
 	int rc;
 
-	if (capture_writer_open(&writing->writer, options->write, writing->error, ERROR_BYTES) !=
-	    0) {
-		cli_wrong("--write: %s", writing->error);
+	if (capture_writer_open(&writing->writer, options->write, &writing->error) != 0) {
+		cli_wrong("--write: %s", writing->error.text);
 		return CLI_EXIT_FAILED;
 	}
 	rc = journal != NULL ? write_journal(writing, journal) : write_capture(writing, reader);
@@ -201,9 +197,9 @@ static int write_from(struct writing *writing, struct from_journal *journal, str
 			strcmp(options->write, "-") == 0 ? "the rest was not written"
 							 : "was not made");
 	} else if (rc != CLI_EXIT_FAILED) {
-		if (capture_writer_commit(writing->writer, writing->error, ERROR_BYTES) == 0)
+		if (capture_writer_commit(writing->writer, &writing->error) == 0)
 			return rc;
-		cli_wrong("--write: %s", writing->error);
+		cli_wrong("--write: %s", writing->error.text);
 		return CLI_EXIT_FAILED;
 	}
 	capture_writer_discard(writing->writer);
@@ -220,14 +216,12 @@ static int open_and_write(struct writing *writing)
 	if (!load_keys(writing))
 		return CLI_EXIT_FAILED;
 	if (options->from_journal != NULL)
-		rc = from_journal_open(&journal, options->from_journal, writing->error,
-				       ERROR_BYTES);
+		rc = from_journal_open(&journal, options->from_journal, &writing->error);
 	else
-		rc = reader_open(&reader, options->capture, options->base_port, writing->error,
-				 ERROR_BYTES);
+		rc = reader_open(&reader, options->capture, options->base_port, &writing->error);
 	if (rc != 0) {
 		cli_wrong("%s%s", options->from_journal != NULL ? "--from-journal: " : "",
-			  writing->error);
+			  writing->error.text);
 		return options->from_journal != NULL && rc == -EBADMSG ? CLI_EXIT_BAD
 								       : CLI_EXIT_FAILED;
 	}

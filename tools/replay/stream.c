@@ -239,7 +239,7 @@ static int open_file(struct stream *stream, const char *path)
 	return find_kind(stream);
 }
 
-int stream_open(struct stream **out, const char *path, char *error, size_t error_bytes)
+int stream_open(struct stream **out, const char *path, struct error *error)
 {
 	const cookie_io_functions_t functions = {.read = read_cookie};
 	struct stream *stream = calloc(1, sizeof(*stream));
@@ -256,7 +256,7 @@ int stream_open(struct stream **out, const char *path, char *error, size_t error
 			rc = -ENOMEM;
 	}
 	if (rc != 0) {
-		snprintf(error, error_bytes, "%s: %s", path, strerror(-rc));
+		error_set(error, "%s: %s", path, strerror(-rc));
 		if (stream != NULL && stream->file != NULL)
 			fclose(stream->file);
 		stream_close(stream);

@@ -13,10 +13,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/base/error.h"
+
 struct stream;
 
 /* 0 or -errno with a line in error. */
-int stream_open(struct stream **out, const char *path, char *error, size_t error_bytes);
+int stream_open(struct stream **out, const char *path, struct error *error);
 
 /* The plain bytes. The stream's; who closes it (libpcap does) must not use the stream's file any
  * more, but still has to call stream_close. */

@@ -25,8 +25,7 @@ struct database {
 };
 
 /* What a server says in several lines, in one. */
-static int say(const struct database *database, int rc, const char *what, char *error,
-	       size_t error_bytes)
+static int say(const struct database *database, int rc, const char *what, struct error *error)
 {
 	char text[512];
 
@@ -34,17 +33,17 @@ static int say(const struct database *database, int rc, const char *what, char *
 		rc = -ENOTCONN;
 	snprintf(text, sizeof(text), "%s", PQerrorMessage(database->connection));
 	text[strcspn(text, "\n")] = '\0';
-	return downstream_say(error, error_bytes, rc, "PostgreSQL: %s: %s", what, text);
+	return error_say(error, rc, "PostgreSQL: %s: %s", what, text);
 }
 
-static int run(struct database *database, const char *sql, char *error, size_t error_bytes)
+static int run(struct database *database, const char *sql, struct error *error)
 {
 	PGresult *result = PQexec(database->connection, sql);
 	const ExecStatusType status = PQresultStatus(result);
 	const bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 
 	PQclear(result);
-	return good ? 0 : say(database, -EPROTO, sql, error, error_bytes);
+	return good ? 0 : say(database, -EPROTO, sql, error);
 }
 
 /*
@@ -64,7 +63,7 @@ static const char tables[] =
 	"CREATE TEMPORARY TABLE staging (LIKE orders) ON COMMIT DELETE ROWS;";
 
 /* Makes what isn't there. The schema's name was checked: letters, digits, _. */
-static int prepare(struct database *database, const char *schema, char *error, size_t error_bytes)
+static int prepare(struct database *database, const char *schema, struct error *error)
 {
 	char sql[SQL_BYTES];
 	PGresult *result;
@@ -75,7 +74,7 @@ static int prepare(struct database *database, const char *schema, char *error, s
 		 "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS %s; "
 		 "SET search_path = %s",
 		 schema, schema);
-	rc = run(database, sql, error, error_bytes);
+	rc = run(database, sql, error);
 	if (rc != 0)
 		return rc;
 	snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(hashtext('doorbuster sink %s'))",
@@ -84,14 +83,13 @@ static int prepare(struct database *database, const char *schema, char *error, s
 	locked = PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't';
 	if (!locked)
 		rc = PQresultStatus(result) == PGRES_TUPLES_OK
-			     ? downstream_say(
-				       error, error_bytes, -EBUSY,
-				       "another sink fills schema %s: stop that one, or name "
-				       "another with --schema",
-				       schema)
-			     : say(database, -EPROTO, sql, error, error_bytes);
+			     ? error_say(error, -EBUSY,
+					 "another sink fills schema %s: stop that one, or name "
+					 "another with --schema",
+					 schema)
+			     : say(database, -EPROTO, sql, error);
 	PQclear(result);
-	return rc == 0 ? run(database, tables, error, error_bytes) : rc;
+	return rc == 0 ? run(database, tables, error) : rc;
 }
 
 static bool parse_lane(PGresult *result, int row, struct cursor *cursor)
@@ -109,8 +107,7 @@ static bool parse_lane(PGresult *result, int row, struct cursor *cursor)
 	       cli_parse_u64(PQgetvalue(result, row, 6), UINT64_MAX, &lane->extra);
 }
 
-static int load_cursor(struct database *database, struct cursor *cursor, char *error,
-		       size_t error_bytes)
+static int load_cursor(struct database *database, struct cursor *cursor, struct error *error)
 {
 	static const char sql[] = "SELECT lane, journal_id, next_lsn, segment, block_offset, "
 				  "checksum, extra FROM lanes ORDER BY lane";
@@ -119,35 +116,35 @@ static int load_cursor(struct database *database, struct cursor *cursor, char *e
 
 	memset(cursor, 0, sizeof(*cursor));
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		rc = say(database, -EPROTO, sql, error, error_bytes);
+		rc = say(database, -EPROTO, sql, error);
 	for (int row = 0; rc == 0 && row < PQntuples(result); row++) {
 		if (row < SHARDS_MAX && parse_lane(result, row, cursor))
 			cursor->lanes++;
 		else
-			rc = downstream_say(error, error_bytes, -EPROTO,
-					    "table lanes: row %d is none of ours: name another "
-					    "schema",
-					    row);
+			rc = error_say(error, -EPROTO,
+				       "table lanes: row %d is none of ours: name another "
+				       "schema",
+				       row);
 	}
 	PQclear(result);
 	return rc;
 }
 
 int database_open(struct database **out, const char *conninfo, const char *schema,
-		  struct cursor *cursor, char *error, size_t error_bytes)
+		  struct cursor *cursor, struct error *error)
 {
 	struct database *database = calloc(1, sizeof(*database));
 	int rc = 0;
 
 	if (database == NULL)
-		return downstream_say(error, error_bytes, -ENOMEM, "no memory");
+		return error_say(error, -ENOMEM, "no memory");
 	database->connection = PQconnectdb(conninfo);
 	if (PQstatus(database->connection) != CONNECTION_OK)
-		rc = say(database, -ENOTCONN, "cannot connect", error, error_bytes);
+		rc = say(database, -ENOTCONN, "cannot connect", error);
 	if (rc == 0)
-		rc = prepare(database, schema, error, error_bytes);
+		rc = prepare(database, schema, error);
 	if (rc == 0)
-		rc = load_cursor(database, cursor, error, error_bytes);
+		rc = load_cursor(database, cursor, error);
 	if (rc != 0)
 		database_close(database);
 	else
@@ -155,25 +152,25 @@ int database_open(struct database **out, const char *conninfo, const char *schem
 	return rc;
 }
 
-static int begin_copy(struct database *database, char *error, size_t error_bytes)
+static int begin_copy(struct database *database, struct error *error)
 {
 	PGresult *result;
 	bool good;
-	int rc = run(database, "BEGIN", error, error_bytes);
+	int rc = run(database, "BEGIN", error);
 
 	if (rc != 0)
 		return rc;
 	result = PQexec(database->connection, "COPY staging FROM STDIN");
 	good = PQresultStatus(result) == PGRES_COPY_IN;
 	PQclear(result);
-	return good ? 0 : say(database, -EPROTO, "COPY", error, error_bytes);
+	return good ? 0 : say(database, -EPROTO, "COPY", error);
 }
 
-static int flush_copy(struct database *database, char *error, size_t error_bytes)
+static int flush_copy(struct database *database, struct error *error)
 {
 	if (database->used > 0 &&
 	    PQputCopyData(database->connection, database->bytes, (int)database->used) != 1)
-		return say(database, -EPROTO, "COPY", error, error_bytes);
+		return say(database, -EPROTO, "COPY", error);
 	database->used = 0;
 	return 0;
 }
@@ -193,8 +190,7 @@ static void put_order(struct database *database, uint16_t lane, uint64_t lsn,
 				 record->unit_price, record->order.max_price, record->channel);
 }
 
-int database_add(struct database *database, const struct consumer_batch *batch, char *error,
-		 size_t error_bytes)
+int database_add(struct database *database, const struct consumer_batch *batch, struct error *error)
 {
 	for (uint32_t i = 0; i < batch->record_cnt; i++) {
 		int rc = 0;
@@ -202,9 +198,9 @@ int database_add(struct database *database, const struct consumer_batch *batch, 
 		if (batch->records[i].kind != RECORD_ORDER)
 			continue;
 		if (database->staged == 0)
-			rc = begin_copy(database, error, error_bytes);
+			rc = begin_copy(database, error);
 		if (rc == 0 && database->used + COPY_LINE_BYTES_MAX > COPY_BYTES)
-			rc = flush_copy(database, error, error_bytes);
+			rc = flush_copy(database, error);
 		if (rc != 0)
 			return rc;
 		put_order(database, batch->lane, batch->first_lsn + i, &batch->records[i]);
@@ -218,26 +214,26 @@ uint64_t database_pending(const struct database *database)
 	return database->staged;
 }
 
-static int end_copy(struct database *database, char *error, size_t error_bytes)
+static int end_copy(struct database *database, struct error *error)
 {
 	PGresult *result;
 	bool good;
-	int rc = flush_copy(database, error, error_bytes);
+	int rc = flush_copy(database, error);
 
 	if (rc != 0)
 		return rc;
 	if (PQputCopyEnd(database->connection, NULL) != 1)
-		return say(database, -EPROTO, "COPY", error, error_bytes);
+		return say(database, -EPROTO, "COPY", error);
 	result = PQgetResult(database->connection);
 	good = PQresultStatus(result) == PGRES_COMMAND_OK;
 	PQclear(result);
 	while ((result = PQgetResult(database->connection)) != NULL)
 		PQclear(result);
-	return good ? 0 : say(database, -EPROTO, "COPY", error, error_bytes);
+	return good ? 0 : say(database, -EPROTO, "COPY", error);
 }
 
 /* Each staged order goes in, or is there already as it is. */
-static int upsert(struct database *database, char *error, size_t error_bytes)
+static int upsert(struct database *database, struct error *error)
 {
 	static const char sql[] =
 		"INSERT INTO orders SELECT * FROM staging ON CONFLICT (lane, lsn) "
@@ -249,20 +245,19 @@ static int upsert(struct database *database, char *error, size_t error_bytes)
 	int rc = 0;
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		rc = say(database, -EPROTO, "INSERT", error, error_bytes);
+		rc = say(database, -EPROTO, "INSERT", error);
 	else if (!cli_parse_u64(PQcmdTuples(result), UINT64_MAX, &rows) || rows != database->staged)
-		rc = downstream_say(error, error_bytes, -EPROTO,
-				    "table orders has %" PRIu64 " of these LSNs with other orders: "
-				    "the lane was cut by `journal repair` and gives them twice; "
-				    "settle the orders that the cut lost (DATA/repaired-*), then "
-				    "fill another schema",
-				    database->staged - rows);
+		rc = error_say(error, -EPROTO,
+			       "table orders has %" PRIu64 " of these LSNs with other orders: "
+			       "the lane was cut by `journal repair` and gives them twice; "
+			       "settle the orders that the cut lost (DATA/repaired-*), then "
+			       "fill another schema",
+			       database->staged - rows);
 	PQclear(result);
 	return rc;
 }
 
-static int store_cursor(struct database *database, const struct cursor *cursor, char *error,
-			size_t error_bytes)
+static int store_cursor(struct database *database, const struct cursor *cursor, struct error *error)
 {
 	char sql[SQL_BYTES];
 	int rc = 0;
@@ -278,26 +273,25 @@ static int store_cursor(struct database *database, const struct cursor *cursor, 
 			 "checksum = EXCLUDED.checksum, extra = EXCLUDED.extra",
 			 i, cursor->journal_id, lane->mark.next_lsn, lane->mark.segment,
 			 lane->mark.offset, lane->mark.checksum, lane->extra);
-		rc = run(database, sql, error, error_bytes);
+		rc = run(database, sql, error);
 	}
 	return rc;
 }
 
-int database_commit(struct database *database, const struct cursor *cursor, char *error,
-		    size_t error_bytes)
+int database_commit(struct database *database, const struct cursor *cursor, struct error *error)
 {
 	int rc = 0;
 
 	if (database->staged == 0)
-		rc = run(database, "BEGIN", error, error_bytes);
+		rc = run(database, "BEGIN", error);
 	else
-		rc = end_copy(database, error, error_bytes);
+		rc = end_copy(database, error);
 	if (rc == 0 && database->staged > 0)
-		rc = upsert(database, error, error_bytes);
+		rc = upsert(database, error);
 	if (rc == 0)
-		rc = store_cursor(database, cursor, error, error_bytes);
+		rc = store_cursor(database, cursor, error);
 	if (rc == 0)
-		rc = run(database, "COMMIT", error, error_bytes);
+		rc = run(database, "COMMIT", error);
 	if (rc == 0)
 		database->staged = 0;
 	return rc;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/error.h"
 #include "tools/common/cursor.h"
 #include "tools/downstream/consumer.h"
 
@@ -21,11 +22,11 @@ struct database;
  * fills this schema; with a line.
  */
 int database_open(struct database **out, const char *conninfo, const char *schema,
-		  struct cursor *cursor, char *error, size_t error_bytes);
+		  struct cursor *cursor, struct error *error);
 
 /* Adds the orders of a batch to the transaction under way. -ENOTCONN, or another -errno. */
-int database_add(struct database *database, const struct consumer_batch *batch, char *error,
-		 size_t error_bytes);
+int database_add(struct database *database, const struct consumer_batch *batch,
+		 struct error *error);
 
 /* Orders in the transaction under way. */
 uint64_t database_pending(const struct database *database);
@@ -34,8 +35,7 @@ uint64_t database_pending(const struct database *database);
  * Ends the transaction: orders and cursor are there together, or neither is. -ENOTCONN: one of
  * both, open it again to learn which. -EPROTO: an LSN is there with another order.
  */
-int database_commit(struct database *database, const struct cursor *cursor, char *error,
-		    size_t error_bytes);
+int database_commit(struct database *database, const struct cursor *cursor, struct error *error);
 
 /* NULL is allowed. */
 void database_close(struct database *database);

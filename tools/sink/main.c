@@ -14,13 +14,13 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
 #include "tools/downstream/consumer.h"
 #include "tools/sink/database.h"
 
 enum {
-	ERROR_BYTES = 1024,
 	/* A transaction is ended when it has so many orders, or when nothing more comes. */
 	COMMIT_ORDERS = 20000,
 	COMMIT_NS = 200000000,
@@ -59,7 +59,7 @@ static const char usage[] =
 
 /* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
 static int pump(const struct sink_options *options, struct database *database,
-		struct consumer *consumer, uint64_t *orders, char *error)
+		struct consumer *consumer, uint64_t *orders, struct error *error)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	uint64_t begun_ns = clock_now_ns();
@@ -68,12 +68,12 @@ static int pump(const struct sink_options *options, struct database *database,
 
 	while (!signals_end_pending()) {
 		struct consumer_batch batch;
-		int rc = consumer_next(consumer, &batch, error, ERROR_BYTES);
+		int rc = consumer_next(consumer, &batch, error);
 
 		/* The source has not got again yet what the table has: waited for, but no success.
 		 */
 		if (rc == -EAGAIN && options->follow && !behind)
-			cli_wrong("%s; trying again until it is back", error);
+			cli_wrong("%s; trying again until it is back", error->text);
 		behind = rc == -EAGAIN || (behind && rc == 1);
 		rc = rc == -EAGAIN ? 0 : rc;
 		if (rc < 0)
@@ -81,7 +81,7 @@ static int pump(const struct sink_options *options, struct database *database,
 		if (rc == 1) {
 			begun_ns = dirty ? begun_ns : clock_now_ns();
 			dirty = true;
-			rc = database_add(database, &batch, error, ERROR_BYTES);
+			rc = database_add(database, &batch, error);
 			if (rc != 0)
 				return rc;
 		} else if (!dirty && !options->follow) {
@@ -94,31 +94,29 @@ static int pump(const struct sink_options *options, struct database *database,
 		    clock_now_ns() > begun_ns + COMMIT_NS) {
 			const uint64_t pending = database_pending(database);
 
-			rc = database_commit(database, consumer_cursor(consumer), error,
-					     ERROR_BYTES);
+			rc = database_commit(database, consumer_cursor(consumer), error);
 			if (rc != 0)
 				return rc;
 			*orders += pending;
 			dirty = false;
 		}
 	}
-	return dirty ? database_commit(database, consumer_cursor(consumer), error, ERROR_BYTES) : 0;
+	return dirty ? database_commit(database, consumer_cursor(consumer), error) : 0;
 }
 
 /* One connection to both ends, from where the table ends; *connected: both let it in. */
 static int run_once(const struct sink_options *options, uint64_t *orders, bool *connected,
-		    char *error)
+		    struct error *error)
 {
 	static struct cursor cursor; /* big */
 	struct consumer_options consumer_options = options->consumer;
 	struct consumer *consumer = NULL;
 	struct database *database = NULL;
-	int rc =
-		database_open(&database, options->to, options->schema, &cursor, error, ERROR_BYTES);
+	int rc = database_open(&database, options->to, options->schema, &cursor, error);
 
 	consumer_options.start = &cursor;
 	if (rc == 0)
-		rc = consumer_open(&consumer, &consumer_options, error, ERROR_BYTES);
+		rc = consumer_open(&consumer, &consumer_options, error);
 	*connected = rc == 0;
 	if (rc == 0)
 		rc = pump(options, database, consumer, orders, error);
@@ -130,7 +128,7 @@ static int run_once(const struct sink_options *options, uint64_t *orders, bool *
 static int run(const struct sink_options *options)
 {
 	const struct timespec away = {.tv_nsec = AWAY_NS};
-	char error[ERROR_BYTES];
+	struct error error;
 	uint64_t orders = 0;
 	bool connected = false;
 	bool let_in = false;
@@ -141,7 +139,7 @@ static int run(const struct sink_options *options)
 	signals_block_end(&signals);
 	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too; and so may a
 	 * refusal where it was let in before. */
-	while ((rc = run_once(options, &orders, &connected, error)) == -ENOTCONN || rc == -EBUSY ||
+	while ((rc = run_once(options, &orders, &connected, &error)) == -ENOTCONN || rc == -EBUSY ||
 	       (rc == -EACCES && let_in)) {
 		let_in = let_in || connected;
 		/* Each time that it is away is told once. */
@@ -149,7 +147,7 @@ static int run(const struct sink_options *options)
 		if (!options->follow || signals_end_pending())
 			break;
 		if (!told)
-			told = !cli_wrong("%s; trying again until it is back", error);
+			told = !cli_wrong("%s; trying again until it is back", error.text);
 		nanosleep(&away, NULL);
 	}
 	if (options->follow && signals_end_pending() &&
@@ -158,7 +156,7 @@ static int run(const struct sink_options *options)
 	if (rc == 0)
 		printf("stored orders=%" PRIu64 "\n", orders);
 	else
-		cli_wrong("%s", error);
+		cli_wrong("%s", error.text);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
 	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL || rc == -EACCES ? CLI_EXIT_FAILED

@@ -11,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/base/http_server.h"
 
 enum {
@@ -64,14 +65,13 @@ static void open_shop(struct shop *shop)
 		.health = shop_health,
 	};
 	socklen_t bytes = sizeof(shop->address);
-	char error[256] = "";
-	const int fd = http_server_bind("127.0.0.1:0", error, sizeof(error));
+	struct error error = {0};
+	const int fd = http_server_bind("127.0.0.1:0", &error);
 
 	signal(SIGPIPE, SIG_IGN);
-	cr_assert(ge(int, fd, 0), "%s", error);
+	cr_assert(ge(int, fd, 0), "%s", error.text);
 	cr_assert(eq(int, getsockname(fd, (struct sockaddr *)&shop->address, &bytes), 0));
-	cr_assert(eq(int, http_server_open(&shop->http, fd, &source, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, http_server_open(&shop->http, fd, &source, &error), 0), "%s", error.text);
 }
 
 static int visit(const struct shop *shop)
@@ -278,12 +278,11 @@ Test(http_server, ends_beside_peers_that_are_there)
 
 static void refuses(const char *address, int rc, const char *word)
 {
-	char error[256] = "";
+	struct error error = {0};
 
-	cr_assert(eq(int, http_server_bind(address, error, sizeof(error)), rc), "%s: %s", address,
-		  error);
-	cr_assert(strstr(error, word) != NULL, "%s: %s", address, error);
-	cr_assert(strstr(error, address) != NULL, "%s: %s", address, error);
+	cr_assert(eq(int, http_server_bind(address, &error), rc), "%s: %s", address, error.text);
+	cr_assert(strstr(error.text, word) != NULL, "%s: %s", address, error.text);
+	cr_assert(strstr(error.text, address) != NULL, "%s: %s", address, error.text);
 }
 
 Test(http_server, refuses_addresses_that_cannot_work)
@@ -310,13 +309,13 @@ Test(http_server, refuses_addresses_that_cannot_work)
 		"111111111111111111111111111111111111111111111111111111111111111111111111:1",
 	};
 	char taken[HTTP_SERVER_ADDRESS_BYTES];
-	char error[256];
+	struct error error;
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		refuses(wrong[i], -EINVAL, "write ADDR:PORT");
 	refuses("192.0.2.1:9464", -EADDRNOTAVAIL, "no interface here has this address");
 
-	const int fd = http_server_bind("127.0.0.1:0", error, sizeof(error));
+	const int fd = http_server_bind("127.0.0.1:0", &error);
 
 	http_server_address(fd, taken);
 	cr_assert(strncmp(taken, "127.0.0.1:", 10) == 0);
@@ -328,8 +327,8 @@ Test(http_server, refuses_addresses_that_cannot_work)
 Test(http_server, listens_on_ipv6)
 {
 	char address[HTTP_SERVER_ADDRESS_BYTES];
-	char error[256];
-	const int fd = http_server_bind("[::1]:0", error, sizeof(error));
+	struct error error;
+	const int fd = http_server_bind("[::1]:0", &error);
 
 	if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
 		cr_skip_test("no IPv6 here");

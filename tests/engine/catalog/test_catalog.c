@@ -6,12 +6,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 
 #define HEADER "sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n"
 
-static char error[512];
+static struct error error;
 
 /* Loads a catalog of this text; NULL and error if it is refused. */
 static struct catalog *load(const char *text, size_t bytes)
@@ -23,8 +24,8 @@ static struct catalog *load(const char *text, size_t bytes)
 	cr_assert(fd >= 0);
 	cr_assert(eq(long, write(fd, text, bytes), (long)bytes));
 	close(fd);
-	error[0] = '\0';
-	if (catalog_load(path, &catalog, error, sizeof(error)) != 0)
+	error_clear(&error);
+	if (catalog_load(path, &catalog, &error) != 0)
 		catalog = NULL;
 	unlink(path);
 	return catalog;
@@ -42,7 +43,7 @@ Test(catalog, reads_what_is_written)
 		"\n"
 		"18446744073709551615,0,0,0,2026-11-11T00:00:00+08:00,\"2026-11-12T00:00:00Z\",30");
 
-	cr_assert(catalog != NULL, "%s", error);
+	cr_assert(catalog != NULL, "%s", error.text);
 	cr_assert(eq(u32, catalog->cnt, 2));
 	cr_assert(eq(u64, catalog->offers[0].sku, 1));
 	cr_assert(eq(u32, catalog->offers[0].stock, 15000));
@@ -85,7 +86,8 @@ Test(catalog, names_line_and_column_of_what_is_wrong)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		cr_assert(load_text(cases[i].text) == NULL, "case %zu was taken", i);
-		cr_assert(strstr(error, cases[i].named) != NULL, "case %zu: %s", i, error);
+		cr_assert(strstr(error.text, cases[i].named) != NULL, "case %zu: %s", i,
+			  error.text);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/sale.h"
@@ -18,13 +19,13 @@ static const struct shard_size ROOM = {.offer_cnt = 50, .order_cnt = 60000, .buy
 
 static struct data_dir dir;
 static struct shard *shard;
-static char error[1024];
+static struct error error;
 static char path[CHECKPOINT_PATH_BYTES];
 
 static void set_up(void)
 {
 	temp_dir_make();
-	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, &error), 0));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &ROOM), 0));
 }
 
@@ -41,10 +42,8 @@ static void save(void)
 	const struct lane_position position = any_position(shard);
 	uint64_t bytes = 0;
 
-	cr_assert(eq(int,
-		     checkpoint_write(&dir, 0, shard, &position, 12, &bytes, error, sizeof(error)),
-		     0),
-		  "%s", error);
+	cr_assert(eq(int, checkpoint_write(&dir, 0, shard, &position, 12, &bytes, &error), 0), "%s",
+		  error.text);
 	checkpoint_path(&dir, 0, shard_next_lsn(shard), path);
 	cr_assert(eq(u64, file_bytes(path), bytes));
 }
@@ -52,17 +51,17 @@ static void save(void)
 static int load(struct shard *into)
 {
 	struct checkpoint *checkpoint = NULL;
-	int rc = checkpoint_open(&checkpoint, &dir, 0, shard_next_lsn(shard), error, sizeof(error));
+	int rc = checkpoint_open(&checkpoint, &dir, 0, shard_next_lsn(shard), &error);
 
 	if (rc == 0)
-		rc = checkpoint_load(checkpoint, into, error, sizeof(error));
+		rc = checkpoint_load(checkpoint, into, &error);
 	checkpoint_close(checkpoint);
 	return rc;
 }
 
 static int check(void)
 {
-	return checkpoint_check(&dir, 0, shard_next_lsn(shard), error, sizeof(error));
+	return checkpoint_check(&dir, 0, shard_next_lsn(shard), &error);
 }
 
 static void assert_same(const struct shard *one, const struct shard *two)
@@ -88,7 +87,7 @@ Test(checkpoint, a_random_state_comes_back_and_goes_on_alike, .init = set_up, .f
 		random_sale(shard, seed, (uint32_t)(seed * seed * 11));
 		save();
 		cr_assert(eq(int, shard_open(&back, 0, 1, &other), 0));
-		cr_assert(eq(int, load(back), 0), "%s", error);
+		cr_assert(eq(int, load(back), 0), "%s", error.text);
 		assert_same(shard, back);
 		shard_totals(back, &totals);
 		cr_assert(gt(u64, totals.orders + (seed < 3), 0));
@@ -130,7 +129,7 @@ Test(checkpoint, chunks_may_be_full_or_not, .init = set_up, .fini = tear_down)
 		save();
 		cr_assert(eq(u64, file_bytes(path), checkpoint_bytes(1, cnts[i])));
 		shard_clear(back);
-		cr_assert(eq(int, load(back), 0), "%s", error);
+		cr_assert(eq(int, load(back), 0), "%s", error.text);
 		assert_same(shard, back);
 	}
 	shard_close(back);
@@ -160,7 +159,7 @@ Test(checkpoint, the_position_comes_back, .init = set_up, .fini = tear_down)
 	sell(10);
 	save();
 	wanted = any_position(shard);
-	cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, 12, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, 12, &error), 0));
 	checkpoint_position(checkpoint_header(checkpoint), &got);
 	cr_assert(eq(int, memcmp(&wanted, &got, sizeof(got)), 0));
 	cr_assert(eq(u64, checkpoint_header(checkpoint)->block_cnt, 12));
@@ -175,7 +174,7 @@ Test(checkpoint, every_single_bit_counts, .init = set_up, .fini = tear_down)
 	for (uint64_t bit = 0; bit < file_bytes(path) * 8; bit++) {
 		flip_bit(path, bit);
 		cr_assert(eq(int, check(), -EBADMSG), "bit %lu", (unsigned long)bit);
-		cr_assert(ne(ptr, strstr(error, path), NULL), "%s", error);
+		cr_assert(ne(ptr, strstr(error.text, path), NULL), "%s", error.text);
 		flip_bit(path, bit);
 	}
 	cr_assert(eq(int, check(), 0));
@@ -197,7 +196,7 @@ Test(checkpoint, flips_in_a_big_body_are_found, .init = set_up, .fini = tear_dow
 		flip_bit(path, bit);
 	}
 	shard_clear(back);
-	cr_assert(eq(int, load(back), 0), "%s", error);
+	cr_assert(eq(int, load(back), 0), "%s", error.text);
 	assert_same(shard, back);
 	shard_close(back);
 }
@@ -246,16 +245,17 @@ Test(checkpoint, who_else_it_belongs_to_is_told, .init = set_up, .fini = tear_do
 	sell(5);
 	save();
 	other.journal_id++;
-	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EXDEV));
-	cr_assert(ne(ptr, strstr(error, "another journal"), NULL), "%s", error);
+	cr_assert(eq(int, checkpoint_check(&other, 0, 7, &error), -EXDEV));
+	cr_assert(ne(ptr, strstr(error.text, "another journal"), NULL), "%s", error.text);
 	other = dir;
 	other.shards = 2;
-	cr_assert(eq(int, checkpoint_check(&other, 0, 7, error, sizeof(error)), -EXDEV));
-	cr_assert(ne(ptr, strstr(error, "another lane"), NULL), "%s", error);
+	cr_assert(eq(int, checkpoint_check(&other, 0, 7, &error), -EXDEV));
+	cr_assert(ne(ptr, strstr(error.text, "another lane"), NULL), "%s", error.text);
 	checkpoint_path(&dir, 0, 8, elsewhere);
 	copy_file(path, elsewhere);
-	cr_assert(eq(int, checkpoint_check(&dir, 0, 8, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "another checkpoint under this name"), NULL), "%s", error);
+	cr_assert(eq(int, checkpoint_check(&dir, 0, 8, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "another checkpoint under this name"), NULL), "%s",
+		  error.text);
 }
 
 /* Replaces the header, its checksum right again, and makes the chunks belong to it. */
@@ -304,7 +304,7 @@ Test(checkpoint, what_is_whole_but_wrong_is_refused_too, .init = set_up, .fini =
 	forge(other_hash, 5);
 	cr_assert(eq(int, check(), 0), "all checksums are right");
 	cr_assert(eq(int, load(back), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "another state hash"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "another state hash"), NULL), "%s", error.text);
 	save();
 	shard_clear(back);
 	forge(earlier_end, 5);

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "tests/support/temp_dir.h"
 
@@ -66,18 +67,15 @@ static void make_example(void)
 	struct shard *shard = make_shard();
 	struct data_dir dir;
 	char path[CHECKPOINT_PATH_BYTES];
-	char error[512];
+	struct error error;
 	uint64_t bytes;
 	FILE *file;
 
 	temp_dir_make();
-	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), SHARDS, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), SHARDS, &error), 0));
 	dir.journal_id = JOURNAL_ID;
-	cr_assert(
-		eq(int,
-		   checkpoint_write(&dir, LANE, shard, &position, 2, &bytes, error, sizeof(error)),
-		   0),
-		"%s", error);
+	cr_assert(eq(int, checkpoint_write(&dir, LANE, shard, &position, 2, &bytes, &error), 0),
+		  "%s", error.text);
 	checkpoint_path(&dir, LANE, 3, path);
 	file = fopen(path, "re");
 	cr_assert(eq(sz, fread(example, 1, EXAMPLE_BYTES, file), EXAMPLE_BYTES));

@@ -7,13 +7,14 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/temp_dir.h"
 
 static struct data_dir dir;
-static char error[1024];
+static struct error error;
 static char path[CHECKPOINT_PATH_BYTES];
 static uint64_t made[4]; /* next LSNs, the oldest first */
 
@@ -25,7 +26,7 @@ static void set_up(void)
 	uint64_t bytes;
 
 	temp_dir_make();
-	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, &error), 0));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &room), 0));
 	for (unsigned i = 0; i < 4; i++) {
 		struct lane_position position;
@@ -34,11 +35,9 @@ static void set_up(void)
 		position = any_position(shard);
 		position.tail.segment = 10 + i;
 		made[i] = shard_next_lsn(shard);
-		cr_assert(eq(int,
-			     checkpoint_write(&dir, 0, shard, &position, 1, &bytes, error,
-					      sizeof(error)),
-			     0),
-			  "%s", error);
+		cr_assert(
+			eq(int, checkpoint_write(&dir, 0, shard, &position, 1, &bytes, &error), 0),
+			"%s", error.text);
 	}
 	shard_close(shard);
 }
@@ -88,7 +87,7 @@ Test(checkpoint_list, retire_keeps_the_newest, .init = set_up, .fini = tear_down
 
 	leave_temporary(5);
 	write_text(temp_path("data/lane-000/seg-000000000000.new"), "");
-	cr_assert(eq(int, checkpoint_retire(&dir, 0, 2, &removed, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_retire(&dir, 0, 2, &removed, &error), 0));
 	cr_assert(eq(u32, removed, 2));
 	assert_list(2);
 	cr_assert(not(path_exists(temp_path("data/lane-000/ckpt-000000000000005.new"))));
@@ -100,7 +99,7 @@ Test(checkpoint_list, retire_does_not_count_a_bad_one, .init = set_up, .fini = t
 	unsigned removed = 0;
 
 	flip_bit(path_of(made[3]), 5000);
-	cr_assert(eq(int, checkpoint_retire(&dir, 0, 2, &removed, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_retire(&dir, 0, 2, &removed, &error), 0));
 	cr_assert(eq(u32, removed, 1));
 	assert_list(1);
 }
@@ -110,19 +109,19 @@ Test(checkpoint_list, segments_stay_from_the_older_of_two_good_ones, .init = set
 {
 	uint64_t segment = 0;
 
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	cr_assert(eq(u64, segment, 12));
 	flip_bit(path_of(made[2]), 5000);
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	cr_assert(eq(u64, segment, 11));
 	flip_bit(path_of(made[3]), 5000);
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	cr_assert(eq(u64, segment, 10));
 	flip_bit(path_of(made[1]), 500);
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), -ENODATA));
-	cr_assert(ne(ptr, strstr(error, "it has 1 good checkpoint, two are needed"), NULL), "%s",
-		  error);
-	cr_assert(ne(ptr, strstr(error, "damaged"), NULL), "%s", error);
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), -ENODATA));
+	cr_assert(ne(ptr, strstr(error.text, "it has 1 good checkpoint, two are needed"), NULL),
+		  "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "damaged"), NULL), "%s", error.text);
 }
 
 Test(checkpoint_list, the_lock_keeps_others_off, .init = set_up, .fini = tear_down)

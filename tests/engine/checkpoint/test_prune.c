@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/checkpoint/prune.h"
@@ -20,7 +21,7 @@ static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
 static struct real_lane lane;
 static struct data_dir dir;
 static struct prune_result result;
-static char error[1024];
+static struct error error;
 static uint64_t newest_lsn;
 
 static void sell_and_save(void)
@@ -30,14 +31,14 @@ static void sell_and_save(void)
 	unsigned removed;
 
 	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-		  lane.error);
+		  lane.error.text);
 	real_lane_sell(&lane, 3000);
 	real_lane_seal(&lane);
 	real_lane_close(&lane);
-	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), error, sizeof(error)), 0));
-	cr_assert(eq(int, follower_open(&follower, &dir, 0, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
+	cr_assert(eq(int, follower_open(&follower, &dir, 0, &error), 0), "%s", error.text);
 	newest_lsn = shard_next_lsn(follower.shard);
-	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)), 0));
+	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, &error), 0));
 	follower_close(&follower);
 }
 
@@ -50,7 +51,7 @@ static void set_up(void)
 
 static int prune(uint64_t downstream_lsn)
 {
-	return prune_lane(&dir, 0, downstream_lsn, &result, error, sizeof(error));
+	return prune_lane(&dir, 0, downstream_lsn, &result, &error);
 }
 
 Test(prune, needs_two_good_checkpoints, .init = set_up, .fini = temp_dir_remove)
@@ -58,14 +59,15 @@ Test(prune, needs_two_good_checkpoints, .init = set_up, .fini = temp_dir_remove)
 	char path[CHECKPOINT_PATH_BYTES];
 
 	cr_assert(eq(int, prune(LSN_MAX), -ENODATA));
-	cr_assert(ne(ptr, strstr(error, "1 good checkpoint, two are needed"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "1 good checkpoint, two are needed"), NULL), "%s",
+		  error.text);
 	sell_and_save();
 	checkpoint_path(&dir, 0, newest_lsn, path);
 	flip_bit(path, 8000);
 	cr_assert(eq(int, prune(LSN_MAX), -ENODATA));
 	cr_assert(all(eq(u64, result.first, 0), eq(u64, result.end, 0)));
 	flip_bit(path, 8000);
-	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error);
+	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error.text);
 }
 
 Test(prune, goes_up_to_the_older_checkpoint, .init = set_up, .fini = temp_dir_remove)
@@ -73,13 +75,13 @@ Test(prune, goes_up_to_the_older_checkpoint, .init = set_up, .fini = temp_dir_re
 	uint64_t keep_from = 0;
 
 	sell_and_save();
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &keep_from, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &keep_from, &error), 0));
 	cr_assert(gt(u64, keep_from, 0));
-	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error);
+	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error.text);
 	cr_assert(all(eq(u64, result.first, 0), eq(u64, result.end, keep_from)));
 	cr_assert(eq(u64, result.bytes, keep_from * SMALL_BYTES));
 	cr_assert(not(result.held));
-	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error);
+	cr_assert(eq(int, prune(LSN_MAX), 0), "%s", error.text);
 	cr_assert(all(eq(u64, result.first, keep_from), eq(u64, result.end, keep_from)));
 	sell_and_save();
 }
@@ -93,20 +95,16 @@ Test(prune, waits_for_downstream, .init = set_up, .fini = temp_dir_remove)
 	const struct record *records;
 
 	sell_and_save();
-	cr_assert(eq(int, data_dir_open_lane(&dir, 0, &files, error, sizeof(error)), 0));
-	cr_assert(eq(
-		int,
-		lane_reader_open_rest(&reader, files, dir.journal_id, 0, 1, error, sizeof(error)),
-		0));
-	cr_assert(eq(int, (int)lane_reader_next(reader, &block, &records, error, sizeof(error)),
-		     LANE_BLOCK));
+	cr_assert(eq(int, data_dir_open_lane(&dir, 0, &files, &error), 0));
+	cr_assert(eq(int, lane_reader_open_rest(&reader, files, dir.journal_id, 0, 1, &error), 0));
+	cr_assert(eq(int, (int)lane_reader_next(reader, &block, &records, &error), LANE_BLOCK));
 
 	const uint64_t next_lsn = block->first_lsn;
 
 	lane_reader_close(reader);
-	cr_assert(eq(int, prune(next_lsn - 1), 0), "%s", error);
+	cr_assert(eq(int, prune(next_lsn - 1), 0), "%s", error.text);
 	cr_assert(all(eq(u64, result.end, 0), eq(int, result.held, 1)));
-	cr_assert(eq(int, prune(next_lsn), 0), "%s", error);
+	cr_assert(eq(int, prune(next_lsn), 0), "%s", error.text);
 	cr_assert(eq(u64, result.end, 1));
 }
 
@@ -118,7 +116,7 @@ static void end_with_a_closing_block(void)
 	temp_dir_make();
 	lane.requests = 0;
 	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-		  lane.error);
+		  lane.error.text);
 	for (unsigned i = 0; i < pairs; i++) {
 		real_lane_sell(&lane, 1);
 		real_lane_seal(&lane);
@@ -138,8 +136,8 @@ Test(prune, keeps_a_closing_block, .init = end_with_a_closing_block, .fini = tem
 
 	const struct lane_tailer_options options = lane_tailer_of(&dir, 0);
 
-	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, error, sizeof(error)), 0));
-	while (lane_tailer_peek(tailer, &block, error, sizeof(error)) == 1 && block.segment == 0) {
+	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, &error), 0));
+	while (lane_tailer_peek(tailer, &block, &error) == 1 && block.segment == 0) {
 		closing = block.header->record_cnt == 0;
 		lane_tailer_take(tailer);
 		if (!closing)
@@ -147,11 +145,10 @@ Test(prune, keeps_a_closing_block, .init = end_with_a_closing_block, .fini = tem
 	}
 	lane_tailer_close(tailer);
 	cr_assert(closing, "segment 0 ends otherwise");
-	cr_assert(eq(int, prune(last.next_lsn - 1), 0), "%s", error);
-	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, prune(last.next_lsn - 1), 0), "%s", error.text);
+	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, &error), 0), "%s", error.text);
 	lane_tailer_close(tailer);
 	cr_assert(all(eq(u64, result.end, 0), eq(int, result.held, 1)));
-	cr_assert(eq(int, prune(last.next_lsn), 0), "%s", error);
+	cr_assert(eq(int, prune(last.next_lsn), 0), "%s", error.text);
 	cr_assert(eq(u64, result.end, 1));
 }

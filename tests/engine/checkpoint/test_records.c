@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/records.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/sale.h"
@@ -22,12 +23,12 @@ static const struct shard_size ROOM = {
 static struct data_dir dir;
 static struct shard *shard;
 static struct record *lane; /* [RECORDS], LSN 1 first */
-static char error[1024];
+static struct error error;
 
 static void set_up(void)
 {
 	temp_dir_make();
-	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_open(&dir, temp_path("data"), 1, &error), 0));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &ROOM), 0));
 	lane = calloc(RECORDS, sizeof(*lane));
 }
@@ -76,21 +77,18 @@ static int check(uint32_t cnt)
 	uint64_t lsn = 0;
 	int rc;
 
-	cr_assert(eq(int,
-		     checkpoint_write(&dir, 0, shard, &position, 9, &bytes, error, sizeof(error)),
-		     0),
-		  "%s", error);
-	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, cnt + 1, error, sizeof(error)),
-		     0),
-		  "%s", error);
+	cr_assert(eq(int, checkpoint_write(&dir, 0, shard, &position, 9, &bytes, &error), 0), "%s",
+		  error.text);
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, cnt + 1, &error), 0), "%s",
+		  error.text);
 	cr_assert(eq(u64, checkpoint_records_header(records)->next_lsn, cnt + 1));
 	for (uint32_t i = 0; i < cnt; i++) {
-		rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
-		cr_assert(eq(int, rc, 1), "%s", error);
+		rc = checkpoint_records_next(records, &lsn, &record, &error);
+		cr_assert(eq(int, rc, 1), "%s", error.text);
 		cr_assert(eq(u64, lsn, i + 1));
 		cr_assert(eq(int, memcmp(&record, &lane[i], sizeof(record)), 0), "LSN %lu", lsn);
 	}
-	rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
+	rc = checkpoint_records_next(records, &lsn, &record, &error);
 	checkpoint_records_close(records);
 	return rc;
 }
@@ -143,14 +141,12 @@ Test(checkpoint_records, a_damaged_one_is_told, .init = set_up, .fini = tear_dow
 	cr_assert(eq(int, check(100), 0));
 	checkpoint_path(&dir, 0, 101, path);
 	flip_bit(path, 8 * (file_bytes(path) - 10));
-	cr_assert(
-		eq(int, checkpoint_records_open(&records, &dir, 0, 101, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, 101, &error), 0));
 	while (rc == 1)
-		rc = checkpoint_records_next(records, &lsn, &record, error, sizeof(error));
+		rc = checkpoint_records_next(records, &lsn, &record, &error);
 	cr_assert(eq(int, rc, -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "wrong checksum"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "wrong checksum"), NULL), "%s", error.text);
 	checkpoint_records_close(records);
 	flip_bit(path, 8 * 20);
-	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, 101, error, sizeof(error)),
-		     -EBADMSG));
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, 101, &error), -EBADMSG));
 }

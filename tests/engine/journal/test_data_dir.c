@@ -11,12 +11,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/format.h"
 #include "tests/support/forbid_call.h"
 #include "tests/support/temp_dir.h"
 
-static char error[512];
+static struct error error;
 static const char *path;
 
 static void set_up(void)
@@ -30,7 +31,7 @@ static void set_up(void)
 
 static int open_close(uint16_t shards, struct data_dir *dir)
 {
-	const int rc = data_dir_open(dir, path, shards, error, sizeof(error));
+	const int rc = data_dir_open(dir, path, shards, &error);
 
 	data_dir_close(dir);
 	return rc;
@@ -38,7 +39,7 @@ static int open_close(uint16_t shards, struct data_dir *dir)
 
 static void assert_says(const char *text)
 {
-	cr_assert(ne(ptr, strstr(error, text), NULL), "'%s' lacks '%s'", error, text);
+	cr_assert(ne(ptr, strstr(error.text, text), NULL), "'%s' lacks '%s'", error.text, text);
 }
 
 static unsigned entries(const char *where)
@@ -59,11 +60,11 @@ Test(data_dir, makes_a_journal_and_knows_it_again, .init = set_up, .fini = temp_
 	struct data_dir again;
 	char lane[600];
 
-	cr_assert(eq(int, open_close(3, &made), 0), "%s", error);
+	cr_assert(eq(int, open_close(3, &made), 0), "%s", error.text);
 	cr_assert(ne(u64, made.journal_id, 0));
-	cr_assert(eq(int, open_close(3, &again), 0), "%s", error);
+	cr_assert(eq(int, open_close(3, &again), 0), "%s", error.text);
 	cr_assert(eq(u64, made.journal_id, again.journal_id));
-	cr_assert(eq(int, data_dir_read(&again, path, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&again, path, &error), 0), "%s", error.text);
 	cr_assert(eq(u64, made.journal_id, again.journal_id));
 	cr_assert(eq(int, again.shards, 3));
 	cr_assert(eq(int, again.lock_fd, -1));
@@ -97,15 +98,15 @@ Test(data_dir, refuses_while_another_process_has_it, .init = set_up, .fini = tem
 {
 	struct data_dir dir;
 
-	cr_assert(eq(int, data_dir_open(&dir, path, 1, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_open(&dir, path, 1, &error), 0));
 
 	const pid_t child = fork();
 
 	if (child == 0) {
 		struct data_dir mine;
 
-		_exit(data_dir_open(&mine, path, 1, error, sizeof(error)) == -EBUSY &&
-				      strstr(error, "in use by another doorbuster") != NULL
+		_exit(data_dir_open(&mine, path, 1, &error) == -EBUSY &&
+				      strstr(error.text, "in use by another doorbuster") != NULL
 			      ? 0
 			      : 1);
 	}
@@ -124,13 +125,13 @@ Test(data_dir, a_killed_owner_leaves_no_stale_lock, .init = set_up, .fini = temp
 	const pid_t child = fork();
 
 	if (child == 0) {
-		if (data_dir_open(&dir, path, 1, error, sizeof(error)) == 0)
+		if (data_dir_open(&dir, path, 1, &error) == 0)
 			raise(SIGKILL);
 		_exit(1);
 	}
 	waitpid(child, NULL, 0);
 	cr_assert(path_exists(temp_path("data/lock")));
-	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error.text);
 }
 
 Test(data_dir, refuses_a_directory_of_somebody_else_and_leaves_it_alone, .init = set_up,
@@ -155,7 +156,7 @@ Test(data_dir, takes_an_empty_directory_and_what_a_killed_start_left, .init = se
 	write_text(temp_path("data/journal.new"), "doorbuster-jour");
 	cr_assert(eq(int, mkdir(temp_path("data/lane-000"), 0700), 0));
 	cr_assert(eq(int, mkdir(temp_path("data/lane-007"), 0700), 0));
-	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error.text);
 	cr_assert(not(path_exists(temp_path("data/lane-007"))), "it had more shards");
 	cr_assert(not(path_exists(temp_path("data/journal.new"))));
 }
@@ -192,7 +193,7 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 		write_text(temp_path("data/journal"), damaged[i]);
 		cr_assert(eq(int, open_close(1, &dir), -EINVAL), "%s", damaged[i]);
 		assert_says("data/journal");
-		cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -EINVAL));
+		cr_assert(eq(int, data_dir_read(&dir, path, &error), -EINVAL));
 	}
 	write_text(temp_path("data/journal"), "doorbuster-journal 3\nwho knows\n");
 	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
@@ -203,7 +204,7 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
 	write_text(temp_path("data/journal"),
 		   "doorbuster-journal 1\nid 00000000000000ab\nshards 1\n");
-	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error.text);
 	cr_assert(eq(u64, dir.journal_id, 0xab));
 }
 
@@ -212,19 +213,15 @@ Test(data_dir, its_format_is_raised_for_good, .init = set_up, .fini = temp_dir_r
 	struct data_dir dir;
 	struct data_dir made;
 
-	cr_assert(eq(int, open_close(3, &made), 0), "%s", error);
+	cr_assert(eq(int, open_close(3, &made), 0), "%s", error.text);
 	cr_assert(eq(uint, made.format, JOURNAL_FORMAT), "what older programs read");
 	for (unsigned i = 0; i < 2; i++) {
-		cr_assert(eq(int, data_dir_open(&dir, path, 3, error, sizeof(error)), 0));
-		cr_assert(
-			eq(int,
-			   data_dir_raise_format(&dir, JOURNAL_FORMAT_CLOCK, error, sizeof(error)),
-			   0),
-			"%s", error);
-		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT, error, sizeof(error)),
-			     0));
+		cr_assert(eq(int, data_dir_open(&dir, path, 3, &error), 0));
+		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT_CLOCK, &error), 0),
+			  "%s", error.text);
+		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT, &error), 0));
 		data_dir_close(&dir);
-		cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), 0), "%s", error);
+		cr_assert(eq(int, data_dir_read(&dir, path, &error), 0), "%s", error.text);
 		cr_assert(eq(uint, dir.format, JOURNAL_FORMAT_CLOCK));
 		cr_assert(eq(u64, dir.journal_id, made.journal_id));
 		cr_assert(eq(uint, dir.shards, 3));
@@ -236,15 +233,13 @@ Test(data_dir, asks_for_the_space_of_its_segments, .init = set_up, .fini = temp_
 	struct data_dir dir;
 
 	cr_assert(eq(int,
-		     data_dir_open_sized(&dir, temp_path("data"), 2, UINT64_C(1) << 50, error,
-					 sizeof(error)),
+		     data_dir_open_sized(&dir, temp_path("data"), 2, UINT64_C(1) << 50, &error),
 		     -ENOSPC));
-	cr_assert(ne(ptr, strstr(error, "in segments of 1073741824 MiB"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "in segments of 1073741824 MiB"), NULL), "%s",
+		  error.text);
 	cr_assert(not(path_exists(temp_path("data"))));
-	cr_assert(eq(int,
-		     data_dir_open_sized(&dir, temp_path("data"), 2, 1 << 20, error, sizeof(error)),
-		     0),
-		  "%s", error);
+	cr_assert(eq(int, data_dir_open_sized(&dir, temp_path("data"), 2, 1 << 20, &error), 0),
+		  "%s", error.text);
 	data_dir_close(&dir);
 }
 
@@ -271,10 +266,10 @@ Test(data_dir, reading_says_what_is_missing, .init = set_up, .fini = temp_dir_re
 {
 	struct data_dir dir;
 
-	cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -ENOENT));
+	cr_assert(eq(int, data_dir_read(&dir, path, &error), -ENOENT));
 	assert_says("does not exist");
 	cr_assert(eq(int, mkdir(path, 0700), 0));
-	cr_assert(eq(int, data_dir_read(&dir, path, error, sizeof(error)), -ENOENT));
+	cr_assert(eq(int, data_dir_read(&dir, path, &error), -ENOENT));
 	assert_says("there is no file journal in it");
 }
 
@@ -284,7 +279,7 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 	struct data_dir dir;
 	char name[600];
 
-	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, &error), 0), "%s", error.text);
 	snprintf(name, sizeof(name), "%s/lane-001/seg-000000000000", path);
 	write_text(name, "zeros");
 	data_dir_withdraw(&dir);
@@ -292,16 +287,16 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 
 	/* A directory that somebody made for us. */
 	cr_assert(eq(int, mkdir(path, 0700), 0));
-	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, &error), 0), "%s", error.text);
 	data_dir_withdraw(&dir);
 	cr_assert(eq(u32, entries(path), 0));
 
 	/* A journal that was there. */
-	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
-	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error.text);
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, &error), 0), "%s", error.text);
 	data_dir_withdraw(&dir);
 	cr_assert(eq(u32, entries(path), 4));
-	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error.text);
 }
 
 /* A lane that can't be looked into may have segments: without the identity they would be nobody's.
@@ -313,7 +308,7 @@ Test(data_dir, stays_whole_with_a_lane_that_cannot_be_opened, .init = set_up,
 	char lane[600];
 	char identity[600];
 
-	cr_assert(eq(int, data_dir_open(&dir, path, 2, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&dir, path, 2, &error), 0), "%s", error.text);
 	snprintf(lane, sizeof(lane), "%s/lane-001", path);
 	snprintf(identity, sizeof(identity), "%s/journal", path);
 	cr_assert(eq(int, rmdir(lane), 0));
@@ -322,7 +317,7 @@ Test(data_dir, stays_whole_with_a_lane_that_cannot_be_opened, .init = set_up,
 	cr_assert(path_exists(identity));
 	cr_assert(eq(int, unlink(lane), 0));
 	cr_assert(eq(int, mkdir(lane, 0700), 0));
-	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error.text);
 }
 
 /* Half of a journal would be in the next start's way. */
@@ -331,7 +326,7 @@ Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = 
 	struct data_dir dir;
 	char name[600];
 
-	cr_assert(eq(int, data_dir_open(&dir, path, 1, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&dir, path, 1, &error), 0), "%s", error.text);
 	snprintf(name, sizeof(name), "%s/lane-000/seg-000000000000", path);
 	write_text(name, "zeros");
 	if (fork() == 0) {
@@ -343,7 +338,7 @@ Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = 
 	cr_assert(ge(int, wait(NULL), 0));
 	cr_assert(path_exists(name));
 	data_dir_close(&dir);
-	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error);
+	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error.text);
 }
 
 /* A tool that changes something keeps engines off, and is kept off by them. */
@@ -352,18 +347,18 @@ Test(data_dir, a_tools_lock, .init = set_up, .fini = temp_dir_remove)
 	struct data_dir engine;
 	struct data_dir tool;
 
-	cr_assert(eq(int, data_dir_open(&engine, path, 1, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, data_dir_read(&tool, path, error, sizeof(error)), 0));
-	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), -EBUSY));
+	cr_assert(eq(int, data_dir_open(&engine, path, 1, &error), 0), "%s", error.text);
+	cr_assert(eq(int, data_dir_read(&tool, path, &error), 0));
+	cr_assert(eq(int, data_dir_lock(&tool, &error), -EBUSY));
 	assert_says("in use by another doorbuster");
 	data_dir_close(&engine);
-	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_lock(&tool, &error), 0), "%s", error.text);
 	cr_assert(eq(int, open_close(1, &engine), -EBUSY));
 	data_dir_withdraw(&tool);
 	cr_assert(path_exists(temp_path("data/lock")), "it was there before");
 	/* It leaves no file that it made. */
 	cr_assert(eq(int, unlink(temp_path("data/lock")), 0));
-	cr_assert(eq(int, data_dir_lock(&tool, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_lock(&tool, &error), 0), "%s", error.text);
 	data_dir_withdraw(&tool);
 	cr_assert(not(path_exists(temp_path("data/lock"))));
 	cr_assert(path_exists(temp_path("data/lane-000")));
@@ -376,18 +371,15 @@ Test(data_dir, a_copy_is_the_same_journal, .init = set_up, .fini = temp_dir_remo
 	struct data_dir copy;
 	struct data_dir other = {.journal_id = 0x1234, .shards = 3};
 
-	cr_assert(eq(int,
-		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, data_dir_open_copy(&copy, temp_path("copy"), &other, &error), 0), "%s",
+		  error.text);
 	cr_assert(all(eq(u64, copy.journal_id, 0x1234), eq(u16, copy.shards, 3)));
 	data_dir_close(&copy);
-	cr_assert(eq(int,
-		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, data_dir_open_copy(&copy, temp_path("copy"), &other, &error), 0), "%s",
+		  error.text);
 	data_dir_close(&copy);
 	other.journal_id++;
-	cr_assert(eq(int,
-		     data_dir_open_copy(&copy, temp_path("copy"), &other, error, sizeof(error)),
-		     -EINVAL));
-	cr_assert(ne(ptr, strstr(error, "holds journal 0000000000001234"), NULL), "%s", error);
+	cr_assert(eq(int, data_dir_open_copy(&copy, temp_path("copy"), &other, &error), -EINVAL));
+	cr_assert(ne(ptr, strstr(error.text, "holds journal 0000000000001234"), NULL), "%s",
+		  error.text);
 }

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/journal/disk.h"
 #include "tests/support/forbid_call.h"
@@ -21,7 +22,7 @@ enum {
 static struct disk *disk;
 static uint8_t *buffer;
 static int fd;
-static char error[512];
+static struct error error;
 static int64_t results[256];
 static unsigned done_cnt;
 
@@ -33,7 +34,7 @@ static void set_up(void)
 	fd = open(temp_path("file"), O_RDWR | O_CREAT | O_DIRECT, 0600);
 	buffer = aligned_alloc(BLOCK_ALIGN_BYTES, bytes);
 	memset(buffer, 0x33, bytes);
-	cr_assert(eq(int, disk_uring_open(&disk, WRITES, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, disk_uring_open(&disk, WRITES, &error), 0), "%s", error.text);
 	cr_assert(eq(int, disk->ops->register_buffers(disk, buffer, bytes), 0));
 }
 
@@ -142,10 +143,10 @@ Test(disk_uring, a_forbidden_call_is_a_refusal, .timeout = 20)
 		struct disk *none = NULL;
 
 		forbid_call(calls[i], EPERM);
-		cr_assert(eq(int, disk_uring_open(&none, WRITES, error, sizeof(error)), -EPERM));
+		cr_assert(eq(int, disk_uring_open(&none, WRITES, &error), -EPERM));
 		cr_assert(eq(ptr, none, NULL));
-		cr_assert(ne(ptr, strstr(error, "io_uring"), NULL), "%s", error);
-		cr_assert(ne(ptr, strstr(error, "seccomp profile"), NULL), "%s", error);
+		cr_assert(ne(ptr, strstr(error.text, "io_uring"), NULL), "%s", error.text);
+		cr_assert(ne(ptr, strstr(error.text, "seccomp profile"), NULL), "%s", error.text);
 	}
 }
 

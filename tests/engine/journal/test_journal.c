@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_reader.h"
 #include "net/wire.h"
 #include "tests/support/memory_disk.h"
@@ -46,18 +47,17 @@ static uint64_t read_back(struct lane_tail *tail)
 	const struct record *records;
 	enum lane_read read;
 	uint64_t cnt = 0;
-	char error[512] = "";
+	struct error error = {0};
 
-	cr_assert(eq(int,
-		     lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, 3, error,
-					    sizeof(error)),
-		     0));
-	while ((read = lane_reader_next(reader, &block, &records, error, sizeof(error))) ==
-	       LANE_BLOCK) {
+	cr_assert(
+		eq(int,
+		   lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, 3, &error),
+		   0));
+	while ((read = lane_reader_next(reader, &block, &records, &error)) == LANE_BLOCK) {
 		for (uint32_t i = 0; i < block->record_cnt; i++)
 			cr_assert(is_appended_record(&records[i], ++cnt));
 	}
-	cr_assert(eq(int, read, LANE_END), "%s", error);
+	cr_assert(eq(int, read, LANE_END), "%s", error.text);
 	lane_reader_tail(reader, tail);
 	lane_reader_close(reader);
 	return cnt;

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_reader.h"
 #include "tests/support/memory_disk.h"
 
@@ -19,7 +20,7 @@ enum {
 };
 
 static struct memory_disk *disk;
-static char error[512];
+static struct error error;
 
 /* What reading to the end gives. */
 struct outcome {
@@ -36,12 +37,10 @@ static struct outcome read_all(uint64_t journal_id, uint16_t lane)
 	const struct record *records;
 	struct outcome outcome = {.read = LANE_CORRUPT};
 
-	error[0] = '\0';
-	if (lane_reader_open_files(&reader, memory_disk_files(disk), journal_id, lane, error,
-				   sizeof(error)) != 0)
+	error_clear(&error);
+	if (lane_reader_open_files(&reader, memory_disk_files(disk), journal_id, lane, &error) != 0)
 		return outcome;
-	while ((outcome.read = lane_reader_next(reader, &block, &records, error, sizeof(error))) ==
-	       LANE_BLOCK) {
+	while ((outcome.read = lane_reader_next(reader, &block, &records, &error)) == LANE_BLOCK) {
 		for (uint32_t i = 0; i < block->record_cnt; i++)
 			cr_assert(is_appended_record(&records[i], ++outcome.records) ||
 				  records[i].kind == RECORD_CLOCK);
@@ -90,7 +89,7 @@ static uint8_t *unit(uint64_t segment, unsigned idx)
 
 static void assert_says(const char *text)
 {
-	cr_assert(ne(ptr, strstr(error, text), NULL), "'%s' lacks '%s'", error, text);
+	cr_assert(ne(ptr, strstr(error.text, text), NULL), "'%s' lacks '%s'", error.text, text);
 }
 
 Test(lane_reader, reads_everything_and_finds_the_tail)
@@ -99,7 +98,7 @@ Test(lane_reader, reads_everything_and_finds_the_tail)
 
 	make_lane(true, BLOCK_CNT, 2);
 	outcome = read_lane();
-	cr_assert(eq(int, outcome.read, LANE_END), "%s", error);
+	cr_assert(eq(int, outcome.read, LANE_END), "%s", error.text);
 	cr_assert(eq(u64, outcome.records, BLOCK_CNT * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, outcome.blocks, BLOCK_CNT + 1));
 	cr_assert(eq(u64, outcome.tail.offset, (BLOCK_CNT + 2) * BLOCK_ALIGN_BYTES));
@@ -154,7 +153,7 @@ Test(lane_reader, an_empty_lane_ends_at_its_beginning)
 	for (uint64_t segments = 0; segments < 3; segments++) {
 		disk = memory_disk_open(JOURNAL_ID, LANE, SEGMENT_BYTES_MIN, segments);
 		outcome = read_lane();
-		cr_assert(eq(int, outcome.read, LANE_END), "%s", error);
+		cr_assert(eq(int, outcome.read, LANE_END), "%s", error.text);
 		cr_assert(eq(u64, outcome.tail.next_lsn, 1));
 		cr_assert(eq(u64, outcome.tail.segment, 0));
 		cr_assert(eq(u64, outcome.tail.offset, BLOCK_ALIGN_BYTES));
@@ -184,11 +183,11 @@ Test(lane_reader, tells_the_fault_apart_from_its_remedy)
 
 	make_lane(true, BLOCK_CNT, 2);
 	unit(0, 4)[100] ^= 1;
-	cr_assert(eq(int,
-		     lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, LANE,
-					    error, sizeof(error)),
-		     0));
-	while (lane_reader_next(reader, &block, &records, error, sizeof(error)) == LANE_BLOCK)
+	cr_assert(eq(
+		int,
+		lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, LANE, &error),
+		0));
+	while (lane_reader_next(reader, &block, &records, &error) == LANE_BLOCK)
 		continue;
 
 	const struct lane_fault *fault = lane_reader_fault(reader);
@@ -249,7 +248,7 @@ Test(lane_reader, any_loss_among_writes_in_flight_is_torn)
 		}
 		outcome = read_lane();
 		cr_assert(eq(u64, outcome.records, whole * BLOCK_RECORDS_MAX));
-		cr_assert(le(int, outcome.read, LANE_TORN), "way %u: %s", way, error);
+		cr_assert(le(int, outcome.read, LANE_TORN), "way %u: %s", way, error.text);
 		journal_close(journal);
 		memory_disk_close(disk);
 	}
@@ -336,7 +335,7 @@ Test(lane_reader, blocks_of_another_journal_or_lane_are_no_blocks)
 			read_all(JOURNAL_ID + (other == 0), LANE + (other == 1));
 
 		cr_assert(eq(u64, outcome.records, 0));
-		cr_assert(eq(int, outcome.read, LANE_TORN), "%s", error);
+		cr_assert(eq(int, outcome.read, LANE_TORN), "%s", error.text);
 		memory_disk_close(disk);
 		memory_disk_close(mine);
 	}
@@ -406,7 +405,7 @@ Test(lane_reader, the_room_for_the_seal_may_be_used_or_not)
 
 				const struct outcome outcome = read_lane();
 
-				cr_assert(eq(int, outcome.read, LANE_END), "%s", error);
+				cr_assert(eq(int, outcome.read, LANE_END), "%s", error.text);
 				cr_assert(eq(u64, outcome.records, blocks * RECORDS_A_BLOCK));
 				memory_disk_close(disk);
 			}
@@ -435,7 +434,7 @@ Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 	memory_disk_end(disk, 0, journal, 0, -EIO);
 	memory_disk_complete(disk, 0, journal);
 	outcome = read_lane();
-	cr_assert(eq(int, outcome.read, LANE_TORN), "%s", error);
+	cr_assert(eq(int, outcome.read, LANE_TORN), "%s", error.text);
 	cr_assert(eq(u64, outcome.records, (UNITS - 2) * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, outcome.tail.segment, 0));
 	cr_assert(eq(u64, outcome.tail.offset, (UNITS - 1) * BLOCK_ALIGN_BYTES));
@@ -520,15 +519,13 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 		real_files = memory_disk_files(disk);
 		late_files = (struct lane_files){.ops = &ops, .path = "late"};
 		cr_assert(eq(int,
-			     lane_reader_open_files(&reader, &late_files, JOURNAL_ID, LANE, error,
-						    sizeof(error)),
+			     lane_reader_open_files(&reader, &late_files, JOURNAL_ID, LANE, &error),
 			     0));
-		while ((read = lane_reader_next(reader, &block, &records, error, sizeof(error))) ==
-		       LANE_BLOCK)
+		while ((read = lane_reader_next(reader, &block, &records, &error)) == LANE_BLOCK)
 			cnt += block->record_cnt;
 		lane_reader_close(reader);
 		cr_assert(eq(uint, reads_until_late, 0));
-		cr_assert(eq(int, read, LANE_END), "late at read %u: %s", late, error);
+		cr_assert(eq(int, read, LANE_END), "late at read %u: %s", late, error.text);
 		cr_assert(eq(u64, cnt, BLOCK_CNT * RECORDS_A_BLOCK));
 	}
 	memory_disk_close(disk);
@@ -545,17 +542,16 @@ Test(lane_reader, goes_on_where_a_running_engine_wrote_more)
 
 	disk = memory_disk_open(JOURNAL_ID, LANE, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 1);
 	journal = memory_disk_journal(disk, &tail);
-	cr_assert(eq(int,
-		     lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, LANE,
-					    error, sizeof(error)),
-		     0));
+	cr_assert(eq(
+		int,
+		lane_reader_open_files(&reader, memory_disk_files(disk), JOURNAL_ID, LANE, &error),
+		0));
 	for (unsigned i = 0; i < 3 * UNITS; i++) {
 		memory_disk_add_segment(disk);
 		write_blocks(journal, 1);
-		while (lane_reader_next(reader, &block, &records, error, sizeof(error)) ==
-		       LANE_BLOCK)
+		while (lane_reader_next(reader, &block, &records, &error) == LANE_BLOCK)
 			cnt += block->record_cnt;
-		cr_assert(eq(u64, cnt, (i + 1) * RECORDS_A_BLOCK), "%s", error);
+		cr_assert(eq(u64, cnt, (i + 1) * RECORDS_A_BLOCK), "%s", error.text);
 	}
 	lane_reader_close(reader);
 	journal_close(journal);

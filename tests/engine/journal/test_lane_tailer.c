@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_tailer.h"
 #include "tests/sim/random.h"
 #include "tests/support/memory_disk.h"
@@ -22,7 +23,7 @@ enum {
 static struct memory_disk *disk;
 static struct journal *journal;
 static struct lane_tailer *tailer;
-static char error[1024];
+static struct error error;
 
 static int open_memory(const void *context, uint16_t lane, struct lane_files **out)
 {
@@ -56,20 +57,20 @@ static int open_behind(const struct lane_mark *mark, const struct lane_tailer_op
 {
 	lane_tailer_close(tailer);
 	tailer = NULL;
-	error[0] = '\0';
-	return lane_tailer_open(&tailer, how, mark, error, sizeof(error));
+	error_clear(&error);
+	return lane_tailer_open(&tailer, how, mark, &error);
 }
 
 static void open_at_start(void)
 {
 	const struct lane_tailer_options how = options();
 
-	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error);
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error.text);
 }
 
 static int peek(struct lane_block *block)
 {
-	return lane_tailer_peek(tailer, block, error, sizeof(error));
+	return lane_tailer_peek(tailer, block, &error);
 }
 
 /* Takes what there is; the next LSN behind it. */
@@ -80,7 +81,7 @@ static uint64_t take_all(void)
 
 	while ((rc = peek(&block)) == 1)
 		lane_tailer_take(tailer);
-	cr_assert(eq(int, rc, 0), "%s", error);
+	cr_assert(eq(int, rc, 0), "%s", error.text);
 	return lane_tailer_mark(tailer)->next_lsn;
 }
 
@@ -149,7 +150,7 @@ Test(lane_tailer, is_never_ahead_of_the_disk, .init = set_up, .fini = tear_down)
 			const struct lane_mark mark = *lane_tailer_mark(tailer);
 			const struct lane_tailer_options how = options();
 
-			cr_assert(eq(int, open_behind(&mark, &how), 0), "%s", error);
+			cr_assert(eq(int, open_behind(&mark, &how), 0), "%s", error.text);
 		}
 	}
 	cr_assert(gt(u64, next_lsn, 5000));
@@ -200,7 +201,7 @@ Test(lane_tailer, forgets_what_a_crash_took_back, .init = set_up, .fini = tear_d
 	memory_disk_complete_all(disk, journal);
 	write_block(2);
 	memory_disk_complete_all(disk, journal);
-	cr_assert(eq(int, peek(&block), 1), "%s", error);
+	cr_assert(eq(int, peek(&block), 1), "%s", error.text);
 	cr_assert(eq(u32, block.header->record_cnt, 2));
 	cr_assert(eq(u64, take_all(), 8));
 }
@@ -220,14 +221,14 @@ Test(lane_tailer, notices_another_block_in_the_place_of_the_mark, .init = set_up
 	mark = other = *lane_tailer_mark(tailer);
 	other.checksum++;
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
-	cr_assert(ne(ptr, strstr(error, "journal repair"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "journal repair"), NULL), "%s", error.text);
 	other = mark;
 	other.offset += (uint64_t)8 * BLOCK_ALIGN_BYTES;
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
 	other = mark;
 	other.segment = 77;
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
-	cr_assert(eq(int, open_behind(&mark, &how), 0), "%s", error);
+	cr_assert(eq(int, open_behind(&mark, &how), 0), "%s", error.text);
 	memset(disk->data[0] + mark.offset, 0, BLOCK_ALIGN_BYTES);
 	cr_assert(eq(int, open_behind(&mark, &how), -ESTALE));
 }
@@ -248,8 +249,8 @@ Test(lane_tailer, tells_damage_from_a_write_on_its_way, .init = set_up, .fini = 
 		rc = peek(&block);
 		usleep(10000);
 	}
-	cr_assert(eq(int, rc, -EBADMSG), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "LSN 6 should be here"), NULL), "%s", error);
+	cr_assert(eq(int, rc, -EBADMSG), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "LSN 6 should be here"), NULL), "%s", error.text);
 }
 
 /* A block that was on disk and reads as zeros now: no end. Told within seconds beside an engine, at
@@ -269,8 +270,8 @@ Test(lane_tailer, takes_a_hole_for_no_end, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, take_all(), 16));
 	memset(disk->data[0] + (ptrdiff_t)2 * BLOCK_ALIGN_BYTES, 0, BLOCK_ALIGN_BYTES);
 	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0));
-	cr_assert(eq(int, peek(&block), -EBADMSG), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "LSN 6 should be here"), NULL), "%s", error);
+	cr_assert(eq(int, peek(&block), -EBADMSG), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "LSN 6 should be here"), NULL), "%s", error.text);
 	open_at_start();
 	for (int i = 0; i < 500 && (rc = peek(&block)) >= 0; i++) {
 		if (rc == 1)
@@ -278,7 +279,7 @@ Test(lane_tailer, takes_a_hole_for_no_end, .init = set_up, .fini = tear_down)
 		else
 			usleep(10000);
 	}
-	cr_assert(eq(int, rc, -EBADMSG), "%s", error);
+	cr_assert(eq(int, rc, -EBADMSG), "%s", error.text);
 }
 
 /* On real files, the first of which go. */
@@ -297,9 +298,9 @@ Test(lane_tailer, says_what_was_pruned)
 		     0));
 	real_lane_sell(&lane, 6000);
 	real_lane_seal(&lane);
-	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
 	how = lane_tailer_of(&dir, 0);
-	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error);
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error.text);
 	while (peek(&block) == 1 && block.segment == 0) {
 		const bool first = block.header->first_lsn == 1;
 
@@ -313,14 +314,15 @@ Test(lane_tailer, says_what_was_pruned)
 	snprintf(path, sizeof(path), "data/lane-000/seg-%012d", 0);
 	cr_assert(eq(int, unlink(temp_path(path)), 0));
 	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), -ENODATA));
-	cr_assert(ne(ptr, strstr(error, "LSN 1 is wanted next"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "LSN 1 is wanted next"), NULL), "%s", error.text);
 	cr_assert(eq(int, open_behind(&early, &how), -ENODATA));
-	cr_assert(eq(int, open_behind(&last, &how), 0), "it goes on at the very next: %s", error);
+	cr_assert(eq(int, open_behind(&last, &how), 0), "it goes on at the very next: %s",
+		  error.text);
 	cr_assert(eq(int, peek(&block), 1));
 	cr_assert(eq(u64, block.header->first_lsn, last.next_lsn));
 	cr_assert(eq(u64, take_all(), journal_next_lsn(lane.journal)));
 	how.skip_pruned = true;
-	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error);
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error.text);
 	cr_assert(eq(int, peek(&block), 1));
 	cr_assert(eq(u64, block.header->first_lsn, last.next_lsn));
 	lane_tailer_close(tailer);

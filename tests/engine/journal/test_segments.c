@@ -15,6 +15,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/segments.h"
@@ -25,7 +26,7 @@ static const uint64_t BYTES = 16 * BLOCK_ALIGN_BYTES;
 
 static struct segment_preparer *preparer;
 static struct segment_source *source;
-static char error[512];
+static struct error error;
 static const char *lane;
 
 static void set_up(void)
@@ -40,11 +41,10 @@ static void set_up(void)
 
 static int open_source(uint64_t first, uint64_t bytes)
 {
-	cr_assert(eq(int, segment_preparer_open(&preparer, error, sizeof(error)), 0));
+	cr_assert(eq(int, segment_preparer_open(&preparer, &error), 0));
 	segment_preparer_size(preparer, bytes);
 	source = NULL;
-	return segment_source_open(&source, preparer, lane, JOURNAL_ID, 5, first, error,
-				   sizeof(error));
+	return segment_source_open(&source, preparer, lane, JOURNAL_ID, 5, first, &error);
 }
 
 static void close_source(void)
@@ -111,7 +111,7 @@ Test(segments, come_whole_in_order_and_two_ahead, .init = set_up, .fini = temp_d
 {
 	uint64_t bytes = 0;
 
-	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
+	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error.text);
 	cr_assert(segment_ready(source, 0), "the first is there at once");
 	for (uint64_t segment = 0; segment < 8; segment++) {
 		wait_ready(segment);
@@ -139,7 +139,7 @@ Test(segments, are_not_there_before_they_are_ready, .init = set_up, .fini = temp
 	uint64_t bytes = 0;
 
 	/* The next one takes a while to fill. */
-	cr_assert(eq(int, open_source(0, SEGMENT_BYTES), 0), "%s", error);
+	cr_assert(eq(int, open_source(0, SEGMENT_BYTES), 0), "%s", error.text);
 	cr_assert(ge(int, segment_take(source, 0, &bytes), 0));
 	cr_assert(eq(int, segment_take(source, 1, &bytes), -EAGAIN));
 	close_source();
@@ -150,14 +150,14 @@ Test(segments, a_former_process_prepared_are_taken_over, .init = set_up, .fini =
 {
 	uint64_t bytes = 0;
 
-	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
+	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error.text);
 	wait_ready(0);
 	while (!path_exists(path_of(1)))
 		usleep(1000);
 	close_source();
 	write_text(temp_path("lane-005/seg-000000000002.new"), "half made");
 	/* Another size by now: each segment has its own. */
-	cr_assert(eq(int, open_source(1, BYTES * 2), 0), "%s", error);
+	cr_assert(eq(int, open_source(1, BYTES * 2), 0), "%s", error.text);
 	cr_assert(ge(int, segment_take(source, 1, &bytes), 0));
 	cr_assert(eq(u64, bytes, BYTES));
 	wait_ready(2);
@@ -171,13 +171,13 @@ Test(segments, of_a_stranger_are_refused, .init = set_up, .fini = temp_dir_remov
 {
 	struct segment_header header;
 
-	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
+	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error.text);
 	close_source();
 	segment_header_fill(&header, JOURNAL_ID + 1, 5, 0, BYTES);
 	poke_file(path_of(0), 0, &header, sizeof(header));
 	cr_assert(eq(int, open_source(0, BYTES), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "lane-005: cannot get segment 0 ready"), NULL), "%s",
-		  error);
+	cr_assert(ne(ptr, strstr(error.text, "lane-005: cannot get segment 0 ready"), NULL), "%s",
+		  error.text);
 	segment_preparer_close(preparer);
 	segment_header_fill(&header, JOURNAL_ID, 5, 0, BYTES);
 	poke_file(path_of(0), 0, &header, sizeof(header));
@@ -190,7 +190,7 @@ Test(segments, hold_a_lock_while_they_are_open, .init = set_up, .fini = temp_dir
 {
 	/* Made, then taken over. */
 	for (unsigned i = 0; i < 2; i++) {
-		cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
+		cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error.text);
 
 		const int fd = open(path_of(0), O_RDONLY);
 
@@ -209,7 +209,7 @@ Test(segments, a_full_disk_is_told_and_tried_again, .init = set_up, .fini = temp
 	uint64_t bytes = 0;
 
 	signal(SIGXFSZ, SIG_IGN);
-	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error);
+	cr_assert(eq(int, open_source(0, BYTES), 0), "%s", error.text);
 	wait_ready(0);
 	while (!path_exists(path_of(1)))
 		usleep(1000);
@@ -239,6 +239,6 @@ Test(segments, without_o_direct_are_refused_with_the_remedy, .init = set_up,
 {
 	lane = "/proc/self";
 	cr_assert(lt(int, open_source(0, BYTES), 0));
-	cr_assert(ne(ptr, strstr(error, "/proc/self: cannot get segment 0 ready"), NULL));
+	cr_assert(ne(ptr, strstr(error.text, "/proc/self: cannot get segment 0 ready"), NULL));
 	segment_preparer_close(preparer);
 }

@@ -1,3 +1,4 @@
+#include "engine/base/error.h"
 #include "engine/lane/lane_turn.h"
 
 #include <errno.h>
@@ -190,7 +191,7 @@ static void open_lane(uint16_t idx, uint32_t stock, uint64_t segment_bytes, uint
 		.buffers = buffers[idx],
 	};
 	const char *why = NULL;
-	char error[256];
+	struct error error;
 
 	while (wire_shard_of(++rig.sku[idx], LANES) != idx)
 		;
@@ -207,7 +208,7 @@ static void open_lane(uint16_t idx, uint32_t stock, uint64_t segment_bytes, uint
 		.backlog = &backlogs[idx],
 		.reply_queue = &reply_queues[idx],
 	};
-	CHECK(journal_open(&lane->journal, &options, error, sizeof(error)) == 0);
+	CHECK(journal_open(&lane->journal, &options, &error) == 0);
 	CHECK(shard_open(&lane->shard, idx, LANES, &size) == 0);
 	CHECK(shard_apply(lane->shard, 1, &offer, &why) == 0);
 	*journal_slot(lane->journal) = offer;

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/recover/cut.h"
 #include "engine/recover/scan.h"
 #include "tests/support/lane_fixture.h"
@@ -71,14 +72,14 @@ Test(recover_cut, what_is_torn_in_a_later_segment_goes_too, .init = set_up, .fin
 	cr_assert(path_exists(later), "prepared ahead");
 	poke_file(later, 2 * BLOCK_ALIGN_BYTES + 5, &garbage, 1);
 
-	char error[512];
+	struct error error;
 	struct data_dir data;
 	struct recover_scan scan;
 
-	cr_assert(eq(int, data_dir_open(&data, dir, 1, error, sizeof(error)), 0));
-	cr_assert(eq(int, recover_scan(&data, 0, &scan, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&data, dir, 1, &error), 0));
+	cr_assert(eq(int, recover_scan(&data, 0, &scan, &error), 0), "%s", error.text);
 	cr_assert(scan.torn);
-	cr_assert(eq(int, recover_cut(&data, 0, &scan.tail, error, sizeof(error)), 0));
+	cr_assert(eq(int, recover_cut(&data, 0, &scan.tail, &error), 0));
 	cr_assert(not(path_exists(later)));
 	recover_scan_free(&scan);
 	data_dir_close(&data);
@@ -106,7 +107,7 @@ Test(recover_cut, all_segments_with_what_was_in_flight_are_synced)
 	struct lane_files *files;
 	struct lane_files_ops ops;
 	struct recover_scan scan;
-	char error[512];
+	struct error error;
 
 	for (uint32_t i = 0; i < block_cnt; i++) {
 		append_records(journal, 1);
@@ -114,16 +115,14 @@ Test(recover_cut, all_segments_with_what_was_in_flight_are_synced)
 		memory_disk_complete_all(disk, journal);
 	}
 	journal_close(journal);
-	cr_assert(eq(int,
-		     recover_scan_files(memory_disk_files(disk), 7, 0, true, &scan, error,
-					sizeof(error)),
-		     0));
+	cr_assert(
+		eq(int, recover_scan_files(memory_disk_files(disk), 7, 0, true, &scan, &error), 0));
 	cr_assert(ge(u64, scan.tail.segment, block_cnt - 1), "a segment a block");
 	files = memory_disk_files(disk);
 	ops = *files->ops;
 	ops.zero = note_zero;
 	files->ops = &ops;
-	cr_assert(eq(int, recover_cut_files(files, &scan.tail, error, sizeof(error)), 0));
+	cr_assert(eq(int, recover_cut_files(files, &scan.tail, &error), 0));
 	for (uint64_t i = 0; i < disk->ready_cnt; i++)
 		cr_assert(
 			eq(int, (int)(synced >> i & 1),
@@ -168,13 +167,13 @@ static void cut_in_memory(struct memory_disk *disk, const struct lane_tail *tail
 {
 	struct lane_files *files = memory_disk_files(disk);
 	struct lane_files_ops ops = *files->ops;
-	char error[512];
+	struct error error;
 
 	memory_zero = ops.zero;
 	ops.zero = noted_zero;
 	files->ops = &ops;
 	zero_cnt = 0;
-	cr_assert(eq(int, recover_cut_files(files, tail, error, sizeof(error)), 0));
+	cr_assert(eq(int, recover_cut_files(files, tail, &error), 0));
 }
 
 /* What was read behind it may be in the disk's cache only. */

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/follower.h"
@@ -20,7 +21,7 @@ static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
 static struct real_lane lane;
 static struct data_dir dir; /* as a tool has it: without the lock */
 static struct follower follower;
-static char error[1024];
+static struct error error;
 static uint64_t bytes;
 static unsigned removed;
 
@@ -29,8 +30,8 @@ static void set_up(void)
 	temp_dir_make();
 	lane.requests = 0;
 	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-		  lane.error);
-	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), error, sizeof(error)), 0));
+		  lane.error.text);
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
 }
 
 static void tear_down(void)
@@ -43,18 +44,18 @@ static void tear_down(void)
 
 static void follow(void)
 {
-	cr_assert(eq(int, follower_open(&follower, &dir, 0, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, follower_open(&follower, &dir, 0, &error), 0), "%s", error.text);
 }
 
 static void catch_up(void)
 {
-	cr_assert(eq(int, follower_catch_up(&follower, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, follower_catch_up(&follower, &error), 0), "%s", error.text);
 }
 
 static void save(void)
 {
-	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, &error), 0), "%s",
+		  error.text);
 }
 
 static void assert_same(void)
@@ -118,7 +119,7 @@ Test(follower, goes_on_from_its_checkpoint_over_restarts, .init = set_up, .fini 
 		follower_close(&follower);
 		real_lane_close(&lane);
 		cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-			  lane.error);
+			  lane.error.text);
 		cr_assert(eq(u64, recover_checkpoint_lsn(&lane.scan),
 			     shard_next_lsn(lane.shard) - 1));
 	}
@@ -141,9 +142,8 @@ Test(follower, a_failed_write_leaves_nothing, .init = set_up, .fini = tear_down)
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	/* Its temporary name is taken by what cannot be replaced by a file. */
 	cr_assert(eq(int, mkdir(temporary, 0700), 0));
-	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, error, sizeof(error)),
-		     -EISDIR));
-	cr_assert(ne(ptr, strstr(error, "cannot be written"), NULL), "%s", error);
+	cr_assert(eq(int, follower_save(&follower, 2, &bytes, &removed, &error), -EISDIR));
+	cr_assert(ne(ptr, strstr(error.text, "cannot be written"), NULL), "%s", error.text);
 	cr_assert(not(path_exists(path)));
 	cr_assert(eq(int, rmdir(temporary), 0));
 	save();
@@ -161,6 +161,6 @@ Test(follower, damage_stops_it, .init = set_up, .fini = tear_down)
 	real_lane_seal(&lane);
 	segment_path(temp_path("data/lane-000"), follower.position.tail.segment, path);
 	flip_bit(path, (follower.position.tail.offset + BLOCK_ALIGN_BYTES + 100) * 8);
-	cr_assert(eq(int, follower_catch_up(&follower, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "should be here"), NULL), "%s", error);
+	cr_assert(eq(int, follower_catch_up(&follower, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "should be here"), NULL), "%s", error.text);
 }

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
 #include "tests/support/lane_fixture.h"
@@ -24,23 +25,24 @@ Test(recover_scan, a_damaged_lane_is_refused_with_its_place, .init = set_up,
 	real_lane_close(&lane);
 	poke_file(temp_path("data/lane-000/seg-000000000000"), BLOCK_ALIGN_BYTES + 200, &byte, 1);
 	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), -EBADMSG));
-	cr_assert(ne(ptr, strstr(lane.error, "lane-000/seg-000000000000: offset 4096: "), NULL),
-		  "%s", lane.error);
-	cr_assert(ne(ptr, strstr(lane.error, "wrong checksum"), NULL), "%s", lane.error);
+	cr_assert(
+		ne(ptr, strstr(lane.error.text, "lane-000/seg-000000000000: offset 4096: "), NULL),
+		"%s", lane.error.text);
+	cr_assert(ne(ptr, strstr(lane.error.text, "wrong checksum"), NULL), "%s", lane.error.text);
 }
 
 Test(recover_scan, a_missing_lane_directory_is_damage, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir data;
 	struct recover_scan scan;
-	char error[512];
+	struct error error;
 
-	cr_assert(eq(int, data_dir_open(&data, dir, 2, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&data, dir, 2, &error), 0), "%s", error.text);
+	cr_assert(eq(int, recover_scan(&data, 1, &scan, &error), 0), "%s", error.text);
 	cr_assert(eq(u64, scan.tail.next_lsn, 1));
 	cr_assert(eq(int, rmdir(temp_path("data/lane-001")), 0));
-	cr_assert(eq(int, recover_scan(&data, 1, &scan, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "lane-001: missing"), NULL), "%s", error);
+	cr_assert(eq(int, recover_scan(&data, 1, &scan, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "lane-001: missing"), NULL), "%s", error.text);
 	data_dir_close(&data);
 }
 
@@ -95,10 +97,8 @@ Test(recover_scan, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir
 	cr_assert(eq(u64, size.order_cnt, 777));
 	cr_assert(eq(u64, lane.scan.units_ordered, 777));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-	cr_assert(eq(int,
-		     recover_lane(&lane.dir, 0, &lane.scan, shard, lane.error, sizeof(lane.error)),
-		     0),
-		  "%s", lane.error);
+	cr_assert(eq(int, recover_lane(&lane.dir, 0, &lane.scan, shard, &lane.error), 0), "%s",
+		  lane.error.text);
 	shard_close(shard);
 	real_lane_close(&lane);
 }

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/follower.h"
@@ -26,7 +27,7 @@ static const uint64_t SMALL_BYTES = 32 * BLOCK_ALIGN_BYTES;
 
 static struct real_lane lane;
 static struct data_dir dir;
-static char error[1024];
+static struct error error;
 static uint64_t made[LIVES]; /* next LSNs of the checkpoints, the oldest first */
 static struct shard_hash state;
 static uint64_t records;
@@ -37,10 +38,9 @@ static void save(unsigned keep_cnt)
 	uint64_t bytes;
 	unsigned removed;
 
-	cr_assert(eq(int, follower_open(&follower, &dir, 0, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int,
-		     follower_save(&follower, keep_cnt, &bytes, &removed, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, follower_open(&follower, &dir, 0, &error), 0), "%s", error.text);
+	cr_assert(eq(int, follower_save(&follower, keep_cnt, &bytes, &removed, &error), 0), "%s",
+		  error.text);
 	follower_close(&follower);
 }
 
@@ -52,8 +52,8 @@ static void set_up(void)
 	lane.requests = 0;
 	for (unsigned i = 0; i < LIVES; i++) {
 		cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-			  lane.error);
-		cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), error, sizeof(error)), 0));
+			  lane.error.text);
+		cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
 		real_lane_sell(&lane, 3000);
 		real_lane_seal(&lane);
 		made[i] = shard_next_lsn(lane.shard);
@@ -88,18 +88,16 @@ static uint64_t recovered_from(enum recover_from from)
 	struct shard_hash hash;
 	uint64_t lsn;
 
-	cr_assert(eq(int, recover_scan_from(&dir, 0, from, &scan, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, recover_scan_from(&dir, 0, from, &scan, &error), 0), "%s", error.text);
 	recover_sizes(&scan, &size);
 	cr_assert(eq(u64, size.order_cnt, records - 1));
 	cr_assert(eq(u64, scan.units_ordered, records - 1));
 	cr_assert(eq(u64, scan.tail.next_lsn, records + 1));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-	cr_assert(eq(int, recover_lane(&dir, 0, &scan, shard, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, recover_lane(&dir, 0, &scan, shard, &error), 0), "%s", error.text);
 	hash = shard_hash(shard);
 	cr_assert(all(eq(u64, hash.low, state.low), eq(u64, hash.high, state.high)));
-	snprintf(error, sizeof(error), "%s", scan.note);
+	error = scan.note;
 	lsn = recover_checkpoint_lsn(&scan);
 	shard_close(shard);
 	recover_scan_free(&scan);
@@ -121,7 +119,7 @@ Test(recover_start, the_same_state_from_each_checkpoint_and_from_none, .init = s
 {
 	for (unsigned i = LIVES; i > 0; i--) {
 		cr_assert(eq(u64, recovered_from(RECOVER_FROM_NEWEST), made[i - 1] - 1));
-		cr_assert(eq(str, error, ""));
+		cr_assert(eq(str, error.text, ""));
 		cr_assert(eq(int, unlink(checkpoint_of(i - 1)), 0));
 	}
 	cr_assert(eq(u64, recovered_from(RECOVER_FROM_NEWEST), 0));
@@ -137,9 +135,10 @@ Test(recover_start, a_bad_one_falls_back_and_says_so, .init = set_up, .fini = te
 			flip_bit(checkpoint_of(i - 1), offsets[k] * 8 + k);
 			cr_assert(eq(u64, recovered_from(RECOVER_FROM_NEWEST),
 				     i > 1 ? made[i - 2] - 1 : 0));
-			cr_assert(ne(ptr, strstr(error, "lane 0: passed over a checkpoint"), NULL),
-				  "%s", error);
-			cr_assert(eq(ptr, strchr(error, '\n'), NULL), "one line");
+			cr_assert(ne(ptr, strstr(error.text, "lane 0: passed over a checkpoint"),
+				     NULL),
+				  "%s", error.text);
+			cr_assert(eq(ptr, strchr(error.text, '\n'), NULL), "one line");
 			if (k + 1 < sizeof(offsets) / sizeof(offsets[0]))
 				flip_bit(checkpoint_of(i - 1), offsets[k] * 8 + k);
 		}
@@ -165,7 +164,7 @@ Test(recover_start, a_pruned_lane_needs_a_good_one, .init = set_up, .fini = tear
 	struct recover_scan scan;
 	uint64_t segment = 0;
 
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	cr_assert(gt(u64, segment, 1));
 	remove_segments_before(segment);
 	cr_assert(eq(u64, recovered_from(RECOVER_FROM_NEWEST), made[3] - 1));
@@ -174,14 +173,15 @@ Test(recover_start, a_pruned_lane_needs_a_good_one, .init = set_up, .fini = tear
 	flip_bit(checkpoint_of(3), 80000);
 	cr_assert(eq(u64, recovered_from(RECOVER_FROM_NEWEST), made[2] - 1));
 	flip_bit(checkpoint_of(2), 300);
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), 0),
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), 0),
 		  "its orders are looked at later");
 	recover_scan_free(&scan);
 	flip_bit(checkpoint_of(3), 300);
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "data/lane-000: segment 0 is missing"), NULL), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "its header is damaged"), NULL), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "put it back from a copy"), NULL), "%s", error);
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "data/lane-000: segment 0 is missing"), NULL), "%s",
+		  error.text);
+	cr_assert(ne(ptr, strstr(error.text, "its header is damaged"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "put it back from a copy"), NULL), "%s", error.text);
 }
 
 /* Who begins with the oldest, as verify does, finds the way that a start finds. */
@@ -189,7 +189,7 @@ Test(recover_start, the_oldest_may_be_bad, .init = set_up, .fini = tear_down)
 {
 	uint64_t segment = 0;
 
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	remove_segments_before(segment);
 	flip_bit(checkpoint_of(2), 8000);
 	cr_assert(eq(u64, recovered_from(RECOVER_FROM_OLDEST), made[3] - 1));
@@ -204,11 +204,11 @@ Test(recover_start, orders_that_turn_out_bad_leave_no_way, .init = set_up, .fini
 	remove_segments_before(1);
 	for (unsigned i = 0; i < LIVES; i++)
 		flip_bit(checkpoint_of(i), 8000);
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), 0));
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), 0));
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &room), 0));
-	cr_assert(eq(int, recover_lane(&dir, 0, &scan, shard, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "segment 0 is missing"), NULL), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "wrong checksum"), NULL), "%s", error);
+	cr_assert(eq(int, recover_lane(&dir, 0, &scan, shard, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "segment 0 is missing"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "wrong checksum"), NULL), "%s", error.text);
 	recover_scan_free(&scan);
 	shard_close(shard);
 }
@@ -222,7 +222,7 @@ Test(recover_start, a_lane_that_lost_its_tail_is_damaged, .init = set_up, .fini 
 	char path[SEGMENT_PATH_BYTES];
 	uint64_t segment;
 
-	cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, made[3], error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, made[3], &error), 0));
 	checkpoint_position(checkpoint_header(checkpoint), &position);
 	checkpoint_close(checkpoint);
 	segment = position.tail.segment;
@@ -234,24 +234,24 @@ Test(recover_start, a_lane_that_lost_its_tail_is_damaged, .init = set_up, .fini 
 		if (unlink(path) != 0)
 			break;
 	}
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "a checkpoint of it tells"), NULL), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "lane-000/seg-"), NULL), "%s", error);
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "a checkpoint of it tells"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "lane-000/seg-"), NULL), "%s", error.text);
 	segment_path(temp_path("data/lane-000"), segment, path);
 	cr_assert(eq(int, unlink(path), 0));
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "is missing, it had LSN"), NULL), "%s", error);
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "is missing, it had LSN"), NULL), "%s", error.text);
 }
 
 Test(recover_start, a_pruned_lane_goes_on, .init = set_up, .fini = tear_down)
 {
 	uint64_t segment = 0;
 
-	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&dir, 0, &segment, &error), 0));
 	remove_segments_before(segment);
 	for (unsigned life = 0; life < 3; life++) {
 		cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
-			  lane.error);
+			  lane.error.text);
 		cr_assert(eq(u64, shard_next_lsn(lane.shard), records + 1));
 		cr_assert(eq(u64, lane.scan.tail.last_at_ns >= shard_last_at_ns(lane.shard), 1));
 		real_lane_sell(&lane, 2000);

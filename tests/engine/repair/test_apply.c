@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/recover/scan.h"
 #include "engine/repair/apply.h"
 #include "tests/support/real_lane.h"
@@ -26,7 +27,7 @@ static struct real_lane lane;
 static struct data_dir data;
 static struct damage *damage;
 static char dir[512];
-static char error[512];
+static struct error error;
 static uint64_t last_lsn;
 
 /* The lane as it was, to put back. */
@@ -78,7 +79,7 @@ static void set_up(void)
 	temp_dir_make();
 	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
 	lane.requests = 0;
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error.text);
 	for (unsigned i = 0; i < LIVES; i++)
 		real_lane_sell(&lane, SOLD_A_LIFE);
 	real_lane_seal(&lane);
@@ -86,8 +87,8 @@ static void set_up(void)
 	real_lane_close(&lane);
 	cr_assert(path_exists(segment(4)));
 	remember();
-	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 }
 
 static void tear_down(void)
@@ -125,10 +126,9 @@ static void look(uint64_t cut_lsn)
 	damage = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     damage_open(&damage, files, data.journal_id, 0, true, NULL, cut_lsn, error,
-				 sizeof(error)),
+		     damage_open(&damage, files, data.journal_id, 0, true, NULL, cut_lsn, &error),
 		     0),
-		  "%s", error);
+		  "%s", error.text);
 }
 
 static int cut_until_killed(unsigned changes)
@@ -142,7 +142,7 @@ static int cut_until_killed(unsigned changes)
 	killed_ops.zero = killed_zero;
 	killed_ops.remove = killed_remove;
 	base->ops = &killed_ops;
-	rc = repair_apply(&data, damage, error, sizeof(error));
+	rc = repair_apply(&data, damage, &error);
 	base->ops = real_ops;
 	return rc;
 }
@@ -153,7 +153,7 @@ static uint64_t next_lsn_of_a_start(void)
 	struct recover_scan scan;
 	uint64_t next_lsn;
 
-	if (recover_scan(&data, 0, &scan, error, sizeof(error)) != 0)
+	if (recover_scan(&data, 0, &scan, &error) != 0)
 		return 0;
 	next_lsn = scan.tail.next_lsn;
 	recover_scan_free(&scan);
@@ -189,12 +189,10 @@ static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_l
 			break;
 		look(found == want_next_lsn ? 0 : cut_lsn);
 		cr_assert(eq(u64, damage->tail.next_lsn, want_next_lsn));
-		cr_assert(eq(int, repair_apply(&data, damage, error, sizeof(error)), 0), "%s",
-			  error);
-		cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s",
-			  error);
+		cr_assert(eq(int, repair_apply(&data, damage, &error), 0), "%s", error.text);
+		cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
 	}
-	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
 	look(0);
 	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
 }
@@ -204,12 +202,12 @@ static void check_sells_on(uint64_t want_next_lsn)
 {
 	data_dir_close(&data);
 	lane.requests = 1000000;
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error.text);
 	cr_assert(eq(u64, lane.scan.tail.next_lsn, want_next_lsn));
 	real_lane_sell(&lane, 2000);
 	real_lane_close(&lane);
 	lane.requests = 0;
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error.text);
 	cr_assert(ge(u64, lane.scan.tail.next_lsn, want_next_lsn + 2000));
 	real_lane_close(&lane);
 }
@@ -343,6 +341,6 @@ Test(repair_apply, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 Test(repair_apply, check_notices_a_lane_that_ends_elsewhere, .init = set_up, .fini = tear_down)
 {
 	look(lsn_of(1, 3));
-	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error, "after the cut, not with"), NULL), "%s", error);
+	cr_assert(eq(int, repair_check(&data, damage, &error), -EBADMSG));
+	cr_assert(ne(ptr, strstr(error.text, "after the cut, not with"), NULL), "%s", error.text);
 }

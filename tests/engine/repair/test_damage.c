@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/repair/damage.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/sale.h"
@@ -22,7 +23,7 @@ enum {
 
 static struct memory_disk *disk;
 static struct damage *damage;
-static char error[512];
+static struct error error;
 
 /* BLOCK_CNT blocks of one unit over three segments, sealed. */
 static void set_up(void)
@@ -62,9 +63,9 @@ static void look(uint64_t cut_lsn)
 	damage = NULL;
 	cr_assert(eq(int,
 		     damage_open(&damage, memory_disk_files(disk), JOURNAL_ID, LANE, true, NULL,
-				 cut_lsn, error, sizeof(error)),
+				 cut_lsn, &error),
 		     0),
-		  "%s", error);
+		  "%s", error.text);
 }
 
 struct seen {
@@ -86,7 +87,7 @@ static struct seen each(uint64_t most)
 {
 	struct seen seen = {.most = most};
 
-	cr_assert(eq(int, damage_each(damage, see, &seen, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, damage_each(damage, see, &seen, &error), 0), "%s", error.text);
 	return seen;
 }
 
@@ -229,7 +230,7 @@ Test(damage, says_which_record_cannot_follow, .init = set_up, .fini = tear_down)
 
 	look(0);
 	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-	cr_assert(eq(int, damage_apply(damage, shard, &lsn, &why, error, sizeof(error)), -EBADMSG));
+	cr_assert(eq(int, damage_apply(damage, shard, &lsn, &why, &error), -EBADMSG));
 	cr_assert(eq(u64, lsn, 1));
 	cr_assert(ne(ptr, (void *)why, NULL));
 	shard_close(shard);
@@ -265,12 +266,11 @@ Test(damage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_down)
 		failing_ops.read = failing_read;
 		files->ops = &failing_ops;
 		reads_until_failure = reads;
-		rc = damage_open(&damage, files, JOURNAL_ID, LANE, false, NULL, 0, error,
-				 sizeof(error));
+		rc = damage_open(&damage, files, JOURNAL_ID, LANE, false, NULL, 0, &error);
 		if (rc == 0)
 			break;
 		cr_assert(eq(int, rc, -EIO));
-		cr_assert(ne(ptr, strstr(error, "cannot be read"), NULL), "%s", error);
+		cr_assert(ne(ptr, strstr(error.text, "cannot be read"), NULL), "%s", error.text);
 		refused++;
 	}
 	cr_assert(gt(uint, refused, 8));

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/repair/mended_files.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
@@ -17,7 +18,7 @@ static const uint64_t SMALL_BYTES = 8 * BLOCK_ALIGN_BYTES;
 static struct real_lane lane;
 static struct mended_files *mended;
 static char dir[512];
-static char error[512];
+static struct error error;
 static _Alignas(BLOCK_ALIGN_BYTES) uint8_t bytes[BLOCK_ALIGN_BYTES * 8];
 
 static const char *segment(unsigned number)
@@ -33,7 +34,7 @@ static void set_up(void)
 {
 	temp_dir_make();
 	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error.text);
 	real_lane_sell(&lane, 1500);
 	real_lane_close(&lane);
 	cr_assert(path_exists(segment(3)));
@@ -47,10 +48,9 @@ static void look(void)
 	mended = NULL;
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     mended_files_open(&mended, files, lane.dir.journal_id, 0, true, NULL, error,
-				       sizeof(error)),
+		     mended_files_open(&mended, files, lane.dir.journal_id, 0, true, NULL, &error),
 		     0),
-		  "%s", error);
+		  "%s", error.text);
 }
 
 static void tear_down(void)
@@ -150,8 +150,7 @@ Test(mended_files, knows_a_lost_lane, .init = set_up, .fini = tear_down)
 	uint64_t *numbers = NULL;
 
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-001")), 0));
-	cr_assert(eq(int, mended_files_open(&mended, files, 1, 1, true, NULL, error, sizeof(error)),
-		     0));
+	cr_assert(eq(int, mended_files_open(&mended, files, 1, 1, true, NULL, &error), 0));
 	cr_assert(mended->missing);
 	cr_assert(eq(u64, mended->fault_cnt, 1));
 	cr_assert(eq(i64, mended->files.ops->list(&mended->files, &numbers), 0));
@@ -167,10 +166,9 @@ Test(mended_files, refuses_what_cannot_be_read, .init = set_up, .fini = tear_dow
 	cr_assert(eq(int, mkdir(segment(1), 0700), 0));
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
 	cr_assert(eq(int,
-		     mended_files_open(&mended, files, lane.dir.journal_id, 0, false, NULL, error,
-				       sizeof(error)),
+		     mended_files_open(&mended, files, lane.dir.journal_id, 0, false, NULL, &error),
 		     -EISDIR));
-	cr_assert(ne(ptr, strstr(error, "segment 1 cannot be read"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "segment 1 cannot be read"), NULL), "%s", error.text);
 }
 
 Test(mended_files, keeps_faults_in_lane_order, .init = set_up, .fini = tear_down)

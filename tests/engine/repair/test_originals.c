@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/repair/originals.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
@@ -22,7 +23,7 @@ static struct data_dir data;
 static struct damage *damage;
 static struct originals keep;
 static char dir[512];
-static char error[512];
+static struct error error;
 
 static const char *segment(const char *where, unsigned number)
 {
@@ -41,20 +42,18 @@ static void set_up(void)
 	temp_dir_make();
 	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
 	lane.requests = 0;
-	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, SMALL_BYTES), 0), "%s", lane.error.text);
 	for (unsigned i = 0; i < 30; i++)
 		real_lane_sell(&lane, 150);
 	real_lane_close(&lane);
 	poke_file(segment("", 2), 2 * BLOCK_ALIGN_BYTES + 80, &byte, 1);
 	poke_file(segment("", 2), BLOCK_ALIGN_BYTES + 80, &byte, 1);
-	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
-	cr_assert(eq(int,
-		     damage_open(&damage, files, data.journal_id, 0, true, NULL, 0, error,
-				 sizeof(error)),
-		     0),
-		  "%s", error);
+	cr_assert(
+		eq(int, damage_open(&damage, files, data.journal_id, 0, true, NULL, 0, &error), 0),
+		"%s", error.text);
 }
 
 static void tear_down(void)
@@ -82,15 +81,14 @@ static bool same_bytes(const char *one_path, const char *two_path)
 
 static void begin(void)
 {
-	cr_assert(eq(int, originals_begin(&keep, &data, NOW_S, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, originals_begin(&keep, &data, NOW_S, &error), 0), "%s", error.text);
 }
 
 static void keep_all(void)
 {
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, originals_end(&keep, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, originals_lane(&keep, damage, &error), 0), "%s", error.text);
+	cr_assert(eq(int, originals_end(&keep, &error), 0), "%s", error.text);
 }
 
 Test(originals, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
@@ -126,7 +124,7 @@ Test(originals, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
 Test(originals, does_not_trust_what_was_not_finished, .init = set_up, .fini = tear_down)
 {
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), 0));
+	cr_assert(eq(int, originals_lane(&keep, damage, &error), 0));
 	cr_assert(eq(u64, keep.removed, 0));
 	cr_assert(path_exists(segment("repaired-20261124T220951Z.part/", 2)));
 	/* Killed here. */
@@ -144,7 +142,7 @@ Test(originals, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
 
 	keep_all();
 	data_dir_close(&data);
-	cr_assert(eq(int, data_dir_open(&again, dir, 1, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_open(&again, dir, 1, &error), 0), "%s", error.text);
 	data_dir_close(&again);
 }
 
@@ -152,13 +150,13 @@ Test(originals, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
 {
 	begin();
 	cr_assert(eq(int, unlink(segment("", 2)), 0));
-	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), -ENOENT));
-	cr_assert(ne(ptr, strstr(error, "cannot be copied"), NULL), "%s", error);
-	cr_assert(ne(ptr, strstr(error, "nothing was changed"), NULL), "%s", error);
+	cr_assert(eq(int, originals_lane(&keep, damage, &error), -ENOENT));
+	cr_assert(ne(ptr, strstr(error.text, "cannot be copied"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "nothing was changed"), NULL), "%s", error.text);
 	/* Shorter than it was when it was looked at. */
 	write_text(segment("", 2), "short");
 	originals_abandon(&keep);
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, error, sizeof(error)), -EIO));
+	cr_assert(eq(int, originals_lane(&keep, damage, &error), -EIO));
 	originals_abandon(&keep);
 }

@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/follower.h"
@@ -37,7 +38,7 @@ static struct real_lane lane;
 static struct data_dir data;
 static struct damage *damage;
 static char dir[512];
-static char error[1024];
+static struct error error;
 static uint64_t made[LIVES]; /* next LSNs of the checkpoints, the oldest first */
 static uint64_t records;
 static uint64_t first_segment; /* that is there */
@@ -69,15 +70,14 @@ static void save_checkpoint(struct follower *follower)
 	uint64_t bytes;
 	unsigned removed;
 
-	cr_assert(
-		eq(int, follower_save(follower, LIVES, &bytes, &removed, error, sizeof(error)), 0),
-		"%s", error);
+	cr_assert(eq(int, follower_save(follower, LIVES, &bytes, &removed, &error), 0), "%s",
+		  error.text);
 	follower_close(follower);
 }
 
 static void open_follower(struct follower *follower)
 {
-	cr_assert(eq(int, follower_open(follower, &data, 0, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, follower_open(follower, &data, 0, &error), 0), "%s", error.text);
 }
 
 /* The next block goes into the same segment, however the disk's pace cut the blocks: else a lane
@@ -147,8 +147,9 @@ static void set_up_lane(uint64_t bytes)
 	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
 	lane.requests = 0;
 	for (unsigned i = 0; i < LIVES; i++) {
-		cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
-		cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
+		cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s",
+			  lane.error.text);
+		cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
 		real_lane_sell(&lane, SOLD_A_LIFE);
 		real_lane_seal(&lane);
 		save_within_segment();
@@ -160,7 +161,7 @@ static void set_up_lane(uint64_t bytes)
 	}
 	first_segment = 0;
 	remember();
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 }
 
 static void set_up(void)
@@ -189,7 +190,7 @@ static void tear_down(void)
 
 static void prune(void)
 {
-	cr_assert(eq(int, checkpoint_keep_from(&data, 0, &first_segment, error, sizeof(error)), 0));
+	cr_assert(eq(int, checkpoint_keep_from(&data, 0, &first_segment, &error), 0));
 	cr_assert(gt(u64, first_segment, 1));
 	put_back();
 }
@@ -198,18 +199,18 @@ static int rescue(uint64_t cut_lsn)
 {
 	damage_close(damage);
 	damage = NULL;
-	return repair_plan(&damage, &data, 0, cut_lsn, error, sizeof(error));
+	return repair_plan(&damage, &data, 0, cut_lsn, &error);
 }
 
 static void look(void)
 {
-	cr_assert(eq(int, rescue(0), 0), "%s", error);
+	cr_assert(eq(int, rescue(0), 0), "%s", error.text);
 }
 
 static void cut(void)
 {
-	cr_assert(eq(int, repair_apply(&data, damage, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, repair_check(&data, damage, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, repair_apply(&data, damage, &error), 0), "%s", error.text);
+	cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
 	look();
 	cr_assert(eq(u64, damage->lane->fault_cnt, 0), "left: %s",
 		  damage->lane->fault_cnt > 0 ? damage->lane->faults[0].text : "");
@@ -225,17 +226,16 @@ static void check_state(uint64_t next_lsn)
 		struct shard *shard = NULL;
 		struct recover_scan scan;
 
-		cr_assert(
-			eq(int, recover_scan_from(&data, 0, from, &scan, error, sizeof(error)), 0),
-			"%s", error);
+		cr_assert(eq(int, recover_scan_from(&data, 0, from, &scan, &error), 0), "%s",
+			  error.text);
 		recover_sizes(&scan, &size);
 		cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
-		cr_assert(eq(int, recover_lane(&data, 0, &scan, shard, error, sizeof(error)), 0),
-			  "%s", error);
+		cr_assert(eq(int, recover_lane(&data, 0, &scan, shard, &error), 0), "%s",
+			  error.text);
 		shard_totals(shard, &totals);
 		cr_assert(eq(u64, totals.orders, next_lsn - 2));
 		cr_assert(eq(u64, shard_next_lsn(shard), next_lsn));
-		cr_assert(eq(str, scan.note, ""));
+		cr_assert(eq(str, scan.note.text, ""));
 		shard_close(shard);
 		recover_scan_free(&scan);
 	}
@@ -248,18 +248,19 @@ static void check_sells_on(uint64_t next_lsn)
 	data_dir_close(&data);
 	for (unsigned life = 0; life < 2; life++) {
 		lane.requests = 1000000 * (life + 1);
-		cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
+		cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s",
+			  lane.error.text);
 		cr_assert(eq(u64, lane.scan.tail.next_lsn, next_lsn));
 		real_lane_sell(&lane, 1500);
 		next_lsn = shard_next_lsn(lane.shard);
 		real_lane_close(&lane);
 	}
-	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
+	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
 	check_state(next_lsn);
 	open_follower(&follower);
 	save_checkpoint(&follower);
 	check_state(next_lsn);
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 }
 
 /* The first LSN of a segment's first block, before anything was done to it. */
@@ -370,9 +371,10 @@ Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, 
 	free(lsns);
 	data_dir_close(&data);
 	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), -EBADMSG));
-	cr_assert(ne(ptr, strstr(lane.error, "begins with no block"), NULL), "%s", lane.error);
-	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(ne(ptr, strstr(lane.error.text, "begins with no block"), NULL), "%s",
+		  lane.error.text);
+	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 }
 
 static struct lane_position newest_position(void)
@@ -380,8 +382,7 @@ static struct lane_position newest_position(void)
 	struct checkpoint *open = NULL;
 	struct lane_position position;
 
-	cr_assert(eq(int, checkpoint_open(&open, &data, 0, made[LIVES - 1], error, sizeof(error)),
-		     0));
+	cr_assert(eq(int, checkpoint_open(&open, &data, 0, made[LIVES - 1], &error), 0));
 	checkpoint_position(checkpoint_header(open), &position);
 	checkpoint_close(open);
 	return position;
@@ -519,8 +520,8 @@ static void check_killed(void (*ruin)(void), uint64_t want)
 		killed_ops.zero = killed_zero;
 		killed_ops.remove = killed_remove;
 		damage->lane->base->ops = &killed_ops;
-		rc = repair_apply(&data, damage, error, sizeof(error));
-		if (recover_scan(&data, 0, &scan, error, sizeof(error)) == 0) {
+		rc = repair_apply(&data, damage, &error);
+		if (recover_scan(&data, 0, &scan, &error) == 0) {
 			cr_assert(eq(u64, scan.tail.next_lsn, want), "after %u changes", changes);
 			recover_scan_free(&scan);
 		}
@@ -577,10 +578,11 @@ Test(plan, a_pruned_lane_without_a_good_one_is_refused, .init = set_up, .fini = 
 	for (unsigned i = 0; i < LIVES; i++)
 		flip_bit(checkpoint(i), 8 * 500);
 	cr_assert(eq(int, rescue(0), -ENOTSUP));
-	cr_assert(ne(ptr, strstr(error, "its beginning is gone, and of its 3 checkpoints none"),
+	cr_assert(ne(ptr,
+		     strstr(error.text, "its beginning is gone, and of its 3 checkpoints none"),
 		     NULL),
-		  "%s", error);
-	cr_assert(eq(ptr, strchr(error, '\n'), NULL));
+		  "%s", error.text);
+	cr_assert(eq(ptr, strchr(error.text, '\n'), NULL));
 }
 
 Test(plan, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = set_up, .fini = tear_down)
@@ -589,16 +591,17 @@ Test(plan, a_lane_without_a_good_block_or_checkpoint_is_refused, .init = set_up,
 	for (unsigned i = 0; i < LIVES; i++)
 		flip_bit(checkpoint(i), 8 * 500);
 	cr_assert(eq(int, rescue(0), -ENOTSUP));
-	cr_assert(ne(ptr, strstr(error, "its first block is damaged or not its own"), NULL), "%s",
-		  error);
+	cr_assert(ne(ptr, strstr(error.text, "its first block is damaged or not its own"), NULL),
+		  "%s", error.text);
 }
 
 Test(plan, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = tear_down)
 {
 	flip(0, BLOCK_ALIGN_BYTES + 70);
 	cr_assert(eq(int, rescue(made[LIVES - 1] - 1), -ENOTSUP));
-	cr_assert(ne(ptr, strstr(error, "a good checkpoint has it up to"), NULL), "%s", error);
-	cr_assert(eq(int, rescue(made[LIVES - 1]), 0), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "a good checkpoint has it up to"), NULL), "%s",
+		  error.text);
+	cr_assert(eq(int, rescue(made[LIVES - 1]), 0), "%s", error.text);
 	cr_assert(eq(u64, damage->tail.next_lsn, made[LIVES - 1]));
 	cr_assert(eq(u64, damage_unreadable(damage), 0));
 	cut();
@@ -613,16 +616,16 @@ Test(plan, another_history_is_refused, .init = set_up, .fini = tear_down)
 		cr_assert(eq(int, unlink(checkpoint(i)), 0));
 	data_dir_close(&data);
 	lane.requests = 500000;
-	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error);
+	cr_assert(eq(int, real_lane_open(&lane, dir, segment_bytes), 0), "%s", lane.error.text);
 	real_lane_sell(&lane, SOLD_A_LIFE);
 	real_lane_close(&lane);
-	cr_assert(eq(int, data_dir_read(&data, dir, error, sizeof(error)), 0));
-	cr_assert(eq(int, data_dir_lock(&data, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
+	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
 	for (unsigned i = 0; i < LIVES; i++) {
 		write_file(checkpoint(i), checkpoints[i].bytes, checkpoints[i].cnt);
 		cr_assert(eq(int, rescue(0), -ENOTSUP));
-		cr_assert(ne(ptr, strstr(error, "tell different things of LSN 2:"), NULL), "%s",
-			  error);
+		cr_assert(ne(ptr, strstr(error.text, "tell different things of LSN 2:"), NULL),
+			  "%s", error.text);
 		cr_assert(eq(int, unlink(checkpoint(i)), 0));
 	}
 }

@@ -6,10 +6,11 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/temp_dir.h"
 #include "tools/common/cursor.h"
 
-static char error[512];
+static struct error error;
 
 static struct cursor example(void)
 {
@@ -33,11 +34,11 @@ Test(cursor, is_loaded_as_it_was_saved, .init = (void (*)(void))temp_dir_make,
 	const struct cursor cursor = example();
 	struct cursor loaded;
 
-	cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)), -ENOENT));
+	cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), &error), -ENOENT));
 	for (int i = 0; i < 2; i++) {
-		cr_assert(eq(int, cursor_save(&cursor, temp_path("c"), error, sizeof(error)), 0));
-		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)), 0),
-			  "%s", error);
+		cr_assert(eq(int, cursor_save(&cursor, temp_path("c"), &error), 0));
+		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), &error), 0), "%s",
+			  error.text);
 		cr_assert(all(eq(u64, loaded.journal_id, cursor.journal_id),
 			      eq(u16, loaded.lanes, 2), eq(u64, loaded.relay_id, 0x99),
 			      eq(u64, loaded.run, 3), eq(u64, loaded.budget_bytes, 1000),
@@ -71,10 +72,9 @@ Test(cursor, refuses_what_is_damaged, .init = (void (*)(void))temp_dir_make,
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		write_text(temp_path("c"), bad[i]);
-		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), error, sizeof(error)),
-			     -EINVAL),
-			  "%s", bad[i]);
-		cr_assert(ne(ptr, strstr(error, "damaged"), NULL));
+		cr_assert(eq(int, cursor_load(&loaded, temp_path("c"), &error), -EINVAL), "%s",
+			  bad[i]);
+		cr_assert(ne(ptr, strstr(error.text, "damaged"), NULL));
 	}
 }
 
@@ -83,6 +83,7 @@ Test(cursor, says_what_cannot_be_written)
 {
 	const struct cursor cursor = example();
 
-	cr_assert(eq(int, cursor_save(&cursor, "/nonexistent/c", error, sizeof(error)), -ENOENT));
-	cr_assert(ne(ptr, strstr(error, "/nonexistent/c: cannot be written"), NULL), "%s", error);
+	cr_assert(eq(int, cursor_save(&cursor, "/nonexistent/c", &error), -ENOENT));
+	cr_assert(ne(ptr, strstr(error.text, "/nonexistent/c: cannot be written"), NULL), "%s",
+		  error.text);
 }

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/temp_dir.h"
 #include "tools/downstream/consumer.h"
@@ -34,16 +35,15 @@ static struct journal *journal;
 static struct consumer *consumer;
 static struct consumer_batch batch;
 static struct cursor cursor;
-static char error[1024];
+static struct error error;
 
-static int open_fake(struct source **out, const struct consumer_options *options, char *text,
-		     size_t bytes)
+static int open_fake(struct source **out, const struct consumer_options *options,
+		     struct error *said)
 {
 	static struct source source;
 
 	(void)options;
-	(void)text;
-	(void)bytes;
+	(void)said;
 	source = (struct source){.journal_id = JOURNAL_ID, .lanes = lanes};
 	*out = &source;
 	return 0;
@@ -51,32 +51,29 @@ static int open_fake(struct source **out, const struct consumer_options *options
 
 /* All comes again, each time. */
 static int seek_fake(struct source *source, uint16_t lane, const struct cursor_lane *behind,
-		     char *text, size_t bytes)
+		     struct error *said)
 {
 	(void)source;
 	(void)behind;
-	(void)text;
-	(void)bytes;
+	(void)said;
 	streams[lane].next = 0;
 	return 0;
 }
 
-static int grow_fake(struct source *source, char *text, size_t bytes)
+static int grow_fake(struct source *source, struct error *said)
 {
-	(void)text;
-	(void)bytes;
+	(void)said;
 	source->lanes = lanes;
 	return 0;
 }
 
-static int next_fake(struct source *source, uint16_t lane, struct source_block *block, char *text,
-		     size_t bytes)
+static int next_fake(struct source *source, uint16_t lane, struct source_block *block,
+		     struct error *said)
 {
 	struct stream *stream = &streams[lane];
 
 	(void)source;
-	(void)text;
-	(void)bytes;
+	(void)said;
 	if (stream->next == stream->cnt)
 		return 0;
 	block->frame = stream->frames[stream->next];
@@ -141,11 +138,8 @@ static void publish(void)
 	struct lane_block block;
 
 	stream->cnt = 0;
-	cr_assert(eq(
-		int,
-		lane_tailer_open(&tailer, &options, &(struct lane_mark){0}, error, sizeof(error)),
-		0));
-	while (lane_tailer_peek(tailer, &block, error, sizeof(error)) == 1) {
+	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &(struct lane_mark){0}, &error), 0));
+	while (lane_tailer_peek(tailer, &block, &error) == 1) {
 		uint8_t *copy = malloc(block.header->block_bytes);
 
 		cr_assert(all(ne(ptr, copy, NULL), lt(u32, stream->cnt, MESSAGES_MAX)));
@@ -161,12 +155,12 @@ static int open_at_cursor(void)
 {
 	const struct consumer_options options = {.from = "fake:", .kind = &fake, .start = &cursor};
 
-	return consumer_open(&consumer, &options, error, sizeof(error));
+	return consumer_open(&consumer, &options, &error);
 }
 
 static int next(void)
 {
-	return consumer_next(consumer, &batch, error, sizeof(error));
+	return consumer_next(consumer, &batch, &error);
 }
 
 /* Reads all there is, keeps the cursor: what the last call said. */
@@ -208,9 +202,9 @@ Test(consumer, gives_what_comes_again_once)
 		stream->blocks[stream->cnt] = stream->blocks[stream->cnt - 3];
 		stream->cnt++;
 	}
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, records, 30));
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, records, 0));
 }
 
@@ -227,9 +221,9 @@ Test(consumer, knows_what_was_before_a_closing_block)
 	publish();
 	cr_assert(eq(u64, stream->frames[stream->cnt - 1].segment, 1));
 	cr_assert(eq(u64, stream->frames[stream->cnt - 2].segment, 0));
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, cursor.lane[0].mark.segment, 1));
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, records, 0));
 }
 
@@ -241,7 +235,7 @@ Test(consumer, misses_the_block_that_its_cursor_lies_behind)
 	for (unsigned i = 0; i < 5; i++)
 		write_block(5);
 	publish();
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, cursor.lane[0].mark.next_lsn, 26));
 
 	begin_lane(0);
@@ -249,7 +243,7 @@ Test(consumer, misses_the_block_that_its_cursor_lies_behind)
 	write_block(5);
 	publish();
 	cr_assert(eq(int, read_all(&records), -EAGAIN));
-	cr_assert(ne(ptr, strstr(error, "begin with a new cursor"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "begin with a new cursor"), NULL), "%s", error.text);
 	cr_assert(eq(u64, cursor.lane[0].mark.next_lsn, 26));
 	/* Also where it ends with the very same LSN. */
 	write_block(15);
@@ -258,7 +252,7 @@ Test(consumer, misses_the_block_that_its_cursor_lies_behind)
 	write_block(5);
 	publish();
 	cr_assert(eq(int, read_all(&records), -EPROTO));
-	cr_assert(ne(ptr, strstr(error, "gives them twice"), NULL), "%s", error);
+	cr_assert(ne(ptr, strstr(error.text, "gives them twice"), NULL), "%s", error.text);
 }
 
 /* What a broker lost is filled again: the consumer waits for that, then goes on. */
@@ -269,17 +263,17 @@ Test(consumer, waits_for_what_downstream_lost)
 	for (unsigned i = 0; i < 5; i++)
 		write_block(5);
 	publish();
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	streams[0].cnt = 3;
 	cr_assert(eq(int, open_at_cursor(), 0));
 	cr_assert(all(eq(int, next(), -EAGAIN), eq(int, next(), -EAGAIN)));
 	streams[0].cnt = 5;
-	cr_assert(eq(int, next(), 0), "%s", error);
+	cr_assert(eq(int, next(), 0), "%s", error.text);
 	write_block(2);
 	const unsigned read = streams[0].next;
 	publish();
 	streams[0].next = read;
-	cr_assert(eq(int, next(), 1), "%s", error);
+	cr_assert(eq(int, next(), 1), "%s", error.text);
 	cr_assert(all(eq(u64, batch.first_lsn, 26), eq(u32, batch.record_cnt, 2)));
 	consumer_close(consumer);
 }
@@ -292,7 +286,7 @@ Test(consumer, finds_lanes_that_come_later)
 
 	write_block(5);
 	publish();
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u16, cursor.lanes, 1));
 	cr_assert(eq(int, open_at_cursor(), 0));
 	cr_assert(eq(int, next(), 0));
@@ -302,16 +296,16 @@ Test(consumer, finds_lanes_that_come_later)
 	lanes = 2;
 	for (int i = 0; i < 500 && (rc = next()) == 0; i++)
 		usleep(10000);
-	cr_assert(eq(int, rc, 1), "%s", error);
+	cr_assert(eq(int, rc, 1), "%s", error.text);
 	cr_assert(all(eq(u16, batch.lane, 1), eq(u64, batch.first_lsn, 1)));
 	consumer_close(consumer);
 	/* And a cursor from before, too. */
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(all(eq(u64, records, 3), eq(u16, cursor.lanes, 2)));
 	/* A broker that has not got the second lane, of which nothing was read. */
 	lanes = 1;
 	cursor.lane[1] = (struct cursor_lane){0};
-	cr_assert(eq(int, read_all(&records), 0), "%s", error);
+	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 }
 
 /* One cursor, one consumer. */
@@ -324,12 +318,12 @@ Test(consumer, locks_its_cursor, .init = set_up)
 	publish();
 	temp_dir_make();
 	options.cursor = temp_path("cursor");
-	cr_assert(eq(int, consumer_open(&consumer, &options, error, sizeof(error)), 0), "%s",
-		  error);
-	cr_assert(eq(int, consumer_open(&second, &options, error, sizeof(error)), -EBUSY));
-	cr_assert(ne(ptr, strstr(error, "another consumer uses the cursor"), NULL), "%s", error);
+	cr_assert(eq(int, consumer_open(&consumer, &options, &error), 0), "%s", error.text);
+	cr_assert(eq(int, consumer_open(&second, &options, &error), -EBUSY));
+	cr_assert(ne(ptr, strstr(error.text, "another consumer uses the cursor"), NULL), "%s",
+		  error.text);
 	consumer_close(consumer);
-	cr_assert(eq(int, consumer_open(&second, &options, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, consumer_open(&second, &options, &error), 0), "%s", error.text);
 	consumer_close(second);
 	temp_dir_remove();
 }

@@ -5,9 +5,10 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tools/downstream/downstream.h"
 
-static char error[512];
+static struct error error;
 
 TestSuite(downstream);
 
@@ -107,13 +108,14 @@ Test(downstream, finds_the_kind_of_a_target)
 			.setting_cnt = cases[i].key != NULL,
 		};
 		struct downstream_target *target = NULL;
-		const int rc = downstream_target_open(&target, &options, error, sizeof(error));
+		const int rc = downstream_target_open(&target, &options, &error);
 
 		cr_expect(eq(int, rc, cases[i].line == NULL ? 0 : -EINVAL), "%s: %s", cases[i].to,
-			  error);
+			  error.text);
 		if (cases[i].line != NULL)
-			cr_expect(eq(int, strncmp(error, cases[i].line, strlen(cases[i].line)), 0),
-				  "%s: %s", cases[i].to, error);
+			cr_expect(eq(int, strncmp(error.text, cases[i].line, strlen(cases[i].line)),
+				     0),
+				  "%s: %s", cases[i].to, error.text);
 		downstream_target_close(target);
 	}
 }

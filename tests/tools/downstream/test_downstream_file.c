@@ -8,12 +8,13 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/journal/lane_tailer.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 #include "tools/downstream/downstream.h"
 
-static char error[512];
+static struct error error;
 static char to[PATH_MAX];
 static struct data_dir journal;
 static struct downstream_options options;
@@ -42,21 +43,20 @@ static void set_up(void)
 	struct real_lane *lane = calloc(1, sizeof(*lane));
 	const char *dir = temp_dir_make();
 
-	cr_assert(eq(int, real_lane_open(lane, dir, 1 << 20), 0), "%s", lane->error);
+	cr_assert(eq(int, real_lane_open(lane, dir, 1 << 20), 0), "%s", lane->error.text);
 	for (unsigned i = 0; i < 20; i++)
 		real_lane_sell(lane, 10);
 	real_lane_close(lane);
 	free(lane);
-	cr_assert(eq(int, data_dir_read(&journal, dir, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, data_dir_read(&journal, dir, &error), 0), "%s", error.text);
 	snprintf(to, sizeof(to), "file:%s", temp_path("copy"));
 	options = (struct downstream_options){.to = to, .journal = &journal};
 }
 
 static void open_copy(void)
 {
-	cr_assert(eq(int, downstream_target_open(&target, &options, error, sizeof(error)), 0), "%s",
-		  error);
-	cr_assert(eq(int, downstream_open(&copy, target, 0, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, downstream_target_open(&target, &options, &error), 0), "%s", error.text);
+	cr_assert(eq(int, downstream_open(&copy, target, 0, &error), 0), "%s", error.text);
 }
 
 static void close_copy(void)
@@ -77,11 +77,9 @@ static unsigned publish_all(void)
 	struct lane_block block;
 	unsigned cnt = 0;
 
-	cr_assert(eq(int, lane_tailer_open(&tailer, &from, &start, error, sizeof(error)), 0), "%s",
-		  error);
-	while (lane_tailer_peek(tailer, &block, error, sizeof(error)) == 1) {
-		cr_assert(eq(int, downstream_publish(copy, &block, error, sizeof(error)), 0), "%s",
-			  error);
+	cr_assert(eq(int, lane_tailer_open(&tailer, &from, &start, &error), 0), "%s", error.text);
+	while (lane_tailer_peek(tailer, &block, &error) == 1) {
+		cr_assert(eq(int, downstream_publish(copy, &block, &error), 0), "%s", error.text);
 		lane_tailer_take(tailer);
 		cnt++;
 	}
@@ -98,18 +96,16 @@ Test(downstream_file, syncs_what_it_finds_before_it_counts)
 	unsigned cnt;
 
 	open_copy();
-	cr_assert(eq(int, downstream_end(copy, &last, &part, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, downstream_end(copy, &last, &part, &error), 0), "%s", error.text);
 	cr_assert(all(eq(u64, last.next_lsn, 0), eq(u32, segment_syncs, 0)));
 	cnt = publish_all();
 	cr_assert(gt(u32, cnt, 0));
-	cr_assert(eq(int, downstream_reap(copy, error, sizeof(error)), (int)cnt), "%s", error);
+	cr_assert(eq(int, downstream_reap(copy, &error), (int)cnt), "%s", error.text);
 	close_copy();
 
 	segment_syncs = 0;
 	open_copy();
-	cr_assert(eq(int, downstream_end(copy, &last, &part, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, downstream_end(copy, &last, &part, &error), 0), "%s", error.text);
 	cr_assert(all(gt(u64, last.next_lsn, 1), ge(u32, segment_syncs, 1)));
 	close_copy();
 }

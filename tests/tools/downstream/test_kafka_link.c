@@ -3,14 +3,15 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tools/downstream/kafka_link.h"
 
 static char topic[KAFKA_TOPIC_BYTES];
-static char error[512];
+static struct error error;
 
 static rd_kafka_conf_t *conf_of(const struct downstream_setting *list, unsigned cnt)
 {
-	return kafka_conf("kafka://k1:1,k2:2", list, cnt, false, topic, error, sizeof(error));
+	return kafka_conf("kafka://k1:1,k2:2", list, cnt, false, topic, &error);
 }
 
 static void expect_value(rd_kafka_conf_t *conf, const char *key, const char *want)
@@ -34,7 +35,7 @@ Test(kafka_link, gives_settings_to_librdkafka)
 	};
 	rd_kafka_conf_t *conf = conf_of(list, sizeof(list) / sizeof(list[0]));
 
-	cr_assert(conf != NULL, "%s", error);
+	cr_assert(conf != NULL, "%s", error.text);
 	expect_value(conf, "bootstrap.servers", "k1:1,k2:2");
 	expect_value(conf, "security.protocol", "sasl_ssl");
 	expect_value(conf, "sasl.mechanisms", "SCRAM-SHA-512");
@@ -51,7 +52,7 @@ Test(kafka_link, names_a_setting_that_is_refused)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cr_assert(conf_of(&bad[i], 1) == NULL);
-		cr_assert(strstr(error, bad[i].key) != NULL, "%s", error);
+		cr_assert(strstr(error.text, bad[i].key) != NULL, "%s", error.text);
 	}
 }
 

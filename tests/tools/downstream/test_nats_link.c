@@ -9,17 +9,18 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/temp_dir.h"
 #include "tools/downstream/nats_link.h"
 
 static struct nats_settings settings;
-static char error[512];
+static struct error error;
 
 TestSuite(nats_link, .init = (void (*)(void))temp_dir_make, .fini = temp_dir_remove);
 
 static int parse(const char *to, const struct downstream_setting *list, unsigned cnt)
 {
-	return nats_settings_parse(&settings, to, false, list, cnt, error, sizeof(error));
+	return nats_settings_parse(&settings, to, false, list, cnt, &error);
 }
 
 Test(nats_link, takes_a_list_of_servers)
@@ -27,7 +28,7 @@ Test(nats_link, takes_a_list_of_servers)
 	char many[NATS_SERVERS_MAX * 2 + 16] = "nats://n";
 	size_t used = strlen(many);
 
-	cr_assert(eq(int, parse("tls://u:p@n1:1,n2:2,tls://n3", NULL, 0), 0), "%s", error);
+	cr_assert(eq(int, parse("tls://u:p@n1:1,n2:2,tls://n3", NULL, 0), 0), "%s", error.text);
 	cr_assert(all(eq(int, settings.server_cnt, 3),
 		      eq(str, (char *)settings.servers[0], "tls://u:p@n1:1"),
 		      eq(str, (char *)settings.servers[1], "n2:2"),
@@ -50,10 +51,7 @@ Test(nats_link, has_defaults_and_names_of_a_lane)
 	cr_assert(eq(str, name, "doorbuster-lane-007"));
 	nats_subject(&settings, 7, name);
 	cr_assert(eq(str, name, "doorbuster.lane.007"));
-	cr_assert(
-		eq(int,
-		   nats_settings_parse(&settings, "nats://n", true, NULL, 0, error, sizeof(error)),
-		   0));
+	cr_assert(eq(int, nats_settings_parse(&settings, "nats://n", true, NULL, 0, &error), 0));
 	cr_assert(eq(str, (char *)settings.stream, "doorbuster-json"));
 }
 
@@ -86,9 +84,9 @@ Test(nats_link, refuses_settings_by_name)
 		const int rc = parse("nats://n", cases[i].list, cases[i].cnt);
 
 		cr_expect(eq(int, rc, cases[i].line == NULL ? 0 : -EINVAL), "case %zu: %s", i,
-			  error);
-		cr_expect(cases[i].line == NULL || strstr(error, cases[i].line) != NULL, "%s",
-			  error);
+			  error.text);
+		cr_expect(cases[i].line == NULL || strstr(error.text, cases[i].line) != NULL, "%s",
+			  error.text);
 	}
 }
 
@@ -159,9 +157,8 @@ Test(nats_link, does_not_wait_for_ever_for_a_server_that_stops_reading, .timeout
 	cr_assert(eq(int, getsockname(listener, (struct sockaddr *)&address, &bytes), 0));
 	cr_assert(eq(int, pthread_create(&server, NULL, stop_reading, &listener), 0));
 	snprintf(to, sizeof(to), "nats://127.0.0.1:%u", ntohs(address.sin_port));
-	cr_assert(eq(int, parse(to, NULL, 0), 0), "%s", error);
-	cr_assert(eq(int, nats_link_open(&link, &settings, "test", error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, parse(to, NULL, 0), 0), "%s", error.text);
+	cr_assert(eq(int, nats_link_open(&link, &settings, "test", &error), 0), "%s", error.text);
 	cr_assert(eq(int, pthread_join(server, NULL), 0));
 	while (status == NATS_OK)
 		status = natsConnection_Publish(link.connection, "a", data, sizeof(data));

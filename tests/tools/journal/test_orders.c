@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/recover/scan.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
@@ -23,7 +24,7 @@ static struct real_lane lane;
 static struct orders *orders;
 static struct orders_result result;
 static char path[512];
-static char error[512];
+static struct error error;
 
 static void set_up(void)
 {
@@ -43,7 +44,7 @@ TestSuite(journal_orders, .init = set_up, .fini = tear_down);
 static int load(const char *text)
 {
 	write_text(path, text);
-	return orders_load(&orders, path, error, sizeof(error));
+	return orders_load(&orders, path, &error);
 }
 
 /* What buyer n of SOLD, from 1, was told; the offer is the lane's first record. */
@@ -60,7 +61,7 @@ static int claim(char *out, size_t bytes, uint64_t n, const char *durability)
 static void sell(void)
 {
 	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SEGMENT_BYTES), 0), "%s",
-		  lane.error);
+		  lane.error.text);
 	real_lane_sell(&lane, SOLD);
 }
 
@@ -72,11 +73,9 @@ static void compare(void)
 
 	real_lane_seal(&lane);
 	real_lane_close(&lane);
-	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), error, sizeof(error)), 0), "%s",
-		  error);
-	cr_assert(eq(int, recover_scan(&dir, 0, &scan, error, sizeof(error)), 0), "%s", error);
-	cr_assert(eq(int, orders_check_lane(orders, &dir, 0, &scan, error, sizeof(error)), 0), "%s",
-		  error);
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0), "%s", error.text);
+	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), 0), "%s", error.text);
+	cr_assert(eq(int, orders_check_lane(orders, &dir, 0, &scan, &error), 0), "%s", error.text);
 	orders_finish(orders, &result);
 	recover_scan_free(&scan);
 	data_dir_close(&dir);
@@ -99,7 +98,7 @@ Test(journal_orders, all_there_in_any_order)
 		used += (size_t)claim(text + used, sizeof(text) - used, n, "durable");
 	/* Told twice is no second order. */
 	claim(text + used, sizeof(text) - used, 7, "2");
-	cr_assert(eq(int, load(text), 0), "%s", error);
+	cr_assert(eq(int, load(text), 0), "%s", error.text);
 	compare();
 	check_result(0, 0, 0);
 	cr_assert(all(eq(u64, result.checked, SOLD + 1), eq(u64, result.forgotten, 0)));
@@ -119,7 +118,7 @@ Test(journal_orders, missing_ones_matter_if_they_were_durable)
 	used += (size_t)claim(text + used, sizeof(text) - used, SOLD, "durable");
 	/* The LSN of the offer is no order's. */
 	claim(text + used, sizeof(text) - used, 0, "NONE");
-	cr_assert(eq(int, load(text), 0), "%s", error);
+	cr_assert(eq(int, load(text), 0), "%s", error.text);
 	compare();
 	check_result(2, 0, 3);
 	cr_assert(all(eq(u64, result.checked, 5), eq(u64, result.forgotten, 2)));
@@ -135,7 +134,7 @@ Test(journal_orders, every_column_is_compared)
 					"11,0a00000000000000f5ffffffffffffff,10,1,1,501,durable\n";
 
 	sell();
-	cr_assert(eq(int, load(text), 0), "%s", error);
+	cr_assert(eq(int, load(text), 0), "%s", error.text);
 	compare();
 	check_result(0, 5, 3);
 }
@@ -161,7 +160,7 @@ Test(journal_orders, what_an_engine_must_not_sell_is_found)
 	sell_by_force(SOLD + 2, SOLD + 2, 2); /* too many at once */
 	sell_by_force(SOLD + 3, 9, 1);        /* one too many for buyer 9 */
 	sell_by_force(SOLD + 4, 9, 1);        /* still the same buyer */
-	cr_assert(eq(int, load(HEADER), 0), "%s", error);
+	cr_assert(eq(int, load(HEADER), 0), "%s", error.text);
 	compare();
 	check_result(0, 0, 0);
 	cr_assert(eq(u64, result.doubled, 1));
@@ -176,7 +175,7 @@ Test(journal_orders, lines_may_be_empty_or_of_windows)
 			  "1," ID ",2,3,4,5,durable\r\n\r\n\n"
 			  "2,00FF0102030405060708090A0B0C0D0E,18446744073709551615,3,65535,5,0"),
 		     0),
-		  "%s", error);
+		  "%s", error.text);
 	orders_finish(orders, &result);
 	cr_assert(all(eq(u64, result.checked, 2), eq(u64, result.missing, 1)));
 	cr_assert(all(eq(u64, result.forgotten, 1), eq(u64, result.first_bad_line, 2)));
@@ -219,20 +218,21 @@ Test(journal_orders, wrong_lines_are_named)
 			 wrong[i].line);
 		snprintf(words, sizeof(words), ":3: column %u is wrong", wrong[i].column);
 		cr_assert(eq(int, load(text), -EINVAL), "%s", wrong[i].line);
-		cr_assert(strstr(error, path) == error, "%s", error);
-		cr_assert(strstr(error, words) != NULL, "%s: %s", wrong[i].line, error);
+		cr_assert(strstr(error.text, path) == error.text, "%s", error.text);
+		cr_assert(strstr(error.text, words) != NULL, "%s: %s", wrong[i].line, error.text);
 	}
 }
 
 Test(journal_orders, files_without_their_header_are_refused)
 {
 	cr_assert(eq(int, load(""), -EINVAL));
-	cr_assert(strstr(error, "empty") != NULL, "%s", error);
+	cr_assert(strstr(error.text, "empty") != NULL, "%s", error.text);
 	cr_assert(eq(int, load("1," ID ",2,3,4,5,durable\n"), -EINVAL));
-	cr_assert(strstr(error, ":1: the first line must be order_id,") != NULL, "%s", error);
-	cr_assert(eq(int, orders_load(&orders, temp_path("none"), error, sizeof(error)), -ENOENT));
-	cr_assert(strstr(error, "--orders ") == error, "%s", error);
-	cr_assert(eq(int, load(HEADER), 0), "%s", error);
+	cr_assert(strstr(error.text, ":1: the first line must be order_id,") != NULL, "%s",
+		  error.text);
+	cr_assert(eq(int, orders_load(&orders, temp_path("none"), &error), -ENOENT));
+	cr_assert(strstr(error.text, "--orders ") == error.text, "%s", error.text);
+	cr_assert(eq(int, load(HEADER), 0), "%s", error.text);
 	orders_finish(orders, &result);
 	cr_assert(eq(u64, result.checked, 0));
 }

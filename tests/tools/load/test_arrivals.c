@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/temp_dir.h"
 #include "tools/load/arrivals.h"
 
@@ -134,15 +135,14 @@ TestSuite(arrivals_recorded, .init = set_up_dir, .fini = temp_dir_remove);
 
 Test(arrivals_recorded, instants_count_from_the_first)
 {
-	char error[256] = "";
+	struct error error = {0};
 	uint64_t *due = NULL;
 	uint32_t cnt = 0;
 
 	write_text(temp_path("instants"),
 		   "# seconds\n1700000000.5\n\n1700000000.500001 # one\r\n1700000002\n");
-	cr_assert(eq(int,
-		     arrivals_recorded(temp_path("instants"), &due, &cnt, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, arrivals_recorded(temp_path("instants"), &due, &cnt, &error), 0), "%s",
+		  error.text);
 	cr_assert(eq(u32, cnt, 3));
 	cr_assert(all(eq(u64, due[0], 0), eq(u64, due[2], 1500000000)));
 	cr_assert(all(ge(u64, due[1], 900), le(u64, due[1], 1100)));
@@ -152,31 +152,28 @@ Test(arrivals_recorded, instants_count_from_the_first)
 Test(arrivals_recorded, more_than_one_allocation_of_them)
 {
 	FILE *file = fopen(temp_path("instants"), "we");
-	char error[256] = "";
+	struct error error = {0};
 	uint64_t *due = NULL;
 	uint32_t cnt = 0;
 
 	for (unsigned i = 0; i < 20000; i++)
 		fprintf(file, "%u.%03u\n", i / 1000, i % 1000);
 	fclose(file);
-	cr_assert(eq(int,
-		     arrivals_recorded(temp_path("instants"), &due, &cnt, error, sizeof(error)), 0),
-		  "%s", error);
+	cr_assert(eq(int, arrivals_recorded(temp_path("instants"), &due, &cnt, &error), 0), "%s",
+		  error.text);
 	cr_assert(all(eq(u32, cnt, 20000), eq(u64, due[19999], UINT64_C(19999000000))));
 	free(due);
 }
 
 static void check_refused(const char *text, const char *part)
 {
-	char error[256] = "";
+	struct error error = {0};
 	uint64_t *due = NULL;
 	uint32_t cnt = 0;
 
 	write_text(temp_path("instants"), text);
-	cr_assert(lt(int,
-		     arrivals_recorded(temp_path("instants"), &due, &cnt, error, sizeof(error)),
-		     0));
-	cr_assert(ne(ptr, strstr(error, part), NULL), "%s", error);
+	cr_assert(lt(int, arrivals_recorded(temp_path("instants"), &due, &cnt, &error), 0));
+	cr_assert(ne(ptr, strstr(error.text, part), NULL), "%s", error.text);
 	cr_assert(eq(ptr, due, NULL));
 }
 
@@ -194,10 +191,10 @@ Test(arrivals_recorded, what_is_wrong_is_named_by_its_line)
 
 Test(arrivals_recorded, a_missing_file_is_named)
 {
-	char error[256] = "";
+	struct error error = {0};
 	uint64_t *due = NULL;
 	uint32_t cnt = 0;
 
-	cr_assert(lt(int, arrivals_recorded("/no/such/file", &due, &cnt, error, sizeof(error)), 0));
-	cr_assert(eq(str, error, "/no/such/file: No such file or directory"));
+	cr_assert(lt(int, arrivals_recorded("/no/such/file", &due, &cnt, &error), 0));
+	cr_assert(eq(str, error.text, "/no/such/file: No such file or directory"));
 }

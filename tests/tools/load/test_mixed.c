@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/catalog/catalog.h"
 #include "tests/support/sale.h"
 #include "tests/support/temp_dir.h"
@@ -31,11 +32,11 @@ static struct shard *open_shard(void)
 	const char *path = temp_path("catalog.csv");
 	struct catalog *catalog = NULL;
 	struct record *offers;
-	char error[256] = "";
+	struct error error = {0};
 	struct shard *opened;
 
 	cr_assert(eq(int, scenario_catalog(&scenario, path), 0));
-	cr_assert(eq(int, catalog_load(path, &catalog, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, catalog_load(path, &catalog, &error), 0), "%s", error.text);
 	offers = calloc(catalog->cnt, sizeof(*offers));
 	for (uint32_t i = 0; i < catalog->cnt; i++) {
 		const struct catalog_offer *offer = &catalog->offers[i];

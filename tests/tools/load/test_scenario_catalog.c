@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 #include "tests/support/temp_dir.h"
@@ -12,7 +13,7 @@
 
 static struct scenario scenario;
 static struct catalog *catalog;
-static char error[512];
+static struct error error;
 
 static void set_up(void)
 {
@@ -31,7 +32,7 @@ static void write_and_load(void)
 	const char *path = temp_path("catalog.csv");
 
 	cr_assert(eq(int, scenario_catalog(&scenario, path), 0));
-	cr_assert(eq(int, catalog_load(path, &catalog, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, catalog_load(path, &catalog, &error), 0), "%s", error.text);
 }
 
 static void stop(void)

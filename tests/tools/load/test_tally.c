@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/temp_dir.h"
 #include "tools/common/cli.h"
 #include "tools/journal/orders.h"
@@ -221,7 +222,7 @@ static void check_orders_file(enum scenario_kind kind)
 	struct orders_result result;
 	struct orders *orders = NULL;
 	char line[256] = "";
-	char error[512];
+	struct error error;
 
 	start(kind, file);
 	for (uint64_t user = 0; user < REQUESTS; user += 9)
@@ -237,7 +238,7 @@ static void check_orders_file(enum scenario_kind kind)
 	cr_assert(eq(ptr, fgets(line, sizeof(line), file), NULL), "%s", line);
 	fclose(file);
 
-	cr_assert(eq(int, orders_load(&orders, path, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, orders_load(&orders, path, &error), 0), "%s", error.text);
 	orders_finish(orders, &result);
 	cr_assert(all(eq(u64, result.checked, 12), eq(u64, result.missing, 12)));
 	orders_free(orders);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tools/relay/relay.h"
 
 /* A downstream that acknowledges as many blocks as it is told to. */
@@ -11,24 +12,23 @@ static int acknowledged;
 static unsigned ends;
 static struct lane_mark ends_with;
 
-static int fake_reap(struct downstream *downstream, char *error, size_t error_bytes)
+static int fake_reap(struct downstream *downstream, struct error *error)
 {
 	const int cnt = acknowledged;
 
 	(void)downstream;
 	if (cnt < 0)
-		return downstream_say(error, error_bytes, cnt, "away");
+		return error_say(error, cnt, "away");
 	acknowledged = 0;
 	return cnt;
 }
 
-static int fake_end(struct downstream *downstream, struct lane_mark *last, bool *part, char *error,
-		    size_t error_bytes)
+static int fake_end(struct downstream *downstream, struct lane_mark *last, bool *part,
+		    struct error *error)
 {
 	(void)downstream;
 	(void)part;
-	(void)error;
-	(void)error_bytes;
+	(void)error->text;
 	ends++;
 	*last = ends_with;
 	return 0;

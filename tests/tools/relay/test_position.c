@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/base/error.h"
 #include "tests/support/temp_dir.h"
 #include "tools/relay/relay.h"
 
@@ -55,14 +56,14 @@ Test(relay_position, keeps_who_it_is_and_counts_its_lives)
 {
 	uint64_t id;
 
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	id = relay.position.relay_id;
 	cr_assert(all(ne(u64, id, 0), eq(u64, relay.position.run, 1),
 		      gt(u64, relay.position.budget_bytes, 0)));
 	cr_assert(eq(str, relay.position.to, "nats://n1:4222"), "no password in a file");
 	relay.options.budget_bytes = 1 << 20;
 	for (uint64_t run = 2; run < 5; run++) {
-		cr_assert(eq(int, start(), 0), "%s", relay.error);
+		cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 		cr_assert(all(eq(u64, relay.position.relay_id, id),
 			      eq(u64, relay.position.run, run),
 			      eq(u64, relay.position.budget_bytes, 1 << 20)));
@@ -74,14 +75,11 @@ Test(relay_position, tells_prune_what_is_safe)
 {
 	struct cursor read;
 
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	lanes[0].acked.mark = (struct lane_mark){91, 1, 8192, 9};
 	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
 	relay_position_save(&relay, 0);
-	cr_assert(eq(
-		int,
-		cursor_load(&read, temp_path("downstream-one"), relay.error, sizeof(relay.error)),
-		0));
+	cr_assert(eq(int, cursor_load(&read, temp_path("downstream-one"), &relay.error), 0));
 	cr_assert(all(eq(u64, read.lane[0].mark.next_lsn, 42),
 		      eq(u64, read.lane[0].mark.offset, 4096),
 		      eq(u64, read.lane[1].mark.next_lsn, 0)));
@@ -91,54 +89,55 @@ Test(relay_position, is_one_relays_at_a_time)
 {
 	struct relay other = relay;
 
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	cr_assert(eq(int, relay_position_open(&other), -EBUSY));
-	cr_assert(strstr(other.error, "another relay named 'one' runs") != NULL, "%s", other.error);
+	cr_assert(strstr(other.error.text, "another relay named 'one' runs") != NULL, "%s",
+		  other.error.text);
 	close(other.lock_fd);
-	cr_assert(eq(int, relay_forget(&relay.options, other.error, sizeof(other.error)), -EBUSY));
+	cr_assert(eq(int, relay_forget(&relay.options, &other.error), -EBUSY));
 	snprintf(other.options.name, sizeof(other.options.name), "two");
-	cr_assert(eq(int, relay_position_open(&other), 0), "%s", other.error);
+	cr_assert(eq(int, relay_position_open(&other), 0), "%s", other.error.text);
 	close(other.lock_fd);
 }
 
 Test(relay_position, refuses_one_that_is_damaged_or_of_another_journal)
 {
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	relay.dir.journal_id = 8;
 	cr_assert(eq(int, start(), -EINVAL));
-	cr_assert(strstr(relay.error, "of another journal") != NULL, "%s", relay.error);
+	cr_assert(strstr(relay.error.text, "of another journal") != NULL, "%s", relay.error.text);
 	relay.dir.journal_id = 7;
 	relay.dir.shards = 3;
 	cr_assert(eq(int, start(), -EINVAL));
 	relay.dir.shards = 2;
 	poke_file(temp_path("downstream-one"), 20, "#", 1);
 	cr_assert(eq(int, start(), -EINVAL));
-	cr_assert(strstr(relay.error, "damaged") != NULL, "%s", relay.error);
+	cr_assert(strstr(relay.error.text, "damaged") != NULL, "%s", relay.error.text);
 }
 
 Test(relay_position, goes_when_it_is_to_be_forgotten)
 {
-	char error[512];
+	struct error error;
 
-	cr_assert(eq(int, relay_forget(&relay.options, error, sizeof(error)), -ENOENT));
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, relay_forget(&relay.options, &error), -ENOENT));
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	close(relay.lock_fd);
 	relay.lock_fd = -1;
-	cr_assert(eq(int, relay_forget(&relay.options, error, sizeof(error)), 0), "%s", error);
+	cr_assert(eq(int, relay_forget(&relay.options, &error), 0), "%s", error.text);
 	cr_assert(not(path_exists(temp_path("downstream-one"))));
 }
 
 /* A position is of one downstream: another would move it, and prune what the first lacks. */
 Test(relay_position, is_of_one_downstream)
 {
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	relay.options.downstream.to = "nats://n2:4222";
 	cr_assert(eq(int, start(), -EINVAL));
-	cr_assert(strstr(relay.error, "serves nats://n1:4222, not nats://n2:4222") != NULL, "%s",
-		  relay.error);
-	cr_assert(strstr(relay.error, "another --name") != NULL, "%s", relay.error);
+	cr_assert(strstr(relay.error.text, "serves nats://n1:4222, not nats://n2:4222") != NULL,
+		  "%s", relay.error.text);
+	cr_assert(strstr(relay.error.text, "another --name") != NULL, "%s", relay.error.text);
 	relay.options.downstream.to = "nats://other:password@n1:4222";
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	relay.options.downstream.format = FORMAT_JSON;
 	cr_assert(eq(int, start(), -EINVAL));
 	relay.options.downstream.format = FORMAT_BLOCK;
@@ -146,15 +145,15 @@ Test(relay_position, is_of_one_downstream)
 	relay.options.downstream.setting_cnt = 1;
 	cr_assert(eq(int, start(), -EINVAL));
 	relay.options.downstream.settings[0].key = "replicas";
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 }
 
 /* Until its downstream is good, a start leaves nothing that keeps prune from segments. */
 Test(relay_position, is_written_only_when_it_begins)
 {
-	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error.text);
 	cr_assert(not(path_exists(temp_path("downstream-one"))));
-	cr_assert(eq(int, relay_position_begin(&relay), 0), "%s", relay.error);
+	cr_assert(eq(int, relay_position_begin(&relay), 0), "%s", relay.error.text);
 	cr_assert(path_exists(temp_path("downstream-one")));
 }
 
@@ -163,17 +162,14 @@ Test(relay_position, may_be_unwritable_for_a_while)
 {
 	static struct cursor read;
 
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	cr_assert(eq(int, mkdir(temp_path("downstream-one.new"), 0700), 0));
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	lanes[0].safe = lanes[0].settling = (struct lane_mark){42, 1, 4096, 4};
 	relay_position_save(&relay, 0);
 	cr_assert(eq(int, rmdir(temp_path("downstream-one.new")), 0));
 	relay_position_save(&relay, 0);
-	cr_assert(eq(
-		int,
-		cursor_load(&read, temp_path("downstream-one"), relay.error, sizeof(relay.error)),
-		0));
+	cr_assert(eq(int, cursor_load(&read, temp_path("downstream-one"), &relay.error), 0));
 	cr_assert(all(eq(u64, read.lane[0].mark.next_lsn, 42), eq(u64, read.run, 2)));
 	/* But the first one must be there, or prune knows nothing of this relay. */
 	relay.options.name[0] = 't';
@@ -187,12 +183,12 @@ Test(relay_position, keeps_what_settles)
 	const uint64_t now_ns = 5000 * UINT64_C(1000000000);
 	struct relay_lane next = {.lane = 0};
 
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
 	lanes[0].settling = (struct lane_mark){91, 1, 8192, 9};
 	lanes[0].settling_ns = now_ns - UINT64_C(200000000000);
 	relay_position_save(&relay, now_ns);
-	cr_assert(eq(int, start(), 0), "%s", relay.error);
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	relay_position_load_lane(&relay, &next, now_ns);
 	cr_assert(all(eq(u64, next.safe.next_lsn, 42), eq(u64, next.acked.mark.next_lsn, 42),
 		      eq(u64, next.settling.next_lsn, 91), eq(u64, next.settling.checksum, 9)));

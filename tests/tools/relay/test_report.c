@@ -21,9 +21,7 @@ static void set_up(void)
 		     0));
 	real_lane_sell(&lane, 6000);
 	real_lane_close(&lane);
-	cr_assert(eq(int,
-		     data_dir_read(&relay.dir, temp_path("data"), relay.error, sizeof(relay.error)),
-		     0));
+	cr_assert(eq(int, data_dir_read(&relay.dir, temp_path("data"), &relay.error), 0));
 }
 
 /* What downstream has and may still lose stays on the disk, and counts for the alarm. */

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "engine/base/error.h"
 #include "tests/support/frames.h"
 #include "tools/replay/ahead.h"
 
@@ -29,7 +30,7 @@ static void set_up(void)
 	const int fd = memfd_create("capture", MFD_CLOEXEC);
 	FILE *file = fdopen(dup(fd), "w");
 	char path[64];
-	char error[512];
+	struct error error;
 
 	cr_assert(fd >= 0 && file != NULL);
 	fwrite(file_header, sizeof(file_header), 1, file);
@@ -41,7 +42,7 @@ static void set_up(void)
 	}
 	cr_assert_eq(fclose(file), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	cr_assert_eq(reader_open(&reader, path, FRAME_PORT, error, sizeof(error)), 0, "%s", error);
+	cr_assert_eq(reader_open(&reader, path, FRAME_PORT, &error), 0, "%s", error.text);
 	close(fd);
 }
 

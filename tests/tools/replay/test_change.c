@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/error.h"
 #include "engine/base/limits.h"
 #include "tools/replay/change.h"
 
@@ -21,13 +22,13 @@ static struct catalog *two_offers(void)
 Test(change, sets_columns_of_one_offer_or_of_all)
 {
 	struct catalog *catalog = two_offers();
-	char error[256] = "";
+	struct error error = {0};
 
 	cr_assert_eq(catalog_change(catalog,
 				    "sku=42 limit_per_buyer=1  stock=20000 "
 				    "opens_at=1970-01-01T00:00:01Z; sku=* unit_price=7",
-				    error, sizeof(error)),
-		     0, "%s", error);
+				    &error),
+		     0, "%s", error.text);
 	cr_expect_eq(catalog->offers[0].limit_per_buyer, 1);
 	cr_expect_eq(catalog->offers[0].stock, 20000);
 	cr_expect_eq(catalog->offers[0].opens_at_ns, 1000000000);
@@ -35,13 +36,9 @@ Test(change, sets_columns_of_one_offer_or_of_all)
 	cr_expect_eq(catalog->offers[1].limit_per_buyer, 0);
 	cr_expect_eq(catalog->offers[1].stock, 20);
 	cr_expect_eq(catalog->offers[1].unit_price, 7);
-	cr_assert_eq(catalog_change(catalog, "sku=43 closes_at=1970-01-01T00:00:02Z", error,
-				    sizeof(error)),
-		     0);
+	cr_assert_eq(catalog_change(catalog, "sku=43 closes_at=1970-01-01T00:00:02Z", &error), 0);
 	cr_expect_eq(catalog->offers[1].closes_at_ns, 2000000000);
-	cr_assert_eq(
-		catalog_change(catalog, "sku=43 closes_at= hold_seconds=9", error, sizeof(error)),
-		0);
+	cr_assert_eq(catalog_change(catalog, "sku=43 closes_at= hold_seconds=9", &error), 0);
 	cr_expect_eq(catalog->offers[1].closes_at_ns, INSTANT_NEVER);
 	cr_expect_eq(catalog->offers[1].hold_seconds, 9);
 	free(catalog);
@@ -71,11 +68,12 @@ Test(change, names_what_is_wrong)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct catalog *catalog = two_offers();
-		char error[256] = "";
+		struct error error = {0};
 
-		cr_expect_neq(catalog_change(catalog, wrong[i].text, error, sizeof(error)), 0,
-			      "'%s'", wrong[i].text);
-		cr_expect_not_null(strstr(error, wrong[i].error), "'%s': %s", wrong[i].text, error);
+		cr_expect_neq(catalog_change(catalog, wrong[i].text, &error), 0, "'%s'",
+			      wrong[i].text);
+		cr_expect_not_null(strstr(error.text, wrong[i].error), "'%s': %s", wrong[i].text,
+				   error.text);
 		free(catalog);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include <pcap/dlt.h>
 
+#include "engine/base/error.h"
 #include "tests/support/frames.h"
 #include "tools/replay/reader.h"
 
@@ -84,11 +85,10 @@ static uint32_t reply_frame_of(uint8_t out[FRAME_ROOM_BYTES], uint8_t cnt)
 static struct reader *open_pcap(const struct pcap_file *pcap, struct file *file)
 {
 	struct reader *reader = NULL;
-	char error[512];
+	struct error error;
 
 	open_file(file, pcap->at, pcap->bytes);
-	cr_assert_eq(reader_open(&reader, file->path, FRAME_PORT, error, sizeof(error)), 0, "%s",
-		     error);
+	cr_assert_eq(reader_open(&reader, file->path, FRAME_PORT, &error), 0, "%s", error.text);
 	return reader;
 }
 
@@ -176,17 +176,17 @@ Test(reader, refuses_what_is_no_capture)
 	static struct pcap_file pcap;
 	struct reader *reader = NULL;
 	struct file file;
-	char error[512];
+	struct error error;
 
 	open_file(&file, "sku,stock,unit_price\n", 21);
-	cr_expect_neq(reader_open(&reader, file.path, 7700, error, sizeof(error)), 0);
-	cr_expect_not_null(strstr(error, file.path));
+	cr_expect_neq(reader_open(&reader, file.path, 7700, &error), 0);
+	cr_expect_not_null(strstr(error.text, file.path));
 	close(file.fd);
-	cr_expect_eq(reader_open(&reader, "/nowhere/at.all", 7700, error, sizeof(error)), -ENOENT);
+	cr_expect_eq(reader_open(&reader, "/nowhere/at.all", 7700, &error), -ENOENT);
 	begin(&pcap, 105); /* IEEE 802.11 */
 	open_file(&file, pcap.at, pcap.bytes);
-	cr_expect_eq(reader_open(&reader, file.path, 7700, error, sizeof(error)), -EPROTONOSUPPORT);
-	cr_expect_not_null(strstr(error, "105"));
+	cr_expect_eq(reader_open(&reader, file.path, 7700, &error), -EPROTONOSUPPORT);
+	cr_expect_not_null(strstr(error.text, "105"));
 	close(file.fd);
 }
 
