@@ -104,6 +104,8 @@ ln -s "$WORK/nowhere" "$WORK/link"
 refused 'comes and goes, or leads nowhere|cannot be' \
 	"$SERVE" --data "$WORK/link" --catalog "$CATALOG" --keys "$KEYS"
 start_engine --metrics $METRICS
+# From now on it writes nothing until somebody buys.
+wait_for "the segments made ahead" test -e "$DATA/lane-000/seg-000000000002"
 serve 'is in use by another doorbuster' --port memif:"$WORK/socket"
 refused "cannot listen on $METRICS: .*choose another port" "$SERVE" --data "$WORK/other" \
 	--catalog "$CATALOG" --keys "$KEYS" --port memif:"$WORK/socket" --metrics $METRICS
