@@ -14,27 +14,29 @@ static int open_segment(const struct mended_files *lane, uint64_t number)
 {
 	char path[SEGMENT_PATH_BYTES];
 
-	segment_path(lane->files.path, number, path);
+	CHECK(number >= lane->first);
+	segment_path(lane->path, number, path);
 	return safe_open(path, O_WRONLY);
 }
 
 /* Closes it; the bytes are on disk when this returns 0. */
 static int sync_and_close(int fd, int rc)
 {
+	CHECK(fd >= 0);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	close(fd);
 	return rc;
 }
 
-int lane_mend_segment(const struct mended_files *lane, const struct mended_segment *segment)
+int lane_mend_segment(struct lane_files *real, const struct mended_files *lane,
+		      const struct mended_segment *segment)
 {
-	struct lane_files *base = lane->base;
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
 	const int fd = open_segment(lane, segment->number);
 	int rc = fd < 0 ? fd : 0;
 
-	CHECK(unit != NULL);
+	CHECK(unit != NULL && segment->bytes >= SEGMENT_BYTES_MIN);
 	memset(unit, 0, BLOCK_ALIGN_BYTES);
 	segment_header_fill((struct segment_header *)unit, lane->journal_id, lane->lane,
 			    segment->number, segment->bytes);
@@ -43,7 +45,7 @@ int lane_mend_segment(const struct mended_files *lane, const struct mended_segme
 		rc = -errno;
 	/* Written zeros, as in every segment. */
 	if (rc == 0 && segment->file_bytes < segment->bytes)
-		rc = base->ops->zero(base, segment->number, segment->file_bytes);
+		rc = real->ops->zero(real, segment->number, segment->file_bytes);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
 	if (rc == 0)
@@ -59,22 +61,28 @@ struct place {
 	uint64_t offset;
 };
 
-/* Where the next block behind the base has its place. */
-static struct place anchor_place(const struct damage *damage)
+/* The place of the next block after the base. */
+static struct place anchor_place(const struct plan *plan)
 {
-	const struct lane_tail *base = &damage->base.tail;
-	const struct mended_segment *segment = mended_files_segment(damage->lane, base->segment);
+	const struct lane_tail *base = &plan->files->base.tail;
+	const struct mended_segment *segment = mended_files_segment(plan->files, base->segment);
+
+	CHECK(plan->anchors && base->offset > 0);
 
 	if (segment == NULL || base->offset + BLOCK_ALIGN_BYTES <= segment->bytes)
 		return (struct place){base->segment, base->offset};
 	return (struct place){base->segment + 1, BLOCK_ALIGN_BYTES};
 }
 
-static void fill_block(const struct damage *damage, struct place place, struct block_header *block)
+static void fill_block(const struct plan *plan, struct place place, struct block_header *block)
 {
-	const struct mended_files *lane = damage->lane;
-	const struct lane_tail *base = &damage->base.tail;
+	const struct mended_files *lane = plan->files;
+	const struct lane_tail *base = &lane->base.tail;
 
+	/* It chains to the checkpoint, and nothing that is kept follows it. */
+	CHECK(base->next_lsn == plan->damage->tail.next_lsn);
+
+	CHECK(place.offset >= BLOCK_ALIGN_BYTES && place.offset % BLOCK_ALIGN_BYTES == 0);
 	memset(block, 0, BLOCK_ALIGN_BYTES);
 	*block = (struct block_header){
 		.magic = BLOCK_MAGIC,
@@ -91,16 +99,17 @@ static void fill_block(const struct damage *damage, struct place place, struct b
 						 place.offset, base->next_lsn));
 }
 
-void anchor_block_end(const struct damage *damage, struct lane_tail *end)
+void anchor_block_end(const struct plan *plan, struct lane_tail *end)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
 	struct place place;
 
-	*end = damage->tail;
-	if (!damage->anchors)
+	*end = plan->damage->tail;
+	if (!plan->anchors)
 		return;
-	place = anchor_place(damage);
-	fill_block(damage, place, (struct block_header *)unit);
+	place = anchor_place(plan);
+	fill_block(plan, place, (struct block_header *)unit);
+	CHECK(place.segment >= plan->files->first);
 	end->segment = place.segment;
 	end->offset = place.offset + BLOCK_ALIGN_BYTES;
 	end->prev_checksum = ((struct block_header *)unit)->checksum;
@@ -111,6 +120,7 @@ static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t leas
 {
 	uint64_t bytes = 0;
 
+	CHECK(least_bytes >= SEGMENT_BYTES_MIN);
 	for (uint64_t i = 0; i < lane->segment_cnt; i++) {
 		if (!lane->segments[i].wrong && lane->segments[i].bytes >= least_bytes)
 			bytes = lane->segments[i].bytes;
@@ -120,7 +130,8 @@ static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t leas
 	return least_bytes > SEGMENT_BYTES ? least_bytes : SEGMENT_BYTES;
 }
 
-static int make_segment(const struct mended_files *lane, struct place place)
+static int make_segment(struct lane_files *real, const struct mended_files *lane,
+			struct place place)
 {
 	const struct mended_segment segment = {
 		.number = place.segment,
@@ -130,44 +141,47 @@ static int make_segment(const struct mended_files *lane, struct place place)
 	int rc;
 	int fd;
 
-	segment_path(lane->files.path, place.segment, path);
+	segment_path(lane->path, place.segment, path);
 	fd = safe_make(path, O_WRONLY);
 	if (fd < 0)
 		return fd == -EEXIST ? 0 : fd;
 	close(fd);
-	rc = directory_sync(lane->files.path);
-	return rc == 0 ? lane_mend_segment(lane, &segment) : rc;
+	rc = directory_sync(lane->path);
+	return rc == 0 ? lane_mend_segment(real, lane, &segment) : rc;
 }
 
-int anchor_block_write(const struct damage *damage)
+int anchor_block_write(struct lane_files *real, const struct plan *plan)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
 	struct place place;
 	int rc;
 	int fd;
 
-	if (!damage->anchors)
+	if (!plan->anchors)
 		return 0;
-	place = anchor_place(damage);
-	rc = make_segment(damage->lane, place);
+	CHECK(plan->damage->base == DAMAGE_BASE_LOST);
+	place = anchor_place(plan);
+	rc = make_segment(real, plan->files, place);
 	if (rc != 0)
 		return rc;
-	fill_block(damage, place, (struct block_header *)unit);
-	fd = open_segment(damage->lane, place.segment);
+	fill_block(plan, place, (struct block_header *)unit);
+	fd = open_segment(plan->files, place.segment);
 	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
 /* Zeros from a segment's header up to where the lane begins. */
-static int empty_before(const struct damage *damage)
+static int empty_before(const struct plan *plan)
 {
 	static const uint8_t zeros[BLOCK_BYTES_MAX];
+	const struct lane_position *base = &plan->files->base;
 	const uint64_t end =
-		damage->base_whole ? damage->base.block_offset : damage->base.tail.offset;
-	const int fd = open_segment(damage->lane, damage->base.tail.segment);
+		plan->damage->base == DAMAGE_BASE_WHOLE ? base->block_offset : base->tail.offset;
+	const int fd = open_segment(plan->files, base->tail.segment);
 	int rc = 0;
 
 	if (fd < 0)
 		return fd;
+	CHECK(end >= BLOCK_ALIGN_BYTES);
 	for (uint64_t at = BLOCK_ALIGN_BYTES; at < end && rc == 0;) {
 		const uint64_t bytes = end - at < sizeof(zeros) ? end - at : sizeof(zeros);
 
@@ -177,16 +191,17 @@ static int empty_before(const struct damage *damage)
 	return sync_and_close(fd, rc);
 }
 
-int anchor_block_trim(const struct damage *damage)
+int anchor_block_trim(struct lane_files *real, const struct plan *plan)
 {
-	struct mended_files *lane = damage->lane;
+	const struct mended_files *lane = plan->files;
 	int rc = 0;
 
-	if (!damage->trims)
+	if (!plan->trims)
 		return 0;
+	CHECK(mended_files_has_base(lane));
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		if (lane->segments[i].number < lane->first)
-			rc = lane->base->ops->remove(lane->base, lane->segments[i].number);
+			rc = real->ops->remove(real, lane->segments[i].number);
 	}
-	return rc == 0 ? empty_before(damage) : rc;
+	return rc == 0 ? empty_before(plan) : rc;
 }

@@ -7,23 +7,30 @@
 #include <string.h>
 
 #include "engine/base/check.h"
-#include "engine/base/safe_file.h"
+#include "engine/repair/block_window.h"
+#include "engine/repair/fault_list.h"
 
-enum {
-	WINDOW_BYTES = 1 << 20,
+/* While it is looked at; later only what the header shows is used. */
+struct looking {
+	struct damage damage; /* first */
+	struct damage_block *blocks;
+	bool *empty; /* of the files' segments */
+	struct fault_list faults;
 };
 
 static void count_records(struct damage *damage, const struct record *records, uint32_t cnt)
 {
+	CHECK(cnt <= BLOCK_RECORDS_MAX);
 	for (uint32_t i = 0; i < cnt; i++) {
 		damage->order_cnt += records[i].kind == RECORD_ORDER;
 		damage->offer_cnt += records[i].kind == RECORD_OFFER;
 	}
 }
 
-static int read_good_part(struct damage *damage, struct lane_reader *reader, uint64_t cut_lsn,
+static int read_good_part(struct looking *looking, struct lane_reader *reader, uint64_t cut_lsn,
 			  struct error *error)
 {
+	struct damage *damage = &looking->damage;
 	const struct block_header *block;
 	const struct record *records;
 
@@ -34,16 +41,17 @@ static int read_good_part(struct damage *damage, struct lane_reader *reader, uin
 		case LANE_BLOCK:
 			if (cut_lsn > 0 && block->first_lsn + block->record_cnt > cut_lsn)
 				return 0;
+			CHECK(block->first_lsn == damage->tail.next_lsn);
 			lane_reader_tail(reader, &damage->tail);
-			damage->watermark_lsn = block->durable_lsn;
+			damage->loss.watermark_lsn = block->durable_lsn;
 			count_records(damage, records, block->record_cnt);
 			break;
 		case LANE_END:
 		case LANE_TORN:
-			damage->torn = read == LANE_TORN && damage->lane->fault_cnt == 0;
+			damage->torn = read == LANE_TORN && damage->files->fault_cnt == 0;
 			return 0;
 		case LANE_CORRUPT:
-			mended_files_fault(damage->lane, lane_reader_fault(reader));
+			fault_list_add(&looking->faults, lane_reader_fault(reader));
 			return 0;
 		case LANE_ERROR:
 			return -EIO;
@@ -51,120 +59,73 @@ static int read_good_part(struct damage *damage, struct lane_reader *reader, uin
 	}
 }
 
-static int open_reader(struct lane_reader **out, struct damage *damage, struct error *error)
+static int open_reader(struct lane_reader **out, const struct mended_files *files,
+		       struct error *error)
 {
-	struct mended_files *lane = damage->lane;
+	struct lane_files *view = mended_files_view(files);
 
-	if (damage->base.tail.offset > 0)
-		return lane_reader_open_behind(out, &lane->files, lane->journal_id, lane->lane,
-					       &damage->base, error);
-	return lane_reader_open_files(out, &lane->files, lane->journal_id, lane->lane, error);
+	CHECK(view->ops->zero == NULL && view->ops->remove == NULL);
+	if (mended_files_has_base(files))
+		return lane_reader_open_behind(out, view, files->journal_id, files->lane,
+					       &files->base, error);
+	return lane_reader_open_files(out, view, files->journal_id, files->lane, error);
 }
 
-static int find_tail(struct damage *damage, uint64_t cut_lsn, struct error *error)
+static int find_tail(struct looking *looking, uint64_t cut_lsn, struct error *error)
 {
+	struct damage *damage = &looking->damage;
+	const struct lane_position *base = &damage->files->base;
 	struct lane_reader *reader = NULL;
-	int rc = open_reader(&reader, damage, error);
+	int rc = open_reader(&reader, damage->files, error);
 
 	if (rc != 0)
 		return rc;
 	lane_reader_tail(reader, &damage->tail);
-	damage->watermark_lsn = damage->base.watermark_lsn;
-	rc = read_good_part(damage, reader, cut_lsn, error);
+	CHECK(damage->tail.next_lsn ==
+	      (mended_files_has_base(damage->files) ? base->tail.next_lsn : 1));
+	damage->loss.watermark_lsn = base->watermark_lsn;
+	rc = read_good_part(looking, reader, cut_lsn, error);
 	lane_reader_close(reader);
 	return rc;
 }
 
-/* What is behind the cut, read in windows. */
-struct behind {
-	struct damage *damage;
-	uint8_t *window;
-	uint64_t segment;
-	uint64_t offset; /* of the window */
-	uint64_t bytes;  /* 0: nothing in it */
-	struct error *error;
-};
-
-static const uint8_t *view(struct behind *behind, uint64_t segment, uint64_t offset, uint64_t bytes)
-{
-	struct lane_files *files = &behind->damage->lane->files;
-	int64_t got;
-
-	if (behind->bytes > 0 && behind->segment == segment && behind->offset <= offset &&
-	    offset + bytes <= behind->offset + behind->bytes)
-		return behind->window + (offset - behind->offset);
-	behind->bytes = 0;
-	got = files->ops->read(files, segment, behind->window, WINDOW_BYTES, offset);
-	if (got < (int64_t)bytes) {
-		error_set(behind->error,
-			  "%s: segment %" PRIu64 ", offset %" PRIu64 ": cannot be read: %s",
-			  files->path, segment, offset, safe_strerror(got < 0 ? (int)got : -EIO));
-		return NULL;
-	}
-	behind->segment = segment;
-	behind->offset = offset;
-	behind->bytes = (uint64_t)got;
-	return behind->window;
-}
-
-/* *block: the valid block at a place, or NULL. 0 or -EIO with a line. */
-static int block_at(struct behind *behind, const struct mended_segment *segment, uint64_t offset,
-		    const struct block_header **block)
-{
-	const struct mended_files *lane = behind->damage->lane;
-	const uint64_t room_bytes = segment->bytes - offset;
-	const struct block_header *header;
-
-	*block = NULL;
-	header = (const struct block_header *)view(behind, segment->number, offset,
-						   BLOCK_ALIGN_BYTES);
-	if (header == NULL)
-		return -EIO;
-	if (block_shape_wrong(header, lane->lane, room_bytes) != NULL)
-		return 0;
-	header = (const struct block_header *)view(behind, segment->number, offset,
-						   header->block_bytes);
-	if (header == NULL)
-		return -EIO;
-	if (header->checksum ==
-	    block_checksum(header, block_seed(lane->journal_id, lane->lane, segment->number, offset,
-					      header->first_lsn)))
-		*block = header;
-	return 0;
-}
-
-static void keep_block(struct damage *damage, const struct block_header *block, uint64_t segment,
+static void keep_block(struct looking *looking, const struct block_header *block, uint64_t segment,
 		       uint64_t offset)
 {
+	struct damage *damage = &looking->damage;
+	struct loss *loss = &damage->loss;
 	const uint64_t last_lsn = block->first_lsn + block->record_cnt - 1;
 
+	CHECK(segment >= damage->tail.segment);
 	/* Grows at powers of two. */
 	if ((damage->block_cnt & (damage->block_cnt - 1)) == 0) {
 		const uint64_t room = damage->block_cnt == 0 ? 1 : damage->block_cnt * 2;
 
-		damage->blocks = reallocarray(damage->blocks, room, sizeof(*damage->blocks));
-		CHECK(damage->blocks != NULL);
+		looking->blocks = reallocarray(looking->blocks, room, sizeof(*looking->blocks));
+		CHECK(looking->blocks != NULL);
 	}
-	damage->blocks[damage->block_cnt++] = (struct damage_block){
+	looking->blocks[damage->block_cnt++] = (struct damage_block){
 		.first_lsn = block->first_lsn,
 		.segment = segment,
 		.offset = offset,
 		.record_cnt = block->record_cnt,
 	};
-	if (last_lsn > damage->last_lsn)
-		damage->last_lsn = last_lsn;
-	if (block->durable_lsn > damage->watermark_lsn)
-		damage->watermark_lsn = block->durable_lsn;
+	if (last_lsn > loss->last_lsn)
+		loss->last_lsn = last_lsn;
+	if (block->durable_lsn > loss->watermark_lsn)
+		loss->watermark_lsn = block->durable_lsn;
 }
 
-static int look_behind_in(struct behind *behind, struct mended_segment *segment, uint64_t offset)
+/* What a segment has from this offset on; *empty: only zeros. 0, or -EIO with a line. */
+static int look_after_in(struct looking *looking, struct block_window *window,
+			 const struct mended_segment *segment, uint64_t offset, bool *empty)
 {
-	struct damage *damage = behind->damage;
-
-	segment->empty = true;
+	CHECK(offset >= BLOCK_ALIGN_BYTES && offset % BLOCK_ALIGN_BYTES == 0);
+	*empty = true;
 	while (offset < segment->bytes) {
 		const struct block_header *block = NULL;
-		const uint8_t *unit = view(behind, segment->number, offset, BLOCK_ALIGN_BYTES);
+		const uint8_t *unit =
+			block_window_at(window, segment->number, offset, BLOCK_ALIGN_BYTES);
 
 		if (unit == NULL)
 			return -EIO;
@@ -172,15 +133,15 @@ static int look_behind_in(struct behind *behind, struct mended_segment *segment,
 			offset += BLOCK_ALIGN_BYTES;
 			continue;
 		}
-		segment->empty = false;
-		if (block_at(behind, segment, offset, &block) != 0)
+		*empty = false;
+		if (block_window_block(window, segment, offset, &block) != 0)
 			return -EIO;
 		if (block == NULL) {
-			damage->garbage_bytes += BLOCK_ALIGN_BYTES;
+			looking->damage.garbage_bytes += BLOCK_ALIGN_BYTES;
 			offset += BLOCK_ALIGN_BYTES;
 			continue;
 		}
-		keep_block(damage, block, segment->number, offset);
+		keep_block(looking, block, segment->number, offset);
 		offset += block->block_bytes;
 	}
 	return 0;
@@ -197,16 +158,18 @@ static int by_lsn(const void *a, const void *b)
 }
 
 /* How many different lost LSNs the blocks hold. */
-static uint64_t count_readable(const struct damage *damage)
+static uint64_t count_readable(const struct looking *looking)
 {
+	const struct damage *damage = &looking->damage;
 	uint64_t next = damage->tail.next_lsn;
 	uint64_t cnt = 0;
 
 	for (uint64_t i = 0; i < damage->block_cnt; i++) {
-		const struct damage_block *block = &damage->blocks[i];
+		const struct damage_block *block = &looking->blocks[i];
 		const uint64_t from = block->first_lsn > next ? block->first_lsn : next;
 		const uint64_t end = block->first_lsn + block->record_cnt;
 
+		CHECK(i == 0 || block[-1].first_lsn <= block->first_lsn);
 		if (end <= from)
 			continue;
 		cnt += end - from;
@@ -215,181 +178,165 @@ static uint64_t count_readable(const struct damage *damage)
 	return cnt;
 }
 
-static int open_behind(struct behind *behind, struct damage *damage, struct error *error)
+static int look_after(struct looking *looking, struct error *error)
 {
-	*behind = (struct behind){.damage = damage,
-				  .window = aligned_alloc(BLOCK_ALIGN_BYTES, WINDOW_BYTES),
-				  .error = error};
-	if (behind->window != NULL)
-		return 0;
-	return error_say(error, -ENOMEM, "%s: no memory to read it", damage->lane->files.path);
-}
-
-static int look_behind(struct damage *damage, struct error *error)
-{
+	struct damage *damage = &looking->damage;
+	const struct mended_files *files = damage->files;
 	const struct lane_tail *tail = &damage->tail;
-	struct behind behind;
-	int rc = open_behind(&behind, damage, error);
+	struct block_window window;
+	int rc = block_window_open(&window, files, error);
 
-	damage->last_lsn = tail->next_lsn - 1;
-	for (uint64_t i = 0; i < damage->lane->segment_cnt && rc == 0; i++) {
-		struct mended_segment *segment = &damage->lane->segments[i];
+	damage->loss.next_lsn = tail->next_lsn;
+	damage->loss.last_lsn = tail->next_lsn - 1;
+	looking->empty = calloc(files->segment_cnt + 1, sizeof(*looking->empty));
+	CHECK(looking->empty != NULL);
+	for (uint64_t i = 0; i < files->segment_cnt && rc == 0; i++) {
+		const struct mended_segment *segment = &files->segments[i];
 
 		if (segment->number >= tail->segment)
-			rc = look_behind_in(&behind, segment,
-					    segment->number == tail->segment ? tail->offset
-									     : BLOCK_ALIGN_BYTES);
+			rc = look_after_in(looking, &window, segment,
+					   segment->number == tail->segment ? tail->offset
+									    : BLOCK_ALIGN_BYTES,
+					   &looking->empty[i]);
 	}
-	free(behind.window);
+	block_window_close(&window);
 	if (damage->block_cnt > 0)
-		qsort(damage->blocks, damage->block_cnt, sizeof(*damage->blocks), by_lsn);
-	damage->readable_cnt = count_readable(damage);
+		qsort(looking->blocks, damage->block_cnt, sizeof(*looking->blocks), by_lsn);
+	damage->loss.readable_cnt = count_readable(looking);
 	return rc;
 }
 
-static bool is_base(const struct damage *damage, const struct block_header *block)
+static bool is_base(const struct lane_position *base, const struct block_header *block)
 {
-	const struct lane_position *base = &damage->base;
-
 	return block != NULL && block->checksum == base->tail.prev_checksum &&
 	       base->block_offset + block->block_bytes == base->tail.offset &&
 	       block->first_lsn + block->record_cnt == base->tail.next_lsn;
 }
 
-/* A start must find a block that proves the lane once had what the checkpoint has. */
-static int look_at_base(struct damage *damage, struct error *error)
+static void say_base_is_lost(struct looking *looking, const struct mended_segment *segment)
 {
-	const struct lane_position *base = &damage->base;
-	struct mended_segment *segment = mended_files_segment(damage->lane, base->tail.segment);
-	const struct block_header *block = NULL;
-	struct lane_fault fault = {.segment = base->tail.segment};
-	struct behind behind;
-	int rc = open_behind(&behind, damage, error);
+	const struct lane_position *base = &looking->damage.files->base;
+	struct lane_fault fault = {.segment = base->tail.segment,
+				   .offset = segment != NULL ? base->block_offset : 0};
 
-	if (rc == 0 && segment != NULL)
-		rc = block_at(&behind, segment, base->block_offset, &block);
-	damage->base_whole = rc == 0 && is_base(damage, block);
-	free(behind.window);
-	damage->anchors =
-		!damage->base_whole && damage->tail.prev_checksum == base->tail.prev_checksum;
-	if (rc != 0 || !damage->anchors)
-		return rc;
-	fault.offset = segment != NULL ? base->block_offset : 0;
-	snprintf(fault.text, sizeof(fault.text),
-		 "%s LSN %" PRIu64 " was on disk here, a checkpoint tells, and %s",
-		 segment != NULL ? "the block that ends with" : "it is missing:",
-		 base->tail.next_lsn - 1,
-		 segment != NULL ? "it is there no more" : "goes on in it");
-	mended_files_fault(damage->lane, &fault);
-	return 0;
+	CHECK(looking->damage.base == DAMAGE_BASE_LOST);
+	if (segment != NULL)
+		snprintf(fault.text, sizeof(fault.text),
+			 "a checkpoint says that the block that ends with LSN %" PRIu64
+			 " was on disk here, and it is not there any more",
+			 base->tail.next_lsn - 1);
+	else
+		snprintf(fault.text, sizeof(fault.text),
+			 "it is missing; a checkpoint says that LSN %" PRIu64
+			 " was on disk here, and the lane goes on in it",
+			 base->tail.next_lsn - 1);
+	fault_list_add(&looking->faults, &fault);
 }
 
-int damage_open(struct damage **out, struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		bool settle, const struct lane_position *base, uint64_t cut_lsn,
+/* A start must find a block that proves the lane once had what the checkpoint has. */
+static int look_at_base(struct looking *looking, struct error *error)
+{
+	struct damage *damage = &looking->damage;
+	const struct lane_position *base = &damage->files->base;
+	const struct mended_segment *segment =
+		mended_files_segment(damage->files, base->tail.segment);
+	const struct block_header *block = NULL;
+	struct block_window window;
+	int rc = block_window_open(&window, damage->files, error);
+
+	if (rc == 0 && segment != NULL)
+		rc = block_window_block(&window, segment, base->block_offset, &block);
+	if (rc == 0 && is_base(base, block))
+		damage->base = DAMAGE_BASE_WHOLE;
+	else if (damage->tail.prev_checksum != base->tail.prev_checksum)
+		damage->base = DAMAGE_BASE_FOLLOWED;
+	else
+		damage->base = DAMAGE_BASE_LOST;
+	block_window_close(&window);
+	if (rc == 0 && damage->base == DAMAGE_BASE_LOST)
+		say_base_is_lost(looking, segment);
+	return rc;
+}
+
+int damage_open(struct damage **out, const struct mended_files *files, uint64_t cut_lsn,
 		struct error *error)
 {
-	struct damage *damage = calloc(1, sizeof(*damage));
+	struct looking *looking = calloc(1, sizeof(*looking));
+	struct damage *damage;
 	int rc;
 
-	CHECK(damage != NULL);
-	if (base != NULL)
-		damage->base = *base;
-	rc = mended_files_open(&damage->lane, files, journal_id, lane, settle, base, error);
+	CHECK(looking != NULL);
+	damage = &looking->damage;
+	damage->files = files;
+	rc = find_tail(looking, cut_lsn, error);
 	if (rc == 0)
-		rc = find_tail(damage, cut_lsn, error);
-	if (rc == 0)
-		rc = look_behind(damage, error);
-	if (rc == 0 && damage->base.tail.offset > 0)
-		rc = look_at_base(damage, error);
-	damage->alone_lsn = damage->tail.next_lsn;
+		rc = look_after(looking, error);
+	if (rc == 0 && mended_files_has_base(files))
+		rc = look_at_base(looking, error);
+	damage->blocks = looking->blocks;
+	damage->empty = looking->empty;
+	damage->faults = looking->faults.faults;
+	damage->fault_cnt = looking->faults.cnt;
 	if (rc != 0) {
 		damage_close(damage);
 		return rc;
 	}
+	CHECK((damage->base == DAMAGE_NO_BASE) == !mended_files_has_base(files));
+	CHECK(loss_unreadable_cnt(&damage->loss) <= loss_cnt(&damage->loss));
 	*out = damage;
 	return 0;
 }
 
 void damage_close(struct damage *damage)
 {
+	struct looking *looking = (struct looking *)damage;
+
 	if (damage == NULL)
 		return;
-	mended_files_close(damage->lane);
-	free(damage->blocks);
-	free(damage->aside);
-	free(damage);
+	free(looking->blocks);
+	free(looking->empty);
+	fault_list_free(&looking->faults);
+	free(looking);
 }
 
-bool damage_has(struct damage *damage, const struct lane_position *position)
+bool damage_has(const struct damage *damage, const struct lane_position *position)
 {
-	struct mended_files *lane = damage->lane;
+	const struct mended_files *files = damage->files;
 	struct lane_reader *reader = NULL;
 	struct error error;
-	bool has = damage->base.tail.offset > 0 &&
-		   memcmp(&damage->base, position, sizeof(*position)) == 0;
 
-	if (!has && position->tail.segment >= lane->first) {
-		has = lane_reader_open_at(&reader, &lane->files, lane->journal_id, lane->lane,
-					  position, &error) == 0;
-		if (has)
-			lane_reader_close(reader);
-	}
-	return has;
+	CHECK(position->tail.next_lsn > 0);
+	if (mended_files_has_base(files) && memcmp(&files->base, position, sizeof(*position)) == 0)
+		return true;
+	if (position->tail.segment < files->first ||
+	    lane_reader_open_at(&reader, mended_files_view(files), files->journal_id, files->lane,
+				position, &error) != 0)
+		return false;
+	lane_reader_close(reader);
+	return true;
 }
 
-void damage_put_aside(struct damage *damage, uint64_t next_lsn, const char *why)
+bool damage_empty(const struct damage *damage, const struct mended_segment *segment)
 {
-	/* What belongs to no segment stands at the end. */
-	struct lane_fault fault = {.segment = UINT64_MAX, .offset = next_lsn};
+	const uint64_t idx = (uint64_t)(segment - damage->files->segments);
 
-	damage->aside = reallocarray(damage->aside, damage->aside_cnt + 1, sizeof(*damage->aside));
-	CHECK(damage->aside != NULL);
-	damage->aside[damage->aside_cnt++] = next_lsn;
-	snprintf(fault.text, sizeof(fault.text), "%s", why);
-	mended_files_fault(damage->lane, &fault);
-}
-
-void damage_told(struct damage *damage, uint64_t last_lsn)
-{
-	if (last_lsn > damage->last_lsn)
-		damage->last_lsn = last_lsn;
-	if (last_lsn > damage->watermark_lsn)
-		damage->watermark_lsn = last_lsn;
+	CHECK(idx < damage->files->segment_cnt);
+	return damage->empty[idx];
 }
 
 bool damage_changes(const struct damage *damage, const struct mended_segment *segment)
 {
-	const uint64_t base = damage->lane->first;
-
-	if (segment->number < base || (segment->number == base && damage->trims))
-		return damage->trims;
-	return segment->wrong || (segment->number >= damage->tail.segment && !segment->empty) ||
-	       (damage->anchors && segment->number <= base + 1);
+	return segment->wrong ||
+	       (segment->number >= damage->tail.segment && !damage_empty(damage, segment));
 }
 
-uint64_t damage_lost(const struct damage *damage)
+int damage_each_good(const struct damage *damage, damage_fn *fn, void *context, struct error *error)
 {
-	return damage->last_lsn - (damage->tail.next_lsn - 1);
-}
-
-uint64_t damage_durable(const struct damage *damage)
-{
-	return damage->watermark_lsn < damage->tail.next_lsn
-		       ? 0
-		       : damage->watermark_lsn - (damage->tail.next_lsn - 1);
-}
-
-uint64_t damage_unreadable(const struct damage *damage)
-{
-	return damage_lost(damage) - damage->readable_cnt;
-}
-
-int damage_each_good(struct damage *damage, damage_fn *fn, void *context, struct error *error)
-{
+	const struct mended_files *files = damage->files;
 	struct lane_reader *reader = NULL;
-	uint64_t next_lsn = damage->base.tail.offset > 0 ? damage->base.tail.next_lsn : 1;
+	uint64_t next_lsn = mended_files_has_base(files) ? files->base.tail.next_lsn : 1;
 	bool go_on = true;
-	int rc = open_reader(&reader, damage, error);
+	int rc = open_reader(&reader, files, error);
 
 	while (rc == 0 && go_on && next_lsn < damage->tail.next_lsn) {
 		const struct block_header *block;
@@ -398,13 +345,16 @@ int damage_each_good(struct damage *damage, damage_fn *fn, void *context, struct
 
 		/* It was read a moment ago. */
 		if (read == LANE_END || read == LANE_TORN)
-			error_set(error, "%s: somebody else changes it: stop that",
-				  damage->lane->files.path);
+			error_set(error, "%s: another program changes it: stop that",
+				  damage->files->path);
 		if (read != LANE_BLOCK)
 			rc = -EIO;
+		else
+			CHECK(block->first_lsn == next_lsn);
 		for (uint32_t i = 0; rc == 0 && go_on && i < block->record_cnt; i++)
 			go_on = fn(context, next_lsn++, &records[i]);
 	}
+	CHECK(rc != 0 || !go_on || next_lsn == damage->tail.next_lsn);
 	lane_reader_close(reader);
 	return rc;
 }
@@ -420,42 +370,45 @@ static bool apply_one(void *context, uint64_t lsn, const struct record *record)
 {
 	struct applying *applying = context;
 
+	CHECK(lsn > applying->lsn);
 	applying->lsn = lsn;
 	applying->rc = shard_apply(applying->shard, lsn, record, &applying->why);
 	return applying->rc == 0;
 }
 
-int damage_apply(struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
+int damage_apply(const struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
 		 struct error *error)
 {
 	struct applying applying = {.shard = shard};
 	int rc = damage_each_good(damage, apply_one, &applying, error);
 
+	CHECK(applying.lsn < damage->tail.next_lsn);
 	*lsn = applying.lsn;
 	*why = applying.why;
 	if (rc == 0)
 		rc = applying.rc;
 	if (rc == -ENOSPC)
-		error_set(error, "%s: LSN %" PRIu64 ": %s", damage->lane->files.path, *lsn, *why);
+		error_set(error, "%s: LSN %" PRIu64 ": %s", damage->files->path, *lsn, *why);
 	return rc;
 }
 
-/* False in *go_on: no more is wanted. */
-static int each_of(struct behind *behind, const struct damage_block *at, damage_fn *fn,
-		   void *context, bool *go_on)
+/* Calls fn with the lost records of one block; *go_on: more are wanted. */
+static int each_of(const struct damage *damage, struct block_window *window,
+		   const struct damage_block *at, damage_fn *fn, void *context, bool *go_on)
 {
-	struct damage *damage = behind->damage;
+	const struct mended_segment *segment = mended_files_segment(damage->files, at->segment);
 	const struct block_header *block = NULL;
-	const int rc = block_at(behind, mended_files_segment(damage->lane, at->segment), at->offset,
-				&block);
+	int rc;
 
+	CHECK(segment != NULL);
+	rc = block_window_block(window, segment, at->offset, &block);
 	if (rc != 0)
 		return rc;
 	if (block == NULL || block->first_lsn != at->first_lsn) {
-		return error_say(behind->error, -EIO,
+		return error_say(window->error, -EIO,
 				 "%s: segment %" PRIu64 ", offset %" PRIu64
 				 ": was readable a moment ago: do not trust this disk",
-				 damage->lane->files.path, at->segment, at->offset);
+				 damage->files->path, at->segment, at->offset);
 	}
 
 	const struct record *records = (const struct record *)(block + 1);
@@ -468,14 +421,15 @@ static int each_of(struct behind *behind, const struct damage_block *at, damage_
 	return 0;
 }
 
-int damage_each(struct damage *damage, damage_fn *fn, void *context, struct error *error)
+int damage_each_lost(const struct damage *damage, damage_fn *fn, void *context, struct error *error)
 {
-	struct behind behind;
-	int rc = open_behind(&behind, damage, error);
+	struct block_window window;
+	int rc = block_window_open(&window, damage->files, error);
 	bool go_on = true;
 
+	CHECK(damage->loss.next_lsn == damage->tail.next_lsn);
 	for (uint64_t i = 0; i < damage->block_cnt && rc == 0 && go_on; i++)
-		rc = each_of(&behind, &damage->blocks[i], fn, context, &go_on);
-	free(behind.window);
+		rc = each_of(damage, &window, &damage->blocks[i], fn, context, &go_on);
+	block_window_close(&window);
 	return rc;
 }

@@ -9,25 +9,43 @@
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/format.h"
+#include "engine/repair/fault_list.h"
 
-static struct mended_files *of(struct lane_files *files)
+/* While the files are looked at; later only what the header shows is used. */
+struct mending {
+	struct mended_files mended; /* first */
+	struct lane_files *real;    /* as they are; only read */
+	struct mended_segment *segments;
+	struct fault_list faults;
+};
+
+/* A reader's own. */
+struct view {
+	struct lane_files files; /* first */
+	const struct mended_files *mended;
+	struct lane_files *real;
+};
+
+static const struct view *view_of(const struct lane_files *files)
 {
-	return (struct mended_files *)files;
+	return (const struct view *)files;
 }
 
-struct mended_segment *mended_files_segment(struct mended_files *mended, uint64_t number)
+const struct mended_segment *mended_files_segment(const struct mended_files *mended,
+						  uint64_t number)
 {
-	/* Without a gap a segment's number is its index; behind a gap it is higher. */
+	const struct mended_segment *segments = mended->segments;
+	/* Without a gap a segment's number is its index; after a gap it is higher. */
 	uint64_t i = number < mended->segment_cnt ? number + 1 : mended->segment_cnt;
 
-	while (i > 0 && mended->segments[i - 1].number > number)
+	while (i > 0 && segments[i - 1].number > number)
 		i--;
-	return i > 0 && mended->segments[i - 1].number == number ? &mended->segments[i - 1] : NULL;
+	return i > 0 && segments[i - 1].number == number ? &segments[i - 1] : NULL;
 }
 
-static int64_t mended_list(struct lane_files *files, uint64_t **numbers)
+static int64_t view_list(struct lane_files *files, uint64_t **numbers)
 {
-	const struct mended_files *mended = of(files);
+	const struct mended_files *mended = view_of(files)->mended;
 	uint64_t *found = calloc(mended->segment_cnt + 1, sizeof(*found));
 	uint64_t cnt = 0;
 
@@ -37,21 +55,23 @@ static int64_t mended_list(struct lane_files *files, uint64_t **numbers)
 		if (mended->segments[i].number == mended->first + cnt)
 			found[cnt] = mended->first + cnt, cnt++;
 	}
+	CHECK(cnt <= mended->segment_cnt);
 	*numbers = found;
 	return (int64_t)cnt;
 }
 
-static int64_t mended_size(struct lane_files *files, uint64_t number)
+static int64_t view_size(struct lane_files *files, uint64_t number)
 {
-	const struct mended_segment *segment = mended_files_segment(of(files), number);
+	const struct mended_segment *segment = mended_files_segment(view_of(files)->mended, number);
 
 	return segment != NULL ? (int64_t)segment->bytes : -ENOENT;
 }
 
-static int64_t mended_read(struct lane_files *files, uint64_t number, void *buffer, size_t bytes,
-			   uint64_t offset)
+static int64_t view_read(struct lane_files *files, uint64_t number, void *buffer, size_t bytes,
+			 uint64_t offset)
 {
-	struct mended_files *mended = of(files);
+	const struct view *view = view_of(files);
+	const struct mended_files *mended = view->mended;
 	const struct mended_segment *segment = mended_files_segment(mended, number);
 	int64_t got = 0;
 
@@ -62,9 +82,10 @@ static int64_t mended_read(struct lane_files *files, uint64_t number, void *buff
 	if (bytes > segment->bytes - offset)
 		bytes = segment->bytes - offset;
 	if (offset < segment->file_bytes)
-		got = mended->base->ops->read(mended->base, number, buffer, bytes, offset);
+		got = view->real->ops->read(view->real, number, buffer, bytes, offset);
 	if (got < 0)
 		return got;
+	CHECK((uint64_t)got <= bytes);
 	/* Fewer bytes than the file had a moment ago would be lost without a word. */
 	if ((uint64_t)got < bytes && offset + (uint64_t)got < segment->file_bytes)
 		return -EIO;
@@ -77,47 +98,29 @@ static int64_t mended_read(struct lane_files *files, uint64_t number, void *buff
 	return (int64_t)bytes;
 }
 
-/* It ends with mended_files_close. */
-static void mended_end(struct lane_files *files)
+static void view_close(struct lane_files *files)
 {
-	(void)files;
+	free(files);
 }
 
-static const struct lane_files_ops mended_ops = {
-	.list = mended_list,
-	.size = mended_size,
-	.read = mended_read,
-	.close = mended_end,
+static const struct lane_files_ops view_ops = {
+	.list = view_list,
+	.size = view_size,
+	.read = view_read,
+	.close = view_close,
 };
 
-void mended_files_fault(struct mended_files *mended, const struct lane_fault *fault)
+struct lane_files *mended_files_view(const struct mended_files *mended)
 {
-	struct lane_fault *more =
-		reallocarray(mended->faults, mended->fault_cnt + 1, sizeof(*more));
-	uint64_t at = mended->fault_cnt++;
+	const struct mending *mending = (const struct mending *)mended;
+	struct view *view = calloc(1, sizeof(*view));
 
-	CHECK(more != NULL);
-	mended->faults = more;
-	for (; at > 0 &&
-	       (more[at - 1].segment > fault->segment ||
-		(more[at - 1].segment == fault->segment && more[at - 1].offset > fault->offset));
-	     at--)
-		more[at] = more[at - 1];
-	more[at] = *fault;
-}
-
-void mended_files_merge(struct mended_files *mended, const struct mended_files *other)
-{
-	for (uint64_t i = 0; i < other->fault_cnt; i++) {
-		const struct lane_fault *fault = &other->faults[i];
-		bool known = false;
-
-		for (uint64_t j = 0; j < mended->fault_cnt && !known; j++)
-			known = mended->faults[j].segment == fault->segment &&
-				strcmp(mended->faults[j].text, fault->text) == 0;
-		if (!known)
-			mended_files_fault(mended, fault);
-	}
+	CHECK(view != NULL);
+	view->files.ops = &view_ops;
+	snprintf(view->files.path, sizeof(view->files.path), "%s", mended->path);
+	view->mended = mended;
+	view->real = mending->real;
+	return &view->files;
 }
 
 /* The size a segment should have: what its header says, if that can be believed. */
@@ -125,6 +128,7 @@ static uint64_t right_bytes(const struct segment_header *header, uint64_t file_b
 {
 	const uint64_t whole = (file_bytes + BLOCK_ALIGN_BYTES - 1) & ~(BLOCK_ALIGN_BYTES - 1ULL);
 
+	CHECK(whole % BLOCK_ALIGN_BYTES == 0 && whole >= file_bytes);
 	if (header != NULL)
 		return header->segment_bytes;
 	if (whole < SEGMENT_BYTES_MIN)
@@ -132,18 +136,19 @@ static uint64_t right_bytes(const struct segment_header *header, uint64_t file_b
 	return whole < SEGMENT_BYTES_MAX ? whole : SEGMENT_BYTES_MAX;
 }
 
-static void judge_segment(struct mended_files *mended, struct mended_segment *segment,
+static void judge_segment(struct mending *mending, struct mended_segment *segment,
 			  const struct segment_header *header, uint64_t bytes_min)
 {
-	const char *why =
-		segment_header_wrong(header, mended->journal_id, mended->lane, segment->number);
+	const char *why = segment_header_wrong(header, mending->mended.journal_id,
+					       mending->mended.lane, segment->number);
 	struct lane_fault fault = {.segment = segment->number};
 
 	if (why == NULL && header->segment_bytes < bytes_min)
-		why = "it is smaller than a checkpoint tells";
+		why = "it is smaller than a checkpoint says";
 	segment->bytes = right_bytes(why == NULL ? header : NULL, segment->file_bytes);
 	if (segment->bytes < bytes_min)
 		segment->bytes = bytes_min;
+	CHECK(segment->bytes >= bytes_min);
 	segment->wrong = why != NULL || segment->bytes != segment->file_bytes;
 	if (!segment->wrong)
 		return;
@@ -152,54 +157,56 @@ static void judge_segment(struct mended_files *mended, struct mended_segment *se
 			 segment->file_bytes, segment->bytes);
 	else
 		snprintf(fault.text, sizeof(fault.text), "%s", why);
-	mended_files_fault(mended, &fault);
+	fault_list_add(&mending->faults, &fault);
 }
 
 /* 0 or -errno. */
-static int look_at_segment(struct mended_files *mended, uint64_t number, uint64_t bytes_min,
+static int look_at_segment(struct mending *mending, uint64_t number, uint64_t bytes_min,
 			   uint8_t *unit)
 {
-	struct lane_files *base = mended->base;
-	struct mended_segment *segment = &mended->segments[mended->segment_cnt++];
-	const int64_t file_bytes = base->ops->size(base, number);
+	struct lane_files *real = mending->real;
+	const uint64_t idx = mending->mended.segment_cnt++;
+	struct mended_segment *segment = &mending->segments[idx];
+	const int64_t file_bytes = real->ops->size(real, number);
 	int64_t got = 0;
 
 	if (file_bytes < 0)
 		return (int)file_bytes;
+	CHECK(idx == 0 || segment[-1].number < number);
 	segment->number = number;
 	segment->file_bytes = (uint64_t)file_bytes;
 	memset(unit, 0, BLOCK_ALIGN_BYTES);
 	if (file_bytes > 0)
-		got = base->ops->read(base, number, unit, BLOCK_ALIGN_BYTES, 0);
+		got = real->ops->read(real, number, unit, BLOCK_ALIGN_BYTES, 0);
 	if (got < 0)
 		return (int)got;
-	judge_segment(mended, segment, (const struct segment_header *)unit, bytes_min);
+	judge_segment(mending, segment, (const struct segment_header *)unit, bytes_min);
 	return 0;
 }
 
-static int look_at_segments(struct mended_files *mended, const uint64_t *numbers, uint64_t cnt,
-			    bool settle, const struct lane_position *from, struct error *error)
+static int look_at_segments(struct mending *mending, const uint64_t *numbers, uint64_t cnt,
+			    bool settle, struct error *error)
 {
+	const struct mended_files *mended = &mending->mended;
+	struct lane_files *real = mending->real;
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
 	/* What was pruned is not missing. */
 	uint64_t expected = cnt > 0 && numbers[0] < mended->first ? numbers[0] : mended->first;
 	int rc = 0;
 
-	mended->segments = calloc(cnt + 1, sizeof(*mended->segments));
-	CHECK(unit != NULL && mended->segments != NULL);
+	mending->segments = calloc(cnt + 1, sizeof(*mending->segments));
+	CHECK(unit != NULL && mending->segments != NULL);
 	for (uint64_t i = 0; i < cnt && rc == 0; i++) {
 		struct lane_fault gap = {.segment = expected};
 
 		if (settle)
-			rc = mended->base->ops->settle(mended->base, numbers[i]);
+			rc = real->ops->settle(real, numbers[i]);
 		if (rc == 0)
 			rc = look_at_segment(
-				mended, numbers[i],
-				from != NULL && numbers[i] == mended->first ? from->tail.offset : 0,
-				unit);
+				mending, numbers[i],
+				numbers[i] == mended->first ? mended->base.tail.offset : 0, unit);
 		if (rc != 0)
-			error_set(error, "%s: segment %" PRIu64 " %s: %s", mended->base->path,
-				  numbers[i],
+			error_set(error, "%s: segment %" PRIu64 " %s: %s", mended->path, numbers[i],
 				  rc == -EBUSY ? "is still being written by another process; stop "
 						 "it, or wait for its disk"
 					       : "cannot be read",
@@ -207,7 +214,7 @@ static int look_at_segments(struct mended_files *mended, const uint64_t *numbers
 		if (rc == 0 && numbers[i] != expected) {
 			snprintf(gap.text, sizeof(gap.text),
 				 "it is missing, and segment %" PRIu64 " is there", numbers[i]);
-			mended_files_fault(mended, &gap);
+			fault_list_add(&mending->faults, &gap);
 		}
 		expected = numbers[i] + 1;
 	}
@@ -215,45 +222,52 @@ static int look_at_segments(struct mended_files *mended, const uint64_t *numbers
 	return rc;
 }
 
-static int look(struct mended_files *mended, bool settle, const struct lane_position *from,
-		struct error *error)
+static int look(struct mending *mending, bool settle, struct error *error)
 {
 	static const struct lane_fault nothing = {
 		.text = "the whole directory of the lane is missing; is its disk mounted?"};
+	struct lane_files *real = mending->real;
 	uint64_t *numbers = NULL;
-	const int64_t cnt = mended->base->ops->list(mended->base, &numbers);
+	const int64_t cnt = real->ops->list(real, &numbers);
 	int rc;
 
+	CHECK(mending->segments == NULL && mending->faults.cnt == 0);
 	if (cnt == -ENOENT) {
-		mended->missing = true;
-		mended_files_fault(mended, &nothing);
+		mending->mended.missing = true;
+		fault_list_add(&mending->faults, &nothing);
 		return 0;
 	}
 	if (cnt < 0) {
-		error_set(error, "%s: cannot be read: %s", mended->base->path,
-			  safe_strerror((int)cnt));
+		error_set(error, "%s: cannot be read: %s", real->path, safe_strerror((int)cnt));
 		return (int)cnt;
 	}
-	rc = look_at_segments(mended, numbers, (uint64_t)cnt, settle, from, error);
+	rc = look_at_segments(mending, numbers, (uint64_t)cnt, settle, error);
 	free(numbers);
 	return rc;
 }
 
-int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
-		      uint16_t lane, bool settle, const struct lane_position *from,
+int mended_files_open(struct mended_files **out, struct lane_files *real, uint64_t journal_id,
+		      uint16_t lane, bool settle, const struct lane_position *base,
 		      struct error *error)
 {
-	struct mended_files *mended = calloc(1, sizeof(*mended));
+	struct mending *mending = calloc(1, sizeof(*mending));
+	struct mended_files *mended;
 	int rc;
 
-	CHECK(mended != NULL);
-	mended->files.ops = &mended_ops;
-	snprintf(mended->files.path, sizeof(mended->files.path), "%s", base->path);
-	mended->base = base;
+	CHECK(mending != NULL);
+	mended = &mending->mended;
+	mending->real = real;
+	snprintf(mended->path, sizeof(mended->path), "%s", real->path);
 	mended->journal_id = journal_id;
 	mended->lane = lane;
-	mended->first = from != NULL ? from->tail.segment : 0;
-	rc = look(mended, settle, from, error);
+	if (base != NULL)
+		mended->base = *base;
+	mended->first = mended->base.tail.segment;
+	rc = look(mending, settle, error);
+	mended->segments = mending->segments;
+	mended->faults = mending->faults.faults;
+	mended->fault_cnt = mending->faults.cnt;
+	CHECK(!mended->missing || mended->segment_cnt == 0);
 	if (rc != 0)
 		mended_files_close(mended);
 	else
@@ -263,10 +277,13 @@ int mended_files_open(struct mended_files **out, struct lane_files *base, uint64
 
 void mended_files_close(struct mended_files *mended)
 {
+	struct mending *mending = (struct mending *)mended;
+
 	if (mended == NULL)
 		return;
-	mended->base->ops->close(mended->base);
-	free(mended->segments);
-	free(mended->faults);
-	free(mended);
+	CHECK(mending->real != NULL);
+	mending->real->ops->close(mending->real);
+	free(mending->segments);
+	fault_list_free(&mending->faults);
+	free(mending);
 }

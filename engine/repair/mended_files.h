@@ -1,11 +1,11 @@
 /*
- * mended_files: the files of a damaged lane as they should be. A segment's header and size say
- * nothing that isn't known otherwise: where they are wrong, the view shows them right, with zeros
- * where the file is too short. Whether the blocks in it are good, they prove by their own
- * checksums, which cover their place. It lists the segments from the one that the lane begins in up
- * to the first that is missing, and reads all.
+ * mended_files: the first stage of a repair: the files of a damaged lane as they should be. What a
+ * segment's header and size say is also known otherwise: where they are wrong, the view shows them
+ * right, with zeros where the file is too short. Whether the blocks in it are good, the blocks
+ * prove by their own checksums, which cover their place. The view lists the segments from the one
+ * that the lane begins in up to the first that is missing, and reads all.
  *
- * Never writes. One thread.
+ * Never writes. Cold calls, one thread. What it found never changes: later stages only read it.
  */
 #ifndef DB_ENGINE_REPAIR_MENDED_FILES_H
 #define DB_ENGINE_REPAIR_MENDED_FILES_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_reader.h"
@@ -24,39 +25,45 @@ struct mended_segment {
 	uint64_t file_bytes;
 	uint64_t bytes; /* that it should have */
 	bool wrong;     /* its header or its size is not right */
-	bool empty;     /* damage's: zeros only behind the place of the cut */
 };
 
 struct mended_files {
-	struct lane_files files; /* the view, first; close and what changes something are not its */
-	struct lane_files *base; /* as they are; owned */
+	char path[576]; /* of the lane's directory */
 	uint64_t journal_id;
 	uint16_t lane;
-	uint64_t first;                  /* segment that the lane begins in */
-	bool missing;                    /* the lane itself */
-	struct mended_segment *segments; /* ascending */
+	bool missing;                          /* the lane's directory */
+	struct lane_position base;             /* the lane begins after it; zeros: in segment 0 */
+	uint64_t first;                        /* segment that the lane begins in */
+	const struct mended_segment *segments; /* by number */
 	uint64_t segment_cnt;
-	struct lane_fault *faults; /* in lane order */
+	const struct lane_fault *faults; /* in lane order */
 	uint64_t fault_cnt;
 };
 
 /*
- * Looks at what there is; `base` is the view's from then on, also after a failure. settle: first
- * waits for writes of a killed engine. from: the lane begins behind this position, NULL or zeros:
- * in segment 0. 0, or -errno with a line in error if something can't be read.
+ * Looks at what there is; `real` belongs to the mended files from then on, also after a failure.
+ * settle: first waits for writes of a killed engine. base: the lane begins after this position;
+ * NULL or zeros: in segment 0. Returns 0, or -errno with a line in error if something cannot be
+ * read.
  */
-int mended_files_open(struct mended_files **out, struct lane_files *base, uint64_t journal_id,
-		      uint16_t lane, bool settle, const struct lane_position *from,
+int mended_files_open(struct mended_files **out, struct lane_files *real, uint64_t journal_id,
+		      uint16_t lane, bool settle, const struct lane_position *base,
 		      struct error *error);
 
+/* Whether the lane begins after a checkpoint. */
+static inline bool mended_files_has_base(const struct mended_files *mended)
+{
+	CHECK((mended->base.tail.offset > 0) == (mended->base.tail.next_lsn > 0));
+	return mended->base.tail.offset > 0;
+}
+
+/* The view, for one reader, which closes it, before mended_files_close. It can only list, size and
+ * read. */
+struct lane_files *mended_files_view(const struct mended_files *mended);
+
 /* NULL if there is no such segment. */
-struct mended_segment *mended_files_segment(struct mended_files *mended, uint64_t number);
-
-/* Adds what somebody else found; copied, at its place in lane order. */
-void mended_files_fault(struct mended_files *mended, const struct lane_fault *fault);
-
-/* Adds what another look at the same lane found. */
-void mended_files_merge(struct mended_files *mended, const struct mended_files *other);
+const struct mended_segment *mended_files_segment(const struct mended_files *mended,
+						  uint64_t number);
 
 /* NULL is allowed. */
 void mended_files_close(struct mended_files *mended);

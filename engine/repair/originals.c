@@ -44,6 +44,7 @@ static int remove_parts(struct originals *keep)
 
 	if (dir == NULL)
 		return -errno;
+	CHECK(keep->removed == 0);
 	while (rc == 0 && (entry = readdir(dir)) != NULL) {
 		if (!is_part(entry->d_name))
 			continue;
@@ -61,6 +62,7 @@ static void name_it(struct originals *keep, uint64_t now_s, unsigned nth)
 	char text[32];
 	struct tm parts;
 
+	CHECK(nth < NAMES_MAX);
 	gmtime_r(&second, &parts);
 	strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &parts);
 	if (nth == 0)
@@ -123,6 +125,7 @@ static int copy_file(const char *from_path, const char *to_path, uint64_t bytes,
 	const int from = safe_open_owners(from_path, O_RDONLY);
 	int rc = 0;
 
+	CHECK(strcmp(from_path, to_path) != 0);
 	if (from < 0)
 		return from;
 
@@ -150,6 +153,7 @@ static int keep_file(struct originals *keep, const char *lane_path, const char *
 	char to[PATH_BYTES];
 	int rc;
 
+	CHECK(name != NULL);
 	snprintf(to, sizeof(to), "%s%s", lane_path, name);
 	rc = copy_file(from, to, bytes, &keep->bytes);
 	if (rc != 0)
@@ -158,42 +162,43 @@ static int keep_file(struct originals *keep, const char *lane_path, const char *
 	return rc;
 }
 
-static int keep_checkpoints(struct originals *keep, const char *lane_path,
-			    const struct damage *damage, struct error *error)
+static int keep_checkpoints(struct originals *keep, const char *lane_path, const struct plan *plan,
+			    struct error *error)
 {
 	char from[PATH_BYTES];
 	struct stat info;
 	int rc = 0;
 
-	for (uint64_t i = 0; i < damage->aside_cnt && rc == 0; i++) {
-		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, damage->lane->files.path,
-			 damage->aside[i]);
+	for (uint64_t i = 0; i < plan->aside_cnt && rc == 0; i++) {
+		snprintf(from, sizeof(from), "%s/ckpt-%015" PRIu64, plan->files->path,
+			 plan->aside[i]);
 		if (safe_lstat(from, &info) == 0)
 			rc = keep_file(keep, lane_path, from, (uint64_t)info.st_size, error);
 	}
 	return rc;
 }
 
-int originals_lane(struct originals *keep, const struct damage *damage, struct error *error)
+int originals_lane(struct originals *keep, const struct plan *plan, struct error *error)
 {
-	const struct mended_files *lane = damage->lane;
+	const struct mended_files *lane = plan->files;
 	char from[SEGMENT_PATH_BYTES];
 	char lane_path[SEGMENT_PATH_BYTES];
 	int made;
 	int rc;
 
+	CHECK(keep->part_path[0] != '\0' && plan->files == plan->damage->files);
 	snprintf(lane_path, sizeof(lane_path), "%s/lane-%03u", keep->part_path, lane->lane);
 	rc = made = safe_mkdir(lane_path);
 	for (uint64_t i = 0; i < lane->segment_cnt && rc == 0; i++) {
 		const struct mended_segment *segment = &lane->segments[i];
 
-		if (!damage_changes(damage, segment))
+		if (!plan_changes(plan, segment))
 			continue;
-		segment_path(lane->files.path, segment->number, from);
+		segment_path(lane->path, segment->number, from);
 		rc = keep_file(keep, lane_path, from, segment->file_bytes, error);
 	}
 	if (rc == 0)
-		rc = keep_checkpoints(keep, lane_path, damage, error);
+		rc = keep_checkpoints(keep, lane_path, plan, error);
 	if (rc == 0) {
 		rc = directory_sync(lane_path);
 		if (rc != 0)
@@ -210,6 +215,7 @@ int originals_end(struct originals *keep, struct error *error)
 {
 	int rc = directory_sync(keep->part_path);
 
+	CHECK(keep->part_path[0] != '\0');
 	if (rc == 0)
 		rc = safe_rename(keep->part_path, keep->path);
 	if (rc == 0)
@@ -223,5 +229,6 @@ int originals_end(struct originals *keep, struct error *error)
 
 void originals_abandon(struct originals *keep)
 {
+	CHECK(keep->part_path[0] != '\0');
 	(void)safe_remove_tree(keep->part_path);
 }

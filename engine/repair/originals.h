@@ -19,7 +19,7 @@
 
 #include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
-#include "engine/repair/damage.h"
+#include "engine/repair/plan.h"
 
 struct originals {
 	char data_path[512];
@@ -34,7 +34,7 @@ int originals_begin(struct originals *keep, const struct data_dir *dir, uint64_t
 		    struct error *error);
 
 /* Copies every file that a cut of this lane changes or removes. 0 or -errno with a line. */
-int originals_lane(struct originals *keep, const struct damage *damage, struct error *error);
+int originals_lane(struct originals *keep, const struct plan *plan, struct error *error);
 
 /* All of it is on disk and has its name when this returns 0; else -errno with a line. */
 int originals_end(struct originals *keep, struct error *error);

@@ -1,15 +1,16 @@
 /*
- * plan: what a repair makes of a lane that may be damaged, of its blocks and its
- * checkpoints.
+ * plan: the third stage of a repair: what it makes of a lane that may be damaged, of its blocks and
+ * its checkpoints. It finds the facts and follows the tables (plan_table).
  *
  * A good checkpoint that covers records which the lane has lost is the better truth: the lane then
- * begins behind it. It begins with itself if its blocks reach as far as the newest good checkpoint,
- * else behind the oldest good one from which they do, at last behind the newest. So as much stays,
- * and as often, as there is. Checkpoints that are damaged, or that the lane could not go on from,
- * are put aside. Where a checkpoint and the lane tell different things of the same LSN, one of them
- * is of another history, and nobody but the operator can know which: that is refused.
+ * begins after it. The lane begins with itself if its blocks reach as far as the newest good
+ * checkpoint, else after the oldest good one from which they do; that may be the newest itself.
+ * So as much stays, and as often, as there is. Checkpoints that are damaged, or that the lane could
+ * not go on from, are put aside. Where a checkpoint and the lane say different things of the same
+ * LSN, one of them is of another history, and only the operator can know which: that is refused.
  *
- * Never writes. Cold calls, under the data directory's lock.
+ * Never writes. Cold calls, under the data directory's lock. A plan never changes: later stages
+ * only read it.
  */
 #ifndef DB_ENGINE_REPAIR_PLAN_H
 #define DB_ENGINE_REPAIR_PLAN_H
@@ -17,13 +18,40 @@
 #include "engine/base/error.h"
 #include "engine/journal/data_dir.h"
 #include "engine/repair/damage.h"
+#include "engine/repair/loss.h"
+
+struct plan {
+	/* The stages before, from where the lane shall begin; open until plan_close. */
+	const struct mended_files *files;
+	const struct damage *damage;
+
+	bool anchors; /* the checkpoint's block is lost: an empty block is written in its place */
+	bool trims;   /* what lies before the beginning is removed */
+	const uint64_t *aside; /* next LSNs of the checkpoints that are put aside, newest first */
+	uint64_t aside_cnt;
+
+	struct loss loss;   /* the damage's, and what damaged checkpoints say */
+	uint64_t alone_lsn; /* the next LSN if there were no checkpoint */
+
+	/* All that is wrong: with the files, the lane, what was tried before, the checkpoints. A
+	 * fault of segment UINT64_MAX is of a checkpoint, with its next LSN as offset. None:
+	 * nothing is to be repaired. */
+	const struct lane_fault *faults;
+	uint64_t fault_cnt;
+};
 
 /*
- * Looks at a lane and decides. cut_lsn: as damage_open; not before what a good checkpoint
- * has. 0; -ENOTSUP with a line where nothing can be decided; other -errno with a line where
- * something can't be read.
+ * Looks at a lane and decides. cut_lsn: as damage_open; not before what a good checkpoint has.
+ * Returns 0; -ENOTSUP with a line where nothing can be decided; other -errno with a line where
+ * something cannot be read.
  */
-int repair_plan(struct damage **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
+int repair_plan(struct plan **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
 		struct error *error);
+
+/* Whether the repair changes this file, or removes it with something in it. */
+bool plan_changes(const struct plan *plan, const struct mended_segment *segment);
+
+/* NULL is allowed. */
+void plan_close(struct plan *plan);
 
 #endif

@@ -172,7 +172,7 @@ stop_engine
 cp "$WORK/whole/lane-000/$(basename "$newest")" "$newest"
 expect_checkpoints 1 unfit
 repair 2 --cut
-expect_match "why" 'tell different things of LSN [0-9]*: one of them is of another history' \
+expect_match "why" 'say different things of LSN [0-9]*: one of them is of another history' \
 	"$(cat "$WORK/err")"
 
 echo "killed at any moment"

@@ -1,7 +1,7 @@
 /*
- * repair: shows what is wrong with damaged lanes and what a cut would lose; cuts only when told to,
- * after the original bytes and a report of the loss are safe in DATA/repaired-TIME. All or nothing:
- * where one of the lanes asked for can't be repaired, none is touched.
+ * repair: shows what is wrong with damaged lanes and what a cut would lose; cuts only when asked
+ * to, after the original bytes and a report of the loss are safe in DATA/repaired-TIME. All or
+ * nothing: where one of the lanes asked for cannot be repaired, none is touched.
  */
 #include "tools/journal/repair.h"
 
@@ -16,6 +16,7 @@
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 #include "engine/checkpoint/checkpoint.h"
+#include "engine/journal/lane_files.h"
 #include "engine/repair/apply.h"
 #include "engine/repair/originals.h"
 #include "engine/repair/plan.h"
@@ -27,35 +28,39 @@ struct repair {
 	struct lane_case *cases; /* of the lanes asked for */
 	uint16_t case_cnt;
 	uint16_t damaged_cnt;
-	bool stuck; /* one of them can't be told, or not be cut like this */
+	bool stuck; /* one of them cannot be read, or not be cut like this */
 };
 
-/* Looks again, for a cut before the place where the lane is damaged; what is wrong stays known. */
-static int look_for_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
+/* Plans a cut; what was found wrong before stays known. */
+static int plan_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
 {
-	struct damage *before = one->damage;
+	struct fault_list before = one->faults;
 	int rc;
 
-	one->damage = NULL;
-	rc = repair_plan(&one->damage, &repair->dir, one->lane, cut_lsn, &one->error);
-	if (rc == 0)
-		mended_files_merge(one->damage->lane, before->lane);
-	damage_close(before);
+	plan_close(one->plan);
+	one->plan = NULL;
+	one->faults = (struct fault_list){0};
+	rc = repair_plan(&one->plan, &repair->dir, one->lane, cut_lsn, &one->error);
+	for (uint64_t i = 0; rc == 0 && i < one->plan->fault_cnt; i++)
+		fault_list_add(&one->faults, &one->plan->faults[i]);
+	fault_list_merge(&one->faults, before.faults, before.cnt);
+	fault_list_free(&before);
 	return rc;
 }
 
-/* The state of the checkpoint that the lane begins behind, if any, in tables that hold the good
- * part too. */
+/* The state of the checkpoint that the lane begins after, if any, in tables that hold the good part
+ * too. */
 static int load_base(const struct repair *repair, struct lane_case *one, struct shard **shard)
 {
-	const struct damage *damage = one->damage;
+	const struct mended_files *files = one->plan->files;
+	const struct damage *damage = one->plan->damage;
 	struct shard_size size = {.offer_cnt = damage->offer_cnt, .order_cnt = damage->order_cnt};
 	struct checkpoint *checkpoint = NULL;
 	int rc = 0;
 
-	if (damage->base.tail.offset > 0)
+	if (mended_files_has_base(files))
 		rc = checkpoint_open(&checkpoint, &repair->dir, one->lane,
-				     damage->base.tail.next_lsn, &one->error);
+				     files->base.tail.next_lsn, &one->error);
 	if (checkpoint != NULL) {
 		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
 		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
@@ -75,7 +80,7 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 	return rc;
 }
 
-/* Whether the good part gives a state. one->bad_lsn: the record that can't follow, if any. */
+/* Whether the good part gives a state. one->bad_lsn: the record that cannot follow, if any. */
 static int check_records(const struct repair *repair, struct lane_case *one)
 {
 	struct shard *shard = NULL;
@@ -85,22 +90,22 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	int rc = load_base(repair, one, &shard);
 
 	if (rc == 0)
-		rc = damage_apply(one->damage, shard, &lsn, &why, &one->error);
+		rc = damage_apply(one->plan->damage, shard, &lsn, &why, &one->error);
 	shard_close(shard);
 	if (rc != -EBADMSG)
 		return rc;
 	one->bad_lsn = lsn;
-	rc = look_for_cut(repair, one, lsn);
+	rc = plan_cut(repair, one, lsn);
 	if (rc != 0)
 		return rc;
-	fault.segment = one->damage->tail.segment;
-	fault.offset = one->damage->tail.offset;
+	fault.segment = one->plan->damage->tail.segment;
+	fault.offset = one->plan->damage->tail.offset;
 	snprintf(fault.text, sizeof(fault.text),
 		 "the block of LSN %" PRIu64
 		 " is whole, but its record cannot follow from those before it: %s. An engine of "
 		 "another version may be able to read it",
 		 lsn, why);
-	mended_files_fault(one->damage->lane, &fault);
+	fault_list_add(&one->faults, &fault);
 	return 0;
 }
 
@@ -114,14 +119,14 @@ static bool count_lost(void *context, uint64_t lsn, const struct record *record)
 		return true;
 	lost->orders++;
 	lost->units += record->quantity;
-	lost->orders_durable += lsn <= one->damage->watermark_lsn;
+	lost->orders_durable += lsn <= one->plan->loss.watermark_lsn;
 	return true;
 }
 
 static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 {
 	const uint64_t cut_at = repair->options->cut_at;
-	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->damage->tail.next_lsn;
+	const uint64_t last = one->bad_lsn > 0 ? one->bad_lsn : one->plan->damage->tail.next_lsn;
 
 	if (!lane_case_damaged(one)) {
 		return error_say(&one->error, -EINVAL,
@@ -134,29 +139,35 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 				 " only: %" PRIu64 " at most",
 				 cut_at, one->lane, last - 1, last);
 	}
-	return look_for_cut(repair, one, cut_at);
+	return plan_cut(repair, one, cut_at);
+}
+
+static void forget(struct lane_case *one)
+{
+	plan_close(one->plan);
+	one->plan = NULL;
+	fault_list_free(&one->faults);
 }
 
 static void diagnose(struct repair *repair, struct lane_case *one)
 {
-	one->rc = repair_plan(&one->damage, &repair->dir, one->lane, 0, &one->error);
+	one->rc = plan_cut(repair, one, 0);
 	if (one->rc == 0)
 		one->rc = check_records(repair, one);
 	if (one->rc == 0 && repair->options->cut_at > 0)
 		one->rc = apply_cut_at(repair, one);
 	if (one->rc == 0)
-		one->rc = damage_each(one->damage, count_lost, one, &one->error);
+		one->rc = damage_each_lost(one->plan->damage, count_lost, one, &one->error);
 	if (one->rc == 0) {
 		repair->damaged_cnt += lane_case_damaged(one);
 		repair->stuck |= one->bad_lsn > 0 && repair->options->cut_at == 0;
 		return;
 	}
 	repair->stuck = true;
-	damage_close(one->damage);
-	one->damage = NULL;
+	forget(one);
 }
 
-/* What is told of each lane; false if something of it could not be. */
+/* Shows each lane; false if something could not be shown. */
 static bool show(struct repair *repair)
 {
 	bool all = true;
@@ -210,12 +221,12 @@ static int keep_originals(struct repair *repair, struct originals *keep, struct 
 	if (keep->removed > 0)
 		fprintf(stderr,
 			"removed %" PRIu64
-			" copies that repairs which were killed had not finished; those had "
-			"changed nothing yet\n",
+			" unfinished copies of repairs that were killed; those repairs had "
+			"changed nothing\n",
 			keep->removed);
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
 		if (lane_case_damaged(&repair->cases[i]))
-			rc = originals_lane(keep, repair->cases[i].damage, error);
+			rc = originals_lane(keep, repair->cases[i].plan, error);
 	}
 	if (rc == 0)
 		rc = write_report(repair, keep, error);
@@ -232,26 +243,37 @@ static uint64_t lost_cnt(const struct repair *repair)
 
 	for (uint16_t i = 0; i < repair->case_cnt; i++) {
 		if (lane_case_damaged(&repair->cases[i]))
-			cnt += damage_lost(repair->cases[i].damage);
+			cnt += loss_cnt(&repair->cases[i].plan->loss);
 	}
 	return cnt;
+}
+
+static int cut_one(const struct repair *repair, const struct lane_case *one, struct error *error)
+{
+	struct lane_files *real = NULL;
+	int rc = data_dir_open_lane(&repair->dir, one->lane, &real, error);
+
+	if (rc != 0)
+		return rc;
+	rc = repair_apply(&repair->dir, real, one->plan, error);
+	real->ops->close(real);
+	if (rc == 0)
+		rc = repair_check(&repair->dir, one->plan, error);
+	return rc;
 }
 
 static int cut_all(struct repair *repair)
 {
 	const char *path = repair->options->path;
-	struct error error = {0};
+	struct error error;
 	struct originals keep;
 	int rc = keep_originals(repair, &keep, &error);
 
 	for (uint16_t i = 0; rc == 0 && i < repair->case_cnt; i++) {
 		const struct lane_case *one = &repair->cases[i];
 
-		if (!lane_case_damaged(one))
-			continue;
-		rc = repair_apply(&repair->dir, one->damage, &error);
-		if (rc == 0)
-			rc = repair_check(&repair->dir, one->damage, &error);
+		if (lane_case_damaged(one))
+			rc = cut_one(repair, one, &error);
 	}
 	if (rc != 0) {
 		cli_wrong("%s", error.text);
@@ -259,8 +281,8 @@ static int cut_all(struct repair *repair)
 	}
 	fflush(stdout);
 	fprintf(stderr,
-		"repaired %u lanes; they read well again. What was there is kept in %s, what was "
-		"lost stands in its file report.\n",
+		"repaired %u lanes; they can be read again. The original bytes are in %s, what was "
+		"lost is in its file report.\n",
 		repair->damaged_cnt, keep.path);
 	if (lost_cnt(repair) > 0)
 		fprintf(stderr,
@@ -297,14 +319,13 @@ static int refuse_cut(const struct repair *repair)
 		const struct lane_case *one = &repair->cases[i];
 
 		if (one->rc != 0)
-			cli_wrong(
-				"lane %u cannot be repaired, see above: nothing was changed; if "
-				"its disk can't be read, copy that first (ddrescue); repair other "
-				"lanes by themselves with --lane",
-				one->lane);
+			cli_wrong("lane %u cannot be repaired, see above: nothing was changed; if "
+				  "its disk cannot be read, copy the disk first (ddrescue); repair "
+				  "other lanes by themselves with --lane",
+				  one->lane);
 		else if (one->bad_lsn > 0 && repair->options->cut_at == 0)
 			cli_wrong("lane %u: nothing was changed: its blocks are whole, and a cut "
-				  "loses good ones; if no other version of the engine reads it, "
+				  "loses good ones; if no other version of the engine can read it, "
 				  "say --lane %u --cut --cut-at %" PRIu64,
 				  one->lane, one->lane, one->bad_lsn);
 	}
@@ -368,7 +389,7 @@ int journal_repair(const struct tool_options *options)
 	}
 	result = decide(&repair);
 	for (uint16_t i = 0; i < repair.case_cnt; i++)
-		damage_close(repair.cases[i].damage);
+		forget(&repair.cases[i]);
 	free(repair.cases);
 	data_dir_withdraw(&repair.dir);
 	return result;

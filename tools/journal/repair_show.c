@@ -1,6 +1,6 @@
 /*
- * repair_show: what is wrong with a lane and what a cut loses, as text and as lines of JSON. What
- * can't be told for certain isn't.
+ * repair_show: what is wrong with a lane and what a cut loses, as text and as lines of JSON. Only
+ * what is certain is shown.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,6 @@
 
 #include <jansson.h>
 
-#include "engine/base/error.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"
 #include "tools/journal/repair.h"
@@ -33,49 +32,50 @@ static bool show_record(void *context, uint64_t lsn, const struct record *record
 	return !out.failed && --shown->left > 0;
 }
 
-static uint64_t mended_cnt(const struct damage *damage)
+static uint64_t mended_cnt(const struct plan *plan)
 {
+	const struct mended_files *files = plan->files;
 	uint64_t cnt = 0;
 
-	for (uint64_t i = 0; i < damage->lane->segment_cnt; i++)
-		cnt += damage->lane->segments[i].wrong &&
-		       damage->lane->segments[i].number >= damage->lane->first &&
-		       damage->lane->segments[i].number <= damage->tail.segment;
+	for (uint64_t i = 0; i < files->segment_cnt; i++)
+		cnt += files->segments[i].wrong && files->segments[i].number >= files->first &&
+		       files->segments[i].number <= plan->damage->tail.segment;
 	return cnt;
 }
 
-/* The last LSN of the checkpoint that the lane begins behind; 0: it begins with itself. */
-static uint64_t base_lsn(const struct damage *damage)
+/* The last LSN of the checkpoint that the lane begins after; 0: it begins with itself. */
+static uint64_t base_lsn(const struct plan *plan)
 {
-	return damage->base.tail.offset > 0 ? damage->base.tail.next_lsn - 1 : 0;
+	return mended_files_has_base(plan->files) ? plan->files->base.tail.next_lsn - 1 : 0;
 }
 
-static void show_kept(const struct damage *damage)
+static void show_kept(const struct plan *plan)
 {
+	const struct lane_tail *tail = &plan->damage->tail;
 	char instant[40];
 
-	if (damage->tail.next_lsn == 1) {
+	if (tail->next_lsn == 1) {
 		printf("  kept    nothing: the lane begins anew\n");
 		return;
 	}
-	print_instant(damage->tail.last_at_ns, instant);
-	printf("  kept    LSN 1 to %" PRIu64 ", the last instant is %s\n",
-	       damage->tail.next_lsn - 1, instant);
-	if (base_lsn(damage) == 0)
+	print_instant(tail->last_at_ns, instant);
+	printf("  kept    LSN 1 to %" PRIu64 ", the last instant is %s\n", tail->next_lsn - 1,
+	       instant);
+	if (base_lsn(plan) == 0)
 		return;
 	printf("          of these LSN 1 to %" PRIu64
 	       " by a checkpoint, the rest by blocks; the blocks alone would keep %" PRIu64 "\n",
-	       base_lsn(damage), damage->alone_lsn - 1);
-	if (damage->trims)
-		printf("  begin   behind that checkpoint, in segment %" PRIu64
+	       base_lsn(plan), plan->alone_lsn - 1);
+	if (plan->trims)
+		printf("  begin   after that checkpoint, in segment %" PRIu64
 		       "; what lies before is put aside\n",
-		       damage->base.tail.segment);
+		       plan->files->base.tail.segment);
 }
 
-static void show_faults(const struct mended_files *lane)
+static void show_faults(const struct fault_list *faults)
 {
-	for (uint64_t i = 0; i < lane->fault_cnt; i++) {
-		const struct lane_fault *fault = &lane->faults[i];
+	for (uint64_t i = 0; i < faults->cnt; i++) {
+		const struct lane_fault *fault = &faults->faults[i];
 
 		if (fault->segment == UINT64_MAX)
 			printf("  aside   %s\n", fault->text);
@@ -88,12 +88,12 @@ static void show_faults(const struct mended_files *lane)
 static void show_records(struct lane_case *one)
 {
 	struct shown shown = {.lane = one->lane, .left = TEXT_RECORDS_MAX};
-	const uint64_t cnt = one->damage->readable_cnt;
+	const uint64_t cnt = one->plan->loss.readable_cnt;
 
 	fflush(stdout);
 	out.file = stdout;
 	print_columns(&out);
-	if (damage_each(one->damage, show_record, &shown, &one->error) != 0)
+	if (damage_each_lost(one->plan->damage, show_record, &shown, &one->error) != 0)
 		cli_wrong("%s", one->error.text);
 	print_flush(&out);
 	if (cnt > TEXT_RECORDS_MAX)
@@ -102,58 +102,58 @@ static void show_records(struct lane_case *one)
 
 static void show_lost(struct lane_case *one)
 {
-	const struct damage *damage = one->damage;
+	const struct damage *damage = one->plan->damage;
+	const struct loss *loss = &one->plan->loss;
 	const struct lost_records *lost = &one->lost;
 
-	if (damage_lost(damage) == 0) {
-		printf("  lost    nothing that any readable block or checkpoint tells of\n");
+	if (loss_cnt(loss) == 0) {
+		printf("  lost    nothing that any readable block or checkpoint knows of\n");
 	} else {
 		printf("  lost    LSN %" PRIu64 " to %" PRIu64 ": %" PRIu64 " records; %" PRIu64
 		       " of them were on disk for certain, so acknowledged\n",
-		       damage->tail.next_lsn, damage->last_lsn, damage_lost(damage),
-		       damage_durable(damage));
+		       loss->next_lsn, loss->last_lsn, loss_cnt(loss), loss_durable_cnt(loss));
 		printf("          %" PRIu64 " can still be read, in %" PRIu64 " blocks: %" PRIu64
 		       " orders over %" PRIu64 " units (%" PRIu64
 		       " acknowledged for certain), %" PRIu64 " offers\n",
-		       damage->readable_cnt, damage->block_cnt, lost->orders, lost->units,
+		       loss->readable_cnt, damage->block_cnt, lost->orders, lost->units,
 		       lost->orders_durable, lost->offers);
-		printf("          %" PRIu64 " cannot be read at all\n", damage_unreadable(damage));
+		printf("          %" PRIu64 " cannot be read at all\n", loss_unreadable_cnt(loss));
 		printf("          LSN %" PRIu64
 		       " and later ones are given again: whoever reads downstream may have seen "
 		       "them as other orders\n",
-		       damage->tail.next_lsn);
+		       loss->next_lsn);
 	}
 	if (damage->garbage_bytes > 0)
 		printf("          %" PRIu64
-		       " KiB behind the cut are neither empty nor a valid block\n",
+		       " KiB after the cut are neither empty nor a valid block\n",
 		       damage->garbage_bytes >> 10);
-	if (damage->readable_cnt > 0)
+	if (loss->readable_cnt > 0)
 		show_records(one);
 }
 
 void repair_show_text(struct lane_case *one)
 {
-	const struct damage *damage = one->damage;
-	const struct mended_files *lane = damage->lane;
+	const struct plan *plan = one->plan;
+	const struct damage *damage = plan->damage;
 
 	if (!lane_case_damaged(one)) {
 		printf("lane %u: good up to LSN %" PRIu64 "%s\n", one->lane,
 		       damage->tail.next_lsn - 1,
-		       damage->torn ? "; the torn tail behind it was never acknowledged, the next "
+		       damage->torn ? "; the torn tail after it was never acknowledged, the next "
 				      "start cuts it"
 				    : "");
 		return;
 	}
-	printf("lane %u: DAMAGED, %s\n", one->lane, lane->files.path);
-	show_faults(lane);
-	show_kept(damage);
+	printf("lane %u: DAMAGED, %s\n", one->lane, plan->files->path);
+	show_faults(&one->faults);
+	show_kept(plan);
 	printf("  cut     at segment %" PRIu64 ", offset %" PRIu64 "%s\n", damage->tail.segment,
 	       damage->tail.offset,
 	       one->bad_lsn > 0 ? "; only with --cut-at, as the blocks are whole" : "");
-	if (mended_cnt(damage) > 0)
+	if (mended_cnt(plan) > 0)
 		printf("  mended  header and size of %" PRIu64
 		       " segments before the cut, without a loss\n",
-		       mended_cnt(damage));
+		       mended_cnt(plan));
 	show_lost(one);
 }
 
@@ -162,21 +162,21 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-static json_t *faults_json(const struct mended_files *lane)
+static json_t *faults_json(const struct fault_list *list)
 {
 	json_t *faults = json_array();
 
-	for (uint64_t i = 0; i < lane->fault_cnt; i++) {
+	for (uint64_t i = 0; i < list->cnt; i++) {
 		json_t *fault = json_object();
 
-		if (lane->faults[i].segment == UINT64_MAX) {
+		if (list->faults[i].segment == UINT64_MAX) {
 			json_object_set_new(fault, "checkpoint",
-					    number(lane->faults[i].offset - 1));
+					    number(list->faults[i].offset - 1));
 		} else {
-			json_object_set_new(fault, "segment", number(lane->faults[i].segment));
-			json_object_set_new(fault, "offset", number(lane->faults[i].offset));
+			json_object_set_new(fault, "segment", number(list->faults[i].segment));
+			json_object_set_new(fault, "offset", number(list->faults[i].offset));
 		}
-		json_object_set_new(fault, "what", json_string(lane->faults[i].text));
+		json_object_set_new(fault, "what", json_string(list->faults[i].text));
 		json_array_append_new(faults, fault);
 	}
 	return faults;
@@ -184,37 +184,39 @@ static json_t *faults_json(const struct mended_files *lane)
 
 static json_t *lane_json(const struct lane_case *one)
 {
-	const struct damage *damage = one->damage;
-	const bool loses = damage_lost(damage) > 0;
+	const struct plan *plan = one->plan;
+	const struct damage *damage = plan->damage;
+	const struct loss *loss = &plan->loss;
+	const bool loses = loss_cnt(loss) > 0;
 	json_t *root = json_object();
 
 	json_object_set_new(root, "lane", number(one->lane));
 	json_object_set_new(root, "kind", json_string("lane"));
 	json_object_set_new(root, "damaged", json_boolean(lane_case_damaged(one)));
 	json_object_set_new(root, "torn", json_boolean(damage->torn));
-	json_object_set_new(root, "faults", faults_json(damage->lane));
+	json_object_set_new(root, "faults", faults_json(&one->faults));
 	json_object_set_new(root, "bad_lsn", one->bad_lsn > 0 ? number(one->bad_lsn) : json_null());
 	json_object_set_new(root, "kept_last_lsn", number(damage->tail.next_lsn - 1));
 	json_object_set_new(root, "kept_last_at_ns", number(damage->tail.last_at_ns));
-	json_object_set_new(root, "kept_by_checkpoint_lsn", number(base_lsn(damage)));
-	json_object_set_new(root, "kept_by_blocks_alone_lsn", number(damage->alone_lsn - 1));
-	json_object_set_new(root, "begins_anew", json_boolean(damage->trims));
-	json_object_set_new(root, "checkpoints_put_aside", number(damage->aside_cnt));
+	json_object_set_new(root, "kept_by_checkpoint_lsn", number(base_lsn(plan)));
+	json_object_set_new(root, "kept_by_blocks_alone_lsn", number(plan->alone_lsn - 1));
+	json_object_set_new(root, "begins_anew", json_boolean(plan->trims));
+	json_object_set_new(root, "checkpoints_put_aside", number(plan->aside_cnt));
 	json_object_set_new(root, "cut_segment", number(damage->tail.segment));
 	json_object_set_new(root, "cut_offset", number(damage->tail.offset));
-	json_object_set_new(root, "mended_segments", number(mended_cnt(damage)));
+	json_object_set_new(root, "mended_segments", number(mended_cnt(plan)));
 	json_object_set_new(root, "lost_first_lsn",
 			    loses ? number(damage->tail.next_lsn) : json_null());
-	json_object_set_new(root, "lost_last_lsn", loses ? number(damage->last_lsn) : json_null());
-	json_object_set_new(root, "lost", number(damage_lost(damage)));
-	json_object_set_new(root, "lost_acknowledged", number(damage_durable(damage)));
-	json_object_set_new(root, "readable", number(damage->readable_cnt));
+	json_object_set_new(root, "lost_last_lsn", loses ? number(loss->last_lsn) : json_null());
+	json_object_set_new(root, "lost", number(loss_cnt(loss)));
+	json_object_set_new(root, "lost_acknowledged", number(loss_durable_cnt(loss)));
+	json_object_set_new(root, "readable", number(loss->readable_cnt));
 	json_object_set_new(root, "readable_blocks", number(damage->block_cnt));
 	json_object_set_new(root, "readable_orders", number(one->lost.orders));
 	json_object_set_new(root, "readable_orders_acknowledged", number(one->lost.orders_durable));
 	json_object_set_new(root, "readable_units", number(one->lost.units));
 	json_object_set_new(root, "readable_offers", number(one->lost.offers));
-	json_object_set_new(root, "unreadable", number(damage_unreadable(damage)));
+	json_object_set_new(root, "unreadable", number(loss_unreadable_cnt(loss)));
 	json_object_set_new(root, "garbage_bytes", number(damage->garbage_bytes));
 	return root;
 }
@@ -229,7 +231,7 @@ int repair_show_json(struct lane_case *one, FILE *file)
 	out.failed = json_dumpf(root, file, JSON_COMPACT) != 0 || fputc('\n', file) == EOF;
 	json_decref(root);
 	if (lane_case_damaged(one))
-		rc = damage_each(one->damage, show_record, &shown, &one->error);
+		rc = damage_each_lost(one->plan->damage, show_record, &shown, &one->error);
 	print_flush(&out);
 	if (rc == 0 && out.failed) {
 		rc = errno != 0 ? -errno : -EIO;

@@ -12,6 +12,7 @@
 #include "engine/base/error.h"
 #include "engine/recover/scan.h"
 #include "engine/repair/apply.h"
+#include "tests/support/killed_files.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 
@@ -25,7 +26,7 @@ enum {
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct damage *damage;
+static struct plan *plan;
 static char dir[512];
 static struct error error;
 static uint64_t last_lsn;
@@ -93,8 +94,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	damage_close(damage);
-	damage = NULL;
+	plan_close(plan);
+	plan = NULL;
 	data_dir_withdraw(&data);
 	for (unsigned i = 0; i < SEGMENTS_MAX; i++) {
 		free(copy[i].bytes);
@@ -103,48 +104,11 @@ static void tear_down(void)
 	temp_dir_remove();
 }
 
-/* What changes something fails from the n-th time on, as if the process was killed there. */
-static const struct lane_files_ops *real_ops;
-static struct lane_files_ops killed_ops;
-static unsigned changes_left;
-
-static int killed_zero(struct lane_files *files, uint64_t number, uint64_t offset)
-{
-	return changes_left > 0 ? (changes_left--, real_ops->zero(files, number, offset)) : -EINTR;
-}
-
-static int killed_remove(struct lane_files *files, uint64_t number)
-{
-	return changes_left > 0 ? (changes_left--, real_ops->remove(files, number)) : -EINTR;
-}
-
 static void look(uint64_t cut_lsn)
 {
-	struct lane_files *files = NULL;
-
-	damage_close(damage);
-	damage = NULL;
-	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
-	cr_assert(eq(int,
-		     damage_open(&damage, files, data.journal_id, 0, true, NULL, cut_lsn, &error),
-		     0),
-		  "%s", error.text);
-}
-
-static int cut_until_killed(unsigned changes)
-{
-	struct lane_files *base = damage->lane->base;
-	int rc;
-
-	changes_left = changes;
-	real_ops = base->ops;
-	killed_ops = *real_ops;
-	killed_ops.zero = killed_zero;
-	killed_ops.remove = killed_remove;
-	base->ops = &killed_ops;
-	rc = repair_apply(&data, damage, &error);
-	base->ops = real_ops;
-	return rc;
+	plan_close(plan);
+	plan = NULL;
+	cr_assert(eq(int, repair_plan(&plan, &data, 0, cut_lsn, &error), 0), "%s", error.text);
 }
 
 /* Its tail, or 0 if a start would be refused. */
@@ -165,7 +129,7 @@ static void nothing(void)
 }
 
 /*
- * Cuts a lane that `damage` was done to, killed at every change in turn: after each, a start is
+ * Cuts a lane that was ruined, killed at every change in turn: after each, a start is
  * refused or finds the lane as it shall be; repeated, the cut ends the same.
  */
 static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_lsn)
@@ -177,8 +141,8 @@ static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_l
 		put_back();
 		ruin();
 		look(cut_lsn);
-		cr_assert(eq(u64, damage->tail.next_lsn, want_next_lsn));
-		rc = cut_until_killed(changes);
+		cr_assert(eq(u64, plan->damage->tail.next_lsn, want_next_lsn));
+		rc = apply_until_killed(&data, plan, changes, &error);
 
 		const uint64_t found = next_lsn_of_a_start();
 
@@ -188,13 +152,12 @@ static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_l
 		if (rc == 0)
 			break;
 		look(found == want_next_lsn ? 0 : cut_lsn);
-		cr_assert(eq(u64, damage->tail.next_lsn, want_next_lsn));
-		cr_assert(eq(int, repair_apply(&data, damage, &error), 0), "%s", error.text);
-		cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
+		cr_assert(eq(u64, plan->damage->tail.next_lsn, want_next_lsn));
+		apply_and_check(&data, plan);
 	}
-	cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
+	cr_assert(eq(int, repair_check(&data, plan, &error), 0), "%s", error.text);
 	look(0);
-	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
+	cr_assert(eq(u64, plan->fault_cnt, 0));
 }
 
 /* And the engine sells on. */
@@ -341,6 +304,6 @@ Test(repair_apply, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 Test(repair_apply, check_notices_a_lane_that_ends_elsewhere, .init = set_up, .fini = tear_down)
 {
 	look(lsn_of(1, 3));
-	cr_assert(eq(int, repair_check(&data, damage, &error), -EBADMSG));
+	cr_assert(eq(int, repair_check(&data, plan, &error), -EBADMSG));
 	cr_assert(ne(ptr, strstr(error.text, "after the cut, not with"), NULL), "%s", error.text);
 }

@@ -22,6 +22,7 @@ enum {
 };
 
 static struct memory_disk *disk;
+static struct mended_files *mended;
 static struct damage *damage;
 static struct error error;
 
@@ -43,10 +44,17 @@ static void set_up(void)
 	journal_close(journal);
 }
 
-static void tear_down(void)
+static void forget(void)
 {
 	damage_close(damage);
 	damage = NULL;
+	mended_files_close(mended);
+	mended = NULL;
+}
+
+static void tear_down(void)
+{
+	forget();
 	memory_disk_close(disk);
 }
 
@@ -57,15 +65,27 @@ static uint8_t *block(unsigned idx)
 	       (size_t)(1 + idx % BLOCKS_A_SEGMENT) * BLOCK_ALIGN_BYTES;
 }
 
+/* Both stages. */
+static int look_at(struct lane_files *files, bool settle, uint64_t cut_lsn)
+{
+	int rc;
+
+	forget();
+	rc = mended_files_open(&mended, files, JOURNAL_ID, LANE, settle, NULL, &error);
+	if (rc == 0)
+		rc = damage_open(&damage, mended, cut_lsn, &error);
+	return rc;
+}
+
 static void look(uint64_t cut_lsn)
 {
-	damage_close(damage);
-	damage = NULL;
-	cr_assert(eq(int,
-		     damage_open(&damage, memory_disk_files(disk), JOURNAL_ID, LANE, true, NULL,
-				 cut_lsn, &error),
-		     0),
-		  "%s", error.text);
+	cr_assert(eq(int, look_at(memory_disk_files(disk), true, cut_lsn), 0), "%s", error.text);
+}
+
+/* By either stage. */
+static uint64_t fault_cnt(void)
+{
+	return mended->fault_cnt + damage->fault_cnt;
 }
 
 struct seen {
@@ -87,44 +107,44 @@ static struct seen each(uint64_t most)
 {
 	struct seen seen = {.most = most};
 
-	cr_assert(eq(int, damage_each(damage, see, &seen, &error), 0), "%s", error.text);
+	cr_assert(eq(int, damage_each_lost(damage, see, &seen, &error), 0), "%s", error.text);
 	return seen;
 }
 
 Test(damage, a_good_lane_loses_nothing, .init = set_up, .fini = tear_down)
 {
 	look(0);
-	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
+	cr_assert(eq(u64, fault_cnt(), 0));
 	cr_assert(not(damage->torn));
 	cr_assert(eq(u64, damage->tail.next_lsn, LSN_CNT + 1));
 	cr_assert(eq(u64, damage->order_cnt, LSN_CNT));
-	cr_assert(eq(u64, damage_lost(damage), 0));
-	cr_assert(eq(u64, damage_durable(damage), 0));
+	cr_assert(eq(u64, loss_cnt(&damage->loss), 0));
+	cr_assert(eq(u64, loss_durable_cnt(&damage->loss), 0));
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, 0));
 }
 
-/* Whatever block it is: what is before it is kept, what is behind it is read, only it is gone. */
-Test(damage, one_bad_block_costs_itself_and_what_is_behind, .init = set_up, .fini = tear_down)
+/* Whatever block it is: what is before it is kept, what is after it is read, only it is gone. */
+Test(damage, one_bad_block_costs_itself_and_what_is_after, .init = set_up, .fini = tear_down)
 {
 	for (unsigned idx = 0; idx < BLOCK_CNT; idx++) {
-		const uint64_t behind = (BLOCK_CNT - 1 - idx) * RECORDS_A_BLOCK;
+		const uint64_t after = (BLOCK_CNT - 1 - idx) * RECORDS_A_BLOCK;
 
 		block(idx)[70] ^= 1;
 		look(0);
-		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
-		/* The first of a segment lacks behind the last of the one before. */
-		cr_assert(eq(u64, damage->lane->faults[0].segment,
+		cr_assert(eq(u64, fault_cnt(), 1));
+		/* The first of a segment lacks after the last of the one before. */
+		cr_assert(eq(u64, damage->faults[0].segment,
 			     (idx > 0 ? idx - 1 : 0) / BLOCKS_A_SEGMENT));
 		cr_assert(eq(u64, damage->tail.next_lsn, idx * RECORDS_A_BLOCK + 1));
-		cr_assert(eq(u64, damage->last_lsn, LSN_CNT));
-		cr_assert(eq(u64, damage->watermark_lsn, LSN_CNT));
-		cr_assert(eq(u64, damage_lost(damage), behind + RECORDS_A_BLOCK));
-		cr_assert(eq(u64, damage_durable(damage), behind + RECORDS_A_BLOCK));
-		cr_assert(eq(u64, damage->readable_cnt, behind));
-		cr_assert(eq(u64, damage_unreadable(damage), RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage->loss.last_lsn, LSN_CNT));
+		cr_assert(eq(u64, damage->loss.watermark_lsn, LSN_CNT));
+		cr_assert(eq(u64, loss_cnt(&damage->loss), after + RECORDS_A_BLOCK));
+		cr_assert(eq(u64, loss_durable_cnt(&damage->loss), after + RECORDS_A_BLOCK));
+		cr_assert(eq(u64, damage->loss.readable_cnt, after));
+		cr_assert(eq(u64, loss_unreadable_cnt(&damage->loss), RECORDS_A_BLOCK));
 		cr_assert(eq(u64, damage->garbage_bytes, BLOCK_ALIGN_BYTES));
-		cr_assert(eq(u64, each(UINT64_MAX).cnt, behind));
-		cr_assert(eq(u64, each(3).cnt, behind < 3 ? behind : 3));
+		cr_assert(eq(u64, each(UINT64_MAX).cnt, after));
+		cr_assert(eq(u64, each(3).cnt, after < 3 ? after : 3));
 		block(idx)[70] ^= 1;
 	}
 }
@@ -137,8 +157,8 @@ Test(damage, several_bad_blocks, .init = set_up, .fini = tear_down)
 	memset(block(20), 0, BLOCK_ALIGN_BYTES);
 	look(0);
 	cr_assert(eq(u64, damage->tail.next_lsn, 3 * RECORDS_A_BLOCK + 1));
-	cr_assert(eq(u64, damage_unreadable(damage), 3 * RECORDS_A_BLOCK));
-	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 6) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, loss_unreadable_cnt(&damage->loss), 3 * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->loss.readable_cnt, (BLOCK_CNT - 6) * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, damage->garbage_bytes, 2 * BLOCK_ALIGN_BYTES));
 }
 
@@ -147,17 +167,16 @@ Test(damage, a_bad_segment_header_costs_nothing, .init = set_up, .fini = tear_do
 	for (unsigned i = 0; i < 4; i++) {
 		disk->data[i][9] ^= 1;
 		look(0);
-		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
+		cr_assert(eq(u64, fault_cnt(), 1));
 		cr_assert(eq(u64, damage->tail.next_lsn, LSN_CNT + 1));
-		cr_assert(eq(u64, damage_lost(damage), 0));
+		cr_assert(eq(u64, loss_cnt(&damage->loss), 0));
 		for (unsigned j = 0; j < 5; j++)
-			cr_assert(eq(int, damage_changes(damage, &damage->lane->segments[j]),
-				     j == i));
+			cr_assert(eq(int, damage_changes(damage, &mended->segments[j]), j == i));
 		disk->data[i][9] ^= 1;
 	}
 }
 
-Test(damage, a_missing_segment_costs_what_is_behind, .init = set_up, .fini = tear_down)
+Test(damage, a_missing_segment_costs_what_is_after, .init = set_up, .fini = tear_down)
 {
 	uint8_t *data;
 
@@ -167,11 +186,12 @@ Test(damage, a_missing_segment_costs_what_is_behind, .init = set_up, .fini = tea
 		data = disk->data[i];
 		disk->data[i] = NULL;
 		look(0);
-		cr_assert(eq(u64, damage->lane->fault_cnt, 1));
+		cr_assert(eq(u64, fault_cnt(), 1));
 		cr_assert(eq(u64, damage->tail.next_lsn, kept + 1));
-		cr_assert(eq(u64, damage->readable_cnt,
+		cr_assert(eq(u64, damage->loss.readable_cnt,
 			     (2 - i) * BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
-		cr_assert(eq(u64, damage_unreadable(damage), BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
+		cr_assert(eq(u64, loss_unreadable_cnt(&damage->loss),
+			     BLOCKS_A_SEGMENT * RECORDS_A_BLOCK));
 		disk->data[i] = data;
 	}
 }
@@ -183,11 +203,11 @@ Test(damage, cuts_before_the_block_of_an_lsn, .init = set_up, .fini = tear_down)
 
 		look(lsn);
 		cr_assert(eq(u64, damage->tail.next_lsn, kept + 1));
-		cr_assert(eq(u64, damage->readable_cnt, LSN_CNT - kept));
-		cr_assert(eq(u64, damage_unreadable(damage), 0));
+		cr_assert(eq(u64, damage->loss.readable_cnt, LSN_CNT - kept));
+		cr_assert(eq(u64, loss_unreadable_cnt(&damage->loss), 0));
 	}
 	look(LSN_CNT + 1);
-	cr_assert(eq(u64, damage_lost(damage), 0));
+	cr_assert(eq(u64, loss_cnt(&damage->loss), 0));
 }
 
 /* What was never acknowledged is recovery's business. */
@@ -195,11 +215,11 @@ Test(damage, a_torn_tail_is_no_damage, .init = set_up, .fini = tear_down)
 {
 	block(BLOCK_CNT + 2)[100] = 1;
 	look(0);
-	cr_assert(eq(u64, damage->lane->fault_cnt, 0));
+	cr_assert(eq(u64, fault_cnt(), 0));
 	cr_assert(damage->torn);
 }
 
-/* Two blocks that tell of the same LSNs count them once; what the good part has is not lost. */
+/* Two blocks that have the same LSNs count them once; what the good part has is not lost. */
 Test(damage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
 {
 	uint8_t *spare = block(BLOCK_CNT + 3);
@@ -212,11 +232,11 @@ Test(damage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
 				   header->first_lsn));
 	block(9)[70] ^= 1;
 	look(0);
-	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 10) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->loss.readable_cnt, (BLOCK_CNT - 10) * RECORDS_A_BLOCK));
 	block(9)[70] ^= 1;
 	block(12)[70] ^= 1;
 	look(0);
-	cr_assert(eq(u64, damage->readable_cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
+	cr_assert(eq(u64, damage->loss.readable_cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, (BLOCK_CNT - 13) * RECORDS_A_BLOCK));
 }
 
@@ -266,7 +286,7 @@ Test(damage, an_unreadable_lane_is_refused, .init = set_up, .fini = tear_down)
 		failing_ops.read = failing_read;
 		files->ops = &failing_ops;
 		reads_until_failure = reads;
-		rc = damage_open(&damage, files, JOURNAL_ID, LANE, false, NULL, 0, &error);
+		rc = look_at(files, false, 0);
 		if (rc == 0)
 			break;
 		cr_assert(eq(int, rc, -EIO));

@@ -20,7 +20,7 @@ static const uint64_t SMALL_BYTES = 16 * BLOCK_ALIGN_BYTES;
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct damage *damage;
+static struct plan *plan;
 static struct originals keep;
 static char dir[512];
 static struct error error;
@@ -37,7 +37,6 @@ static const char *segment(const char *where, unsigned number)
 static void set_up(void)
 {
 	const uint8_t byte = 0x5a;
-	struct lane_files *files = NULL;
 
 	temp_dir_make();
 	snprintf(dir, sizeof(dir), "%s", temp_path("data"));
@@ -50,16 +49,13 @@ static void set_up(void)
 	poke_file(segment("", 2), BLOCK_ALIGN_BYTES + 80, &byte, 1);
 	cr_assert(eq(int, data_dir_read(&data, dir, &error), 0));
 	cr_assert(eq(int, data_dir_lock(&data, &error), 0), "%s", error.text);
-	cr_assert(eq(int, lane_files_open(&files, temp_path("data/lane-000")), 0));
-	cr_assert(
-		eq(int, damage_open(&damage, files, data.journal_id, 0, true, NULL, 0, &error), 0),
-		"%s", error.text);
+	cr_assert(eq(int, repair_plan(&plan, &data, 0, 0, &error), 0), "%s", error.text);
 }
 
 static void tear_down(void)
 {
-	damage_close(damage);
-	damage = NULL;
+	plan_close(plan);
+	plan = NULL;
 	data_dir_withdraw(&data);
 	temp_dir_remove();
 }
@@ -87,7 +83,7 @@ static void begin(void)
 static void keep_all(void)
 {
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, &error), 0), "%s", error.text);
+	cr_assert(eq(int, originals_lane(&keep, plan, &error), 0), "%s", error.text);
 	cr_assert(eq(int, originals_end(&keep, &error), 0), "%s", error.text);
 }
 
@@ -98,8 +94,8 @@ Test(originals, keeps_what_a_cut_changes, .init = set_up, .fini = tear_down)
 	keep_all();
 	cr_assert(eq(str, keep.path, (char *)temp_path("data/repaired-20261124T220951Z")));
 	cr_assert(not(path_exists(keep.part_path)));
-	for (uint64_t i = 0; i < damage->lane->segment_cnt; i++) {
-		const bool changes = damage_changes(damage, &damage->lane->segments[i]);
+	for (uint64_t i = 0; i < plan->files->segment_cnt; i++) {
+		const bool changes = plan_changes(plan, &plan->files->segments[i]);
 		const char *kept = segment("repaired-20261124T220951Z/", (unsigned)i);
 
 		cr_assert(eq(int, path_exists(kept), changes), "segment %lu", i);
@@ -124,7 +120,7 @@ Test(originals, has_a_name_of_its_own, .init = set_up, .fini = tear_down)
 Test(originals, does_not_trust_what_was_not_finished, .init = set_up, .fini = tear_down)
 {
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, &error), 0));
+	cr_assert(eq(int, originals_lane(&keep, plan, &error), 0));
 	cr_assert(eq(u64, keep.removed, 0));
 	cr_assert(path_exists(segment("repaired-20261124T220951Z.part/", 2)));
 	/* Killed here. */
@@ -150,13 +146,13 @@ Test(originals, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
 {
 	begin();
 	cr_assert(eq(int, unlink(segment("", 2)), 0));
-	cr_assert(eq(int, originals_lane(&keep, damage, &error), -ENOENT));
+	cr_assert(eq(int, originals_lane(&keep, plan, &error), -ENOENT));
 	cr_assert(ne(ptr, strstr(error.text, "cannot be copied"), NULL), "%s", error.text);
 	cr_assert(ne(ptr, strstr(error.text, "nothing was changed"), NULL), "%s", error.text);
 	/* Shorter than it was when it was looked at. */
 	write_text(segment("", 2), "short");
 	originals_abandon(&keep);
 	begin();
-	cr_assert(eq(int, originals_lane(&keep, damage, &error), -EIO));
+	cr_assert(eq(int, originals_lane(&keep, plan, &error), -EIO));
 	originals_abandon(&keep);
 }

@@ -16,17 +16,16 @@
 #include "engine/recover/follower.h"
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
-#include "engine/repair/anchor_block.h"
-#include "engine/repair/apply.h"
 #include "engine/repair/plan.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/killed_files.h"
 #include "tests/support/real_lane.h"
 #include "tests/support/temp_dir.h"
 
 enum {
 	LIVES = 3,
 	SOLD_A_LIFE = 3000,
-	SOLD_BEHIND = 700,
+	SOLD_AFTER = 700,
 	SEGMENTS_MAX = 40,
 };
 
@@ -36,7 +35,7 @@ static uint64_t segment_bytes;
 
 static struct real_lane lane;
 static struct data_dir data;
-static struct damage *damage;
+static struct plan *plan;
 static char dir[512];
 static struct error error;
 static uint64_t made[LIVES]; /* next LSNs of the checkpoints, the oldest first */
@@ -139,7 +138,7 @@ static void put_back(void)
 		write_file(checkpoint(i), checkpoints[i].bytes, checkpoints[i].cnt);
 }
 
-/* Lives with a checkpoint each, and some orders behind the last. */
+/* Lives with a checkpoint each, and some orders after the last. */
 static void set_up_lane(uint64_t bytes)
 {
 	segment_bytes = bytes;
@@ -154,7 +153,7 @@ static void set_up_lane(uint64_t bytes)
 		real_lane_seal(&lane);
 		save_within_segment();
 		made[i] = shard_next_lsn(lane.shard);
-		real_lane_sell(&lane, SOLD_BEHIND);
+		real_lane_sell(&lane, SOLD_AFTER);
 		real_lane_seal(&lane);
 		records = shard_next_lsn(lane.shard) - 1;
 		real_lane_close(&lane);
@@ -176,8 +175,8 @@ static void set_up_in_one_segment(void)
 
 static void tear_down(void)
 {
-	damage_close(damage);
-	damage = NULL;
+	plan_close(plan);
+	plan = NULL;
 	data_dir_withdraw(&data);
 	for (unsigned i = 0; i < SEGMENTS_MAX; i++) {
 		free(segments[i].bytes);
@@ -197,9 +196,9 @@ static void prune(void)
 
 static int rescue(uint64_t cut_lsn)
 {
-	damage_close(damage);
-	damage = NULL;
-	return repair_plan(&damage, &data, 0, cut_lsn, &error);
+	plan_close(plan);
+	plan = NULL;
+	return repair_plan(&plan, &data, 0, cut_lsn, &error);
 }
 
 static void look(void)
@@ -209,11 +208,10 @@ static void look(void)
 
 static void cut(void)
 {
-	cr_assert(eq(int, repair_apply(&data, damage, &error), 0), "%s", error.text);
-	cr_assert(eq(int, repair_check(&data, damage, &error), 0), "%s", error.text);
+	apply_and_check(&data, plan);
 	look();
-	cr_assert(eq(u64, damage->lane->fault_cnt, 0), "left: %s",
-		  damage->lane->fault_cnt > 0 ? damage->lane->faults[0].text : "");
+	cr_assert(eq(u64, plan->fault_cnt, 0), "left: %s",
+		  plan->fault_cnt > 0 ? plan->faults[0].text : "");
 }
 
 /* The orders that a start finds, and as many where as much as there is of the lane is read. */
@@ -270,14 +268,15 @@ static uint64_t first_lsn(unsigned number)
 		->first_lsn;
 }
 
-static bool has_block(unsigned number)
+/* The first block of a segment; NULL: it has none. */
+static const struct block_header *first_block(unsigned number)
 {
 	const struct block_header *block;
 
 	if (segments[number].bytes == NULL)
-		return false;
+		return NULL;
 	block = (const struct block_header *)(segments[number].bytes + BLOCK_ALIGN_BYTES);
-	return block->magic == BLOCK_MAGIC && block->record_cnt > 0;
+	return block->magic == BLOCK_MAGIC ? block : NULL;
 }
 
 static void flip(uint64_t number, uint64_t offset)
@@ -286,42 +285,46 @@ static void flip(uint64_t number, uint64_t offset)
 }
 
 /* The first block of each segment in turn is bad: before the newest checkpoint that costs nothing,
- * behind it what is behind. */
+ * after it what is after. */
 static void each_segment_damaged(void)
 {
 	unsigned before = 0;
-	unsigned behind = 0;
+	unsigned after = 0;
 
-	for (unsigned i = (unsigned)first_segment; i < SEGMENTS_MAX && has_block(i); i++) {
+	for (unsigned i = (unsigned)first_segment; i < SEGMENTS_MAX && first_block(i); i++) {
+		/* By the disk's pace a segment may begin with a closing block. */
+		if (first_block(i)->record_cnt == 0)
+			continue;
+
 		const bool covered = first_lsn(i) < made[LIVES - 1];
 		const uint64_t want = covered ? records + 1 : first_lsn(i);
 
 		put_back();
 		flip(i, BLOCK_ALIGN_BYTES + 70);
 		look();
-		cr_assert(eq(u64, damage->tail.next_lsn, want), "segment %u", i);
-		cr_assert(eq(u64, damage_lost(damage), records + 1 - want));
+		cr_assert(eq(u64, plan->damage->tail.next_lsn, want), "segment %u", i);
+		cr_assert(eq(u64, loss_cnt(&plan->loss), records + 1 - want));
 		/* A pruned lane's first block may lie before every checkpoint: nobody needs it. */
-		cr_assert(damage->lane->fault_cnt > 0 || i == first_segment);
-		cr_assert(not(damage->anchors));
+		cr_assert(plan->fault_cnt > 0 || i == first_segment);
+		cr_assert(not(plan->anchors));
 		cut();
 		check_state(want);
 		before += covered;
-		behind += !covered;
+		after += !covered;
 	}
-	cr_assert(all(gt(uint, before, 1), gt(uint, behind, 0)));
+	cr_assert(all(gt(uint, before, 1), gt(uint, after, 0)));
 }
 
 Test(plan, a_good_lane_stays_as_it_is, .init = set_up, .fini = tear_down)
 {
 	look();
-	cr_assert(all(eq(u64, damage->lane->fault_cnt, 0), eq(u64, damage->aside_cnt, 0)));
-	cr_assert(eq(u64, damage->base.tail.offset, 0));
+	cr_assert(all(eq(u64, plan->fault_cnt, 0), eq(u64, plan->aside_cnt, 0)));
+	cr_assert(eq(u64, plan->files->base.tail.offset, 0));
 	prune();
 	look();
-	cr_assert(all(eq(u64, damage->lane->fault_cnt, 0), eq(u64, damage->aside_cnt, 0)));
-	cr_assert(eq(u64, damage->base.tail.next_lsn, made[LIVES - 2]));
-	cr_assert(eq(u64, damage->tail.next_lsn, records + 1));
+	cr_assert(all(eq(u64, plan->fault_cnt, 0), eq(u64, plan->aside_cnt, 0)));
+	cr_assert(eq(u64, plan->files->base.tail.next_lsn, made[LIVES - 2]));
+	cr_assert(eq(u64, plan->damage->tail.next_lsn, records + 1));
 }
 
 Test(plan, each_segment_of_a_whole_lane, .init = set_up, .fini = tear_down)
@@ -333,16 +336,16 @@ Test(plan, each_segment_of_a_pruned_lane, .init = set_up, .fini = tear_down)
 {
 	prune();
 	each_segment_damaged();
-	check_sells_on(damage->tail.next_lsn);
+	check_sells_on(plan->damage->tail.next_lsn);
 }
 
 Test(plan, damage_in_the_first_block_costs_nothing, .init = set_up, .fini = tear_down)
 {
 	flip(0, BLOCK_ALIGN_BYTES + 70);
 	look();
-	cr_assert(eq(u64, damage->base.tail.next_lsn, made[0]), "the oldest that is behind it");
-	cr_assert(all(eq(int, damage->trims, true), eq(u64, damage->alone_lsn, 1)));
-	cr_assert(eq(u64, damage->aside_cnt, 0));
+	cr_assert(eq(u64, plan->files->base.tail.next_lsn, made[0]), "the oldest that is after it");
+	cr_assert(all(eq(int, plan->trims, true), eq(u64, plan->alone_lsn, 1)));
+	cr_assert(eq(u64, plan->aside_cnt, 0));
 	cut();
 	check_state(records + 1);
 	check_sells_on(records + 1);
@@ -358,7 +361,7 @@ Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, 
 		put_back();
 		flip(0, BLOCK_ALIGN_BYTES + 70);
 		look();
-		cr_assert(all(eq(u64, damage->base.tail.segment, 0), damage->trims));
+		cr_assert(all(eq(u64, plan->files->base.tail.segment, 0), plan->trims));
 		cut();
 		check_state(records + 1);
 	}
@@ -403,10 +406,10 @@ Test(plan, the_next_block_proves_the_one_before, .init = set_up, .fini = tear_do
 {
 	lose_all_before_the_newest();
 	look();
-	cr_assert(eq(u64, damage->base.tail.next_lsn, made[LIVES - 1]));
-	cr_assert(all(not(damage->anchors), not(damage->base_whole)));
-	cr_assert(eq(u64, damage->aside_cnt, LIVES - 1));
-	cr_assert(eq(u64, damage_lost(damage), 0));
+	cr_assert(eq(u64, plan->files->base.tail.next_lsn, made[LIVES - 1]));
+	cr_assert(all(not(plan->anchors), not(plan->damage->base == DAMAGE_BASE_WHOLE)));
+	cr_assert(eq(u64, plan->aside_cnt, LIVES - 1));
+	cr_assert(eq(u64, loss_cnt(&plan->loss), 0));
 	cut();
 	check_state(records + 1);
 	check_sells_on(records + 1);
@@ -454,9 +457,9 @@ static void check_anchored(void (*ruin)(void))
 
 	ruin();
 	look();
-	cr_assert(eq(u64, damage->base.tail.next_lsn, newest));
-	cr_assert(all(eq(int, damage->anchors, true), eq(u64, damage->tail.next_lsn, newest)));
-	cr_assert(lt(u64, damage->alone_lsn, newest));
+	cr_assert(eq(u64, plan->files->base.tail.next_lsn, newest));
+	cr_assert(all(eq(int, plan->anchors, true), eq(u64, plan->damage->tail.next_lsn, newest)));
+	cr_assert(lt(u64, plan->alone_lsn, newest));
 	cut();
 	check_state(newest);
 	check_sells_on(newest);
@@ -488,21 +491,6 @@ Test(plan, a_lost_tail_of_a_pruned_lane, .init = set_up, .fini = tear_down)
 	check_anchored(lose_tail);
 }
 
-/* What changes something fails from the n-th time on, as if the process was killed there. */
-static const struct lane_files_ops *real_ops;
-static struct lane_files_ops killed_ops;
-static unsigned changes_left;
-
-static int killed_zero(struct lane_files *files, uint64_t number, uint64_t offset)
-{
-	return changes_left > 0 ? (changes_left--, real_ops->zero(files, number, offset)) : -EINTR;
-}
-
-static int killed_remove(struct lane_files *files, uint64_t number)
-{
-	return changes_left > 0 ? (changes_left--, real_ops->remove(files, number)) : -EINTR;
-}
-
 static void check_killed(void (*ruin)(void), uint64_t want)
 {
 	int rc = -EINTR;
@@ -513,20 +501,14 @@ static void check_killed(void (*ruin)(void), uint64_t want)
 
 		ruin();
 		look();
-		cr_assert(eq(u64, damage->tail.next_lsn, want));
-		changes_left = changes;
-		real_ops = damage->lane->base->ops;
-		killed_ops = *real_ops;
-		killed_ops.zero = killed_zero;
-		killed_ops.remove = killed_remove;
-		damage->lane->base->ops = &killed_ops;
-		rc = repair_apply(&data, damage, &error);
+		cr_assert(eq(u64, plan->damage->tail.next_lsn, want));
+		rc = apply_until_killed(&data, plan, changes, &error);
 		if (recover_scan(&data, 0, &scan, &error) == 0) {
 			cr_assert(eq(u64, scan.tail.next_lsn, want), "after %u changes", changes);
 			recover_scan_free(&scan);
 		}
 		look();
-		cr_assert(eq(u64, damage->tail.next_lsn, want), "after %u changes", changes);
+		cr_assert(eq(u64, plan->damage->tail.next_lsn, want), "after %u changes", changes);
 		cut();
 		check_state(want);
 	}
@@ -550,25 +532,24 @@ Test(plan, a_bad_checkpoint_is_put_aside, .init = set_up, .fini = tear_down)
 		put_back();
 		flip_bit(checkpoint(i), 8 * 500);
 		look();
-		cr_assert(all(eq(u64, damage->aside_cnt, 1), eq(u64, damage->aside[0], made[i])));
-		cr_assert(
-			all(eq(u64, damage->lane->fault_cnt, 1), eq(u64, damage_lost(damage), 0)));
+		cr_assert(all(eq(u64, plan->aside_cnt, 1), eq(u64, plan->aside[0], made[i])));
+		cr_assert(all(eq(u64, plan->fault_cnt, 1), eq(u64, loss_cnt(&plan->loss), 0)));
 		cut();
 		cr_assert(not(path_exists(checkpoint(i))));
 		check_state(records + 1);
 	}
 }
 
-/* What only a damaged one tells of is lost, and that much is known. */
+/* What only a damaged one has is lost, and that much is known. */
 Test(plan, a_bad_one_still_tells_what_was_on_disk, .init = set_up, .fini = tear_down)
 {
 	lose_tail();
 	flip_bit(checkpoint(LIVES - 1), 8 * 500);
 	look();
-	cr_assert(gt(u64, damage->tail.next_lsn, made[LIVES - 2]));
-	cr_assert(eq(u64, damage->last_lsn, made[LIVES - 1] - 1));
-	cr_assert(eq(u64, damage_durable(damage), damage_lost(damage)));
-	cr_assert(gt(u64, damage_lost(damage), 0));
+	cr_assert(gt(u64, plan->damage->tail.next_lsn, made[LIVES - 2]));
+	cr_assert(eq(u64, plan->loss.last_lsn, made[LIVES - 1] - 1));
+	cr_assert(eq(u64, loss_durable_cnt(&plan->loss), loss_cnt(&plan->loss)));
+	cr_assert(gt(u64, loss_cnt(&plan->loss), 0));
 	cut();
 }
 
@@ -602,8 +583,8 @@ Test(plan, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = t
 	cr_assert(ne(ptr, strstr(error.text, "a good checkpoint has it up to"), NULL), "%s",
 		  error.text);
 	cr_assert(eq(int, rescue(made[LIVES - 1]), 0), "%s", error.text);
-	cr_assert(eq(u64, damage->tail.next_lsn, made[LIVES - 1]));
-	cr_assert(eq(u64, damage_unreadable(damage), 0));
+	cr_assert(eq(u64, plan->damage->tail.next_lsn, made[LIVES - 1]));
+	cr_assert(eq(u64, loss_unreadable_cnt(&plan->loss), 0));
 	cut();
 	check_state(made[LIVES - 1]);
 }
@@ -624,8 +605,8 @@ Test(plan, another_history_is_refused, .init = set_up, .fini = tear_down)
 	for (unsigned i = 0; i < LIVES; i++) {
 		write_file(checkpoint(i), checkpoints[i].bytes, checkpoints[i].cnt);
 		cr_assert(eq(int, rescue(0), -ENOTSUP));
-		cr_assert(ne(ptr, strstr(error.text, "tell different things of LSN 2:"), NULL),
-			  "%s", error.text);
+		cr_assert(ne(ptr, strstr(error.text, "say different things of LSN 2:"), NULL), "%s",
+			  error.text);
 		cr_assert(eq(int, unlink(checkpoint(i)), 0));
 	}
 }

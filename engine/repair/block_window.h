@@ -1,0 +1,44 @@
+/*
+ * block_window: valid blocks of a lane at places that nothing leads to: after damage no block
+ * follows from the one before. Reads in windows, as neighbours are asked for one after the other.
+ *
+ * Never writes. Cold calls, one thread.
+ */
+#ifndef DB_ENGINE_REPAIR_BLOCK_WINDOW_H
+#define DB_ENGINE_REPAIR_BLOCK_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/journal/format.h"
+#include "engine/repair/mended_files.h"
+
+struct block_window {
+	const struct mended_files *mended;
+	struct lane_files *view;
+	uint8_t *bytes;
+	uint64_t segment;
+	uint64_t offset;
+	uint64_t byte_cnt; /* 0: nothing in it */
+	struct error *error;
+};
+
+/* Of these files, as long as they are open; error lines go to `error`. 0 or -ENOMEM with a line;
+ * block_window_close is due after both. */
+int block_window_open(struct block_window *window, const struct mended_files *mended,
+		      struct error *error);
+
+/* The bytes of a segment at a place; it has that many there, at most BLOCK_BYTES_MAX. Valid until
+ * the next call. NULL with a line if they cannot be read. */
+const uint8_t *block_window_at(struct block_window *window, uint64_t segment, uint64_t offset,
+			       uint64_t bytes);
+
+/* *block: the valid block at a place, with its records after it, or NULL; valid until the next
+ * call. 0, or -EIO with a line. */
+int block_window_block(struct block_window *window, const struct mended_segment *segment,
+		       uint64_t offset, const struct block_header **block);
+
+void block_window_close(struct block_window *window);
+
+#endif
