@@ -48,6 +48,8 @@ __attribute__((format(printf, 3, 4))) static int tell(const struct teller *telle
 {
 	va_list args;
 
+	/* What is refused ends with an error, also where errno was the reason. */
+	CHECK(rc < 0);
 	error_set(teller->error, "%s%s", teller->flag, teller->path);
 	va_start(args, format);
 	error_vadd(teller->error, format, args);
@@ -57,7 +59,10 @@ __attribute__((format(printf, 3, 4))) static int tell(const struct teller *telle
 
 void data_dir_lane_path(const struct data_dir *dir, uint16_t lane, char *out, size_t out_bytes)
 {
-	snprintf(out, out_bytes, "%s/lane-%03u", dir->path, lane);
+	const int bytes = snprintf(out, out_bytes, "%s/lane-%03u", dir->path, lane);
+
+	CHECK(lane < SHARDS_MAX);
+	CHECK(bytes > 0 && (size_t)bytes < out_bytes);
 }
 
 int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_files **out,
@@ -66,6 +71,7 @@ int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_fi
 	char path[sizeof((*out)->path)];
 	int rc;
 
+	CHECK(lane < dir->shards);
 	data_dir_lane_path(dir, lane, path, sizeof(path));
 	rc = lane_files_open(out, path);
 	if (rc != 0)
@@ -75,7 +81,9 @@ int data_dir_open_lane(const struct data_dir *dir, uint16_t lane, struct lane_fi
 
 static void path_in(const char *dir, const char *name, char out[FILE_PATH_BYTES])
 {
-	snprintf(out, FILE_PATH_BYTES, "%s/%s", dir, name);
+	const int bytes = snprintf(out, FILE_PATH_BYTES, "%s/%s", dir, name);
+
+	CHECK(bytes > 0 && bytes < FILE_PATH_BYTES);
 }
 
 /* Bytes read, at most room - 1, with a 0 behind; or -errno. */
@@ -84,6 +92,7 @@ static ssize_t read_file(const char *path, char *out, size_t room)
 	const int fd = safe_open(path, O_RDONLY);
 	ssize_t got;
 
+	CHECK(room > 1);
 	if (fd < 0)
 		return fd;
 	got = read(fd, out, room - 1);
@@ -105,6 +114,7 @@ static int read_identity(struct data_dir *dir, const struct teller *teller)
 	int end = 0;
 	ssize_t bytes;
 
+	CHECK(dir->path[0] != '\0');
 	path_in(dir->path, IDENTITY_NAME, path);
 	bytes = read_file(path, text, sizeof(text));
 	if (bytes == -ENOENT)
@@ -239,6 +249,7 @@ static int is_named(int fd, const char *path)
 
 	int rc;
 
+	CHECK(fd >= 0);
 	if (fstat(fd, &open_file) != 0)
 		return -errno;
 	rc = safe_lstat(path, &named);
@@ -253,6 +264,8 @@ static int try_lock(struct data_dir *dir, const char *path)
 	unsigned tries = 0;
 	int rc = 0;
 
+	/* Or it would be the one before that stays locked. */
+	CHECK(dir->lock_fd < 0);
 	rc = safe_open_or_make(path, O_RDWR, &dir->made_lock);
 	if (rc < 0)
 		return rc == -ENOENT ? -EAGAIN : rc;
@@ -277,6 +290,7 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 		data_dir_close(dir);
 		rc = try_lock(dir, path);
 	}
+	CHECK(rc != 0 || dir->lock_fd >= 0);
 	if (rc == 0)
 		return 0;
 	if (rc == -EBUSY) {
@@ -308,6 +322,12 @@ static int write_identity(const struct data_dir *dir)
 				   dir->format, dir->journal_id, dir->shards);
 	int rc = 0;
 
+	/* Two that write it at once would leave any of both. */
+	CHECK(dir->lock_fd >= 0);
+	/* What is written is what read_identity takes. */
+	CHECK(bytes > 0 && bytes < IDENTITY_BYTES_MAX - 1);
+	CHECK(dir->format >= JOURNAL_FORMAT && dir->format <= JOURNAL_FORMAT_MAX);
+	CHECK(dir->journal_id != 0 && dir->shards > 0 && dir->shards <= SHARDS_MAX);
 	path_in(dir->path, IDENTITY_NAME, path);
 	path_in(dir->path, IDENTITY_NEW_NAME, temporary);
 
@@ -331,7 +351,8 @@ int data_dir_raise_format(struct data_dir *dir, uint16_t format, struct error *e
 	const uint16_t was = dir->format;
 	int rc;
 
-	CHECK(dir->lock_fd >= 0 && format <= JOURNAL_FORMAT_MAX);
+	CHECK(dir->lock_fd >= 0);
+	CHECK(format >= JOURNAL_FORMAT && format <= JOURNAL_FORMAT_MAX);
 	if (was >= format)
 		return 0;
 	dir->format = format;
@@ -363,6 +384,7 @@ static void remove_lanes(const struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
+	CHECK(dir->lock_fd >= 0);
 	for (uint16_t lane = 0; lane < SHARDS_MAX; lane++) {
 		data_dir_lane_path(dir, lane, path, sizeof(path));
 		(void)safe_rmdir(path);
@@ -373,6 +395,7 @@ static void remove_identity(const struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
+	CHECK(dir->lock_fd >= 0);
 	path_in(dir->path, IDENTITY_NAME, path);
 	(void)safe_unlink(path);
 }
@@ -383,6 +406,8 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 {
 	int rc;
 
+	CHECK(dir->lock_fd >= 0);
+	CHECK(!dir->made_journal);
 	/* What a killed start with other --shards left. */
 	remove_lanes(dir);
 	dir->shards = shards;
@@ -397,6 +422,7 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	rc = make_lanes(dir);
 	if (rc == 0)
 		rc = write_identity(dir);
+	CHECK(dir->journal_id != 0 && (journal_id == 0 || dir->journal_id == journal_id));
 	if (rc == 0)
 		return 0;
 	/* It may have its name, and yet not be sure to keep it. */
@@ -502,6 +528,8 @@ void data_dir_withdraw(struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
+	/* Once it is another's, there is nothing of ours in it. */
+	CHECK(!dir->made_journal || dir->lock_fd >= 0);
 	/* Without its identity a lane that stays would be in the way of the next start: then all
 	 * stays, and that one goes on with it. */
 	for (uint16_t lane = 0; dir->made_journal && lane < dir->shards; lane++) {
@@ -532,6 +560,7 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 	int rc = set_path(dir, path, teller);
 
 	CHECK(shards > 0 && shards <= SHARDS_MAX);
+	CHECK(segment_bytes >= SEGMENT_BYTES_MIN && segment_bytes % BLOCK_ALIGN_BYTES == 0);
 	if (rc != 0)
 		return rc;
 	found = check_existing(dir, shards, teller);
@@ -556,6 +585,9 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 	}
 	if (rc != 0)
 		data_dir_withdraw(dir);
+	CHECK((rc == 0) == (dir->lock_fd >= 0));
+	CHECK(rc != 0 || (dir->shards == shards && dir->journal_id != 0));
+	CHECK(!dir->made_journal || rc == 0);
 	return rc;
 }
 
@@ -597,6 +629,7 @@ int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data
 	const struct teller teller = {"", path, error};
 	int rc;
 
+	CHECK(original->journal_id != 0);
 	if (is_same_dir(path, original->path))
 		return tell(&teller, -EINVAL,
 			    " is the journal itself: name another directory for its copy");
@@ -618,6 +651,7 @@ int data_dir_read(struct data_dir *dir, const char *path, struct error *error)
 
 	if (rc == 0)
 		rc = read_identity(dir, &teller);
+	CHECK(dir->lock_fd < 0);
 	if (rc == 0)
 		return check_lanes(dir, &teller);
 	if (rc == -ENOENT)
@@ -633,6 +667,7 @@ int data_dir_lock(struct data_dir *dir, struct error *error)
 	const struct teller teller = {"", dir->path, error};
 	const int rc = take_lock(dir, &teller);
 
+	CHECK(!dir->made_journal && !dir->made_dir);
 	if (rc != 0)
 		data_dir_close(dir);
 	return rc;

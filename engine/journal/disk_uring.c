@@ -25,6 +25,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/base/limits.h"
 #include "engine/journal/disk.h"
 
 struct disk_uring {
@@ -50,6 +51,11 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	struct disk_uring *uring = of(disk);
 	struct io_uring_sqe *sqe;
 
+	/* What O_DIRECT wants. */
+	DCHECK(bytes > 0 && bytes % BLOCK_ALIGN_BYTES == 0);
+	DCHECK(offset % BLOCK_ALIGN_BYTES == 0 && (uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0);
+	DCHECK(fd >= 0);
+	DCHECK(uring->queued <= uring->in_flight && uring->in_flight <= uring->in_flight_max);
 	if (uring->broken != 0)
 		return uring->broken;
 	/* The completion ring is twice as big as the submission ring: it never overflows. */
@@ -58,6 +64,8 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	sqe = io_uring_get_sqe(&uring->ring);
 	if (sqe == NULL)
 		return -EAGAIN;
+	/* Its token overwrites none of a write that is still queued. */
+	DCHECK(uring->queued <= uring->token_mask);
 	io_uring_prep_write_fixed(sqe, fd, buffer, bytes, offset, 0);
 	sqe->rw_flags = RWF_DSYNC;
 	io_uring_sqe_set_data64(sqe, token);
@@ -76,6 +84,7 @@ static int uring_submit(struct disk *disk)
 		return uring->broken;
 	rc = io_uring_submit(&uring->ring);
 	if (rc >= 0) {
+		CHECK((unsigned)rc <= uring->queued);
 		uring->queued -= (unsigned)rc;
 		return 0;
 	}
@@ -91,6 +100,7 @@ static int fail_queued(struct disk_uring *uring, disk_done_fn *done, void *conte
 {
 	int cnt = 0;
 
+	CHECK(uring->broken < 0 && uring->queued <= uring->in_flight);
 	for (; uring->queued > 0; uring->queued--, cnt++) {
 		uring->in_flight--;
 		done(context,
@@ -110,6 +120,8 @@ static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
 		const uint64_t token = io_uring_cqe_get_data64(cqe);
 		const int64_t result = cqe->res;
 
+		/* The kernel finishes nothing that it was not given. */
+		DCHECK(uring->in_flight > uring->queued);
 		io_uring_cqe_seen(&uring->ring, cqe);
 		uring->in_flight--;
 		cnt++;
@@ -128,6 +140,8 @@ static int uring_register_buffers(struct disk *disk, void *memory, size_t bytes)
 {
 	const struct iovec all = {.iov_base = memory, .iov_len = bytes};
 
+	CHECK(of(disk)->in_flight == 0);
+	CHECK((uintptr_t)memory % BLOCK_ALIGN_BYTES == 0 && bytes % BLOCK_ALIGN_BYTES == 0);
 	return io_uring_register_buffers(&of(disk)->ring, &all, 1);
 }
 
@@ -164,6 +178,7 @@ static void explain(int rc, struct error *error)
 {
 	const char *remedy = "";
 
+	CHECK(rc < 0);
 	if (rc == -EPERM && io_uring_disabled() > 0)
 		remedy = "; the sysctl kernel.io_uring_disabled forbids it: set it to 0";
 	else if (rc == -EPERM || rc == -EACCES)
@@ -206,6 +221,8 @@ static int try_ring(struct io_uring *ring)
 		return rc;
 	rc = cqe->res;
 	io_uring_cqe_seen(ring, cqe);
+	/* The trial leaves nothing that reap would take for a write. */
+	CHECK(io_uring_sq_ready(ring) == 0 && io_uring_cq_ready(ring) == 0);
 	return rc;
 }
 
@@ -214,6 +231,7 @@ int disk_uring_open(struct disk **out, unsigned writes_max, struct error *error)
 	struct disk_uring *uring = calloc(1, sizeof(*uring));
 	int rc = -ENOMEM;
 
+	CHECK(writes_max > 0);
 	if (uring == NULL)
 		goto fail;
 	rc = io_uring_queue_init(writes_max, &uring->ring, IORING_SETUP_CLAMP);
@@ -227,7 +245,10 @@ int disk_uring_open(struct disk **out, unsigned writes_max, struct error *error)
 	}
 	uring->disk.ops = &uring_ops;
 	uring->in_flight_max = uring->ring.cq.ring_entries;
-	uring->token_mask = uring->ring.sq.ring_entries - 1; /* a power of two */
+	uring->token_mask = uring->ring.sq.ring_entries - 1;
+	CHECK((uring->ring.sq.ring_entries & uring->token_mask) == 0); /* a power of two */
+	/* All that can be queued can come back. */
+	CHECK(uring->in_flight_max >= uring->ring.sq.ring_entries);
 	*out = &uring->disk;
 	return 0;
 fail:

@@ -29,6 +29,7 @@ static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
 {
 	uint64_t front;
 
+	DCHECK(bytes >= BLOCK_HEADER_BYTES);
 	memcpy(&front, data, sizeof(front));
 	return XXH3_64bits_withSeed((const uint8_t *)data + 2 * sizeof(front),
 				    bytes - 2 * sizeof(front), mix64(seed ^ front));
@@ -37,6 +38,8 @@ static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
 uint64_t block_checksum(const struct block_header *block, uint64_t seed)
 {
 	static_assert(offsetof(struct block_header, checksum) == 8, "left out by checksum_of");
+	DCHECK(block->block_bytes >= BLOCK_ALIGN_BYTES && block->block_bytes <= BLOCK_BYTES_MAX);
+	DCHECK(block->block_bytes % BLOCK_ALIGN_BYTES == 0);
 	return checksum_of(block, block->block_bytes, seed);
 }
 
@@ -65,6 +68,9 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 		return "block with an impossible watermark";
 	if (block->reserved != 0)
 		return "block with reserved bytes in use";
+	/* What may be trusted from here on: it can be read whole, and its records counted. */
+	DCHECK(block->block_bytes >= BLOCK_HEADER_BYTES + block->record_cnt * RECORD_BYTES);
+	DCHECK(block->block_bytes <= BLOCK_BYTES_MAX && block->block_bytes <= room_bytes);
 	return NULL;
 }
 
@@ -95,6 +101,7 @@ const char *segment_header_wrong(const struct segment_header *header, uint64_t j
 void segment_header_fill(struct segment_header *header, uint64_t journal_id, uint16_t lane,
 			 uint64_t segment, uint64_t segment_bytes)
 {
+	CHECK(segment_bytes_valid(segment_bytes));
 	*header = (struct segment_header){
 		.magic = SEGMENT_MAGIC,
 		.format = JOURNAL_FORMAT,
@@ -104,4 +111,6 @@ void segment_header_fill(struct segment_header *header, uint64_t journal_id, uin
 		.segment_bytes = segment_bytes,
 	};
 	header->checksum = segment_checksum(header);
+	/* What is written is what is read. */
+	CHECK(segment_header_wrong(header, journal_id, lane, segment) == NULL);
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/sale/record.h"
 
@@ -65,16 +66,29 @@ enum {
 };
 
 static_assert(sizeof(struct segment_header) == 64, "segment header size");
+static_assert(offsetof(struct segment_header, checksum) == 8, "checksum offset");
+static_assert(offsetof(struct segment_header, journal_id) == 16, "journal_id offset");
+static_assert(offsetof(struct segment_header, segment_bytes) == 32, "segment_bytes offset");
+/* Older programs look for it there, to say that they are too old. */
+static_assert(offsetof(struct segment_header, format) == 4, "format offset");
+static_assert(offsetof(struct block_header, format) == 4, "format offset");
 static_assert(sizeof(struct block_header) == BLOCK_HEADER_BYTES, "block header size");
 static_assert(offsetof(struct block_header, checksum) == 8, "checksum offset");
 static_assert(offsetof(struct block_header, first_lsn) == 24, "first_lsn offset");
+static_assert(offsetof(struct block_header, durable_lsn) == 32, "durable_lsn offset");
+static_assert(offsetof(struct block_header, written_at_ns) == 40, "written_at_ns offset");
 static_assert(offsetof(struct block_header, record_cnt) == 48, "record_cnt offset");
+static_assert(offsetof(struct block_header, block_bytes) == 52, "block_bytes offset");
+static_assert(BLOCK_HEADER_BYTES % RECORD_BYTES == 0, "no record lies across two cache lines");
+static_assert(BLOCK_HEADER_BYTES + BLOCK_RECORDS_MAX * RECORD_BYTES == BLOCK_BYTES_MAX,
+	      "a full block has no zeros");
 
 /* Bytes of a block of record_cnt records. */
 static inline uint32_t block_bytes_of(uint32_t record_cnt)
 {
 	const uint32_t used = BLOCK_HEADER_BYTES + record_cnt * RECORD_BYTES;
 
+	DCHECK(record_cnt <= BLOCK_RECORDS_MAX);
 	return (used + BLOCK_ALIGN_BYTES - 1) & ~(uint32_t)(BLOCK_ALIGN_BYTES - 1);
 }
 
@@ -82,7 +96,8 @@ static inline uint32_t block_bytes_of(uint32_t record_cnt)
 uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64_t offset,
 		    uint64_t first_lsn);
 
-/* Checksum of a whole block as it would be stored; the field itself is left out. Any thread. */
+/* Checksum of a whole block as it would be stored; the field itself is left out. Only of a block
+ * whose block_bytes may be trusted (block_shape_wrong). Any thread. */
 uint64_t block_checksum(const struct block_header *block, uint64_t seed);
 
 /* Checksum of a segment header as it would be stored. */
@@ -98,6 +113,7 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 /* The format of a block with these records. */
 static inline uint16_t block_format_of(const struct record *records, uint32_t record_cnt)
 {
+	DCHECK(record_cnt <= BLOCK_RECORDS_MAX);
 	return record_cnt > 0 && records[0].kind == RECORD_CLOCK ? JOURNAL_FORMAT_CLOCK
 								 : JOURNAL_FORMAT;
 }
@@ -122,6 +138,7 @@ void segment_header_fill(struct segment_header *header, uint64_t journal_id, uin
 #define SEGMENT_BYTES_MIN (UINT64_C(3) * BLOCK_ALIGN_BYTES)
 #define SEGMENT_BYTES_MAX (UINT64_C(1) << 32)
 static_assert(SEGMENT_BYTES >= SEGMENT_BYTES_MIN && SEGMENT_BYTES <= SEGMENT_BYTES_MAX, "range");
+static_assert(SEGMENT_BYTES_MAX % BLOCK_ALIGN_BYTES == 0, "the longest may be had");
 
 static inline bool segment_bytes_valid(uint64_t bytes)
 {

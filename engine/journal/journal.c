@@ -27,6 +27,13 @@ enum {
 	/* Tokens: lane in the upper 16 bits, the block's number below. */
 	TOKEN_BLOCK_BITS = 48,
 };
+static_assert((int)BLOCK_HEADER_BYTES <= (int)CLOSING_RESERVE_BYTES,
+	      "a closing block fits into its room");
+static_assert(CLOSING_RESERVE_BYTES + 2 * BLOCK_ALIGN_BYTES <= SEGMENT_BYTES_MIN,
+	      "beside it there is room for a block");
+static_assert((int)PARTIAL_IN_FLIGHT_MAX <= (int)WRITES_IN_FLIGHT_MAX,
+	      "one that is not full goes out, too");
+static_assert(SHARDS_MAX <= UINT64_C(1) << (64 - TOKEN_BLOCK_BITS), "a token has room for a lane");
 
 /*
  * Blocks are numbered as they are opened; block n lies in buffer n % BLOCK_BUFFERS_CNT. They pass
@@ -112,6 +119,8 @@ static void count_sent(struct journal *journal, const struct block_state *block)
 	struct journal_stats *stats = &journal->stats;
 	unsigned cell = 0;
 
+	DCHECK(block->record_cnt <= BLOCK_RECORDS_MAX);
+	DCHECK(block->bytes == block_bytes_of(block->record_cnt));
 	while (cell < JOURNAL_FILL_BOUND_CNT && block->record_cnt > journal_fill_bounds[cell])
 		cell++;
 	stats->fill_cells[cell]++;
@@ -124,6 +133,8 @@ static void count_durable(struct journal *journal, uint64_t latency_ns)
 {
 	unsigned cell = 0;
 
+	/* Nothing comes back before it was given. */
+	DCHECK(latency_ns <= INT64_MAX);
 	while (cell < JOURNAL_LATENCY_BOUND_CNT && latency_ns > journal_latency_bounds_ns[cell])
 		cell++;
 	journal->stats.latency_cells[cell]++;
@@ -137,12 +148,15 @@ static struct block_state *block_of(struct journal *journal, uint64_t number)
 
 static struct block_header *buffer_of(const struct journal *journal, uint64_t number)
 {
+	/* Of a later one the buffer is still another block's. */
+	DCHECK(number - journal->head < BLOCK_BUFFERS_CNT);
 	return (struct block_header *)(journal->buffers +
 				       number % BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX);
 }
 
 static void fail(struct journal *journal, int error)
 {
+	CHECK(error > 0);
 	if (journal->error == 0)
 		journal->error = error;
 }
@@ -152,6 +166,8 @@ static uint32_t records_at(uint64_t offset, uint64_t segment_bytes)
 {
 	const uint64_t end = segment_bytes - CLOSING_RESERVE_BYTES;
 
+	DCHECK(offset >= BLOCK_ALIGN_BYTES && offset % BLOCK_ALIGN_BYTES == 0);
+	DCHECK(offset <= segment_bytes && segment_bytes_valid(segment_bytes));
 	if (offset >= end)
 		return 0;
 	if (end - offset >= BLOCK_BYTES_MAX)
@@ -167,10 +183,15 @@ static void next_segment(struct journal *journal)
 
 	if (fd < 0)
 		return;
-	if (journal->fill > journal->head)
+	/* Nothing but the room for a closing block is left behind. */
+	CHECK(journal->offset + CLOSING_RESERVE_BYTES >= journal->segment_bytes);
+	CHECK(segment_bytes_valid(bytes));
+	if (journal->fill > journal->head) {
+		CHECK(block_of(journal, journal->fill - 1)->segment == journal->segment);
 		block_of(journal, journal->fill - 1)->ends_segment = true;
-	else
+	} else {
 		segment_done(journal->segments, journal->fd);
+	}
 	journal->fd = fd;
 	journal->segment++;
 	journal->segment_bytes = bytes;
@@ -181,6 +202,7 @@ static void next_segment(struct journal *journal)
 static void open_block(struct journal *journal)
 {
 	DCHECK(journal->record_cnt == 0);
+	DCHECK(journal->fill - journal->head <= BLOCK_BUFFERS_CNT);
 	journal->record_max = 0;
 	if (journal->fill - journal->head == BLOCK_BUFFERS_CNT)
 		return;
@@ -188,6 +210,9 @@ static void open_block(struct journal *journal)
 		next_segment(journal);
 	journal->slots = (struct record *)(buffer_of(journal, journal->fill) + 1);
 	journal->record_max = records_at(journal->offset, journal->segment_bytes);
+	DCHECK(journal->record_max == 0 ||
+	       journal->offset + block_bytes_of(journal->record_max) + CLOSING_RESERVE_BYTES <=
+		       journal->segment_bytes);
 }
 
 /* The block being filled takes no more records; the next one begins. */
@@ -195,6 +220,12 @@ static void close_block(struct journal *journal)
 {
 	struct block_state *block = block_of(journal, journal->fill);
 
+	/* Its buffer and its state are no other block's. */
+	DCHECK(journal->fill - journal->head < BLOCK_BUFFERS_CNT);
+	/* It goes on where the one before it ends. */
+	DCHECK(journal->fill == journal->head ||
+	       block_of(journal, journal->fill - 1)->last_lsn ==
+		       journal->next_lsn - 1 - journal->record_cnt);
 	*block = (struct block_state){
 		.last_lsn = journal->next_lsn - 1,
 		.offset = journal->offset,
@@ -217,6 +248,9 @@ static void seal_header(struct journal *journal, const struct block_state *block
 	const uint32_t used = BLOCK_HEADER_BYTES + block->record_cnt * RECORD_BYTES;
 	const uint64_t first_lsn = block->last_lsn + 1 - block->record_cnt;
 
+	DCHECK(first_lsn == journal->written_lsn + 1);
+	DCHECK(journal->watermark_lsn <= journal->durable_lsn);
+	DCHECK(journal->durable_lsn <= journal->written_lsn);
 	*header = (struct block_header){
 		.magic = BLOCK_MAGIC,
 		.format = block_format_of((const struct record *)(header + 1), block->record_cnt),
@@ -243,6 +277,9 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 	const uint64_t token = (uint64_t)journal->lane << TOKEN_BLOCK_BITS |
 			       (journal->sent & ((UINT64_C(1) << TOKEN_BLOCK_BITS) - 1));
 
+	DCHECK(journal->error == 0 && journal->sent < journal->fill);
+	DCHECK(journal->sent - journal->head < WRITES_IN_FLIGHT_MAX);
+	DCHECK(block->fd >= 0 && block->offset % BLOCK_ALIGN_BYTES == 0 && !block->done);
 	seal_header(journal, block, header, now_ns);
 
 	const int rc = journal->disk->ops->write(journal->disk, block->fd, header, block->bytes,
@@ -267,6 +304,8 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 
 static bool slot_free(const struct journal *journal)
 {
+	DCHECK(journal->head <= journal->sent && journal->sent <= journal->fill);
+	DCHECK(journal->sent - journal->head <= WRITES_IN_FLIGHT_MAX);
 	return journal->sent - journal->head < WRITES_IN_FLIGHT_MAX;
 }
 
@@ -283,7 +322,9 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 	struct journal *journal = options->arena != NULL ? arena_alloc(options->arena, bytes)
 							 : aligned_alloc(CACHE_LINE_BYTES, bytes);
 
-	DCHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
+	CHECK((uintptr_t)options->buffers % BLOCK_ALIGN_BYTES == 0);
+	CHECK(tail->next_lsn > 0 && tail->next_lsn <= LSN_MAX);
+	CHECK(options->lane < SHARDS_MAX);
 	if (journal == NULL) {
 		return error_say(error, -ENOMEM, "lane %u: no memory for its journal",
 				 options->lane);
@@ -317,6 +358,7 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 		return -EINVAL;
 	}
 	open_block(journal);
+	CHECK(journal_idle(journal));
 	*out = journal;
 	return 0;
 }
@@ -328,6 +370,7 @@ static uint32_t room_behind(const struct journal *journal)
 	uint32_t room = records_at(offset, journal->segment_bytes);
 	uint64_t bytes;
 
+	DCHECK(journal->record_max > 0);
 	if (journal->fill + 1 - journal->head >= BLOCK_BUFFERS_CNT)
 		return 0;
 	if (room > 0)
@@ -340,11 +383,15 @@ uint32_t journal_room(const struct journal *journal)
 {
 	if (journal->error != 0 || journal->record_max == 0)
 		return 0;
+	/* A block that is full was closed by its last record. */
+	DCHECK(journal->record_cnt < journal->record_max);
 	return journal->record_max - journal->record_cnt + room_behind(journal);
 }
 
 bool journal_has_room(const struct journal *journal, uint32_t cnt)
 {
+	DCHECK(cnt > 0);
+	DCHECK(journal->record_cnt <= journal->record_max);
 	return (journal->error == 0 && journal->record_max - journal->record_cnt >= cnt) ||
 	       journal_room(journal) >= cnt;
 }
@@ -358,13 +405,17 @@ bool journal_is_full(const struct journal *journal)
 struct record *journal_slot(struct journal *journal)
 {
 	own(journal);
+	DCHECK(journal->error == 0);
 	DCHECK(journal->record_cnt < journal->record_max);
 	return &journal->slots[journal->record_cnt];
 }
 
 void journal_commit(struct journal *journal)
 {
-	DCHECK(journal->record_cnt < journal->record_max && journal->next_lsn < LSN_MAX);
+	DCHECK(journal->record_cnt < journal->record_max);
+	DCHECK(journal->next_lsn < LSN_MAX);
+	/* No watermark is ahead of what is committed. */
+	DCHECK(journal->durable_lsn < journal->next_lsn);
 	journal->record_cnt++;
 	journal->next_lsn++;
 	if (journal->record_cnt == journal->record_max)
@@ -401,6 +452,8 @@ void journal_pump(struct journal *journal, uint64_t now_ns)
 	if (!send_closed(journal, now_ns))
 		return;
 	if (journal->sent - journal->head < PARTIAL_IN_FLIGHT_MAX && journal->record_cnt > 0) {
+		/* It overtakes none. */
+		DCHECK(journal->sent == journal->fill);
 		close_block(journal);
 		send_block(journal, now_ns);
 	}
@@ -414,7 +467,8 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 
 	own(journal);
 	CHECK(journal_token_lane(token) == journal->lane);
-	CHECK(ahead < journal->sent - journal->head && !block->done);
+	CHECK(ahead < journal->sent - journal->head);
+	CHECK(!block->done);
 	block->done = true;
 	if (result != (int64_t)block->bytes)
 		fail(journal, result < 0 ? (int)-result : EIO);
@@ -425,6 +479,7 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 		block = block_of(journal, journal->head);
 		DCHECK(block->last_lsn >= journal->durable_lsn);
 		journal->durable_lsn = block->last_lsn;
+		DCHECK(journal->durable_lsn <= journal->written_lsn);
 		if (block->ends_segment)
 			segment_done(journal->segments, block->fd);
 		journal->head++;
@@ -436,6 +491,7 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 
 uint64_t journal_filling_lsn(const struct journal *journal)
 {
+	DCHECK(journal->next_lsn - journal->record_cnt > journal->written_lsn);
 	return journal->record_cnt > 0 ? journal->next_lsn - journal->record_cnt : 0;
 }
 
@@ -457,7 +513,10 @@ void journal_abandon(struct journal *journal, int error)
 
 bool journal_idle(const struct journal *journal)
 {
-	return journal->head == journal->fill && journal->record_cnt == 0;
+	const bool idle = journal->head == journal->fill && journal->record_cnt == 0;
+
+	DCHECK(!idle || journal->durable_lsn == journal->next_lsn - 1);
+	return idle;
 }
 
 void journal_stats(const struct journal *journal, struct journal_stats *out)
@@ -482,12 +541,14 @@ void journal_stats(const struct journal *journal, struct journal_stats *out)
 
 void journal_note_instant(struct journal *journal, uint64_t instant_ns)
 {
+	DCHECK(instant_ns != INSTANT_NEVER);
 	if (instant_ns > journal->noted_ns)
 		journal->noted_ns = instant_ns;
 }
 
 bool journal_wants_closing_block(const struct journal *journal)
 {
+	DCHECK(journal->watermark_lsn <= journal->durable_lsn);
 	return (journal->durable_lsn > journal->watermark_lsn ||
 		journal->noted_ns > journal->written_at_ns) &&
 	       journal_idle(journal) && journal->error == 0 &&
@@ -499,7 +560,9 @@ void journal_put_closing_block(struct journal *journal, uint64_t now_ns)
 	own(journal);
 	if (!journal_wants_closing_block(journal))
 		return;
+	DCHECK(journal->sent == journal->fill);
 	close_block(journal);
+	DCHECK(block_of(journal, journal->sent)->record_cnt == 0);
 	send_block(journal, now_ns);
 }
 
@@ -508,6 +571,7 @@ void journal_close(struct journal *journal)
 	if (journal == NULL)
 		return;
 	CHECK(journal->error != 0 || journal_idle(journal));
+	CHECK(journal->fd >= 0);
 	/* Files of writes that failed or never returned: nothing will be written to them. */
 	for (uint64_t number = journal->head; number < journal->fill; number++) {
 		const struct block_state *block = block_of(journal, number);

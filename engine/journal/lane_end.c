@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/check.h"
 #include "engine/journal/format.h"
 
 enum {
@@ -12,12 +13,16 @@ enum {
 	 * too. */
 	UNITS_BACK_MAX = 4 * BLOCK_BYTES_MAX / BLOCK_ALIGN_BYTES,
 };
+static_assert((int)UNITS_BACK_MAX * (int)BLOCK_ALIGN_BYTES > (int)BLOCK_BYTES_MAX,
+	      "the longest block's header is found");
 
 /* Reads one unit. 1: it has something in it; 0: zeros, or not there; or -errno. */
 static int look(struct lane_files *files, uint64_t segment, uint64_t offset, uint8_t *unit)
 {
 	const int64_t got = files->ops->read(files, segment, unit, BLOCK_ALIGN_BYTES, offset);
 
+	CHECK((uintptr_t)unit % BLOCK_ALIGN_BYTES == 0 && offset % BLOCK_ALIGN_BYTES == 0);
+	CHECK(got <= BLOCK_ALIGN_BYTES);
 	if (got < 0)
 		return (int)got;
 	return got == BLOCK_ALIGN_BYTES &&
@@ -28,6 +33,7 @@ static int look(struct lane_files *files, uint64_t segment, uint64_t offset, uin
 static int find_segment(struct lane_files *files, uint64_t first, uint64_t last, uint8_t *unit,
 			uint64_t *segment)
 {
+	CHECK(first <= last);
 	*segment = first;
 	while (first < last) {
 		const uint64_t middle = last - (last - first) / 2;
@@ -76,12 +82,14 @@ static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit, stru
 		int used;
 
 		offset -= BLOCK_ALIGN_BYTES;
+		CHECK(offset < extent->segment_bytes);
 		used = look(files, extent->segment, offset, unit);
 		if (used < 0)
 			return used;
 		if (block_shape_wrong(header, lane, extent->segment_bytes - offset) != NULL)
 			continue;
 		extent->next_lsn = header->first_lsn + header->record_cnt;
+		CHECK(extent->next_lsn > 0 && extent->next_lsn <= LSN_MAX);
 		return 0;
 	}
 	return 0;
@@ -106,6 +114,7 @@ int lane_end_find(struct lane_files *files, uint16_t lane, struct lane_end *exte
 		bytes = files->ops->size(files, extent->segment);
 		rc = bytes < 0 ? (int)bytes : 0;
 	}
+	CHECK(rc != 0 || extent->segment >= extent->first_segment);
 	if (bytes > 0) {
 		extent->segment_bytes = (uint64_t)bytes;
 		rc = find_offset(files, extent->segment, extent->segment_bytes, unit,

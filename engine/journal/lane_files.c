@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/base/safe_file.h"
 #include "engine/base/signals.h"
@@ -42,7 +43,11 @@ static struct directory *of(struct lane_files *files)
 
 void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_BYTES])
 {
-	snprintf(out, SEGMENT_PATH_BYTES, "%s/seg-%012" PRIu64, lane_dir, segment);
+	const int bytes =
+		snprintf(out, SEGMENT_PATH_BYTES, "%s/seg-%012" PRIu64, lane_dir, segment);
+
+	/* Cut short it would be another file's. */
+	CHECK(bytes > 0 && bytes < SEGMENT_PATH_BYTES);
 }
 
 int directory_sync(const char *path)
@@ -62,6 +67,7 @@ int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset)
 {
 	const uint8_t *at = bytes;
 
+	CHECK(fd >= 0);
 	while (cnt > 0) {
 		const ssize_t got = pwrite(fd, at, cnt, (off_t)offset);
 
@@ -170,6 +176,8 @@ static int64_t directory_read(struct lane_files *files, uint64_t segment, void *
 	const int fd = open_segment(of(files), segment);
 	size_t done = 0;
 
+	/* What O_DIRECT wants. */
+	CHECK((uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0);
 	if (fd < 0)
 		return fd;
 	/* Advice only: the disk is busy while we look at what came. */
@@ -229,6 +237,7 @@ static int zero_to(int fd, uint64_t offset, uint64_t end)
 
 	int rc = 0;
 
+	CHECK(fd >= 0);
 	while (offset < end && rc == 0) {
 		const uint64_t left = end - offset;
 		const size_t chunk = left < sizeof(zeros) ? left : sizeof(zeros);
@@ -266,6 +275,7 @@ static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t o
 
 static int renew_all(int fd, uint8_t *bytes, uint64_t at, uint64_t to)
 {
+	CHECK(fd >= 0 && at <= to);
 	while (at < to) {
 		const uint64_t left = to - at;
 		const ssize_t got = pread(
@@ -334,6 +344,7 @@ int lane_files_open(struct lane_files **out, const char *lane_dir)
 
 	if (directory == NULL)
 		return -ENOMEM;
+	CHECK(strlen(lane_dir) < sizeof(directory->files.path));
 	directory->files.ops = &directory_ops;
 	snprintf(directory->files.path, sizeof(directory->files.path), "%s", lane_dir);
 	directory->fd = -1;

@@ -7,6 +7,7 @@
 #ifndef DB_ENGINE_JOURNAL_LANE_FILES_H
 #define DB_ENGINE_JOURNAL_LANE_FILES_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,8 @@ int lane_files_open_direct(struct lane_files **out, const char *lane_dir);
 enum {
 	SEGMENT_PATH_BYTES = 640,
 };
+static_assert(sizeof(((struct lane_files *)0)->path) + sizeof("/seg-") + 20 <= SEGMENT_PATH_BYTES,
+	      "no segment's path is cut short, whatever its number");
 
 /* The files in a lane's directory, which need not be there. 0 or -ENOMEM. */
 int lane_files_open(struct lane_files **out, const char *lane_dir);

@@ -21,6 +21,9 @@ enum {
 	WINDOW_BYTES = LANE_WINDOW_BYTES,
 };
 static_assert((int)WINDOW_BYTES >= (int)BLOCK_BYTES_MAX, "a block fits into the window");
+static_assert((WINDOW_BYTES & (WINDOW_BYTES - 1)) == 0 &&
+		      (BLOCK_ALIGN_BYTES & (BLOCK_ALIGN_BYTES - 1)) == 0,
+	      "what is read grows from a unit to the window by doubling, and not beyond");
 
 struct place {
 	uint64_t segment;
@@ -67,6 +70,7 @@ __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_read
 	char path[SEGMENT_PATH_BYTES];
 	va_list args;
 
+	CHECK(what == LANE_CORRUPT || what == LANE_ERROR);
 	fault->segment = at.segment;
 	fault->offset = at.offset;
 	va_start(args, format);
@@ -194,6 +198,9 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 	const struct place *window = &reader->window_place;
 	int64_t got;
 
+	/* Whatever a block says of its size: that was looked at before. */
+	CHECK(bytes > 0 && bytes <= WINDOW_BYTES);
+	CHECK(reader->read_bytes <= WINDOW_BYTES && reader->window_bytes <= WINDOW_BYTES);
 	if (reader->window_bytes > 0 && at.segment == window->segment &&
 	    at.offset >= window->offset &&
 	    at.offset + bytes <= window->offset + reader->window_bytes)
@@ -203,6 +210,7 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 	got = reader->files->ops->read(reader->files, at.segment, reader->window,
 				       bytes > reader->read_bytes ? bytes : reader->read_bytes,
 				       at.offset);
+	CHECK(got <= WINDOW_BYTES);
 	if (reader->read_bytes < WINDOW_BYTES)
 		reader->read_bytes *= 2;
 	if (got < (int64_t)bytes) {
@@ -242,6 +250,7 @@ static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
 			   bytes, header->segment_bytes);
 	reader->entered = segment;
 	reader->segment_bytes = header->segment_bytes;
+	CHECK(segment_bytes_valid(reader->segment_bytes));
 	return LANE_BLOCK;
 }
 
@@ -268,6 +277,7 @@ static enum lane_read check_block(struct lane_reader *reader, struct place at,
 	const struct block_header *header;
 	uint64_t seed;
 
+	CHECK(reader->entered == at.segment);
 	header = (const struct block_header *)view(reader, at, BLOCK_ALIGN_BYTES);
 	if (header == NULL)
 		return LANE_ERROR;
@@ -298,6 +308,7 @@ static enum lane_read judge_segment(struct lane_reader *reader, struct place at,
 	enum lane_read result = LANE_END;
 	char lsn[32];
 
+	CHECK(reader->entered == at.segment);
 	snprintf(lsn, sizeof(lsn), "LSN %" PRIu64, tail->next_lsn);
 	for (; at.offset < reader->segment_bytes; at.offset += BLOCK_ALIGN_BYTES) {
 		const struct block_header *block = NULL;
@@ -330,6 +341,7 @@ static enum lane_read judge(struct lane_reader *reader, const char *bad)
 {
 	enum lane_read result = LANE_END;
 
+	CHECK(bad != NULL && !reader->glances);
 	for (uint64_t segment = reader->tail.segment; have_segment(reader, segment); segment++) {
 		const bool first = segment == reader->tail.segment;
 		const struct place from = {segment,
@@ -385,6 +397,13 @@ static void accept_block(struct lane_reader *reader, struct place at,
 {
 	struct lane_tail *tail = &reader->tail;
 
+	CHECK(reader->adopts || follows(reader, block));
+	/* Forwards, within the segment entered. */
+	CHECK(at.segment > tail->segment ||
+	      (at.segment == tail->segment && at.offset >= tail->offset));
+	CHECK(at.segment == reader->entered);
+	CHECK(at.offset + block->block_bytes <= reader->segment_bytes);
+	CHECK(block->durable_lsn < block->first_lsn);
 	tail->next_lsn = block->first_lsn + block->record_cnt;
 	tail->segment = at.segment;
 	tail->offset = at.offset + block->block_bytes;
@@ -460,6 +479,8 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 		reader->entered = NONE_ENTERED;
 		read = read_next(reader, block);
 	}
+	/* What the caller may ask lane_reader_fault for. */
+	CHECK((read != LANE_CORRUPT && read != LANE_ERROR) || reader->fault.text[0] != '\0');
 	if (read == LANE_BLOCK)
 		*records = (const struct record *)(*block + 1);
 	else

@@ -63,11 +63,14 @@ const struct record *block_records(const struct block_header *header)
 
 uint64_t block_proof_lsn(const struct block_header *header)
 {
+	DCHECK(header->first_lsn > 0);
 	return header->first_lsn + (header->record_cnt > 0 ? header->record_cnt - 1 : 0);
 }
 
 struct lane_mark lane_mark_of(const struct lane_block *block)
 {
+	/* 0 would be the mark of nothing. */
+	CHECK(block->header->first_lsn > 0);
 	return (struct lane_mark){
 		.next_lsn = block->header->first_lsn + block->header->record_cnt,
 		.segment = block->segment,
@@ -86,6 +89,7 @@ static int open_direct(const void *context, uint16_t lane, struct lane_files **o
 
 struct lane_tailer_options lane_tailer_of(const struct data_dir *dir, uint16_t lane)
 {
+	CHECK(lane < dir->shards);
 	return (struct lane_tailer_options){
 		.open_files = open_direct,
 		.context = dir,
@@ -96,6 +100,8 @@ struct lane_tailer_options lane_tailer_of(const struct data_dir *dir, uint16_t l
 
 static struct held *first_held(const struct lane_tailer *tailer)
 {
+	CHECK(tailer->held_cnt > 0);
+	CHECK(tailer->held_first + tailer->held_cnt <= tailer->held_room);
 	return &tailer->held[tailer->held_first];
 }
 
@@ -113,6 +119,7 @@ static int make_room(struct lane_tailer *tailer)
 	const size_t end = tailer->held_first + tailer->held_cnt;
 	struct held *bigger;
 
+	CHECK(end <= tailer->held_room);
 	if (end < tailer->held_room)
 		return 0;
 	if (tailer->held_first >= HELD_CNT_FIRST && tailer->held_first >= tailer->held_cnt) {
@@ -138,6 +145,14 @@ static int hold(struct lane_tailer *tailer, const struct block_header *block)
 		return -ENOMEM;
 	lane_reader_position(tailer->reader, &position);
 	held = &tailer->held[tailer->held_first + tailer->held_cnt];
+	/* The position is that block's, and it follows what is held. */
+	CHECK(position.tail.next_lsn == block->first_lsn + block->record_cnt);
+	CHECK(position.block_offset + block->block_bytes == position.tail.offset);
+	CHECK(position.tail.offset <= lane_reader_segment_bytes(tailer->reader));
+	CHECK(block->durable_lsn >= tailer->watermark_lsn);
+	CHECK(tailer->held_cnt == 0 ||
+	      (held - 1)->header.first_lsn + (held - 1)->header.record_cnt == block->first_lsn);
+	CHECK(tailer->held_first + tailer->held_cnt < tailer->held_room);
 	*held = (struct held){
 		.segment = position.tail.segment,
 		.offset = position.block_offset,
@@ -185,6 +200,7 @@ static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, stru
 
 static int rc_of(enum lane_read read)
 {
+	CHECK(read == LANE_CORRUPT || read == LANE_ERROR);
 	return read == LANE_CORRUPT ? -EBADMSG : -EIO;
 }
 
@@ -195,6 +211,7 @@ static void restart(struct lane_tailer *tailer)
 	while (tailer->held_cnt > 0)
 		drop_first(tailer);
 	tailer->watermark_lsn = 0;
+	CHECK(tailer->held_first == 0);
 }
 
 /* The mark's block must still be there; it is held once more if it is to be given again. */
@@ -206,6 +223,8 @@ static int check_mark(struct lane_tailer *tailer, struct error *error)
 	const enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 	struct lane_position position;
 
+	CHECK(mark->next_lsn > 0);
+	CHECK(tailer->held_cnt == 0);
 	if (read == LANE_ERROR || read == LANE_CORRUPT)
 		return rc_of(read);
 	if (read != LANE_BLOCK)
@@ -228,6 +247,7 @@ static int check_junction(struct lane_tailer *tailer, struct error *error)
 	const struct record *records;
 	const enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 
+	CHECK(tailer->held_cnt == 0);
 	if (read != LANE_BLOCK)
 		return read == LANE_END || read == LANE_TORN ? say_stale(tailer, "nothing", error)
 							     : rc_of(read);
@@ -361,6 +381,7 @@ static int at_end(struct lane_tailer *tailer, enum lane_read read, struct error 
 	const struct record *records;
 	const bool at_once = tailer->options.once && tailer->judged.offset == 0;
 
+	CHECK(read == LANE_END || read == LANE_TORN);
 	if (tailer->recheck_ns == 0)
 		tailer->recheck_ns = clock_now_ns() + RECHECK_NS;
 	if (clock_now_ns() < tailer->recheck_ns && !at_once)
@@ -418,6 +439,9 @@ int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struc
 			return rc;
 	}
 	held = first_held(tailer);
+	/* From the first one taken on each follows the one before it, also behind a new beginning.
+	 */
+	CHECK(!tailer->started || held->header.first_lsn == tailer->mark.next_lsn);
 	*block = (struct lane_block){
 		.segment = held->segment,
 		.offset = held->offset,
@@ -438,7 +462,7 @@ void lane_tailer_take(struct lane_tailer *tailer)
 	const struct lane_block block = {
 		.segment = held->segment, .offset = held->offset, .header = &held->header};
 
-	CHECK(tailer->held_cnt > 0);
+	CHECK(!tailer->started || held->header.first_lsn == tailer->mark.next_lsn);
 	tailer->mark = lane_mark_of(&block);
 	tailer->started = true;
 	drop_first(tailer);

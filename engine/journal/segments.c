@@ -67,6 +67,8 @@ struct segment_preparer {
 	_Atomic bool stop;
 };
 
+static_assert(ZERO_CHUNK_BYTES % BLOCK_ALIGN_BYTES == 0, "O_DIRECT wants whole units");
+
 /* Never written. */
 static uint8_t zeros[ZERO_CHUNK_BYTES] __attribute__((aligned(BLOCK_ALIGN_BYTES)));
 
@@ -78,6 +80,7 @@ static int fill(const struct file_source *source, int fd, uint64_t segment)
 	uint64_t at = BLOCK_ALIGN_BYTES;
 	int rc = 0;
 
+	CHECK(fd >= 0);
 	if (first == NULL)
 		return -ENOMEM;
 	memset(first, 0, BLOCK_ALIGN_BYTES);
@@ -94,6 +97,8 @@ static int fill(const struct file_source *source, int fd, uint64_t segment)
 		rc = file_write(fd, zeros, chunk, at);
 		at += chunk;
 	}
+	/* No hole, and not a byte more than its header says. */
+	CHECK(rc != 0 || at == source->segment_bytes);
 	if (rc == 0)
 		rc = file_write(fd, first, BLOCK_ALIGN_BYTES, 0);
 	if (rc == 0 && fsync(fd) != 0)
@@ -191,10 +196,16 @@ static int open_segment(const struct file_source *source, uint64_t segment, uint
 static int prepare_one(struct file_source *source)
 {
 	struct ready_slot *slot = &source->ready[source->make_next % SEGMENTS_AHEAD_CNT];
+
+	/* The worker took what was in its slot before. */
+	CHECK(source->make_next - atomic_load(&source->take_next) < SEGMENTS_AHEAD_CNT);
+	CHECK(atomic_load_explicit(&slot->fd, memory_order_relaxed) < 0);
+
 	const int fd = open_segment(source, source->make_next, &slot->bytes);
 
 	if (fd < 0)
 		return fd;
+	CHECK(segment_bytes_valid(slot->bytes));
 	source->make_next++;
 	atomic_store_explicit(&slot->fd, fd, memory_order_release);
 	return 0;
@@ -207,6 +218,8 @@ static bool serve_source(struct file_source *source)
 		atomic_load_explicit(&source->take_next, memory_order_acquire) + SEGMENTS_AHEAD_CNT;
 	int rc;
 
+	CHECK(source->make_next + SEGMENTS_AHEAD_CNT >= wanted_end);
+	CHECK(source->make_next <= wanted_end);
 	for (unsigned i = 0; i < DONE_CNT; i++) {
 		const int fd = atomic_exchange(&source->done_fds[i], -1);
 
@@ -271,12 +284,14 @@ static int file_take(struct segment_source *base, uint64_t segment, uint64_t *by
 	struct file_source *source = (struct file_source *)base;
 	struct ready_slot *slot = &source->ready[segment % SEGMENTS_AHEAD_CNT];
 
-	DCHECK(segment == atomic_load_explicit(&source->take_next, memory_order_relaxed));
+	/* In order, each once. */
+	CHECK(segment == atomic_load_explicit(&source->take_next, memory_order_relaxed));
 
 	const int fd = atomic_load_explicit(&slot->fd, memory_order_acquire);
 
 	if (fd < 0)
 		return -EAGAIN;
+	CHECK(segment_bytes_valid(slot->bytes));
 	*bytes = slot->bytes;
 	atomic_store_explicit(&slot->fd, -1, memory_order_relaxed);
 	/* Releases the slot to the thread. */
@@ -302,6 +317,8 @@ static uint64_t file_ready_bytes(const struct segment_source *base, uint64_t seg
 	const struct file_source *source = (const struct file_source *)base;
 	const struct ready_slot *slot = &source->ready[segment % SEGMENTS_AHEAD_CNT];
 
+	/* Of another one the slot would say nothing. */
+	DCHECK(segment == atomic_load_explicit(&source->take_next, memory_order_relaxed));
 	if (atomic_load_explicit(&slot->fd, memory_order_acquire) < 0)
 		return 0;
 	return slot->bytes;
@@ -344,8 +361,10 @@ int segment_source_open(struct segment_source **out, struct segment_preparer *pr
 	struct file_source *source = calloc(1, sizeof(*source));
 	int rc = -ENOMEM;
 
+	CHECK(!atomic_load(&preparer->stop) && segment_bytes_valid(preparer->segment_bytes));
 	if (source == NULL)
 		goto fail;
+	CHECK(strlen(lane_dir) < sizeof(source->dir));
 	source->source.ops = &file_ops;
 	snprintf(source->dir, sizeof(source->dir), "%s", lane_dir);
 	source->journal_id = journal_id;
@@ -360,6 +379,7 @@ int segment_source_open(struct segment_source **out, struct segment_preparer *pr
 	rc = prepare_one(source);
 	if (rc != 0)
 		goto fail;
+	CHECK(segment_ready(&source->source, first));
 	source->next = atomic_load(&preparer->sources);
 	atomic_store(&preparer->sources, source);
 	*out = &source->source;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/error.h"
 
 struct segment_source;
@@ -58,6 +59,7 @@ static inline int segment_take(struct segment_source *source, uint64_t segment, 
 
 static inline void segment_done(struct segment_source *source, int fd)
 {
+	DCHECK(fd >= 0);
 	source->ops->done(source, fd);
 }
 
@@ -77,7 +79,10 @@ static inline bool segment_ready(const struct segment_source *source, uint64_t s
  * Any thread. */
 static inline int segment_source_error(const struct segment_source *source)
 {
-	return source->ops->error(source);
+	const int error = source->ops->error(source);
+
+	DCHECK(error <= 0);
+	return error;
 }
 
 /*
