@@ -1,5 +1,6 @@
 #include "engine/worker/capture_socket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -10,11 +11,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 
 /* By the directory's descriptor: a data directory's path may be longer than a socket's. */
 static void address_in(int dir_fd, struct sockaddr_un *out)
 {
+	static_assert(sizeof("/proc/self/fd/2147483647/" CAPTURE_SOCKET_NAME) <=
+			      sizeof(out->sun_path),
+		      "no name is cut short");
+	CHECK(dir_fd >= 0);
 	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
 	snprintf(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d/" CAPTURE_SOCKET_NAME,
 		 dir_fd);
@@ -25,6 +31,7 @@ static int remove_stale(int dir_fd)
 {
 	struct stat info;
 
+	CHECK(dir_fd >= 0);
 	if (fstatat(dir_fd, CAPTURE_SOCKET_NAME, &info, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(info.st_mode))
@@ -57,6 +64,7 @@ bool capture_socket_allows(int fd, int dir_fd)
 	socklen_t bytes = sizeof(peer);
 	struct stat dir;
 
+	CHECK(fd >= 0 && dir_fd >= 0);
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == 0 &&
 	       fstat(dir_fd, &dir) == 0 &&
 	       (peer.uid == 0 || peer.uid == geteuid() || peer.uid == dir.st_uid);
@@ -122,6 +130,7 @@ int capture_socket_connect(const char *data, struct error *error)
 	}
 	if (dir_fd >= 0)
 		close(dir_fd);
+	CHECK(rc <= 0 && (rc < 0 || fd >= 0));
 	if (rc == 0)
 		return fd;
 	if (fd >= 0)

@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 
 /* Who gives and who takes write a line each, and none that the other one writes. */
@@ -16,6 +17,9 @@ static_assert(offsetof(struct rte_ring, prod) % CACHE_LINE_BYTES == 0 &&
 			      offsetof(struct rte_ring, prod) + CACHE_LINE_BYTES,
 	      "two ends, two lines");
 
+static_assert((HANDOVER_RING_CNT & (HANDOVER_RING_CNT - 1)) == 0, "as rte_ring wants it");
+static_assert(HANDOVER_RING_CNT > RX_BURST_MAX, "a burst finds room in a ring that is empty");
+
 struct handover {
 	uint16_t worker_cnt;
 	struct rte_ring *rings[]; /* [ring_of] */
@@ -24,6 +28,9 @@ struct handover {
 static uint32_t ring_of(const struct handover *handover, enum handover_kind kind, uint16_t from,
 			uint16_t to)
 {
+	DCHECK(kind < HANDOVER_KINDS && from < handover->worker_cnt && to < handover->worker_cnt);
+	/* Nobody hands over to himself: there is no such ring. */
+	DCHECK(from != to);
 	return ((uint32_t)kind * handover->worker_cnt + from) * handover->worker_cnt + to;
 }
 
@@ -38,6 +45,7 @@ int handover_open(struct handover **out, uint16_t worker_cnt)
 	struct handover *handover =
 		calloc(1, sizeof(*handover) + ring_cnt * sizeof(handover->rings[0]));
 
+	CHECK(worker_cnt > 1 && worker_cnt <= WORKERS_MAX);
 	if (handover == NULL)
 		return -ENOMEM;
 	handover->worker_cnt = worker_cnt;
@@ -71,6 +79,8 @@ void handover_close(struct handover *handover)
 bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
 		   struct rte_mbuf *mbuf)
 {
+	/* It goes whole: who gave it has no hold on it any more. */
+	DCHECK(rte_mbuf_refcnt_read(mbuf) == 1 && mbuf->nb_segs == 1);
 	return rte_ring_sp_enqueue(handover->rings[ring_of(handover, kind, from, to)], mbuf) == 0;
 }
 
@@ -82,6 +92,7 @@ uint32_t handover_room(const struct handover *handover, enum handover_kind kind,
 
 bool handover_pending(const struct handover *handover, enum handover_kind kind, uint16_t to)
 {
+	DCHECK(to < handover->worker_cnt);
 	for (uint16_t from = 0; from < handover->worker_cnt; from++) {
 		if (from != to &&
 		    rte_ring_empty(handover->rings[ring_of(handover, kind, from, to)]) == 0)
@@ -93,6 +104,7 @@ bool handover_pending(const struct handover *handover, enum handover_kind kind, 
 uint16_t handover_take(struct handover *handover, enum handover_kind kind, uint16_t from,
 		       uint16_t to, struct rte_mbuf **mbufs, uint16_t cnt)
 {
+	DCHECK(cnt <= RX_BURST_MAX);
 	return (uint16_t)rte_ring_sc_dequeue_burst(
 		handover->rings[ring_of(handover, kind, from, to)], (void **)mbufs, cnt, NULL);
 }
@@ -101,18 +113,21 @@ static void each_of_ring(struct rte_ring *ring, port_visit_fn *visit, void *cont
 {
 	for (unsigned left = rte_ring_count(ring); left > 0; left--) {
 		void *mbuf;
+		int rc;
 
 		if (rte_ring_sc_dequeue(ring, &mbuf) != 0)
 			return;
 		visit(context, mbuf);
 		/* Where it came from there is room, and once round the order is as it was. */
-		(void)rte_ring_sp_enqueue(ring, mbuf);
+		rc = rte_ring_sp_enqueue(ring, mbuf);
+		CHECK(rc == 0);
 	}
 }
 
 void handover_each_held(const struct handover *handover, uint16_t to, port_visit_fn *visit,
 			void *context)
 {
+	CHECK(to < handover->worker_cnt);
 	for (unsigned kind = 0; kind < HANDOVER_KINDS; kind++) {
 		for (uint16_t from = 0; from < handover->worker_cnt; from++) {
 			if (from != to)

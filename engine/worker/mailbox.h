@@ -25,9 +25,9 @@ enum {
 /* One mail: a cache line. `kind` says how the rest is read; its sender and reader agree on it. */
 struct mail {
 	uint16_t kind;
-	uint16_t lane_idx; /* that it is for, of the receiving worker */
-	uint16_t from_lane_idx;
-	uint16_t reserved; /* 0 */
+	uint16_t lane_idx;      /* that it is for, of the receiving worker */
+	uint16_t from_lane_idx; /* of the sending worker */
+	uint16_t reserved;      /* 0 */
 	uint8_t text[MAIL_TEXT_BYTES];
 };
 static_assert(sizeof(struct mail) == MAIL_BYTES, "a line a mail");
@@ -44,7 +44,8 @@ void mailbox_close(struct mailbox *mailbox);
  * until it puts. */
 uint32_t mailbox_room(struct mailbox *mailbox, uint16_t from, uint16_t to);
 
-/* Worker `from` puts a copy for worker `to`, from != to. False: no room, nothing was put. */
+/* Worker `from` puts a copy for worker `to`, from != to, between lanes of theirs (lane i is worker
+ * i % worker_cnt's). False: no room, nothing was put. */
 bool mailbox_put(struct mailbox *mailbox, uint16_t from, uint16_t to, const struct mail *mail);
 
 /* Worker `to` takes the oldest mail that worker `from` put. False: there is none. */

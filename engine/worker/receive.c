@@ -26,15 +26,20 @@ enum {
 	BURST_REQUESTS = 512,
 	BURST_DATAGRAMS_MIN = 16,
 };
+static_assert((int)BURST_DATAGRAMS_MIN <= (int)RX_BURST_MAX, "a burst may always have them");
+static_assert((int)BURST_REQUESTS >= (int)BURST_DATAGRAMS_MIN, "of at least a request each");
 
 /* What decode refused may still be a neighbour's question. */
 static void refuse_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
 {
 	uint32_t bytes = rte_pktmbuf_data_len(mbuf);
 
+	DCHECK(reason != DROP_NONE);
 	if (worker->shared->port->answers_neighbours &&
 	    (reason == DROP_NOT_IP || reason == DROP_NOT_UDP) &&
 	    neighbour_answer(&worker->shared->self, rte_pktmbuf_mtod(mbuf, uint8_t *), &bytes)) {
+		/* An answer is never longer than its question. */
+		DCHECK(bytes > 0 && bytes <= rte_pktmbuf_data_len(mbuf));
 		rte_pktmbuf_trim(mbuf, (uint16_t)(rte_pktmbuf_data_len(mbuf) - bytes));
 		worker->counters.neighbours_answered++;
 		worker_send(worker, mbuf);
@@ -45,6 +50,8 @@ static void refuse_frame(struct worker *worker, struct rte_mbuf *mbuf, enum drop
 
 static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, uint16_t worker_idx)
 {
+	DCHECK(worker_idx < worker->worker_cnt);
+	DCHECK(worker_idx != worker->idx);
 	if (handover_give(worker->shared->handover, HANDOVER_QUESTION, worker->idx, worker_idx,
 			  mbuf))
 		worker->counters.handed_over++;
@@ -62,6 +69,7 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 	struct frame_view *view = &datagram->view;
 	enum drop reason = DROP_FRAME_SEGMENTED;
 
+	DCHECK(origin_idx < worker->worker_cnt);
 	if (mbuf->nb_segs == 1)
 		reason = decode_frame(frame, rte_pktmbuf_data_len(mbuf), options->udp_port_first,
 				      options->udp_port_cnt, view);
@@ -76,6 +84,10 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 	const uint16_t lane_idx = (uint16_t)(view->dst_port - options->udp_port_first);
 	const uint16_t owner_idx = shared->owners[lane_idx];
 
+	/* What decode promises of a frame that it took, and worker_open of its lane's owner. */
+	DCHECK(lane_idx < shared->shard_cnt);
+	DCHECK(owner_idx == lane_idx % worker->worker_cnt);
+	DCHECK(view->payload_offset + view->payload_bytes <= rte_pktmbuf_data_len(mbuf));
 	if (owner_idx != worker->idx) {
 		hand_over(worker, mbuf, owner_idx);
 		return false;
@@ -101,6 +113,7 @@ static void admit_signed(struct worker *worker, uint32_t cnt)
 	const struct exchange *decoded = &batch->exchanges[batch->cnt];
 	struct admission admissions[RX_BURST_MAX];
 
+	DCHECK(batch->cnt + cnt <= RX_BURST_MAX);
 	for (uint32_t i = 0; i < cnt; i++) {
 		admissions[i].datagram = exchange_datagram(&decoded[i]);
 		admissions[i].bytes = decoded[i].view.payload_bytes;
@@ -113,6 +126,8 @@ static void admit_signed(struct worker *worker, uint32_t cnt)
 			worker_drop(worker, decoded[i].packet, admissions[i].reason);
 			continue;
 		}
+		/* It moves forwards, over what was dropped. */
+		DCHECK(kept <= &decoded[i]);
 		if (kept != &decoded[i])
 			*kept = decoded[i];
 		memcpy(kept->key, admissions[i].key->bytes, sizeof(kept->key));
@@ -147,6 +162,7 @@ static void take_handed_over(struct worker *worker)
 	/* Of a turn, so that neither the port nor the other workers starve. */
 	uint32_t room = worker->burst_max / 2U;
 
+	DCHECK(worker->handover_first < worker->worker_cnt);
 	for (uint16_t i = 0; i < worker->worker_cnt; i++) {
 		uint16_t from = (uint16_t)(worker->handover_first + i);
 		uint16_t cnt;
@@ -157,6 +173,7 @@ static void take_handed_over(struct worker *worker)
 			continue;
 		cnt = handover_take(worker->shared->handover, HANDOVER_QUESTION, from, worker->idx,
 				    mbufs, (uint16_t)room);
+		DCHECK(cnt <= room);
 		room -= cnt;
 		take_burst(worker, mbufs, cnt, from);
 	}
@@ -171,6 +188,7 @@ static uint16_t next_burst_max(const struct lane_batch *batch, uint16_t burst_ma
 
 	if (batch->cnt == 0)
 		return burst_max;
+	DCHECK(batch->request_cnt >= batch->cnt);
 	cnt = BURST_REQUESTS * batch->cnt / batch->request_cnt;
 	if (cnt < BURST_DATAGRAMS_MIN)
 		return BURST_DATAGRAMS_MIN;
@@ -183,16 +201,21 @@ void worker_receive(struct worker *worker)
 	const struct lane_batch *batch = &worker->turn.batch;
 	uint16_t cnt;
 
+	DCHECK(batch->cnt == 0 && batch->request_cnt == 0);
+	DCHECK(worker->burst_max >= BURST_DATAGRAMS_MIN && worker->burst_max <= RX_BURST_MAX);
 	if (!lane_turn_has_room(&worker->turn)) {
 		worker->counters.turns_stalled++;
 		return;
 	}
 	if (worker->shared->handover != NULL)
 		take_handed_over(worker);
+	/* Other workers' questions leave room for the port's. */
+	DCHECK(batch->cnt < worker->burst_max);
 	if (worker->receiving) {
 		cnt = rte_eth_rx_burst(worker->tx_queue.queue.port_id,
 				       worker->tx_queue.queue.queue_id, mbufs,
 				       (uint16_t)(worker->burst_max - batch->cnt));
+		DCHECK(cnt <= worker->burst_max - batch->cnt);
 		worker->counters.frames += cnt;
 		worker_lap(worker, STAGE_RX);
 		take_burst(worker, mbufs, cnt, worker->idx);

@@ -11,6 +11,7 @@
 
 void worker_drop(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason)
 {
+	DCHECK(reason > DROP_NONE && reason < DROP_CNT);
 	worker->counters.drops[reason]++;
 	rte_pktmbuf_free(mbuf);
 }
@@ -27,6 +28,8 @@ static bool has_room(void *host, const struct exchange *exchange)
 	/* As if all that is to be signed went the same way. */
 	const uint32_t signing_cnt = worker->signing.cnt;
 
+	DCHECK(signing_cnt <= TAG_BURST_MAX);
+	DCHECK(exchange->origin_idx < worker->worker_cnt);
 	if (exchange->origin_idx == worker->idx)
 		return tx_queue_room(&worker->tx_queue, worker->turn.monotonic_ns) > signing_cnt;
 	return handover_room(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
@@ -35,11 +38,15 @@ static bool has_room(void *host, const struct exchange *exchange)
 
 static void send_reply(struct worker *worker, const struct exchange *reply)
 {
+	DCHECK(reply->lane_idx % worker->worker_cnt == worker->idx);
+	DCHECK(reply->frame == rte_pktmbuf_mtod((struct rte_mbuf *)reply->packet, uint8_t *));
 	reply_frame(reply->frame, &reply->view);
 	if (reply->origin_idx != worker->idx)
 		CHECK(handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
 				    reply->origin_idx, reply->packet));
 	else if (!tx_queue_put(&worker->tx_queue, reply->packet)) {
+		/* Its room was asked for: only a port given up on takes and drops it. */
+		DCHECK(tx_queue_is_stuck(&worker->tx_queue));
 		worker_drop(worker, reply->packet, DROP_TX_FULL);
 		return;
 	}
@@ -52,6 +59,7 @@ static void sign(struct worker *worker)
 	struct signing *signing = &worker->signing;
 	struct tag_job jobs[TAG_BURST_MAX];
 
+	DCHECK(signing->cnt <= TAG_BURST_MAX);
 	if (signing->cnt == 0)
 		return;
 	for (uint32_t i = 0; i < signing->cnt; i++) {
@@ -71,6 +79,7 @@ static void flush(void *host, enum lane_turn_stage stage)
 {
 	struct worker *worker = host;
 
+	DCHECK(stage == LANE_TURN_DECIDE || stage == LANE_TURN_RELEASE);
 	if (stage == LANE_TURN_DECIDE)
 		worker_lap(worker, STAGE_DECIDE);
 	sign(worker);
@@ -83,6 +92,7 @@ static void reply(void *host, const struct exchange *exchange)
 	struct worker *worker = host;
 	struct signing *signing = &worker->signing;
 
+	DCHECK(exchange->lane_idx % worker->worker_cnt == worker->idx);
 	if (signing->cnt == TAG_BURST_MAX)
 		sign(worker);
 	signing->replies[signing->cnt++] = exchange;
@@ -109,6 +119,7 @@ void worker_forward(struct worker *worker)
 		const uint32_t room = tx_queue_room(&worker->tx_queue, worker->turn.monotonic_ns);
 		uint16_t cnt;
 
+		DCHECK(room <= TX_QUEUE_FRAMES_MAX);
 		if (from == worker->idx)
 			continue;
 		cnt = handover_take(worker->shared->handover, HANDOVER_ANSWER, from, worker->idx,

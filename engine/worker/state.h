@@ -44,6 +44,7 @@ struct worker {
 	uint8_t *buffers;
 };
 static_assert((int)TAG_BURST_MAX >= (int)RX_BURST_MAX, "a burst is checked at once");
+static_assert((int)TX_QUEUE_FRAMES_MAX > (int)TAG_BURST_MAX, "what is signed at once has room");
 
 static inline void worker_lap(struct worker *worker, enum stage stage)
 {

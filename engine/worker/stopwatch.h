@@ -12,6 +12,8 @@
 
 #include <x86intrin.h>
 
+#include "engine/base/check.h"
+
 enum stage {
 #define STAGE(name, text) STAGE_##name,
 #include "engine/worker/stage.def"
@@ -27,6 +29,7 @@ static inline const char *stage_name(enum stage stage)
 #undef STAGE
 	};
 
+	CHECK(stage < STAGE_CNT);
 	return names[stage];
 }
 
@@ -47,6 +50,9 @@ struct stopwatch {
 /* Begins a turn. */
 static inline void stopwatch_begin(struct stopwatch *watch)
 {
+	DCHECK(watch->passed <= STOPWATCH_STRIDE);
+	/* Timed without being due: the turn before was not ended. */
+	DCHECK(!watch->runs || watch->passed == STOPWATCH_STRIDE);
 	if (watch->passed < STOPWATCH_STRIDE)
 		return;
 	*watch = (struct stopwatch){.runs = true, .passed = watch->passed, .last_tsc = __rdtsc()};
@@ -57,9 +63,11 @@ static inline void stopwatch_lap(struct stopwatch *watch, enum stage stage)
 {
 	uint64_t now_tsc;
 
+	DCHECK(stage < STAGE_CNT);
 	if (!watch->runs)
 		return;
 	now_tsc = __rdtsc();
+	DCHECK(now_tsc >= watch->last_tsc);
 	watch->cycles[stage] += now_tsc - watch->last_tsc;
 	watch->last_tsc = now_tsc;
 }
@@ -70,6 +78,7 @@ static inline bool stopwatch_end(struct stopwatch *watch, bool busy)
 	if (!busy)
 		return false;
 	watch->passed = watch->runs ? 0 : watch->passed + 1;
+	DCHECK(watch->passed <= STOPWATCH_STRIDE);
 	if (!watch->runs)
 		return false;
 	watch->runs = false;

@@ -22,6 +22,7 @@
 #include <rte_mbuf_dyn.h>
 #include <urcu-qsbr.h>
 
+#include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/safe_file.h"
 #include "engine/worker/capture_socket.h"
@@ -63,6 +64,8 @@ static void put_burst(const struct tap_worker *worker, struct rte_mbuf **mbufs, 
 	const uint64_t at_ns = wall_now_ns(worker->now, clock_now_ns());
 	uint16_t done = 0;
 
+	DCHECK(direction < TAP_DIRECTIONS);
+	DCHECK((worker->slot_cnt & (worker->slot_cnt - 1)) == 0);
 	for (; done < cnt && tail - head < worker->slot_cnt; done++, tail++) {
 		const struct rte_mbuf *mbuf = mbufs[done];
 		struct tap_slot *slot = &worker->slots[tail & (worker->slot_cnt - 1)];
@@ -85,6 +88,7 @@ static uint16_t on_received(uint16_t port, uint16_t queue, struct rte_mbuf **mbu
 {
 	(void)port;
 	(void)queue;
+	DCHECK(cnt <= max);
 	(void)max;
 	if (cnt > 0)
 		put_burst(context, mbufs, cnt, TAP_RECEIVED);
@@ -116,6 +120,7 @@ static void stop(struct tap *tap)
 	const struct rte_eth_rxtx_callback *taken[2 * WORKERS_MAX];
 	unsigned cnt = 0;
 
+	CHECK(tap->port->options.queue_cnt <= WORKERS_MAX);
 	for (uint16_t i = 0; i < tap->port->options.queue_cnt; i++) {
 		struct tap_worker *worker = &tap->workers[i];
 		const struct port_queue queue = tap->port->queues[i];
@@ -144,6 +149,8 @@ static int make_memory(struct tap *tap, const struct tap_request *request)
 	const int fd = memfd_create("doorbuster-capture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *memory;
 
+	/* One capture at a time. */
+	CHECK(tap->memory == NULL);
 	if (fd < 0)
 		return -errno;
 	tap->memory_bytes = tap_bytes(ring_cnt, request->slot_cnt);
@@ -172,6 +179,10 @@ static int begin(struct tap *tap, const struct tap_request *request)
 		struct tap_worker *worker = &tap->workers[i];
 		const struct port_queue queue = tap->port->queues[i];
 
+		/* What the workers write with lies in the memory, whatever a request says. */
+		CHECK((uint8_t *)(tap_slots(tap->memory, i, request->slot_cnt) +
+				  request->slot_cnt) <= (uint8_t *)tap->memory + tap->memory_bytes);
+		CHECK(worker->on_received == NULL && worker->on_sent == NULL);
 		*worker = (struct tap_worker){
 			.ring = &tap->memory->rings[i],
 			.slots = tap_slots(tap->memory, i, request->slot_cnt),
@@ -212,6 +223,9 @@ static void answer(int fd, int rc, uint64_t bytes, int memory_fd)
 	} control = {0};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
+	CHECK(rc <= 0);
+	/* It is told that it may begin, and where. */
+	CHECK(rc != 0 || (memory_fd >= 0 && bytes > 0));
 	if (rc == 0) {
 		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
 						  .cmsg_level = SOL_SOCKET,
@@ -229,6 +243,7 @@ static bool wait_for(const struct tap *tap, int fd)
 	struct pollfd waited[] = {{.fd = fd, .events = POLLIN},
 				  {.fd = tap->end_fd, .events = POLLIN}};
 
+	CHECK(fd >= 0 && tap->end_fd >= 0);
 	while (poll(waited, 2, -1) < 0) {
 		if (errno != EINTR)
 			return false;
@@ -320,6 +335,7 @@ static int find_flag(struct tap *tap)
 
 	if (bit < 0)
 		return -rte_errno;
+	CHECK(bit < 64);
 	tap->seen_flag = UINT64_C(1) << bit;
 	return 0;
 }
@@ -361,6 +377,7 @@ int tap_open(struct tap **out, const struct port *port, const struct wall_now *n
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int rc;
 
+	CHECK(port->options.queue_cnt > 0 && port->options.queue_cnt <= WORKERS_MAX);
 	if (tap == NULL) {
 		return error_say(error, -ENOMEM, "no memory");
 	}
@@ -372,6 +389,7 @@ int tap_open(struct tap **out, const struct port *port, const struct wall_now *n
 		release(tap);
 		return rc;
 	}
+	CHECK(tap->seen_flag != 0 && tap->listen_fd >= 0);
 	(void)pthread_setname_np(tap->thread, "db-tap");
 	*out = tap;
 	return 0;
@@ -383,5 +401,7 @@ void tap_close(struct tap *tap)
 		return;
 	(void)eventfd_write(tap->end_fd, 1);
 	pthread_join(tap->thread, NULL);
+	/* No worker writes into it any more. */
+	CHECK(tap->memory == NULL);
 	release(tap);
 }

@@ -12,8 +12,10 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "engine/base/limits.h"
 
 enum {
@@ -25,6 +27,11 @@ enum {
 	TAP_SLOTS_MIN = 1 << 10,
 	TAP_SLOTS_MAX = 1 << 20, /* 1.6 GiB a worker */
 };
+static_assert((TAP_SLOTS_MIN & (TAP_SLOTS_MIN - 1)) == 0 &&
+		      (TAP_SLOTS_MAX & (TAP_SLOTS_MAX - 1)) == 0,
+	      "a position's slot is found by its low bits");
+static_assert(TAP_SLOT_BYTES % CACHE_LINE_BYTES == 0, "slots lie on lines of their own");
+static_assert((int)TAP_SLOTS_MIN > (int)RX_BURST_MAX, "a burst finds room in an empty ring");
 
 enum tap_direction {
 	TAP_RECEIVED,
@@ -60,15 +67,18 @@ struct tap_ring {
 	_Atomic uint64_t lost[TAP_DIRECTIONS];            /* frames there was no slot for */
 	_Alignas(CACHE_LINE_BYTES) _Atomic uint64_t head; /* the capture's */
 };
+static_assert(offsetof(struct tap_ring, head) == CACHE_LINE_BYTES, "two ends, two lines");
 
 struct tap_header {
 	_Alignas(CACHE_LINE_BYTES) uint32_t ring_cnt;
 	uint32_t slot_cnt;
 	struct tap_ring rings[WORKERS_MAX];
 };
+static_assert(sizeof(struct tap_header) % CACHE_LINE_BYTES == 0, "the slots follow it");
 
 static inline uint64_t tap_bytes(uint32_t ring_cnt, uint32_t slot_cnt)
 {
+	CHECK(ring_cnt <= WORKERS_MAX && slot_cnt <= TAP_SLOTS_MAX);
 	return sizeof(struct tap_header) + (uint64_t)ring_cnt * slot_cnt * TAP_SLOT_BYTES;
 }
 
@@ -76,6 +86,7 @@ static inline uint64_t tap_bytes(uint32_t ring_cnt, uint32_t slot_cnt)
 static inline struct tap_slot *tap_slots(struct tap_header *header, uint32_t ring,
 					 uint32_t slot_cnt)
 {
+	CHECK(ring < WORKERS_MAX && slot_cnt <= TAP_SLOTS_MAX);
 	return (struct tap_slot *)(header + 1) + (uint64_t)ring * slot_cnt;
 }
 

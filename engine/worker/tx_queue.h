@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/check.h"
 #include "net/port.h"
 
 struct rte_mbuf;
@@ -45,6 +46,7 @@ uint32_t tx_queue_room_full(struct tx_queue *tx_queue, uint64_t now_ns);
 /* Frames that may be put, also into a port given up on, which then drops them. */
 static inline uint32_t tx_queue_room(struct tx_queue *tx_queue, uint64_t now_ns)
 {
+	DCHECK(tx_queue->cnt <= TX_QUEUE_FRAMES_MAX);
 	if (tx_queue->cnt < TX_QUEUE_FRAMES_MAX)
 		return TX_QUEUE_FRAMES_MAX - tx_queue->cnt;
 	return tx_queue_room_full(tx_queue, now_ns);

@@ -35,6 +35,9 @@ static void begin_turn(struct worker *worker)
 	const uint64_t last_ns = worker->turn.monotonic_ns;
 	const uint64_t now_ns = clock_now_ns();
 
+	/* All of the turn before has left the places that the next one fills anew. */
+	DCHECK(worker->signing.cnt == 0);
+	DCHECK(now_ns >= last_ns);
 	stopwatch_begin(&worker->watch);
 	lane_turn_begin(&worker->turn, wall_now_ns(&worker->shared->now, now_ns), now_ns);
 	worker->counters.turns_ns += worker->turn.monotonic_ns - last_ns;
@@ -48,6 +51,8 @@ static void end_turn(struct worker *worker)
 {
 	struct worker_counters *counters = &worker->counters;
 
+	DCHECK(things_done(worker) >= worker->done_before);
+	DCHECK(counters->requests >= worker->requests_before);
 	worker->busy = things_done(worker) != worker->done_before;
 	counters->turns++;
 	counters->turns_busy += worker->busy;
@@ -98,7 +103,11 @@ static bool handed_over(const struct worker *worker, enum handover_kind kind)
 static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 			 enum handover_kind kind)
 {
-	atomic_fetch_add(ended_cnt, 1);
+	const uint32_t before_us = atomic_fetch_add(ended_cnt, 1);
+
+	/* Each worker once, and none that takes more questions from the port. */
+	CHECK(before_us < worker->worker_cnt);
+	CHECK(!worker->receiving);
 	while (atomic_load(ended_cnt) < atomic_load(&worker->shared->running_cnt) ||
 	       handed_over(worker, kind) || !lane_turn_all_done(&worker->turn))
 		drain_turn(worker);
@@ -111,6 +120,7 @@ static void flush_frames(struct worker *worker)
 	uint64_t now_ns = clock_now_ns();
 	const uint64_t end_ns = now_ns + FLUSH_MAX_NS;
 
+	CHECK(worker->signing.cnt == 0);
 	do {
 		tx_queue_flush(tx_queue, now_ns);
 		now_ns = clock_now_ns();
@@ -125,8 +135,8 @@ static void drain(struct worker *worker)
 	const uint64_t begin_ns = clock_now_ns();
 	uint64_t quiet_ns = begin_ns;
 
-	DCHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
-	       atomic_load(&worker->shared->command) == WORKER_ABANDON);
+	CHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
+	      atomic_load(&worker->shared->command) == WORKER_ABANDON);
 	lane_turn_drain(&worker->turn);
 	do {
 		const uint64_t frames = worker->counters.frames;
@@ -159,12 +169,16 @@ static void pause_turns(struct worker *worker)
 {
 	struct worker_shared *shared = worker->shared;
 	const struct timespec nap = {.tv_nsec = PAUSE_NAP_NS};
+	uint32_t paused_cnt;
 
+	/* Whoever looks for packet buffers finds each in one of its places. */
+	CHECK(worker->signing.cnt == 0);
 	rcu_thread_offline();
 	atomic_fetch_add(&shared->paused_cnt, 1);
 	while (atomic_load(&shared->command) == WORKER_PAUSE)
 		nanosleep(&nap, NULL);
-	atomic_fetch_sub(&shared->paused_cnt, 1);
+	paused_cnt = atomic_fetch_sub(&shared->paused_cnt, 1);
+	CHECK(paused_cnt > 0 && paused_cnt <= worker->worker_cnt);
 	rcu_thread_online();
 	look_at_port(worker);
 }
@@ -186,6 +200,9 @@ int worker_run(void *context)
 {
 	struct worker *worker = context;
 
+	CHECK(worker->idx < worker->shared->port->options.queue_cnt);
+	CHECK(worker->turn.lane_first == worker->idx &&
+	      worker->turn.lane_step == worker->worker_cnt);
 	/* Keys pass over this stack. The process is kept already: only the stack can fail. */
 	(void)secret_keep();
 	rcu_register_thread();
@@ -207,6 +224,8 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	struct arena *arena = NULL;
 	int rc = arena_open(&arena);
 
+	CHECK(idx < worker_cnt && worker_cnt <= WORKERS_MAX);
+	CHECK(idx < shared->shard_cnt && shared->shard_cnt <= SHARDS_MAX);
 	if (rc != 0)
 		return rc;
 
@@ -240,6 +259,8 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	for (uint32_t i = idx; i < shared->shard_cnt; i += worker_cnt) {
 		struct lane *lane = &shared->lanes[i];
 
+		CHECK(lane->idx == i);
+		CHECK(lane->reply_queue == NULL && lane->backlog == NULL);
 		shared->owners[i] = idx;
 		lane->reply_queue = arena_alloc(arena, sizeof(*lane->reply_queue));
 		lane->backlog = arena_alloc(arena, sizeof(*lane->backlog));
@@ -276,6 +297,8 @@ void *worker_buffers(const struct worker *worker, uint16_t lane_idx)
 {
 	const size_t lane_bytes = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
 
+	CHECK(lane_idx < worker->turn.lane_cnt);
+	CHECK(lane_idx % worker->worker_cnt == worker->idx);
 	return worker->buffers + lane_idx / worker->worker_cnt * lane_bytes;
 }
 
@@ -285,11 +308,14 @@ void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *c
 		const struct reply_queue *waiting = lane->reply_queue;
 		const struct backlog *backlog = lane->backlog;
 
+		CHECK(waiting->tail - waiting->head <= REPLIES_WAITING_MAX);
+		CHECK(backlog->tail - backlog->head <= BACKLOG_MAX);
 		for (uint32_t i = waiting->head; i != waiting->tail; i++)
 			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].packet);
 		for (uint32_t i = backlog->head; i != backlog->tail; i++)
 			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].packet);
 	}
+	CHECK(worker->tx_queue.cnt <= TX_QUEUE_FRAMES_MAX);
 	for (uint32_t i = 0; i < worker->tx_queue.cnt; i++)
 		visit(context, worker->tx_queue.mbufs[i]);
 	if (worker->shared->handover != NULL)

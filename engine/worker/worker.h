@@ -70,6 +70,8 @@ struct worker_shared {
 	_Atomic uint32_t answers_ended_cnt;
 };
 
+static_assert(WORKERS_MAX <= 8 * sizeof(((struct port *)0)->closed_queues), "a bit a worker");
+
 struct worker;
 
 /* 0 or -errno. lane i belongs to worker i % worker_cnt. The disk is the worker's from then on. */

@@ -97,7 +97,9 @@ static void *send_and_receive(void *context)
 	uint64_t received = 0;
 
 	while (sent < message_cnt || received < message_cnt) {
-		struct mail mail = {.kind = (uint16_t)sent, .from_lane_idx = post->self};
+		struct mail mail = {.kind = (uint16_t)sent,
+				    .lane_idx = post->other,
+				    .from_lane_idx = post->self};
 		const struct message message = message_of(sent);
 		struct message got;
 
