@@ -201,9 +201,10 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 	/* Whatever a block says of its size: that was looked at before. */
 	CHECK(bytes > 0 && bytes <= WINDOW_BYTES);
 	CHECK(reader->read_bytes <= WINDOW_BYTES && reader->window_bytes <= WINDOW_BYTES);
-	if (reader->window_bytes > 0 && at.segment == window->segment &&
+	/* No sum: a place that somebody else wrote down may be anything. */
+	if (reader->window_bytes >= bytes && at.segment == window->segment &&
 	    at.offset >= window->offset &&
-	    at.offset + bytes <= window->offset + reader->window_bytes)
+	    at.offset - window->offset <= reader->window_bytes - bytes)
 		return reader->window + (at.offset - window->offset);
 
 	reader->window_bytes = 0;

@@ -202,7 +202,8 @@ static int64_t files_read(struct lane_files *files, uint64_t segment, void *buff
 	const uint64_t left = offset < disk->segment_bytes ? disk->segment_bytes - offset : 0;
 	const size_t cnt = bytes < left ? bytes : left;
 
-	memcpy(buffer, disk->data[segment] + offset, cnt);
+	if (cnt > 0)
+		memcpy(buffer, disk->data[segment] + offset, cnt);
 	return (int64_t)cnt;
 }
 

@@ -531,6 +531,27 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 	memory_disk_close(disk);
 }
 
+/* As of a cursor's file that somebody edited: far behind what was read of the segment. */
+Test(lane_reader, reads_nothing_at_an_impossible_place)
+{
+	const struct block_header *block;
+	const struct record *records;
+	struct lane_reader *reader = NULL;
+
+	make_lane(true, BLOCK_CNT, 1);
+	for (uint64_t units = 1; units <= 3; units++) {
+		cr_assert(eq(int,
+			     lane_reader_open_block(&reader, memory_disk_files(disk), JOURNAL_ID,
+						    LANE, 0, 0 - units * BLOCK_ALIGN_BYTES, &error),
+			     0));
+		cr_assert(eq(int, lane_reader_next(reader, &block, &records, &error), LANE_ERROR));
+		cr_assert(ne(ptr, strstr(error.text, "the file ends before"), NULL), "%s",
+			  error.text);
+		lane_reader_close(reader);
+	}
+	memory_disk_close(disk);
+}
+
 Test(lane_reader, goes_on_where_a_running_engine_wrote_more)
 {
 	const struct lane_tail tail = empty_tail();
