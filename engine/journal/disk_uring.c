@@ -28,6 +28,11 @@
 #include "engine/base/limits.h"
 #include "engine/journal/disk.h"
 
+enum {
+	/* With room for one operation behind it. */
+	PROBE_BYTES = sizeof(struct io_uring_probe) + sizeof(struct io_uring_probe_op),
+};
+
 struct disk_uring {
 	struct disk disk; /* first */
 	struct io_uring ring;
@@ -200,11 +205,8 @@ static int try_ring(struct io_uring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	struct io_uring_cqe *cqe;
-	struct {
-		struct io_uring_probe probe;
-		struct io_uring_probe_op ops[1];
-	} probe = {0};
-	int rc = io_uring_register_probe(ring, &probe.probe, 1);
+	_Alignas(struct io_uring_probe) uint8_t probe[PROBE_BYTES] = {0};
+	int rc = io_uring_register_probe(ring, (struct io_uring_probe *)probe, 1);
 
 	CHECK(sqe != NULL);
 	if (rc != 0)
