@@ -175,6 +175,7 @@ static int say_stale(const struct lane_tailer *tailer, const char *found, struct
 {
 	const struct lane_mark *mark = &tailer->mark;
 
+	CHECK(mark->next_lsn > 0);
 	return error_say(
 		error, -ESTALE,
 		"lane %u: the block that ends with LSN %" PRIu64 " was read from segment %" PRIu64
@@ -196,6 +197,16 @@ static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, stru
 		" behind a checkpoint: what was before it has been pruned; put the pruned segments "
 		"back from a copy of the lane, or begin a new downstream with --skip-pruned",
 		tailer->options.lane, next_lsn, first_lsn);
+}
+
+/* A lane that was never read, and in which nothing can be read any more. */
+static int say_bare(const struct lane_tailer *tailer, uint64_t first_segment, struct error *error)
+{
+	return error_say(error, -ESTALE,
+			 "lane %u: it begins with segment %" PRIu64
+			 ", which holds no block: the lane has lost its orders; put it back from "
+			 "a copy",
+			 tailer->options.lane, first_segment);
 }
 
 static int rc_of(enum lane_read read)
@@ -240,7 +251,7 @@ static int check_mark(struct lane_tailer *tailer, struct error *error)
 }
 
 /* The segment of the mark was pruned: right if the lane begins with the very next block. */
-static int check_junction(struct lane_tailer *tailer, struct error *error)
+static int check_junction(struct lane_tailer *tailer, uint64_t first_segment, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
 	const struct block_header *block;
@@ -248,9 +259,12 @@ static int check_junction(struct lane_tailer *tailer, struct error *error)
 	const enum lane_read read = lane_reader_next(tailer->reader, &block, &records, error);
 
 	CHECK(tailer->held_cnt == 0);
+	if (read == LANE_ERROR || read == LANE_CORRUPT)
+		return rc_of(read);
+	if (read != LANE_BLOCK && mark->next_lsn == 0)
+		return say_bare(tailer, first_segment, error);
 	if (read != LANE_BLOCK)
-		return read == LANE_END || read == LANE_TORN ? say_stale(tailer, "nothing", error)
-							     : rc_of(read);
+		return say_stale(tailer, "nothing", error);
 	if (mark->next_lsn == 0 && tailer->options.skip_pruned)
 		return hold(tailer, block);
 	if (block->first_lsn != mark->next_lsn || block->prev_checksum != mark->checksum)
@@ -304,7 +318,7 @@ static int begin(struct lane_tailer *tailer, struct error *error)
 	lane_reader_glance(tailer->reader, true);
 	if (mark->next_lsn > 0 && first <= mark->segment)
 		return check_mark(tailer, error);
-	return first > mark->segment ? check_junction(tailer, error) : 0;
+	return first > mark->segment ? check_junction(tailer, first, error) : 0;
 }
 
 int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options *options,

@@ -329,3 +329,38 @@ Test(lane_tailer, says_what_was_pruned)
 	real_lane_close(&lane);
 	temp_dir_remove();
 }
+
+/* Of a pruned lane only a segment is left that was made ahead. */
+Test(lane_tailer, says_that_a_lane_lost_all)
+{
+	static struct real_lane lane;
+	struct lane_tailer_options how;
+	struct data_dir dir;
+	uint64_t *segments = NULL;
+	struct lane_files *files = NULL;
+	char path[64];
+	int64_t cnt;
+
+	temp_dir_make();
+	cr_assert(eq(int,
+		     real_lane_open(&lane, temp_path("data"), (uint64_t)32 * BLOCK_ALIGN_BYTES),
+		     0));
+	real_lane_sell(&lane, 6000);
+	real_lane_seal(&lane);
+	real_lane_close(&lane);
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
+	cr_assert(eq(int, data_dir_open_lane(&dir, 0, &files, &error), 0));
+	cnt = files->ops->list(files, &segments);
+	files->ops->close(files);
+	cr_assert(cnt > 1);
+	for (int64_t i = 0; i < cnt - 1; i++) {
+		snprintf(path, sizeof(path), "data/lane-000/seg-%012d", (int)segments[i]);
+		cr_assert(eq(int, unlink(temp_path(path)), 0));
+	}
+	how = lane_tailer_of(&dir, 0);
+	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), -ESTALE));
+	cr_assert(ne(ptr, strstr(error.text, "which holds no block"), NULL), "%s", error.text);
+	free(segments);
+	data_dir_close(&dir);
+	temp_dir_remove();
+}
