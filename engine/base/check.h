@@ -1,7 +1,7 @@
 /*
- * CHECK: always on, for what must hold and is cold enough to ask. DCHECK: debug builds, tests and
- * fuzzers only. Both abort with file, line and expression: a broken promise must stop the engine,
- * the journal holds the truth and the next start recovers it.
+ * CHECK is always on: for what must hold, where the check costs little. DCHECK is on in debug
+ * builds, tests and fuzzers only. Both abort with file, line and expression. A broken promise must
+ * stop the engine: the journal is right, and the next start recovers from it.
  */
 #ifndef DB_ENGINE_BASE_CHECK_H
 #define DB_ENGINE_BASE_CHECK_H

@@ -1,7 +1,7 @@
 /*
- * clock: the machine's clocks, in ns. Lanes go by wall_clock.h: what is read here may be wrong, or
- * set back. Any thread; a call is some 20 ns, no system call on machines whose clock the C library
- * can read.
+ * clock: the machine's clocks, in ns. Lanes take their time from wall_clock.h, because what is read
+ * here may be wrong, or set back. Any thread. A call takes some 20 ns, without a system call where
+ * the C library can read the clock.
  */
 #ifndef DB_ENGINE_BASE_CLOCK_H
 #define DB_ENGINE_BASE_CLOCK_H
@@ -17,7 +17,7 @@ static inline uint64_t clock_read_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Monotonic: to wait and to measure by. */
+/* Monotonic: for waiting and measuring. */
 static inline uint64_t clock_now_ns(void)
 {
 	return clock_read_ns(CLOCK_MONOTONIC);

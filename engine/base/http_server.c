@@ -20,7 +20,7 @@
 #include "engine/base/clock.h"
 
 enum {
-	/* Of request line and headers; with more a peer gets 431. */
+	/* Request line and headers. A peer that sends more gets 431. */
 	REQUEST_BYTES_MAX = 8192,
 };
 
@@ -37,7 +37,7 @@ struct http_server {
 	struct peer peers[HTTP_SERVER_PEERS_MAX];
 };
 
-/* host and port of ADDR:PORT or [ADDR6]:PORT. */
+/* Splits ADDR:PORT or [ADDR6]:PORT into host and port. */
 static bool split_address(const char *address, char host[HTTP_SERVER_ADDRESS_BYTES],
 			  const char **port)
 {
@@ -86,7 +86,7 @@ static const char *remedy(int rc)
 	case -EADDRINUSE:
 		return "; another program listens there: choose another port";
 	case -EADDRNOTAVAIL:
-		return "; no interface here has this address: `ip address` tells which there are";
+		return "; no interface here has this address: `ip address` lists those there are";
 	case -EACCES:
 	case -EPERM:
 		return "; ports below 1024 need CAP_NET_BIND_SERVICE: choose a higher one";
@@ -105,13 +105,13 @@ int http_server_bind(const char *address, struct error *error)
 	if (found == NULL) {
 		return error_say(
 			error, -EINVAL,
-			"%s is no address to listen on: write ADDR:PORT or [ADDR6]:PORT in "
+			"%s is not an address to listen on: write ADDR:PORT or [ADDR6]:PORT in "
 			"numbers, like 127.0.0.1:9464",
 			address);
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* A restart shall not wait for peers of the last run. Who listens there is refused still:
-	 * that is why this one listens now, too. */
+	/* A restart must not wait for connections of the last run. Two listeners on one address are
+	 * still refused: that is why this one listens at once. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
 	    listen(fd, HTTP_SERVER_PEERS_MAX) != 0)
@@ -139,7 +139,7 @@ void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES])
 		 address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-/* The text becomes the answer's: MHD frees it. */
+/* Takes over the text: MHD frees it. */
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status,
 				   const char *content_type, struct metrics_text *text)
 {
@@ -151,7 +151,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 							   MHD_RESPMEM_MUST_FREE);
 	if (response == NULL) {
 		metrics_text_free(text);
-		return MHD_NO; /* hangs up: a part of the metrics would look like all */
+		return MHD_NO; /* hangs up: half of the metrics would look complete */
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
@@ -209,7 +209,8 @@ static struct peer *peer_of(struct http_server *http, int fd)
 	return NULL;
 }
 
-/* Who is there, and until when. Called before MHD closes the socket: no entry is ever stale. */
+/* Notes who is connected, and until when. MHD calls it before it closes the socket, so no entry is
+ * ever stale. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **state,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -225,11 +226,11 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	peer->until_ms = clock_now_ns() / 1000000 + HTTP_SERVER_PATIENCE_MS;
 }
 
-/* Hangs up on who takes too long: MHD's own limit begins anew with every byte. Returns the ms until
- * the next one's time is up, -1: nobody is there. */
+/* Hangs up on peers that take too long: MHD's own limit begins anew with every byte. Returns the ms
+ * until the next peer's time is up, -1: none is connected. */
 static int end_patience(struct http_server *http)
 {
-	/* What he has not read is not kept for him. */
+	/* What the peer has not read is dropped. */
 	const struct linger now_or_never = {.l_onoff = 1};
 	const uint64_t now = clock_now_ns() / 1000000;
 	int wait_ms = -1;

@@ -1,9 +1,9 @@
 /*
  * http_server: answers GET /metrics and GET /healthz to Prometheus, probes and curl, over
- * libmicrohttpd, on a thread of its own that sleeps unless asked.
+ * libmicrohttpd, on a thread of its own that sleeps while nobody asks.
  *
- * A peer gets a bounded time and a bounded buffer, and there is a bounded number of them: one that
- * is slow, silent or talks no HTTP costs nobody else an answer for longer than that.
+ * The number of peers, the time of each and its buffer are bounded: a peer that is slow, silent or
+ * does not speak HTTP delays the others no longer than that.
  */
 #ifndef DB_ENGINE_BASE_HTTP_SERVER_H
 #define DB_ENGINE_BASE_HTTP_SERVER_H
@@ -24,11 +24,12 @@ enum {
 /* Called on the thread of http_server, one call at a time. */
 struct http_server_source {
 	void *context;
-	/* Called first, to see to the thread's priority and CPUs; NULL: they stay the opener's. */
+	/* Called first, to set the thread's priority and CPUs. NULL: the thread keeps those of its
+	 * opener. */
 	void (*begin)(void *context);
 	/* Adds all families. */
 	void (*metrics)(void *context, struct metrics_text *text);
-	/* Whether all is well (200, else 503), and a line or more that says what isn't. */
+	/* Whether all is well (200, else 503). Adds one or more lines that say what isn't. */
 	bool (*health)(void *context, struct metrics_text *text);
 };
 
@@ -36,20 +37,20 @@ struct http_server;
 
 /*
  * Takes the address, so that a start can be refused before anything else: `ADDR:PORT` or
- * `[ADDR6]:PORT`, numeric, port 0 for any that is free. Nobody is answered yet. The socket, or
- * -errno with a line that names the address and the remedy.
+ * `[ADDR6]:PORT`, numeric, port 0 for any that is free. Nobody is answered yet. Returns the socket,
+ * or -errno with a line that names the address and the remedy.
  */
 int http_server_bind(const char *address, struct error *error);
 
-/* The address a socket got, as http_server_bind reads it. */
+/* The address that a socket got, in the form that http_server_bind reads. */
 void http_server_address(int fd, char out[HTTP_SERVER_ADDRESS_BYTES]);
 
-/* Begins to answer; the socket is its own from then on, also when it fails. The thread inherits the
- * caller's CPUs and signal mask. 0 or -errno with a line in error. */
+/* Begins to answer. Takes over the socket, also when it fails. The thread inherits the caller's
+ * CPUs and signal mask. 0 or -errno with a line in error. */
 int http_server_open(struct http_server **out, int fd, const struct http_server_source *source,
 		     struct error *error);
 
-/* No call into the source is made after it returns. NULL is allowed. */
+/* After it returns, the source is not called any more. NULL is allowed. */
 void http_server_close(struct http_server *http);
 
 #endif

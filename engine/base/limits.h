@@ -28,8 +28,8 @@ enum {
 	/* Lines of a catalog; the offer table of 16 M SKUs takes 1.2 GiB. */
 	OFFERS_MAX = 16 << 20,
 
-	/* Datagrams of one lane that wait for room in its journal: some bursts, so that the lane
-	 * has its next records at hand when the disk is done, and the others don't wait with it. */
+	/* Datagrams of one lane that wait for room in its journal: a few bursts. So the lane has
+	 * its next records ready when the disk is done, and other lanes don't wait with it. */
 	BACKLOG_MAX = 256,
 
 	/* Datagrams of one lane that wait for the disk. The port is not read while there is no
@@ -42,37 +42,38 @@ enum {
 	/* Messages that one worker may leave for another: a burst's worth of baskets. */
 	MAILBOX_RING_CNT = 128,
 
-	/* Commands of operators to one lane that have no answer yet: some blocks full of offers, so
-	 * that a catalog is put on sale at the speed of the disk. */
+	/* Commands of operators to one lane that have no answer yet: a few blocks full of offers,
+	 * so that a catalog is put on sale at the speed of the disk. */
 	COMMANDS_MAX = 4096,
-	/* Those that a turn carries out, a few us: buyers wait no longer for them than for a burst.
-	 */
+	/* Commands that one turn carries out. They take a few us: buyers wait no longer for them
+	 * than for a burst. */
 	COMMANDS_PER_TURN_MAX = 64,
 
 	/* Journal: the unit of O_DIRECT on every disk we know, and of the block size. */
 	BLOCK_ALIGN_BYTES = 4096,
-	/* 1,023 records; a durable write of 64 KiB takes hardly longer than one of 4 KiB. */
+	/* Room for 1,023 records. A durable write of 64 KiB takes hardly longer than one of 4 KiB.
+	 */
 	BLOCK_BYTES_MAX = 65536,
-	/* Writes in flight a lane: at 8 a disk gives 3 to 4 times what it gives at 1. */
+	/* Writes in flight a lane: at 8 a disk writes 3 to 4 times as much as at 1. */
 	WRITES_IN_FLIGHT_MAX = 8,
 	/* One block is filled while the others are being written. */
 	BLOCK_BUFFERS_CNT = WRITES_IN_FLIGHT_MAX + 2,
 	/*
 	 * How long a block that isn't full is held back where no answer waits for it (--ack
-	 * memory). A write costs the worker's core some 25 us whatever its size: so a lane that is
-	 * not in a hurry spends 5 % on it at the most, and downstream is half a millisecond late.
+	 * memory). A write costs the worker's core some 25 us whatever its size. So a lane where
+	 * nobody waits spends at most 5 % on writes, and downstream is half a millisecond late.
 	 */
 	MEMORY_LINGER_NS = 500000,
-	/* Zero-filled segments that wait ready ahead of the one being written. */
+	/* Zero-filled segments that are ready beside the one being written. */
 	SEGMENTS_AHEAD_CNT = 2,
 
 	/*
-	 * How far a lane's clock may be from the machine's before that is an alarm. A second is
-	 * what operators set openings by; the clocks of machines under NTP differ by milliseconds.
+	 * How far a lane's clock may be from the machine's before that is an alarm. Operators set
+	 * openings to the second; the clocks of machines under NTP differ by milliseconds.
 	 */
 	LANE_AHEAD_MAX_NS = 1000000000,
 
-	/* Times that a lane's clock is set back. Each is an operator's answer to a mishap. */
+	/* How often a lane's clock may be set back. An operator does it after a mishap. */
 	CLOCK_RECORDS_MAX = 64,
 
 	/* A line for the operator: two paths of some hundred bytes, what failed, and the remedy. */

@@ -14,7 +14,7 @@ enum {
 	NUMBER_BYTES = 32,
 };
 
-/* Room for so many bytes more and the NUL. */
+/* Makes room for this many more bytes and the NUL. */
 static bool make_room(struct metrics_text *text, size_t bytes)
 {
 	size_t room = text->room > 0 ? text->room : FIRST_BYTES;
@@ -49,7 +49,7 @@ static void put_text(struct metrics_text *text, const char *part)
 	put(text, part, strlen(part));
 }
 
-/* HELP escapes backslash and line feed, a label value the double quote, too. */
+/* HELP escapes backslash and line feed; a label value escapes the double quote, too. */
 static void put_escaped(struct metrics_text *text, const char *part, bool quoted)
 {
 	for (; *part != '\0'; part++) {
@@ -141,7 +141,7 @@ static void put_sample(struct metrics_text *text, const char *suffix,
 	put_text(text, "\n");
 }
 
-/* The shortest that reads back as the same number. */
+/* The shortest text that reads back as the same number. */
 static void format_f64(char out[NUMBER_BYTES], double value)
 {
 	if (isnan(value)) {

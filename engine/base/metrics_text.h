@@ -3,8 +3,8 @@
  * (https://prometheus.io/docs/instrumenting/exposition_formats/). A family (HELP, TYPE), then all
  * samples of it, then the next family; names, order and escapes are checked or made here.
  *
- * Cold calls, any thread, one thread a text. Without memory a text remembers that it failed, so
- * that only the end has to ask.
+ * Cold calls; any thread, but one at a time for each text. A text for which memory ran out
+ * remembers that it failed, so that callers check once, at the end.
  */
 #ifndef DB_ENGINE_BASE_METRICS_TEXT_H
 #define DB_ENGINE_BASE_METRICS_TEXT_H
@@ -26,13 +26,13 @@ struct metrics_text {
 	char *text; /* NUL-terminated, or NULL while empty; free() by metrics_text_free */
 	size_t bytes;
 	size_t room;
-	bool failed;        /* no memory: what is there is not all */
-	const char *family; /* of the samples that follow; the caller's */
+	bool failed;        /* memory ran out: the text is not complete */
+	const char *family; /* of the samples that follow; the caller owns it */
 	enum metrics_type type;
 };
 
-/* A name is the caller's, and a label name of the format ([a-zA-Z_][a-zA-Z0-9_]*); a value is any
- * text without NUL. Lists of labels end with {0}. */
+/* A label. The caller owns the name, which must be a label name of the format
+ * ([a-zA-Z_][a-zA-Z0-9_]*); a value is any text without NUL. Lists of labels end with {0}. */
 struct metrics_label {
 	const char *name;
 	const char *value;
@@ -49,13 +49,14 @@ void metrics_text_f64(struct metrics_text *text, const struct metrics_label *lab
 
 /*
  * A histogram's samples: _bucket for each bound and +Inf, _sum, _count. bounds rise; cells[i]
- * counts what is above bounds[i - 1] and not above bounds[i], cells[bound_cnt] what is above all.
+ * counts the values above bounds[i - 1] and up to bounds[i], cells[bound_cnt] those above all
+ * bounds.
  */
 void metrics_text_histogram(struct metrics_text *text, const struct metrics_label *labels,
 			    const double *bounds, const uint64_t *cells, unsigned bound_cnt,
 			    double sum);
 
-/* Other text as it is; printf-like. For answers that are no metrics. */
+/* Adds other text as it is; printf-like. For answers that are not metrics. */
 __attribute__((format(printf, 2, 3))) void metrics_text_add(struct metrics_text *text,
 							    const char *format, ...);
 

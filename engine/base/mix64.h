@@ -1,6 +1,6 @@
 /*
  * mix64: the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number
- * Generators", 2014): a bijection on 64 bits. The wire format and the journal's checksums rest on
+ * Generators", 2014): a bijection on 64 bits. The wire format and the journal's checksums depend on
  * it, so it never changes. Pure; any thread.
  */
 #ifndef DB_ENGINE_BASE_MIX64_H

@@ -11,11 +11,11 @@
 
 #include "engine/base/signals.h"
 
-/* As the kernel cuts it, at 15 characters. */
+/* The kernel cuts a process's name at 15 characters. */
 static const char NAME[] = "doorbuster-serv";
 
 enum {
-	/* Of include/linux/sched.h, as /proc/PID/stat shows it: the task is in do_exit. */
+	/* From include/linux/sched.h, as /proc/PID/stat shows it: the task is in do_exit. */
 	PF_EXITING = 0x4,
 	PAUSE_NS = 10000000,
 	TRIES_MAX = 3000,
@@ -61,13 +61,13 @@ static bool is_exiting(const char *pid)
 	       sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2;
 	if (!ours)
 		return false;
-	/* A zombie that only waits for its parent holds nothing any more. */
+	/* A zombie that only waits for its parent holds no lock any more. */
 	if (state == 'Z')
 		return thread_cnt(pid) > 1;
 	return state == 'X' || (flags & PF_EXITING) != 0;
 }
 
-/* SIGKILL was sent, the task has not come to notice. */
+/* SIGKILL was sent, and the task has not noticed it yet. */
 static bool is_killed(const char *pid)
 {
 	char path[64];
@@ -112,7 +112,7 @@ bool predecessor_is_ending(unsigned *tries)
 	if (!ending || signals_end_pending())
 		return false;
 	if (!said)
-		fprintf(stderr, "waiting for a killed doorbuster to be gone\n");
+		fprintf(stderr, "waiting for a killed doorbuster to end\n");
 	said = true;
 	nanosleep(&pause, NULL);
 	return true;

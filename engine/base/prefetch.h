@@ -1,6 +1,6 @@
 /*
- * prefetch: asks for a cache line. Not __builtin_prefetch: gcc takes a function that does nothing
- * else for one without effect, and leaves out its calls.
+ * prefetch: asks for a cache line. Not by __builtin_prefetch: gcc thinks that a function that does
+ * nothing else has no effect, and removes the calls to it.
  */
 #ifndef DB_ENGINE_BASE_PREFETCH_H
 #define DB_ENGINE_BASE_PREFETCH_H

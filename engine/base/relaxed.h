@@ -1,6 +1,6 @@
 /*
- * relaxed: how another thread looks at a plain counter of a worker. Each value by itself is one the
- * counter had; two of them need not be of the same moment. Costs the worker nothing.
+ * relaxed: how another thread reads a plain counter of a worker. Each value is one that the counter
+ * had; two values may be from different moments. Costs the worker nothing.
  */
 #ifndef DB_ENGINE_BASE_RELAXED_H
 #define DB_ENGINE_BASE_RELAXED_H

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Two or four digits at *text, within [min, max]; moves on. */
+/* Reads cnt digits at *text, within [min, max], and moves *text on. */
 static bool digits(const char **text, int cnt, int min, int max, int *out)
 {
 	int value = 0;
@@ -93,7 +93,7 @@ int rfc3339_parse(const char *text, uint64_t *instant_ns)
 
 	const time_t local = timegm(&tm);
 
-	/* timegm turns 31 February into March: not what was written. */
+	/* timegm turns 31 February into a day of March, which nobody wrote. */
 	if (tm.tm_mday != day || local < offset_s)
 		return -EINVAL;
 	*instant_ns = (uint64_t)(local - offset_s) * 1000000000 + fraction_ns;

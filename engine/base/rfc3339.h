@@ -6,14 +6,15 @@
 
 #include <stdint.h>
 
-/* Like 2026-11-11T00:00:00+08:00, up to nine decimals, to ns since the epoch. 0 or -EINVAL. */
+/* Reads an instant like 2026-11-11T00:00:00+08:00, with up to nine decimals, as ns since the epoch.
+ * 0 or -EINVAL. */
 int rfc3339_parse(const char *text, uint64_t *instant_ns);
 
 enum {
 	RFC3339_BYTES = 40,
 };
 
-/* In UTC, with as many of nine decimals as are not zero. */
+/* Writes it in UTC, with up to nine decimals, without zeros at the end. */
 void rfc3339_format(uint64_t instant_ns, char out[RFC3339_BYTES]);
 
 #endif

@@ -12,9 +12,9 @@
 #include "engine/base/check.h"
 
 enum {
-	/* Others may make and remove a name meanwhile, a few times. */
+	/* Others may make and remove the name between two of our calls, a few times. */
 	OPEN_TRIES_MAX = 100,
-	/* A tree of ours has a directory in a directory. */
+	/* Our trees are two directories deep. */
 	TREE_DEPTH_MAX = 8,
 };
 
@@ -31,7 +31,7 @@ int safe_parent_open(const char *path, const char **name)
 	char parent[PATH_MAX];
 
 	*name = slash == NULL ? path : slash + 1;
-	/* A name that is none would be the directory, or one above it. */
+	/* These names would be the directory itself, or the one above it. */
 	if ((*name)[0] == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0)
 		return path[0] == '\0' ? -ENOENT : -EISDIR;
 	if (slash == NULL)
@@ -59,8 +59,8 @@ static int place_open(struct place *place, const char *path)
 	return rc;
 }
 
-/* True: what this thread does with files is done as the owner of the directory from here on. Only
- * root can, and needs it; it says nothing if it may not. */
+/* True: from here on this thread works on files as the owner of the directory. Only root can do
+ * this, and only root needs it; where root may not, the result is false. */
 static bool become_owner(const struct stat *owner)
 {
 	if (geteuid() != 0 || owner->st_uid == 0)
@@ -99,13 +99,13 @@ static int check_file(const struct stat *info, const struct stat *owner, bool ow
 		return -ELOOP;
 	if (!S_ISREG(info->st_mode))
 		return S_ISDIR(info->st_mode) ? -EISDIR : -EMEDIUMTYPE;
-	/* Nobody else puts names there. */
+	/* Nobody else can put names there. */
 	if (owner->st_uid == self && (self != 0 || !others_write(owner)))
 		return 0;
-	/* A second name of a file of ours: the other one may be anywhere. */
+	/* The file is ours, but has a second name, which may be anywhere. */
 	if (info->st_uid == self)
 		return info->st_nlink > 1 || (owners_only && owner->st_uid != self) ? -EMLINK : 0;
-	/* Root may open what neither could give the other. */
+	/* Root may open a file that neither user could have given to the other. */
 	return self != 0 || owner->st_uid == 0 || info->st_uid == owner->st_uid ? 0 : -EMLINK;
 }
 
@@ -116,9 +116,9 @@ static int open_at(const struct place *place, int flags, bool owners_only)
 	int rc;
 	int fd;
 
-	/* Looked at before, for a word of what it is, and because opening a device does things;
-	 * afterwards, because it may be another by then. O_NONBLOCK: a pipe keeps nobody waiting.
-	 */
+	/* The file is checked before it is opened, to report what it is, and because opening a
+	 * device has effects. It is checked again afterwards, because it may be another file by
+	 * then. O_NONBLOCK: opening a pipe must not wait. */
 	if (fstatat(place->dir, place->name, &info, AT_SYMLINK_NOFOLLOW) != 0)
 		return -errno;
 	rc = check_file(&info, &place->owner, owners_only);
@@ -128,7 +128,7 @@ static int open_at(const struct place *place, int flags, bool owners_only)
 	if (fd < 0)
 		return -errno;
 	rc = fstat(fd, &info) == 0 ? check_file(&info, &place->owner, owners_only) : -errno;
-	/* io_uring would give up where it has to wait. */
+	/* With O_NONBLOCK io_uring would fail where it has to wait. */
 	mode = rc == 0 ? fcntl(fd, F_GETFL) : 0;
 	if (rc == 0 && (mode < 0 || fcntl(fd, F_SETFL, mode & ~O_NONBLOCK) != 0))
 		rc = -errno;
@@ -138,8 +138,8 @@ static int open_at(const struct place *place, int flags, bool owners_only)
 	return rc;
 }
 
-/* Root's, in a directory of another user, because root may not be that user: given away if it may
- * be. Where it may not, only root reads it. */
+/* Gives away a file that root made in a directory of another user, where root may not act as that
+ * user. If root may not give it away either, only root can read it. */
 static void give(int fd, const struct stat *owner)
 {
 	if (geteuid() == 0 && owner->st_uid != 0)
@@ -304,7 +304,7 @@ int safe_bind(int socket_fd, int dir_fd, const char *name)
 
 	if (bytes < 0 || (size_t)bytes >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	/* The mode that bind gives the name: from its first moment on. */
+	/* bind takes the mode of the name from here, so it is right from the first moment. */
 	if (fstat(dir_fd, &owner) != 0 || fchmod(socket_fd, 0600) != 0)
 		return -errno;
 
@@ -328,7 +328,7 @@ static int make_dir(const char *path, bool own)
 	bool became;
 	int rc = place_open(&place, path);
 
-	/* "." and "/" are there. */
+	/* "." and "/" exist. */
 	if (rc != 0)
 		return rc == -EISDIR ? -EEXIST : rc;
 	became = !own && become_owner(&place.owner);
@@ -350,7 +350,7 @@ int safe_mkdir_own(const char *path)
 
 static int remove_names(DIR *names, unsigned depth);
 
-/* What is in a directory of this name. */
+/* Removes what is in the directory of this name. */
 static int remove_inner(int parent, const char *name, unsigned depth)
 {
 	DIR *names;
@@ -372,7 +372,7 @@ static int remove_inner(int parent, const char *name, unsigned depth)
 	return rc;
 }
 
-/* A file, a link, or a directory and all in it. */
+/* Removes a file, a link, or a directory and all in it. */
 static int remove_any(const struct place *place, unsigned depth)
 {
 	int rc = remove_at(place, 0);
@@ -437,11 +437,11 @@ const char *safe_strerror(int rc)
 {
 	switch (rc) {
 	case -ELOOP:
-		return "it is a symbolic link, or lies beyond one of another user, and such links "
+		return "it is a symbolic link, or its path has one of another user, and such links "
 		       "are not followed: look who made it, then remove it or put what it leads to "
 		       "in its place";
 	case -EMEDIUMTYPE:
-		return "it is no regular file: look who made it, then remove it";
+		return "it is not a regular file: look who made it, then remove it";
 	case -EMLINK:
 		return "it belongs to somebody else, or has a second name elsewhere (a hard "
 		       "link), and is not touched: look who made it, then remove it";

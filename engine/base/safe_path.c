@@ -1,7 +1,7 @@
 /*
  * How a path to a directory is walked. The kernel is asked first for a path without any link
- * (openat2, RESOLVE_NO_SYMLINKS); where there are some, or the kernel can't, each part is opened by
- * itself, and each link is looked at before what it says is followed.
+ * (openat2, RESOLVE_NO_SYMLINKS). Where the path has links, or the kernel can't do this, each part
+ * is opened by itself, and each link is checked before it is followed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +26,13 @@ enum {
 struct walk {
 	int at; /* the directory reached so far */
 	unsigned link_cnt;
-	/* Of links that neither root nor we made: what they lead to must be theirs. */
+	/* After a link that neither root nor we made: the user who must own what it leads to. */
 	bool owned;
 	uid_t owner;
 	char rest[2 * PATH_MAX];
 };
 
-/* Goes on in this directory. */
+/* Continues in this directory. */
 static void enter(struct walk *walk, int fd)
 {
 	if (walk->at >= 0)
@@ -50,7 +50,8 @@ static int enter_start(struct walk *walk)
 	return 0;
 }
 
-/* Another user may give a link of root a second name wherever he may make one. */
+/* Another user can give root's link a second name in any directory where that user may make files.
+ */
 static bool may_be_moved_here(const struct walk *walk, const struct stat *link)
 {
 	struct stat dir;
@@ -87,7 +88,7 @@ static int follow(struct walk *walk, int fd, const struct stat *link)
 	return walk->rest[0] == '/' ? enter_start(walk) : 0;
 }
 
-/* The next part of the path. 1: there was none. */
+/* Takes the next part of the path. 1: there was none. */
 static int step(struct walk *walk)
 {
 	const size_t slashes = strspn(walk->rest, "/");

@@ -20,7 +20,7 @@ static size_t page_bytes_of_system(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Only for who dumps us all the same: a kernel without core dumps has no such file. */
+/* Only for dumps that are made all the same. A kernel without core dumps has no such file. */
 static void leave_shared_out(void)
 {
 	static const char PATH[] = "/proc/self/coredump_filter";
@@ -41,8 +41,8 @@ static void leave_shared_out(void)
 	(void)fclose(file);
 }
 
-/* The main thread's stack is mapped as far as it has grown: what is not mapped yet gets the same
- * when it grows, as it is one mapping. */
+/* The main thread's stack is mapped as far as it has grown. As it is one mapping, what it grows by
+ * later is excluded, too. */
 static int exclude_stack(void)
 {
 	pthread_attr_t attributes;
@@ -61,7 +61,7 @@ static int exclude_stack(void)
 
 int secret_keep(void)
 {
-	/* Before: afterwards the file is root's. */
+	/* This comes first: afterwards the file belongs to root. */
 	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
 		leave_shared_out();
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)

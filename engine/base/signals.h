@@ -1,7 +1,7 @@
 /*
- * signals: whether the process has been told to end, for what may wait long before the control
- * thread listens. The signals stay pending. False where they aren't blocked (tools, tests): there
- * they end the process.
+ * signals: whether a signal to end the process is pending, for code that may wait long before the
+ * control thread listens. The signals stay pending. False where they aren't blocked (tools, tests):
+ * there they end the process.
  */
 #ifndef DB_ENGINE_BASE_SIGNALS_H
 #define DB_ENGINE_BASE_SIGNALS_H
@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Blocks them for this thread and those it starts; *out has them, for sigtimedwait. */
+/* Blocks them for this thread and those it starts. *out gets the set, for sigtimedwait. */
 static inline void signals_block_end(sigset_t *out)
 {
 	sigemptyset(out);

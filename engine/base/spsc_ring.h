@@ -1,14 +1,14 @@
 /*
  * spsc_ring: a bounded queue of fixed-size messages from one thread to one other. No lock, no wait,
- * no allocation after it was laid out.
+ * no allocation after spsc_ring_init.
  *
  * Guarantees: a message that was put is taken once, whole, in the order of the puts; what the
  * producer wrote before the put is seen by the consumer after the take. Never: overwrites a message
  * that was not taken, lets either side wait for the other.
  *
- * Each end owns a cache line: it writes its own position and keeps a copy of the other end's, which
- * it reads again only when the copy says that the ring is full (or empty). So a ring that nobody
- * uses costs its consumer one load of a line that stays in its cache.
+ * Each end owns a cache line: it writes its own position there and keeps a copy of the other end's
+ * position. It reads that position again only when the copy says that the ring is full (or empty).
+ * So a ring that nobody uses costs its consumer one load of a line that stays in its cache.
  */
 #ifndef DB_ENGINE_BASE_SPSC_RING_H
 #define DB_ENGINE_BASE_SPSC_RING_H
@@ -25,7 +25,7 @@
 struct spsc_ring {
 	/* The producer's line. */
 	_Atomic uint32_t tail; /* free-running: messages ever put */
-	uint32_t head_seen;    /* a head that the consumer had */
+	uint32_t head_seen;    /* the head as the producer last read it */
 	uint32_t mask;         /* slots - 1 */
 	uint32_t slot_bytes;
 	/* The consumer's line. */
@@ -35,7 +35,7 @@ struct spsc_ring {
 };
 static_assert(offsetof(struct spsc_ring, head) == CACHE_LINE_BYTES, "two ends, two lines");
 
-/* Bytes of a ring, to be had aligned to CACHE_LINE_BYTES. slots: a power of two. */
+/* Bytes of a ring; its memory must be aligned to CACHE_LINE_BYTES. slots: a power of two. */
 static inline size_t spsc_ring_bytes(uint32_t slots, uint32_t slot_bytes)
 {
 	const size_t bytes = sizeof(struct spsc_ring) + (size_t)slots * slot_bytes;
@@ -58,7 +58,7 @@ static inline void *spsc_ring_slot(struct spsc_ring *ring, uint32_t position)
 	return ring->slots + (size_t)(position & ring->mask) * ring->slot_bytes;
 }
 
-/* Messages that can be put now. None of this room goes until the producer puts. Producer. */
+/* How many messages can be put now. Only the producer's puts reduce it. Producer. */
 static inline uint32_t spsc_ring_room(struct spsc_ring *ring)
 {
 	const uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -80,7 +80,8 @@ static inline bool spsc_ring_put(struct spsc_ring *ring, const void *message)
 	return true;
 }
 
-/* The oldest message, where it lies: the consumer's until spsc_ring_drop. NULL: none. Consumer. */
+/* The oldest message, in its slot, which the consumer may use until spsc_ring_drop. NULL: none.
+ * Consumer. */
 static inline void *spsc_ring_first(struct spsc_ring *ring)
 {
 	const uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -114,7 +115,7 @@ static inline bool spsc_ring_take(struct spsc_ring *ring, void *message)
 	return true;
 }
 
-/* Whether everything put was taken. Producer, or any thread for a hint. */
+/* Whether all that was put has been taken. Producer; for any other thread a hint. */
 static inline bool spsc_ring_all_taken(struct spsc_ring *ring)
 {
 	return atomic_load_explicit(&ring->head, memory_order_acquire) ==

@@ -1,16 +1,16 @@
 /*
- * timer_wheel: timers by ticks, in buckets of a wheel: starting, stopping and firing one take the
- * same few steps however many there are. The caller's objects carry their timer and lie in an
- * array; the wheel knows them by index.
+ * timer_wheel: timers by ticks, in the buckets of a wheel. Starting, stopping and firing a timer
+ * take the same few steps however many there are. The caller's objects are in an array and contain
+ * their timer; the wheel knows them by index.
  *
  * Guarantees: a timer fires once, at the first timer_wheel_next whose tick is not before its own.
- * Timers of an earlier tick fire before those of a later one, unless the caller stayed away for
+ * Timers of an earlier tick fire before those of a later one, unless the caller did not ask for
  * more than a round. Never: allocates.
  *
- * Work is bounded by the caller: one timer_wheel_next returns one timer, and what was not asked for
- * is next the next time. Besides, it passes over the buckets between its last tick and this one, at
- * most one round; and a timer that is more than a round away is put off once a round. So give a
- * wheel as many buckets as the longest usual wait has ticks.
+ * The caller bounds the work: one timer_wheel_next returns one timer, and the rest stay for the
+ * next call. A call also passes over the buckets between the last tick and this one, at most one
+ * round. A timer that is more than a round away is touched once a round: so give a wheel as many
+ * buckets as the longest usual wait has ticks.
  *
  * One thread.
  */
@@ -29,18 +29,18 @@ enum {
 	TIMER_BUCKETS_MAX = 1 << 24,
 };
 
-/* Inside the caller's object. */
+/* A part of the caller's object. */
 struct timer {
-	int32_t next; /* of its bucket; the caller's to use while the timer does not run */
-	int32_t prev; /* the first of a bucket: timer_head of it */
+	int32_t next; /* of its bucket; the caller may use it while the timer does not run */
+	int32_t prev; /* timer_head of the bucket for its first timer */
 	uint64_t due_tick;
 };
 
 struct timer_wheel {
-	uint64_t tick;       /* the first that is not done with */
-	bool opened;         /* its bucket is the one that is looked through */
-	int32_t *heads;      /* [bucket_cnt + 1]: the last is of what is looked through */
-	uint8_t *timers;     /* the timer of object 0 */
+	uint64_t tick;   /* the first tick that is not finished */
+	bool opened;     /* the bucket of this tick is being looked through */
+	int32_t *heads;  /* [bucket_cnt + 1]: the last is the list that is being looked through */
+	uint8_t *timers; /* the timer of object 0 */
 	size_t stride_bytes; /* from one object to the next */
 	uint32_t bucket_cnt;
 };
@@ -50,7 +50,7 @@ static inline struct timer *timer_wheel_timer(const struct timer_wheel *wheel, i
 	return (struct timer *)(void *)(wheel->timers + (size_t)idx * wheel->stride_bytes);
 }
 
-/* How the first timer of a bucket names its head: below every index and TIMER_NONE. */
+/* How the first timer of a bucket names its head: a number below every index and TIMER_NONE. */
 static inline int32_t timer_head(uint32_t bucket)
 {
 	return -2 - (int32_t)bucket;
@@ -62,15 +62,15 @@ static inline bool timer_runs(const struct timer *timer)
 	return timer->prev != TIMER_IDLE;
 }
 
-/* A timer that does not run: what every object's must be before its first start. */
+/* Makes a timer that does not run. Needed for every object before its first start. */
 static inline void timer_init(struct timer *timer)
 {
 	*timer = (struct timer){.next = TIMER_NONE, .prev = TIMER_IDLE};
 }
 
 /*
- * heads: room for bucket_cnt + 1, the caller's, as are the objects. first: the timer of object 0;
- * stride_bytes: the size of an object. tick: where time begins.
+ * heads: room for bucket_cnt + 1. The caller owns it, and the objects. first: the timer of object
+ * 0; stride_bytes: the size of an object. tick: the first tick.
  */
 static inline void timer_wheel_init(struct timer_wheel *wheel, int32_t *heads, uint32_t bucket_cnt,
 				    struct timer *first, size_t stride_bytes, uint64_t tick)
@@ -98,14 +98,15 @@ static inline void timer_wheel_link(struct timer_wheel *wheel, int32_t idx, uint
 	wheel->heads[bucket] = idx;
 }
 
-/* Starts a timer that does not run; one that is due before the wheel's tick is due at it. */
+/* Starts a timer that does not run. If due_tick is before the wheel's tick, it is due at that tick.
+ */
 static inline void timer_wheel_start(struct timer_wheel *wheel, int32_t idx, uint64_t due_tick)
 {
 	struct timer *timer = timer_wheel_timer(wheel, idx);
 
 	DCHECK(!timer_runs(timer));
 	timer->due_tick = due_tick > wheel->tick ? due_tick : wheel->tick;
-	/* What is due at once must not wait for the wheel to come round. */
+	/* A timer that is due at once must not wait a whole round. */
 	if (wheel->opened && timer->due_tick == wheel->tick)
 		timer_wheel_link(wheel, idx, wheel->bucket_cnt);
 	else
@@ -127,7 +128,7 @@ static inline void timer_wheel_stop(struct timer_wheel *wheel, int32_t idx)
 	timer->prev = TIMER_IDLE;
 }
 
-/* The bucket of the wheel's tick becomes the one that is looked through: its head moves. */
+/* Begins to look through the bucket of the wheel's tick: its list moves to the last head. */
 static inline void timer_wheel_open(struct timer_wheel *wheel)
 {
 	const uint32_t bucket = (uint32_t)(wheel->tick % wheel->bucket_cnt);
@@ -142,12 +143,12 @@ static inline void timer_wheel_open(struct timer_wheel *wheel)
 }
 
 /*
- * The next timer that is due at now_tick or before; it no longer runs. TIMER_NONE: none is, and
- * the wheel's tick is the one after now_tick.
+ * The next timer that is due at now_tick or before; it no longer runs. TIMER_NONE: none is due, and
+ * the wheel's tick is now the one after now_tick.
  */
 static inline int32_t timer_wheel_next(struct timer_wheel *wheel, uint64_t now_tick)
 {
-	/* After a long pause one round sees every timer. */
+	/* After a long pause one round is enough to see every timer. */
 	if (!wheel->opened && now_tick > wheel->tick + wheel->bucket_cnt)
 		wheel->tick = now_tick - wheel->bucket_cnt;
 	while (wheel->tick <= now_tick) {
@@ -161,7 +162,7 @@ static inline int32_t timer_wheel_next(struct timer_wheel *wheel, uint64_t now_t
 			timer_wheel_stop(wheel, idx);
 			if (due_tick <= wheel->tick)
 				return idx;
-			/* Of a later round. */
+			/* It belongs to a later round. */
 			timer_wheel_link(wheel, idx, (uint32_t)(due_tick % wheel->bucket_cnt));
 		}
 		wheel->opened = false;

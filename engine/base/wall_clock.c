@@ -21,10 +21,10 @@ void wall_clock_begin(struct wall_clock *clock, const struct wall_reading *readi
 	*clock = (struct wall_clock){.offset_ns = offset_of(reading), .lasts_ns = lasts_ns};
 }
 
-/* The wall clock is where it was, nearly. */
+/* The wall clock is nearly where it was. */
 static enum wall_event stay(struct wall_clock *clock, int64_t offset_ns, uint64_t width_ns)
 {
-	/* What the reading's own error explains is no change. */
+	/* A difference within the reading's own error is not a change. */
 	if (!is_within(offset_ns, clock->offset_ns, (int64_t)(width_ns / 2)))
 		clock->offset_ns = offset_ns;
 	if (clock->step_ns == 0)

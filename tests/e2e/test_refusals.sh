@@ -55,8 +55,8 @@ serve 'address nowhere: expected' --address nowhere
 serve 'port eth0: expected lo, af_xdp:IFACE or memif:SOCKET' --port eth0
 serve "'now' is not a flag" now
 serve '' --no-such-flag
-serve 'metrics address: 9464 is no address to listen on: write ADDR:PORT' --metrics 9464
-serve 'metrics address: .*no address to listen on: write ADDR:PORT' --metrics localhost:9464
+serve 'metrics address: 9464 is not an address to listen on: write ADDR:PORT' --metrics 9464
+serve 'metrics address: .*not an address to listen on: write ADDR:PORT' --metrics localhost:9464
 serve 'cannot listen on 192.0.2.1:9464: .*no interface here' --metrics 192.0.2.1:9464
 refused 'cannot listen on 127.0.0.1:80: .*CAP_NET_BIND_SERVICE' \
 	setpriv --bounding-set=-all --inh-caps=-all "$SERVE" --data "$DATA" --catalog "$CATALOG" \

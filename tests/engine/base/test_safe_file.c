@@ -371,6 +371,6 @@ Test(safe_file, says_what_it_is)
 {
 	cr_assert(ne(ptr, strstr(safe_strerror(-ELOOP), "symbolic link"), NULL));
 	cr_assert(ne(ptr, strstr(safe_strerror(-EMLINK), "hard link"), NULL));
-	cr_assert(ne(ptr, strstr(safe_strerror(-EMEDIUMTYPE), "no regular file"), NULL));
+	cr_assert(ne(ptr, strstr(safe_strerror(-EMEDIUMTYPE), "not a regular file"), NULL));
 	cr_assert(eq(str, (char *)safe_strerror(-ENOENT), strerror(ENOENT)));
 }
