@@ -42,7 +42,7 @@ __attribute__((format(printf, 3, 4))) static int wrong(const struct reader *read
 	return -EINVAL;
 }
 
-/* Cuts a line into its fields, in place; quotes around a whole field are taken off. */
+/* Cuts a line into its fields, in place, and removes quotes around a whole field. */
 static unsigned split(char *line, char *fields[COLUMN_CNT + 1])
 {
 	unsigned cnt = 0;
@@ -141,8 +141,7 @@ static int read_header(const struct reader *reader, char *line)
 	return 0;
 }
 
-/* The line without its end and a byte order mark; -EINVAL if it is too long or holds a zero byte.
- */
+/* Removes the line's end and a byte order mark. -EINVAL if it is too long or holds a zero byte. */
 static int clean_line(const struct reader *reader, char *buffer, ssize_t bytes, char **line)
 {
 	if (bytes > LINE_BYTES_MAX || memchr(buffer, '\0', (size_t)bytes) != NULL)
@@ -209,7 +208,7 @@ static int by_sku(const void *a, const void *b)
 	return (*one)->line < (*two)->line ? -1 : 1;
 }
 
-/* Every SKU once: two lines for one would make the stock a matter of taste. */
+/* Every SKU once: with two lines for one SKU its stock would be unclear. */
 static int check_unique(struct reader *reader, const struct catalog *catalog)
 {
 	const struct catalog_offer **sorted = calloc(catalog->cnt + 1, sizeof(*sorted));
@@ -226,7 +225,7 @@ static int check_unique(struct reader *reader, const struct catalog *catalog)
 		if (sorted[i]->sku != sorted[i - 1]->sku)
 			continue;
 		reader->line = sorted[i]->line;
-		rc = wrong(reader, 1, "SKU %" PRIu64 " stands already in line %u; keep one of them",
+		rc = wrong(reader, 1, "SKU %" PRIu64 " is already in line %u; keep one of them",
 			   sorted[i]->sku, sorted[i - 1]->line);
 	}
 	free(sorted);
@@ -259,7 +258,7 @@ static int read_file(struct reader *reader, FILE *file, struct catalog **catalog
 	}
 	free(buffer);
 	if (rc == 0 && ferror(file)) {
-		wrong(reader, 0, "cannot read on: %s", strerror(errno));
+		wrong(reader, 0, "cannot read further: %s", strerror(errno));
 		rc = -EIO;
 	}
 	if (rc == 0 && (*catalog)->cnt == 0)

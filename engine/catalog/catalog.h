@@ -32,7 +32,7 @@ struct catalog {
 
 /*
  * 0 and *out (owned by the caller), or -errno and a line in error that names file, line, column and
- * remedy: -EINVAL for what the file says, others for what happened reading it.
+ * remedy. -EINVAL if the content is wrong; other errors if reading it failed.
  */
 int catalog_load(const char *path, struct catalog **out, struct error *error);
 

@@ -81,7 +81,7 @@ Test(catalog, names_line_and_column_of_what_is_wrong)
 		 ":2: column 6 (closes_at): closes before it opens"},
 		{HEADER "1,2,3,4,,,soon\n", ":2: column 7 (hold_seconds): 'soon'"},
 		{HEADER "1,2,3,4,,,\n2,2,3,4,,,\n1,9,3,4,,,\n",
-		 ":4: column 1 (sku): SKU 1 stands already in line 2"},
+		 ":4: column 1 (sku): SKU 1 is already in line 2"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
