@@ -6,9 +6,9 @@
 #include "engine/base/check.h"
 
 /*
- * Half full at the most: of new buyers in the second half of a sale one in sixteen has to go on to
- * a second bucket, hardly any to a third. At 70 % it is one in six, and one in twenty goes on to
- * where no pass has asked for memory. Always an empty slot somewhere: a search ends.
+ * At most half full: then one in sixteen of the new buyers in the second half of a sale goes to a
+ * second bucket, and hardly any to a third. At 70 % it is one in six, and one in twenty goes to a
+ * bucket that no pass has asked for. Some slot is always empty, so a search ends.
  */
 static uint64_t buckets_for(uint64_t cnt_max)
 {

@@ -1,6 +1,6 @@
 /*
  * buyers: how many units of an offer a buyer has, for offers with a limit. Four counts a cache
- * line, open addressing by lines: a lookup touches one line in the common case. Full is full.
+ * line, open addressing by lines: a lookup usually touches one line. The table never grows.
  */
 #ifndef DB_ENGINE_SALE_BUYERS_H
 #define DB_ENGINE_SALE_BUYERS_H
@@ -48,7 +48,7 @@ uint64_t buyers_bytes(uint64_t cnt_max);
 /* 0 or -ENOMEM. The memory is the arena's. */
 int buyers_open(struct buyers *buyers, struct arena *arena, uint64_t cnt_max);
 
-/* As fresh from buyers_open. */
+/* Makes it as it was after buyers_open. */
 void buyers_clear(struct buyers *buyers);
 
 static inline struct buyer_bucket *buyers_home(const struct buyers *buyers, uint64_t hash)
@@ -62,7 +62,8 @@ static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket,
 {
 	const __m128i want = _mm_set_epi32(0, (int)offer_idx, (int)(buyer >> 32), (int)buyer);
 	const __m128i *at = (const __m128i *)bucket->counts;
-	/* Four bits a slot: both halves of the buyer, the offer, and no units, that is empty. */
+	/* Four bits a slot: the two halves of the buyer, the offer, and zero units (an empty slot).
+	 */
 	const uint32_t equal = (uint32_t)_mm_movemask_epi8(
 		_mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at), want),
 						_mm_cmpeq_epi32(_mm_load_si128(at + 1), want)),
@@ -71,7 +72,7 @@ static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket,
 	const uint32_t empty = equal & 0x8888;
 	const uint32_t found = equal & equal << 1 & equal << 2 & ~empty >> 1 & 0x4444;
 
-	/* A buyer and offer have one slot, and slots are taken in their order. */
+	/* A buyer and offer have one slot, and slots are filled in order. */
 	DCHECK((found & (found - 1)) == 0);
 	DCHECK(found == 0 || empty == 0 || found < (empty & -empty));
 	return (found | empty) == 0 ? NULL : &bucket->counts[__builtin_ctz(found | empty) / 4];
@@ -84,8 +85,8 @@ static inline struct buyer_bucket *buyer_bucket_after(const struct buyers *buyer
 	return bucket + 1 == buyers->buckets + buyers->bucket_cnt ? buyers->buckets : bucket + 1;
 }
 
-/* The slot of this buyer and offer; if there is none, the empty one where it would go. It becomes
- * a count by buyers_take, if buyers_have_room. */
+/* The slot of this buyer and offer; if there is none, the empty slot where it would go. buyers_take
+ * makes that slot a count, if buyers_have_room. */
 static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint64_t hash,
 					      uint64_t buyer, uint32_t offer_idx)
 {
@@ -98,8 +99,8 @@ static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint6
 	return slot;
 }
 
-/* What buyers_find would give if that lies in the home bucket, which has arrived; else asks for the
- * next one, and NULL. */
+/* What buyers_find would return, if that is in the home bucket, which must have arrived. Else asks
+ * for the next bucket and returns NULL. */
 static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, uint64_t hash,
 						  uint64_t buyer, uint32_t offer_idx)
 {
@@ -112,14 +113,14 @@ static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, u
 	return slot;
 }
 
-/* Whether a slot that was found is still what buyers_find would give: its own, or still empty. */
+/* Whether a slot that was found is still what buyers_find would return: this buyer's, or empty. */
 static inline bool buyer_count_holds(const struct buyer_count *slot, uint64_t buyer,
 				     uint32_t offer_idx)
 {
 	return slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx);
 }
 
-/* Whether this slot may take units: a new count needs room in the table. */
+/* Whether the table has room for this slot: only a new count needs room. */
 static inline bool buyers_have_room(const struct buyers *buyers, const struct buyer_count *slot)
 {
 	DCHECK(buyers->cnt <= buyers->cnt_max);

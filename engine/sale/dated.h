@@ -1,8 +1,8 @@
 /*
- * dated: how long a request is good for. A datagram that says when it was made, for how long it is
- * good and for which sale (struct wire_date) is worth nothing once it is recorded: it gets no order
- * after its life, nor in another sale, and what turns by time alone turns for it as of its issue,
- * so that all copies of it are told the same. Pure.
+ * dated: how long a request is good for. A dated datagram says when it was made, for how long it is
+ * good and for which sale (struct wire_date). So a recording of it is worth nothing: it gets no
+ * order after its life, nor in another sale. Whether an offer has opened is decided as of its
+ * issue, so that all copies of it get the same answer. Pure.
  */
 #ifndef DB_ENGINE_SALE_DATED_H
 #define DB_ENGINE_SALE_DATED_H
@@ -13,11 +13,11 @@
 #include "engine/base/check.h"
 #include "net/wire.h"
 
-/* In place of the instant a request was asked at: it may get no new order. No clock shows it. */
+/* Stands for the instant of a request that may get no new order. No clock has this value. */
 #define ASKED_STALE UINT64_MAX
 
-/* When the requests of a dated datagram were asked, at most now_ns; ASKED_STALE: they are not of
- * this sale, too old, too far ahead of the clock, or without a life at all. */
+/* When the requests of a dated datagram were asked, at most now_ns. ASKED_STALE: they are for
+ * another sale, too old, too far ahead of the clock, or have no life at all. */
 static inline uint64_t dated_asked_ns(struct wire_date date, uint64_t now_ns, uint32_t sale)
 {
 	const uint64_t ns_per_ms = 1000000;
@@ -33,8 +33,8 @@ static inline uint64_t dated_asked_ns(struct wire_date date, uint64_t now_ns, ui
 	return now_ns - date.issued_at_ns <= valid_ms * ns_per_ms ? date.issued_at_ns : ASKED_STALE;
 }
 
-/* The same of any datagram that decode_datagram accepted. Undated requests are always asked now,
- * where they are taken at all. */
+/* The same for any datagram that decode_datagram accepted. Undated requests, where they are
+ * accepted at all, are always asked now. */
 static inline uint64_t datagram_asked_ns(const uint8_t *datagram, uint64_t now_ns, uint32_t sale,
 					 bool undated_refused)
 {

@@ -41,7 +41,7 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
 static void refuse(struct decision *decision, enum verdict verdict)
 {
 	DCHECK(verdict >= VERDICT_REFUSAL_FIRST && verdict < VERDICT_END);
-	/* It changed nothing, and rests on no record. */
+	/* A refusal changed nothing, and its answer rests on no record. */
 	DCHECK(!decision->committed && decision->wait_lsn == 0);
 	decision->verdict = (uint8_t)verdict;
 }
@@ -66,7 +66,7 @@ static bool same_content(const struct order *order, const struct wire_request *r
 	       order->channel == request->channel && order->quantity == request->quantity;
 }
 
-/* Why a request for this open or not open offer can't be had; VERDICT_NONE if it can. */
+/* Why a request for this offer is refused; VERDICT_NONE if it is not. */
 static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t asked_ns,
 			    const struct wire_request *request, struct decision *decision)
 {
@@ -76,7 +76,7 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t
 	}
 	if (request->quantity == 0)
 		return VERDICT_BAD_QUANTITY;
-	/* As of its issue: a copy that comes after the opening is told what the first one was. */
+	/* As of its issue: a copy that comes after the opening gets the answer of the first one. */
 	if (asked_ns < offer->opens_at_ns) {
 		decision->instant_ns = offer->opens_at_ns;
 		return VERDICT_NOT_OPEN;
@@ -104,7 +104,7 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 		return;
 	}
 	if (offer->limit_per_buyer > 0) {
-		/* A buyer who alone asks for more than the limit needs no slot to be refused. */
+		/* A single request above the limit is refused without a slot. */
 		if (request->quantity > offer->limit_per_buyer) {
 			refuse(decision, VERDICT_LIMIT_REACHED);
 			return;
@@ -145,11 +145,11 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	shard_commit_order(shard, record, offer, count, key->order_hash);
 	decision->stock_left = offer->free;
 	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == now_ns);
-	/* What apply_order would refuse is never written. */
+	/* A record that apply_order would refuse is never written. */
 	DCHECK(now_ns >= offer->opens_at_ns && now_ns < offer->closes_at_ns);
 }
 
-/* Offers of other shards' SKUs never get into the table: only what isn't there may be theirs. */
+/* The table never holds offers of other shards' SKUs: only a SKU that isn't in it may be theirs. */
 static void not_on_sale(const struct shard *shard, const struct wire_request *request,
 			struct decision *decision)
 {

@@ -18,8 +18,8 @@ struct decision {
 	uint64_t order_id;
 	uint64_t unit_price;
 	uint64_t instant_ns;
-	uint64_t wait_lsn; /* the answer rests on this record: 0 none, else durable before it is
-			      told */
+	uint64_t wait_lsn; /* the answer may leave when this record is durable; 0: it rests on none
+			    */
 	uint32_t stock_left;
 	uint16_t quantity;
 	uint8_t verdict;
@@ -28,21 +28,21 @@ struct decision {
 
 /*
  * A pass over cnt requests of one shard that are still to be decided, by their keys (lookup.h).
- * Only pass 0 must have been made before decide, the others, in their order, save waiting: best
- * when pass n is lookup_ahead_cnt(n) requests ahead of the decision. Changes no state.
+ * Only pass 0 is required before decide. The others, in their order, save waiting: best when pass n
+ * is lookup_ahead_cnt(n) requests ahead of the decision. Changes no state.
  */
 void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt);
 
-/* All passes at once, for who has nothing else to do meanwhile. */
+/* All passes at once, for callers that have nothing to do between them. */
 void lookup_all(const struct shard *shard, const struct wire_request *requests, struct lookup *keys,
 		uint32_t cnt);
 
 /*
  * Decides one request at now_ns (lane clock, never falling). asked_ns, at most that, is when it was
- * made: an offer that opened after that is not open to it. ASKED_STALE: what was committed is told,
- * but nothing new commits. On commit fills *record and changes the state, exactly as shard_apply of
- * that record would. `record` NULL means the journal has no room: what would commit gets
- * VERDICT_JOURNAL_FULL.
+ * made: an offer that opened after that is not open to it. ASKED_STALE: an order committed before
+ * is answered again, but nothing new commits. On commit fills *record and changes the state,
+ * exactly as shard_apply of that record would. `record` NULL means the journal has no room: what
+ * would commit gets VERDICT_JOURNAL_FULL.
  */
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	    const struct wire_request *request, const struct lookup *key, struct record *record,

@@ -1,12 +1,11 @@
 /*
- * hash: keyed hashes of the tables, so that who doesn't know the key cannot choose ids that
- * collide. The key is random for each shard and process; nothing that is stored or answered depends
- * on it.
+ * hash: keyed hashes of the tables. Without the key nobody can choose ids that collide. The key is
+ * random for each shard and process; nothing that is stored or answered depends on it.
  *
- * A sum of products, NH of UMAC (Black et al. 1999), in which two different messages are equal
- * under 2^-64 of the keys, is brought to 64 bits by two odd factors, the second by multiply-shift
- * (Dietzfelbinger et al. 1997): its upper bits are for hash_range, hash_tag lies below them. A
- * product is made once for all the tables whose hashes have its words.
+ * First a sum of products, NH of UMAC (Black et al. 1999): two different messages have the same sum
+ * under 2^-64 of the keys. Then two odd factors, the second by multiply-shift (Dietzfelbinger et
+ * al. 1997), make 64 bits of it: hash_range uses the upper bits, hash_tag those below. A product is
+ * made once for all tables whose hashes contain its words.
  */
 #ifndef DB_ENGINE_SALE_HASH_H
 #define DB_ENGINE_SALE_HASH_H
@@ -30,7 +29,7 @@ static_assert(sizeof(hash_sum) == 2 * sizeof(uint64_t), "a product without loss"
 
 static inline hash_sum hash_sku(const struct hash_key *key, uint64_t sku)
 {
-	/* No key was drawn: all SKUs would have one hash. */
+	/* Without a random key all SKUs would have one hash. */
 	DCHECK(key->words[1] != 0);
 	return (hash_sum)(sku + key->words[0]) * key->words[1];
 }
@@ -61,7 +60,7 @@ static inline uint64_t hash_range(uint64_t hash, uint64_t cnt)
 	return (uint64_t)(((unsigned __int128)hash * cnt) >> 64);
 }
 
-/* 16 bits that hash_range leaves alone. */
+/* 16 bits that hash_range does not use. */
 static inline uint16_t hash_tag(uint64_t hash)
 {
 	return (uint16_t)(hash >> 16);

@@ -5,7 +5,7 @@
 
 int index_open(struct index *index, struct arena *arena, uint64_t bucket_cnt)
 {
-	/* hash_range. */
+	/* What hash_range takes. */
 	CHECK(bucket_cnt > 0 && bucket_cnt <= UINT64_C(1) << 32);
 	*index = (struct index){.bucket_cnt = bucket_cnt};
 	index->buckets = arena_alloc(arena, index_bytes(bucket_cnt));

@@ -1,7 +1,7 @@
 /*
- * index: from a hash to the numbers that were added under it or, rarely, under another: whoever
- * searches compares what they number. Buckets of one cache line, open addressing by buckets: a
- * search looks at one line in the common case. Never forgets.
+ * index: from a hash to the numbers that were added under it. Rarely it also gives a number of
+ * another hash, so callers compare what it stands for. Buckets of one cache line, open addressing
+ * by buckets: a search usually looks at one line. Nothing is ever removed.
  */
 #ifndef DB_ENGINE_SALE_INDEX_H
 #define DB_ENGINE_SALE_INDEX_H
@@ -26,7 +26,7 @@ enum {
 struct index_bucket {
 	uint16_t tags[INDEX_BUCKET_SLOTS]; /* hash_tag */
 	uint16_t cnt;
-	uint16_t overflowed; /* numbers that had to go on to the next bucket, saturating */
+	uint16_t overflowed; /* numbers that went to the next bucket, saturating */
 	uint32_t numbers[INDEX_BUCKET_SLOTS];
 };
 static_assert(sizeof(struct index_bucket) == CACHE_LINE_BYTES, "one line a bucket");
@@ -41,10 +41,10 @@ struct index {
 };
 
 /*
- * Buckets for cnt_max numbers, so that one always has room: half full at the most. Then one in
- * thirty is full and one in seventy has overflowed: searches hardly ever go on to a second, and
- * what a pass has seen mostly still holds. At three quarters it is a fifth and a sixth, and the
- * mean request of a full table takes half as long again.
+ * Buckets for cnt_max numbers, at most half full, so that some bucket always has room. Then one in
+ * thirty is full and one in seventy has overflowed: searches hardly ever need a second bucket, and
+ * what a pass has seen mostly still holds. At three quarters full it is one in five and one in six,
+ * and the mean request of a full table takes 1.5 times as long.
  */
 static inline uint64_t index_buckets_for(uint64_t cnt_max)
 {
@@ -59,7 +59,7 @@ static inline uint64_t index_bytes(uint64_t bucket_cnt)
 /* 0 or -ENOMEM. The memory is the arena's. */
 int index_open(struct index *index, struct arena *arena, uint64_t bucket_cnt);
 
-/* As fresh from index_open. */
+/* Makes it as it was after index_open. */
 void index_clear(struct index *index);
 
 static inline struct index_bucket *index_home(const struct index *index, uint64_t hash)
@@ -67,7 +67,7 @@ static inline struct index_bucket *index_home(const struct index *index, uint64_
 	return &index->buckets[hash_range(hash, index->bucket_cnt)];
 }
 
-/* The bucket that takes what this one has no room for. */
+/* The bucket for numbers that this one has no room for. */
 static inline struct index_bucket *index_after(const struct index *index,
 					       struct index_bucket *bucket)
 {
@@ -88,7 +88,7 @@ static inline uint32_t index_match(const struct index_bucket *bucket, uint16_t t
 	return (uint32_t)_mm_movemask_epi8(equal) & ((1U << (bucket->cnt & 31)) - 1);
 }
 
-/* A search goes on from here. */
+/* Where a search continues. */
 struct index_search {
 	struct index_bucket *bucket;
 	uint32_t match; /* slots of it not yet looked at */
@@ -103,15 +103,15 @@ static inline struct index_search index_search(const struct index *index, uint64
 	return (struct index_search){home, index_match(home, tag), tag};
 }
 
-/* The next number that may be it; false when there is none left. */
+/* The next number that may be the one searched for; false when there is none left. */
 static inline bool index_next(const struct index *index, struct index_search *search,
 			      uint32_t *number)
 {
 	while (search->match == 0) {
 		if (search->bucket->overflowed == 0)
 			return false;
-		/* Only a full bucket sends numbers on: else one of them would be lost to searches
-		 * that end here. */
+		/* Only a full bucket may have overflowed: else searches that end here would miss a
+		 * number. */
 		DCHECK(search->bucket->cnt == INDEX_BUCKET_SLOTS);
 		search->bucket = index_after(index, search->bucket);
 		search->match = index_match(search->bucket, search->tag);
@@ -121,7 +121,7 @@ static inline bool index_next(const struct index *index, struct index_search *se
 	return true;
 }
 
-/* Whether a search by this hash comes to this number. */
+/* Whether a search by this hash finds this number. */
 static inline bool index_has(const struct index *index, uint64_t hash, uint32_t number)
 {
 	struct index_search search = index_search(index, hash);
@@ -134,7 +134,7 @@ static inline bool index_has(const struct index *index, uint64_t hash, uint32_t 
 	return false;
 }
 
-/* There must be room: at most cnt_max numbers in all. */
+/* Adds a number. There must be room: at most cnt_max numbers in all. */
 static inline void index_add(struct index *index, uint64_t hash, uint32_t number)
 {
 	struct index_bucket *bucket = index_home(index, hash);

@@ -17,7 +17,7 @@ int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max)
 	offers->cnt = 0;
 	offers->cnt_max = cnt_max;
 	offers->list = arena_alloc(arena, (cnt_max + 1) * sizeof(struct offer));
-	/* Half full at the most. */
+	/* At most half full. */
 	CHECK(offers->index.bucket_cnt * INDEX_BUCKET_SLOTS >= 2 * cnt_max);
 	CHECK((uintptr_t)offers->list % CACHE_LINE_BYTES == 0);
 	return rc != 0 || offers->list == NULL ? -ENOMEM : 0;

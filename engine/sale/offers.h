@@ -26,7 +26,7 @@ struct offer {
 	uint32_t sold;
 	uint32_t limit_per_buyer; /* 0: none */
 	uint32_t hold_seconds;
-	uint64_t added_at_ns; /* when it was put on sale: for the record again */
+	uint64_t added_at_ns; /* when it was put on sale: needed to make its record again */
 };
 static_assert(sizeof(struct offer) == CACHE_LINE_BYTES, "one line an offer");
 
@@ -42,12 +42,12 @@ uint64_t offers_bytes(uint64_t cnt_max);
 /* 0 or -ENOMEM. The memory is the arena's. */
 int offers_open(struct offers *offers, struct arena *arena, uint64_t cnt_max);
 
-/* As fresh from offers_open. */
+/* Makes it as it was after offers_open. */
 void offers_clear(struct offers *offers);
 
 /*
- * Asks for the offer that offers_find will most likely give, if the home bucket has arrived.
- * Returns it: some offer, perhaps another; NULL if the home bucket has none.
+ * Once the home bucket has arrived: asks for the memory of the offer that offers_find will most
+ * likely return. Returns that offer, which may be another SKU's; NULL if the bucket has none.
  */
 static inline struct offer *offers_guess(const struct offers *offers, uint64_t hash)
 {
@@ -78,7 +78,7 @@ static inline struct offer *offers_find(const struct offers *offers, uint64_t ha
 	return NULL;
 }
 
-/* The next offer, of this SKU, which must not be there yet; NULL when full. */
+/* Adds an offer of this SKU, which must not be there yet. NULL when full. */
 struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku);
 
 static inline bool offer_conserved(const struct offer *offer)

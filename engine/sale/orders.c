@@ -22,7 +22,7 @@ int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max)
 	orders->cnt = 0;
 	orders->cnt_max = cnt_max;
 	orders->log = arena_alloc(arena, log_bytes(cnt_max));
-	/* Half full at the most. */
+	/* At most half full. */
 	CHECK(orders->index.bucket_cnt * INDEX_BUCKET_SLOTS >= 2 * cnt_max);
 	CHECK((uintptr_t)orders->log % CACHE_LINE_BYTES == 0);
 	return rc != 0 || orders->log == NULL ? -ENOMEM : 0;

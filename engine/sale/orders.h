@@ -1,7 +1,8 @@
 /*
  * orders: what a shard remembers of its committed purchases. A log of orders in the order they were
  * committed, one cache line each, and an index over (request id, offer): a request seen for the
- * first time touches one random line, a repeated one two. Never forgets; full is full.
+ * first time touches one random line, a repeated one two. Nothing is ever removed, and the tables
+ * never grow.
  */
 #ifndef DB_ENGINE_SALE_ORDERS_H
 #define DB_ENGINE_SALE_ORDERS_H
@@ -39,7 +40,7 @@ struct orders {
 };
 
 enum {
-	/* Orders between the one that is written and the one whose line is asked for. */
+	/* How many orders ahead of the one being written a line is asked for. */
 	ORDERS_WRITE_AHEAD_CNT = 16,
 };
 
@@ -48,7 +49,7 @@ uint64_t orders_bytes(uint64_t cnt_max);
 /* 0 or -ENOMEM. The memory is the arena's. cnt_max at most UINT32_MAX. */
 int orders_open(struct orders *orders, struct arena *arena, uint64_t cnt_max);
 
-/* As fresh from orders_open. */
+/* Makes it as it was after orders_open. */
 void orders_clear(struct orders *orders);
 
 enum {
@@ -57,8 +58,8 @@ enum {
 static_assert((int)ORDERS_SEEN_NOTHING > (int)INDEX_BUCKET_SLOTS, "no bucket has so many");
 
 /*
- * Asks for what orders_find will look at, if the home bucket has arrived. What it returns is for
- * orders_has_none.
+ * Once the home bucket has arrived: asks for the memory that orders_find will look at. The result
+ * is for orders_has_none.
  */
 static inline uint16_t orders_look(const struct orders *orders, uint64_t hash)
 {
@@ -75,11 +76,11 @@ static inline uint16_t orders_look(const struct orders *orders, uint64_t hash)
 	return ORDERS_SEEN_NOTHING;
 }
 
-/* True: no order under this hash, because none has come to its bucket since orders_look saw none.
- * False: search. */
+/* True: no order has this hash, because orders_look saw none and its bucket got none since. False:
+ * search. */
 static inline bool orders_has_none(const struct orders *orders, uint64_t hash, uint16_t seen)
 {
-	/* The index never forgets. */
+	/* Nothing is ever removed from the index. */
 	DCHECK(seen == ORDERS_SEEN_NOTHING || index_home(&orders->index, hash)->cnt >= seen);
 	return index_home(&orders->index, hash)->cnt == seen;
 }
@@ -102,8 +103,8 @@ static inline const struct order *orders_find(const struct orders *orders, uint6
 	return NULL;
 }
 
-/* The next order of the log, indexed under hash; NULL when full. The caller fills it in. Its line
- * was asked for some orders ago: what the CPU fetches ahead by itself ends with each 4 KiB. */
+/* Adds an order to the log, indexed under hash, for the caller to fill in; NULL when full. Its line
+ * was asked for some orders ago, because the CPU itself fetches ahead only within 4 KiB. */
 static inline struct order *orders_add(struct orders *orders, uint64_t hash)
 {
 	if (orders->cnt == orders->cnt_max)

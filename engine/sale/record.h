@@ -15,8 +15,8 @@
 enum {
 	RECORD_ORDER = 1, /* a committed purchase */
 	RECORD_OFFER = 2, /* an offer put on sale from the catalog */
-	/* The lane's clock set back by the operator: at_ns is its new time, and may lie before
-	 * those of the records before it. The first record of its block. */
+	/* The lane's clock, set back by the operator. at_ns is its new time, and may be earlier
+	 * than at_ns of the records before. Always the first record of its block. */
 	RECORD_CLOCK = 3,
 
 	RECORD_BYTES = 64,
@@ -70,7 +70,7 @@ static_assert(SHARDS_MAX <= 1 << (64 - ORDER_ID_LSN_BITS), "a lane's number fits
 
 static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
 {
-	/* Beyond that it would be another lane's order. */
+	/* A greater LSN would name an order of another lane. */
 	DCHECK(lsn <= LSN_MAX);
 	return (uint64_t)lane << ORDER_ID_LSN_BITS | lsn;
 }

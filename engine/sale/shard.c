@@ -84,7 +84,7 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 {
 	const struct offers *offers = &shard->offers;
 	const struct orders *orders = &shard->orders;
-	/* Without memory for a count an offer, only their sum is compared with the orders'. */
+	/* Without memory for one count an offer, only the sums are compared. */
 	uint64_t *ordered = calloc(offers->cnt + 1, sizeof(*ordered));
 	uint64_t ordered_sum = 0;
 
@@ -128,7 +128,8 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt)
 	return true;
 }
 
-/* What is hashed: canonical, without padding, independent of slots and table sizes. */
+/* What is hashed: one form for each order, without padding, independent of slots and table sizes.
+ */
 struct hashed_order {
 	uint64_t order_id;
 	struct record record;
@@ -284,7 +285,7 @@ bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view
 
 	if (offer == NULL)
 		return false;
-	/* Offers of other shards' SKUs never get into the table. */
+	/* The table never holds offers of other shards' SKUs. */
 	DCHECK(shard_owner(shard, sku) == shard->lane);
 	view_offer(offer, out);
 	return true;

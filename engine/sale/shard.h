@@ -18,7 +18,7 @@
 
 struct shard;
 
-/* How big the tables must be. Sums over the shard's offers. */
+/* How big the tables must be: sums over the shard's offers. */
 struct shard_size {
 	uint64_t offer_cnt; /* SKUs */
 	uint64_t order_cnt; /* orders to remember: at most the stock, as each takes a unit */
@@ -33,22 +33,23 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 void shard_close(struct shard *shard);
 
 /*
- * Applies the record with this LSN, which must be the next. 0; -EBADMSG with *why (static text) if
- * the record cannot follow from the state: recovery and the tools must stop, the lane is not ours
- * or damaged. Only a full shard (-ENOSPC) or a bad record fails.
+ * Applies the record with this LSN, which must be the next. 0, or -ENOSPC if the shard is full, or
+ * -EBADMSG with *why (static text) if the record cannot follow from the state. Then recovery and
+ * the tools must stop: the lane is not ours, or damaged.
  */
 int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, const char **why);
 
 /*
- * The same for the cnt records of a block, from this LSN on, but faster; *applied: how many
- * were, all of them unless it fails.
+ * The same for the cnt records of a block, from this LSN on, but faster. *applied: how many were
+ * applied, all of them unless it fails.
  */
 int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
 		     uint32_t *applied, const char **why);
 
 /*
- * A checkpoint's way out of a shard: cnt entries from the first-th on, each kind in lane order.
- * Offers and CLOCK records are one kind, shard_entries of them, as their records; orders the other.
+ * How a checkpoint takes its entries from a shard: cnt entries, beginning with number `first`, each
+ * kind in lane order. Offers and CLOCK records are one kind, saved as their records, shard_entries
+ * of them; orders are the other kind.
  */
 uint64_t shard_entries(const struct shard *shard);
 uint32_t shard_clock_backs(const struct shard *shard); /* CLOCK records among them */
@@ -57,9 +58,9 @@ void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
 		       struct snapshot_order *out);
 
 /*
- * And its way into an empty one: all offers and CLOCK records, then all orders, each checked as
- * shard_apply does, then the end: the next LSN and the instant of the last record. Errors as
- * shard_apply; the shard is good for shard_clear only then.
+ * How a checkpoint is loaded into an empty shard: first all offers and CLOCK records, then all
+ * orders, each checked as shard_apply does, then the end: the next LSN and the instant of the last
+ * record. Errors as shard_apply; after one only shard_clear may be called.
  */
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why);
@@ -67,7 +68,7 @@ int shard_load_orders(struct shard *shard, const struct snapshot_order *orders, 
 		      const char **why);
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
 
-/* As fresh from shard_open. */
+/* Makes it as it was after shard_open. */
 void shard_clear(struct shard *shard);
 
 /* Conservation, per SKU: stock put on sale == free + held + sold, and sold == sum of its orders. */
@@ -83,8 +84,8 @@ struct shard_totals {
 };
 void shard_totals(const struct shard *shard, struct shard_totals *totals);
 
-/* What shard_totals counts, as kept beside the tables. Any thread, also while the owner works: each
- * value by itself; units_free is their difference. */
+/* What shard_totals counts, as kept beside the tables. Any thread may read it, also while the owner
+ * works: each value is right by itself. units_free is their difference. */
 struct shard_sums {
 	uint64_t offers;
 	uint64_t orders;
@@ -97,8 +98,8 @@ struct shard_sums {
 void shard_sums(const struct shard *shard, struct shard_sums *sums);
 
 /*
- * Checks conservation of the next cnt offers behind *cursor, round and round: what debug builds do
- * every turn. False if one is broken.
+ * Checks conservation of the next cnt offers after *cursor, and begins again after the last. Debug
+ * builds do this every turn. False if one is broken.
  */
 bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
 
@@ -111,7 +112,7 @@ struct shard_hash shard_hash(const struct shard *shard);
 
 static_assert(sizeof(struct shard_hash) == 16, "a checkpoint stores it");
 
-/* Of the whole journal: the sum over its shards. */
+/* Adds up the hash of a whole journal: the sum over its shards. */
 static inline void shard_hash_add(struct shard_hash *sum, struct shard_hash hash)
 {
 	const unsigned __int128 total = (((unsigned __int128)sum->high << 64) | sum->low) +
@@ -127,10 +128,10 @@ uint16_t shard_owner(const struct shard *shard, uint64_t sku);
 uint64_t shard_next_lsn(const struct shard *shard);
 uint64_t shard_last_at_ns(const struct shard *shard);
 
-/* What the tables' memory lies on. */
+/* Which kinds of pages hold the tables. */
 struct arena_bytes shard_memory(const struct shard *shard);
 
-/* Its jemalloc arena; arena_stats_refresh first. Any thread. */
+/* Its jemalloc arena. Call arena_stats_refresh first. Any thread. */
 struct arena_stats shard_arena_stats(const struct shard *shard);
 
 /* An offer as the shard has it now. */

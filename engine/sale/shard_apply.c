@@ -8,8 +8,8 @@
 #include "engine/sale/shard_state.h"
 
 enum {
-	/* Orders that are looked ahead at together (lookup.h): a pass over them takes as long
-	 * as memory does. */
+	/* Orders whose passes are made together (lookup.h): a pass over them takes as long as
+	 * memory takes to arrive. */
 	BATCH_CNT = 64,
 };
 
@@ -54,7 +54,7 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 	const uint64_t *reserved = record->clock.reserved;
 
 	if (record->at_ns >= record->clock.was_ns || record->clock.was_ns < shard->last_at_ns)
-		return bad(why, "clock set back to what is no earlier instant");
+		return bad(why, "clock set back to an instant that is not earlier");
 	if ((record->quantity | record->channel | record->sku | record->unit_price | reserved[0] |
 	     reserved[1] | reserved[2]) != 0)
 		return bad(why, "clock set back with reserved bytes in use");
@@ -67,7 +67,7 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 		.was_ns = record->clock.was_ns,
 		.offers_before = shard->offers.cnt,
 	};
-	/* shard_save_offers finds its place among the offers by that. */
+	/* shard_save_offers needs this to find its place among the offers. */
 	DCHECK(shard->clock_back_cnt == 1 ||
 	       shard->clock_backs[shard->clock_back_cnt - 2].offers_before <= shard->offers.cnt);
 	shard->next_lsn++;
@@ -75,7 +75,7 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 	return 0;
 }
 
-/* Everything decide made sure of when it committed this order must hold again. */
+/* Everything that decide checked when it committed this order must hold again. */
 static int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
 		       const char **why)
 {
@@ -193,7 +193,7 @@ int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *rec
 
 static struct record offer_record(const struct offer *offer)
 {
-	/* Its record says nothing of what is held: a hold needs an entry of its own. */
+	/* An offer's record does not say what is held: a hold needs an entry of its own. */
 	CHECK(offer->held == 0);
 	CHECK(offer_conserved(offer));
 	return (struct record){
@@ -273,13 +273,14 @@ int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t
 		if (rc != 0)
 			return rc;
 	}
-	/* Its LSN is not known, and orders may have come before it: they tell theirs. */
+	/* The entry has no LSN, and orders may have come before it: each order's entry has its own
+	 * LSN. */
 	shard->next_lsn = 1;
 	shard->last_at_ns = 0;
 	return 0;
 }
 
-/* An instant before the last, in a lane whose clock was never set back. */
+/* Whether an instant is before the last one, in a lane whose clock was never set back. */
 static bool falls(const struct shard *shard, uint64_t at_ns)
 {
 	return at_ns < shard->last_at_ns && shard->clock_back_cnt == 0;
@@ -341,7 +342,7 @@ int shard_load_orders(struct shard *shard, const struct snapshot_order *orders, 
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why)
 {
 	if (next_lsn < shard->next_lsn || falls(shard, last_at_ns))
-		return bad(why, "orders behind its end");
+		return bad(why, "orders after its end");
 	shard->next_lsn = next_lsn;
 	shard->last_at_ns = last_at_ns;
 	return 0;

@@ -84,7 +84,7 @@ static inline void key_hash(const struct shard *shard, struct lookup *key, const
 
 static inline void key_seek(const struct shard *shard, struct lookup *key)
 {
-	/* The first to look: lookup.h gives the order of the passes. */
+	/* The first pass that looks: lookup.h gives the order of the passes. */
 	DCHECK(key->offer == NULL && key->orders_seen == ORDERS_SEEN_NOTHING);
 	key->offer = offers_guess(&shard->offers, key->offer_hash);
 	key->orders_seen = orders_look(&shard->orders, key->order_hash);
@@ -120,7 +120,8 @@ static inline void key_look(const struct shard *shard, struct lookup *key, uint6
 					     shard_offer_idx(shard, key->offer));
 }
 
-/* And what was found, made sure of: as orders_find and buyers_find, whatever passes were made. */
+/* These check what the passes found: they return what orders_find and buyers_find would, whatever
+ * passes were made. */
 static inline const struct order *key_order(const struct shard *shard, const struct lookup *key,
 					    const uint64_t id[2], uint32_t offer_idx)
 {
@@ -147,8 +148,8 @@ static inline struct buyer_count *key_count(const struct shard *shard, const str
 
 /*
  * Commits an ORDER record as LSN next_lsn: the one place where stock becomes sold, for decide and
- * for recovery alike. The caller has made sure of stock, limit and room; count is the buyer's slot,
- * NULL for an offer without a limit.
+ * for recovery alike. The caller has checked stock, limit and room. count is the buyer's slot, NULL
+ * for an offer without a limit.
  */
 static inline void shard_commit_order(struct shard *shard, const struct record *record,
 				      struct offer *offer, struct buyer_count *count,
@@ -161,7 +162,7 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 	DCHECK(record->quantity > 0 && record->quantity <= offer->free);
 	DCHECK((count != NULL) == (offer->limit_per_buyer > 0));
 	DCHECK(order != NULL && shard->next_lsn <= LSN_MAX);
-	/* A clock that was set back falls between two orders. */
+	/* Between two orders time goes back only where the clock was set back. */
 	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
 	*order = (struct order){
 		.request_id = {record->order.request_id[0], record->order.request_id[1]},

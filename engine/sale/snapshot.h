@@ -1,7 +1,7 @@
 /*
- * snapshot: the entries by which a shard's state leaves it and comes back (shard_save_*,
- * shard_load_*). A checkpoint stores them as they are here. Little-endian, no padding. An offer's
- * entry is its OFFER record, a clock's its CLOCK record.
+ * snapshot: the entries in which a shard's state is saved and loaded (shard_save_*, shard_load_*).
+ * A checkpoint stores them as they are here. Little-endian, no padding. An offer's entry is its
+ * OFFER record, a clock's its CLOCK record.
  */
 #ifndef DB_ENGINE_SALE_SNAPSHOT_H
 #define DB_ENGINE_SALE_SNAPSHOT_H
@@ -17,7 +17,7 @@ enum {
 	QUANTITY_BITS = 16,
 };
 
-/* An order; with the number of its lane it is the record of the lane again. */
+/* An order. With the number of its lane it gives the lane's record again. */
 struct snapshot_order {
 	uint64_t request_id[2];
 	uint64_t buyer;

@@ -224,9 +224,9 @@ Test(shard, instants_fall_at_a_clock_record_only)
 
 	cr_assert(sale_decide(shard, NOW_NS + 5, &request, &record).committed);
 	bad = set_back(NOW_NS, NOW_NS + 4);
-	check_refused(shard, 5, &bad, "no earlier instant");
+	check_refused(shard, 5, &bad, "an instant that is not earlier");
 	bad = set_back(NOW_NS + 9, NOW_NS + 9);
-	check_refused(shard, 5, &bad, "no earlier instant");
+	check_refused(shard, 5, &bad, "an instant that is not earlier");
 	for (unsigned field = 0; field < 7; field++) {
 		bad = good;
 		bad.quantity = field == 0;
