@@ -13,7 +13,7 @@ void admit(const struct key_ring *ring, struct admission *admissions, uint32_t c
 		this->key = keys_find(ring, header->key_id);
 		if (this->key != NULL)
 			jobs[known_cnt++] = (struct tag_job){
-				.datagram = (uint8_t *)this->datagram, /* only looked at */
+				.datagram = (uint8_t *)this->datagram, /* only read */
 				.key = this->key->bytes,
 				.bytes = this->bytes,
 			};

@@ -1,6 +1,6 @@
 /*
- * admit: who may ask at all. Knows the keys and checks the tags over whole datagrams, a burst at a
- * time; whoever fails gets no answer. Pure; any thread.
+ * admit: who may ask at all. Looks up the keys and checks the tags over whole datagrams, a burst at
+ * a time. A datagram that fails gets no answer. Pure; any thread.
  */
 #ifndef DB_ENGINE_ADMISSION_ADMIT_H
 #define DB_ENGINE_ADMISSION_ADMIT_H
@@ -11,15 +11,15 @@
 #include "net/keys.h"
 #include "net/tag.h"
 
-/* A datagram that decode_datagram accepted, and what is found out about it. */
+/* A datagram that decode_datagram accepted, and the result of its check. */
 struct admission {
 	const uint8_t *datagram;
-	const struct key *key; /* that it names; NULL: we have none of that id */
+	const struct key *key; /* the key that it names; NULL: we have none of that id */
 	uint32_t bytes;
 	enum drop reason; /* DROP_NONE: admitted */
 };
 
-/* Finds out key and reason of cnt datagrams, at most TAG_BURST_MAX. */
+/* Fills in key and reason of cnt datagrams, at most TAG_BURST_MAX. */
 void admit(const struct key_ring *ring, struct admission *admissions, uint32_t cnt);
 
 #endif

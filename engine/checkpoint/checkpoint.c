@@ -18,7 +18,7 @@ struct checkpoint {
 	struct checkpoint_header header;
 	int fd;
 	uint64_t next_chunk;
-	uint64_t offset; /* of it */
+	uint64_t offset; /* of the chunk */
 	char path[CHECKPOINT_PATH_BYTES];
 	_Alignas(CACHE_LINE_BYTES) uint8_t bytes[CHUNK_BYTES_MAX];
 };
@@ -32,7 +32,7 @@ void checkpoint_path(const struct data_dir *dir, uint16_t lane, uint64_t next_ls
 	snprintf(out, CHECKPOINT_PATH_BYTES, "%s/ckpt-%015" PRIu64, lane_path, next_lsn);
 }
 
-/* 0, -EBADMSG if the file ends before, or -errno. */
+/* 0, -EBADMSG if the file is too short, or -errno. */
 static int read_all(int fd, void *out, size_t bytes, uint64_t offset)
 {
 	size_t done = 0;
@@ -80,7 +80,7 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 		wrong = "it is another checkpoint under this name";
 	if (wrong == NULL &&
 	    (uint64_t)info.st_size != checkpoint_bytes(header->offer_cnt, header->order_cnt))
-		wrong = "it has another size than its header tells";
+		wrong = "it has another size than its header says";
 	if (wrong != NULL)
 		return say(checkpoint, -EBADMSG, wrong, error);
 	/* Advice only. */
@@ -150,8 +150,8 @@ int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chun
 		return 0;
 	rc = read_all(checkpoint->fd, checkpoint->bytes, bytes, checkpoint->offset);
 	if (rc != 0)
-		return say(checkpoint, rc, rc == -EBADMSG ? "the file ends before" : strerror(-rc),
-			   error);
+		return say(checkpoint, rc,
+			   rc == -EBADMSG ? "the file ends too early" : strerror(-rc), error);
 	wrong = chunk_header_wrong(front, header, checkpoint->next_chunk);
 	if (wrong == NULL && front->checksum != chunk_checksum(front, header))
 		wrong = "wrong checksum";
@@ -191,16 +191,16 @@ int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, struct e
 	}
 	if (rc != 0)
 		return rc;
-	/* Older programs go by the format. */
+	/* Older programs decide by the format. */
 	if ((header->format == CHECKPOINT_FORMAT_CLOCK) != (shard_clock_backs(shard) > 0))
-		return say(checkpoint, -EBADMSG, "it has another format than what is in it", error);
+		return say(checkpoint, -EBADMSG, "its format does not fit its content", error);
 	rc = shard_load_end(shard, header->next_lsn, header->last_at_ns, &why);
 	if (rc != 0)
 		return say(checkpoint, rc, why, error);
 	hash = shard_hash(shard);
 	if (hash.low == header->state_hash[0] && hash.high == header->state_hash[1])
 		return 0;
-	return say(checkpoint, -EBADMSG, "what is in it has another state hash", error);
+	return say(checkpoint, -EBADMSG, "its content has another state hash", error);
 }
 
 int checkpoint_check(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn,

@@ -1,5 +1,5 @@
 /*
- * Checksums and shape of a checkpoint: the one place that who writes and who reads share.
+ * Checksums and shape of a checkpoint: the code that writer and reader share.
  */
 #include "engine/checkpoint/format.h"
 
@@ -22,7 +22,7 @@ uint64_t checkpoint_bytes(uint64_t offer_cnt, uint64_t order_cnt)
 	return CHECKPOINT_HEADER_BYTES + chunks_bytes(offer_cnt) + chunks_bytes(order_cnt);
 }
 
-/* As the journal's: what lies before the field goes into the seed. */
+/* As the journal's: the bytes before the field go into the seed. */
 static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
 {
 	uint64_t front;
@@ -127,6 +127,6 @@ const char *chunk_header_wrong(const struct chunk_header *chunk,
 
 	if (chunk->magic != CHUNK_MAGIC || chunk->kind != kind || chunk->lane != header->lane ||
 	    chunk->number != number || chunk->entry_cnt != entry_cnt)
-		return "it holds something else than its header tells";
+		return "its content is not what its header says";
 	return NULL;
 }

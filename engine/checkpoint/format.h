@@ -8,7 +8,7 @@
  * order. In format 2 there are CLOCK records among the offers, where they were in the lane. A chunk
  * is a chunk header and up to CHECKPOINT_CHUNK_ENTRIES entries of 64 bytes; all but the last of a
  * kind are full, so that the counts give the size. All little-endian, no padding, checksums
- * XXH3-64. What each buyer has follows from the orders.
+ * XXH3-64. Buyers' counts are not stored: they follow from the orders.
  */
 #ifndef DB_ENGINE_CHECKPOINT_FORMAT_H
 #define DB_ENGINE_CHECKPOINT_FORMAT_H
@@ -27,7 +27,7 @@ enum {
 	CHECKPOINT_MAGIC = 0x50434244, /* "DBCP" */
 	CHUNK_MAGIC = 0x4b484344,      /* "DCHK" */
 
-	/* 1 MiB: read at a time, and checked before any of it is used. */
+	/* 1 MiB: read as one, and checked before any of it is used. */
 	CHECKPOINT_CHUNK_ENTRIES = 16384,
 };
 
@@ -37,17 +37,17 @@ struct checkpoint_header {
 	uint16_t lane;
 	uint64_t checksum; /* as a segment header's */
 	uint64_t journal_id;
-	uint64_t next_lsn;   /* all records before it are in, and were on disk: from 2 on */
+	uint64_t next_lsn;   /* 2 or more: all records before it are in here, and were on disk */
 	uint64_t last_at_ns; /* of the last record */
-	/* The block it lies behind, where reading goes on, and what the lane's end is made of. */
+	/* The last block before it: where reading continues, and what the lane's end depends on. */
 	uint64_t segment;
 	uint64_t block_offset;
-	uint64_t offset; /* behind the block */
+	uint64_t offset; /* after the block */
 	uint64_t prev_checksum;
 	uint64_t watermark_lsn;
 	uint64_t clock_ns; /* the lane's: highest instant up to here, after the last CLOCK record */
 	uint64_t block_cnt;
-	/* What is in it. */
+	/* The content. */
 	uint64_t offer_cnt; /* with CLOCK records */
 	uint64_t order_cnt;
 	uint64_t units_ordered;
@@ -58,7 +58,7 @@ struct checkpoint_header {
 	uint64_t reserved[6]; /* 0 */
 };
 
-/* The same of any chunk of another checkpoint, or at another place, does not pass. */
+/* The header of a chunk of another checkpoint, or from another place, does not pass the check. */
 struct chunk_header {
 	uint32_t magic;
 	uint16_t kind; /* RECORD_OFFER, also of CLOCK records, or RECORD_ORDER */
@@ -98,23 +98,23 @@ static inline uint64_t checkpoint_chunks(uint64_t cnt)
 
 uint64_t checkpoint_checksum(const struct checkpoint_header *header);
 
-/* Fills in the checksum of a chunk that is complete but for it; bytes: with its header. */
+/* The checksum of a chunk that is complete except for it. */
 uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoint_header *header);
 
 /* What is wrong with a header by itself, as a static text; NULL if nothing is. */
 const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint64_t journal_id,
 				    uint16_t lane, uint16_t shards);
 
-/* Whether one that is wrong is a whole header, of another journal or lane. */
+/* Whether a wrong header is whole, but of another journal or lane. */
 bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t journal_id,
 			       uint16_t lane, uint16_t shards);
 
-/* What is wrong with the chunk header that should be chunk `number`, before its checksum can be
- * asked: a chunk that passes has the size that the file's counts give it. */
+/* What is wrong with the header that should be that of chunk `number`; NULL if nothing is. Asked
+ * before the checksum: a chunk that passes has the size that the file's counts give it. */
 const char *chunk_header_wrong(const struct chunk_header *chunk,
 			       const struct checkpoint_header *header, uint64_t number);
 
-/* Kind and entries of chunk `number` by the header's counts; 0 entries: there is no such chunk. */
+/* Kind and entries of chunk `number` by the header's counts. 0 entries: there is no such chunk. */
 uint32_t chunk_entries(const struct checkpoint_header *header, uint64_t number, uint16_t *kind);
 
 #endif

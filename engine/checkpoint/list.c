@@ -65,7 +65,7 @@ int64_t checkpoint_list(const struct data_dir *dir, uint16_t lane, uint64_t **ls
 
 	if (names == NULL)
 		return -errno;
-	/* A directory that can't be read to its end is not a short one. */
+	/* If the directory can't be read to its end, the list is not complete. */
 	while (errno = 0, (entry = readdir(names)) != NULL) {
 		if (!parse_name(entry->d_name, &lsn, &rest) || *rest != '\0')
 			continue;
@@ -124,7 +124,7 @@ int checkpoint_hold(const struct data_dir *dir, uint16_t lane)
 	return lock_lane(dir, lane, LOCK_SH);
 }
 
-/* Whoever wrote them is dead: they hold no lock. */
+/* Their writers have ended, as nobody else holds the lock. */
 static void remove_temporaries(const char *lane_path)
 {
 	char path[CHECKPOINT_PATH_BYTES + NAME_MAX];
@@ -206,6 +206,6 @@ int checkpoint_keep_from(const struct data_dir *dir, uint16_t lane, uint64_t *se
 	return error_say(
 		error, -ENODATA,
 		"lane %u: it has %u good checkpoint%s, two are needed before a segment may go: run "
-		"`doorbuster journal checkpoint` again when more was sold%s%s",
+		"`doorbuster journal checkpoint` again after more was sold%s%s",
 		lane, good, good == 1 ? "" : "s", error_is_set(&reason) ? "; " : "", reason.text);
 }

@@ -37,18 +37,17 @@ static int first_lsn_of(const struct data_dir *dir, uint16_t lane, uint64_t segm
 		rc = -EIO;
 		break;
 	default:
-		rc = error_say(
-			error, -EBADMSG,
-			"%s: segment %" PRIu64
-			" begins with no good block, though a checkpoint goes on in it or behind "
-			"it; run `doorbuster journal verify`",
-			path, segment);
+		rc = error_say(error, -EBADMSG,
+			       "%s: segment %" PRIu64
+			       " does not begin with a good block, though a checkpoint needs "
+			       "it or one after it; run `doorbuster journal verify`",
+			       path, segment);
 	}
 	lane_reader_close(reader);
 	return rc;
 }
 
-/* Removes the segments from out->first on that may go. */
+/* Removes the segments that may go, from out->first on. */
 static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lane_files *files,
 			   uint64_t keep_from, uint64_t downstream_lsn, struct prune_result *out,
 			   struct error *error)
@@ -60,7 +59,8 @@ static int remove_segments(const struct data_dir *dir, uint16_t lane, struct lan
 
 		if (rc != 0)
 			return rc;
-		/* That record also proves a closing block without LSNs at this segment's end. */
+		/* If downstream has that record, it also has a closing block without LSNs at this
+		 * segment's end. */
 		out->held = next_lsn > downstream_lsn;
 		if (out->held && bytes > 0)
 			out->held_bytes = (keep_from - out->end) * (uint64_t)bytes;

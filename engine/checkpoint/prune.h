@@ -1,11 +1,11 @@
 /*
- * prune: removes the segments of a lane that neither its recovery nor anybody downstream needs any
- * more. The only thing that ever removes a segment with orders in it.
+ * prune: removes the segments of a lane that neither its recovery nor downstream needs any more. No
+ * other code ever removes a segment with orders in it.
  *
- * Guarantees: what stays holds the block with downstream_lsn and all behind it, also a closing
- * block that has no LSN of its own, and all that recovery needs from either of the two newest good
- * checkpoints. Segments go from the first on, each for good before the next one, so that a crash
- * leaves a lane without a gap.
+ * Guarantees: the segments that stay hold the block with downstream_lsn and all after it, also a
+ * closing block that has no LSN of its own, and all that recovery needs with either of the two
+ * newest good checkpoints. Segments are removed from the first on. Each removal is on disk before
+ * the next one, so that a crash leaves no gap in the lane.
  *
  * Cold call, beside a running engine or without one.
  */
@@ -20,16 +20,16 @@
 #include "engine/journal/data_dir.h"
 
 struct prune_result {
-	uint64_t first;      /* segment that was there */
-	uint64_t end;        /* first that stays */
+	uint64_t first;      /* the first segment before the call */
+	uint64_t end;        /* the first that stays */
 	uint64_t bytes;      /* freed */
 	bool held;           /* a segment stays only for downstream */
-	uint64_t held_bytes; /* of all those */
+	uint64_t held_bytes; /* of all segments that stay only for downstream */
 };
 
 /*
  * downstream_lsn: downstream has all records up to it; LSN_MAX where there is none. 0; -ENODATA if
- * there are no two good checkpoints; -EBADMSG, other -errno, with a line in error. *out tells what
+ * there are no two good checkpoints; -EBADMSG, other -errno, with a line in error. *out says what
  * was removed, also after a failure.
  */
 int prune_lane(const struct data_dir *dir, uint16_t lane, uint64_t downstream_lsn,

@@ -16,7 +16,7 @@ struct checkpoint_records {
 	const struct snapshot_order *orders; /* of the chunk read last */
 	uint32_t order_cnt;
 	uint32_t order_next;
-	uint64_t orders_left; /* behind that chunk */
+	uint64_t orders_left; /* after that chunk */
 	uint64_t lsn;
 	char path[CHECKPOINT_PATH_BYTES];
 };
@@ -86,7 +86,7 @@ const struct checkpoint_header *checkpoint_records_header(const struct checkpoin
 	return checkpoint_header(records->checkpoint);
 }
 
-/* The order that comes next, or NULL behind the last. 0 or -errno. */
+/* The order that comes next, or NULL after the last. 0 or -errno. */
 static int next_order(struct checkpoint_records *records, const struct snapshot_order **order,
 		      struct error *error)
 {

@@ -1,7 +1,7 @@
 /*
- * records: the lane again from a checkpoint: every record before its next LSN, in lane
- * order, as it stood in its block. Offers stand without their LSN in a checkpoint; as LSNs have no
- * gaps, theirs are those that no order has.
+ * records: makes the lane's records again from a checkpoint: every record before its next LSN, in
+ * lane order, as it was in its block. A checkpoint stores offers without their LSNs. As LSNs have
+ * no gaps, the offers' LSNs are those that no order has.
  *
  * Cold calls, one thread.
  */
@@ -20,10 +20,10 @@ struct checkpoint_records;
 int checkpoint_records_open(struct checkpoint_records **out, const struct data_dir *dir,
 			    uint16_t lane, uint64_t next_lsn, struct error *error);
 
-/* Of the checkpoint. */
+/* The checkpoint's header. */
 const struct checkpoint_header *checkpoint_records_header(const struct checkpoint_records *records);
 
-/* The next record, from LSN 1 on: 1; 0 behind the last; errors as checkpoint_next. */
+/* The next record, from LSN 1 on: 1; 0 after the last; errors as checkpoint_next. */
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 			    struct record *record, struct error *error);
 

@@ -1,6 +1,5 @@
 /*
- * survey: looks at every checkpoint of a lane by itself, from its first to its last
- * byte.
+ * survey: checks every checkpoint of a lane by itself, from its first to its last byte.
  */
 #ifndef DB_ENGINE_CHECKPOINT_SURVEY_H
 #define DB_ENGINE_CHECKPOINT_SURVEY_H
@@ -13,15 +12,15 @@
 #include "engine/checkpoint/checkpoint.h"
 
 struct checkpoint_seen {
-	uint64_t next_lsn;               /* by its name */
-	int rc;                          /* 0: good; as checkpoint_check */
-	bool has_header;                 /* that one is good, and of this lane */
-	struct checkpoint_header header; /* if it is */
-	struct error error;              /* what is wrong, with the file; "" */
+	uint64_t next_lsn;               /* from its name */
+	int rc;                          /* as checkpoint_check; 0: good */
+	bool has_header;                 /* its header is good, and of this lane */
+	struct checkpoint_header header; /* if has_header */
+	struct error error;              /* what is wrong, with the file's name; or "" */
 };
 
-/* The newest first, in *out (the caller's, free). One that is removed meanwhile is left out. How
- * many, or -errno. */
+/* The newest first, in *out (owned by the caller, free). A checkpoint that is removed meanwhile is
+ * left out. How many, or -errno. */
 int64_t checkpoint_survey(const struct data_dir *dir, uint16_t lane, struct checkpoint_seen **out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * How a checkpoint gets to the disk: it is there whole, under its name, or not at all.
+ * How a checkpoint is written: the file is there whole under its name, or not at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static int write_all(struct writer *writer, const void *bytes, size_t cnt)
 
 	if (rc != 0)
 		return rc;
-	/* Piece by piece: a flood at the end would make an engine's own writes wait. */
+	/* Piece by piece: many writes at the end would make an engine's own writes wait. */
 	(void)sync_file_range(writer->fd, (off_t)writer->offset, (off_t)cnt, SYNC_FILE_RANGE_WRITE);
 	writer->offset += cnt;
 	return 0;
@@ -79,7 +79,7 @@ static int write_file(struct writer *writer, const char *path, const char *tempo
 		rc = write_chunks(writer);
 	if (rc == 0 && fsync(writer->fd) != 0)
 		rc = -errno;
-	/* An engine beside has better use for the memory. */
+	/* An engine on this machine has better use for the memory. */
 	(void)posix_fadvise(writer->fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(writer->fd);
 	if (rc == 0)
@@ -127,7 +127,7 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 	return 0;
 }
 
-/* As the lane's segments are, so are the next ones. */
+/* The lane's next segments will be as big as this one. */
 static uint64_t segment_bytes(const char *lane_path, uint64_t segment)
 {
 	char path[SEGMENT_PATH_BYTES];
@@ -137,7 +137,7 @@ static uint64_t segment_bytes(const char *lane_path, uint64_t segment)
 	return stat(path, &info) == 0 ? (uint64_t)info.st_size : SEGMENT_BYTES;
 }
 
-/* Whether a file of this size leaves the engine the next segments of all lanes. */
+/* Whether a file of this size leaves space for the next segments of all lanes. */
 static int check_space(const struct data_dir *dir, const char *lane_path, uint64_t segment,
 		       uint64_t bytes)
 {
@@ -176,7 +176,8 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 	return error_say(
 		error, rc, "%s: cannot be written: %s%s", path,
 		rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
-		rc == -ENOSPC ? "; it takes its own size and the engine's next segments: free some "
-				"space"
-			      : "");
+		rc == -ENOSPC
+			? "; it needs room for itself and the engine's next segments: free some "
+			  "space"
+			: "");
 }
