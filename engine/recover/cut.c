@@ -10,11 +10,11 @@
 #include "engine/base/safe_file.h"
 
 enum {
-	/* What a writer has on its way at most. */
+	/* What a writer has in flight at most. */
 	IN_FLIGHT_BYTES_MAX = WRITES_IN_FLIGHT_MAX * BLOCK_BYTES_MAX,
 };
 
-/* 1 if nothing but zeros lies behind an offset of a segment, 0 if something does, or -errno. */
+/* 1 if there are only zeros after an offset of a segment, 0 if not, or -errno. */
 static int rest_is_empty(struct lane_files *files, uint64_t segment, uint64_t at, uint8_t *bytes)
 {
 	const int64_t end = files->ops->size(files, segment);
@@ -32,7 +32,7 @@ static int rest_is_empty(struct lane_files *files, uint64_t segment, uint64_t at
 	return 1;
 }
 
-/* Zeros the tail's segment behind the tail, if it isn't zero, and syncs it in any case: what was
+/* Zeros the tail's segment after the tail, if it isn't zero, and syncs it in any case: what was
  * read there may so far be only in the disk's cache. */
 static int cut_segment(struct lane_files *files, const struct lane_tail *tail, uint8_t *bytes)
 {
@@ -45,8 +45,8 @@ static int cut_segment(struct lane_files *files, const struct lane_tail *tail, u
 	return files->ops->zero(files, tail->segment, empty == 1 ? (uint64_t)end : tail->offset);
 }
 
-/* Takes away the later segments from the first that holds something on, the last one first, so that
- * there is no gap whenever this is interrupted. */
+/* Removes the later segments, beginning with the first that holds something. The last one goes
+ * first, so that an interruption leaves no gap. */
 static int cut_later_segments(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
 			      uint64_t tail_segment, uint8_t *bytes)
 {
@@ -64,9 +64,9 @@ static int cut_later_segments(struct lane_files *files, const uint64_t *numbers,
 }
 
 /*
- * Writes again what was in flight when the lane was left, as it was read, and the zeros that follow
- * it: some of it may be in a cache only, or nowhere after a sync that failed in a start before this
- * one. What a crash in here leaves of a sector is what was there.
+ * Writes again, as it was read, what was in flight when the lane's writer ended, and the zeros
+ * after it. Some of it may be only in a cache, or nowhere if a sync of an earlier start failed. A
+ * crash in here does no harm: each sector is written as it was.
  */
 static int renew_end(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
 		     const struct lane_tail *tail)
@@ -82,7 +82,7 @@ static int renew_end(struct lane_files *files, const uint64_t *numbers, int64_t 
 
 		if (numbers[i] > tail->segment)
 			continue;
-		/* Pruned meanwhile, as a checkpoint behind it is on disk. */
+		/* Pruned meanwhile: a later checkpoint is on disk. */
 		if (bytes == -ENOENT && !last)
 			break;
 		if (bytes < 0)
@@ -102,7 +102,7 @@ static int renew_end(struct lane_files *files, const uint64_t *numbers, int64_t 
 	return rc;
 }
 
-/* The same for the segments before, as far back as what was in flight can reach. */
+/* The same for the segments before, as far back as writes could be in flight. */
 static int sync_segments_before(struct lane_files *files, const uint64_t *numbers, int64_t cnt,
 				uint64_t tail_segment)
 {
@@ -115,7 +115,7 @@ static int sync_segments_before(struct lane_files *files, const uint64_t *number
 		const int64_t end = files->ops->size(files, numbers[i]);
 
 		rc = end < 0 ? (int)end : files->ops->zero(files, numbers[i], (uint64_t)end);
-		/* Pruned meanwhile, as a checkpoint behind it is on disk. */
+		/* Pruned meanwhile: a later checkpoint is on disk. */
 		if (rc == -ENOENT)
 			rc = 0;
 	}

@@ -1,6 +1,6 @@
 /*
- * cut: the last step of recovery (scan.h), and the only one that writes: a lane ends where its scan
- * found its tail, ready for a writer.
+ * cut: the last step of recovery (scan.h), and the only one that writes. After it the lane ends at
+ * the tail that its scan found, ready for a writer.
  */
 #ifndef DB_ENGINE_RECOVER_CUT_H
 #define DB_ENGINE_RECOVER_CUT_H
@@ -14,14 +14,14 @@
 #include "engine/journal/lane_files.h"
 
 /*
- * Makes the lane end at the tail a scan found: zeros behind it, no later segment with anything in
- * it (empty ones stay, they were prepared ahead), all of it synced. What it removes was never
+ * Makes the lane end at the tail a scan found: zeros after it, no later segment with anything in it
+ * (empty ones stay, they were prepared ahead), all of it synced. What it removes was never
  * acknowledged. Only under the lock. 0 or -errno with a line in error.
  */
 int recover_cut(const struct data_dir *dir, uint16_t lane, const struct lane_tail *tail,
 		struct error *error);
 
-/* The same over files of any kind: as recover_scan_files. */
+/* The same for files of any kind: as recover_scan_files. */
 int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, struct error *error);
 
 #endif

@@ -21,7 +21,7 @@ enum {
 	LANE_PATH_BYTES = 600,
 };
 
-/* What lies behind the follower's position. */
+/* What the lane has after the follower's position. */
 struct survey {
 	uint64_t offer_cnt;
 	uint64_t order_cnt;
@@ -80,7 +80,7 @@ static int survey_lane(const struct follower *follower, struct survey *survey, s
 	return rc;
 }
 
-/* Applies the blocks behind the position that the watermark covers. */
+/* Applies the blocks after the position, as far as the watermark covers them. */
 static int apply_proven(struct follower *follower, uint64_t watermark_lsn, struct error *error)
 {
 	struct lane_reader *reader = NULL;
@@ -152,7 +152,7 @@ static int copy_shard(const struct shard *from, struct shard *to, const char **w
 	return rc;
 }
 
-/* Makes room for so many more; a lane that grows once grows again. */
+/* Makes room for what the survey found, and for more: a lane that grew once grows again. */
 static int make_room(struct follower *follower, const struct survey *survey, struct error *error)
 {
 	struct shard_size size = follower->size;
@@ -217,7 +217,7 @@ int follower_catch_up(struct follower *follower, struct error *error)
 	struct survey survey;
 	int rc = survey_lane(follower, &survey, error);
 
-	/* Most often nothing came, or nothing that is proven yet. */
+	/* Usually there are no new blocks, or none that a watermark covers yet. */
 	if (rc != 0 || survey.watermark_lsn < shard_next_lsn(follower->shard))
 		return rc;
 	rc = make_room(follower, &survey, error);

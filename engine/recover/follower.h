@@ -3,8 +3,8 @@
  * it. Beside a running engine or without one: it only reads the lane.
  *
  * Guarantees: a block is applied only when a later block's watermark says that it was on disk, so
- * that no crash makes a checkpoint know more than its lane. What no block covers yet (at most what
- * was in flight when an engine died) is left to the lane itself.
+ * that no crash makes a checkpoint know more than its lane. Blocks that no watermark covers yet (at
+ * most what was in flight when an engine died) are not applied: recovery reads them from the lane.
  *
  * Cold calls, one thread at a time.
  */
@@ -31,23 +31,23 @@ struct follower {
 };
 
 /*
- * Loads the newest good checkpoint, looks for damage behind it as recovery does, and applies what
- * is known to be durable. Errors as recover_lane, -ENOMEM also for tables beyond the memory there
- * is. `dir` outlives it.
+ * Loads the newest good checkpoint, looks for damage after it as recovery does, and applies what is
+ * known to be durable. Errors as recover_lane; -ENOMEM also if the tables need more memory than
+ * there is. `dir` must outlive it.
  */
 int follower_open(struct follower *follower, const struct data_dir *dir, uint16_t lane,
 		  struct error *error);
 
-/* Applies what came since; tables that are too small are made anew. Errors as above. */
+/* Applies what came since, and makes tables anew that are too small. Errors as above. */
 int follower_catch_up(struct follower *follower, struct error *error);
 
 /* Orders applied since the last checkpoint. */
 uint64_t follower_unsaved(const struct follower *follower);
 
 /*
- * Writes a checkpoint, then removes those older than the newest keep_cnt good ones, and says how
- * many those were and how big the file is. Only if something was applied since the last one. 0 or
- * -errno with a line.
+ * Writes a checkpoint if something was applied since the last one, then removes those older than
+ * the newest keep_cnt good ones. Says how many it removed and how big the new file is. 0 or -errno
+ * with a line.
  */
 int follower_save(struct follower *follower, unsigned keep_cnt, uint64_t *bytes, unsigned *removed,
 		  struct error *error);

@@ -21,7 +21,7 @@ int recover_apply(struct shard *shard, const struct block_header *block,
 	if (rc != 0)
 		error_set(error,
 			  "%s: LSN %" PRIu64 ", SKU %" PRIu64
-			  ": %s; the lane is intact but cannot be right: " LANE_REMEDY,
+			  ": %s; its blocks are intact, but this cannot be right: " LANE_REMEDY,
 			  lane_path, block->first_lsn + applied, records[applied].sku, why);
 	return rc;
 }
@@ -38,8 +38,8 @@ static int load_one(const struct data_dir *dir, uint16_t lane, uint64_t next_lsn
 	return rc;
 }
 
-/* Begins the scan again, behind a checkpoint with a next LSN below this one, or at the lane's
- * beginning. What it holds stays. */
+/* Begins the scan again, after a checkpoint with a next LSN below this one, or at the lane's
+ * beginning. What the scan holds stays. */
 static int begin_below(const struct data_dir *dir, uint16_t lane, uint64_t below_lsn,
 		       struct recover_scan *scan, struct error *error)
 {
@@ -71,7 +71,7 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 			scan->unread = loaded;
 		rc = begin_below(dir, lane, next_lsn, scan, error);
 		if (rc == -EBADMSG && scan->unread != 0) {
-			/* Nobody knows whether one is good. */
+			/* It is unknown whether that checkpoint is good. */
 			error_set(
 				error,
 				"lane %u: segment 0 is missing, and a checkpoint of what was in it "
@@ -115,8 +115,9 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 		case LANE_END:
 			rc = -EBADMSG;
 			error_set(error,
-				  "%s: ends at LSN %" PRIu64 ", a moment ago it had LSN %" PRIu64
-				  "; somebody else changes it: stop that",
+				  "%s: ends at LSN %" PRIu64
+				  ", but a moment ago it had LSN %" PRIu64
+				  "; another program changes it: stop that program",
 				  path, shard_next_lsn(shard) - 1, scan->tail.next_lsn - 1);
 			break;
 		}

@@ -15,9 +15,10 @@
 #include "engine/sale/shard.h"
 
 /*
- * Loads the checkpoint and applies the lane behind it to a fresh shard, up to the scan's tail. If
- * what is in the checkpoint is no good, the scan is changed to begin before it. Errors as above;
- * -EBADMSG also for a record that cannot follow from the state, -ENOSPC for tables too small.
+ * Loads the checkpoint and applies the lane after it to an empty shard, up to the scan's tail. If
+ * the checkpoint's content is bad, the scan is changed to begin before it. Errors as recover_scan;
+ * -EBADMSG also for a record that cannot follow from the state, -ENOSPC if the tables are too
+ * small.
  */
 int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
 		 struct shard *shard, struct error *error);
@@ -26,11 +27,12 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,
 		 struct shard *shard, struct error *error);
 
-/* Applies a block's records, of which the first must be the next. As shard_apply, with a line. */
+/* Applies a block's records; the first must be the next of the shard. As shard_apply, with a line.
+ */
 int recover_apply(struct shard *shard, const struct block_header *block,
 		  const struct record *records, const char *lane_path, struct error *error);
 
-/* The second part of recover_lane, over files of any kind: as recover_scan_files. */
+/* The second part of recover_lane, for files of any kind: as recover_scan_files. */
 int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 		       const struct recover_scan *scan, struct shard *shard, struct error *error);
 

@@ -8,14 +8,14 @@
 #include "engine/base/safe_file.h"
 #include "engine/recover/start.h"
 
-/* Waits until no write of a killed predecessor is on its way to any segment. */
+/* Waits until no write of a killed predecessor is in flight to any segment. */
 static int settle(struct lane_files *files, struct error *error)
 {
 	uint64_t *numbers = NULL;
 	const int64_t cnt = files->ops->list(files, &numbers);
 	int rc = 0;
 
-	/* What is missing is the reader's to judge, but what can't be seen may be there. */
+	/* The reader judges what is missing; but files that can't be listed may be there. */
 	if (cnt < 0 && cnt != -ENOENT) {
 		error_set(error, "%s: %s", files->path, safe_strerror((int)cnt));
 		return (int)cnt;
@@ -73,7 +73,7 @@ static int scan_all(struct lane_reader *reader, struct recover_scan *scan, struc
 	}
 }
 
-/* Reads a lane from where the scan begins to its end. The files are the reader's. */
+/* Reads a lane from where the scan begins to its end. Takes over the files. */
 static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 		   struct recover_scan *scan, struct error *error)
 {
@@ -92,7 +92,7 @@ static int scan_on(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 	return rc;
 }
 
-/* Scans on behind what scan->from stands for; frees the scan if that fails. */
+/* Scans the lane from scan->from on; frees the scan if that fails. */
 static int settle_and_scan(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 			   bool locked, struct recover_scan *scan, struct error *error)
 {
@@ -121,7 +121,7 @@ static int scan_once(const struct data_dir *dir, uint16_t lane, enum recover_fro
 	int rc;
 
 	*out = (struct recover_scan){0};
-	/* A checkpoint holds nothing that could still be on its way. */
+	/* A checkpoint holds nothing that could still be in flight. */
 	rc = recover_start(dir, lane, from, UINT64_MAX, out, error);
 	if (rc == 0)
 		rc = data_dir_open_lane(dir, lane, &files, error);

@@ -1,6 +1,6 @@
 /*
- * scan_result: what a scan found a lane to hold, for what comes after it: start.h begins one,
- * scan.h ends it, load.h makes a state of it.
+ * scan_result: what a scan found in a lane: start.h begins one, scan.h completes it, load.h makes a
+ * state of it.
  */
 #ifndef DB_ENGINE_RECOVER_SCAN_RESULT_H
 #define DB_ENGINE_RECOVER_SCAN_RESULT_H
@@ -18,13 +18,13 @@ enum recover_from {
 	RECOVER_FROM_OLDEST, /* the beginning of the lane; if it was pruned, the oldest one */
 };
 
-/* What a prune and a follower beside a recovery change of a lane. */
+/* The parts of a lane that a prune and a follower may change during a recovery. */
 struct recover_glance {
 	uint64_t first_segment;
 	uint64_t newest_lsn; /* next LSN of the newest checkpoint; 0: there is none */
 };
 
-/* What a lane holds, what lies in its checkpoint included. */
+/* What a lane holds, with its checkpoint. */
 struct recover_scan {
 	struct record *offers; /* its OFFER records in lane order; owned, recover_scan_free */
 	uint64_t offer_cnt;
@@ -32,13 +32,13 @@ struct recover_scan {
 	uint64_t units_ordered;
 	uint64_t block_cnt; /* closing blocks included */
 	int unread;         /* -errno of a checkpoint that could not be read, or 0 */
-	bool torn;          /* something behind the tail was never acknowledged */
+	bool torn;          /* there is something after the tail, never acknowledged */
 	struct lane_tail tail;
-	uint64_t watermark_lsn;     /* of the last block: up to here all of it is on disk */
-	struct lane_position from;  /* behind the checkpoint; all zeros: there is none */
+	uint64_t watermark_lsn;     /* of the last block: all records up to here are on disk */
+	struct lane_position from;  /* after the checkpoint; all zeros: there is none */
 	uint64_t from_block_cnt;    /* blocks before it */
-	struct recover_glance seen; /* when this was begun */
-	/* Why a newer checkpoint isn't used, a line for the operator; "": none was passed over. */
+	struct recover_glance seen; /* when the scan began */
+	/* Why a newer checkpoint isn't used, a line for the operator; "" if the newest is used. */
 	struct error note;
 };
 

@@ -31,8 +31,8 @@ int recover_keep_offer(struct recover_scan *scan, const struct record *record)
 	return 0;
 }
 
-/* Its offers size the tables, so that they are read and checked now; its orders when they are
- * loaded. */
+/* The offers are read and checked now, because the tables' sizes follow from them; the orders when
+ * they are loaded. */
 static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan,
 		       struct error *error)
 {
@@ -53,7 +53,7 @@ static int read_offers(struct checkpoint *checkpoint, struct recover_scan *scan,
 	return 0;
 }
 
-/* Begins the scan with this checkpoint; a scan of all zeros again if it is no good. */
+/* Begins the scan with this checkpoint. If it is bad, the scan is all zeros again. */
 static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint64_t first_segment,
 		   struct recover_scan *scan, struct error *error)
 {
@@ -67,8 +67,8 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 
 	if (header->segment < first_segment) {
 		rc = error_say(error, -EBADMSG,
-			       "lane %u: the checkpoint at LSN %" PRIu64
-			       " goes on in segment %" PRIu64 ", which is missing",
+			       "lane %u: the checkpoint at LSN %" PRIu64 " needs segment %" PRIu64
+			       ", which is missing",
 			       lane, lsn - 1, header->segment);
 	}
 	if (rc == 0)
@@ -100,7 +100,7 @@ static bool first_block_is_empty(struct lane_files *files, uint64_t segment)
 	return empty;
 }
 
-/* The reader judges the rest. 0 or -errno with a line. */
+/* How the lane begins; the reader judges the rest. 0 or -errno with a line. */
 static int look_at_beginning(const struct data_dir *dir, uint16_t lane, struct lane_beginning *out,
 			     struct error *error)
 {
@@ -146,7 +146,7 @@ void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glan
 	free(lsns);
 }
 
-/* Both only grow: what can't be seen counts as no change. */
+/* Both values only grow. Where they can't be read, that counts as no change. */
 bool recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before)
 {
 	struct recover_glance now;
@@ -163,20 +163,21 @@ static void note(struct recover_scan *scan, uint16_t lane, const char *reason)
 		return;
 	if (lsn > 0)
 		error_set(&scan->note,
-			  "lane %u: passed over a checkpoint for the older one at LSN %" PRIu64
+			  "lane %u: passed over a checkpoint and used the older one at LSN %" PRIu64
 			  ": %s",
 			  lane, lsn, reason);
 	else
-		error_set(&scan->note, "lane %u: passed over a checkpoint for the whole lane: %s",
-			  lane, reason);
+		error_set(&scan->note,
+			  "lane %u: passed over a checkpoint and used the whole lane: %s", lane,
+			  reason);
 }
 
-/* What a search for a checkpoint came to. */
+/* The result of a search for a checkpoint. */
 struct search {
 	struct lane_beginning beginning;
-	bool needed;               /* the lane by itself does not tell all */
-	int unread;                /* -errno of one that could not be read, or 0 */
-	struct error first_reason; /* why the first one tried is of no use */
+	bool needed;               /* the lane alone does not have all records */
+	int unread;                /* -errno of a checkpoint that could not be read, or 0 */
+	struct error first_reason; /* why the first one tried cannot be used */
 };
 
 /* The lane needs a checkpoint, and none can be used. */
@@ -193,7 +194,7 @@ static int say_lost(const struct data_dir *dir, uint16_t lane, const struct sear
 			 search->beginning.segment);
 	else
 		snprintf(what, sizeof(what), "segment 0 begins with no block");
-	/* Nobody knows whether that one is good. */
+	/* It is unknown whether that checkpoint is good. */
 	if (search->unread != 0)
 		error_set(error,
 			  "%s: %s, and a checkpoint of what was before cannot be read: %s; check "
@@ -201,14 +202,14 @@ static int say_lost(const struct data_dir *dir, uint16_t lane, const struct sear
 			  path, what, reason);
 	else
 		error_set(error,
-			  "%s: %s, and no checkpoint tells what was before%s%s; the lane is "
+			  "%s: %s, and no checkpoint says what was before%s%s; the lane is "
 			  "damaged: put it back from a copy",
 			  path, what, reason[0] != '\0' ? ": " : "", reason);
 	return search->unread != 0 ? search->unread : -EBADMSG;
 }
 
-/* One that a start would take for good may still be found bad by who loads it; what begins with the
- * oldest has the time to read it all first. */
+/* A checkpoint that looks good here may be found bad later, when it is loaded. Callers that begin
+ * with the oldest have time to read all of it first. */
 static int try_whole(const struct data_dir *dir, uint16_t lane, uint64_t lsn,
 		     enum recover_from from, uint64_t first_segment, struct recover_scan *scan,
 		     struct error *error)

@@ -1,5 +1,5 @@
 /*
- * start: where the recovery of a lane begins: behind a checkpoint or at its first segment.
+ * start: where the recovery of a lane begins: after a checkpoint or at its first segment.
  */
 #ifndef DB_ENGINE_RECOVER_START_H
 #define DB_ENGINE_RECOVER_START_H
@@ -13,22 +13,21 @@
 #include "engine/recover/scan_result.h"
 
 /*
- * Begins a scan: offers, counts and position of a checkpoint with a next LSN below below_lsn; the
- * scan stays all zeros where the whole lane is to be read. 0; -EBADMSG with a line if neither is
- * possible; other -errno. What it puts into the scan is freed by recover_scan_free, also after a
- * failure.
+ * Begins a scan with offers, counts and position of a checkpoint with a next LSN below below_lsn.
+ * The scan stays all zeros where the whole lane must be read. 0; -EBADMSG with a line if neither is
+ * possible; other -errno. The caller frees the scan by recover_scan_free, also after a failure.
  */
 int recover_start(const struct data_dir *dir, uint16_t lane, enum recover_from from,
 		  uint64_t below_lsn, struct recover_scan *scan, struct error *error);
 
-/* Where a lane begins, as far as its files tell. */
+/* Where a lane begins, judged by its files alone. */
 struct lane_beginning {
-	uint64_t segment; /* the first that is there; 0 also if there is none */
-	bool empty;       /* it begins with zeros: what was before only a checkpoint has */
+	uint64_t segment; /* the first that exists; 0 also if there is none */
+	bool empty;       /* it begins with zeros: only a checkpoint has what was before */
 };
 struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane);
 
-/* A reading that failed and meanwhile saw its lane change is begun again. */
+/* If a reading fails, and its lane has changed meanwhile, the reading begins again. */
 void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out);
 bool recover_changed(const struct data_dir *dir, uint16_t lane,
 		     const struct recover_glance *before);
