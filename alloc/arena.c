@@ -13,8 +13,9 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 
-/* Read by jemalloc when it starts. An extent is what was asked for: with `retain` it would ask for
- * the next size class and keep the rest, on hugepages that nobody uses. */
+/* Read by jemalloc when it starts. Without `retain` an extent is as big as what was asked for. With
+ * it jemalloc would ask for the next size class and keep the rest, on hugepages that nobody uses.
+ */
 const char *malloc_conf = "retain:false";
 
 enum {
@@ -68,7 +69,8 @@ static void *extent_alloc(extent_hooks_t *hooks, void *new_addr, size_t bytes, s
 	return table->start;
 }
 
-/* A table goes back whole; also what jemalloc keeps of an arena itself comes through here. */
+/* A table is given back whole. Memory that jemalloc keeps for the arena itself comes through here,
+ * too. */
 static void give_back(struct arena *arena, void *addr, size_t bytes)
 {
 	struct pages *table = table_at(arena, addr);
@@ -98,7 +100,8 @@ static void extent_destroy(extent_hooks_t *hooks, void *addr, size_t bytes, bool
 	give_back((struct arena *)hooks, addr, bytes);
 }
 
-/* What is small may be given back in parts; without this jemalloc loses an extent an allocation. */
+/* Small extents may be given back in parts: without this jemalloc loses an extent with each
+ * allocation. */
 static bool extent_split(extent_hooks_t *hooks, void *addr, size_t bytes, size_t front_bytes,
 			 size_t back_bytes, bool committed, unsigned arena_idx)
 {
@@ -239,7 +242,7 @@ const uint64_t *arena_thread_allocated(void)
 	return allocated;
 }
 
-/* The number behind `key` in a file of `key: number unit` lines, 0 if it isn't there. */
+/* The number after `key` in a file of `key: number unit` lines, 0 if the key isn't there. */
 static uint64_t proc_number(const char *path, const char *key)
 {
 	FILE *file = fopen(path, "re");
@@ -258,7 +261,8 @@ static uint64_t proc_number(const char *path, const char *key)
 	return value;
 }
 
-/* What a cgroup of version 2 and those above it still allow; UINT64_MAX without a limit. */
+/* How many bytes the cgroup (version 2) and those above it still allow; UINT64_MAX without a limit.
+ */
 static uint64_t cgroup_left_bytes(void)
 {
 	static const char ROOT[] = "/sys/fs/cgroup";

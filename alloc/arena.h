@@ -1,7 +1,7 @@
 /*
- * arena: memory of a shard or a worker, a jemalloc arena of its own. What is 2 MiB or bigger, the
- * tables, lies on hugepages: reserved ones where enough are free, else transparent ones as far as
- * the kernel has some. Cold calls only, and from one thread at a time.
+ * arena: memory of a shard or a worker, a jemalloc arena of its own. Allocations of 2 MiB or more,
+ * the tables, are on hugepages: reserved ones where enough are free, else transparent ones as far
+ * as the kernel has some. Cold calls only, and from one thread at a time.
  */
 #ifndef DB_ALLOC_ARENA_H
 #define DB_ALLOC_ARENA_H
@@ -21,8 +21,8 @@ int arena_open(struct arena **out);
  * there is no memory. Lives until arena_close. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
-/* What an arena's memory lies on. Taken when it was allocated: the kernel may find more transparent
- * hugepages later. */
+/* Which kinds of pages hold an arena's memory, as of its allocation: the kernel may find more
+ * transparent hugepages later. */
 struct arena_bytes {
 	uint64_t reserved; /* hugepages reserved by the operator (vm.nr_hugepages) */
 	uint64_t transparent;
@@ -30,15 +30,15 @@ struct arena_bytes {
 };
 struct arena_bytes arena_bytes(const struct arena *arena);
 
-/* What jemalloc says of an arena. Its size classes are counted whole, touched or not. */
+/* What jemalloc reports of an arena. Size classes are counted whole, touched or not. */
 struct arena_stats {
 	uint64_t allocated_bytes; /* given out */
 	uint64_t mapped_bytes;    /* address space, with what jemalloc keeps of the arena itself */
 	uint64_t metadata_bytes;
 };
 
-/* Brings jemalloc's figures up to date, for the arena_stats that follow. Any thread; holds locks
- * that only threads wait for which allocate. */
+/* Brings jemalloc's figures up to date, for the arena_stats that follow. Any thread. It holds
+ * locks, which only threads that allocate wait for. */
 void arena_stats_refresh(void);
 struct arena_stats arena_stats(const struct arena *arena);
 
@@ -48,8 +48,8 @@ void arena_close(struct arena *arena);
  */
 const uint64_t *arena_thread_allocated(void);
 
-/* Memory this process may still take: MemAvailable and cgroup limit, bytes; free hugepages counted.
- */
+/* Bytes that this process may still allocate, by MemAvailable and the cgroup's limit; free
+ * hugepages are counted. */
 uint64_t arena_available_bytes(void);
 
 #endif

@@ -19,8 +19,7 @@ enum {
 	SMALL_PAGE_BYTES = 4096, /* of x86-64 */
 };
 
-/* Prefers, not insists: memory of another node sells, too, only slower. Kernels without NUMA say
- * ENOSYS. */
+/* A wish only: memory of another node works, too, but slower. Kernels without NUMA say ENOSYS. */
 static void prefer_node(void *memory, size_t bytes, int node)
 {
 	uint64_t mask[NODES_MAX / BITS_PER_WORD] = {0};
@@ -57,14 +56,15 @@ void *pages_reserve(size_t bytes, size_t alignment, int node)
 		return NULL;
 	}
 	prefer_node(aligned, bytes, node);
-	/* Only advice: without it random reads cost a TLB miss each, nothing else. */
+	/* Only advice: without it each random read costs a TLB miss, nothing worse. */
 	(void)madvise(aligned, bytes, MADV_HUGEPAGE);
 	return aligned;
 }
 
 /*
- * Not reserved, because a reserve may lie on another node, or be forbidden by a cgroup, and then
- * touching it kills: what can't be populated isn't there. So this takes a kernel that can populate.
+ * Without reserving: reserved pages may be on another node, or a cgroup may forbid them, and then
+ * touching them kills the process. Instead all pages are populated here, or the call fails. So this
+ * needs a kernel that can populate.
  */
 static bool map_reserved(struct pages *out, size_t map_bytes, size_t use_bytes, int node)
 {
@@ -118,7 +118,7 @@ static bool map_normal(struct pages *out, size_t map_bytes, size_t use_bytes, in
 	if (start == NULL)
 		return false;
 
-	/* A neighbour may be part of the same mapping. */
+	/* The memory beside it may be part of the same mapping. */
 	const size_t before = transparent_bytes(start, map_bytes);
 
 	if (!pages_populate(start, use_bytes)) {

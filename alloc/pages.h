@@ -1,9 +1,9 @@
 /*
  * pages: mappings for tables that are read at random. On reserved hugepages where enough are free,
- * else on normal pages with transparent hugepages asked for; on a NUMA node where that is wished;
- * faulted in before they are handed out, so that memory which isn't there shows at the start, not
- * as a pause in the sale. None of them is in a core dump: they have buyers, keys and orders. Cold
- * calls only.
+ * else on normal pages with transparent hugepages asked for; on a NUMA node if the caller asks for
+ * one; faulted in before they are handed out, so that missing memory shows at the start, not as a
+ * pause in the sale. None of them is in a core dump: they hold buyers, keys and orders. Cold calls
+ * only.
  */
 #ifndef DB_ALLOC_PAGES_H
 #define DB_ALLOC_PAGES_H
@@ -21,7 +21,7 @@ enum {
 struct pages {
 	void *start; /* aligned to HUGEPAGE_BYTES */
 	size_t bytes;
-	/* Of those that are faulted in. What is on neither lies on normal pages. */
+	/* Of the bytes that are faulted in. The rest is on normal pages. */
 	size_t reserved_bytes;    /* on hugepages reserved by the operator */
 	size_t transparent_bytes; /* on hugepages that the kernel made of normal ones */
 };
@@ -33,10 +33,10 @@ struct pages {
 int pages_map(struct pages *out, size_t map_bytes, size_t use_bytes, int node);
 void pages_unmap(const struct pages *pages);
 
-/* Address space on normal pages, not faulted in: for what is small. NULL: none is left. */
+/* Address space on normal pages, not faulted in: for small allocations. NULL: none is left. */
 void *pages_reserve(size_t bytes, size_t alignment, int node);
 
-/* False if it isn't there. Kernels before 5.14 fault in when touched: true. */
+/* False if there is no memory for it. On kernels before 5.14, which fault in when touched: true. */
 bool pages_populate(void *memory, size_t bytes);
 
 /* The NUMA node of a CPU, NODE_ANY where the machine has none. */
