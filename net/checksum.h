@@ -1,6 +1,6 @@
 /*
- * checksum: the Internet checksum (RFC 1071), summed in host order over unaligned bytes. Sums can
- * be continued: the bytes of each part but the last must be even in number.
+ * checksum: the Internet checksum (RFC 1071), summed in host order over unaligned bytes. A sum can
+ * be made in parts: every part but the last must have an even number of bytes.
  */
 #ifndef DB_NET_CHECKSUM_H
 #define DB_NET_CHECKSUM_H
@@ -41,7 +41,7 @@ static inline uint64_t checksum_add(uint64_t sum, const uint8_t *data, uint32_t 
 	return sum;
 }
 
-/* Adds a value as it would stand in network order. */
+/* Adds a value as if it were stored in network order. */
 static inline uint64_t checksum_add_be16(uint64_t sum, uint16_t value)
 {
 	return sum + __builtin_bswap16(value);

@@ -70,7 +70,7 @@ static void queue_slot(struct client *client, int32_t idx)
 	client->queue_tail = idx;
 }
 
-/* Fires after wait_ms, or when its time is up if that comes first. */
+/* Fires after wait_ms, or at the slot's deadline if that comes first. */
 static void start_timer(struct client *client, int32_t idx, uint32_t wait_ms)
 {
 	struct slot *slot = &client->slots[idx];
@@ -81,8 +81,8 @@ static void start_timer(struct client *client, int32_t idx, uint32_t wait_ms)
 	timer_wheel_start(&client->wheel, idx, due_ms < end_ms ? due_ms : end_ms);
 }
 
-/* Half to all of the wait, so that clients that lost together don't come back together. Once a
- * datagram: chance of any kind will do, and the kernel's costs a system call. */
+/* Half to all of the wait, so that clients whose datagrams were lost together don't retry together.
+ * Called once a datagram: any randomness is good enough, and the kernel's costs a system call. */
 static uint32_t with_jitter(struct client *client, uint32_t wait_ms)
 {
 	const uint64_t random = mix64(++client->jitter) >> 32;
@@ -118,7 +118,7 @@ static void seal(struct client *client, int32_t idx)
 	slot->is_signed = false;
 }
 
-/* Made now, good until its time is up. */
+/* Dates a datagram: made now, good until its deadline. */
 static void date(const struct client *client, struct slot *slot)
 {
 	const uint64_t now_ns = client->now_ns;
@@ -151,7 +151,7 @@ static void close_datagram(struct client *client, uint16_t shard)
 	queue_slot(client, idx);
 }
 
-/* Puts a request into its shard's datagram. False: no datagram to be had. */
+/* Puts a request into its shard's datagram. False: no datagram is free. */
 static bool add_entry(struct client *client, uint16_t shard, const struct wire_request *request,
 		      const struct entry *entry, uint64_t deadline_ns)
 {
@@ -195,7 +195,8 @@ static void finish(struct client *client, const struct entry *entry, uint64_t no
 	client->on_answer(client->context, &answer);
 }
 
-/* Time is up. Unless all copies were told something, nobody knows what became of the others. */
+/* The deadline has passed. Unless all copies were answered, the outcome of the others is unknown.
+ */
 static void give_up(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
@@ -215,8 +216,8 @@ static void give_up(struct client *client, int32_t idx)
 	client_free_slot(client, idx);
 }
 
-/* What a copy that comes later may be told otherwise. early: the engine's clock has not reached the
- * date of one. */
+/* Whether a later copy may get another verdict. early: the engine's clock has not reached the date
+ * of one. */
 static bool may_turn(uint8_t verdict, bool early)
 {
 	return verdict == VERDICT_UNAVAILABLE || verdict == VERDICT_DRAINING ||
@@ -239,8 +240,8 @@ static bool reroute(struct client *client, const struct wire_request *request, s
 	return false;
 }
 
-/* What the date of a reply says: the engine's clock, and whether it has not reached a date of ours;
- * too_old: what was STALE was dated by a clock that is behind. */
+/* Reads the date of a reply: the engine's clock, and whether it has not reached a date of ours.
+ * too_old: requests that are STALE were dated by a clock that is late. */
 static bool hear_date(struct client *client, const struct slot *slot, const uint8_t *datagram,
 		      bool *too_old)
 {
@@ -253,8 +254,8 @@ static bool hear_date(struct client *client, const struct slot *slot, const uint
 	return early;
 }
 
-/* Hands out the answers of a datagram; what may turn stays in its slot and is asked again later,
- * or, where there is no time for that, waits for its end. */
+/* Hands out the answers of a datagram. Entries whose verdict may turn stay in the slot and are
+ * asked again later, or wait for the deadline if there is no time for that. */
 static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 {
 	struct slot *slot = &client->slots[idx];
@@ -291,7 +292,7 @@ static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 	double_backoff(slot);
 }
 
-/* By its header a reply to one of our datagrams. */
+/* Whether its header says that it is a reply to one of our datagrams. */
 static bool is_ours(const struct client *client, const struct client_packet *packet)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
@@ -302,8 +303,8 @@ static bool is_ours(const struct client *client, const struct client_packet *pac
 	       (uint32_t)header->echo < client->slot_cnt;
 }
 
-/* Of cnt packets the replies to us that are signed, to the front, in order; others are counted.
- * Returns how many. */
+/* Moves the signed replies to us among cnt packets to the front, in order, and counts the others.
+ * Returns how many replies there are. */
 static uint32_t keep_signed(struct client *client, struct client_packet *packets, uint32_t cnt)
 {
 	struct tag_job jobs[BURST_CNT];
@@ -330,7 +331,7 @@ static uint32_t keep_signed(struct client *client, struct client_packet *packets
 	return kept;
 }
 
-/* The datagram that waits for this reply; else NULL, and counted. */
+/* The datagram that waits for this reply. If none does: NULL, and the reply is counted. */
 static struct slot *match(struct client *client, const struct client_packet *packet, int32_t *idx)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
@@ -357,7 +358,7 @@ static struct slot *match(struct client *client, const struct client_packet *pac
 
 /* ---- sending, receiving, timers ---- */
 
-/* The first of the queue, signed. Returns how many. */
+/* Takes the first datagrams of the queue and signs them. Returns how many. */
 static int next_burst(struct client *client, struct client_packet *packets, int32_t *idxs)
 {
 	struct tag_job jobs[BURST_CNT];
@@ -414,7 +415,7 @@ static int send_queue(struct client *client)
 	return 0;
 }
 
-/* What could not even be sent in its time. */
+/* Ends datagrams that could not be sent before their deadline. */
 static void expire_queue(struct client *client)
 {
 	int32_t *link = &client->queue_head;
@@ -435,7 +436,7 @@ static void expire_queue(struct client *client)
 		expired = idx;
 	}
 	client->queue_tail = last;
-	/* Only now: who is told may submit, and so queue, something new. */
+	/* Only now: a caller that gets its answer may submit, and so queue, a new request. */
 	while (expired != NO_SLOT) {
 		const int32_t idx = expired;
 

@@ -4,10 +4,11 @@
  * request id with backoff, times out. Never blocks but in client_poll.
  *
  * A datagram is dated by the engine's clock, for the sale that its PONG named, and good until the
- * request times out: what is recorded of it is worth nothing after that. Verdicts that may turn
- * until then (DRAINING, JOURNAL_FULL, UNAVAILABLE) are asked again until time is up, and are the
- * answer only if every copy that was sent was told one of them; else the outcome is unknown. STALE
- * of another sale is the caller's answer: nothing is ever sent on into the other sale.
+ * request times out: a recording of it is worth nothing after that. After a verdict that may turn
+ * (DRAINING, JOURNAL_FULL, UNAVAILABLE) the request is sent again until its deadline. Such a
+ * verdict is the answer only if every copy that was sent got one of them; else the outcome is
+ * unknown. A request that is STALE because the engine has another sale is answered so: it is never
+ * sent into the other sale.
  *
  * A client belongs to one thread. Nothing here needs DPDK or the engine.
  */
@@ -24,7 +25,7 @@
 
 struct client;
 
-/* One datagram on its way; `shard` picks the UDP port. */
+/* One datagram; `shard` picks the UDP port. */
 struct client_packet {
 	uint8_t *bytes;
 	uint32_t len;
@@ -60,7 +61,7 @@ struct client_options {
 	uint32_t retry_first_ms; /* first retransmission, doubles; at most 1 s; 0: 20 */
 	uint32_t datagrams_in_flight_max; /* 0: 64 */
 	uint32_t entries_per_datagram;    /* 0: 29 */
-	bool undated; /* as clients did before: only an engine with --undated accept sells */
+	bool undated; /* no dates, as old clients: only an engine with --undated accept sells */
 };
 
 /* A request as the caller knows it. An id of all zero asks for a random one. */
@@ -83,8 +84,8 @@ struct client_answer {
 			*/
 	uint32_t attempts;       /* datagrams sent for it */
 	uint64_t latency_ns;     /* from intended_ns to the reply's arrival */
-	uint64_t not_after_ns;   /* by the engine's clock: no copy becomes an order after that, so
-				    that a LOOKUP then is final; 0: undated, it never is */
+	uint64_t not_after_ns;   /* by the engine's clock: no copy becomes an order after it, so a
+				    later LOOKUP is final; 0: undated, no LOOKUP is final */
 	struct wire_reply reply; /* id always filled in */
 };
 
@@ -106,14 +107,15 @@ struct client_stats {
 int client_open(struct client **out, const struct client_options *options,
 		client_answer_fn *on_answer, void *context, struct error *error);
 
-/* What the PING told: number of shards, and the engine's clock at that time. */
+/* What the PONG said: the number of shards, and the engine's clock at that time. */
 uint16_t client_shards(const struct client *client);
 uint64_t client_engine_time_ns(const struct client *client);
 
-/* The sale that the PONG named, for good; 0: the engine knows none, and nothing is dated. */
+/* The sale that the PONG named; it never changes. 0: the engine knows none, and nothing is dated.
+ */
 uint32_t client_sale(const struct client *client);
 
-/* The clock of a shard by now, never ahead of it; shard < client_shards. */
+/* The clock of a shard now; never ahead of the shard's own. shard < client_shards. */
 uint64_t client_engine_now_ns(const struct client *client, uint16_t shard);
 
 /*

@@ -1,6 +1,6 @@
 /*
- * client_open: how a client begins: a PING says how many shards there are, what time it is there,
- * and which sale; and how it ends.
+ * client_open: how a client begins and ends. A PING asks how many shards there are, what time it is
+ * at the engine, and which sale it has.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -57,7 +57,7 @@ static int ping(struct client *client, const char *server, struct error *error)
 	return pong.reply.quantity;
 }
 
-/* What there is for each shard; of a clock only what the PONG said. */
+/* Makes what each shard needs. Its clock begins with what the PONG said. */
 static int make_shards(struct client *client, uint16_t shards)
 {
 	int32_t *filling = realloc(client->filling, shards * sizeof(*filling));

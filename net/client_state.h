@@ -1,6 +1,6 @@
 /*
- * client_state: what a client is made of; for net/client*.c alone. What it does is client.c, how it
- * begins and ends is client_open.c.
+ * client_state: what a client is made of; for net/client*.c alone. client.c has its work,
+ * client_open.c its begin and end.
  */
 #ifndef DB_NET_CLIENT_STATE_H
 #define DB_NET_CLIENT_STATE_H
@@ -19,7 +19,7 @@ enum {
 
 enum slot_state {
 	SLOT_FREE,
-	SLOT_FILLING, /* of its shard's datagram being filled */
+	SLOT_FILLING, /* its shard's datagram is being filled */
 	SLOT_QUEUED,  /* closed, to be sent */
 	SLOT_WAITING, /* sent, or put off: its timer runs */
 };
@@ -29,22 +29,22 @@ struct entry {
 	uint64_t user;
 	uint64_t intended_ns;
 	uint32_t attempts;
-	uint32_t told; /* of them by answers that may turn */
+	uint32_t told; /* attempts that were answered by a verdict that may turn */
 	bool rerouted;
 	struct wire_reply last; /* of those answers */
 };
 
-/* A datagram on its way, with its entries. */
+/* A datagram in flight, with its entries. */
 struct slot {
 	enum slot_state state;
-	bool is_signed; /* as it stands */
+	bool is_signed; /* its bytes need no new tag */
 	uint16_t shard;
 	uint16_t count;
 	uint32_t generation; /* with the index: the datagram's echo */
 	uint32_t backoff_ms;
 	uint64_t deadline_ns;  /* of its oldest entry */
 	uint64_t issued_at_ns; /* the latest date its requests went out with; 0: none */
-	uint64_t not_after_ns; /* the latest end of one */
+	uint64_t not_after_ns; /* the latest end of their lives */
 	/* Runs while it waits; else its `next` is that of the free list or of the send queue. */
 	struct timer timer;
 	struct entry entries[WIRE_ENTRY_CNT_MAX];
@@ -83,7 +83,7 @@ struct client {
 /* The transport's clock. */
 uint64_t client_clock_ns(const struct client *client);
 
-/* To those that are free. */
+/* Puts a slot on the free list. */
 void client_free_slot(struct client *client, int32_t idx);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * client_udp: the client's datagrams over one kernel UDP socket, in bursts. An engine that is away
- * for a moment is no error here: what is lost is sent again by the client.
+ * for a moment is not an error here: the client sends again what was lost.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -36,7 +36,7 @@ static uint16_t *port_of(struct sockaddr_storage *address)
 					      : &((struct sockaddr_in *)address)->sin_port;
 }
 
-/* What may go wrong with one datagram without the socket being broken. */
+/* Whether an error concerns one datagram only, and the socket still works. */
 static bool is_passing(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR ||
@@ -163,7 +163,8 @@ static bool split_server(char *text, char **host, char **port)
 		(*host)++;
 		return true;
 	}
-	/* An IPv6 address needs its brackets: which colon is the port's? */
+	/* An IPv6 address needs brackets: without them it is unclear which colon begins the port.
+	 */
 	return strchr(text, ':') == NULL;
 }
 
@@ -211,14 +212,14 @@ int client_transport_udp(struct client_transport **out, const char *server, stru
 		udp->fd = socket(udp->server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (udp->fd < 0) {
 			rc = -errno;
-			error_set(error, "no socket to be had: %s", strerror(-rc));
+			error_set(error, "cannot make a socket: %s", strerror(-rc));
 		}
 	}
 	if (rc != 0) {
 		udp_close(&udp->transport);
 		return rc;
 	}
-	/* As much as we may have; bursts of replies overflow a small buffer. */
+	/* As big as allowed: bursts of replies overflow a small buffer. */
 	if (setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof(buffer_bytes)))
 		(void)setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes,
 				 sizeof(buffer_bytes));

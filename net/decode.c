@@ -10,7 +10,7 @@ enum {
 	ETHERTYPE_QINQ = 0x88a8,
 
 	PROTOCOL_UDP = 17,
-	/* IPv6 extension headers (RFC 8200): what may stand before UDP. */
+	/* IPv6 extension headers (RFC 8200) that may come before UDP. */
 	PROTOCOL_HOP_BY_HOP = 0,
 	PROTOCOL_ROUTING = 43,
 	PROTOCOL_FRAGMENT = 44,
@@ -49,7 +49,7 @@ static uint16_t read_be16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* Ethernet and VLAN headers: where the IP header begins, and which it is. */
+/* Ethernet and VLAN headers: finds where the IP header begins, and its version. */
 static enum drop decode_ether(const uint8_t *frame, uint32_t bytes, uint32_t *l3_offset,
 			      uint16_t *ethertype)
 {
@@ -151,7 +151,7 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 
 	if (dst_port < port_first || dst_port - port_first >= port_cnt)
 		return DROP_NOT_OUR_PORT;
-	/* The whole IP payload must be the datagram: what is behind it would not be signed. */
+	/* The whole IP payload must be the datagram: bytes after it would not be signed. */
 	if (udp_bytes != payload_bytes)
 		return DROP_UDP_MALFORMED;
 	*view = (struct frame_view){

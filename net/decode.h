@@ -28,8 +28,8 @@ enum {
 	IPV4_HEADER_BYTES = 20,
 	IPV6_HEADER_BYTES = 40,
 	UDP_HEADER_BYTES = 8,
-	/* What an MTU of 1,500 leaves to IP; and a frame of it with an Ethernet header and a check
-	 * sum, the room that a VLAN tag or two may take on a memif. */
+	/* The bytes of IP in an MTU of 1,500; and the frame with an Ethernet header and room for a
+	 * checksum, which one VLAN tag, or two, may take on a memif. */
 	IP_BYTES_MAX = 1500,
 	ETHER_FRAME_BYTES_MAX = 1518,
 };
@@ -62,7 +62,7 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 /*
  * Checks size, magic, version, kind, flags and count of a request datagram. DROP_NONE, or the
  * reason. After DROP_NONE the datagram is exactly wire_bytes() long. Its entries and its date may
- * still be nonsense: that is for decide to refuse.
+ * still be nonsense: decide refuses those.
  */
 enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes);
 

@@ -29,7 +29,7 @@ enum {
 
 static const char TEMPORARY[] = "/tmp";
 
-/* Removes what is in an open directory, of which it takes the descriptor. Follows no link. */
+/* Removes what is in an open directory, and closes its descriptor. Follows no link. */
 static void remove_tree(int dir_fd, unsigned depth)
 {
 	DIR *dir = fdopendir(dir_fd);
@@ -55,7 +55,7 @@ static void remove_tree(int dir_fd, unsigned depth)
 	closedir(dir);
 }
 
-/* Removes a directory of ours with what the EAL made; anything else in it keeps it there. */
+/* Removes a directory of ours with what the EAL made. If there is anything else in it, it stays. */
 static void remove_one(int parent_fd, const char *name, int fd)
 {
 	const int inner = openat(fd, EAL_PART, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -73,7 +73,7 @@ static bool is_ours(int fd)
 	return fstat(fd, &info) == 0 && info.st_uid == geteuid() && (info.st_mode & 07777) == 0700;
 }
 
-/* Removes what processes of this user that are gone have left. */
+/* Removes what processes of this user left when they were killed. */
 static void sweep(const char *parent)
 {
 	DIR *dir = opendir(parent);
@@ -98,7 +98,7 @@ static void sweep(const char *parent)
 	closedir(dir);
 }
 
-/* -EAGAIN: another process took it for one that was left. */
+/* -EAGAIN: another process thought it was left by a killed one, and removed it. */
 static int try_make(struct eal_dir *dir, const char *parent)
 {
 	struct stat info;
@@ -143,17 +143,17 @@ int eal_dir_make_in(struct eal_dir *dir, const char *parent, struct error *error
 		return 0;
 	dir->path[0] = '\0';
 	return error_say(error, rc,
-			 "%s: no directory for DPDK's run-time files can be made there: %s", parent,
+			 "%s: cannot make a directory for DPDK's run-time files there: %s", parent,
 			 strerror(-rc));
 }
 
-/* A directory of this user's alone that the environment names. */
+/* Whether a path from the environment is a directory of this user alone. */
 static bool is_usable(const char *path)
 {
 	struct error error;
 	int fd;
 
-	/* Of several that systemd made, its list is no directory's name. */
+	/* If systemd made several, this is a list, not the name of a directory. */
 	if (path == NULL || path[0] != '/')
 		return false;
 	fd = run_dir_open(path, false, &error);
@@ -222,7 +222,7 @@ void eal_dir_remove(struct eal_dir *dir)
 	close(dir->lock_fd);
 	*dir = (struct eal_dir){.lock_fd = -1};
 	sweep(parent);
-	/* Others may have theirs in there. */
+	/* Other engines may have their directories in there. */
 	run_dir_leave(RUN_DIR);
 }
 

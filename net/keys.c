@@ -28,7 +28,7 @@ static int by_id(const void *a, const void *b)
 	return one->id < two->id ? -1 : one->id > two->id;
 }
 
-/* `key_id hex`; false where the line is anything else. */
+/* Reads `key_id hex`; false if the line is anything else. */
 static bool parse_line(char *line, struct key *key)
 {
 	char *rest = line;
@@ -95,8 +95,8 @@ static size_t ring_bytes(void)
 	return sizeof(struct key_ring) + KEYS_MAX * sizeof(struct key);
 }
 
-/* All lines; what held them is wiped. getline would leave behind what a smaller buffer held, so it
- * begins with one that only a long comment outgrows. */
+/* Reads all lines, and wipes the buffer. When getline takes a bigger buffer it leaves the old one
+ * unwiped, so it begins with one that only a long comment outgrows. */
 static int read_lines(const char *path, FILE *file, struct key_ring *ring, struct error *error)
 {
 	size_t buffer_bytes = LINE_BYTES;
@@ -130,14 +130,13 @@ static int read_keys(const char *path, FILE *file, struct key_ring *ring, struct
 	for (uint32_t i = 1; i < ring->cnt; i++) {
 		if (ring->keys[i].id != ring->keys[i - 1].id)
 			continue;
-		return error_say(error, -EINVAL,
-				 "%s: key id %" PRIu32 " stands there twice; keep one", path,
-				 ring->keys[i].id);
+		return error_say(error, -EINVAL, "%s: key id %" PRIu32 " is there twice; keep one",
+				 path, ring->keys[i].id);
 	}
 	return 0;
 }
 
-/* Opens a key file if nobody but its owner can read or write it. 0 or -errno. */
+/* Opens a key file if only its owner can read or write it. 0 or -errno. */
 static int open_private(const char *path, int flags, FILE **out, struct error *error)
 {
 	/* A FIFO must not make us wait for its writer. */
@@ -209,7 +208,7 @@ int keys_load(const char *path, struct key_ring **out, struct error *error)
 
 void keys_free(struct key_ring *ring)
 {
-	/* All of it: a line that was refused half-way is not counted. */
+	/* Wipes all of it, because a line that was refused half-way is not counted. */
 	secret_free(ring, ring_bytes());
 }
 
@@ -229,8 +228,8 @@ const struct key *keys_find(const struct key_ring *ring, uint32_t id)
 	return low < ring->cnt && ring->keys[low].id == id ? &ring->keys[low] : NULL;
 }
 
-/* Writes one line with a fresh key and makes it last. Closes the file, which reads and writes
- * through `buffer` of BUFSIZ, to be wiped. */
+/* Writes one line with a new key and syncs it. Closes the file and wipes its buffer, `buffer` of
+ * BUFSIZ. */
 static int write_key(FILE *file, char *buffer, const char *path, uint32_t id, struct error *error)
 {
 	uint8_t key[WIRE_KEY_BYTES];
@@ -303,7 +302,7 @@ int keys_append(const char *path, uint32_t id, struct error *error)
 				 id);
 	}
 	if (full) {
-		return error_say(error, -E2BIG, "%s: has %d keys, no more fit; remove old ones",
+		return error_say(error, -E2BIG, "%s: has %d keys, and no more fit; remove old ones",
 				 path, KEYS_MAX);
 	}
 

@@ -1,7 +1,7 @@
 /*
  * The key file: lines of `key_id hex-128-bit-key`, '#' starts a comment. Key ids are 32-bit
  * decimal, unique; at most KEYS_MAX (engine/base/limits.h) keys. The file must be a regular file
- * that nobody but its owner can read or write.
+ * that only its owner can read or write.
  */
 #ifndef DB_NET_KEYS_H
 #define DB_NET_KEYS_H
@@ -25,7 +25,7 @@ struct key_ring {
 
 /*
  * Reads a key file. From here on the process is not dumpable (engine/base/secret.h), and the ring
- * lies in memory that no core has. 0 and *out (owned by the caller, free with keys_free), or -errno
+ * is in memory that is in no core. 0 and *out (owned by the caller, free with keys_free), or -errno
  * and a line for the operator in error that names file, line and remedy.
  */
 int keys_load(const char *path, struct key_ring **out, struct error *error);

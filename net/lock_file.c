@@ -42,7 +42,8 @@ static int try_lock(int dir_fd, const char *path, int open_flags, int operation)
 		close(fd);
 		if (rc != 0)
 			return rc;
-		/* Its holder removed it before we had the lock: it locks nothing any more. */
+		/* Its holder removed the file before we had the lock: this lock is worth nothing
+		 * now. */
 	}
 }
 

@@ -52,7 +52,7 @@ static void write_be16(uint8_t *at, uint16_t value)
 	at[1] = (uint8_t)value;
 }
 
-/* The answer goes back to whom the question came from. */
+/* The answer goes back to the sender of the question. */
 static void turn_ether(const struct neighbour_address *self, uint8_t *frame)
 {
 	memcpy(frame, frame + MAC_BYTES, MAC_BYTES);
@@ -119,7 +119,8 @@ static void store_icmpv6_checksum(const uint8_t *ip, uint8_t *icmp, uint16_t icm
 	checksum_store(icmp + 2, checksum_add(sum, icmp, icmp_bytes));
 }
 
-/* Our address, or the multicast group in which it is asked for (RFC 4291: the last 24 bits). */
+/* Whether it is our address, or the multicast group in which hosts ask for it (RFC 4291: the last
+ * 24 bits). */
 static bool is_for_solicited(const struct neighbour_address *self, const uint8_t *destination)
 {
 	static const uint8_t group[] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff};
@@ -131,7 +132,7 @@ static bool is_for_solicited(const struct neighbour_address *self, const uint8_t
 		      IPV6_BYTES - sizeof(group)) == 0;
 }
 
-/* Turns a solicitation into an advertisement; its length is what the question had room for. */
+/* Turns a solicitation into an advertisement; it is as long as the question has room for. */
 static bool advertise(const struct neighbour_address *self, uint8_t *ip, uint16_t *icmp_bytes)
 {
 	static const uint8_t unspecified[IPV6_BYTES];

@@ -1,7 +1,7 @@
 /*
- * neighbour: what a host must answer besides its service, on ports that bypass the kernel whole:
- * ARP, ICMP echo, IPv6 neighbour solicitation, ICMPv6 echo. Answers only for our own addresses, in
- * place, never longer than the question. No DPDK.
+ * neighbour: what a host must answer besides its service, on ports that bypass the kernel
+ * completely: ARP, ICMP echo, IPv6 neighbour solicitation, ICMPv6 echo. Answers only for our own
+ * addresses, in place, never longer than the question. No DPDK.
  */
 #ifndef DB_NET_NEIGHBOUR_H
 #define DB_NET_NEIGHBOUR_H

@@ -19,7 +19,7 @@
 enum {
 	/* The AF_XDP driver refuses small pools, and waiting replies hold buffers too. */
 	MBUF_CNT_DEFAULT = 32767,
-	/* Beside the EAL's own needs, MiB a queue: a page a buffer, and what is sent. */
+	/* MiB a queue, besides the EAL's own needs: a page a buffer, and what is sent. */
 	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
 	HUGEPAGE_MIB = 2,
@@ -52,18 +52,19 @@ static int make_absolute(struct port_spec *spec, const char *text, struct error 
 	if (getcwd(directory, sizeof(directory)) == NULL) {
 		return error_say(
 			error, -EINVAL,
-			"--port %s: the directory that this runs in: %s: name the socket by a "
+			"--port %s: cannot find the working directory: %s; name the socket by a "
 			"path from /",
 			text, strerror(errno));
 	}
 	bytes = snprintf(path, sizeof(path), "%s/%s", directory, spec->where);
 	if (bytes < 0 || (size_t)bytes >= sizeof(spec->where) ||
 	    strpbrk(path, DEVICE_CHARS) != NULL) {
-		return error_say(
-			error, -EINVAL,
-			"--port %s: in this directory its path has %d characters, or a comma or "
-			"bracket; at most %zu may be and none of those: name another directory",
-			text, bytes, sizeof(spec->where) - 1);
+		return error_say(error, -EINVAL,
+				 "--port %s: in this directory the socket's path has %d "
+				 "characters, or a comma or "
+				 "bracket; it may have %zu characters, and none of those: name "
+				 "another directory",
+				 text, bytes, sizeof(spec->where) - 1);
 	}
 	memcpy(spec->where, path, (size_t)bytes + 1);
 	return 0;
@@ -86,11 +87,11 @@ int port_parse(const char *text, struct port_spec *out, struct error *error)
 		    strpbrk(text + bytes, DEVICE_CHARS) != NULL) {
 			return error_say(
 				error, -EINVAL,
-				"--port %s: behind %s belongs %s, at most %zu characters and no "
+				"--port %s: after %s comes %s, at most %zu characters and no "
 				"comma or bracket",
 				text, kinds[i].prefix, kinds[i].names, max - 1);
 		}
-		/* Its sysctls are set for `lo` only; there is nothing else to choose about it. */
+		/* The sysctls are set for --port lo only, which is the same interface. */
 		if (kinds[i].kind == PORT_AF_XDP && strcmp(text + bytes, "lo") == 0) {
 			return error_say(error, -EINVAL,
 					 "--port %s: the loopback interface is --port lo", text);
@@ -139,7 +140,7 @@ static bool add_arg(const char **argv, int *argc, int argv_max, const char *arg)
 	return true;
 }
 
-/* Hugepages if there are enough, else normal pages. The name is the EAL's of its part of the
+/* Hugepages if there are enough, else normal pages. The EAL uses the name for its part of the
  * directory that we made for it, also with --in-memory. */
 static bool add_memory_args(struct port *port, const char **argv, int *argc, int argv_max)
 {
@@ -237,8 +238,8 @@ static int set_up_queue(struct port *port, uint16_t i, struct error *error)
 	return rc;
 }
 
-/* Makes the next ethdev. Here and not by --vdev, so that only the owner may connect to the socket
- * that memif's driver binds, and nothing else is made under this umask. */
+/* Makes the next ethdev. Not by --vdev, because this umask lets only the owner connect to the
+ * socket that memif's driver binds, and nothing else should be made under it. */
 static int make_device(struct port *port, char *name, size_t name_bytes)
 {
 	char args[DEVICE_ARGS_BYTES];
@@ -310,7 +311,7 @@ int port_take_traffic(struct port *port, bool take, struct error *error)
 
 void port_close(struct port *port)
 {
-	/* The driver would take away what is not there any more. */
+	/* The driver would unmap what is not mapped any more. */
 	port->abandoned = port->closed_queues != 0;
 	while (port->device_cnt > 0 && !port->abandoned) {
 		char name[32];

@@ -1,15 +1,15 @@
 /*
  * port: where packets come from and go to, over DPDK. `lo`, `af_xdp:IFACE`, `memif:SOCKET`.
  *
- * port_check runs before anything on the machine is changed; port_open changes the machine (sysctls
- * of lo, the XDP program) and port_close puts all of it back, also what a killed predecessor left.
+ * port_check runs before anything on the machine is changed. port_open changes the machine (sysctls
+ * of lo, the XDP program). port_close puts all of it back, also what a killed predecessor left.
  *
- * memif: whoever may connect to the socket can end the engine (DPDK 22.11's listener panics when a
- * peer connects and goes at once), so only its owner may: it is made with mode 0600.
+ * memif: only the socket's owner may connect: it is made with mode 0600. Every peer can end the
+ * engine, because DPDK 22.11's listener panics when a peer connects and leaves at once.
  *
- * A program that links this gets four functions in the place of its libraries', for DPDK 22.11's
+ * In a program that links this, four functions replace those of its libraries, for DPDK 22.11's
  * drivers: munmap and sendmsg (port_libc.c), setsockopt and xsk_umem__create (port_xdp_socket.c).
- * For any other caller they do what the replaced ones do.
+ * For all other callers they do what the replaced functions do.
  */
 #ifndef DB_NET_PORT_H
 #define DB_NET_PORT_H
@@ -50,7 +50,7 @@ struct port_xdp {
 	int ifindex;
 	int lock_fd;      /* file in RUN_DIR: one doorbuster an interface; -1 */
 	int object_fd;    /* memfd with the XDP program, for DPDK to load; -1 */
-	bool lo_prepared; /* the sysctls of lo are ours to put back */
+	bool lo_prepared; /* we must put back the sysctls of lo */
 };
 
 /* Where a worker receives and sends: a DPDK ethdev and its queue. */
@@ -65,31 +65,31 @@ struct port {
 	/* One a worker. AF_XDP: the queues of one device. memif: a device each, so that a peer
 	 * which connects to some of them only reaches just their workers. */
 	struct port_queue queues[WORKERS_MAX];
-	uint16_t device_cnt; /* ethdevs that are there; the i-th has the name i */
+	uint16_t device_cnt; /* ethdevs that exist; the i-th has the name i */
 	uint32_t buffer_cnt; /* packet buffers of a queue */
-	/* Those whose re-opening failed, a bit each: nobody may be in a burst of theirs. */
+	/* Queues whose re-opening failed, a bit each: no thread may be in a burst of them. */
 	uint64_t closed_queues;
 	bool abandoned;          /* after port_close: rte_eal_cleanup must not be called */
 	bool zero_copy;          /* after port_open */
 	bool reopens;            /* port_losses knows what was lost, port_reopen mends it */
 	bool answers_neighbours; /* the kernel doesn't see this port: we answer ARP, NDP, ICMP */
-	bool hugepages;          /* packet buffers lie on them */
+	bool hugepages;          /* packet buffers are on hugepages */
 	uint8_t mac[6];
 	struct port_xdp xdp;
 	int memif_lock_fd;      /* SOCKET.lock: one engine a socket; -1 */
 	struct eal_dir eal_dir; /* the EAL's run-time files, removed at the end */
 };
 
-/* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. A socket's path becomes one from /: what it is now
- * in this directory. 0 or -EINVAL with a line in error. */
+/* Parses `lo`, `af_xdp:IFACE`, `memif:SOCKET`. A socket's path becomes absolute, from the working
+ * directory. 0 or -EINVAL with a line in error. */
 int port_parse(const char *text, struct port_spec *out, struct error *error);
 
 /*
  * Whether this machine and user can run the port: interface exists, has queue_cnt queues, addresses
  * and VLAN tags left in the packets, is not served by another doorbuster, privileges, kernel
  * support, lo's sysctls and memif socket path usable. Changes nothing. Waits while the other
- * doorbuster is one that was killed and is not gone yet. 0, or -errno and a line for the operator
- * (what is missing, what to do) in error.
+ * doorbuster was killed and has not ended yet. 0, or -errno and a line for the operator (what is
+ * missing, what to do) in error.
  */
 int port_check(const struct port_options *options, struct error *error);
 
@@ -97,8 +97,8 @@ int port_check(const struct port_options *options, struct error *error);
  * AF_XDP: holds our UDP ports with kernel sockets that receive nothing, until the process ends, so
  * that no other program of this machine gets what is sent to them while the XDP program doesn't
  * take it, or with sockets that were passed at the start (LISTEN_FDS), which stay after the end.
- * memif: nothing. Once a process, after port_check; nothing of it is to be undone. -EADDRINUSE:
- * another program has one of them. 0 or -errno, line in error.
+ * memif: nothing. Once a process, after port_check. Nothing undoes it. -EADDRINUSE: another program
+ * has one of them. 0 or -errno, line in error.
  */
 int port_hold(const struct port_options *options, struct error *error);
 
@@ -115,9 +115,8 @@ int port_eal_args(struct port *port, const struct port_options *options, const c
 		  int *argc, int argv_max, struct error *error);
 
 /*
- * Makes, configures and starts the devices. After rte_eal_init. No traffic reaches us yet on AF_XDP
- * ports, and of those it is proved that the kernel takes every packet buffer. 0 or -errno, line in
- * error.
+ * Makes, configures and starts the devices. After rte_eal_init. On AF_XDP ports no traffic reaches
+ * us yet, and it is proved that the kernel takes every packet buffer. 0 or -errno, line in error.
  */
 int port_open(struct port *port, struct error *error);
 
@@ -128,14 +127,14 @@ int port_open(struct port *port, struct error *error);
 int port_take_traffic(struct port *port, bool take, struct error *error);
 
 /*
- * What DPDK's interrupt thread calls when a memif peer has left, before his memory is unmapped:
- * must return only when no thread is in a burst that it had entered before. Without it that thread
- * just waits for long. Before port_open.
+ * Sets what DPDK's interrupt thread calls when a memif peer has left, before the peer's memory is
+ * unmapped. It must return only when no thread is in a burst that began before. Without it that
+ * thread waits for a long fixed time. Before port_open.
  */
 void port_on_peer_left(void (*wait)(void));
 
-/* What is held of a queue's packet buffers by others than the port. `each` calls visit with every
- * one of them, and with others as it likes. */
+/* Which packet buffers of a queue others than the port hold. `each` must call visit with every one
+ * of them, and may call it with others. */
 struct rte_mbuf;
 typedef void port_visit_fn(void *context, struct rte_mbuf *mbuf);
 struct port_holders {
@@ -145,11 +144,11 @@ struct port_holders {
 
 /*
  * AF_XDP: gives each queue in `queues` (a bit each) a new socket; frames that wait in the old one
- * are lost. What is held stays valid, can be sent, and is the same pool's. *lost_cnt: buffers that
- * neither the pool had nor anybody held; the pool has them again. Control thread, while no other
- * thread is in a burst or uses a packet buffer; takes a second at most. 0, or -errno with a line
- * ("" where DPDK's own lines say why): then the queues in closed_queues are closed, nobody may be
- * in a burst of theirs until another call has opened them.
+ * are lost. Buffers that are held stay valid, can be sent, and belong to the same pool. *lost_cnt:
+ * buffers that were neither in the pool nor held; they are in the pool again. Control thread, while
+ * no other thread is in a burst or uses a packet buffer. Takes a second at most. 0, or -errno with
+ * a line ("" where DPDK's own lines say why): then the queues in closed_queues are closed, and no
+ * thread may be in a burst of them until another call has opened them.
  */
 int port_reopen(struct port *port, uint64_t queues, const struct port_holders *holders,
 		uint32_t *lost_cnt, struct error *error);
@@ -158,28 +157,28 @@ int port_reopen(struct port *port, uint64_t queues, const struct port_holders *h
  */
 void port_close(struct port *port);
 
-/* Removes what the EAL leaves of its runtime files, also of killed predecessors. After
- * rte_eal_cleanup; after port_eal_args, whatever that returned. */
+/* Removes the runtime files that the EAL leaves, also those of killed predecessors. After
+ * rte_eal_cleanup, and after port_eal_args whatever that returned. */
 void port_sweep(struct port *port);
 
 /*
- * Puts the machine back after an engine on this port that ended by a signal, in a process without
- * an EAL: XDP program, lo, memif socket and lock, the EAL's runtime directory ("": none). Leaves
- * alone what another engine holds.
+ * Puts the machine back after a signal ended an engine on this port: XDP program, lo, memif socket
+ * and lock, the EAL's runtime directory ("": none). For a process without an EAL. Does not touch
+ * what another engine holds.
  */
 void port_put_back(const struct port_spec *spec, const char *runtime_dir);
 
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);
 
-/* What a queue did not get, of AF_XDP ports, since start; others: 0. Any thread. */
+/* What a queue of an AF_XDP port did not get since the start. Other ports: 0. Any thread. */
 struct port_losses {
-	uint64_t lost;    /* frames that were ours and found no buffer, or no room in the ring */
-	uint64_t starved; /* zero-copy: times that the card asked for buffers and found none */
+	uint64_t lost;    /* frames for us without a buffer, or without room in the ring */
+	uint64_t starved; /* zero-copy: how often the card asked for buffers and found none */
 };
 struct port_losses port_losses(const struct port *port, uint16_t queue);
 
-/* Zero-copy: frames that the card had no buffer for, whoever's they were. Others: 0. */
+/* Zero-copy: frames that the card had no buffer for, also those not for us. Others: 0. */
 uint64_t port_nic_missed(const struct port *port);
 
 /* AF_XDP: frames to our ports too long for any packet buffer, dropped before us. Others: 0. */

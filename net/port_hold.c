@@ -12,7 +12,7 @@
 #include "net/udp_hold.h"
 
 enum {
-	/* Addresses of an interface that are looked at for being there twice. */
+	/* Addresses of an interface among which duplicates are found. */
 	SEEN_MAX = 64,
 };
 
@@ -64,7 +64,7 @@ static int hold_address(void *context, const struct sockaddr *address)
 	return rc;
 }
 
-/* A unit that names other ports than the engine has leaves some of them free. */
+/* A unit that names other ports than the engine's leaves some of the engine's free. */
 static void warn_of_strangers(const struct hold *hold)
 {
 	const struct port_options *options = hold->options;
@@ -101,7 +101,7 @@ int port_hold(const struct port_options *options, struct error *error)
 	}
 	error_clear(error);
 	rc = port_xdp_addresses(options->spec.where, hold_address, &hold, &listing);
-	/* What is wrong with a port was said by udp_hold. */
+	/* udp_hold has said what is wrong with a port. */
 	if (rc != 0 && !error_is_set(error))
 		error_set(error, "%s", listing.text);
 	return rc;

@@ -1,6 +1,6 @@
 /*
- * port_kinds: what differs between ports, for port*.c only. Contracts as the port_ functions of the
- * same names in port.h.
+ * port_kinds: what differs between ports, for port*.c only. The contracts are those of the port_
+ * functions of the same names in port.h.
  */
 #ifndef DB_NET_PORT_KINDS_H
 #define DB_NET_PORT_KINDS_H
@@ -18,19 +18,20 @@ struct rte_mempool;
 
 /*
  * A kind of port. Each is a table in a file of its own (port_xdp.c for lo and af_xdp,
- * port_memif.c); what is NULL does nothing, or is 0.
+ * port_memif.c). A NULL function does nothing, or returns 0.
  */
 struct port_ops {
 	const char *driver;    /* DPDK's: its devices have this name and a number */
 	bool device_per_queue; /* else one device has all queues */
-	bool kernel_beside; /* it sees the interface, too: answers neighbours, has its UDP ports */
+	bool kernel_beside; /* the kernel sees the interface, too: answers neighbours, has its UDP
+			       ports */
 
 	int (*check)(const struct port_options *options, struct error *error);
 	int (*prepare)(struct port *port, struct error *error);
 	/* The arguments of device i, of DEVICE_ARGS_BYTES. */
 	void (*device)(const struct port *port, uint16_t i, char *args);
 	struct rte_mempool *(*make_pool)(const char *name, uint32_t buffer_cnt);
-	/* Before and after the driver sets up what receives of queue i. */
+	/* Before and after the driver sets up the receiving side of queue i. */
 	void (*rx_begin)(void);
 	int (*rx_prove)(uint16_t i, struct rte_mempool *pool, struct error *error);
 	/* After port_open: whether every socket is in zero-copy mode. */
@@ -39,7 +40,7 @@ struct port_ops {
 	void (*restore)(struct port *port);
 
 	uint64_t (*missed)(const struct port *port);
-	/* NULL: it isn't known what a queue lost, and no queue can be opened anew. */
+	/* NULL: losses are unknown, and no queue can be opened anew. */
 	struct port_losses (*losses)(uint16_t queue);
 	uint64_t (*nic_missed)(const struct port *port);
 	uint64_t (*oversized)(const struct port *port);
@@ -68,20 +69,20 @@ struct port_umem {
 };
 
 /*
- * What the driver registers between the first and the second call is this queue's: into umem, its
- * socket into the table that the losses are read by. -ENOTSUP and a line if it registered nothing
- * that could be seen.
+ * What the driver registers between the first and the second call belongs to this queue. It is
+ * noted in umem, the socket in the table from which losses are read. -ENOTSUP and a line if no
+ * registration was seen.
  */
 void port_xdp_watch_umem(void);
 int port_xdp_note_socket(uint16_t queue, struct port_umem *umem, struct error *error);
 
-/* Since the start, over all sockets that the queue had. Any thread. */
+/* Losses since the start, of all sockets that the queue had. Any thread. */
 struct port_losses port_xdp_losses(uint16_t queue);
 /* Frames that the interface itself had no buffer for. */
 uint64_t port_xdp_nic_missed(const struct port *port);
 
-/* Takes the queue's socket away from the driver, which must not use it until the queue is set up
- * again. No thread may be in a burst. 0 or -errno. */
+/* Closes the queue's socket. The driver must not use the queue until it is set up again. No thread
+ * may be in a burst. 0 or -errno. */
 int port_xdp_close_socket(uint16_t queue);
 
 /* A pool of buffers for an AF_XDP queue, whole in one chunk, one a page; NULL: no memory. */
@@ -90,29 +91,30 @@ struct rte_mempool *port_pool_create(const char *name, uint32_t buffer_cnt);
 /* Proves that the kernel takes every buffer of the pool. 0, or -EFAULT and a line. */
 int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, struct error *error);
 
-/* Gives back to a pool of port_pool_create what nobody holds; *lost_cnt: how many those were that
- * it lacked. No thread may use the pool. 0 or -ENOMEM. */
+/* Gives back to a pool of port_pool_create the buffers that nobody holds. *lost_cnt: how many of
+ * them the pool lacked. No thread may use the pool. 0 or -ENOMEM. */
 int port_pool_sweep(struct rte_mempool *pool, const struct port_holders *holders,
 		    uint32_t *lost_cnt);
 
 /* The pool of queue pair i. */
 struct rte_mempool *port_queue_pool(uint16_t i);
-/* The receiving side of queue pair i, proved; the device is stopped. 0 or -errno; a line, or none
- * where DPDK's own lines say why. */
+/* Sets up the receiving side of queue pair i, and proves it; the device is stopped. 0 or -errno
+ * with a line ("" where DPDK's own lines say why). */
 int port_set_up_rx(struct port *port, uint16_t i, struct error *error);
 
 /*
- * One doorbuster an interface: a lock in RUN_DIR, which only the engine's own user can reach. Its
- * descriptor; or with take false, for a look that changes nothing, 0 if it could be had. Waits
- * while the holder is an engine that was killed. -errno and a line if another has it, or it fails.
+ * One doorbuster an interface: a lock in RUN_DIR, which only the engine's own user can reach.
+ * Returns its descriptor. With take false it changes nothing and returns 0 if the lock is free.
+ * Waits while the holder is an engine that was killed. -errno and a line if another engine has it,
+ * or it fails.
  */
 int port_xdp_lock(const char *interface, bool take, struct error *error);
 /* Gives it back, and removes RUN_DIR if nothing else is in it. */
 void port_xdp_unlock(int ifindex, int lock_fd);
 
 /*
- * Whether a socket receives by the program of ours that is attached: that of a killed engine has
- * none, sockets end with their process. So it is known of engines that have another /run, too.
+ * Whether a socket receives through our attached program. A killed engine's program has no socket,
+ * because sockets end with their process. So engines with another /run are noticed, too.
  */
 bool port_xdp_is_served(int ifindex);
 
@@ -131,8 +133,8 @@ int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *
 /* Puts lo back if a killed engine left it changed and no engine serves it. */
 void port_xdp_put_lo_back(void);
 
-/* Takes the EAL's memory, what it maps later included, out of core dumps: packets have buyers in
- * them. After rte_eal_init. 0 or -errno. */
+/* Leaves the EAL's memory, also what it maps later, out of core dumps: packets hold buyers. After
+ * rte_eal_init. 0 or -errno. */
 int port_memory_keep_secret(void);
 
 /* Our XDP program, an ELF object (port_xdp_object.S). */

@@ -1,6 +1,6 @@
 /*
- * port_libc: functions of libc's that DPDK's memif driver gets ours in the place of (port.h says
- * which). Two more, of the AF_XDP driver's, are in port_xdp_socket.c with what they note.
+ * port_libc: functions that replace libc's for DPDK's memif driver (port.h says which). Two more,
+ * for the AF_XDP driver, are in port_xdp_socket.c with what they note.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -23,11 +23,11 @@ void port_on_peer_left(void (*wait)(void))
 }
 
 /*
- * In the place of libc's, for DPDK 22.11's memif driver: when a peer goes, its interrupt thread
- * marks the device as disconnected and unmaps the rings at once, while a burst that had looked
- * before may be reading them. Between the two it comes through here, and waits until no burst can
- * be left: for certain if the program said how, else for a time in which a burst should have ended.
- * The descriptors of the rings' interrupts, which it closes before, are not used here.
+ * Replaces libc's, for DPDK 22.11's memif driver. When a peer leaves, the driver's interrupt thread
+ * marks the device as disconnected and unmaps the rings at once, while a burst that began before
+ * may still read them. Between the two it calls this, which waits until no such burst is left:
+ * exactly, if the program said how, else for a time in which a burst should have ended. The
+ * descriptors of the rings' interrupts, which it closes before, are not used here.
  */
 int munmap(void *address, size_t bytes)
 {
@@ -43,11 +43,11 @@ int munmap(void *address, size_t bytes)
 }
 
 /*
- * In the place of libc's, for the same driver: when it can't greet a peer that went at once, its
- * listener frees the connection and closes its descriptor, yet leaves both registered. The next to
- * get that descriptor runs the freed one's callback too, or epoll refuses it and DPDK panics. So
- * the driver is told that it sent: it then reads the end of the connection, as of any peer that
- * goes, and there it tidies up in order.
+ * Replaces libc's, for the same driver. When it can't greet a peer that left at once, its listener
+ * frees the connection and closes its descriptor, but leaves both registered. The next connection
+ * with that descriptor runs the freed one's callback too, or epoll refuses it and DPDK panics. So
+ * this reports success: the driver then reads the end of the connection, as of any peer that
+ * leaves, and cleans up in order.
  */
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {

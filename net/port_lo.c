@@ -1,8 +1,8 @@
 /*
  * port_lo: what the loopback interface needs besides the XDP program. A reply from 127.0.0.1 that
  * enters `lo` from outside the kernel is only let through with route_localnet and accept_local.
- * What they were is kept in a file under /run, so that also the successor of a killed engine can
- * put it back.
+ * Their old values are kept in a file under /run, so that the successor of a killed engine can put
+ * them back, too.
  */
 #include <assert.h>
 #include <errno.h>
@@ -74,7 +74,7 @@ static int write_sysctl(const char *path, int value)
 	return rc;
 }
 
-/* One that is right already is not written: it may be read-only. */
+/* A value that is right already is not written: it may be read-only. */
 static int set_sysctl(const char *path, int value)
 {
 	int now = 0;
@@ -83,7 +83,7 @@ static int set_sysctl(const char *path, int value)
 }
 
 /* The values to go back to, as a killed engine or we ourselves wrote them down. -ENOENT: there are
- * none; who was killed while writing them had not changed anything yet. */
+ * none. An engine that was killed while writing them had not changed anything yet. */
 static int read_saved(int values[SYSCTL_CNT])
 {
 	char name[SAVED_NAME_BYTES];
@@ -133,7 +133,7 @@ int port_lo_check(struct error *error)
 	return 0;
 }
 
-/* Whole, or not at all. */
+/* Writes the note whole, or not at all. */
 static int write_saved(int dir_fd, const int values[SYSCTL_CNT])
 {
 	char name[SAVED_NAME_BYTES];
@@ -153,7 +153,7 @@ static int write_saved(int dir_fd, const int values[SYSCTL_CNT])
 	return rc;
 }
 
-/* Notes down what they are. */
+/* Notes the present values. */
 static int save(int values[SYSCTL_CNT], struct error *error)
 {
 	int dir_fd;
@@ -171,13 +171,13 @@ static int save(int values[SYSCTL_CNT], struct error *error)
 	rc = write_saved(dir_fd, values);
 	close(dir_fd);
 	if (rc != 0)
-		error_set(error, RUN_DIR ": cannot note down there what the sysctls of lo were: %s",
+		error_set(error, RUN_DIR ": cannot note there what the sysctls of lo were: %s",
 			  strerror(-rc));
 	return rc;
 }
 
-/* Each is opened before the first is changed. One that is right and stays so is not touched: it may
- * be read-only. */
+/* Opens all before the first is changed. A sysctl that is right already is not opened: it may be
+ * read-only. */
 static int open_sysctls(unsigned *at)
 {
 	for (*at = 0; *at < SYSCTL_CNT; (*at)++) {
@@ -195,7 +195,7 @@ static int open_sysctls(unsigned *at)
 	return 0;
 }
 
-/* By system calls alone. */
+/* Only by system calls. */
 static int write_value(int fd, int value)
 {
 	const char text[2] = {(char)('0' + value), '\n'};
@@ -234,7 +234,8 @@ static void close_ours(void)
 	ours.changed = false;
 }
 
-/* What this process changed. Where that fails, the note stays, and the next start does it. */
+/* Puts back what this process changed. Where that fails, the note stays, and the next start does
+ * it. */
 static void restore_ours(void)
 {
 	bool restored = true;
@@ -254,14 +255,13 @@ int port_lo_prepare(struct error *error)
 	if (rc == -ENOENT)
 		rc = save(ours.values, error);
 	else if (rc != 0)
-		error_set(error, RUN_DIR ": what a killed doorbuster noted down: %s",
-			  strerror(-rc));
+		error_set(error, RUN_DIR ": what a killed doorbuster noted: %s", strerror(-rc));
 	if (rc == 0) {
 		ours.dir_fd = run_dir_open(RUN_DIR, false, error);
 		rc = ours.dir_fd < 0 ? ours.dir_fd : 0;
 	}
 	if (rc != 0) {
-		/* Nothing was changed yet: no note is owed. */
+		/* Nothing was changed yet: no note is needed. */
 		port_lo_restore();
 		return rc;
 	}
@@ -296,7 +296,7 @@ void port_lo_restore(void)
 	if (read_saved(saved) != 0)
 		return;
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
-		/* Who may not is no reason to forget what they were. */
+		/* If this process may not write them, the note must stay. */
 		if (set_sysctl(sysctls[i], saved[i]) != 0)
 			return;
 	}

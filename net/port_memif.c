@@ -3,8 +3,8 @@
  * no privileges. The engine serves the socket; its peer connects.
  *
  * The lock beside the socket, SOCKET.lock, keeps one engine a socket. Nothing here ever connects to
- * find out: a listener of DPDK 22.11 ends its process when a peer connects and goes at once, unless
- * it is one of ours (port_libc.c).
+ * find out, because a listener of DPDK 22.11 ends its process when a peer connects and leaves at
+ * once, unless it is one of ours (port_libc.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,8 @@ static int lock_socket(const char *socket_path, int open_flags, int operation, s
 			socket_path);
 	}
 	if (rc == -EEXIST)
-		error_set(error, "memif:%s: %s is there and no lock of ours; name another socket",
+		error_set(error,
+			  "memif:%s: %s exists and is not a lock of ours; name another socket",
 			  socket_path, path);
 	else if (rc < 0)
 		error_set(error,
@@ -63,9 +64,9 @@ static int lock_socket(const char *socket_path, int open_flags, int operation, s
 }
 
 /*
- * Whether a process has the socket open. Asked as a datagram socket would: the kernel finds who is
- * bound there, in whatever namespace he lives, and refuses us for our type (EPROTOTYPE) before he
- * could notice; it is ECONNREFUSED only where nobody is.
+ * Whether a process has the socket open. It connects as a datagram socket: the kernel finds the
+ * process that is bound there, in whatever namespace, and refuses us because of our type
+ * (EPROTOTYPE) before that process could notice. It is ECONNREFUSED only if no process is bound.
  */
 static bool is_bound(const char *path)
 {
@@ -81,7 +82,7 @@ static bool is_bound(const char *path)
 	return bound;
 }
 
-/* 0: nothing is there, or with *stale a socket that nobody has open. */
+/* 0: nothing has this name, or with *stale a socket that nobody has open. */
 static int check_socket(const char *path, bool *stale, struct error *error)
 {
 	struct stat info;
@@ -96,7 +97,7 @@ static int check_socket(const char *path, bool *stale, struct error *error)
 	}
 	if (!S_ISSOCK(info.st_mode)) {
 		return error_say(error, -EEXIST,
-				 "memif:%s: is there and not a socket; name another path", path);
+				 "memif:%s: exists and is not a socket; name another path", path);
 	}
 	if (is_bound(path)) {
 		return error_say(
@@ -158,8 +159,8 @@ static int prepare(struct port *port, struct error *error)
 	if (rc == 0 && stale && unlink(path) != 0 && errno != ENOENT) {
 		rc = -errno;
 		error_set(error,
-			  "memif:%s: the socket that is there can't be removed: %s; name another",
-			  path, strerror(-rc));
+			  "memif:%s: the old socket there can't be removed: %s; name another", path,
+			  strerror(-rc));
 	}
 	return rc;
 }
@@ -180,8 +181,8 @@ static void restore(struct port *port)
 {
 	char path[LOCK_PATH_BYTES];
 
-	/* The socket went with its device. The lock goes while it is held: who opened it before is
-	 * told by its being gone. */
+	/* The socket was removed with its device. The lock's file is removed while the lock is
+	 * held: a process that opened it before sees that it is gone. */
 	if (port->memif_lock_fd < 0)
 		return;
 	lock_path_of(port->options.spec.where, path);
@@ -209,7 +210,7 @@ static uint64_t missed(const struct port *port)
 	return cnt;
 }
 
-/* Zero-copy is the client's to ask for: here it is always a copy. */
+/* Only the client may ask for zero-copy: here it is always a copy. */
 const struct port_ops port_memif_ops = {
 	.driver = "net_memif",
 	.device_per_queue = true,

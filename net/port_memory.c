@@ -30,7 +30,7 @@ int port_memory_keep_secret(void)
 {
 	int failed = 0;
 
-	/* Where all memory is mapped at the start there are no events. Known already: EEXIST. */
+	/* If all memory is mapped at the start there are no events. EEXIST: registered already. */
 	if (rte_mem_event_callback_register("doorbuster-secret", on_memory, NULL) != 0 &&
 	    rte_errno != ENOTSUP && rte_errno != EEXIST)
 		return -rte_errno;

@@ -2,12 +2,12 @@
  * port_pool: the packet buffers of an AF_XDP queue, one a page.
  *
  * DPDK 22.11's driver registers with the kernel, from the page of the pool's first buffer on, as
- * many bytes as all buffers take without a gap. The kernel throws away, without a word, what the
- * driver offers it outside of that, and in zero-copy mode also a buffer that crosses a page. The
- * pool of rte_pktmbuf_pool_create has gaps: without hugepages a buffer lies on each page and takes
- * 0.6 of it, so that the driver registers 0.6 of the pool. Here a buffer with its headers is as big
- * as a page and begins with it: no gap, no crossing, one chunk. It takes no more memory than that
- * pool did.
+ * many bytes as all buffers take without a gap. The kernel silently throws away buffers that the
+ * driver offers it outside of that range, and in zero-copy mode also a buffer that crosses a page.
+ * The pool of rte_pktmbuf_pool_create has gaps: without hugepages there is one buffer on each page
+ * and takes 0.6 of it, so that the driver registers 0.6 of the pool. Here a buffer with its headers
+ * is as big as a page and begins with it: no gap, no crossing, one chunk. It takes no more memory
+ * than that pool did.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static int populate(struct rte_mempool *pool)
 	const struct rte_memzone *memory;
 	int rc;
 
-	/* Cut where it is too long: the pool's own name is short. */
+	/* Cut if it is too long: the pool's own name is short. */
 	(void)snprintf(name, sizeof(name), "%.20s_pages", pool->name);
 	memory = rte_memzone_reserve_aligned(name, pool->size * page_bytes(), SOCKET_ID_ANY, 0,
 					     (unsigned)page_bytes());
@@ -120,7 +120,7 @@ int port_pool_prove(struct rte_mempool *pool, const struct port_umem *umem, stru
 		return 0;
 	return error_say(
 		error, -EFAULT,
-		"of its %u packet buffers %u lie outside of the %" PRIu64
+		"of its %u packet buffers %u are outside of the %" PRIu64
 		" bytes that DPDK registered with the kernel, and %u cross a page: it would go "
 		"deaf. This DPDK (%s) does not fit: use that of Debian 12, or --port memif:SOCKET",
 		pool->populated_size, proof.outside_cnt, umem->bytes, proof.crossing_cnt,
@@ -163,7 +163,7 @@ static void give_back(struct rte_mempool *pool, void *context, void *buffer, uns
 	rte_mempool_generic_put(pool, &buffer, 1, NULL);
 }
 
-/* Everything that lies in the pool, out of it; how much it was. */
+/* Takes all buffers out of the pool. Returns how many there were. */
 static uint32_t empty_pool(struct rte_mempool *pool)
 {
 	uint32_t cnt = 0;

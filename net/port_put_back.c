@@ -1,5 +1,5 @@
 /*
- * port_put_back: what the successor of a killed engine does for the machine, without being one.
+ * port_put_back: puts the machine back as the successor of a killed engine would.
  */
 
 #include "engine/base/error.h"

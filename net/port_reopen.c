@@ -1,7 +1,7 @@
 /*
- * port_reopen: a queue of an AF_XDP port is given a new socket, with the buffers it has, while the
- * device, its XDP program, its other queues and the buffers that somebody holds stay what they are.
- * Not by closing the device: DPDK 22.11's driver leaves sockets open when it does.
+ * port_reopen: gives a queue of an AF_XDP port a new socket, with the buffers it has. The device,
+ * its XDP program, its other queues and buffers that are held stay as they are. The device is not
+ * closed: DPDK 22.11's driver leaves sockets open when it does that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "net/port_kinds.h"
 
 enum {
-	/* The kernel gives an interface's queue free some time after its socket has gone. */
+	/* The kernel frees an interface's queue some time after its socket was closed. */
 	TRIES_MAX = 50,
 	TRY_AGAIN_MS = 20,
 };
@@ -34,7 +34,7 @@ static int reopen_queue(struct port *port, uint16_t i, const struct port_holders
 			uint32_t *lost_cnt, struct error *error)
 {
 	struct rte_mempool *pool = port_queue_pool(i);
-	/* One that did not open the last time is not waited for: the lanes stand still. */
+	/* A queue that did not open the last time is tried only once, because the lanes wait. */
 	const unsigned tries_max = (port->closed_queues >> i & 1) != 0 ? 1 : TRIES_MAX;
 	int rc = port_xdp_close_socket(i);
 
@@ -64,7 +64,7 @@ int port_reopen(struct port *port, uint64_t queues, const struct port_holders *h
 
 	*lost_cnt = 0;
 	error_clear(error);
-	/* What it says of a try that comes too early would alarm for nothing. */
+	/* The driver's lines about a try that comes too early would alarm for nothing. */
 	rte_log_set_level_pattern(DRIVER_LOG, RTE_LOG_EMERG);
 	(void)rte_eth_dev_stop(port_id);
 	for (uint16_t i = 0; i < port->options.queue_cnt; i++) {

@@ -1,7 +1,7 @@
 #include "net/port_watch.h"
 
-/* All that was lost for want of a buffer, as far as it can be told: the card does not say whose the
- * frames were that it had no buffer for. */
+/* Frames lost for want of a buffer, as far as is known: the card does not say which of the frames
+ * that it had no buffer for were for us. */
 static uint64_t lost_since(const struct queue_counters *before, const struct queue_counters *now)
 {
 	const bool starved = now->starved != before->starved;
@@ -17,7 +17,7 @@ static void note_losses(struct queue_watch *watch, const struct queue_counters *
 	watch->since_ns = 0;
 }
 
-/* Whether a try is due: the last one is given its time. */
+/* Whether another try is due: not too soon after the last one. */
 static bool may_try(const struct queue_watch *watch, uint64_t now_ns)
 {
 	return watch->reopened_ns == 0 || now_ns >= watch->reopened_ns + QUEUE_TRY_AGAIN_NS;

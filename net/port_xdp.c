@@ -1,8 +1,8 @@
 /*
  * port_xdp: AF_XDP ports. Our XDP program is embedded and handed to DPDK's driver as a path to
  * memory, so nothing is installed. port_xdp_lock.c keeps one doorbuster an interface,
- * port_xdp_check.c has what is asked before, port_xdp_maps.c what is said to the program,
- * port_xdp_socket.c the sockets.
+ * port_xdp_check.c has the checks before, port_xdp_maps.c talks to the program, port_xdp_socket.c
+ * has the sockets.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -46,7 +46,7 @@ int port_xdp_attached(int ifindex, uint32_t *id, bool *ours, char name[BPF_OBJ_N
 	return rc;
 }
 
-/* DPDK opens a path; ours leads to memory. */
+/* DPDK opens a path; ours names a file in memory. */
 static int object_in_memory(void)
 {
 	const size_t bytes = port_xdp_object_bytes;
@@ -62,12 +62,12 @@ static int object_in_memory(void)
 }
 
 enum {
-	/* What a killed engine had is gone soon after it. */
+	/* A killed engine's sockets end soon after it. */
 	SERVED_WAIT_MS = 2000,
 	SERVED_LOOK_MS = 10,
 };
 
-/* Whether an engine that we share no lock with has the interface: it has a /run of its own. */
+/* Whether an engine with another /run, and so without our lock, has the interface. */
 static bool is_served_elsewhere(int ifindex)
 {
 	const struct timespec pause = {.tv_nsec = SERVED_LOOK_MS * 1000000L};
@@ -85,7 +85,7 @@ static bool is_served_elsewhere(int ifindex)
 	return false;
 }
 
-/* What a killed predecessor left attached: nobody receives by it any more. */
+/* Detaches the program of a killed predecessor: nobody receives through it any more. */
 static int detach_ours(int ifindex)
 {
 	char name[BPF_OBJ_NAME_LEN];

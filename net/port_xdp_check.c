@@ -92,7 +92,7 @@ static unsigned queues_of(const char *interface)
 	return cnt;
 }
 
-/* Every queue needs a worker: the kernel spreads what comes in over all of them. */
+/* Every queue needs a worker: the kernel spreads incoming frames over all queues. */
 static int check_queues(const struct port_options *options, struct error *error)
 {
 	const char *interface = options->spec.where;
@@ -116,7 +116,7 @@ static int check_queues(const struct port_options *options, struct error *error)
 	return -EINVAL;
 }
 
-/* A tag that the interface takes off is not seen by the XDP program, and lacks in the answer. */
+/* If the interface removes VLAN tags, the XDP program does not see them, and answers lack them. */
 static int check_vlan(const char *interface, struct error *error)
 {
 	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
@@ -191,7 +191,8 @@ int port_xdp_check(const struct port_options *options, struct error *error)
 
 	if (if_nametoindex(interface) == 0) {
 		return error_say(error, -ENODEV,
-				 "interface %s isn't there; `ip link` tells which are", interface);
+				 "interface %s isn't there; `ip link` lists those that are",
+				 interface);
 	}
 	rc = check_up(interface, error);
 	if (rc == 0)

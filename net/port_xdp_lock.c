@@ -1,8 +1,8 @@
 /*
- * port_xdp_lock: keeps one doorbuster an interface, by the lock of a file in RUN_DIR. Not by a
- * socket's abstract name: any user of the machine could take that before us. By the interface's
- * index, which stays when it gets another name, and the network namespace, which /run may be shared
- * by.
+ * port_xdp_lock: keeps one doorbuster an interface, by the lock of a file in RUN_DIR. An abstract
+ * socket name would not do: any user of the machine could take it before us. The file's name has
+ * the interface's index, which stays when the interface is renamed, and the network namespace,
+ * because several may share /run.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,11 +75,11 @@ void port_xdp_unlock(int ifindex, int lock_fd)
 	char path[sizeof(RUN_DIR) + NAME_BYTES];
 	char name[NAME_BYTES];
 
-	/* While it is held: who opened it before sees that it is gone. */
+	/* Removed while the lock is held: a process that opened it before sees that it is gone. */
 	name_of(ifindex, name);
 	snprintf(path, sizeof(path), RUN_DIR "/%s", name);
 	(void)unlink(path);
 	close(lock_fd);
-	/* Others may have theirs in there. */
+	/* Other engines may have their locks in there. */
 	run_dir_leave(RUN_DIR);
 }

@@ -1,6 +1,6 @@
 /*
- * port_xdp_maps: what the control thread tells the attached XDP program (which ports and addresses
- * to take) and asks of it (what it dropped). Cold.
+ * port_xdp_maps: how the control thread gives the attached XDP program its ports and addresses, and
+ * reads what it dropped. Cold.
  */
 #include <errno.h>
 #include <ifaddrs.h>
@@ -70,7 +70,7 @@ static int map_of_program(int ifindex, const char *map_name)
 	return rc != 0 ? rc : -ENOENT;
 }
 
-/* A socket that is put into the map's empty places: where there is one, it is refused. */
+/* Tries to put a socket into each place of the map: a place that has one already refuses it. */
 static bool has_socket(int map_fd, int socket_fd)
 {
 	uint32_t *previous = NULL;
@@ -123,7 +123,7 @@ int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *
 			"%s has no IP address to answer at; `ip address add A/LENGTH dev %s` first",
 			interface, interface);
 	else if (rc != 0)
-		error_set(error, "%s: its addresses can't be taken: %s", interface, strerror(-rc));
+		error_set(error, "%s: cannot take its addresses: %s", interface, strerror(-rc));
 	return rc;
 }
 
@@ -184,7 +184,7 @@ int port_xdp_take(const struct port *port, bool take, struct error *error)
 		close(fd);
 	if (rc != 0)
 		error_set(error,
-			  "%s: its XDP program can't be told our UDP ports: %s; is it still "
+			  "%s: cannot give its XDP program our UDP ports: %s; is it still "
 			  "attached?",
 			  options->spec.where, strerror(-rc));
 	return rc;

@@ -1,7 +1,7 @@
 /*
  * port_xdp_socket: the AF_XDP sockets, which DPDK's driver makes and hides: what it registered with
- * the kernel, what the kernel lost, and how to be rid of one, which this driver (22.11) can't: it
- * leaves sockets open when it closes. One port a process, so its sockets are in one table.
+ * the kernel, what the kernel lost, and how to close one. The driver (22.11) can't close them: it
+ * leaves sockets open when it closes. There is one port a process, so all sockets are in one table.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ enum {
 
 struct xdp_socket {
 	bool open;
-	int fd;               /* the driver's */
+	int fd;               /* owned by the driver */
 	uint64_t lost_before; /* by the queue's earlier sockets */
 	uint64_t starved_before;
 };
@@ -42,11 +42,12 @@ typedef int umem_create_fn(struct xsk_umem **umem, void *area, __u64 bytes,
 			   struct xsk_ring_prod *fill, struct xsk_ring_cons *completion,
 			   const struct xsk_umem_config *config);
 
-/* What this thread gave the kernel last, and what came of the driver's last call. */
+/* What this thread last registered with the kernel, and the result of the driver's last call. */
 static _Thread_local struct port_umem registered;
 static _Thread_local struct port_umem seen;
 
-/* libxdp's own. It is loaded with the driver, not with us, and something may be preloaded. */
+/* libxdp's own function. libxdp is loaded with the driver, not with us, and another library may be
+ * preloaded. */
 static umem_create_fn *umem_create_next(void)
 {
 	void *next = dlsym(RTLD_NEXT, "xsk_umem__create");
@@ -63,8 +64,8 @@ static umem_create_fn *umem_create_next(void)
 }
 
 /*
- * In the place of libxdp's, for DPDK's driver: libxdp takes over what the rings counted before, and
- * the driver gives it a queue's old ones when that is opened anew.
+ * Replaces libxdp's, for DPDK's driver. libxdp continues from the counters in the rings that it is
+ * given, and when a queue is opened anew the driver gives it the old rings.
  */
 int xsk_umem__create(struct xsk_umem **umem, void *area, __u64 bytes, struct xsk_ring_prod *fill,
 		     struct xsk_ring_cons *completion, const struct xsk_umem_config *config)
@@ -83,8 +84,8 @@ int xsk_umem__create(struct xsk_umem **umem, void *area, __u64 bytes, struct xsk
 }
 
 /*
- * In the place of libc's: libxdp registers packet buffers by it. So we know what the kernel was
- * really given.
+ * Replaces libc's: libxdp registers packet buffers by it, so here we see what the kernel was really
+ * given.
  */
 int setsockopt(int fd, int level, int name, const void *value, socklen_t bytes)
 {
@@ -163,7 +164,7 @@ bool port_xdp_zero_copy(const struct port *port)
 	return true;
 }
 
-/* A socket lives as long as its rings are mapped: takes every mapping of it away. */
+/* Unmaps every ring of a socket: it lives as long as one is mapped. */
 static int unmap_rings(int fd)
 {
 	struct {

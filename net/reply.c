@@ -33,7 +33,8 @@ static void swap(uint8_t *one, uint8_t *two, size_t bytes)
 	memcpy(two, held, bytes);
 }
 
-/* All sums come first: they read what was stored long ago, and swapping changes none of them. */
+/* All sums come first: they read bytes that were stored long ago, and swapping changes none of the
+ * sums. */
 void reply_frame(uint8_t *frame, const struct frame_view *view)
 {
 	uint8_t *ip = frame + view->l3_offset;

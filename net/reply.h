@@ -15,8 +15,7 @@ void reply_header(uint8_t *datagram, uint16_t shard, uint32_t shard_map_version)
 
 /*
  * Swaps MAC and IP addresses and UDP ports of a frame that decode_frame accepted, sets TTL 64 and
- * computes the IP and UDP checksums afresh over the payload as it stands, tag and all. Lengths
- * stay.
+ * computes the IP and UDP checksums afresh over the payload as it is, with its tag. Lengths stay.
  */
 void reply_frame(uint8_t *frame, const struct frame_view *view);
 

@@ -16,7 +16,7 @@
 
 static const mode_t OTHERS_WRITE = S_IWGRP | S_IWOTH;
 
-/* Whether an open directory is ours alone; with `mend`, a mode that lets others read is put right.
+/* Whether an open directory is ours alone. With `mend`, a mode that lets others read is corrected.
  */
 static int check_owner(int fd, const char *path, bool mend, struct error *error)
 {
@@ -28,16 +28,15 @@ static int check_owner(int fd, const char *path, bool mend, struct error *error)
 		return error_say(error, rc, "%s: %s", path, strerror(-rc));
 	}
 	if (info.st_uid != geteuid()) {
-		return error_say(
-			error, -EPERM,
-			"%s belongs to user %u and not to user %u, who runs this: remove it, or "
-			"start as its owner",
-			path, info.st_uid, geteuid());
+		return error_say(error, -EPERM,
+				 "%s belongs to user %u, but user %u runs this: remove it, or "
+				 "start as its owner",
+				 path, info.st_uid, geteuid());
 	}
 	if ((info.st_mode & OTHERS_WRITE) != 0) {
 		return error_say(
 			error, -EPERM,
-			"%s: other users may write in it (mode %04o), nothing there can be "
+			"%s: other users may write in it (mode %04o), so nothing there can be "
 			"trusted: remove it, the start makes it again",
 			path, info.st_mode & 07777);
 	}
@@ -52,11 +51,12 @@ static int check_owner(int fd, const char *path, bool mend, struct error *error)
 
 static int refuse_open(const char *path, int rc, struct error *error)
 {
-	/* What O_NOFOLLOW says of a link, with O_DIRECTORY. */
+	/* What O_NOFOLLOW with O_DIRECTORY returns for a link. */
 	if (rc == -ELOOP || rc == -ENOTDIR) {
 		return error_say(
 			error, -EPERM,
-			"%s is a link or no directory: remove it, the start makes it again", path);
+			"%s is a link or not a directory: remove it, the start makes it again",
+			path);
 	}
 	return error_say(
 		error, rc,
@@ -69,7 +69,7 @@ int run_dir_open(const char *path, bool make, struct error *error)
 	int fd;
 	int rc;
 
-	/* Never in the way of what is there: that is looked at as it is. */
+	/* If something has this name already, it is checked below. */
 	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
 		return refuse_open(path, -errno, error);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -91,7 +91,7 @@ int run_dir_check(const char *path, struct error *error)
 
 	if (rc >= 0) {
 		close(rc);
-		/* As on a file system that was made read-only since. */
+		/* For instance on a file system that became read-only. */
 		return access(path, W_OK | X_OK) == 0 ? 0 : refuse_open(path, -errno, error);
 	}
 	if (rc != -ENOENT)

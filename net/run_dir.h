@@ -1,8 +1,8 @@
 /*
- * run_dir: the engine's own directory under /run, for what the processes of one machine agree on
- * while they run and no other user may touch: the locks of interfaces, what lo's sysctls were, the
- * EAL's run-time files. Mode 0700, of the user that runs the engine. /run may be shared by network
- * namespaces while interfaces are not: names in it carry run_dir_namespace.
+ * run_dir: the engine's own directory under /run, for what the engine's processes share and no
+ * other user may touch: the locks of interfaces, what lo's sysctls were, the EAL's run-time files.
+ * Mode 0700, of the user that runs the engine. /run may be shared by network namespaces while
+ * interfaces are not: names in it carry run_dir_namespace.
  */
 #ifndef DB_NET_RUN_DIR_H
 #define DB_NET_RUN_DIR_H
@@ -17,10 +17,10 @@
 #define RUN_DIR    RUN_PARENT "/doorbuster"
 
 /*
- * A directory of our own as a descriptor, the caller's to close; made first if it isn't there and
- * `make`. -ENOENT without a line: it isn't there. -EPERM and a line: what is there belongs to
- * another user, is a link, or others may write in it, so that nothing in it can be trusted. Else
- * -errno and a line. Any thread.
+ * Opens a directory of our own, as a descriptor that the caller closes. With `make` it is made if
+ * it isn't there. -ENOENT without a line: it isn't there. -EPERM and a line: it belongs to another
+ * user, is a link, or others may write in it, so that nothing in it can be trusted. Else -errno and
+ * a line. Any thread.
  */
 int run_dir_open(const char *path, bool make, struct error *error);
 

@@ -20,7 +20,7 @@ enum {
 };
 
 struct siphash_job {
-	const uint8_t *data; /* bytes long, of any alignment; nothing behind it is read */
+	const uint8_t *data; /* bytes long, of any alignment; nothing after it is read */
 	const uint8_t *key;  /* SIPHASH_KEY_BYTES */
 	uint32_t bytes;      /* at most SIPHASH_BYTES_MAX */
 };

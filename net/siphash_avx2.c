@@ -11,7 +11,7 @@ static inline lanes rotate(lanes x, const int n)
 	return x << n | x >> (64 - n);
 }
 
-/* By whole bytes a shuffle does in one step what shifts do in three. */
+/* For whole bytes one shuffle does what takes three shifts. */
 static inline lanes rotate_16(lanes x)
 {
 	const __m256i bytes =
@@ -31,7 +31,7 @@ static inline lanes load(const uint8_t *at)
 	return (lanes)_mm256_loadu_si256((const __m256i *)at);
 }
 
-/* The first cnt words; what lies behind them isn't touched. */
+/* Loads the first cnt words; the bytes after them aren't read. */
 static inline lanes load_some(const uint8_t *at, unsigned cnt)
 {
 	const __m256i idx = _mm256_setr_epi64x(0, 1, 2, 3);

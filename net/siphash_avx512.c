@@ -26,7 +26,7 @@ static inline lanes load(const uint8_t *at)
 	return (lanes)_mm512_loadu_si512(at);
 }
 
-/* The first cnt words; what lies behind them isn't touched. */
+/* Loads the first cnt words; the bytes after them aren't read. */
 static inline lanes load_some(const uint8_t *at, unsigned cnt)
 {
 	return (lanes)_mm512_maskz_loadu_epi64((__mmask8)((1U << cnt) - 1), at);

@@ -1,6 +1,7 @@
 /*
- * siphash_lanes: the lanes behind siphash.h. Included by one .c a kernel, built for its CPU, which
- * defines LANES, the type `lanes` of as many 64-bit words, and the operations on it that differ.
+ * siphash_lanes: the vector lanes of siphash.h. Included by one .c a kernel, built for its CPU,
+ * which defines LANES, the type `lanes` of as many 64-bit words, and the operations on it that
+ * differ.
  *
  * Messages of different lengths end together: a shorter one joins when as many words are left as it
  * has. So the rounds need no masks; only a lane that joins has its state set.
@@ -154,7 +155,7 @@ INLINE void sip_end(struct state *s, const struct feed *feed, const unsigned gro
 	}
 }
 
-/* The end of a message as SipHash takes it: its odd bytes, and its length in the top byte. */
+/* The end of a message as SipHash defines it: its odd bytes, and its length in the top byte. */
 INLINE uint64_t sip_last_word(const struct siphash_job *job)
 {
 	uint64_t word = 0;

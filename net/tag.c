@@ -17,7 +17,7 @@ void tag_sign(uint8_t *datagram, uint32_t bytes, const uint8_t key[WIRE_KEY_BYTE
 	crypto_shorthash_siphashx24(datagram + signed_bytes, datagram, signed_bytes, key);
 }
 
-/* Whether two tags are the same, in a time that doesn't tell where they differ. */
+/* Whether two tags are the same. The time it takes does not depend on where they differ. */
 static bool same(const uint8_t *one, const uint8_t *two)
 {
 	uint64_t a[2];

@@ -10,7 +10,7 @@
 
 #include "net/wire.h"
 
-/* Writes the tag of the datagram[0 .. bytes - 16) behind it; `bytes` counts the tag. */
+/* Writes the tag of the datagram[0 .. bytes - 16) after it; `bytes` counts the tag. */
 void tag_sign(uint8_t *datagram, uint32_t bytes, const uint8_t key[WIRE_KEY_BYTES]);
 
 /* True if the datagram's last 16 bytes are its tag. Constant time in the content. */

@@ -20,7 +20,7 @@
 enum {
 	/* sd_listen_fds(3): SD_LISTEN_FDS_START. */
 	PASSED_FIRST = 3,
-	/* A port a shard at a few addresses; what is more is no unit of ours. */
+	/* A port a shard, at a few addresses: a unit with more is not ours. */
 	PASSED_MAX = 4096,
 };
 
@@ -30,7 +30,7 @@ union address {
 	struct sockaddr_in6 ipv6;
 };
 
-/* Keeps the socket's queue empty, whoever holds the socket. */
+/* Makes the socket drop everything, also for others that hold it. */
 static int drop_all(int fd)
 {
 	static struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
@@ -91,7 +91,7 @@ void udp_passed_adopt(struct udp_passed *passed)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &no, sizeof(no));
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &no, sizeof(no));
 		(void)drop_all(fd);
-		/* What came before. */
+		/* What arrived before that. */
 		while (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0)
 			;
 	}
@@ -148,7 +148,7 @@ static bool visit_sockets(visit_fn *visit, void *context)
 	return found;
 }
 
-/* Who has a port. */
+/* The program that has a port. */
 struct holder {
 	uint16_t port;
 	bool foreign_only; /* neither root nor we */
@@ -181,8 +181,8 @@ static int bind_once(const struct sockaddr *address, const char *interface, uint
 	else
 		at.ipv4.sin_port = htons(port);
 	rc = drop_all(fd);
-	/* Of the interface only: another's engine may have the same port on another. An address
-	 * may still be tentative. */
+	/* On this interface only: another user's engine may have the same port on another
+	 * interface. An address may still be tentative. */
 	if (rc == 0 &&
 	    (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) !=
 		     0 ||
@@ -193,7 +193,7 @@ static int bind_once(const struct sockaddr *address, const char *interface, uint
 		rc = -errno;
 	if (rc != 0)
 		close(fd);
-	/* Else it is open until the process ends. */
+	/* On success it stays open until the process ends. */
 	return rc;
 }
 
@@ -214,7 +214,8 @@ static int refuse(const struct sockaddr *address, const char *interface, uint16_
 				 interface, address->sa_family == AF_INET ? '4' : '6',
 				 strerror(-rc));
 	}
-	/* Where nobody else's is, it is of our own user or root; so are those that we hold. */
+	/* If no other user has the port, our own user or root has it, as with the ports that we
+	 * hold. */
 	if (visit_sockets(is_holder, &holder))
 		snprintf(who, sizeof(who), "a program of user %u", holder.uid);
 	return error_say(
@@ -236,16 +237,16 @@ int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, co
 	} while (rc == -EADDRINUSE && !is_passed(passed, address->sa_family, port) &&
 		 predecessor_is_ending(&tries));
 	if (rc == -EADDRINUSE && is_passed(passed, address->sa_family, port)) {
-		/* It could be shared until we adopted it. */
+		/* Others could share it until we adopted it. */
 		if (!visit_sockets(is_holder, &sharer))
 			return 0;
 		return error_say(
 			error, rc,
-			"UDP port %u was passed and is shared by a program of user %u, who would "
+			"UDP port %u was passed and is shared by a program of user %u, which would "
 			"get its datagrams: stop that one (`ss -lunp sport = :%u` names it)",
 			port, sharer.uid, port);
 	}
-	/* A port that takes a privilege is no other user's either. */
+	/* A port that needs a privilege is not open to other users either. */
 	if (rc == -EACCES)
 		return 0;
 	/* A kernel, or an interface, without IPv6. */

@@ -27,7 +27,7 @@ enum {
 	WIRE_KIND_REPLY = 2,
 
 	WIRE_FLAG_BASKET = 1 << 0,
-	WIRE_FLAG_DATED = 1 << 1, /* a wire_date stands between the last entry and the tag */
+	WIRE_FLAG_DATED = 1 << 1, /* a wire_date is between the last entry and the tag */
 	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET | WIRE_FLAG_DATED,
 
 	WIRE_HEADER_BYTES = 24,
@@ -42,11 +42,11 @@ enum {
 	WIRE_DATAGRAM_BYTES_MAX = WIRE_HEADER_BYTES + WIRE_ENTRY_CNT_MAX * WIRE_ENTRY_BYTES +
 				  WIRE_DATE_BYTES + WIRE_TAG_BYTES,
 
-	/* The longest life of a dated request: retries end long before, and what was recorded is
-	 * soon worth nothing. */
+	/* The longest life of a dated request: retries end long before, and a recording is soon
+	 * worth nothing. */
 	WIRE_VALID_MS_MAX = 600000,
-	/* How far ahead of the engine's clock a request may be dated: clocks that NTP keeps are
-	 * much closer. */
+	/* How far ahead of the engine's clock a request may be dated. Clocks under NTP are much
+	 * closer. */
 	WIRE_AHEAD_MS_MAX = 1000,
 
 	/* Shard n listens on this UDP port + n unless configured otherwise. */
@@ -196,7 +196,7 @@ static inline struct wire_date *wire_date(uint8_t *datagram)
 				    header->count * WIRE_ENTRY_BYTES);
 }
 
-/* The same, of one that is only looked at. */
+/* The same, for a datagram that is only read. */
 static inline struct wire_date wire_date_of(const uint8_t *datagram)
 {
 	return *wire_date((uint8_t *)datagram);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * xdp_take: takes UDP to our ports, at the interface's own addresses, for the engine's AF_XDP
- * sockets and leaves all other traffic (ssh, ARP, what is forwarded, ...) to the kernel. Takes
- * nothing until the control thread has written the ports, and nothing that a packet buffer can't
- * hold. Takes first fragments and packets with options or extension headers to our ports too, so
- * that they are dropped and counted where all drops are counted.
+ * sockets, and leaves all other traffic (ssh, ARP, forwarding, ...) to the kernel. Takes nothing
+ * until the control thread has written the ports, and nothing that a packet buffer can't hold.
+ * Takes first fragments and packets with options or extension headers to our ports too, so that
+ * they are dropped and counted where all drops are counted.
  */
 #include <stddef.h>
 

@@ -1,8 +1,7 @@
-# A port that loses the buffers which the kernel should receive into hears nothing for good. The
-# engine finds that out, says so in its log, at /healthz and among its metrics, and opens the port
-# anew while it runs: it keeps what it sold, answers what waits for the disk, and sells on. Also
-# where the port can't be opened for a while. One whose buffers the kernel would not take does not
-# start.
+# A port that loses the buffers for the kernel's receiving stays deaf. The engine finds that out,
+# says so in its log, at /healthz and among its metrics, and opens the port anew while it runs: it
+# keeps what it sold, answers what waits for the disk, and sells on. Also where the port can't be
+# opened for a while. One whose buffers the kernel would not take does not start.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
@@ -49,7 +48,7 @@ somebody_waits() {
 	[ "$(held)" = 1 ]
 }
 
-# For wait_for: whoever looks at it sends somebody to look.
+# For wait_for: each check also sends a datagram, so that the engine has something to receive.
 healthy() {
 	ask "$@" --copies 8 --timeout-ms 100 "op=ping,id=$(id 7)" >/dev/null
 	get /healthz
@@ -154,7 +153,7 @@ verify_agrees
 
 echo "half of the buffers registered: no start"
 export LD_PRELOAD=$PRELOAD DEAF_SHORT_UMEM=1 ASAN_OPTIONS=verify_asan_link_order=0
-refused 'lo does not start with 1 queues: of its 32767 packet buffers 1638[0-9] lie outside' \
+refused 'lo does not start with 1 queues: of its 32767 packet buffers 1638[0-9] are outside' \
 	--shards 2
 unset LD_PRELOAD
 ip link del engine0

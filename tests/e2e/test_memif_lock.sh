@@ -101,7 +101,7 @@ done
 
 echo "another's file under the lock's name"
 echo text >"$SOCKET.lock"
-refused 'memif.lock is there and no lock of ours'
+refused 'memif.lock exists and is not a lock of ours'
 expect_eq "that file" text "$(cat "$SOCKET.lock")"
 rm "$SOCKET.lock"
 
