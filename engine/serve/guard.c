@@ -31,12 +31,12 @@ enum {
 
 enum {
 	NUMBER_CHARS = 12,
-	/* For the control thread to put back what only it may. */
+	/* Time for the control thread to put back what only it may. */
 	CONTROL_WAITS_MAX = 500,
 	CONTROL_WAIT_NS = 10000000,
 };
 
-/* A sanitizer wants to say more about the others than that they came. */
+/* A sanitizer reports the other signals itself, with more details. */
 static const int guarded[] = {
 	SIGABRT,
 #ifndef __SANITIZE_ADDRESS__
@@ -70,7 +70,7 @@ static void execute(int signal)
 	unsigned made_cnt = 0;
 	char *argv[SERVE_GUARD_ARGS + 1] = {"doorbuster-serve", "--put-back"};
 
-	/* Once it has sold something, what it has made is to stay. */
+	/* Once it may have sold something, what it has made must stay. */
 	if (dir->made_dir && !server->launched)
 		made[made_cnt++] = 'd';
 	if (dir->made_lock && !server->launched)
@@ -85,13 +85,13 @@ static void execute(int signal)
 	argv[ARG_LOCK] = number_text(dir->lock_fd >= 0 ? (unsigned)dir->lock_fd : 0, numbers[1]);
 	argv[ARG_SHARDS] = number_text(server->options->shards, numbers[2]);
 	argv[ARG_MADE] = made;
-	/* Held until its directory is gone. */
+	/* The new program keeps the lock until the directory is gone. */
 	if (dir->lock_fd >= 0)
 		(void)fcntl(dir->lock_fd, F_SETFD, 0);
 	(void)execv("/proc/self/exe", argv);
 }
 
-/* Other threads have dropped the privileges that it takes. */
+/* Other threads have dropped the privileges that this needs. */
 static void leave_to_control_thread(int signal)
 {
 	const struct timespec pause = {.tv_nsec = CONTROL_WAIT_NS};
@@ -109,7 +109,8 @@ static void on_signal(int signal)
 	if (syscall(SYS_gettid) != guarded_pid)
 		leave_to_control_thread(signal);
 	execute(signal);
-	/* Then as if we weren't there; the next start puts the machine back. */
+	/* If that failed, the signal ends the process as usual; the next start puts the machine
+	 * back. */
 	(void)sigaction(signal, &as_always, NULL);
 	(void)syscall(SYS_tgkill, guarded_pid, syscall(SYS_gettid), signal);
 }
@@ -132,7 +133,7 @@ void serve_guard_step(const char *name)
 	guarded_step = name;
 }
 
-/* Only what is locked by us is taken back. */
+/* Only a data directory that we have locked is removed again. */
 static bool is_locked(const char *data, int lock_fd)
 {
 	char path[600];
@@ -176,7 +177,7 @@ int serve_guard_put_back(char **argv)
 	struct error error;
 	sigset_t blocked;
 
-	/* DPDK's sockets are open still: who looks would take us for an engine. */
+	/* DPDK's sockets are still open: others would think that an engine runs here. */
 	if (lock_fd > STDERR_FILENO) {
 		if ((unsigned)lock_fd > first)
 			(void)close_range(first, (unsigned)lock_fd - 1, 0);

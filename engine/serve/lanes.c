@@ -19,8 +19,8 @@
 #include "engine/serve/state.h"
 
 enum {
-	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
-	 * a lane takes: journal buffers and replies that wait. */
+	/* Memory besides the tables: for the EAL, the packet buffers and the program itself; and
+	 * for each lane, for journal buffers and waiting replies. */
 	MEMORY_RESERVE_BYTES = 512 << 20,
 	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct reply_queue),
 };
@@ -69,7 +69,7 @@ void serve_scan_down(struct server *server)
 	free(server->shared.lanes);
 }
 
-/* Sizes the tables, says what they take, and refuses what isn't there. */
+/* Sizes the tables, says what memory they take, and refuses if there isn't enough. */
 int serve_shards_up(struct server *server)
 {
 	const struct serve_options *options = server->options;
@@ -181,7 +181,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 		return rc;
 	if (scan->torn)
 		fprintf(stderr,
-			"lane %u: cut a torn tail behind LSN %" PRIu64
+			"lane %u: cut a torn tail after LSN %" PRIu64
 			": no block says that any of it was on disk\n",
 			idx, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
@@ -205,8 +205,8 @@ static int journal_up_one(struct server *server, uint16_t idx)
 }
 
 /*
- * Selling begins when segments wait ahead: making them would share the disk with the first orders.
- * Only for a while: a lane can go on without, too.
+ * Waits until segments are ready ahead: making them later would share the disk with the first
+ * orders. Only for a while, because a lane can sell without them, too.
  */
 static void wait_for_segments(const struct server *server)
 {
@@ -241,7 +241,7 @@ void serve_journals_down(struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->shards; i++)
 		journal_close(server->shared.lanes[i].journal);
-	/* A thread that is stuck in the disk keeps what it works on. */
+	/* A thread that waits for the disk keeps what it works on. */
 	if (server->preparer != NULL && !segment_preparer_close(server->preparer))
 		return;
 	for (uint16_t i = 0; i < server->options->shards; i++) {
@@ -250,7 +250,7 @@ void serve_journals_down(struct server *server)
 	}
 }
 
-/* New lines of the catalog are for good: the last that can be refused comes before them. */
+/* New lines of the catalog can't be undone: every check that may refuse comes before them. */
 int serve_offers_up(struct server *server)
 {
 	const uint16_t shards = server->options->shards;

@@ -16,7 +16,7 @@
 #include "engine/serve/report.h"
 #include "net/wire.h"
 
-/* The Makefile tells. */
+/* The Makefile defines it. */
 #ifndef DB_REVISION
 #define DB_REVISION "unknown"
 #define DB_MODE     "unknown"
@@ -37,7 +37,7 @@ struct serve_metrics {
 	struct worker_counters *workers; /* [core_cnt]; of the answer being made */
 };
 
-/* A lane as it is told: a field a row of metrics.def. */
+/* A lane's figures: a field for each row of metrics.def. */
 struct lane_figures {
 #define LANE(field, type, name, help) uint64_t field;
 #define WORKER(field, type, name, help)
@@ -48,10 +48,10 @@ struct lane_figures {
 #undef WORKER_NS
 	struct arena_bytes memory;
 	struct journal_stats journal;
-	int64_t ahead_ns; /* its clock, of the machine's */
+	int64_t ahead_ns; /* how far its clock is ahead of the machine's */
 };
 
-/* Also while a port is opened anew: that is told of the port. */
+/* Also true while a port is opened anew: that is reported of the port. */
 static bool is_selling(const struct worker_shared *shared, uint16_t worker_cnt)
 {
 	const int command = atomic_load(&shared->command);
@@ -103,8 +103,8 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 }
 
 /*
- * How far the lane's clock is ahead of the machine's. That is read before and after: time that this
- * thread was kept from running is nobody's distance.
+ * How far the lane's clock is ahead of the machine's. The machine's is read before and after: time
+ * that this thread was kept from running must not count.
  */
 static int64_t clock_ahead_ns(const struct lane *lane)
 {
@@ -142,7 +142,7 @@ static void look_at_lanes(struct serve_metrics *metrics)
 static void look_at_workers(struct serve_metrics *metrics)
 {
 	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
-		/* Nothing but counters in there. */
+		/* The struct has only counters. */
 		const uint64_t *from = (const uint64_t *)worker_counters(metrics->view.workers[i]);
 		uint64_t *to = (uint64_t *)&metrics->workers[i];
 
@@ -207,7 +207,7 @@ static void add_rows(const struct serve_metrics *metrics, struct metrics_text *t
 #undef WORKER_NS
 }
 
-/* What is told of all workers together: a row for each reason and verdict there is. */
+/* Figures of all workers together: a row for each reason and verdict. */
 static void add_sums(const struct serve_metrics *metrics, struct metrics_text *text)
 {
 	const struct port *port = metrics->view.shared->port;
@@ -241,7 +241,7 @@ static void add_port(const struct serve_metrics *metrics, struct metrics_text *t
 	const struct port_watch *watch = metrics->view.port_watch;
 
 	metrics_text_family(text, "doorbuster_port_deaf", METRICS_GAUGE,
-			    "1 while the kernel drops what comes for the worker for want of packet "
+			    "1 while the kernel drops the worker's frames for want of packet "
 			    "buffers: it is given new ones.");
 	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
 		char number[NUMBER_BYTES];
@@ -250,7 +250,7 @@ static void add_port(const struct serve_metrics *metrics, struct metrics_text *t
 		metrics_text_u64(text, labels, atomic_load(&watch->queues[i].deaf));
 	}
 	metrics_text_family(text, "doorbuster_port_reopened_total", METRICS_COUNTER,
-			    "Times that a deaf port was opened anew.");
+			    "How often a deaf port was opened anew.");
 	metrics_text_u64(text, NULL, atomic_load(&watch->reopened_cnt));
 	metrics_text_family(text, "doorbuster_port_buffers_lost_total", METRICS_COUNTER,
 			    "Packet buffers that were found lost then, and given back.");
@@ -333,10 +333,9 @@ static void add_clocks(const struct serve_metrics *metrics, struct metrics_text 
 
 static void add_memory(const struct serve_metrics *metrics, struct metrics_text *text)
 {
-	metrics_text_family(
-		text, "doorbuster_lane_memory_bytes", METRICS_GAUGE,
-		"Memory of the shard's tables by what it lies on: hugepages reserved by "
-		"the operator, transparent ones, normal pages.");
+	metrics_text_family(text, "doorbuster_lane_memory_bytes", METRICS_GAUGE,
+			    "Memory of the shard's tables by kind of page: hugepages reserved by "
+			    "the operator, transparent ones, normal pages.");
 	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
 		const struct arena_bytes *memory = &metrics->lanes[i].memory;
 		const struct {
@@ -379,9 +378,9 @@ static void add_process(const struct serve_metrics *metrics, struct metrics_text
 					       {"data", options->data},
 					       {0}};
 
-	metrics_text_family(text, "doorbuster_build_info", METRICS_GAUGE, "1; the labels tell.");
+	metrics_text_family(text, "doorbuster_build_info", METRICS_GAUGE, "1; see the labels.");
 	metrics_text_u64(text, build, 1);
-	metrics_text_family(text, "doorbuster_engine_info", METRICS_GAUGE, "1; the labels tell.");
+	metrics_text_family(text, "doorbuster_engine_info", METRICS_GAUGE, "1; see the labels.");
 	metrics_text_u64(text, engine, 1);
 	metrics_text_family(text, "doorbuster_shards", METRICS_GAUGE, "Shards, a lane each.");
 	metrics_text_u64(text, NULL, options->shards);
@@ -418,8 +417,8 @@ static void add_metrics(void *context, struct metrics_text *text)
 }
 
 /*
- * The clocks are right, as far as an engine can tell. A small step is for the log and the metric
- * alone: who restarts an engine on 503 would end one that sells by a time nobody notices.
+ * Whether the clocks are right, as far as an engine can know. A small step is only logged and
+ * counted: a 503 may make somebody restart the engine, for a difference that nobody notices.
  */
 static bool add_clock_health(const struct serve_metrics *metrics, struct metrics_text *text)
 {
@@ -474,10 +473,11 @@ static bool add_health(void *context, struct metrics_text *text)
 			metrics_text_add(text, "lane %u: the journal is full: %s\n", i,
 					 strerror((int)lane->segment_error));
 		else if (lane->stalled != 0)
-			metrics_text_add(text, "lane %u: the disk has not got on for 2 s\n", i);
+			metrics_text_add(text, "lane %u: the disk has made no progress for 2 s\n",
+					 i);
 		well = well && lane->sells;
 	}
-	/* Until they turn, the lanes' clocks stand still. */
+	/* Before the workers turn, the lanes' clocks don't move. */
 	if (is_selling(metrics->view.shared, options->core_cnt))
 		well &= add_clock_health(metrics, text);
 	if (well)
@@ -485,7 +485,7 @@ static bool add_health(void *context, struct metrics_text *text)
 	return well;
 }
 
-/* Not in the way of a worker, where no CPU is without one. */
+/* Must not delay a worker, where every CPU has one. */
 static void step_back(void *context)
 {
 	const struct serve_metrics *metrics = context;

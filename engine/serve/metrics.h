@@ -1,8 +1,8 @@
 /*
- * metrics: what the engine answers at --metrics: its counters as metrics.def tells them, and
- * whether every lane sells. Reads what workers own without their noticing (relaxed.h), on the
- * thread of http_server, which has the control thread's CPU. Where every CPU has a worker it runs
- * there only while nothing else wants to (SCHED_IDLE).
+ * metrics: what the engine answers at --metrics: its counters as metrics.def lists them, and
+ * whether every lane sells. Reads the workers' counters at no cost to them (relaxed.h), on the
+ * thread of http_server, which has the control thread's CPU. Where every CPU has a worker, that
+ * thread runs only while the CPU is idle (SCHED_IDLE).
  */
 #ifndef DB_ENGINE_SERVE_METRICS_H
 #define DB_ENGINE_SERVE_METRICS_H
@@ -18,7 +18,7 @@
 
 struct serve_metrics;
 
-/* What is looked at; all of it outlives serve_metrics_close. */
+/* What it reads; all of it must outlive serve_metrics_close. */
 struct serve_metrics_view {
 	const struct serve_options *options;
 	const struct worker_shared *shared;
@@ -28,8 +28,8 @@ struct serve_metrics_view {
 	uint64_t tsc_hz;
 };
 
-/* fd: of http_server_bind, its own from then on. On the control thread, after the EAL has given it
- * its CPU. 0 or -errno with a line in error. */
+/* fd: from http_server_bind; takes it over. On the control thread, after the EAL has given it its
+ * CPU. 0 or -errno with a line in error. */
 int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_view *view, int fd,
 		       struct error *error);
 

@@ -169,7 +169,7 @@ static bool add_core(const char *text, const cpu_set_t *allowed, unsigned long c
 
 	if (core >= CPU_SETSIZE || !CPU_ISSET(core, allowed)) {
 		snprintf(remedy, sizeof(remedy),
-			 "CPU %lu isn't there or not ours to use; `nproc` and `taskset -p $$` "
+			 "CPU %lu isn't there or is not ours to use; `nproc` and `taskset -p $$` "
 			 "tell which are",
 			 core);
 		return wrong("cores", text, remedy);
@@ -184,7 +184,7 @@ static bool add_core(const char *text, const cpu_set_t *allowed, unsigned long c
 	return true;
 }
 
-/* 1,3-5: each CPU once, all of them ours. */
+/* Reads a list like 1,3-5: each CPU once, and all of them ours. */
 static bool read_cores(const char *text, const cpu_set_t *allowed, struct serve_options *options)
 {
 	const char *at = text;
@@ -215,7 +215,7 @@ static bool read_cores(const char *text, const cpu_set_t *allowed, struct serve_
 	return wrong("cores", text, "expected CPUs like 1 or 2,4-5");
 }
 
-/* The control thread sleeps nearly always: it takes a core no worker has, if there is one. */
+/* The control thread sleeps nearly always. It gets a core without a worker, if there is one. */
 static void choose_control_core(const cpu_set_t *allowed, struct serve_options *options)
 {
 	cpu_set_t rest = *allowed;
@@ -283,7 +283,7 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 	}
 }
 
-/* What the flags say together. */
+/* Checks what the flags say together. */
 static bool check_together(const struct serve_options *options)
 {
 	const struct {
@@ -359,7 +359,8 @@ enum serve_options_result serve_options_parse(struct serve_options *options, int
 		return SERVE_OPTIONS_WRONG;
 	}
 	for (int i = optind; i < argc; i++) {
-		/* The EAL prints its help and exits, with the machine as a port needs it. */
+		/* With these the EAL would print and exit, and leave the machine changed for a
+		 * port. */
 		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0 ||
 		    strcmp(argv[i], "-v") == 0) {
 			fprintf(stderr,

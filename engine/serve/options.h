@@ -20,7 +20,7 @@ struct serve_options {
 	uint16_t shards;
 	uint16_t base_port;
 	bool ack_memory;
-	bool undated_refused;        /* requests that say no date get no new order */
+	bool undated_refused;        /* requests without a date get no new order */
 	uint64_t order_cnt_max;      /* 0: as the stock asks for */
 	uint64_t segment_mib;        /* of the segments made from now on */
 	uint64_t clock_step_s;       /* how long a step of the wall clock must last */
@@ -28,10 +28,10 @@ struct serve_options {
 	uint16_t cores[WORKERS_MAX]; /* CPU of each worker */
 	uint16_t core_cnt;
 	uint16_t control_core;
-	const char *metrics; /* ADDR:PORT to answer for metrics at; NULL: nowhere */
+	const char *metrics; /* ADDR:PORT at which metrics are answered; NULL: nowhere */
 	uint8_t ipv4[4];
 	uint8_t ipv6[16];
-	char **eal_args; /* behind -- */
+	char **eal_args; /* after -- */
 	int eal_arg_cnt;
 };
 

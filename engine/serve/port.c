@@ -1,7 +1,6 @@
 /*
- * port: a port that hears nothing is said so, and opened anew between two turns: no worker
- * runs meanwhile, lanes and journals stay as they are, and what waits for the disk keeps its packet
- * buffers.
+ * port: reports a deaf port, and opens it anew between two turns. No worker runs meanwhile, lanes
+ * and journals stay as they are, and replies that wait for the disk keep their packet buffers.
  */
 #include <inttypes.h>
 #include <time.h>
@@ -11,12 +10,12 @@
 #include "engine/serve/state.h"
 
 enum {
-	/* Buffers that a queue's rings hold at the most; what its worker holds beyond the rest is
-	 * not lost but waits. */
+	/* The most buffers that a queue's rings hold. If the worker holds more than the rest,
+	 * buffers are not lost: they wait. */
 	RING_BUFFERS = 3 * 2048,
 };
 
-/* Every worker's lanes may hold buffers of any queue: they were handed over. */
+/* Every worker's lanes may hold buffers of any queue, because of the hand-over. */
 static bool buffers_wait(const struct server *server)
 {
 	uint64_t waiting = 0;
@@ -64,7 +63,8 @@ static void pause_workers(struct server *server)
 		nanosleep(&nap, NULL);
 }
 
-/* Until all of them are at work: the next pause must not count one that this pause held. */
+/* Waits until all of them run again: the next pause must not count a worker that is still in this
+ * one. */
 static void resume_workers(struct server *server)
 {
 	const struct timespec nap = {.tv_nsec = 200000};

@@ -1,6 +1,6 @@
 /*
- * port_health: what the control thread found out of an AF_XDP port while the workers sell. When a
- * queue is deaf, port_watch.h says.
+ * port_health: what the control thread knows of an AF_XDP port while the workers sell. port_watch.h
+ * says when a queue is deaf.
  */
 #ifndef DB_ENGINE_SERVE_PORT_HEALTH_H
 #define DB_ENGINE_SERVE_PORT_HEALTH_H
@@ -13,16 +13,16 @@
 #include "net/port.h"
 #include "net/port_watch.h"
 
-/* Of a queue, for the control thread alone but for `deaf`. */
+/* A queue. Only the control thread uses it, except `deaf`. */
 struct watched_queue {
-	_Atomic bool deaf; /* and since then nothing has proved the contrary */
+	_Atomic bool deaf; /* and nothing has disproved it since */
 	struct queue_watch watch;
 };
 
 struct port_watch {
 	_Atomic uint64_t reopened_cnt;
-	_Atomic uint64_t buffers_lost_cnt; /* that re-opening found lost, and gave back */
-	bool failing;                      /* the last try failed, and it was said */
+	_Atomic uint64_t buffers_lost_cnt; /* found lost and given back by re-openings */
+	bool failing;                      /* the last try failed, and that was reported */
 	struct watched_queue queues[WORKERS_MAX];
 };
 

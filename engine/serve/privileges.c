@@ -30,14 +30,15 @@ static const uint64_t SEGMENTS_KEEPS =
 enum {
 	DROP_SIGNAL = SIGUSR1,
 	PAUSE_NS = 200000,
-	/* 2 s. Who can't be interrupted has the signal before he runs on: he is not waited for. */
+	/* 2 s. A thread that can't be interrupted gets the signal before it runs any more code: no
+	 * need to wait for it. */
 	PAUSES_MAX = 10000,
 };
 
 static _Atomic unsigned dropped_cnt;
 static _Atomic int drop_error;
 
-/* Of the calling thread. Async-signal-safe. */
+/* For the calling thread. Async-signal-safe. */
 static int keep_only(uint64_t kept)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -60,7 +61,7 @@ static void on_drop(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)context;
-	/* Others' is ignored, as it would end us otherwise. */
+	/* A signal from elsewhere is ignored. */
 	if (info->si_code != SI_QUEUE || info->si_pid != getpid())
 		return;
 	rc = keep_only((uintptr_t)info->si_value.sival_ptr);
@@ -70,7 +71,7 @@ static void on_drop(int signal, siginfo_t *info, void *context)
 	errno = saved_errno;
 }
 
-/* Kernel threads that io_uring keeps for a while take no signals, and run nothing of ours. */
+/* Kernel threads that io_uring keeps for a while take no signals, and run no code of ours. */
 static void name_of(pid_t thread, char out[16])
 {
 	char path[64];

@@ -6,7 +6,7 @@
 #include "net/decode.h"
 #include "net/wire.h"
 
-/* What the tables' memory lies on. */
+/* Which kinds of pages hold the tables. */
 static struct arena_bytes tables_memory(const struct lane *lanes, uint16_t shards)
 {
 	struct arena_bytes sum = {0};
@@ -21,7 +21,7 @@ static struct arena_bytes tables_memory(const struct lane *lanes, uint16_t shard
 	return sum;
 }
 
-/* Which of the three most of it lies on. */
+/* The kind that holds the most. */
 static const char *hugepages_word(const struct arena_bytes *memory)
 {
 	if (memory->reserved >= memory->transparent && memory->reserved >= memory->normal)
@@ -48,7 +48,7 @@ void serve_report_ready(const struct serve_options *options, const struct lane *
 	fflush(stdout);
 	if ((memory.transparent + memory.normal) >> 20 > 0)
 		fprintf(stderr,
-			"hugepages: of the tables %" PRIu64 " MiB lie on reserved ones, %" PRIu64
+			"hugepages: of the tables %" PRIu64 " MiB are on reserved ones, %" PRIu64
 			" MiB on transparent ones, %" PRIu64
 			" MiB on normal pages (sysctl vm.nr_hugepages reserves more)\n",
 			memory.reserved >> 20, memory.transparent >> 20, memory.normal >> 20);
@@ -56,7 +56,7 @@ void serve_report_ready(const struct serve_options *options, const struct lane *
 
 void serve_report_add(struct worker_counters *sum, const struct worker_counters *counters)
 {
-	/* Nothing but counters in there. */
+	/* The struct has only counters. */
 	uint64_t *to = (uint64_t *)sum;
 	const uint64_t *from = (const uint64_t *)counters;
 
@@ -144,7 +144,7 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 		orders += totals.orders;
 		units += totals.units_sold;
 	}
-	/* What a failed lane sold last may not be on its disk. */
+	/* The last orders of a failed lane may not be on its disk. */
 	if (failed)
 		printf("failed orders=%" PRIu64 " units=%" PRIu64 " state_hash=unknown\n", orders,
 		       units);

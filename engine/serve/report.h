@@ -1,6 +1,6 @@
 /*
- * report: what the server tells its operator when it begins to sell and at the end, on
- * stdout: one line a fact, words and numbers, easy to read and to parse.
+ * report: what the server prints for its operator when it begins to sell and at the end, on stdout:
+ * one line a fact, words and numbers, easy to read and to parse.
  */
 #ifndef DB_ENGINE_SERVE_REPORT_H
 #define DB_ENGINE_SERVE_REPORT_H
@@ -11,8 +11,8 @@
 #include "engine/serve/options.h"
 #include "engine/worker/worker.h"
 
-/* `ready ...`: what it runs on; metrics: where it answers for them, NULL: nowhere. What of the
- * tables lies on no reserved hugepage is said on stderr. */
+/* `ready ...`: what it runs on; metrics: the address at which it answers them, NULL: none. If a
+ * part of the tables is not on reserved hugepages, stderr says so. */
 void serve_report_ready(const struct serve_options *options, const struct lane *lanes,
 			const char *metrics, bool zero_copy, uint64_t offers_added);
 
@@ -23,10 +23,9 @@ void serve_report_add(struct worker_counters *sum, const struct worker_counters 
 void serve_report_traffic(const struct worker_counters *sum, uint64_t missed);
 
 /*
- * `worker ...` for each: how its turns went, what its thread allocated while it sold. Then
- * `stage NAME ...`: cycles and ns a request, over all workers, of the turns that were timed; of a
- * worker that sleeps in the kernel to let the disk work, that counts as journal. tsc_hz: cycles a
- * second.
+ * `worker ...` for each: how its turns went, what its thread allocated while it sold. Then `stage
+ * NAME ...`: cycles and ns a request, over all workers, of the turns that were timed. Time in which
+ * a worker sleeps in the kernel to let the disk work counts as journal. tsc_hz: cycles a second.
  */
 void serve_report_work(struct worker *const *workers, const struct serve_options *options,
 		       uint64_t tsc_hz);

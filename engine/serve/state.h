@@ -40,16 +40,16 @@ struct server {
 	struct disk *disks[WORKERS_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct worker_shared shared;
-	int metrics_fd; /* bound, not yet answered at; -1 */
+	int metrics_fd; /* bound, but not answered yet; -1 */
 	struct serve_metrics *metrics;
 	char metrics_address[HTTP_SERVER_ADDRESS_BYTES];
 	struct wall_clock wall; /* as the control thread looks at it */
 	uint64_t offers_added;
 	bool failed;
-	bool launched; /* may have sold something */
-	bool ready;    /* the start went to its end */
+	bool launched; /* it may have sold something */
+	bool ready;    /* the start is complete */
 	struct port_watch port_watch;
-	/* What was told of each lane. */
+	/* What was reported of each lane. */
 	struct {
 		bool failed;
 		bool stalled;
@@ -57,7 +57,7 @@ struct server {
 	} told[SHARDS_MAX];
 };
 
-/* Fails with an errno and the words for it; the format names the thing and the remedy. */
+/* Fails with an errno and a line; the format names the thing and the remedy. */
 #define FAIL(server, rc, ...) error_say(&(server)->error, rc, __VA_ARGS__)
 
 /* data directory: opened, or made; its lanes read up to their ends. */
@@ -81,19 +81,19 @@ int serve_offers_up(struct server *server);
 int serve_clock_up(struct server *server);
 int serve_clock_settled_up(struct server *server);
 
-/* Reads the wall clock, and tells where it stepped. */
+/* Reads the wall clock, and reports a step. */
 void serve_clock_look(struct server *server);
 
 /* The lanes' time, ns since the epoch. */
 uint64_t serve_clock_now_ns(const struct server *server);
 
-/* Tells of clock and lanes what has changed since the last call. */
+/* Reports what has changed of clock and lanes since the last call. */
 void serve_watch_lanes(struct server *server);
 
-/* Looks whether every worker hears what comes for it, and opens a port anew that is deaf. */
+/* Checks whether any worker's queue is deaf, and opens a deaf port anew. */
 void serve_watch_port(struct server *server);
 
-/* The disk of some lane does not get on. */
+/* The disk of some lane makes no progress. */
 bool serve_any_stalled(const struct server *server);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * watch: what the control thread tells of the lanes while they sell: one line when a write
- * failed, when a disk stalls, when no segment can be made, and when it goes on.
+ * watch: what the control thread reports of the lanes while they sell: one line when a write
+ * failed, when a disk stalls, when no segment can be made, and when it works again.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,7 +18,8 @@ static void watch_failure(struct server *server, uint16_t idx)
 	server->failed = true;
 	if (atomic_load(&server->shared.command) == WORKER_ABANDON && error == ETIMEDOUT) {
 		fprintf(stderr,
-			"lane %u: ended without what its disk had not finished; recovery finds out "
+			"lane %u: ended before its disk had finished all writes; recovery finds "
+			"out "
 			"what was written\n",
 			idx);
 		return;
@@ -37,9 +38,9 @@ static void watch_stall(struct server *server, uint16_t idx)
 		return;
 	server->told[idx].stalled = stalled;
 	fprintf(stderr,
-		stalled ? "lane %u: the disk of %s has not got on for 2 s; until it does, "
+		stalled ? "lane %u: the disk of %s has made no progress for 2 s; until it does, "
 			  "nothing sold is acknowledged\n"
-			: "lane %u: the disk of %s goes on\n",
+			: "lane %u: the disk of %s makes progress again\n",
 		idx, server->options->data);
 }
 

@@ -38,7 +38,7 @@ try_port() { # PORT ASK-ARGS...
 	find_skus "$@"
 	fsfreeze -f "$DISK"
 	hold_many $HELD $FIRST "$@"
-	wait_for "the stall to be told" grep -q 'has not got on for 2 s' "$ENGINE_OUT.err"
+	wait_for "the stall to be told" grep -q 'has made no progress for 2 s' "$ENGINE_OUT.err"
 	thaw
 	wait_for "the replies" nobody_waits
 	flows "$@"

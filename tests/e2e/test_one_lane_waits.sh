@@ -44,7 +44,7 @@ fsfreeze -f "$DISK"
 "$BIN/doorbuster" load $LOAD --server 127.0.0.1:7700 --keys "$KEYS" --in-flight 1200 \
 	--timeout-ms 60000 --json >"$WORK/load.json" 2>"$WORK/load.err" &
 load=$!
-wait_for "the stall to be told" grep -q 'has not got on for 2 s' "$ENGINE_OUT.err"
+wait_for "the stall to be told" grep -q 'has made no progress for 2 s' "$ENGINE_OUT.err"
 for _ in 1 2 3; do
 	other_answers || fail "the other shard does not answer while one waits for the disk"
 done

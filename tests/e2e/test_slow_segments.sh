@@ -26,12 +26,13 @@ load=$!
 wait_for "JOURNAL_FULL" full
 kill -INT $load
 wait $load || true
-wait_for "it to be told" grep -q 'lane 0: the disk of .* has not got on for 2 s' "$ENGINE_OUT.err"
+wait_for "the stall to be said" \
+	grep -q 'lane 0: the disk of .* has made no progress for 2 s' "$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 expect_verdict NOT_FOUND "op=lookup,sku=1,id=$(id 8)"
 
 rm "$STUCK"
-wait_for "segments" grep -q 'lane 0: the disk of .* goes on' "$ENGINE_OUT.err"
+wait_for "segments" grep -q 'lane 0: the disk of .* makes progress again' "$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=8,id=$(id 8)"
 stop_engine
 verify_agrees

@@ -25,11 +25,11 @@ fsfreeze -f "$DISK"
 ask --timeout-ms 30000 "sku=1,buyer=3,id=$(id 3)" >"$WORK/patient" &
 patient=$!
 expect_no_answer "sku=1,buyer=2,id=$(id 2)"
-wait_for "the stall to be told" grep -q 'has not got on for 2 s' "$ENGINE_OUT.err"
+wait_for "the stall to be told" grep -q 'has made no progress for 2 s' "$ENGINE_OUT.err"
 wait_for "the metric" metric_is 'doorbuster_lane_stalled{lane="0"}' 1
 [ "$(metric 'doorbuster_lane_replies_waiting{lane="0"}')" -ge 1 ] || fail "nobody waits"
 get /healthz
-expect_eq "health" "503 lane 0: the disk has not got on for 2 s" \
+expect_eq "health" "503 lane 0: the disk has made no progress for 2 s" \
 	"$HTTP_STATUS $(cat "$WORK/answer")"
 # Keys are read anew all the same, and the control thread still hears.
 kill -HUP "$ENGINE_PID"
