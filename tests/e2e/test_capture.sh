@@ -1,7 +1,7 @@
 # What `doorbuster capture` records at the engine is the sale: replayed offline it has no
 # difference, and every frame that the workers counted is there once, on lo and over memif with two
-# workers, also when the port takes none for a while. It rotates its files, tells what it lost, and
-# the engine never waits for it.
+# workers, also when the port takes none for a while. It rotates its files, reports what it lost,
+# and the engine never waits for it.
 # time limit: 200 s
 . "$(dirname "$0")/lib.sh"
 
@@ -41,7 +41,7 @@ expect_sale_in() { # CAPTURE SHARDS
 		"$(json '.sales[0].comparison.compared' replay.json)"
 }
 
-# Nobody there, then a sale on lo; the engine's end is the capture's end.
+# No engine at first, then a sale on lo; the engine's end is the capture's end.
 rc=0
 mkdir -p "$DATA"
 "$BIN/doorbuster" capture --data "$DATA" --write none.pcap 2>err || rc=$?
@@ -53,7 +53,7 @@ load --server 127.0.0.1:7700 --requests 20000
 rc=0
 "$BIN/doorbuster" capture --data "$DATA" --write second.pcap 2>err || rc=$?
 expect_eq "exit code of a second capture" 2 $rc
-expect_match "what it says" 'captured by another' "$(cat err)"
+expect_match "what it says" 'another program captures the engine' "$(cat err)"
 stop_engine
 end_capture 0
 frames=$(field frames "$(grep '^traffic ' "$ENGINE_OUT")")
@@ -65,7 +65,7 @@ expect_eq "orders" "$(drained orders)" "$(json '.sales[0].orders' replay.json)"
 "$BIN/doorbuster" capture --data "$DATA" --write none.pcap 2>err && fail "captured nobody"
 expect_match "what is said without an engine" 'no engine runs' "$(cat err)"
 
-# More replies at once than the port takes: what is offered to it again is recorded once.
+# More replies at once than the port takes: a reply that is offered again is recorded once.
 rm -rf "$DATA"
 start_engine --port memif:/run/memif.sock
 start_capture pressed.pcap

@@ -48,7 +48,7 @@ make_keys
 start_engine --port "$PORT" --shards 2 --segment-mib 1
 "$BIN/doorbuster-relay" --data "$DATA" --to file:"$COPY" 2>"$WORK/relay.err" &
 relay=$!
-wait_for "the relay" grep -q 'lane 1: goes on' "$WORK/relay.err"
+wait_for "the relay" grep -q 'lane 1: continues' "$WORK/relay.err"
 
 echo "killed again and again beside the sale"
 for n in 1 2 3 4; do

@@ -1,5 +1,5 @@
-# journal repair on real journals: shows every kind of damage, changes nothing unless told, keeps
-# the original bytes and a report that holds what dump said before, and leaves a lane that sells on.
+# journal repair on real journals: shows every kind of damage, changes nothing without --cut, keeps
+# the original bytes and a report with what dump said before, and leaves a lane that can sell.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
@@ -45,8 +45,8 @@ kept() { # the one directory of a repair
 	echo "$1"
 }
 
-# What must hold for each kind of damage: shown without a change, cut when told, the originals kept,
-# the report equal to what dump said of the lost LSNs, a good journal afterwards.
+# What must hold for each kind of damage: shown without a change, cut with --cut, the originals
+# kept, the report equal to what dump said of the lost LSNs, a good journal afterwards.
 check_case() { # KEPT-LSN [ARGS...]
 	local kept_lsn=$1 before file dir
 	shift
@@ -64,7 +64,7 @@ check_case() { # KEPT-LSN [ARGS...]
 	while read -r file; do
 		cmp "$dir/$file" "$WORK/damaged/$file" || fail "$file was not kept as it was"
 	done < <(cd "$dir" && find . -name 'seg-*')
-	# What is gone or another now was kept.
+	# Files that were removed or changed were kept.
 	while read -r file; do
 		cmp -s "$DATA/$file" "$WORK/damaged/$file" || [ -e "$dir/$file" ] ||
 			! tail -c +4097 "$WORK/damaged/$file" | tr -d '\0' | grep -q . ||
@@ -80,7 +80,7 @@ check_case() { # KEPT-LSN [ARGS...]
 	expect_eq "records afterwards" "$kept_lsn" \
 		"$(json '.lanes[0].last_lsn' "$WORK/verify.json")"
 	repair 0
-	expect_match "what is left to do" 'nothing is to be repaired' "$(cat "$WORK/err")"
+	expect_match "what is left to do" 'there is nothing to repair' "$(cat "$WORK/err")"
 	rm -rf "$WORK/damaged"
 }
 
@@ -122,14 +122,14 @@ rmdir "$DATA/repaired-20200101T000000Z.part"
 cp -a --sparse=always "$DATA" "$GOOD"
 
 repair 0 --cut
-expect_match "a good journal" 'nothing is to be repaired' "$(cat "$WORK/err")"
+expect_match "a good journal" 'there is nothing to repair' "$(cat "$WORK/err")"
 expect_eq "files of a good journal" "$(sums "$GOOD")" "$(sums "$DATA")"
 repair 2 --lane 0 --cut --cut-at 3
 expect_match "a cut of a good lane" 'lane 0 is good' "$(cat "$WORK/err")"
 repair 2 --cut-at 3
 repair 2 --lane 2
 
-# A torn tail is the engine's business.
+# Repair leaves a torn tail to the engine.
 end=$(($(od -An -v -tx4 -w4096 -N $((4 << 20)) "$SEGMENT" |
 	awk '$1 == "4b4c4244" { n = NR } END { print n }') * 4096))
 poke "$SEGMENT" $end 132
@@ -151,7 +151,7 @@ lost_block=$(lane_line .unreadable)
 expect_eq "readable" $((last - kept_lsn - lost_block)) "$(lane_line .readable)"
 check_case "$kept_lsn"
 
-# The lane goes on: orders again, and all of it right.
+# The lane continues: new orders, and all of it is right.
 start_engine --shards 2 --cores 0
 while read -r request sku; do
 	buy "$request" "$sku"
@@ -206,7 +206,7 @@ check_case "$last"
 restore
 truncate -s 1000000 "$SEGMENT"
 check_case "$last"
-# Short in the middle of a block: what is behind is gone, even for the report.
+# Cut short in the middle of a block: what was after it is lost, even for the report.
 restore
 truncate -s $((offset + 100)) "$SEGMENT"
 check_case "$kept_lsn"

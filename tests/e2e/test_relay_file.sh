@@ -120,7 +120,7 @@ echo "one relay at a time"
 rm "$WORK/relay.blocks.err"
 relay_beside blocks --to file:"$COPY"
 one=$!
-wait_for "the relay" grep -q 'goes on behind' "$WORK/relay.blocks.err"
+wait_for "the relay" grep -q 'continues after' "$WORK/relay.blocks.err"
 rc=0
 "$BIN/doorbuster" relay --data "$DATA" --name blocks --to file:"$COPY" 2>"$WORK/err" || rc=$?
 expect_eq "exit code of the second relay" 2 $rc

@@ -18,7 +18,7 @@ relay_beside() {
 	rm -f "$WORK/relay.err"
 	"$BIN/doorbuster-relay" --data "$DATA" --to "$URL" 2>>"$WORK/relay.err" &
 	RELAY=$!
-	wait_for "the relay" grep -q 'lane 1: goes on behind' "$WORK/relay.err"
+	wait_for "the relay" grep -q 'lane 1: continues after' "$WORK/relay.err"
 }
 
 sell() { # SEED REQUESTS LOAD-ARGS...

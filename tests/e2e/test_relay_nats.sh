@@ -19,7 +19,7 @@ relay_beside() { # NAME ARGS...
 	rm -f "$WORK/$1.err"
 	"$BIN/doorbuster-relay" --data "$DATA" --name "$1" --to $URL "${@:2}" 2>"$WORK/$1.err" &
 	RELAY=$!
-	wait_for "relay $1" grep -q 'goes on behind' "$WORK/$1.err"
+	wait_for "relay $1" grep -q 'continues after' "$WORK/$1.err"
 }
 
 relay_once() { # ARGS...
@@ -150,7 +150,7 @@ start_engine --port "$PORT"
 relay_beside nats
 "$BIN/doorbuster-relay" --data "$WORK/twin" --name nats --to $URL 2>"$WORK/twin.err" &
 twin=$!
-wait_for "the twin" grep -q 'goes on behind' "$WORK/twin.err"
+wait_for "the twin" grep -q 'continues after' "$WORK/twin.err"
 sell 6 20000
 wait_for "one of them to be refused" one_ended
 expect_match "why" 'refused a block .* another relay .* one relay a lane' \
@@ -174,7 +174,7 @@ expect_match "why" 'message [0-9]+ is no message of a relay; nobody but one rela
 stop_engine
 expect_stopped "a foreign message" 'message [0-9]+ is no message of a relay' relay_once
 expect_stopped "a foreign message, consumed" \
-	'lane 0: behind LSN [0-9]+ \(position [0-9]+\) there is not a block of ours' \
+	'lane 0: after LSN [0-9]+ \(position [0-9]+\) there is not a block of ours' \
 	"$BIN/doorbuster" consume --from $URL
 
 echo "a message taken out of the middle of a stream"
@@ -190,7 +190,7 @@ expect_eq "removing from a stream made by hand" true \
 	"$(nats_ask 4222 '$JS.API.STREAM.MSG.DELETE.gap-lane-000' '{"seq":3}' | jq .success)"
 expect_stopped "a gap" 'stream gap-lane-000 has a gap: 1 messages were removed' \
 	relay_once --name gap --set stream=gap
-expect_stopped "a gap, consumed" 'lane 0: behind LSN [0-9]+ .* a gap: blocks were removed there' \
+expect_stopped "a gap, consumed" 'lane 0: after LSN [0-9]+ .* a gap: blocks were removed there' \
 	"$BIN/doorbuster" consume --from $URL --set stream=gap
 
 echo "a stream that forgets"

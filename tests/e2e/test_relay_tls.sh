@@ -133,7 +133,7 @@ echo "a certificate that runs out beside a relay, and is renewed"
 start_tls 4308 good
 "$BIN/doorbuster-relay" --data "$DATA" --to tls://localhost:4308 "${CA[@]}" 2>"$WORK/beside" &
 RELAY=$!
-wait_for "the relay" grep -q 'goes on behind' "$WORK/beside"
+wait_for "the relay" grep -q 'continues after' "$WORK/beside"
 stop_nats
 start_tls 4308 expired
 wait_for "the relay to be refused" grep -q 'TLS handshake error' "$WORK/4308.log"

@@ -133,7 +133,7 @@ expect_eq "for other ports" 86 "$(json .skipped.NOT_OUR_PORT out.json)"
 head -c 30000 plain.pcap >torn.pcap
 replay torn.pcap --catalog "$CATALOG"
 expect_eq "exit code of a torn capture" 1 $REPLAY_RC
-expect_match "what is said of it" 'ends behind packet' "$(json .damage out.json)"
+expect_match "what is said of it" 'ends after packet' "$(json .damage out.json)"
 [ "$(json .requests out.json)" -gt 200 ] || fail "nothing of the torn capture"
 head -c 3000 "$GOLDEN/sale.pcap.gz" >torn.pcap.gz
 replay torn.pcap.gz --catalog "$CATALOG"

@@ -1,6 +1,6 @@
 /*
- * doorbuster-buy: one purchase over an ordinary socket, retried under one request id until somebody
- * answers or time is up. A thin user of the client library.
+ * doorbuster-buy: one purchase over an ordinary socket, retried under one request id until it is
+ * answered or times out. A thin user of the client library.
  */
 #include <getopt.h>
 #include <inttypes.h>

@@ -44,7 +44,7 @@ static void name_of(const struct files *files, uint64_t number, char out[PATH_BY
 		snprintf(out, PATH_BYTES + 24, "%s.%05" PRIu64, files->path, number);
 }
 
-/* What was written into the file at hand is with the kernel. 0 or -errno. */
+/* Closes the current file, once all of it was given to the kernel. 0 or -errno. */
 static int end_file(struct files *files)
 {
 	int rc = 0;

@@ -1,6 +1,5 @@
 /*
- * files: pcap files with nanoseconds, one after the other, of which the newest may be kept only.
- * One thread.
+ * files: pcap files with nanoseconds, one after the other; it can keep only the newest. One thread.
  */
 #ifndef DB_TOOLS_CAPTURE_FILES_H
 #define DB_TOOLS_CAPTURE_FILES_H
@@ -17,16 +16,17 @@ struct files;
 int files_open(struct files **out, const char *path, uint64_t rotate_bytes, uint32_t keep,
 	       struct error *error);
 
-/* A frame of so many bytes, of which at most TAP_FRAME_BYTES_MAX are there. 0 or -errno. */
+/* Writes a frame that had `bytes` bytes; at most TAP_FRAME_BYTES_MAX of them are there. 0 or
+ * -errno. */
 int files_put(struct files *files, uint64_t at_ns, const uint8_t *frame, uint32_t bytes);
 
-/* Everything has been given to the kernel: 0 or -errno. */
+/* Gives everything to the kernel. 0 or -errno. */
 int files_flush(struct files *files);
 
-/* The file at hand. */
+/* The name of the current file. */
 void files_name(const struct files *files, char *out, size_t out_bytes);
 
-/* Written so far, and into how many files. */
+/* How much was written so far, and into how many files. */
 uint64_t files_bytes(const struct files *files);
 uint64_t files_cnt(const struct files *files);
 

@@ -1,8 +1,8 @@
 /*
  * doorbuster-capture: records every frame that an engine receives and sends, on any port, into pcap
  * files with nanoseconds that may rotate. The engine's workers copy frames into memory that both
- * map (engine/worker/tap.h); what does not fit there because this program or its disk falls behind
- * is lost to the capture only, and told.
+ * map (engine/worker/tap.h); frames that do not fit there, because this program or its disk is too
+ * slow, are lost to the capture only, and are reported.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +22,7 @@
 #include "tools/common/cli.h"
 
 enum {
-	/* Frames of a ring before another is looked at. */
+	/* Frames taken from one ring before the next. */
 	BURST_CNT = 256,
 	PAUSE_NS = 200000,
 };
@@ -140,7 +140,7 @@ struct totals {
 	uint64_t cut;
 };
 
-/* Writes what is there. How many frames, or -errno. */
+/* Writes the frames that are there. How many, or -errno. */
 static int drain(struct source *source, struct files *files, struct totals *totals)
 {
 	const struct tap_slot *slot;
@@ -158,7 +158,7 @@ static int drain(struct source *source, struct files *files, struct totals *tota
 	return cnt;
 }
 
-/* Until told to end, or the engine ends. 0 or -errno. */
+/* Records until a signal, the time limit or the engine's end. 0 or -errno. */
 static int record(const struct capture_options *options, struct source *source, struct files *files,
 		  struct totals *totals)
 {
@@ -167,11 +167,12 @@ static int record(const struct capture_options *options, struct source *source, 
 		options->seconds > 0 ? clock_now_ns() + options->seconds * NS_PER_S : UINT64_MAX;
 
 	for (;;) {
-		/* Before the look: what came before the end is written. */
+		/* Read before the rings: so what came before the end is written. */
 		const bool over = ended != 0 || clock_now_ns() >= end_ns || source_ended(source);
 		int cnt;
 
-		/* Asked after each burst: who falls behind can be ended, too. */
+		/* Checked after each burst, so that a capture that is too slow can be ended, too.
+		 */
 		if (over)
 			source_stop(source);
 		cnt = drain(source, files, totals);
@@ -239,7 +240,7 @@ static int capture(const struct capture_options *options)
 
 static int run(int argc, char **argv)
 {
-	/* A write that waits goes on after the first; the second one ends the process. */
+	/* After the first signal a write that waits continues; the second one ends the process. */
 	const struct sigaction action = {.sa_handler = on_signal,
 					 .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
 	struct capture_options options = {.buffer_mib = 256};
@@ -262,7 +263,7 @@ static int run(int argc, char **argv)
 		return CLI_EXIT_FAILED;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-	/* nohup's wish stands. */
+	/* With nohup SIGHUP stays ignored. */
 	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 		(void)sigaction(SIGHUP, &action, NULL);
 	return capture(&options);

@@ -46,7 +46,7 @@ static int receive_answer(int fd, struct tap_answer *answer)
 	if (poll(&waited, 1, ANSWER_WAIT_MS) == 0)
 		return -ETIMEDOUT;
 	got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	/* Who refuses doesn't read what we asked: that is told before his answer. */
+	/* An engine that refuses doesn't read our request: that error comes before its answer. */
 	if (got < 0 && errno == ECONNRESET)
 		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	if (got != sizeof(*answer) || answer->magic != TAP_MAGIC)
@@ -56,7 +56,7 @@ static int receive_answer(int fd, struct tap_answer *answer)
 	if (CMSG_FIRSTHDR(&message) == NULL)
 		return -EPROTO;
 	memcpy(&memory_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(memory_fd));
-	/* What can't be made smaller under us, which would be a SIGBUS. */
+	/* The file must be sealed against shrinking: a shrink would be a SIGBUS here. */
 	if ((fcntl(memory_fd, F_GET_SEALS) & F_SEAL_SHRINK) != 0)
 		return memory_fd;
 	close(memory_fd);
@@ -75,7 +75,7 @@ static int map(struct source *source, const struct tap_request *request, struct 
 	memory_fd = receive_answer(source->fd, &answer);
 	if (memory_fd < 0) {
 		error_set(error, "%s",
-			  memory_fd == -EBUSY    ? "the engine is captured by another: end that one"
+			  memory_fd == -EBUSY ? "another program captures the engine: end that one"
 			  : memory_fd == -EPERM  ? "only root, the engine's own user and the owner "
 						   "of its data directory may capture"
 			  : memory_fd == -EPROTO ? "the engine is of another version"

@@ -14,22 +14,22 @@
 
 struct source;
 
-/* data: the engine's data directory. 0 or -errno with a line in error: no engine runs on it, it is
- * captured by another, ... */
+/* data: the engine's data directory. 0 or -errno with a line in error: no engine runs on it,
+ * another program captures it, ... */
 int source_open(struct source **out, const char *data, const struct tap_request *request,
 		struct error *error);
 
-/* The oldest frame that is there, valid until source_pop; NULL: none now. */
+/* The oldest frame, valid until source_pop; NULL: none now. */
 const struct tap_slot *source_peek(struct source *source);
 void source_pop(struct source *source);
 
-/* The engine has ended. What it had put there can still be read. */
+/* Whether the engine has ended. The frames that it left can still be read. */
 bool source_ended(const struct source *source);
 
-/* No more is put there from soon on. */
+/* Asks the engine to stop; a few more frames may come. */
 void source_stop(struct source *source);
 
-/* Frames that found no room. */
+/* How many frames were lost for want of room. */
 void source_lost(const struct source *source, uint64_t lost[TAP_DIRECTIONS]);
 
 /* NULL is allowed. */

@@ -1,6 +1,6 @@
 /*
- * ask_engine: what a program that makes its own datagrams must know of an engine before it does: a
- * PING over a transport of its own.
+ * ask_engine: what a program that makes its own datagrams must know of an engine first. Asks by a
+ * PING over the program's own transport.
  */
 #ifndef DB_TOOLS_COMMON_ASK_ENGINE_H
 #define DB_TOOLS_COMMON_ASK_ENGINE_H
@@ -18,8 +18,7 @@ struct engine_told {
 	struct engine_clock clock; /* of shard 0; local_ns is clock_now_ns() */
 };
 
-/* timeout_ms 0: the client's. 0, or -errno and a line in error. The transport stays the caller's.
- */
+/* timeout_ms 0: the client's. 0, or -errno and a line in error. The caller keeps the transport. */
 int ask_engine(struct client_transport *transport, const char *server, const struct key *key,
 	       uint32_t timeout_ms, struct engine_told *told, struct error *error);
 

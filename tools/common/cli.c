@@ -22,7 +22,7 @@ bool cli_wrong(const char *format, ...)
 {
 	va_list args;
 
-	/* Where both streams end in one file they keep their order. */
+	/* If both streams go to one file, this keeps the lines in order. */
 	fflush(stdout);
 	fprintf(stderr, "%s: ", program);
 	va_start(args, format);
@@ -34,7 +34,7 @@ bool cli_wrong(const char *format, ...)
 
 int cli_end(int rc)
 {
-	/* What failed before tells no reason any more. */
+	/* If an earlier write failed, errno does not say why. */
 	const bool failed_before = ferror(stdout) != 0;
 
 	if (fflush(stdout) == 0 && !failed_before)
@@ -126,7 +126,8 @@ bool cli_request_id(const char *flag, const char *text, uint64_t id[2])
 		return cli_wrong("%s: '%s' is not a request id; write 32 hex digits", flag, text);
 	if ((id[0] | id[1]) == 0)
 		return cli_wrong(
-			"%s: all zero is no request id; leave the flag out for a random one", flag);
+			"%s: a request id is not all zero; leave the flag out for a random one",
+			flag);
 	return true;
 }
 

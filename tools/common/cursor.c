@@ -85,7 +85,7 @@ int cursor_load(struct cursor *cursor, const char *path, struct error *error)
 		return 0;
 	return error_say(
 		error, -EINVAL,
-		"%s: no cursor of ours, or damaged: name another, or remove it to begin anew",
+		"%s: not a cursor of ours, or damaged: name another, or remove it to begin anew",
 		path);
 }
 

@@ -1,13 +1,13 @@
 /*
- * cursor: how far somebody has got in each lane of a journal, in a small text file that is replaced
+ * cursor: how far a reader is in each lane of a journal, in a small text file that is replaced
  * whole: after a crash it is the old one or the new one. The relay's position in the data directory
  * is one, and so is a consumer's cursor.
  *
  *     doorbuster-cursor 1
  *     journal 1122334455667788
- *     to nats://127.0.0.1:4222           of a relay: whom it serves
+ *     to nats://127.0.0.1:4222           of a relay: its downstream
  *     budget-bytes 1073741824            of a relay: what may wait for it on the disk
- *     relay 99aabbccddeeff00 run 3       of a relay: who it is, and how often it has started
+ *     relay 99aabbccddeeff00 run 3       of a relay: its id, and how often it has started
  *     out-bytes 4096                     of `doorbuster consume`: what counts of its --out
  *     lane 0 next-lsn 42 segment 0 offset 4096 checksum 0123456789abcdef extra 5
  *     settling 0 next-lsn 51 segment 0 offset 8192 checksum 123456789abcdef0 at-ns N
@@ -25,10 +25,10 @@
 #include "engine/journal/lane_tailer.h"
 
 struct cursor_lane {
-	struct lane_mark mark; /* the last block it is done with; all zero: nothing yet */
-	uint64_t extra;        /* its owner's */
-	/* Of a relay: what becomes the mark when it is old enough, and since when (ns since the
-	 * epoch) downstream has it; 0: nothing. */
+	struct lane_mark mark; /* the last block that is done; all zero: none yet */
+	uint64_t extra;        /* for its owner */
+	/* Of a relay: the block that becomes the mark when downstream has had it for long enough,
+	 * and since when it has it (ns since the epoch); 0: none. */
 	struct lane_mark settling;
 	uint64_t settling_at_ns;
 };
@@ -39,7 +39,7 @@ struct cursor {
 	uint64_t relay_id; /* 0: no relay's */
 	uint64_t run;
 	uint64_t budget_bytes; /* 0: none */
-	uint64_t out_bytes;    /* of a file that goes with it */
+	uint64_t out_bytes;    /* of the file that belongs to it */
 	char to[512];
 	struct cursor_lane lane[SHARDS_MAX];
 };
@@ -47,7 +47,7 @@ struct cursor {
 /* -ENOENT without a line if there is none; else 0, or -errno with a line. */
 int cursor_load(struct cursor *cursor, const char *path, struct error *error);
 
-/* Durable when it returns 0. -errno with a line; the file that was there stays then. */
+/* Durable when it returns 0. After -errno (with a line) the old file stays. */
 int cursor_save(const struct cursor *cursor, const char *path, struct error *error);
 
 #endif

@@ -21,7 +21,7 @@ struct histogram {
 
 void histogram_add(struct histogram *histogram, uint64_t value);
 
-/* The same value, so many times. */
+/* Adds the same value cnt times. */
 void histogram_add_many(struct histogram *histogram, uint64_t value, uint64_t cnt);
 
 /* The smallest bound that at least this share (0..1) of the values don't exceed; 0 if there are

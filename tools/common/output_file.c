@@ -13,7 +13,7 @@
 enum {
 	PRIVATE_MODE = 0600,
 	PUBLIC_MODE = 0666,
-	/* Others may make and remove the name meanwhile, a few times. */
+	/* Others may make and remove the name between two of our calls, a few times. */
 	TRIES_MAX = 100,
 };
 
@@ -41,7 +41,7 @@ static int stream_of(const char *path)
 	return -1;
 }
 
-/* 0, or why what has the name is not written. */
+/* 0, or why the file of this name must not be written. */
 static int check(const struct stat *info)
 {
 	if (S_ISLNK(info->st_mode))
@@ -53,7 +53,7 @@ static int check(const struct stat *info)
 	return info->st_uid == geteuid() || info->st_uid == 0 ? 0 : -EMLINK;
 }
 
-/* Makes an opened file what it is to be. 0 or -errno. */
+/* Checks an opened file, and sets its mode and size. 0 or -errno. */
 static int prepare(int fd, unsigned flags)
 {
 	struct stat info;
@@ -76,7 +76,7 @@ static int open_present(int dir, const char *name, unsigned flags)
 	int rc;
 	int fd;
 
-	/* Before it is opened: opening a device does things. */
+	/* Checked before it is opened, because opening a device has effects. */
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
 		return -errno;
 	rc = check(&info);
@@ -85,7 +85,7 @@ static int open_present(int dir, const char *name, unsigned flags)
 	fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* And again: it may be another by now. */
+	/* Checked again: it may be another file by now. */
 	rc = prepare(fd, flags);
 	if (rc == 0)
 		return fd;

@@ -1,11 +1,11 @@
 /*
  * output_file: a file that a tool writes for its caller: orders, captures, what was consumed. It
- * names buyers, so it is for the caller only (mode 0600), wherever it lies:
+ * names buyers, so only the caller can read it (mode 0600), wherever it is:
  *
  *   - A new file is made exclusively. No symbolic link is followed: a link at its name is refused.
- *   - A regular file that is there is written only where it is the caller's and has no second name
- *     (hard link). If others may read it, they no longer may from then on.
- *   - What is no regular file (a pipe, /dev/null) is written where it is the caller's or root's.
+ *   - An existing regular file is written only if it belongs to the caller and has no second name
+ *     (hard link). If others could read it, they can't from then on.
+ *   - Another kind of file (a pipe, /dev/null) is written if it belongs to the caller or to root.
  *   - /dev/stdout, /dev/stderr and /dev/fd/N are streams that the caller has open already.
  *
  * Cold calls. -errno as in engine/base/safe_file.h, whose safe_strerror says it.
@@ -17,8 +17,8 @@
 #include <stdio.h>
 
 enum output_flags {
-	OUTPUT_KEEP = 1,   /* what is in the file stays; without it the file is emptied */
-	OUTPUT_PUBLIC = 2, /* has no buyers: a new file has the mode that the umask leaves */
+	OUTPUT_KEEP = 1,   /* the file's content stays; without it the file is emptied */
+	OUTPUT_PUBLIC = 2, /* it names no buyers: a new file gets the mode that the umask allows */
 };
 
 /* Whether the path names a stream that is open already. */

@@ -132,7 +132,7 @@ static const char columns[] =
 	"   quantity    unit price                 buyer     channel"
 	"  request id                        order id\n";
 
-/* Calendar arithmetic only when the second changes. */
+/* Computes the calendar only when the second changes. */
 void print_instant(uint64_t at_ns, char out[40])
 {
 	static time_t last = -1;

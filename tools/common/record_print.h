@@ -1,6 +1,6 @@
 /*
- * record_print: a record as a line, of text or of JSON. Text is put together by hand: there is
- * nothing in a record that JSON would have to escape, and a lane has millions of them.
+ * record_print: a record as a line, of text or of JSON. Text is built by hand: a record has nothing
+ * that JSON must escape, and a lane has millions of records.
  */
 #ifndef DB_TOOLS_COMMON_RECORD_PRINT_H
 #define DB_TOOLS_COMMON_RECORD_PRINT_H
@@ -20,17 +20,17 @@ enum {
 struct print {
 	FILE *file;
 	size_t used;
-	bool failed; /* not all could be written; asked after print_flush */
+	bool failed; /* not all could be written; read it after print_flush */
 	char bytes[PRINT_BYTES];
 };
 
-/* Above the lines of text. */
+/* Prints the line above the lines of text. */
 void print_columns(struct print *out);
 
 void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 
-/* Orders only, for spreadsheets and databases; of other records nothing. */
+/* Prints orders only, for spreadsheets and databases; nothing for other records. */
 void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 void print_csv_columns(struct print *out);
 

@@ -24,7 +24,8 @@ enum {
 	RECEIVE_POOL_CNT = 16383,
 	SEND_POOL_CNT = 8191,
 	SEND_POOL_CACHE_CNT = 256,
-	/* Between two looks at the clock, to see whether it is time to look at the queues. */
+	/* Polls between two reads of the clock, which say whether it is time to check the queues.
+	 */
 	POLLS_PER_LOOK = 256,
 	TTL = 64,
 };
@@ -133,8 +134,8 @@ static bool unpack(const struct transport_port *self, const struct rte_mbuf *mbu
 	return true;
 }
 
-/* Polls: waiting is left to the caller's loop, which comes back at once. The queues take turns in
- * being the first: what one has must not keep another's waiting. */
+/* Polls without waiting: the caller's loop comes back at once. The queues take turns in being the
+ * first, so that none waits for another. */
 static int port_receive(struct client_transport *transport, struct client_packet *packets, int cnt,
 			uint32_t timeout_us)
 {

@@ -2,8 +2,8 @@
  * transport_port: the client's datagrams over a DPDK port instead of a kernel socket. IPv4; one
  * queue pair a worker of the engine, shard n on queue n % queues.
  *
- * On AF_XDP ports receive also looks whether a queue is deaf (port_watch.h): then it says so on
- * stderr and opens it anew, which takes a second at most. What was lost is not sent again.
+ * On AF_XDP ports receive also checks whether a queue is deaf (port_watch.h). Then it says so on
+ * stderr and opens the queue anew, which takes a second at most. Lost frames are not sent again.
  */
 #ifndef DB_TOOLS_COMMON_TRANSPORT_PORT_H
 #define DB_TOOLS_COMMON_TRANSPORT_PORT_H
@@ -16,13 +16,14 @@
 #include "net/client.h"
 
 struct transport_port_options {
-	const char *port;    /* as port_parse takes it; stays as long as the transport */
+	const char *port;    /* as port_parse reads it; must live as long as the transport */
 	const char *address; /* our IPv4 address; af_xdp: one of the interface's */
 	const char *server;  /* ADDRESS:PORT of shard 0 */
 	uint16_t queue_cnt;
 	uint16_t queue_first; /* memif: the server's first worker to connect to */
 	uint16_t core;
-	bool shares_core; /* gives it away when there is nothing to receive, and time to wait */
+	bool shares_core; /* gives the core away when there is nothing to receive, and time to wait
+			   */
 	bool broadcast; /* don't ask for the server's MAC: send to all (echo servers answer no ARP)
 			 */
 	char **eal_args;

@@ -1,5 +1,5 @@
 /*
- * transport_port_find: the server's MAC. Over memif by ARP of our own, which answers there; on an
+ * transport_port_find: the server's MAC. Over memif by our own ARP, which the engine answers; on an
  * interface the kernel knows it, or asks.
  */
 #include <errno.h>
@@ -90,7 +90,7 @@ static bool take_arp_reply(struct transport_port *self)
 	return found;
 }
 
-/* What the kernel knows of the server's MAC; a datagram makes it ask. */
+/* Reads the server's MAC from the kernel; a datagram makes the kernel ask. */
 static bool read_neighbour(struct transport_port *self, int fd)
 {
 	const struct sockaddr_in server = {.sin_family = AF_INET,
@@ -121,7 +121,7 @@ static int ask_kernel(struct transport_port *self, const struct transport_port_o
 		    0) {
 		rc = -errno;
 		error_set(error,
-			  "--address %s on %s: %s; name one that `ip address show dev %s` tells",
+			  "--address %s on %s: %s; name one that `ip address show dev %s` lists",
 			  options->address, interface, strerror(-rc), interface);
 		goto out;
 	}
@@ -140,7 +140,7 @@ out:
 	return rc;
 }
 
-/* Waits until every queue has somebody on the other side. */
+/* Waits until every queue has a peer. */
 static bool links_up(const struct transport_port *self)
 {
 	for (unsigned ms = 0; ms < LINK_WAIT_MS; ms++) {
@@ -163,11 +163,10 @@ int transport_port_find_server(struct transport_port *self,
 			       const struct transport_port_options *options, struct error *error)
 {
 	if (!links_up(self)) {
-		return error_say(
-			error, -ETIMEDOUT,
-			"%s: nobody on the other side of every queue; --queues may be as many as "
-			"the engine has --cores",
-			options->port);
+		return error_say(error, -ETIMEDOUT,
+				 "%s: not every queue has a peer; --queues may be as many as "
+				 "the engine has --cores",
+				 options->port);
 	}
 	memset(&self->server_mac, 0xff, sizeof(self->server_mac));
 	if (options->broadcast)

@@ -1,5 +1,5 @@
 /*
- * transport_port_state: what transport_port*.c work on, and they alone. One thread.
+ * transport_port_state: what transport_port*.c work on; for these files only. One thread.
  */
 #ifndef DB_TOOLS_COMMON_TRANSPORT_PORT_STATE_H
 #define DB_TOOLS_COMMON_TRANSPORT_PORT_STATE_H
@@ -24,18 +24,18 @@ enum {
 	BURST_CNT = 64,
 };
 
-/* What is counted of the queues while they are read, and what was found out of that. */
+/* The queues' counters while they are read, and what follows from them. */
 struct transport_port_watch {
 	struct transport_port_queue {
 		uint64_t frames;
 		uint64_t reads;
 		struct queue_watch watch;
-		bool deaf; /* and since then nothing has proved the contrary */
+		bool deaf; /* and nothing has disproved it since */
 	} queues[WORKERS_MAX];
 	uint32_t polls;
 	uint64_t look_next_ns;
 	uint64_t reopened_cnt;
-	bool failing; /* the last try failed, and it was said */
+	bool failing; /* the last try failed, and that was reported */
 };
 
 struct transport_port {
@@ -49,7 +49,7 @@ struct transport_port {
 	uint16_t server_port;
 	bool eal_running;
 	bool shares_core;
-	uint16_t receive_first; /* the queue that is asked first: everyone's turn comes */
+	uint16_t receive_first; /* the queue that is read first; it changes, so that none waits */
 	struct transport_port_watch watch;
 	uint64_t ip_sum;
 	uint8_t headers[ETHER_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES];
@@ -64,9 +64,9 @@ static inline bool transport_port_is_closed(const struct transport_port *self, u
 int transport_port_find_server(struct transport_port *self,
 			       const struct transport_port_options *options, struct error *error);
 
-/* To be called now and then between two bursts, while nothing of the receive pool is held: opens
- * the queues anew that are deaf, and says so on stderr. That takes a second at most; else next to
- * nothing. */
+/* Called now and then between two bursts, while no buffer of the receive pool is held. Opens deaf
+ * queues anew, and says so on stderr. That takes a second at most, and hardly any time if no queue
+ * is deaf. */
 void transport_port_look(struct transport_port *self);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * transport_port_watch: a load or replay that hears nothing more of what comes for it says so, and
- * opens its port anew: in the thread that reads and sends, between two bursts. What was lost until
- * then stays lost, and is counted as what nobody answered.
+ * transport_port_watch: when the port of a load or replay is deaf, it says so and opens the port
+ * anew, in the thread that reads and sends, between two bursts. Frames that were lost until then
+ * stay lost, and count as not answered.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,8 @@
 #include "tools/common/transport_port_state.h"
 
 static const uint64_t NS_PER_MS = 1000000;
-/* Often beside what a deaf queue takes to be called so, seldom beside bursts. */
+/* Often, compared with the time after which a queue counts as deaf; seldom, compared with bursts.
+ */
 static const uint64_t LOOK_EVERY_NS = 200000000;
 
 static struct queue_counters counters_of(const struct transport_port *self, uint16_t idx)
@@ -31,7 +32,7 @@ static struct queue_counters counters_of(const struct transport_port *self, uint
 	};
 }
 
-/* A progress bar may stand in the line. */
+/* There may be a progress bar in the line. */
 static void begin_line(void)
 {
 	if (isatty(STDERR_FILENO) == 1)

@@ -3,7 +3,7 @@
  *
  * Guarantees: with --out and --cursor each record is in the file exactly once, in lane order, also
  * when this is killed at any moment and started again: the cursor says how much of the file counts.
- * On stdout what came since the last cursor comes again.
+ * On stdout the records since the last cursor come again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,8 @@
 #include "tools/downstream/consumer.h"
 
 enum {
-	/* A cursor costs some syncs: no more often than this, but when there is nothing more. */
+	/* A cursor costs some syncs: it is saved no more often than this, except when there is
+	 * nothing more. */
 	COMMIT_NS = 200000000,
 	IDLE_NS = 5000000,
 	AWAY_NS = 500000000,
@@ -97,7 +98,7 @@ static void print_batch(const struct consumer_batch *batch, bool csv)
 			&out, batch->lane, batch->first_lsn + i, &batch->records[i]);
 }
 
-/* What was printed is out, and on disk if it is a file; then the cursor says so. */
+/* Writes out what was printed, and syncs it if it is a file; then saves the cursor. */
 static int commit(const struct consume_options *options, struct consumer *consumer,
 		  struct error *error)
 {
@@ -152,12 +153,12 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 	return commit(options, consumer, error);
 }
 
-/* Opens FILE and forgets what the cursor doesn't count. */
+/* Opens FILE and cuts what the cursor doesn't count. */
 static int open_out(const char *path, uint64_t bytes, struct error *error)
 {
 	struct stat info;
 
-	/* Never emptied before the cursor is known to count nothing of it. */
+	/* Emptied only if the cursor counts nothing of it. */
 	out.file = output_file_stream(path, bytes > 0 ? OUTPUT_KEEP : 0);
 	if (out.file == NULL)
 		return error_say(error, -errno, "--out %s: %s", path, safe_strerror(-errno));
@@ -172,7 +173,7 @@ static int open_out(const char *path, uint64_t bytes, struct error *error)
 	return 0;
 }
 
-/* Who follows waits for a source that is away, or that no relay has begun to fill. */
+/* With --follow it waits for a source that is away, or that no relay has begun to fill. */
 static int open_source(struct consumer **consumer, const struct consume_options *options,
 		       struct error *error)
 {

@@ -119,7 +119,7 @@ end_relay() { # BIN DIR
 # Drains; fails if the engine does not end as it should.
 stop_demo() {
 	local rc=0
-	# On Ctrl-C the terminal has told it too.
+	# On Ctrl-C the terminal has sent it the signal, too.
 	kill -TERM "$engine" 2>/dev/null || true
 	wait "$engine" || rc=$?
 	engine=

@@ -1,7 +1,7 @@
 /*
- * doorbuster VERB ARGS...: runs doorbuster-VERB from its own directory with ARGS, as git does.
- * Knows no verb by itself but help: what lies beside it is what there is. Never returns once the
- * verb runs.
+ * doorbuster VERB ARGS...: runs doorbuster-VERB from its own directory with ARGS, as git does. It
+ * knows no verb itself except help: the verbs are the programs beside it. It does not return once
+ * the verb runs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ struct verbs {
 	char names[VERBS_MAX][VERB_BYTES];
 };
 
-/* One line each; a verb without one is listed all the same. */
+/* One line each; a verb without a line is listed, too. */
 static const struct {
 	const char *verb;
 	const char *line;
@@ -54,7 +54,7 @@ static const char *line_of(const char *verb)
 	return "see its --help";
 }
 
-/* Verbs in the order of the list above, others behind them by name. */
+/* Verbs in the order of the list above, then others by name. */
 static int rank(const char *verb)
 {
 	int i = 0;
@@ -192,7 +192,7 @@ static int run(int argc, char **argv)
 	bytes = snprintf(program, sizeof(program), "%s/" VERB_PREFIX "%s", directory, verb);
 	if (bytes < 0 || bytes >= (int)sizeof(program))
 		return unknown(directory, verb);
-	/* The program's own messages name it as it is called without us. */
+	/* So the program's own messages have the name that it has without us. */
 	argv[1] = strrchr(program, '/') + 1;
 	execv(program, argv + 1);
 	if (errno == ENOENT)

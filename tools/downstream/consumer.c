@@ -16,10 +16,10 @@
 #include "tools/downstream/source.h"
 
 enum {
-	/* One that was killed holds its lock until it is gone. */
+	/* A killed consumer holds its lock until it has ended. */
 	LOCK_TRIES = 40,
 	LOCK_PAUSE_NS = 50000000,
-	/* Blocks of one lane before another has its turn. */
+	/* Blocks of one lane before the next lane's turn. */
 	TURN_BLOCKS = 64,
 	/* How often a source with nothing new is asked whether it has more lanes. */
 	GROW_NS = 1000000000,
@@ -33,8 +33,8 @@ struct consumer {
 	struct cursor cursor;
 	char shown[DOWNSTREAM_ADDRESS_BYTES]; /* options.from without passwords */
 	bool dirty;                           /* the cursor has moved since it was saved */
-	bool met[SHARDS_MAX]; /* the source has the block that the cursor lies behind */
-	uint64_t grown_ns;    /* when it was last asked for more lanes */
+	bool met[SHARDS_MAX];                 /* the source has the cursor's last block */
+	uint64_t grown_ns;                    /* when it was last asked for more lanes */
 	uint16_t lane;
 	unsigned turn;
 };
@@ -110,7 +110,7 @@ static int connect_source(struct consumer *consumer, struct error *error)
 	return rc;
 }
 
-/* Nobody else goes on behind the same cursor meanwhile. */
+/* Locks the cursor, so that no other consumer uses it meanwhile. */
 static int lock_cursor(struct consumer *consumer, struct error *error)
 {
 	char path[PATH_MAX];
@@ -149,7 +149,7 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 	consumer->kind = options->kind != NULL ? options->kind : kind_of(options->from);
 	if (consumer->kind == NULL)
 		rc = error_say(error, -EINVAL,
-			       "'%s' is nothing to consume from: there is data:DIR, "
+			       "'%s' is not a source: there is data:DIR, "
 			       "file:DIR, nats://HOST:PORT, tls://HOST:PORT and "
 			       "kafka://HOST:PORT",
 			       consumer->shown);
@@ -171,14 +171,14 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 	return rc;
 }
 
-/* Always -EPROTO: what came cannot be right. */
+/* Says what is wrong with a block. Always -EPROTO. */
 static int say_wrong(const struct consumer *consumer, const struct source_block *block,
 		     const char *wrong, struct error *error)
 {
 	const struct lane_mark *mark = &consumer->cursor.lane[consumer->lane].mark;
 
 	return error_say(error, -EPROTO,
-			 "%s: lane %u: behind LSN %" PRIu64 " (position %" PRIu64 ") there is %s",
+			 "%s: lane %u: after LSN %" PRIu64 " (position %" PRIu64 ") there is %s",
 			 consumer->shown, consumer->lane,
 			 mark->next_lsn > 0 ? mark->next_lsn - 1 : 0, block->extra, wrong);
 }
@@ -189,7 +189,7 @@ static bool is_before(const struct frame *frame, const struct lane_mark *mark)
 	       (frame->segment == mark->segment && frame->offset < mark->offset);
 }
 
-/* 1: it is the one that follows; 0: it was there before; or an error. */
+/* 1: the block is the one that follows; 0: it was there before; or an error. */
 static int check_follows(struct consumer *consumer, const struct source_block *block,
 			 struct error *error)
 {
@@ -218,7 +218,7 @@ static int check_follows(struct consumer *consumer, const struct source_block *b
 	    (header->first_lsn + header->record_cnt == next_lsn && is_before(&block->frame, mark)))
 		return 0;
 	return say_wrong(consumer, block,
-			 "another block with LSNs that were given before: the lane was cut by "
+			 "another block with LSNs that were used before: the lane was cut by "
 			 "`journal repair` and gives them twice; settle the orders that the cut "
 			 "lost (DATA/repaired-*), then begin with a new stream and a new cursor",
 			 error);
@@ -262,7 +262,7 @@ static int next_of_lane(struct consumer *consumer, struct source_block *block, s
 	return 1;
 }
 
-/* A source with nothing new may have a lane more than before. */
+/* A source without new blocks may have another lane by now. */
 static int grow(struct consumer *consumer, struct error *error)
 {
 	struct cursor *cursor = &consumer->cursor;
@@ -280,14 +280,14 @@ static int grow(struct consumer *consumer, struct error *error)
 	return rc;
 }
 
-/* All that is there was read, and the block that the cursor lies behind was not: no success. */
+/* All blocks were read, but the cursor's last block was not among them: that is an error. */
 static int check_met(const struct consumer *consumer, struct error *error)
 {
 	for (uint16_t lane = 0; lane < consumer->cursor.lanes; lane++) {
 		if (!consumer->met[lane])
 			return error_say(
 				error, -EAGAIN,
-				"%s: lane %u ends before the block that the cursor lies behind "
+				"%s: lane %u ends before the cursor's last block "
 				"(LSN %" PRIu64 "): what downstream lost comes again from the "
 				"relay; but if the lane was cut by `journal repair`, or the stream "
 				"is another, begin with a new cursor",
@@ -305,7 +305,7 @@ int consumer_next(struct consumer *consumer, struct consumer_batch *batch, struc
 
 	if (consumer->source == NULL)
 		rc = connect_source(consumer, error);
-	/* It was let in before. */
+	/* It was accepted before. */
 	if (rc == -EACCES)
 		rc = -ENOTCONN;
 	while (rc == 0 && idle < consumer->cursor.lanes) {

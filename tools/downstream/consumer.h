@@ -1,13 +1,13 @@
 /*
  * consumer: reads committed records, once each and in lane order, from a lane, a copy of it or a
  * broker. The library for those who ship the orders; `doorbuster consume` and `doorbuster sink` are
- * written with it. It lies here and not in net/ because it shares frames and broker clients with
- * the relay, and the server must link neither.
+ * written with it. It is here and not in net/ because it shares frames and broker clients with the
+ * relay, and the server must link neither.
  *
- * Guarantees: the blocks of a lane come in the order of the lane, from LSN 1 or behind the cursor
- * on, each once; every block is checked: journal, lane, place, checksum, and that it follows the
- * one before it by LSN and by checksum. A gap, a foreign block, an LSN that is given a second time
- * with another content (a lane that was cut by `journal repair`) is an error that names the remedy.
+ * Guarantees: the blocks of a lane come in the order of the lane, from LSN 1 or from the cursor on,
+ * each once. Every block is checked: journal, lane, place, checksum, and that it follows the one
+ * before it by LSN and by checksum. A gap, a foreign block, or an LSN that comes a second time with
+ * another content (after `journal repair` cut the lane) is an error that names the remedy.
  *
  * What is not promised: that the caller's own work happens once. For that keep the cursor together
  * with the work, in one transaction, as the sink does, or key on (lane, LSN).
@@ -43,10 +43,9 @@ struct source_kind;
 struct consumer_options {
 	const char *from;   /* data:DIR, file:DIR, nats://..., kafka://... */
 	const char *cursor; /* file that keeps it, made if it isn't there, locked; NULL: nowhere */
-	const struct cursor *start; /* begin behind this one instead; only read by consumer_open */
+	const struct cursor *start; /* begin after this one instead; only read by consumer_open */
 	const struct source_kind *kind; /* NULL: the one that `from` names */
-	bool follow; /* it is asked again and again; else the first end of a lane is judged at once
-		      */
+	bool follow; /* the caller keeps asking; else the first end of a lane is judged at once */
 	bool skip_pruned; /* without a cursor: begin with what is still there */
 	struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX]; /* of the broker's client */
 	unsigned setting_cnt;
@@ -71,14 +70,15 @@ int consumer_open(struct consumer **out, const struct consumer_options *options,
 /*
  * 1 and the next batch, valid until the next call; 0: there is nothing more for now. Or an error
  * with a line; after -ENOTCONN ask again, it connects anew; -EAGAIN: nothing more for now, and the
- * source has not got (again) what the cursor lies behind; all others are final.
+ * source does not have the cursor's last block (again) yet; all others are final.
  */
 int consumer_next(struct consumer *consumer, struct consumer_batch *batch, struct error *error);
 
-/* All that was given is done with: the cursor file says so durably when this returns 0. */
+/* The caller is done with all that it got: the cursor file says so durably when this returns 0. */
 int consumer_commit(struct consumer *consumer, struct error *error);
 
-/* Behind all that was given; for who keeps it himself. The caller may set out_bytes. */
+/* The cursor after all that was given, for callers that store it themselves. The caller may set
+ * out_bytes. */
 struct cursor *consumer_cursor(struct consumer *consumer);
 
 /* NULL is allowed. */

@@ -92,7 +92,7 @@ int downstream_target_open(struct downstream_target **out, const struct downstre
 	downstream_address(options->to, shown, sizeof(shown));
 	if (kind == NULL)
 		return error_say(error, -EINVAL,
-				 "'%s' is no downstream: there is file:DIR, nats://HOST:PORT, "
+				 "'%s' is not a downstream: there is file:DIR, nats://HOST:PORT, "
 				 "tls://HOST:PORT, kafka://HOST:PORT (only --format block) and - "
 				 "(stdout)",
 				 shown);

@@ -1,14 +1,13 @@
 /*
- * downstream: where committed blocks go: a file, NATS JetStream, Kafka. The one interface that
- * knows a broker. What is one durable write of the engine is one message here; a downstream takes
- * the blocks of one lane in order and can tell, at any later time, which of them it had last.
- * Whoever publishes needs no memory of his own: where did you end, go on from there.
+ * downstream: where committed blocks go: a file, NATS JetStream, Kafka. The only interface to
+ * brokers. One durable write of the engine is one message here. A downstream takes the blocks of
+ * one lane in order and can say, at any later time, which of them it had last. So a publisher needs
+ * no memory of its own: it asks where the downstream ended, and continues there.
  *
- * The rule of errors: -ENOTCONN: out of reach, or its state is not known any more; close it, wait,
- * open it again, ask where it ended. -EACCES: one of both refused what the other showed, a password
- * or a certificate: final for who was never let in, else to be treated as out of reach. All others
- * are final and name their remedy: a gap, a foreign message, another relay, a setting that is
- * refused.
+ * The rule of errors: -ENOTCONN: out of reach, or its state is not known any more: close it, wait,
+ * open it again, ask where it ended. -EACCES: one side refused the other's password or certificate:
+ * final if it was never accepted, else treat it as out of reach. All others are final and name
+ * their remedy: a gap, a foreign message, another relay, a setting that is refused.
  *
  * Cold calls that may wait for a broker, up to DOWNSTREAM_WAIT_MS; one thread at a time.
  */
@@ -27,8 +26,8 @@ enum {
 	DOWNSTREAM_WAIT_MS = 5000,
 	DOWNSTREAM_SETTINGS_MAX = 64,
 	DOWNSTREAM_ADDRESS_BYTES = 512, /* of an address that is shown */
-	DOWNSTREAM_RELAY_BYTES = 64,    /* of who publishes, as a text */
-	/* Blocks of a lane that may be under way; a downstream may take fewer. */
+	DOWNSTREAM_RELAY_BYTES = 64,    /* of the publisher's name, as a text */
+	/* Blocks of a lane that may be in flight; a downstream may take fewer. */
 	DOWNSTREAM_IN_FLIGHT_MAX = 256,
 };
 
@@ -47,8 +46,8 @@ struct downstream_options {
 	const char *to; /* file:DIR, -, nats://..., tls://..., kafka://... */
 	enum downstream_format format;
 	const struct data_dir *journal; /* whose lanes they are */
-	/* Who publishes: random and kept for good; how often it has started; random for this start,
-	 * which a copy of a data directory does not share. */
+	/* The publisher: a random id that it keeps; how often it has started; and a random number
+	 * for this start, which a copy of a data directory does not share. */
 	uint64_t relay_id;
 	uint64_t run;
 	uint64_t start;
@@ -75,28 +74,29 @@ int downstream_open(struct downstream **out, struct downstream_target *target, u
 		    struct error *error);
 
 /*
- * Where did you end: the last block it has; all zero: nothing. *part: not all of its records; it is
- * to be published once more, and what is there is left out. Only while nothing is in flight.
+ * Asks where it ended: the last block that it has; all zero: none. *part: it lacks records of that
+ * block, which must be published once more; records that it has are left out. Only while nothing is
+ * in flight.
  */
 int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part,
 		   struct error *error);
 
 /*
- * Sends the block behind the last one; it is copied. -EAGAIN, without a line: not now, reap first.
+ * Sends the block after the last one; it is copied. -EAGAIN, without a line: not now, reap first.
  */
 int downstream_publish(struct downstream *downstream, const struct lane_block *block,
 		       struct error *error);
 
 /*
  * How many of the blocks in flight, the oldest first, are acknowledged since the last call; or an
- * error. Waits only for what takes no longer by waiting (a file's sync).
+ * error. Waits only for work that the call itself does (a file's sync).
  */
 int downstream_reap(struct downstream *downstream, struct error *error);
 
 /* NULL is allowed. What is in flight may or may not get there. */
 void downstream_close(struct downstream *downstream);
 
-/* What a kind of downstream is; `downstream` and `target` are the first members of its own. */
+/* A kind of downstream; `downstream` and `target` are the first members of its own structs. */
 struct downstream_kind {
 	const char *scheme; /* what `to` begins with */
 	const char *also;   /* or with this, if not NULL */
@@ -129,13 +129,13 @@ bool downstream_parse_setting(char *text,
 			      struct downstream_setting settings[DOWNSTREAM_SETTINGS_MAX],
 			      unsigned *cnt);
 
-/* Who publishes, as it goes with each message: `ID RUN START`, ID and START in hex. */
+/* The publisher, as each message names it: `ID RUN START`, ID and START in hex. */
 void downstream_relay_text(const struct downstream_options *options,
 			   char out[DOWNSTREAM_RELAY_BYTES]);
 
 /*
- * Whose message that is. 0: ours, of this start or of an earlier one; -EBUSY: another relay's, also
- * one that runs on a copy of our data directory; -EPROTO: no relay's.
+ * Whose message it is. 0: ours, of this start or of an earlier one; -EBUSY: another relay's, also
+ * one that runs on a copy of our data directory; -EPROTO: not from a relay.
  */
 int downstream_relay_check(const struct downstream_options *options, const char *text);
 

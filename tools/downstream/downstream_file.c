@@ -2,9 +2,9 @@
  * file:DIR, format block: DIR becomes a copy of the journal, every block in the place it has there,
  * so that all that reads a journal reads it, and an engine can start on it (a standby).
  *
- * Guarantees: what is acknowledged is on the disk of the copy. Opened after a crash it is cut
- * behind its last whole block, and what is left is synced: the rest comes again from the lane. One
- * writer a directory, by the lock that an engine would take.
+ * Guarantees: what is acknowledged is on the disk of the copy. Opened after a crash it is cut after
+ * its last whole block, and what is left is synced: the rest comes again from the lane. One writer
+ * a directory, by the lock that an engine would take.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 enum {
 	/* Written at a time; a disk needs no more to be fast. */
 	BATCH_BYTES = 1 << 20,
-	/* On the way to the disk before somebody must wait for it. */
+	/* Unsynced bytes before the relay must wait for the disk. */
 	UNSYNCED_BYTES_MAX = 8 << 20,
 	/* Blocks come in bursts under load: one sync for all of them. */
 	SYNCED_BLOCKS_MAX = 64,
@@ -117,7 +117,7 @@ static int file_open(struct downstream **out, struct downstream_target *target, 
 	return 0;
 }
 
-/* A line for what the disk said. Space may come; all else is final. */
+/* Makes a line of a disk's error. Only a lack of space is not final. */
 static int say_disk(const struct file_downstream *file, uint64_t segment, int rc,
 		    struct error *error)
 {
@@ -159,8 +159,8 @@ static int read_segment(struct file_downstream *file, uint64_t segment, struct l
 }
 
 /*
- * Makes an end behind the last good block: what is there was on its way when something crashed. A
- * segment without any good block goes.
+ * Cuts after the last good block: what is there was in flight when something crashed. A segment
+ * without any good block is removed.
  */
 static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cnt,
 	       const struct lane_tail *tail, bool any, struct error *error)
@@ -176,8 +176,8 @@ static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cn
 }
 
 /*
- * What is read back may never have been synced: a relay that was killed wrote it a moment ago. It
- * counts as acknowledged from here on, and prune as well as the next segment build on it.
+ * What is read back may never have been synced: a killed relay may have written it a moment ago.
+ * From here on it counts as acknowledged, and prune and the next segment rely on it.
  */
 static int sync_found(struct file_downstream *file, uint64_t segment)
 {
@@ -312,7 +312,7 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 	if (file->unsynced_cnt >= SYNCED_BLOCKS_MAX ||
 	    file->unsynced_bytes + file->batch_bytes >= UNSYNCED_BYTES_MAX)
 		return -EAGAIN;
-	/* The copy says so, before it has a block that older programs cannot read. */
+	/* The copy's format is raised before it has a block that older programs cannot read. */
 	rc = data_dir_raise_format(&((struct file_target *)downstream->target)->dir,
 				   block->header->format, error);
 	if (rc != 0)

@@ -2,13 +2,13 @@
  * kafka://: Kafka, through librdkafka's idempotent producer. A topic with a partition a lane, a
  * message a block.
  *
- * Guarantees: acknowledged means that the partition has the block (acks=all) at the offset behind
- * the one before it; one request is out at a time, and where one fails none is sent behind it: the
+ * Guarantees: acknowledged means that the partition has the block (acks=all) at the offset after
+ * the one before it. One request is out at a time, and after one that fails none is sent: the
  * partition has no gap. A producer that fails, also fatally (a sequence that the broker refuses),
- * is thrown away: a new one goes on behind what the partition ends with. What was on its way then
- * may get there twice: a consumer of ours passes over it, it keys on LSN and checksum. Kafka can't
- * refuse a second relay as JetStream does; a block that lands at another offset than the one
- * expected is looked up, and another relay is named and final, after the fact.
+ * is closed: a new one continues after the partition's end. Blocks in flight then may arrive twice:
+ * our consumer ignores the second, by LSN and checksum. Kafka can't refuse a second relay as
+ * JetStream does. A block that arrives at another offset than expected is looked up: another relay
+ * is an error that names it and is final, but noticed only afterwards.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +21,7 @@
 #include "tools/downstream/kafka_link.h"
 
 enum {
-	/* Some fill the request that is out, others the next one. */
+	/* Enough for the request that is out and for the next one. */
 	IN_FLIGHT = 64,
 	CLOSE_MS = 100,
 };
@@ -34,7 +34,7 @@ struct kafka_target {
 struct kafka_downstream {
 	struct downstream base;
 	rd_kafka_t *producer;
-	rd_kafka_t *consumer;       /* to look at what is there */
+	rd_kafka_t *consumer;       /* to read what the partition has */
 	int64_t base_offset;        /* of block 0 */
 	uint64_t end;               /* blocks given to the producer */
 	uint64_t acked;             /* of those, without a gap */
@@ -44,7 +44,7 @@ struct kafka_downstream {
 	char why[256];
 };
 
-/* Of a block on its way, and of one that the broker says it had already, at whatever offset. */
+/* For a block in flight, and for one that the broker says it had already, at an unknown offset. */
 static const int64_t OFFSET_NONE = -1;
 static const int64_t OFFSET_UNTOLD = -2;
 
@@ -102,7 +102,7 @@ static void close_kafka(struct downstream *downstream)
 	free(kafka);
 }
 
-/* On our thread, out of rd_kafka_poll. */
+/* Called on our thread, by rd_kafka_poll. */
 static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *context)
 {
 	struct kafka_downstream *kafka = context;
@@ -119,8 +119,8 @@ static void delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, v
 	kafka->failed = true;
 }
 
-/* Whatever was set. Without the last two a batch may be stored although the one before it was
- * refused: a new epoch begins to count anew. */
+/* These win over the user's settings. Without the last two a batch may be stored although the one
+ * before it was refused, because a new epoch begins to count anew. */
 static const struct downstream_setting ours[] = {
 	{"enable.idempotence", "true"},
 	{"linger.ms", "1"},
@@ -272,7 +272,7 @@ static int publish_kafka(struct downstream *downstream, const struct lane_block 
 	return 0;
 }
 
-/* A block landed at another offset than the next: who has written what is there? */
+/* A block arrived at another offset than the next: finds out who wrote what is there. */
 static int look_up(struct kafka_downstream *kafka, int64_t offset, struct error *error)
 {
 	const struct downstream_options *options = &kafka->base.target->options;
@@ -309,8 +309,8 @@ static int look_up(struct kafka_downstream *kafka, int64_t offset, struct error 
 }
 
 /*
- * The broker says that it had a block already (a sequence that came twice), not where. It must be
- * where it belongs: else there is a gap that nobody can fill any more.
+ * The broker says that it had a block already (a sequence that came twice), but not where. The
+ * block must be in its place: else there is a gap that can't be filled any more.
  */
 static int check_there(struct kafka_downstream *kafka, int64_t offset, uint64_t checksum,
 		       struct error *error)

@@ -1,9 +1,10 @@
 /*
- * file:DIR, format json: DIR/lane-NNN.jsonl, a line a record, for who wants to read it with other
- * tools. DIR/lane-NNN.cursor tells how much of it is on the disk and which block it ends with.
+ * file:DIR, format json: DIR/lane-NNN.jsonl, a line a record, to be read with other tools.
+ * DIR/lane-NNN.cursor says how much of it is on the disk and which block it ends with.
  *
- * Guarantees: a line follows from the lane alone, so what a crash left behind the cursor is written
- * over with the same bytes: no line is missing, none is there twice. One writer a directory.
+ * Guarantees: each line follows from the lane alone. So lines that a crash left after the cursor
+ * are overwritten with the same bytes: no line is missing, none is there twice. One writer a
+ * directory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 
 enum {
 	UNSYNCED_BYTES_MAX = 4 << 20,
-	/* A sync and a cursor take some milliseconds: no more often than this. */
+	/* A sync and a cursor take some milliseconds: they are done no more often than this. */
 	SYNC_EVERY_NS = 50000000,
 };
 

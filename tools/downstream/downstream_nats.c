@@ -1,12 +1,14 @@
 /*
  * nats://, tls://: NATS JetStream. A stream a lane, a message a block (or, with --format json, a
  * record), its id lane:LSN, and with each the sequence that the stream must have and the id that
- * must come before: so the stream itself refuses a second writer, a gap, and what was sent twice.
+ * must come before. So the stream itself refuses a second writer, a gap, and a message that was
+ * sent twice.
  *
  * Guarantees: acknowledged means that the stream has the block at the sequence that follows the one
- * before it. What is refused is looked up: written by ourselves, a moment or a crash ago, it is
- * right, and we ask anew where the stream ends; by another relay or by somebody else it is named
- * and final. JetStream acknowledges before it syncs: DOWNSTREAM.md has what that can lose.
+ * before it. When a message is refused, the one in its place is looked up. If this relay wrote it,
+ * just now or before a crash, all is right, and we ask anew where the stream ends. If another relay
+ * or program did, the error names it and is final. JetStream acknowledges before it syncs:
+ * DOWNSTREAM.md has what that can lose.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +27,7 @@
 #include "tools/downstream/nats_link.h"
 
 enum {
-	/* Messages on their way: with JSON there are many a block. */
+	/* Messages in flight: with JSON there are many a block. */
 	MESSAGES_MAX = 4096,
 	TEXT_BYTES = 96,
 };
@@ -49,16 +51,15 @@ struct nats_downstream {
 	uint64_t skip_lsn;        /* JSON: the stream has records up to here of the block to come */
 	char last_id[TEXT_BYTES]; /* of the message sent last; empty: none since this was opened */
 
-	/* Messages: sent, and acknowledged without a gap. A ring of what is acknowledged of them.
-	 */
+	/* Messages: sent, and acknowledged without a gap. The ring says which are acknowledged. */
 	uint64_t message_end;
 	uint64_t message_acked;
 	bool acked[MESSAGES_MAX];
-	/* Blocks: the message behind the last one of each. */
+	/* Blocks: the message after the last one of each. */
 	uint64_t block_end;
 	uint64_t block_acked;
 	uint64_t ends[DOWNSTREAM_IN_FLIGHT_MAX];
-	uint64_t progress_ns; /* when something was acknowledged, or nothing was on its way */
+	uint64_t progress_ns; /* when something was last acknowledged, or nothing was in flight */
 	struct print print;
 };
 
@@ -103,8 +104,8 @@ static void close_nats(struct downstream *downstream)
 {
 	struct nats_downstream *nats = of(downstream);
 
-	/* First what reads: nats.c 3.4 aborts if a message comes for what is just being destroyed.
-	 */
+	/* The reader is closed first: nats.c 3.4 aborts if a message comes for what is being
+	 * destroyed. */
 	natsConnection_Close(nats->link.connection);
 	natsSubscription_Destroy(nats->acks);
 	natsInbox_Destroy(nats->inbox);
@@ -164,7 +165,7 @@ static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, struct
 	config.Subjects = subjects;
 	config.SubjectsLen = 1;
 	config.Storage = js_FileStorage;
-	/* Whatever limit it is given later. */
+	/* It must hold also if somebody sets a limit later. */
 	config.Discard = js_DiscardNew;
 	config.Replicas = settings_of(nats)->replicas;
 	config.DenyDelete = true;
@@ -293,15 +294,15 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 	struct frame frame;
 	natsStatus status;
 
-	/* A closing block has no record: its place tells it from the block with its LSN. */
+	/* A closing block has no record: its place distinguishes it from the block with its LSN. */
 	if (block->header->record_cnt > 0)
 		snprintf(id, sizeof(id), "%u:%" PRIu64, nats->base.lane, lsn);
 	else
 		snprintf(id, sizeof(id), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
 			 lsn, block->segment, block->offset);
 	status = natsMsgHeader_Set(message, "Nats-Msg-Id", id);
-	/* Where somebody else's message has taken the place of the one before, the sequence alone
-	 * would be right. */
+	/* If a foreign message took the place of the one before, the sequence alone would still be
+	 * right. */
 	if (status == NATS_OK && nats->last_id[0] != '\0')
 		status = natsMsgHeader_Set(message, "Nats-Expected-Last-Msg-Id", nats->last_id);
 	snprintf(nats->last_id, sizeof(nats->last_id), "%s", id);
@@ -385,8 +386,8 @@ static int publish_nats(struct downstream *downstream, const struct lane_block *
 }
 
 /*
- * A message was refused, or the stream had it already. Who has written what is in its place?
- * -ENOTCONN: we, now or before a crash, or nobody: it can be asked anew. -EBUSY, -EPROTO: others.
+ * A message was refused, or the stream had it already: finds out who wrote what is in its place.
+ * -ENOTCONN: we, now or before a crash, or nobody: ask anew. -EBUSY, -EPROTO: others.
  */
 static int look_up(struct nats_downstream *nats, uint64_t seq, const char *why, struct error *error)
 {

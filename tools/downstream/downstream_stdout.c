@@ -1,6 +1,6 @@
 /*
- * -: standard output, for pipes. Blocks with a frame before each, or JSON lines. It can't tell
- * where it ended: every start begins with the lane. Acknowledged means given to the pipe.
+ * -: standard output, for pipes. Blocks with a frame before each, or JSON lines. It can't say where
+ * it ended: every start begins at the lane's first record. Acknowledged means given to the pipe.
  */
 #include <errno.h>
 #include <stdio.h>

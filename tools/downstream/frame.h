@@ -1,6 +1,6 @@
 /*
- * frame: what a block needs with it where its place is not told by a file's name and offset: 64
- * bytes before each block of `relay --to -`, and the text of a message's header at a broker.
+ * frame: the place of a block, where no file's name and offset give it: 64 bytes before each block
+ * of `relay --to -`, and the text of a message's header at a broker.
  */
 #ifndef DB_TOOLS_DOWNSTREAM_FRAME_H
 #define DB_TOOLS_DOWNSTREAM_FRAME_H

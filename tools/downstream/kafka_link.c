@@ -13,7 +13,7 @@ enum {
 	WHY_BYTES = 256,
 };
 
-/* Is told of brokers that are away; that is what the calls say, too. */
+/* librdkafka logs brokers that are away; the calls report that, too. */
 static void no_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
 	(void)client;

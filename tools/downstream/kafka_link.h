@@ -34,19 +34,19 @@ rd_kafka_conf_t *kafka_conf(const char *address, const struct downstream_setting
 rd_kafka_t *kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct error *error);
 
 /*
- * The message of a partition at an offset, or NULL with a line: it did not come in time. The
- * caller's to destroy.
+ * The message of a partition at an offset, which the caller destroys. NULL with a line: it did not
+ * come in time.
  */
 rd_kafka_message_t *kafka_message_at(rd_kafka_t *consumer, const char *topic, int32_t partition,
 				     int64_t offset, struct error *error);
 
-/* Whether a partition had messages and lost all of them: it is no new one. */
+/* Whether a partition had messages and lost all of them, so that it is not a new one. */
 bool kafka_emptied(int64_t low, int64_t high);
 
 /* The text of a header, as it was put in; false if it isn't there. */
 bool kafka_header(const rd_kafka_message_t *message, const char *name, char *out, size_t out_bytes);
 
-/* What a message's headers say of its block. False: it is no message of a relay. */
+/* What a message's headers say of its block. False: it is not a relay's message. */
 bool kafka_message_block(const rd_kafka_message_t *message, struct frame *frame,
 			 struct lane_mark *mark);
 

@@ -24,7 +24,7 @@ enum {
 	HEADERS_BYTES = 1024,
 };
 
-/* nats://a,b,c: the scheme of the first is that of all that have none. */
+/* Splits nats://a,b,c: addresses without a scheme have that of the first. */
 static int split_servers(struct nats_settings *settings, const char *to, struct error *error)
 {
 	char *at = settings->text;
@@ -42,7 +42,7 @@ static int split_servers(struct nats_settings *settings, const char *to, struct 
 	return 0;
 }
 
-/* What libnats opens when it connects, or leaves out without a word, is looked at before. */
+/* Checks files that libnats opens when it connects, or silently ignores. */
 static int check_files(const struct nats_settings *settings, struct error *error)
 {
 	const struct {
@@ -172,7 +172,7 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 		status = natsOptions_SetPingInterval(options, PING_MS);
 	if (status == NATS_OK)
 		status = natsOptions_SetMaxPingsOut(options, 1);
-	/* Else a server that takes nothing any more holds whoever publishes, for ever. */
+	/* Without it, a server that takes nothing any more blocks the publisher for ever. */
 	if (status == NATS_OK)
 		status = natsOptions_SetWriteDeadline(options, DOWNSTREAM_WAIT_MS);
 	if (status == NATS_OK && settings->creds != NULL)
@@ -190,7 +190,7 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 	return status;
 }
 
-/* What libnats says beyond a status, without the place in its source. */
+/* libnats's own text for an error, without the place in its source. */
 static const char *last_error(natsStatus status)
 {
 	natsStatus last = NATS_OK;
@@ -305,10 +305,10 @@ const char *nats_stream_forgets(const jsStreamConfig *config)
 		return "a retention other than limits";
 	if (config->MaxAge > 0)
 		return "max_age";
-	/* Of one subject, which all ours are of, the oldest goes. */
+	/* All our messages have one subject: the oldest would be removed. */
 	if (config->MaxMsgsPerSubject > 0)
 		return "max_msgs_per_subject";
-	/* With discard=new the stream refuses what is too much, and the relay waits. */
+	/* With discard=new the stream refuses messages above its limit, and the relay waits. */
 	if (config->Discard == js_DiscardNew)
 		return NULL;
 	if (config->MaxMsgs > 0)

@@ -1,9 +1,9 @@
 /*
  * nats_link: what relay and consumer share of NATS: settings, connection, names of streams, and the
- * headers of a message. A stream a lane; its sequence and its lane run side by side.
+ * headers of a message. A stream a lane; message for message as in the lane.
  *
- * A connection never comes back by itself: whoever has one opens another and asks anew where the
- * stream is, so that nothing is resent behind its owner's back.
+ * A connection never comes back by itself: its owner opens another and asks anew where the stream
+ * is. So nothing is resent without its owner's knowledge.
  */
 #ifndef DB_TOOLS_DOWNSTREAM_NATS_LINK_H
 #define DB_TOOLS_DOWNSTREAM_NATS_LINK_H
@@ -70,7 +70,7 @@ void nats_link_close(struct nats_link *link);
 /* What makes a stream lose messages that it acknowledged, as a static text; NULL: nothing does. */
 const char *nats_stream_forgets(const jsStreamConfig *config);
 
-/* What a message's headers say of its block. False: it is no message of a relay. */
+/* What a message's headers say of its block. False: it is not a relay's message. */
 bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark *mark);
 
 #endif

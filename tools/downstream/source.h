@@ -1,6 +1,6 @@
 /*
- * source: where a consumer's blocks come from. The consumer checks what comes; a source only has to
- * bring the blocks of a lane in order, and may bring some again.
+ * source: where a consumer's blocks come from. The consumer checks the blocks. A source only has to
+ * give the blocks of a lane in order, and may repeat some.
  */
 #ifndef DB_TOOLS_DOWNSTREAM_SOURCE_H
 #define DB_TOOLS_DOWNSTREAM_SOURCE_H
@@ -26,10 +26,10 @@ struct source_kind {
 	/* Finds out which journal it is, and how many lanes. Errors as consumer_open. */
 	int (*open)(struct source **out, const struct consumer_options *options,
 		    struct error *error);
-	/* Begins a lane behind what the cursor has. */
+	/* Begins a lane after the cursor's last block. */
 	int (*seek)(struct source *source, uint16_t lane, const struct cursor_lane *behind,
 		    struct error *error);
-	/* Looks whether there are more lanes by now; NULL: there never are. */
+	/* Checks whether there are more lanes by now; NULL: there never are. */
 	int (*grow)(struct source *source, struct error *error);
 	/* 1, 0: nothing more for now, or an error. */
 	int (*next)(struct source *source, uint16_t lane, struct source_block *block,

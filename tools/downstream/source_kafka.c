@@ -14,7 +14,7 @@
 #include "tools/downstream/kafka_link.h"
 #include "tools/downstream/source.h"
 
-/* How often a partition whose messages were all given is asked where it ends. */
+/* How often a partition is asked where it ends, once all its messages were given. */
 static const uint64_t ASK_NS = 250000000;
 
 struct kafka_lane {
@@ -83,7 +83,7 @@ static int partitions_of(struct kafka_source *source, rd_kafka_t *client, struct
 				   rd_kafka_err2str(code));
 }
 
-/* The offsets of a partition's first message and behind its last. */
+/* The offset of a partition's first message, and the one after its last. */
 static int ask_offsets(const struct kafka_source *source, rd_kafka_t *client, int partition,
 		       int64_t *low, int64_t *high, struct error *error)
 {
@@ -94,7 +94,8 @@ static int ask_offsets(const struct kafka_source *source, rd_kafka_t *client, in
 				   source->topic, partition);
 }
 
-/* Lanes are the partitions up to the last that has something; and which journal it is. */
+/* Finds the lanes, which are the partitions up to the last that has something, and the journal's
+ * id. */
 static int find_lanes(struct kafka_source *source, struct error *error)
 {
 	rd_kafka_t *client = open_consumer(source, error);
@@ -198,7 +199,7 @@ static int seek_kafka(struct source *base, uint16_t number, const struct cursor_
 	rc = ask_end(source, number, &low, error);
 	if (rc != 0)
 		return rc;
-	/* From the last one on, to see that it is still the same. */
+	/* Begins at the cursor's last message, to check that it is still the same. */
 	lane->next = behind->mark.next_lsn > 0 && (int64_t)behind->extra < lane->end &&
 				     (int64_t)behind->extra >= low
 			     ? (int64_t)behind->extra
@@ -222,8 +223,8 @@ static rd_kafka_message_t *poll_message(struct kafka_lane *lane, int wait_ms)
 	return message;
 }
 
-/* The message that follows, if it is here; while the partition is known to have it, it is waited
- * for. */
+/* The message that follows, if it is here. If the partition is known to have it, it waits for it.
+ */
 static int next_message(struct kafka_source *source, uint16_t number, struct error *error)
 {
 	struct kafka_lane *lane = &source->lanes[number];

@@ -19,7 +19,7 @@ enum {
 	MESSAGE_MS = DOWNSTREAM_WAIT_MS,
 };
 
-/* How often a stream whose messages were all given is asked where it ends. */
+/* How often a stream is asked where it ends, once all its messages were given. */
 static const uint64_t ASK_NS = 250000000;
 
 struct nats_lane {
@@ -53,8 +53,8 @@ static void close_nats(struct source *base)
 {
 	struct nats_source *source = of(base);
 
-	/* First what reads: nats.c 3.4 aborts if a message comes for what is just being destroyed.
-	 */
+	/* The reader is closed first: nats.c 3.4 aborts if a message comes for what is being
+	 * destroyed. */
 	natsConnection_Close(source->link.connection);
 	for (unsigned i = 0; i < SHARDS_MAX; i++)
 		close_lane(&source->lanes[i]);
@@ -116,7 +116,8 @@ static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamS
 	return 0;
 }
 
-/* Counts on: the relay makes its streams one after another, each when it begins with a lane. */
+/* Counts further: the relay makes its streams one after another, each when it begins with a lane.
+ */
 static int grow_nats(struct source *base, struct error *error)
 {
 	struct nats_source *source = of(base);
@@ -191,7 +192,8 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	options.Stream = stream;
 	options.Ordered = true;
 	options.Config.DeliverPolicy = js_DeliverAll;
-	/* From the last one on, to see that it is still the same; behind a shorter stream, all. */
+	/* Begins at the cursor's last message, to check that it is still the same; if the stream is
+	 * shorter, at its beginning. */
 	if (behind->extra > 0 && behind->extra <= state.LastSeq &&
 	    behind->extra >= state.FirstSeq) {
 		options.Config.DeliverPolicy = js_DeliverByStartSequence;
@@ -203,7 +205,7 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	return status == NATS_OK ? 0 : say_away(stream, status, error);
 }
 
-/* A message of the lane. While the stream is known to have more, it is waited for. */
+/* A message of the lane. If the stream is known to have more, it waits for it. */
 static natsStatus next_message(struct nats_source *source, uint16_t number, struct error *error)
 {
 	struct nats_lane *lane = &source->lanes[number];

@@ -21,7 +21,7 @@
 
 enum {
 	LOOK_NS = 100000000,
-	/* A checkpoint that the disk had no room for. */
+	/* The pause after a checkpoint that the disk had no room for. */
 	RETRY_NS = 1000000000,
 };
 
@@ -43,7 +43,7 @@ static void print_saved(const struct follower *follower, uint64_t bytes, unsigne
 		       follower->lane, lsn, follower->position.tail.segment, bytes, removed, ms);
 	else
 		printf("lane %u: a checkpoint at LSN %" PRIu64 ", %" PRIu64
-		       " KiB in %.0f ms; it goes on in segment %" PRIu64
+		       " KiB in %.0f ms; the lane continues in segment %" PRIu64
 		       "; %u older ones removed\n",
 		       follower->lane, lsn, (bytes + 1023) >> 10, ms,
 		       follower->position.tail.segment, removed);
@@ -58,14 +58,14 @@ static void print_unchanged(const struct follower *follower, bool json)
 		printf("{\"lane\":%u,\"lsn\":%" PRIu64 ",\"written\":false}\n", follower->lane,
 		       lsn);
 	else if (lsn > 0)
-		printf("lane %u: nothing is known to be on disk behind the checkpoint at LSN "
+		printf("lane %u: nothing is known to be on disk after the checkpoint at LSN "
 		       "%" PRIu64 "\n",
 		       follower->lane, lsn);
 	else
 		printf("lane %u: nothing is known to be on disk yet\n", follower->lane);
 }
 
-/* again: that there is no space was said. */
+/* again: the lack of space was reported already. */
 static int save(struct follower *follower, const struct tool_options *options, bool again)
 {
 	const uint64_t begin_ns = clock_now_ns();
@@ -94,7 +94,7 @@ static int open_one(struct follower *follower, const struct data_dir *dir, uint1
 	return rc;
 }
 
-/* A checkpoint of each lane; one that fails doesn't keep it from the others. */
+/* Writes a checkpoint of each lane; if one fails, it continues with the others. */
 static int once(const struct tool_options *options, const struct data_dir *dir, uint16_t first,
 		uint16_t end)
 {
@@ -120,7 +120,7 @@ struct followed {
 	uint64_t retry_ns; /* the disk had no room for a checkpoint: not before this; 0: it had */
 };
 
-/* `last`: whatever was applied is saved, now or not at all. */
+/* `last`: what was applied is saved now, as there is no later time. */
 static int follow_lane(struct followed *lane, const struct tool_options *options, bool last)
 {
 	struct follower *follower = &lane->follower;
@@ -136,12 +136,12 @@ static int follow_lane(struct followed *lane, const struct tool_options *options
 	    (!last && clock_now_ns() < lane->retry_ns))
 		return 0;
 	rc = save(follower, options, again && !last);
-	/* A disk that is full may have space again: a checkpoint is no order. */
+	/* A full disk may have space again later, and a checkpoint can wait. */
 	lane->retry_ns = rc == -ENOSPC ? clock_now_ns() + RETRY_NS : 0;
 	return rc == -ENOSPC && !last ? 0 : rc;
 }
 
-/* One that has no space at the end doesn't keep the others from it. */
+/* If one has no space at the end, the others are still saved. */
 static int follow_round(struct followed *lanes, uint16_t cnt, const struct tool_options *options,
 			bool last)
 {
@@ -170,7 +170,7 @@ static int follow(const struct tool_options *options, const struct data_dir *dir
 
 	CHECK(lanes != NULL);
 	signals_block_end(&signals);
-	/* Whatever else this machine does comes first. */
+	/* All other work of this machine comes first. */
 	if (nice(10) == -1)
 		errno = 0;
 	for (uint16_t i = 0; i < cnt && rc == 0; i++)

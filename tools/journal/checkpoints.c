@@ -55,7 +55,7 @@ void lane_checkpoints_free(struct lane_checkpoints *list)
 	*list = (struct lane_checkpoints){0};
 }
 
-/* Whether the lane goes on behind it: 1, 0, or -errno with a line. */
+/* Whether the lane continues after it: 1, 0, or -errno with a line. */
 static int is_in_lane(const struct data_dir *dir, uint16_t lane,
 		      const struct lane_position *position, struct error *error)
 {
@@ -80,7 +80,8 @@ static int apply_to(const struct data_dir *dir, uint16_t lane, const struct reco
 	return rc != 0 ? rc : recover_lane_files(files, dir->journal_id, lane, scan, shard, error);
 }
 
-/* A checkpoint of which the lane has all: is it the same? *from moves on to it if it is. */
+/* Compares a checkpoint with the lane, which has all of it. If they are equal, *from moves on to
+ * it. */
 static int compare(enum checkpoint_state *state, const struct checkpoint_seen *seen,
 		   const struct data_dir *dir, uint16_t lane, struct lane_position *from,
 		   struct shard *shard, struct error *error)
@@ -150,7 +151,7 @@ static void print_one(const struct checkpoint_seen *seen, enum checkpoint_state 
 		printf("good\n");
 		break;
 	case CHECKPOINT_UNUSED:
-		printf("good, but the lane behind it was pruned\n");
+		printf("good, but the lane after it was pruned\n");
 		break;
 	case CHECKPOINT_DAMAGED:
 		printf("DAMAGED: %s; write a new one, or see `doorbuster journal repair`\n",
@@ -163,7 +164,7 @@ static void print_one(const struct checkpoint_seen *seen, enum checkpoint_state 
 		printf("UNREADABLE: %s\n", seen->error.text);
 		break;
 	case CHECKPOINT_AHEAD:
-		printf("AHEAD of the lane, which lost what is behind LSN %" PRIu64
+		printf("AHEAD of the lane, which lost what is after LSN %" PRIu64
 		       ": see `doorbuster journal repair`\n",
 		       last_lsn);
 		break;

@@ -1,6 +1,6 @@
 /*
- * checkpoints: what verify tells of the checkpoints of a lane: whether each is good by itself, and
- * whether the lane, applied up to it, gives the state that it has.
+ * checkpoints: what verify reports of the checkpoints of a lane: whether each is good by itself,
+ * and whether the lane, applied up to it, gives the same state.
  */
 #ifndef DB_TOOLS_JOURNAL_CHECKPOINTS_H
 #define DB_TOOLS_JOURNAL_CHECKPOINTS_H
@@ -13,11 +13,11 @@
 
 enum checkpoint_state {
 	CHECKPOINT_GOOD,
-	CHECKPOINT_UNUSED, /* good, but the segments behind it were pruned */
+	CHECKPOINT_UNUSED, /* good, but the segments after it were pruned */
 	CHECKPOINT_DAMAGED,
 	CHECKPOINT_FOREIGN, /* of another journal or lane */
 	CHECKPOINT_UNREADABLE,
-	CHECKPOINT_AHEAD, /* it has more than the lane: the lane lost that */
+	CHECKPOINT_AHEAD, /* it has more than the lane, which lost that */
 	CHECKPOINT_UNFIT, /* the lane has another block there, or another state */
 };
 
@@ -27,11 +27,11 @@ struct lane_checkpoints {
 	int64_t cnt;
 };
 
-/* Looks at each by itself; before the lane is scanned, as a follower may write more. 0 or -errno.
- */
+/* Checks each by itself. Called before the lane is scanned, because a follower may write more. 0 or
+ * -errno. */
 int lane_checkpoints_look(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane);
 
-/* As recover_lane, and compares with each on the way. */
+/* As recover_lane, and compares the state with each checkpoint when it reaches it. */
 int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
 			   struct recover_scan *scan, struct shard *shard, struct error *error);
 

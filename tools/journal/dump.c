@@ -1,6 +1,6 @@
 /*
- * dump: every record as a line, in lane and LSN order, each once. What a pruned lane has only in a
- * checkpoint comes from there: it prints the same before a prune and after.
+ * dump: every record as a line, in lane and LSN order, each once. Records that a pruned lane has
+ * only in a checkpoint come from there, so it prints the same before and after a prune.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static void print_record(struct dump *dump, uint16_t lane, uint64_t lsn,
 	dump->next_lsn = lsn + 1;
 }
 
-/* What is before a pruned lane. 0 or -errno with a line. */
+/* Prints what was before a pruned lane's first block. 0 or -errno with a line. */
 static int dump_checkpoint(struct dump *dump, uint16_t lane, uint64_t next_lsn)
 {
 	struct checkpoint_records *records = NULL;
@@ -48,7 +48,7 @@ static int dump_checkpoint(struct dump *dump, uint16_t lane, uint64_t next_lsn)
 	return rc;
 }
 
-/* From a position on; NULL: from the first segment that is there. */
+/* Prints the blocks from a position on; NULL: from the first segment that exists. */
 static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_position *from)
 {
 	struct lane_reader *reader = NULL;
@@ -77,7 +77,7 @@ static int dump_blocks(struct dump *dump, uint16_t lane, const struct lane_posit
 	return read == LANE_ERROR ? -EIO : 0;
 }
 
-/* What was not printed yet. *headless: the beginning is lost. 0 or -errno with a line. */
+/* Prints the rest. *headless: the beginning is lost. 0 or -errno with a line. */
 static int dump_rest(struct dump *dump, uint16_t lane, bool *headless)
 {
 	struct recover_scan scan = {0};
@@ -102,13 +102,13 @@ static int dump_lane(struct dump *dump, uint16_t lane)
 	int rc;
 
 	dump->next_lsn = 1;
-	/* A prune beside took what was being read: a checkpoint has it now. */
+	/* If a prune removed what was being read, a checkpoint has it now. */
 	do {
 		recover_look(&dump->dir, lane, &seen);
 		rc = dump_rest(dump, lane, &headless);
 	} while (rc != 0 && !dump->out->failed && recover_changed(&dump->dir, lane, &seen));
 	print_flush(dump->out);
-	/* The end of the program tells it. */
+	/* Reported at the end of the program. */
 	if (dump->out->failed)
 		return CLI_EXIT_FAILED;
 	if (rc != 0)

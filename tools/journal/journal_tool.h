@@ -1,7 +1,7 @@
 /*
- * What the verbs of doorbuster-journal share. None but repair writes to a segment, and that only
- * without an engine and when it is told to. For the others an engine may write the journal
- * meanwhile; whatever it has in flight is the end of the lane then.
+ * What the verbs of doorbuster-journal share. Only repair writes to a segment, and only without an
+ * engine and with --cut. For the others an engine may write the journal meanwhile; then its writes
+ * in flight are the end of the lane.
  */
 #ifndef DB_TOOLS_JOURNAL_JOURNAL_TOOL_H
 #define DB_TOOLS_JOURNAL_JOURNAL_TOOL_H

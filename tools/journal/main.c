@@ -1,7 +1,7 @@
 /*
  * doorbuster-journal: looks at a journal. verify proves that it is whole and that its sums are
  * right, with the engine's own code; dump prints its records; checkpoint writes states of its lanes
- * beside them, prune removes segments that nobody needs then; repair cuts what is damaged.
+ * beside them; prune removes segments that nobody needs any more; repair cuts what is damaged.
  */
 #include <stdio.h>
 #include <string.h>

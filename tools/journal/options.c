@@ -9,7 +9,8 @@
 enum {
 	KEEP_CNT = 2,
 	KEEP_CNT_MAX = 1000,
-	/* A checkpoint is written whole: at a million orders a second, one in ten seconds. */
+	/* A checkpoint is written whole: at a million orders a second this is one in ten seconds.
+	 */
 	EVERY_ORDERS = 10000000,
 };
 
@@ -74,7 +75,7 @@ static bool take(int flag, struct tool_options *options)
 	case FLAG_EVERY_ORDERS:
 		return cli_u64("--every-orders", optarg, 1, LSN_MAX, &options->every_orders);
 	case FLAG_KEEP:
-		/* With one, a bad one would strand a pruned lane. */
+		/* If only one were kept and turned bad, a pruned lane could not be recovered. */
 		return cli_u32("--keep", optarg, 2, KEEP_CNT_MAX, &options->keep_cnt);
 	case FLAG_DOWNSTREAM_HAS:
 		options->has_downstream = true;

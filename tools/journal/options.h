@@ -1,6 +1,6 @@
 /*
- * options: what the verbs of doorbuster-journal are told on the command line. One table has all
- * flags and which verbs take them.
+ * options: the command line of doorbuster-journal's verbs. One table has all flags and which verbs
+ * take them.
  */
 #ifndef DB_TOOLS_JOURNAL_OPTIONS_H
 #define DB_TOOLS_JOURNAL_OPTIONS_H
@@ -37,7 +37,7 @@ struct tool_options {
 };
 
 enum journal_parsed {
-	JOURNAL_PARSED,      /* or help is wanted, and nothing else was looked at */
+	JOURNAL_PARSED,      /* or help is wanted, and nothing else was checked */
 	JOURNAL_WRONG_VALUE, /* complained */
 	JOURNAL_WRONG_USAGE, /* complained; the usage helps */
 };

@@ -27,7 +27,7 @@ enum column {
 	COLUMN_CNT,
 };
 
-/* A line of the file: what a buyer was told. */
+/* A line of the file: an order as its buyer knows it. */
 struct claim {
 	uint64_t order_id;
 	uint64_t request_id[2];
@@ -40,7 +40,7 @@ struct claim {
 	bool found;
 };
 
-/* An order of the lane at hand. */
+/* An order of the current lane. */
 struct sold {
 	uint64_t sku;
 	uint64_t buyer;
@@ -151,8 +151,7 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, struc
 	if (number > 0 && !ferror(file))
 		return 0;
 	return error_say(error, -EINVAL, "%s: %s", path,
-			 ferror(file) ? "cannot be read"
-				      : "empty; not even a header line is in it");
+			 ferror(file) ? "cannot be read" : "empty; it has not even a header line");
 }
 
 static int by_order_id(const void *a, const void *b)
@@ -305,7 +304,7 @@ static void count_lane(struct orders *orders, struct sold *sold, uint64_t cnt,
 	}
 }
 
-/* What is gone through, in lane order. */
+/* State of the walk over a lane, in lane order. */
 struct walk {
 	struct orders *orders;
 	uint64_t next; /* claim */
@@ -327,7 +326,7 @@ static void collect(struct walk *walk, uint64_t lsn, const struct record *record
 	};
 }
 
-/* What lies before a pruned lane's first segment. */
+/* Walks what was before a pruned lane's first segment. */
 static int walk_checkpoint(struct walk *walk, const struct data_dir *dir,
 			   const struct recover_scan *scan, struct error *error)
 {

@@ -1,6 +1,6 @@
 /*
- * orders: compares what buyers were told with what the journal holds, and counts its buyers by
- * itself, apart from the engine's tables.
+ * orders: compares the orders that buyers know of with what the journal holds, and counts its
+ * buyers without the engine's tables.
  */
 #ifndef DB_TOOLS_JOURNAL_ORDERS_H
 #define DB_TOOLS_JOURNAL_ORDERS_H

@@ -32,7 +32,7 @@ static int add(struct positions *positions, const struct data_dir *dir, const ch
 
 	snprintf(path, sizeof(path), "%s/%s%s", dir->path, PREFIX, name);
 	rc = cursor_load(&cursor, path, error);
-	/* Forgotten meanwhile. */
+	/* Removed meanwhile by --forget. */
 	if (rc == -ENOENT)
 		return 0;
 	if (rc != 0)

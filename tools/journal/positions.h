@@ -1,6 +1,6 @@
 /*
- * positions: how far the downstreams of this journal's relays have its lanes, from the files that
- * those keep in the data directory. What a relay has not got stays, whether it runs or not.
+ * positions: how far the downstreams of this journal's relays have its lanes, from the relays'
+ * files in the data directory. Segments that a relay still needs stay, whether it runs or not.
  */
 #ifndef DB_TOOLS_JOURNAL_POSITIONS_H
 #define DB_TOOLS_JOURNAL_POSITIONS_H

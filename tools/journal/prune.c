@@ -1,6 +1,5 @@
 /*
- * prune: has the segments removed that nobody needs any more (engine/checkpoint/prune.h); only when
- * told.
+ * prune: removes the segments that nobody needs any more (engine/checkpoint/prune.h).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,8 +35,8 @@ static void print_result(uint16_t lane, const struct prune_result *result, bool 
 		       lane, result->end - result->first, result->bytes >> 20, result->end);
 }
 
-/* Who keeps segments; loudly when all lanes together are more than half of what the relay was
- * given. */
+/* Reports which relay keeps segments; as an alarm when all lanes together are more than half of the
+ * relay's budget. */
 static void tell_held(uint16_t lane, const struct positions *positions,
 		      const uint64_t held_bytes[SHARDS_MAX])
 {
@@ -81,7 +80,8 @@ static bool downstream_known(const struct tool_options *options, const struct po
 				 "not run again: doorbuster relay --data DIR --forget --name %s",
 				 positions->lane[0].name, positions->lane[0].name);
 	return positions->cnt > 0 || options->has_downstream || options->no_downstream ||
-	       cli_wrong("prune: what goes is gone, and no relay has a position here: say "
+	       cli_wrong("prune: a removed segment is gone for good, and no relay has a position "
+			 "here: say "
 			 "--downstream-has LSN, the last one that the downstream journal has, or "
 			 "--no-downstream if there is none");
 }

@@ -1,7 +1,7 @@
 /*
  * verify: reads all lanes as recovery does, from as far back as there are blocks, into tables of
- * its own, and tells what it found, also of their checkpoints. A damaged lane doesn't keep it from
- * the others.
+ * its own, and reports what it found, also of their checkpoints. If a lane is damaged, it continues
+ * with the others.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,10 +25,10 @@
 struct lane_result {
 	int rc; /* 0, -EBADMSG: damaged, other -errno: could not be read */
 	struct error error;
-	uint64_t from_lsn; /* what is up to here came from a checkpoint: the lane was pruned */
+	uint64_t from_lsn; /* records up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
-	uint64_t ahead_ns; /* its clock, of this machine's; 0: it isn't */
+	uint64_t ahead_ns; /* how far its clock is ahead of this machine's; 0: it isn't */
 	bool torn;
 	struct shard_totals totals;
 	struct lane_checkpoints checkpoints;
@@ -113,13 +113,13 @@ static void add_totals(struct shard_totals *sum, const struct shard_totals *tota
 	sum->offers_broken += totals->offers_broken;
 }
 
-/* No prune or checkpoint beside takes a file away between two looks at it. */
+/* Holds the lane, so that no prune or checkpoint removes a file meanwhile. */
 static int verify_held(struct verify *verify, uint16_t lane, struct lane_result *result)
 {
 	const int hold = checkpoint_hold(&verify->dir, lane);
 	const int rc = verify_lane(verify, lane, result);
 
-	/* What is wrong with the directory was told by who read it. */
+	/* If the directory is bad, the reader has reported it. */
 	if (hold >= 0)
 		close(hold);
 	return rc;
@@ -259,7 +259,8 @@ static void print_orders(const struct verify *verify)
 	printf("orders   %" PRIu64 " acknowledged: %" PRIu64 " missing, %" PRIu64 " different",
 	       found->checked, found->missing, found->different);
 	if (found->forgotten > 0)
-		printf(", %" PRIu64 " forgotten that were told from memory", found->forgotten);
+		printf(", %" PRIu64 " forgotten that were acknowledged from memory",
+		       found->forgotten);
 	if (found->first_bad_line > 0)
 		printf("; the first is line %" PRIu64, found->first_bad_line);
 	printf("\nbuyers   %" PRIu64 " distinct, %" PRIu64 " beyond their limit, %" PRIu64

@@ -15,7 +15,7 @@ enum {
 };
 
 static const double NS_PER_S = 1e9;
-/* 292 years: what doesn't fit into ns is no instant of a run. */
+/* 292 years: a longer run does not fit into ns. */
 static const double RECORDED_MAX_S = 9e9;
 
 /* From begin_s on the rate changes by slope a second; before it `before` arrivals were due. */
@@ -169,7 +169,7 @@ static const char *add_line(struct recording *recording, char *line)
 	instant_s = strtod(line, &end);
 	if (end == line || end[strspn(end, " \t")] != '\0' || !(instant_s >= 0) ||
 	    instant_s > RECORDED_MAX_S)
-		return "is no instant; expected seconds, like 12.000345";
+		return "is not an instant; expected seconds, like 12.000345";
 	if (recording->cnt == 0)
 		recording->first_s = instant_s;
 	if (instant_s < recording->first_s)

@@ -1,6 +1,6 @@
 /*
  * arrivals: when each datagram of an open-loop run is due, fixed before the first one leaves. A
- * latency that counts from these instants omits nothing: a generator that was held up says so.
+ * latency that counts from these instants omits nothing: it includes delays of the generator.
  */
 #ifndef DB_TOOLS_LOAD_ARRIVALS_H
 #define DB_TOOLS_LOAD_ARRIVALS_H

@@ -83,7 +83,7 @@ static int finish(const struct report *report)
 {
 	const struct tally *tally = report->tally;
 
-	/* What mixed must be told is known request by request. */
+	/* Mixed knows the right answer of each request. */
 	const bool fits = report->options->kind == SCENARIO_ECHO ||
 			  report->options->kind == SCENARIO_MIXED || tally_fits(tally);
 
@@ -193,7 +193,7 @@ static bool open_orders(const char *path, FILE **file)
 	return *file != NULL || cli_wrong("--orders %s: %s", path, safe_strerror(-errno));
 }
 
-/* Everything that was sold must be in the file: that is what it is for. */
+/* The file is worth nothing unless everything that was sold is in it. */
 static bool close_orders(const char *path, FILE *file)
 {
 	const bool failed_before = file != NULL && ferror(file) != 0;

@@ -13,7 +13,7 @@ enum {
 	SCARCE_STOCK = 5,
 	LIMIT = 2,
 	UNSOLD_STOCK = 100,
-	/* Beyond twice what chance will ask for on the average. */
+	/* Added to twice the average demand. */
 	SPARE_STOCK = 200,
 	/* Of 16 blocks one has misaddressed datagrams, one has forged ones, and where there are
 	 * dates, one each has stale ones. */
@@ -72,7 +72,8 @@ enum kind {
 	KIND_CNT,
 };
 
-/* What each kind asks for, and must be told; VERDICT_NONE: one of two, by the order of arrival. */
+/* What each kind asks for, and the verdict that it must get; VERDICT_NONE: one of two, by the order
+ * of arrival. */
 static const struct {
 	const char *name;
 	uint8_t sku_class;
@@ -233,7 +234,8 @@ static uint32_t base_of(uint32_t n)
 
 	if (!has_base((enum kind)slot->kind))
 		return n;
-	/* Where there is no block far back, what stands before in its own; or nothing. */
+	/* If there is no block far enough back, the base is earlier in its own block; or there is
+	 * none. */
 	if (slot->far && block >= FAR_BLOCKS)
 		block -= FAR_BLOCKS;
 	return block * MIXED_BLOCK_CNT + slot->base;
@@ -359,7 +361,7 @@ void mixed_catalog(const struct scenario *scenario, FILE *file)
 				PRICE, special[class].limit, special[class].opens,
 				special[class].closes);
 	}
-	/* Half of those who ask get one. */
+	/* Half of those that ask get one. */
 	fprintf(file, "%" PRIu64 ",%u,%d,1,,,\n", sku, blocks * HOT_PER_BLOCK / 2, PRICE);
 }
 
@@ -401,7 +403,7 @@ static void wrong(struct mixed_check *check, uint32_t n, const char *what)
 static void check_misaddressed(struct mixed_check *check, uint32_t n,
 			       const struct client_request *request, const struct wire_reply *reply)
 {
-	/* Pings are answered by whoever gets them. */
+	/* Every shard answers a ping. */
 	if (request->op == WIRE_OP_PING)
 		return;
 	if (reply->verdict != VERDICT_WRONG_SHARD)
@@ -410,7 +412,7 @@ static void check_misaddressed(struct mixed_check *check, uint32_t n,
 		wrong(check, n, "names the wrong shard as the right one");
 }
 
-/* What must be with the verdict that was to be given. */
+/* Checks the fields that belong to the right verdict. */
 static void check_fields(struct mixed_check *check, uint32_t n, enum kind kind,
 			 const struct client_request *request, const struct wire_reply *reply)
 {
@@ -418,7 +420,7 @@ static void check_fields(struct mixed_check *check, uint32_t n, enum kind kind,
 			   kind != NO_ID && kind != PING;
 
 	if (known && reply->unit_price != PRICE)
-		wrong(check, n, "must tell the price");
+		wrong(check, n, "must have the price");
 	switch (reply->verdict) {
 	case VERDICT_ACCEPTED:
 		if (reply->order_id == 0 || reply->durability == DURABILITY_NONE ||
@@ -429,23 +431,23 @@ static void check_fields(struct mixed_check *check, uint32_t n, enum kind kind,
 		return;
 	case VERDICT_PONG:
 		if (reply->quantity != check->shards || reply->instant_ns == 0)
-			wrong(check, n, "must tell shards and time");
+			wrong(check, n, "must have shards and time");
 		break;
 	case VERDICT_NOT_OPEN:
 		if (reply->instant_ns != OPENS_AT_NS)
-			wrong(check, n, "must tell when it opens");
+			wrong(check, n, "must say when it opens");
 		break;
 	case VERDICT_CLOSED:
 		if (reply->instant_ns != CLOSED_AT_NS)
-			wrong(check, n, "must tell when it closed");
+			wrong(check, n, "must say when it closed");
 		break;
 	case VERDICT_STALE:
 		if (reply->instant_ns == 0)
-			wrong(check, n, "must tell the engine's clock");
+			wrong(check, n, "must have the engine's clock");
 		break;
 	case VERDICT_SOLD_OUT:
 		if (reply->stock_left != (kind == SCARCE ? SCARCE_STOCK : 0))
-			wrong(check, n, "must tell how many are left");
+			wrong(check, n, "must say how many are left");
 		break;
 	default:
 		break;
@@ -516,13 +518,13 @@ static void check_relation(struct mixed_check *check, uint32_t n, const struct o
 	else if (outcome->verdict == VERDICT_ACCEPTED &&
 		 (outcome->order_id != base->order_id || outcome->instant_ns != base->instant_ns ||
 		  outcome->quantity != base->quantity))
-		wrong(check, n, "must be the order that was told before");
+		wrong(check, n, "must be the order of the earlier answer");
 }
 
 /* The hot SKU sells unit by unit, and nothing after it has sold out. */
 struct hot_sale {
 	bool begun;
-	bool lost; /* somebody before had no answer */
+	bool lost; /* an earlier request had no answer */
 	uint32_t stock_left;
 };
 

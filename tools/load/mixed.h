@@ -1,12 +1,12 @@
 /*
  * mixed: a sale in which every request has an answer that it must get: purchases, retries,
  * conflicts, lookups, refusals of every kind, foreign SKUs, one SKU that sells out, datagrams for
- * another shard, where there are dates stale ones, and forged ones that nobody may answer.
+ * another shard, stale ones if there are dates, and forged ones that must not be answered.
  *
- * Requests come in blocks of 64 that are all alike; what a retry repeats stands earlier in its
- * block or 1,024 blocks before, so that an engine that takes datagrams in order knows it, and one
- * that is quick to forget is found out. What is known of a reply by itself is checked as it comes,
- * what rests on another reply when all are in.
+ * Requests come in blocks of 64 that are all alike; what a retry repeats is earlier in its block or
+ * 1,024 blocks before. So an engine that takes datagrams in order knows it, and an engine that
+ * forgets too early is noticed. What a reply must be by itself is checked when it comes; what
+ * depends on another reply, when all are in.
  */
 #ifndef DB_TOOLS_LOAD_MIXED_H
 #define DB_TOOLS_LOAD_MIXED_H
@@ -48,7 +48,7 @@ void mixed_catalog(const struct scenario *scenario, FILE *file);
 
 struct mixed_check;
 
-/* Memory for the replies to all requests of a scenario; NULL: none to be had. */
+/* Memory for the replies to all requests of a scenario; NULL: no memory. */
 struct mixed_check *mixed_check_open(const struct scenario *scenario, uint16_t shards);
 void mixed_check_close(struct mixed_check *check);
 
@@ -56,8 +56,8 @@ void mixed_check_close(struct mixed_check *check);
 void mixed_check_reply(struct mixed_check *check, uint32_t n, const struct wire_reply *reply);
 
 /*
- * After the last reply: what replies say of each other. Returns how many were wrong in all; the
- * first few have been told on stderr. *undetermined: those whose answer rests on one that was lost.
+ * After the last reply: checks replies against each other. Returns how many were wrong in all; the
+ * first few were printed on stderr. *undetermined: those whose answer depends on one that was lost.
  */
 uint64_t mixed_check_finish(struct mixed_check *check, uint64_t *undetermined);
 

@@ -13,7 +13,7 @@
 #include "tools/common/cli.h"
 
 enum {
-	/* A day: nobody's run is longer. */
+	/* A day: no run is longer. */
 	SECONDS_MAX = 86400,
 	TIMEOUT_MS = 10000,
 	PREPARED_TIMEOUT_MS = 1000,
@@ -181,7 +181,7 @@ static bool read_seconds(const char *flag, const char *text, double *out)
 	char *end;
 
 	return (read_positive(text, &end, out) && *end == '\0') ||
-	       cli_wrong("%s: '%s' is no time; expected seconds, at most %d", flag, text,
+	       cli_wrong("%s: '%s' is not a time; expected seconds, at most %d", flag, text,
 			 SECONDS_MAX);
 }
 
@@ -344,7 +344,7 @@ static bool read_option(int option, const char *text, struct load_options *optio
 	}
 }
 
-/* What a flag needs beside it to mean something. */
+/* Which other flags a flag needs to have an effect. */
 enum need {
 	NEED_SALE,
 	NEED_SKUS,
@@ -390,7 +390,7 @@ static const char *unmet(const struct load_options *options, enum need need)
 
 	switch (need) {
 	case NEED_SALE:
-		return kind == SCENARIO_ECHO ? "echo is no sale" : NULL;
+		return kind == SCENARIO_ECHO ? "echo is not a sale" : NULL;
 	case NEED_SKUS:
 		return kind == SCENARIO_SINGLES_DAY || kind == SCENARIO_MIXED
 			       ? NULL
@@ -411,7 +411,7 @@ static const char *unmet(const struct load_options *options, enum need need)
 	}
 }
 
-/* No flag is ignored in silence. given: bits, counted from OPT_SCENARIO. */
+/* A flag without effect is refused. given: bits, counted from OPT_SCENARIO. */
 static bool check_needed(const struct load_options *options, uint64_t given)
 {
 	for (unsigned i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
@@ -503,7 +503,7 @@ enum load_options_result load_options_parse(struct load_options *options, int ar
 bool load_options_recorded(struct load_options *options)
 {
 	const uint64_t fill = options->kind == SCENARIO_ECHO ? 1 : options->fill;
-	/* Of one worker's shards only some requests are: a quarter more than its part. */
+	/* Only some requests are for one worker's shards: take a quarter more than its part. */
 	const uint64_t parts = options->worker_cnt > 0 ? options->worker_cnt * UINT64_C(5) : 4;
 	uint64_t requests;
 	struct error error;

@@ -48,7 +48,7 @@ static void write_header(struct prepared *prepared, const struct prepared_option
 	};
 }
 
-/* Good for as long as can be, unless it is to be stale. */
+/* Good for as long as possible, unless it must be stale. */
 static void write_date(struct prepared *prepared, const struct prepared_options *options,
 		       uint32_t idx, enum mixed_datagram kind)
 {
@@ -71,7 +71,7 @@ static void write_date(struct prepared *prepared, const struct prepared_options 
 	}
 }
 
-/* A datagram of these requests, behind the ones there are. */
+/* Adds a datagram of these requests. */
 static uint32_t add_datagram(struct prepared *prepared, const uint32_t *users, uint8_t cnt,
 			     uint16_t shard, enum mixed_datagram kind)
 {

@@ -30,7 +30,7 @@ struct prepared {
 	uint8_t *bytes;
 	uint64_t bytes_cnt;
 	uint64_t bytes_max;
-	bool huge; /* bytes lie on hugepages, or may */
+	bool huge; /* bytes are on hugepages, or may be */
 };
 
 struct prepared_options {

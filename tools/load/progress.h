@@ -1,6 +1,6 @@
 /*
- * progress: what a run looks like while it goes: a bar on stderr, if that is a terminal; redrawn a
- * few times a second.
+ * progress: a bar on stderr while a run lasts, if stderr is a terminal; redrawn a few times a
+ * second.
  */
 #ifndef DB_TOOLS_LOAD_PROGRESS_H
 #define DB_TOOLS_LOAD_PROGRESS_H

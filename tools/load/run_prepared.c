@@ -9,7 +9,8 @@
 #include "tools/common/ask_engine.h"
 #include "tools/load/arrivals.h"
 
-/* A datagram each; what there is no instant for stays unsent, but no instant goes unused. */
+/* One datagram for each instant. Datagrams without an instant are not sent, but every instant must
+ * be used. */
 static int recorded_instants(const struct load_options *options, struct prepared *prepared,
 			     struct error *error)
 {
@@ -46,7 +47,7 @@ static int make_instants(const struct load_options *options, struct prepared *pr
 	return 0;
 }
 
-/* What is dated now must still be good when the last of it leaves. */
+/* Datagrams that are dated now must still be good when the last one leaves. */
 static int check_life(const struct prepared *prepared, const uint64_t *due_ns,
 		      const struct engine_told *engine, struct error *error)
 {

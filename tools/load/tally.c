@@ -14,7 +14,7 @@ bool tally_open(struct tally *tally, const struct scenario *scenario, FILE *orde
 	tally->scenario = scenario;
 	tally->orders_file = orders_file;
 	tally->order_ids = calloc(scenario->distinct_cnt, sizeof(*tally->order_ids));
-	/* Touched before it counts: a fault for each page would be the engine's latency. */
+	/* Touched before the run: else a page fault would count as the engine's latency. */
 	for (uint64_t i = 0; tally->order_ids != NULL && i < scenario->distinct_cnt; i += PAGE_IDS)
 		((volatile uint64_t *)tally->order_ids)[i] = 0;
 	if (orders_file != NULL)
@@ -66,8 +66,8 @@ static void accept_order(struct tally *tally, uint64_t user, const struct wire_r
 }
 
 /*
- * A refusal that denies an order: what was accepted is answered as accepted from then on, and no
- * two requests share an id.
+ * Whether a refusal denies an order: an accepted request must be answered as accepted from then on,
+ * and no two requests share an id.
  */
 static bool denies(const struct tally *tally, uint64_t user, uint8_t verdict)
 {
@@ -85,7 +85,7 @@ bool tally_fits(const struct tally *tally)
 	return tally->answered == 0 || (of_sale > 0 && tally->verdicts[VERDICT_UNKNOWN_SKU] == 0);
 }
 
-/* Here requests do share ids, and who repeats whom is known. */
+/* In mixed, requests do share ids, and it is known which repeats which. */
 static void count_mixed(struct tally *tally, uint64_t user, const struct wire_reply *reply)
 {
 	mixed_check_reply(tally->mixed, (uint32_t)user, reply);

@@ -1,5 +1,5 @@
 /*
- * tally: what the answers of a run add up to, and whether they contradict each other.
+ * tally: the sums over the answers of a run, and whether they contradict each other.
  */
 #ifndef DB_TOOLS_LOAD_TALLY_H
 #define DB_TOOLS_LOAD_TALLY_H
@@ -16,9 +16,9 @@
 struct tally {
 	const struct scenario *scenario;
 	FILE *orders_file;         /* --orders; NULL: none */
-	struct mixed_check *mixed; /* SCENARIO_MIXED: knows what each must be told; else NULL */
-	uint64_t *order_ids;       /* by index: what it was told, 0 nothing yet */
-	uint8_t least_durability;  /* enum durability that an order must be told with */
+	struct mixed_check *mixed; /* SCENARIO_MIXED: knows the right answer of each; else NULL */
+	uint64_t *order_ids;       /* by index: the order id of the answer, 0: none yet */
+	uint8_t least_durability;  /* enum durability that an order must have at least */
 	uint64_t answered;
 	uint64_t unanswered;
 	uint64_t accepted_new;

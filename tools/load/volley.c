@@ -271,7 +271,7 @@ static void note_turn(struct run *run, struct idling *idling, uint64_t began_ns,
 	idling->idle = idle;
 }
 
-/* Nothing was heard for long: what is out no longer keeps others from leaving. */
+/* No reply came for long: datagrams that are out no longer fill the window. */
 static void give_up(struct run *run)
 {
 	for (uint32_t idx = 0; idx < run->next; idx++) {
@@ -306,7 +306,7 @@ static int run_all(struct run *run)
 	return rc < 0 ? rc : 0;
 }
 
-/* Long enough for an answer to what nobody may answer. */
+/* Listens long enough to notice an answer to a datagram that must not be answered. */
 static int listen_on(struct run *run)
 {
 	static const uint64_t LISTEN_NS = 100000000;
@@ -334,7 +334,7 @@ int volley_run(struct volley *volley, const struct volley_options *options, stru
 
 	*volley = (struct volley){0};
 	if (run.from_ns != NULL && run.state != NULL && run.received != NULL) {
-		/* Touched before it counts. */
+		/* Touched before the run. */
 		memset(run.from_ns, 0, cnt * sizeof(*run.from_ns));
 		memset(run.state, STATE_UNSENT, cnt * sizeof(*run.state));
 		load_progress_begin();

@@ -1,7 +1,7 @@
 /*
- * volley: sends prepared datagrams, each once: open loop at the instants given, whatever comes
- * back, or closed loop with so many out. Checks every reply: tag, echo, ids, and by the tally what
- * it says.
+ * volley: sends prepared datagrams, each once: open loop at the given instants, whatever comes
+ * back, or closed loop with a fixed number out. Checks every reply: tag, echo, ids, and by the
+ * tally what it says.
  */
 #ifndef DB_TOOLS_LOAD_VOLLEY_H
 #define DB_TOOLS_LOAD_VOLLEY_H
@@ -18,7 +18,7 @@ enum {
 	VOLLEY_WINDOWS_MAX = 4096,
 };
 
-/* A run, window by window; what lies beyond the last counts there. */
+/* A run, window by window; later figures count in the last window. */
 struct volley_window {
 	uint64_t offered;  /* requests that were due in it */
 	uint64_t served;   /* requests whose reply came in it */

@@ -1,6 +1,6 @@
 /*
- * link: one lane on its way downstream. Whatever goes wrong on the way is answered in one way:
- * close the downstream, open it again, ask where it ended, and read the lane from there on.
+ * link: carries one lane downstream. Every failure has one remedy: close the downstream, open it
+ * again, ask where it ended, and read the lane from there on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -36,7 +36,7 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 		relay_tell(lane, "downstream is away: %s; trying again until it is back",
 			   relay->error.text);
 	}
-	/* Not begun anew by a downstream that lets itself be opened and takes nothing. */
+	/* The backoff does not begin anew for a downstream that can be opened but takes nothing. */
 	if (lane->backoff_ns == 0)
 		lane->backoff_ns = BACKOFF_FIRST_NS;
 	lane->retry_ns = now_ns + lane->backoff_ns;
@@ -45,10 +45,10 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 		lane->backoff_ns = BACKOFF_MAX_NS;
 }
 
-/* It is back when it takes something, or has all: a full disk lets itself be opened, too. */
+/* A downstream is back when it takes something, or has all: opening works on a full disk, too. */
 static void come_back(struct relay_lane *lane, uint64_t now_ns)
 {
-	relay_tell(lane, "downstream is back after %.1f s, goes on behind LSN %" PRIu64,
+	relay_tell(lane, "downstream is back after %.1f s, continues after LSN %" PRIu64,
 		   (double)(now_ns - lane->away_since_ns) / 1e9,
 		   lane->acked.mark.next_lsn > 0 ? lane->acked.mark.next_lsn - 1 : 0);
 	lane->away_since_ns = 0;
@@ -64,7 +64,7 @@ static void tell_linked(const struct relay_lane *lane, const struct lane_mark *e
 			   " now, so it lost what it had acknowledged; it gets that again",
 			   lane->acked.mark.next_lsn - 1, lsn);
 	if (lane->away_since_ns == 0 && lane->link_cnt == 0)
-		relay_tell(lane, "goes on behind LSN %" PRIu64, lsn);
+		relay_tell(lane, "continues after LSN %" PRIu64, lsn);
 }
 
 int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
@@ -76,7 +76,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 
 	if (rc == 0)
 		rc = downstream_end(lane->downstream, &end, &part, &relay->error);
-	/* A certificate or password that was good once may be so again. */
+	/* A certificate or password that was good once may be good again. */
 	if (rc == -EACCES && lane->link_cnt > 0)
 		rc = -ENOTCONN;
 	if (rc == -ENOTCONN)
@@ -146,8 +146,8 @@ static void settle(struct relay *relay, struct relay_lane *lane, uint64_t now_ns
 
 void relay_settle_last(struct relay_lane *lane, uint64_t now_ns)
 {
-	/* What an earlier life began goes on: or one that never runs for long never gets anywhere.
-	 */
+	/* Settling that an earlier run began continues: else a relay that never runs for long would
+	 * make no progress. */
 	if (!lane->settling_new)
 		return;
 	lane->settling = lane->acked.mark;
@@ -172,7 +172,7 @@ int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	return cnt;
 }
 
-/* Nothing is on its way: does the downstream still have what it had? */
+/* Nothing is in flight: asks whether the downstream still has what it had. */
 static int check(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 {
 	struct lane_mark end;

@@ -191,7 +191,7 @@ static int run(const struct relay_options *options)
 		return rc == 0 || cli_wrong("%s", relay.error.text) ? CLI_EXIT_GOOD
 								    : CLI_EXIT_FAILED;
 	}
-	/* One that was killed holds its locks until it is gone. */
+	/* A killed relay holds its locks until it has ended. */
 	for (unsigned i = 0; (rc = relay_open(&relay, options)) == -EBUSY && i < BUSY_TRIES; i++) {
 		relay_close(&relay);
 		nanosleep(&(struct timespec){.tv_nsec = BUSY_PAUSE_NS}, NULL);

@@ -44,10 +44,10 @@ static const struct {
 	{"doorbuster_relay_lane_bytes_total", METRICS_COUNTER,
 	 "Bytes of blocks acknowledged since the start.", offsetof(struct relay_status, bytes)},
 	{"doorbuster_relay_lane_behind_records", METRICS_GAUGE,
-	 "Records of the lane that downstream has not got.",
+	 "Records of the lane that downstream does not have.",
 	 offsetof(struct relay_status, behind_records)},
 	{"doorbuster_relay_lane_behind_bytes", METRICS_GAUGE,
-	 "Bytes of the lane that downstream has not got.",
+	 "Bytes of the lane that downstream does not have.",
 	 offsetof(struct relay_status, behind_bytes)},
 	{"doorbuster_relay_lane_kept_bytes", METRICS_GAUGE,
 	 "Bytes of the lane that stay on the disk for downstream, also until what it has is safe.",
@@ -79,7 +79,7 @@ static void add_lanes(const struct relay_metrics *metrics, struct metrics_text *
 		}
 	}
 	metrics_text_family(text, "doorbuster_relay_lane_behind_seconds", METRICS_GAUGE,
-			    "Age of the oldest record that downstream has not got.");
+			    "Age of the oldest record that downstream does not have.");
 	for (uint16_t i = 0; i < metrics->lane_cnt; i++) {
 		lane_label(i, lane, labels);
 		metrics_text_f64(text, labels, metrics->lanes[i].status.behind_s);

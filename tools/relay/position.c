@@ -1,7 +1,7 @@
 /*
  * position: DATA/downstream-NAME, how far this relay's downstream has the lanes. `journal prune`
- * reads it: what is in there is all that keeps segments, so it names only what the downstream had
- * for so long that it may be trusted to keep it.
+ * reads it, and only it keeps segments. So it names only blocks that the downstream has had for
+ * long enough to be trusted with them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,8 @@ static uint64_t half_of_free(const char *path)
 	return statvfs(path, &info) == 0 ? (uint64_t)info.f_bavail * info.f_frsize / 2 : 0;
 }
 
-/* Whom the position serves: the address, and what else makes it another downstream. */
+/* Describes the downstream of the position: its address, and what else would make it another one.
+ */
 static void describe_to(const struct relay *relay, char *out, size_t bytes)
 {
 	const struct downstream_options *options = &relay->options.downstream;
@@ -106,15 +107,15 @@ int relay_position_open(struct relay *relay)
 	return 0;
 }
 
-/* A position that can't be written is an older one: prune keeps more. No reason not to go on, who
- * has the orders downstream makes room. */
+/* If a position can't be written, the older one stays: prune keeps more. The relay continues,
+ * because what it carries downstream can be pruned later. */
 static void save(struct relay *relay)
 {
 	struct error why;
 	const int rc = cursor_save(&relay->position, relay->position_path, &why);
 
 	if (rc != 0 && !relay->unsaved)
-		fprintf(stderr, "%s; goes on, and tries again\n", why.text);
+		fprintf(stderr, "%s; continuing, and trying again\n", why.text);
 	if (rc == 0 && relay->unsaved)
 		fprintf(stderr, "%s: written again\n", relay->position_path);
 	relay->unsaved = rc != 0;
@@ -182,7 +183,7 @@ int relay_forget(const struct relay_options *options, struct error *error)
 		 options->data, options->name);
 	if (safe_lstat(relay.position_path, &info) != 0)
 		return error_say(error, -ENOENT,
-				 "%s: there is none; --name says whose position goes",
+				 "%s: there is none; --name says which position is removed",
 				 relay.position_path);
 	rc = take_lock(&relay);
 	if (rc != 0)

@@ -14,10 +14,10 @@
 #include "engine/base/clock.h"
 #include "engine/base/signals.h"
 
-/* How long a lane rests when there was nothing to do: a lone order waits no longer than this. */
+/* How long a lane rests when there was nothing to do: a single order waits no longer than this. */
 static const uint64_t IDLE_NS = 1000000;
 static const uint64_t REPORT_NS = 1000000000;
-/* What is in flight when a signal comes gets this long to be acknowledged. */
+/* How long blocks that are in flight when a signal comes may take to be acknowledged. */
 static const uint64_t LEAVE_NS = 5000000000;
 
 void relay_tell(const struct relay_lane *lane, const char *format, ...)
@@ -42,7 +42,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 	relay->options = *options;
 	relay->lock_fd = -1;
 	rc = data_dir_read(&relay->dir, options->data, &relay->error);
-	/* A pipe has no position to come back to. */
+	/* A pipe has no position: every start begins anew. */
 	if (rc == 0 && strcmp(options->downstream.to, "-") != 0)
 		rc = relay_position_open(relay);
 	if (rc != 0)
@@ -62,7 +62,7 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 		relay_position_load_lane(relay, lane, clock_now_ns());
 	}
 	rc = downstream_target_open(&relay->target, &relay->options.downstream, &relay->error);
-	/* A wrong --to leaves no position that would keep prune from everything. */
+	/* Written only here, so that a wrong --to leaves no position, which would block prune. */
 	if (rc == 0 && relay->lock_fd >= 0)
 		rc = relay_position_begin(relay);
 	if (rc == 0 && options->metrics != NULL)
@@ -81,7 +81,7 @@ static bool all_done(const struct relay *relay)
 	return true;
 }
 
-/* Waits for what is in flight; a downstream that is away keeps nobody. */
+/* Waits for what is in flight, but not for a downstream that is away. */
 static void leave(struct relay *relay)
 {
 	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
@@ -142,7 +142,7 @@ static int run(struct relay *relay)
 
 int relay_run(struct relay *relay)
 {
-	/* Whoever sells comes first. */
+	/* An engine on this machine comes first. */
 	if (nice(10) == -1)
 		errno = 0;
 	return run(relay);

@@ -41,7 +41,7 @@ struct relay_sent {
 	uint32_t record_cnt;
 };
 
-/* What a report tells of a lane. */
+/* What a report says of a lane. */
 struct relay_status {
 	/* Since the start. */
 	uint64_t record_cnt;
@@ -52,7 +52,7 @@ struct relay_status {
 	uint64_t safe_lsn;
 	uint64_t behind_records;
 	uint64_t behind_bytes;
-	uint64_t kept_bytes; /* that stay on the disk for it, as prune counts: from what is safe on
+	uint64_t kept_bytes; /* that stay on the disk for it, as prune counts: from the safe mark on
 			      */
 	double behind_s;
 };
@@ -99,12 +99,13 @@ struct relay {
 /* 0, or -errno with relay->error. Closed by relay_close in both cases. */
 int relay_open(struct relay *relay, const struct relay_options *options);
 
-/* Until all is downstream (once), a signal, or an error with relay->error: 0 or -errno. */
+/* Runs until all is downstream (once), a signal, or an error with relay->error: 0 or -errno. */
 int relay_run(struct relay *relay);
 
 void relay_close(struct relay *relay);
 
-/* Opens the downstream of a lane and its tailer behind what that has; -ENOTCONN: later. link.c */
+/* Opens the downstream of a lane, and its tailer after the last block there; -ENOTCONN: try later.
+ * link.c */
 int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 void relay_unlink(struct relay_lane *lane);
 
@@ -114,7 +115,7 @@ int relay_step(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 /* Takes what was acknowledged; how many blocks, or -errno. link.c */
 int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 
-/* Before it ends: what is acknowledged begins to settle, for who starts next. link.c */
+/* Before the end: what is acknowledged begins to settle, for the next run. link.c */
 void relay_settle_last(struct relay_lane *lane, uint64_t now_ns);
 
 /* The position file. position.c */
@@ -126,7 +127,7 @@ void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane
 void relay_position_save(struct relay *relay, uint64_t now_ns);
 int relay_forget(const struct relay_options *options, struct error *error);
 
-/* Finds out how far behind the lanes are, and tells it. report.c */
+/* Finds out how far behind the lanes are, and reports it. report.c */
 void relay_report(struct relay *relay, double seconds, bool last);
 
 /* Answers Prometheus with what relay_metrics_update saw last. metrics.c */
@@ -134,7 +135,7 @@ int relay_metrics_open(struct relay *relay);
 void relay_metrics_update(struct relay *relay);
 void relay_metrics_close(struct relay *relay);
 
-/* Tells what happened to a lane, on stderr. */
+/* Reports what happened to a lane, on stderr. */
 __attribute__((format(printf, 2, 3))) void relay_tell(const struct relay_lane *lane,
 						      const char *format, ...);
 

@@ -1,7 +1,7 @@
 /*
- * report: how far the downstream has each lane, and how far that is behind: in records, in bytes of
- * the lane, and in seconds since the oldest of them was written; and how many bytes stay on the
- * disk for it, which is from what is safe on.
+ * report: how far the downstream has each lane, and what it lacks: in records, in bytes of the
+ * lane, and in seconds since the oldest of them was written. Also how many bytes stay on the disk
+ * for it, counted from the safe mark.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static uint64_t bytes_from(const struct lane_end *extent, const struct lane_mark
 	       (none ? 0 : offset);
 }
 
-/* When the first block behind what downstream has was written; 0: not to be told. */
+/* When the first block that downstream lacks was written; 0: unknown. */
 static uint64_t oldest_ns(const struct relay *relay, const struct relay_lane *lane)
 {
 	struct lane_tailer_options options = lane_tailer_of(&relay->dir, lane->lane);
@@ -141,7 +141,7 @@ static void alarm_budget(struct relay *relay, uint64_t kept_bytes)
 	if (over && !relay->alarmed)
 		fprintf(stderr,
 			"ALARM: %" PRIu64 " MiB wait on the disk for downstream, %u %% or more of "
-			"the budget of %" PRIu64 " MiB; they stay until it has them: mend the "
+			"the budget of %" PRIu64 " MiB; they stay until it has them: repair the "
 			"downstream, or make room\n",
 			kept_bytes >> 20, ALARM_PERCENT, budget_bytes >> 20);
 	if (!over && relay->alarmed)

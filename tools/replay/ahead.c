@@ -16,7 +16,7 @@ enum {
 	PAUSE_NS = 100000,
 };
 
-/* Who turns the pages and who reads them each write a line of their own. */
+/* Producer and consumer each write a cache line of their own. */
 struct ahead {
 	_Alignas(CACHE_LINE_BYTES) _Atomic uint64_t head; /* consumer's; free-running */
 	uint64_t tail_seen;                               /* by the consumer */
@@ -70,7 +70,8 @@ static void *read_ahead(void *context)
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	struct ahead *ahead = context;
 
-	/* Keys pass over this stack. The process is kept already: only the stack can fail. */
+	/* Keys pass over this stack. The process is not dumpable already: only the stack's part can
+	 * fail. */
 	(void)secret_keep();
 	while (!atomic_load_explicit(&ahead->stop, memory_order_relaxed)) {
 		if (!has_room(ahead))
@@ -137,7 +138,7 @@ struct ahead_item *ahead_peek_at(struct ahead *ahead, uint32_t idx)
 
 struct ahead_item *ahead_peek(struct ahead *ahead, bool *ended)
 {
-	/* Before the look: what was put before the end is seen. */
+	/* Read before the ring: so what was put before the end is seen. */
 	const bool over = atomic_load_explicit(&ahead->ended, memory_order_acquire);
 	struct ahead_item *item = ahead_peek_at(ahead, 0);
 

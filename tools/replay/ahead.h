@@ -1,11 +1,11 @@
 /*
- * ahead: reads a capture ahead of who sends it and keeps the next datagrams ready, so that neither
- * the disk nor decompression is felt by who sends them on time. A ring of a fixed size, filled by
- * a thread of its own, or, where no CPU is left for one, by who sends: between two datagrams, one
- * at a time. A thread that had to push somebody off a CPU would keep it for milliseconds.
+ * ahead: reads a capture ahead of the sender and keeps the next datagrams ready, so that neither
+ * the disk nor decompression delays a datagram. A ring of a fixed size, filled by a thread of its
+ * own. Where no CPU is left for a thread, the sender fills it, one datagram at a time, between two
+ * sends: a thread without a CPU of its own would take the sender's for milliseconds.
  *
- * One producer (the thread, or who calls ahead_read), one consumer (who calls ahead_peek and
- * ahead_pop).
+ * One producer (the thread, or the caller of ahead_read), one consumer (the caller of ahead_peek
+ * and ahead_pop).
  */
 #ifndef DB_TOOLS_REPLAY_AHEAD_H
 #define DB_TOOLS_REPLAY_AHEAD_H
@@ -30,7 +30,7 @@ struct ahead_item {
 struct ahead_options {
 	struct reader *reader;
 	uint32_t ring_cnt; /* datagrams; a power of two */
-	bool threaded;     /* a thread reads; the reader is its until ahead_close */
+	bool threaded;     /* a thread reads, and owns the reader until ahead_close */
 };
 
 /* CPUs that this process may use: whether one is left for a thread. */
@@ -49,10 +49,10 @@ bool ahead_is_ready(const struct ahead *ahead);
 /* The next datagram, valid until it is popped; NULL: not read yet, or *ended. */
 struct ahead_item *ahead_peek(struct ahead *ahead, bool *ended);
 
-/* The next cnt datagrams, which are there, are done with. */
+/* Removes the next cnt datagrams, which must be there. */
 void ahead_pop(struct ahead *ahead, uint32_t cnt);
 
-/* The idx-th behind the next one, if it is there. */
+/* The idx-th after the next one, if it is there. */
 struct ahead_item *ahead_peek_at(struct ahead *ahead, uint32_t idx);
 
 /* Ends its thread, also before the capture's end. NULL is allowed. */

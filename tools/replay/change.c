@@ -120,10 +120,9 @@ static int change_part(struct catalog *catalog, const char **at, struct error *e
 		any = true;
 		memcpy(shown, word, sizeof(shown));
 		if (!change_offers(catalog, &subject, word, &found)) {
-			return error_say(
-				error, -EINVAL,
-				"'%s' is no column of the catalog with a value that it takes",
-				shown);
+			return error_say(error, -EINVAL,
+					 "'%s' is not a column of the catalog with a valid value",
+					 shown);
 		}
 		if (!found) {
 			return error_say(error, -EINVAL, "SKU %" PRIu64 " is not in the catalog",
@@ -135,7 +134,7 @@ static int change_part(struct catalog *catalog, const char **at, struct error *e
 				 *at);
 	}
 	if (!any) {
-		return error_say(error, -EINVAL, "behind sku= stands no column, like stock=20000");
+		return error_say(error, -EINVAL, "there is no column after sku=, like stock=20000");
 	}
 	return 0;
 }
@@ -148,7 +147,8 @@ int catalog_change(struct catalog *catalog, const char *text, struct error *erro
 	do {
 		rc = change_part(catalog, &at, error);
 	} while (rc == 0 && *at++ == ';');
-	/* As a catalog's lines: after all changes, so that both instants can be moved. */
+	/* Checked as a catalog's lines are, but after all changes, so that both instants can be
+	 * moved. */
 	for (uint32_t i = 0; rc == 0 && i < catalog->cnt; i++) {
 		if (catalog->offers[i].closes_at_ns > catalog->offers[i].opens_at_ns)
 			continue;

@@ -1,5 +1,5 @@
 /*
- * change: what `--set` makes of a catalog, like 'sku=42 limit_per_buyer=1 stock=20000; sku=* ...'.
+ * change: applies `--set` to a catalog, like 'sku=42 limit_per_buyer=1 stock=20000; sku=* ...'.
  */
 #ifndef DB_TOOLS_REPLAY_CHANGE_H
 #define DB_TOOLS_REPLAY_CHANGE_H
@@ -10,9 +10,9 @@
 #include "engine/catalog/catalog.h"
 
 /*
- * Changes offers in place. Parts are separated by ';', each begins with sku=N or sku=* and goes on
- * with columns of the catalog and their new values, as the file would have them (an empty instant
- * means now or never). 0, or -EINVAL with a line in error.
+ * Changes offers in place. Parts are separated by ';', each begins with sku=N or sku=*, followed by
+ * columns of the catalog and their new values, as the file would have them (an empty instant means
+ * now or never). 0, or -EINVAL with a line in error.
  */
 int catalog_change(struct catalog *catalog, const char *text, struct error *error);
 

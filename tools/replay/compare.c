@@ -162,7 +162,8 @@ static uint8_t matrix_idx(uint8_t verdict)
 	return verdict < VERDICT_END ? verdict : VERDICT_NONE;
 }
 
-/* False if the order stands elsewhere among the orders of its lane than its other self. */
+/* False if the order has another place among the orders of its lane than the same order on the
+ * other side. */
 static bool in_order(struct compare *compare, const struct compare_answer *const sides[])
 {
 	const uint64_t lane = sides[COMPARE_NEW]->order_id >> ORDER_ID_LSN_BITS;

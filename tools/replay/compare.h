@@ -1,11 +1,11 @@
 /*
  * compare: captured replies against new ones, request id by request id. Each side comes in its own
- * order and time; whoever comes first waits for the other, in memory of a fixed size: who waits too
- * long is counted as alone.
+ * order and time. The first of a pair waits for the other, in memory of a fixed size; one that
+ * waits too long counts as alone.
  *
  * A request differs if its verdict or, when both sold, its price or quantity does, or if its order
- * was committed before another that it came behind in the other sale. Order ids themselves may
- * differ: they count all of a lane's records, so one difference moves all that follow.
+ * was committed before another that came first in the other sale. Order ids themselves may differ:
+ * they count all of a lane's records, so one difference moves all that follow.
  *
  * One thread.
  */
@@ -19,7 +19,8 @@
 #include "net/wire.h"
 
 enum {
-	/* Datagrams that wait for their other side: a quarter of a second at 500,000 a second. */
+	/* Datagrams that wait for their other side: enough for a quarter of a second at 500,000 a
+	 * second. */
 	COMPARE_WAITING_MAX = 1 << 17,
 };
 

@@ -2,7 +2,7 @@
 
 #include "net/tag.h"
 
-/* With a date, also if there was none: the item has room. */
+/* Writes a date, also if there was none: the item has room. */
 static void date(struct fresh *fresh, struct ahead_item *item, uint64_t engine_ns)
 {
 	struct wire_header *header = (struct wire_header *)item->datagram;
@@ -15,7 +15,7 @@ static void date(struct fresh *fresh, struct ahead_item *item, uint64_t engine_n
 			fresh->captured_sale = was.sale;
 		date.issued_at_ns -= item->at_ns - was.issued_at_ns;
 		date.valid_ms = was.valid_ms;
-		/* The engine's for the captured one, and no other. */
+		/* The captured sale becomes the engine's; any other sale stays another. */
 		date.sale ^= was.sale ^ fresh->captured_sale;
 	}
 	header->flags |= WIRE_FLAG_DATED;

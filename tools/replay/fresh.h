@@ -1,12 +1,12 @@
 /*
- * fresh: captured requests made new for an engine that runs: dated by its clock, for its sale, and
- * signed with our keys. A recorded date is worth nothing there; that is what it is for.
+ * fresh: makes captured requests new for a running engine: dated by its clock, for its sale, and
+ * signed with our keys. A recorded date would be worth nothing there, on purpose.
  *
  * What the capture says of dates stays true: a request is as old when it leaves as it was when it
- * was captured, and one of another sale than the capture's is of another one again. One without a
- * date gets one, as new as can be.
+ * was captured. One of another sale than the capture's gets another sale than the engine's. One
+ * without a date gets the newest possible date.
  *
- * Also whose sale a capture is. Pure; one thread.
+ * Also finds which sale a capture is of. Pure; one thread.
  */
 #ifndef DB_TOOLS_REPLAY_FRESH_H
 #define DB_TOOLS_REPLAY_FRESH_H
@@ -24,7 +24,7 @@ enum {
 struct fresh {
 	const struct key_ring *keys;
 	uint32_t fallback;      /* the key in keys for requests whose key is not there */
-	uint32_t sale;          /* the engine's; 0: it knows no dates, what is captured stays */
+	uint32_t sale;          /* the engine's; 0: it knows no dates, captured dates stay */
 	uint32_t captured_sale; /* 0: the first dated request says it */
 };
 
@@ -34,8 +34,9 @@ void fresh_request(struct fresh *fresh, struct ahead_item *item, uint64_t engine
 /* The sale that a captured datagram names: a dated reply, a PONG, or a dated request; 0: none. */
 uint32_t fresh_sale_of(enum captured_kind kind, const uint8_t *datagram);
 
-/* Of those that are ready: as the first reply that names one says, else the first request; 0: none
- * does. Requests are believed only if asked to: anybody may have sent them. */
+/* The sale that the datagrams that are ready name: the first reply that names one, else the first
+ * request; 0: none does. Requests count only if believe_requests is true, because anybody may have
+ * sent them. */
 uint32_t fresh_captured_sale(struct ahead *ahead, bool believe_requests);
 
 #endif

@@ -59,7 +59,7 @@ static int by_instant(const void *a, const void *b)
 	return lsn_of(one) < lsn_of(two) ? -1 : lsn_of(one) > lsn_of(two);
 }
 
-/* Room for what a shard has, behind what is there. */
+/* Makes room for a shard's offers and orders, after those that are there. */
 static bool grow(struct from_journal *journal, const struct shard_totals *totals)
 {
 	struct told *orders = realloc(journal->orders,
@@ -238,7 +238,7 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 	begin(journal, is_reply ? WIRE_KIND_REPLY : WIRE_KIND_REQUEST, journal->group_cnt,
 	      told->lane);
 	(is_reply ? make_reply : make_request)(journal);
-	/* Asked for and answered when it was sold: a journal knows no other instant. */
+	/* Request and answer get the instant of the order: a journal has no other. */
 	*wire_date(journal->datagram) = (struct wire_date){
 		.issued_at_ns = told->order.at_ns,
 		.valid_ms = FRESH_VALID_MS,

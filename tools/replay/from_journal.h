@@ -1,7 +1,7 @@
 /*
- * from_journal: the requests behind the committed records of a journal, and the replies they got,
- * in the order they were decided: an event without a capture can be rehearsed. What was refused
- * left no record. Reads beside a running engine too.
+ * from_journal: makes the requests of a journal's committed records again, and their replies, in
+ * the order they were decided, so that an event without a capture can be rehearsed. Refused
+ * requests left no record. Reads beside a running engine, too.
  */
 #ifndef DB_TOOLS_REPLAY_FROM_JOURNAL_H
 #define DB_TOOLS_REPLAY_FROM_JOURNAL_H
@@ -15,7 +15,7 @@
 
 struct from_journal;
 
-/* Reads all lanes, checkpoints included; memory goes with the orders. 0, -EBADMSG for a damaged
+/* Reads all lanes, with their checkpoints; memory grows with the orders. 0, -EBADMSG for a damaged
  * lane, other -errno, with a line in error. */
 int from_journal_open(struct from_journal **out, const char *path, struct error *error);
 

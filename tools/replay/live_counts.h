@@ -1,5 +1,5 @@
 /*
- * live_counts: what a replay to an engine came to. run_live.c counts it, report.c reports it.
+ * live_counts: the figures of a replay to an engine. run_live.c counts it, report.c reports it.
  */
 #ifndef DB_TOOLS_REPLAY_LIVE_COUNTS_H
 #define DB_TOOLS_REPLAY_LIVE_COUNTS_H
@@ -14,8 +14,8 @@ struct live_counts {
 	uint64_t sent; /* datagrams */
 	uint64_t sent_requests;
 	uint64_t received;
-	uint64_t received_bad;      /* no reply of ours, or of another tag */
-	uint64_t send_refused;      /* times the kernel or port took nothing; tried again */
+	uint64_t received_bad;      /* not a reply to us, or with a wrong tag */
+	uint64_t send_refused;      /* how often the kernel or port took nothing; tried again */
 	uint64_t port_reopened_cnt; /* times that it went deaf, and was opened anew */
 	uint64_t took_ns;           /* from the first to the last datagram */
 	uint64_t captured_ns;       /* the same in the capture */

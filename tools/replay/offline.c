@@ -19,8 +19,8 @@
 
 enum {
 	/*
-	 * Of a batch. One is usual; where a datagram finds no room there is one more for the writes
-	 * and one that decides it, and a few until it is clear that no segment can be made.
+	 * Turns of a batch. One is usual. If a datagram finds no room there is one more for the
+	 * writes and one that decides it, and a few until it is clear that no segment can be made.
 	 */
 	TURNS_MAX = 16,
 };
@@ -35,7 +35,7 @@ struct offline {
 	struct segment_source **segments;
 	void *buffers; /* BUFFERS_BYTES a lane */
 	struct backlog *backlogs;
-	struct reply_queue *reply_queue; /* of all lanes: on paper no answer waits in it */
+	struct reply_queue *reply_queue; /* of all lanes: no answer waits in it offline */
 	uint64_t verdicts[VERDICT_END];
 	uint32_t answered_cnt; /* of the batch */
 	struct lane_turn turn;
@@ -49,7 +49,7 @@ uint64_t offline_journal_id(const struct catalog *catalog, uint16_t shards, uint
 
 	for (uint32_t i = 0; i < catalog->cnt; i++) {
 		const struct catalog_offer *offer = &catalog->offers[i];
-		/* By content: what the file says in another line is the same sale. */
+		/* By content: the same offers in another order are the same sale. */
 		const uint64_t words[] = {
 			offer->sku,
 			offer->unit_price,
@@ -79,7 +79,7 @@ static void size_of(const struct offline_options *options, uint16_t lane, struct
 	}
 }
 
-/* A lane on paper needs no room that isn't there. */
+/* An offline lane always has room. */
 static bool has_room(void *host, const struct exchange *exchange)
 {
 	(void)host;
@@ -116,7 +116,7 @@ static const struct lane_host_ops host_ops = {
 	.drop = drop,
 };
 
-/* Of the first lane whose journal cannot be written; 0: all can. */
+/* The error of the first lane whose journal cannot be written; 0: all can. */
 static int find_error(const struct offline *offline, struct error *error)
 {
 	for (uint16_t i = 0; i < offline->options.shards; i++) {
@@ -209,7 +209,7 @@ static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 	return rc;
 }
 
-/* A new directory: a journal that is there is never written on. */
+/* Makes a new directory: an existing journal is never written. */
 static int make_journal(struct offline *offline, struct error *error)
 {
 	const struct offline_options *options = &offline->options;
@@ -224,7 +224,7 @@ static int make_journal(struct offline *offline, struct error *error)
 		return 0;
 	return error_say(
 		error, -EEXIST,
-		"--journal %s: there is a journal already; name a directory that is not there",
+		"--journal %s: there is a journal already; name a directory that does not exist",
 		options->journal);
 }
 
@@ -277,7 +277,7 @@ void offline_set_sale(struct offline *offline, uint32_t sale)
 		offline->lanes[i].sale = sale;
 }
 
-/* Into the turn's batch, in a copy: there may be more engines that ask the same. */
+/* Adds a copy to the turn's batch: other engines may use the same datagram. */
 static void add(struct offline *offline, const struct batch_item *item, uint8_t *copy)
 {
 	struct lane_batch *batch = &offline->turn.batch;
@@ -293,7 +293,7 @@ static void add(struct offline *offline, const struct batch_item *item, uint8_t 
 	lane_turn_add(&offline->turn);
 }
 
-/* Nothing here moves a lane's clock but the datagrams it decides, and nothing is ever late. */
+/* Only the datagrams that a lane decides move its clock, and nothing is ever late. */
 static void begin_turn(struct offline *offline)
 {
 	lane_turn_begin(&offline->turn, 0, 0);
@@ -301,7 +301,7 @@ static void begin_turn(struct offline *offline)
 
 /*
  * Decides the batch, and writes only where the next datagram finds no room: turns without new ones,
- * until those that waited for it are decided. No answer waits to be released, and a lane on paper
+ * until those that waited for it are decided. No answer waits to be released, and an offline lane
  * is never idle, stalled or watched.
  */
 static void decide_batch(struct offline *offline, uint32_t item_cnt)
@@ -349,7 +349,7 @@ const struct shard *offline_shard(const struct offline *offline, uint16_t lane)
 	return offline->lanes[lane].shard;
 }
 
-/* Partly filled blocks, too, and what seals each lane; as the worker drains. */
+/* Writes partly filled blocks, too, and seals each lane, as the worker does when it drains. */
 static int seal_lanes(struct offline *offline)
 {
 	struct lane_turn *turn = &offline->turn;

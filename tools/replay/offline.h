@@ -35,7 +35,7 @@ struct batch_item {
 	uint16_t shard; /* that its UDP port named; less than the engine's shards */
 };
 
-/* Admitted datagrams on their way through decide. */
+/* Admitted datagrams to be decided together. */
 struct batch {
 	uint32_t item_cnt;
 	uint32_t request_cnt;
@@ -47,7 +47,7 @@ struct offline_options {
 	uint16_t shards;
 	uint64_t first_ns;   /* when the offers are put on sale */
 	uint64_t journal_id; /* not 0 */
-	uint32_t sale;       /* that its lanes are; 0: not known yet */
+	uint32_t sale;       /* the sale of its lanes; 0: not known yet */
 	bool undated_refused;
 	const char *journal; /* directory to be made; NULL: the journal is not kept */
 	uint64_t segment_bytes;
@@ -58,7 +58,7 @@ struct offline;
 /* 0 or -errno with a line in error. */
 int offline_open(struct offline **out, const struct offline_options *options, struct error *error);
 
-/* The sale is known now: before a dated datagram is decided. */
+/* Sets the sale. Called before a dated datagram is decided. */
 void offline_set_sale(struct offline *offline, uint32_t sale);
 
 /* Called with every datagram as it would have been answered, unsigned. */

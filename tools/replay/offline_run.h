@@ -1,5 +1,5 @@
 /*
- * offline_run: a capture's reading through sales on paper, and what it came to. run_offline.c fills
+ * offline_run: one reading of a capture through offline sales, and its figures. run_offline.c fills
  * it, report.c reports it.
  */
 #ifndef DB_TOOLS_REPLAY_OFFLINE_RUN_H

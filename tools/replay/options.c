@@ -373,7 +373,7 @@ static bool is_given(uint64_t given, int option)
 	return (given >> (option - OPT_OFFLINE) & 1) != 0;
 }
 
-/* No flag is ignored in silence. */
+/* A flag without effect is refused. */
 static bool check_needed(const struct replay_options *options, uint64_t given)
 {
 	const unsigned modes = (options->to != NULL ? MODE_LIVE : 0) |
@@ -460,7 +460,7 @@ enum options_result replay_options_parse(struct replay_options *options, int arg
 		.segment_mib = SEGMENT_BYTES >> 20,
 		.differences_max = 10,
 	};
-	/* "-": what is no flag comes as option 1, wherever it stands. */
+	/* "-": an argument that is not a flag comes as option 1, wherever it is. */
 	while ((option = getopt_long(argc, argv, "-", long_options, NULL)) != -1) {
 		if (option == OPT_HELP) {
 			fputs(help, stdout);

@@ -1,5 +1,5 @@
 /*
- * options: the command line of doorbuster-replay. Strings stay the caller's.
+ * options: the command line of doorbuster-replay. The caller keeps the strings.
  */
 #ifndef DB_TOOLS_REPLAY_OPTIONS_H
 #define DB_TOOLS_REPLAY_OPTIONS_H
@@ -24,7 +24,7 @@ struct variant_option {
 struct replay_options {
 	const char *capture;
 	const char *keys;
-	const char *captured_keys; /* NULL: the tags of the capture are not looked at */
+	const char *captured_keys; /* NULL: the tags of the capture are not checked */
 	uint64_t key_id;    /* for requests whose key is not in keys; UINT64_MAX: the lowest */
 	uint16_t base_port; /* of the capture */
 	uint16_t shards;

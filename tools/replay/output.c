@@ -114,7 +114,8 @@ void output_discard(struct output *output)
 	output->dir = -1;
 }
 
-/* What a flag names; - is the stream of that number. False: no file has the name yet. */
+/* Looks at the file that a flag names; - is the stream of that number. False: there is no such file
+ * yet. */
 static bool look_at(const char *path, int stream_fd, struct stat *info)
 {
 	return path != NULL &&
@@ -141,8 +142,9 @@ static bool spares_inputs(const struct named *output, const struct named *inputs
 		return true;
 	for (uint32_t i = 0; i < cnt; i++) {
 		if (look_at(inputs[i].path, STDIN_FILENO, &read) && is_one_file(&written, &read))
-			return cli_wrong("%s %s: is the file of %s, which is read; name another",
-					 output->flag, output->path, inputs[i].flag);
+			return cli_wrong(
+				"%s %s: is the file of %s, which is an input; name another",
+				output->flag, output->path, inputs[i].flag);
 	}
 	return true;
 }

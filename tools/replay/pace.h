@@ -1,6 +1,6 @@
 /*
- * pace: when each datagram of a replay is due. As it was captured, that faster or slower, at a
- * given rate of requests, or at once. Never before the one ahead of it. Pure.
+ * pace: when each datagram of a replay is due. As captured, or faster or slower than that; at a
+ * given rate of requests; or at once. Never before the datagram ahead of it. Pure.
  */
 #ifndef DB_TOOLS_REPLAY_PACE_H
 #define DB_TOOLS_REPLAY_PACE_H
@@ -17,13 +17,13 @@ struct pace {
 	enum pace_kind kind;
 	double speed;      /* PACE_CAPTURED: 1 as captured, 2 twice as fast */
 	uint64_t rate;     /* PACE_RATE: requests a second */
-	uint64_t begin_ns; /* when the first is due, by the clock of who asks */
+	uint64_t begin_ns; /* when the first is due, by the caller's clock */
 	uint64_t first_at_ns;
 	uint64_t requests; /* before this one */
 	uint64_t due_ns;   /* of the one before */
 };
 
-/* When a datagram captured at at_ns is due, the next after those told by pace_sent. */
+/* When a datagram captured at at_ns is due: the next after those given to pace_sent. */
 static inline uint64_t pace_due_ns(const struct pace *pace, uint64_t at_ns)
 {
 	uint64_t due_ns = pace->begin_ns;
@@ -35,7 +35,7 @@ static inline uint64_t pace_due_ns(const struct pace *pace, uint64_t at_ns)
 	return due_ns > pace->due_ns ? due_ns : pace->due_ns;
 }
 
-/* That one, of so many requests, is on its way. */
+/* The datagram that was due at due_ns, with this many requests, was sent. */
 static inline void pace_sent(struct pace *pace, uint64_t due_ns, uint32_t requests)
 {
 	pace->due_ns = due_ns;

@@ -15,7 +15,7 @@ enum {
 	MARGIN_LEFT = 70,
 	MARGIN_BELOW = 30,
 	MARGIN = 12,
-	/* Steps of a curve: more than there are pixels show nothing. */
+	/* Steps of a curve: more than the pixels could not be seen. */
 	STEPS_MAX = 600,
 	TICKS = 5,
 };

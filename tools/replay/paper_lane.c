@@ -15,9 +15,9 @@
 #include "engine/journal/lane_files.h"
 
 enum {
-	/* The file of a lane that is not kept: no descriptor at all. */
+	/* Stands for the file of a lane that is not kept; not a descriptor. */
 	NO_FILE = 1 << 30,
-	/* Blocks on their way to the page cache: 4 MiB. */
+	/* Blocks in flight to the page cache: 4 MiB. */
 	TASKS_MAX = 64,
 };
 
@@ -45,7 +45,7 @@ struct paper_disk {
 	bool over;
 	struct task tasks[TASKS_MAX];
 	uint8_t (*blocks)[BLOCK_BYTES_MAX];
-	/* The caller's. */
+	/* Used by the caller only. */
 	unsigned writes_max;
 	unsigned cnt;
 	struct finished finished[];
@@ -273,7 +273,7 @@ static void paper_done(struct segment_source *base, int fd)
 	const struct paper_segments *segments = (const struct paper_segments *)base;
 	const struct task task = {.fd = fd};
 
-	/* Behind its writes. */
+	/* After its writes. */
 	if (fd != NO_FILE)
 		(void)hand_over(segments->disk, &task, NULL);
 }

@@ -1,10 +1,10 @@
 /*
- * paper_lane: a disk and segments under the engine's journal that need no waiting and leave nothing
- * to chance: a write counts as done when it is asked for, a segment is made when it is wanted, so
- * the same records always give the same bytes. A thread of the disk's own copies them into the page
- * cache meanwhile; they are synced once, at the end. Without a directory nothing is kept at all.
+ * paper_lane: a disk and segments for the engine's journal, without waiting and without chance: a
+ * write counts as done when it is asked for, a segment is made when it is needed, so the same
+ * records always give the same bytes. A thread of the disk's own copies them into the page cache
+ * meanwhile; they are synced once, at the end. Without a directory nothing is kept at all.
  *
- * One thread but for that. One disk for all lanes, a segment source each.
+ * One thread apart from that. One disk for all lanes, a segment source for each.
  */
 #ifndef DB_TOOLS_REPLAY_PAPER_LANE_H
 #define DB_TOOLS_REPLAY_PAPER_LANE_H
@@ -18,11 +18,11 @@
 /* NULL: no memory, or no thread. writes_max: how many may wait for reap. */
 struct disk *paper_disk_open(unsigned writes_max);
 
-/* Waits until all of it is with the kernel. 0, or the -errno of a write that failed. */
+/* Waits until the kernel has all of it. 0, or the -errno of a write that failed. */
 int paper_disk_settle(struct disk *disk);
 
-/* lane_dir NULL: the lane is not kept. segment_bytes as segment_bytes_valid. The disk, which
- * outlives the source, closes its files. NULL: no memory. */
+/* lane_dir NULL: the lane is not kept. segment_bytes as segment_bytes_valid. The disk, which must
+ * outlive the source, closes its files. NULL: no memory. */
 struct segment_source *paper_segments_open(struct disk *disk, const char *lane_dir,
 					   uint64_t journal_id, uint16_t lane,
 					   uint64_t segment_bytes);

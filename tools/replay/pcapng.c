@@ -13,7 +13,7 @@ enum {
 	BLOCK_PACKET = 6,
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 	VERSION_MAJOR = 1,
-	/* Type and length before a body, length behind it. */
+	/* Type and length before a body, length after it. */
 	HEAD_BYTES = 8,
 	TAIL_BYTES = 4,
 	SECTION_BODY_BYTES = 16,
@@ -33,7 +33,7 @@ enum {
 static const uint64_t NS_PER_S = 1000000000;
 
 struct interface {
-	uint64_t ticks_per_s; /* 0: a clock finer than we can tell */
+	uint64_t ticks_per_s; /* 0: a clock too fine for us */
 	int64_t offset_s;
 	uint32_t snaplen; /* 0: none */
 	int link_type;
@@ -105,7 +105,7 @@ static bool make_room(struct pcapng *pcapng, uint32_t bytes)
 	return true;
 }
 
-/* What tells the byte order of a section stands behind its length. */
+/* The mark of a section's byte order comes after its length. */
 static int find_byte_order(struct pcapng *pcapng)
 {
 	uint32_t magic;

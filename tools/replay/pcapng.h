@@ -1,9 +1,9 @@
 /*
  * pcapng: the packets of a pcapng file (IETF draft-ietf-opsawg-pcapng), of all its interfaces, each
- * with a link type, snaplen and clock of its own; libpcap reads only files whose interfaces agree
- * in them. Sections of either byte order may follow each other. Memory of a fixed size.
+ * with a link type, snaplen and clock of its own. libpcap reads only files where these are the same
+ * for all interfaces. Sections of either byte order may follow each other. Memory of a fixed size.
  *
- * One thread. The bytes are anybody's.
+ * One thread. The bytes are not trusted.
  */
 #ifndef DB_TOOLS_REPLAY_PCAPNG_H
 #define DB_TOOLS_REPLAY_PCAPNG_H
@@ -27,14 +27,14 @@ struct pcapng_packet {
 
 struct pcapng;
 
-/* Reads the first section's header. The file stays the caller's, and must outlive this. NULL with
- * *damage, static: it is no pcapng, or there is no memory. */
+/* Reads the first section's header. The caller keeps the file, which must outlive this. NULL with
+ * *damage (static text): it is not a pcapng file, or there is no memory. */
 struct pcapng *pcapng_open(FILE *file, const char **damage);
 
 /* 1 and *out, 0 at the end, -1 where the file is damaged. */
 int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out);
 
-/* What is wrong with it, once pcapng_next said -1. Static. */
+/* What is wrong with it, once pcapng_next returned -1. Static text. */
 const char *pcapng_damage(const struct pcapng *pcapng);
 
 /* NULL is allowed. */

@@ -1,7 +1,7 @@
 /*
  * progress: a bar on stderr while a capture is read, with what is done, how fast, and when it will
- * be over. Only on a terminal; asked often, it writes five times a second. And whether the user
- * wants to end it (Ctrl-C).
+ * be over. Only on a terminal. It may be called often, and writes five times a second. Also whether
+ * the user wants to end it (Ctrl-C).
  */
 #ifndef DB_TOOLS_REPLAY_PROGRESS_H
 #define DB_TOOLS_REPLAY_PROGRESS_H
@@ -16,7 +16,7 @@ struct progress {
 	uint64_t next_ns;
 };
 
-/* Takes SIGINT and SIGTERM from now on. */
+/* Handles SIGINT and SIGTERM from now on. */
 void progress_begin(struct progress *progress, bool quiet);
 
 /* What is done: bytes of the capture of total (0: unknown), and requests. */

@@ -27,8 +27,8 @@ struct reader {
 	int link_type; /* of a pcap */
 	uint16_t base_port;
 	uint64_t furthest_ns;                          /* instant, so far */
-	bool (*over)(void);                            /* NULL: nobody ends it */
-	const struct key_ring *verify[CAPTURED_KINDS]; /* NULL: every tag will do */
+	bool (*over)(void);                            /* NULL: never asked */
+	const struct key_ring *verify[CAPTURED_KINDS]; /* NULL: tags are not checked */
 	struct reader_counts counts;
 	char damage[DAMAGE_BYTES]; /* "": none */
 	uint8_t room[LINK_FRAME_BYTES_MAX];
@@ -55,7 +55,7 @@ struct packet {
 	uint64_t at_ns;
 };
 
-/* One of the two, which its first byte tells. */
+/* Opens a pcap or a pcapng, by the first byte. */
 static int open_packets(struct reader *reader, const char *path, struct error *error)
 {
 	FILE *file = stream_file(reader->stream);
@@ -106,7 +106,7 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, struc
 
 static bool instant_of(const struct pcap_pkthdr *header, uint64_t *at_ns)
 {
-	/* A pcap has 32 bits, which libpcap takes for signed: past 2038 they are not. */
+	/* A pcap has 32 unsigned bits, which libpcap reads as signed: after 2038 that is wrong. */
 	const int64_t seconds = header->ts.tv_sec >= INT32_MIN && header->ts.tv_sec < 0
 					? (int64_t)(uint32_t)header->ts.tv_sec
 					: header->ts.tv_sec;
@@ -151,7 +151,7 @@ static int next_packet(struct reader *reader, struct packet *out, const char **d
 	return 1;
 }
 
-/* Of packets with an instant: what is behind, and the biggest jump. */
+/* Notes of packets with an instant which go back in time, and the biggest jump. */
 static void look_at_clock(struct reader *reader, uint64_t at_ns)
 {
 	struct reader_counts *counts = &reader->counts;
@@ -212,15 +212,15 @@ static void count(struct reader_counts *counts, const struct captured *captured)
 
 static void take_damage(struct reader *reader, const char *damage)
 {
-	/* What ails the compressed bytes is why those inside end. */
+	/* If the compressed bytes are damaged, that is why those inside end. */
 	if (stream_damage(reader->stream) != NULL)
 		damage = stream_damage(reader->stream);
-	/* Ended by us in the middle of a packet: no damage. */
+	/* Ended by us in the middle of a packet: that is not damage. */
 	if (reader->over != NULL && reader->over())
 		damage = NULL;
 	if (damage != NULL && reader->damage[0] == '\0')
 		snprintf(reader->damage, sizeof(reader->damage),
-			 "ends behind packet %" PRIu64 ": %s", reader->counts.packets, damage);
+			 "ends after packet %" PRIu64 ": %s", reader->counts.packets, damage);
 }
 
 void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies)

@@ -1,11 +1,11 @@
 /*
  * reader: the requests and replies of a capture, in the order they were captured. pcap (any byte
  * order, micro- and nanoseconds) comes through libpcap, pcapng through pcapng.h, gzip and zstd
- * through stream.h; what lies in a packet is told by the engine's own decoder (net/decode.h).
+ * through stream.h; the engine's own decoder (net/decode.h) finds what is in a packet.
  *
  * Links, in pcapng one an interface: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw
- * IP, BSD loopback. What is neither request nor reply is passed over and counted under one reason.
- * Damage ends the capture where it begins, and is told; what came before counts.
+ * IP, BSD loopback. A packet that is neither request nor reply is passed over and counted under one
+ * reason. Damage ends the capture where it begins, and is reported; what came before counts.
  *
  * Streaming: memory does not grow with the capture. One thread; nothing here trusts its input.
  */
@@ -53,7 +53,8 @@ struct reader_counts {
 	uint64_t reply_datagrams;
 	uint64_t replies;
 	uint64_t went_back; /* packets captured before the furthest instant until then */
-	uint64_t jump_ns; /* the longest time without a packet, and the number of that behind it */
+	uint64_t jump_ns;   /* the longest time without a packet, and the number of the packet after
+			       it */
 	uint64_t jump_packet;
 	uint64_t drops[DROP_CNT];
 	uint64_t skips[SKIP_CNT];
@@ -66,16 +67,16 @@ struct reader;
 /* base_port: the UDP port of shard 0 in the capture. 0 or -errno with a line in error. */
 int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error);
 
-/* From now on only what these keys signed is given, of requests, of replies or of both; the rest is
- * counted as UNKNOWN_KEY or BAD_TAG. The keys stay the caller's. Before the first reader_next. */
+/* From now on only requests, replies or both that these keys signed are given; the rest is counted
+ * as UNKNOWN_KEY or BAD_TAG. The caller keeps the keys. Before the first reader_next. */
 void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies);
 
-/* When `over` says true, the capture ends there. It is asked from whoever reads. */
+/* When `over` returns true, the capture ends there. The thread that reads calls it. */
 void reader_end_when(struct reader *reader, bool (*over)(void));
 
 enum reader_step {
 	READER_FOUND,   /* *out */
-	READER_NOT_YET, /* many packets were passed over: come again */
+	READER_NOT_YET, /* many packets were passed over: call again */
 	READER_END,     /* which damage may have made */
 };
 
@@ -84,11 +85,11 @@ enum reader_step reader_step(struct reader *reader, struct captured *out);
 /* The same until it is found: true and *out, or false at the end. */
 bool reader_next(struct reader *reader, struct captured *out);
 
-/* Takes request datagrams back that the caller could not use after all: they are counted under the
- * reasons of refused (drops, skips) instead of its request_datagrams and requests. At the end. */
+/* Counts request datagrams that the caller could not use under the reasons of refused (drops,
+ * skips) instead of request_datagrams and requests. Called at the end. */
 void reader_refuse(struct reader *reader, const struct reader_counts *refused);
 
-/* A line about what ended the capture before its end; NULL: nothing did. After reader_next said
+/* A line about what ended the capture before its end; NULL: nothing did. After reader_next returned
  * false. */
 const char *reader_damage(const struct reader *reader);
 
@@ -110,13 +111,13 @@ bool link_known(int link_type);
 
 /*
  * A packet of that link as an Ethernet frame: the packet itself where it is one, else the part of
- * it behind its link header, with an Ethernet header before it (in room, of LINK_FRAME_BYTES_MAX).
+ * it after its link header, with an Ethernet header before it (in room, of LINK_FRAME_BYTES_MAX).
  * SKIP_CNT, or the reason. Pure.
  */
 enum skip link_frame(int link_type, const uint8_t *packet, uint32_t bytes, uint8_t *room,
 		     const uint8_t **frame, uint32_t *frame_bytes);
 
-/* What a frame is, for the shards from base_port on: true and *out but for its instant; else false
+/* What a frame is, for the shards from base_port on. True and *out, except its instant; else false
  * and *drop, or *skip if that is not SKIP_CNT. cut: not all of the packet was captured. Pure. */
 bool captured_find(const uint8_t *frame, uint32_t bytes, bool cut, uint16_t base_port,
 		   struct captured *out, enum drop *drop, enum skip *skip);

@@ -9,7 +9,7 @@
 
 #include "tools/common/cli.h"
 
-/* A time without a packet that is worth a word. */
+/* A time without a packet that is reported. */
 static const uint64_t JUMP_TOLD_NS = UINT64_C(60000000000);
 
 static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals *sum,
@@ -108,8 +108,8 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-/* A name of the command line may be no UTF-8, which JSON must be: ? for what is beyond ASCII then.
- */
+/* A name of the command line may not be UTF-8, which JSON must be: then ? replaces what is not
+ * ASCII. */
 static json_t *text_json(const char *text)
 {
 	json_t *string = json_string(text);

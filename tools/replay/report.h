@@ -11,7 +11,7 @@
 #include "tools/replay/offline_run.h"
 #include "tools/replay/reader.h"
 
-/* What of a capture was used and what was not, in words. */
+/* Which packets of a capture were used and which not, in words. */
 void report_reading(const struct reader *reader, FILE *out);
 
 void report_offline(const struct offline_run *run);

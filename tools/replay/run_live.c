@@ -28,14 +28,14 @@
 enum {
 	RECEIVE_CNT = 64,
 	RECEIVE_ON_TIME_CNT = 8,
-	/* Of a call: where time counts, the last of a call shall not wait for many others. */
+	/* Datagrams of one call: where time counts, the last must not wait for many others. */
 	BURST_ON_TIME_MAX = 16,
 	BURST_FLAT_OUT_MAX = 64,
 	/* 16 ms at 500,000 datagrams a second. */
 	AHEAD_CNT = 8192,
-	/* One to send, one for the engine: with a third there is one to read ahead. */
+	/* One to send, one for the engine, and one to read ahead. */
 	CPUS_TO_READ_AHEAD = 3,
-	/* With more time than this the kernel may wake us; with less we spin. */
+	/* With more time than this it sleeps; with less it spins. */
 	SPIN_NS = 150000,
 	SLEEP_US_MAX = 100000,
 	/* How long the engine is asked for its sale and clock. */
@@ -46,7 +46,7 @@ static const uint64_t NS_PER_US = 1000;
 static const uint64_t NS_PER_MS = 1000000;
 static const uint64_t NS_PER_S = 1000000000;
 static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
-/* A pause in the capture that is worth a word. */
+/* A pause in the capture that is reported. */
 static const uint64_t PAUSE_TOLD_NS = UINT64_C(10000000000);
 
 struct live {
@@ -65,14 +65,14 @@ struct live {
 	struct live_counts counts;
 	uint64_t heard_ns;   /* when the last reply came */
 	uint64_t sent_bytes; /* of the capture */
-	uint64_t refused_ns; /* since when nothing was taken; 0: it was */
-	uint64_t told_ns;    /* the instant that was told to be far away */
+	uint64_t refused_ns; /* since when nothing was taken; 0: the last one was */
+	uint64_t told_ns;    /* the instant of the last pause that was reported */
 	struct client_packet received[RECEIVE_CNT];
 	uint8_t room[RECEIVE_CNT][WIRE_DATAGRAM_BYTES_MAX];
 	struct error error;
 };
 
-/* A reply in form and, where we have keys, by its tag. */
+/* Whether it has the form of a reply and, where we have keys, the right tag. */
 static bool is_reply(const struct live *live, const struct client_packet *packet)
 {
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
@@ -107,7 +107,7 @@ static void take_reply(struct live *live, const struct client_packet *packet)
 	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes);
 }
 
-/* Some of what has been answered by now, or within wait_us. 0 or -errno. */
+/* Receives some replies that are there, or come within wait_us. 0 or -errno. */
 static int receive(struct live *live, int most, uint32_t wait_us)
 {
 	const int got = live->transport->receive(live->transport, live->received, most, wait_us);
@@ -119,7 +119,7 @@ static int receive(struct live *live, int most, uint32_t wait_us)
 	return got < 0 ? got : 0;
 }
 
-/* Captured replies that are next need no sending. */
+/* The next request. Captured replies before it are only compared. */
 static struct ahead_item *next_request(struct live *live, bool *ended)
 {
 	struct ahead_item *item;
@@ -163,7 +163,7 @@ static int collect(struct live *live, uint64_t now_ns, struct client_packet *pac
 	return cnt;
 }
 
-/* Nothing was taken. 0, or after PATIENCE_NS of it why, as -errno. */
+/* Nothing was taken. 0, or -errno after PATIENCE_NS without any. */
 static int be_refused(struct live *live, uint64_t now_ns)
 {
 	const int why = errno != 0 && errno != EAGAIN ? errno : ETIMEDOUT;
@@ -218,7 +218,8 @@ static void tell_progress(struct live *live)
 	uint64_t read_bytes;
 	uint64_t total_bytes;
 
-	/* What is read ahead is not sent; what was passed over is done with. */
+	/* Datagrams that were read ahead are not sent yet; packets that were passed over are done.
+	 */
 	reader_progress(live->reader, &read_bytes, &total_bytes);
 	progress_tell(&live->progress,
 		      ahead_peek_at(live->ahead, 0) != NULL ? live->sent_bytes : read_bytes,
@@ -240,7 +241,7 @@ static uint32_t idle_us(const struct live *live, const struct ahead_item *item, 
 	return us < SLEEP_US_MAX ? (uint32_t)us : SLEEP_US_MAX;
 }
 
-/* A long pause is told, so that nobody takes it for a fault. */
+/* Reports a long pause, so that nobody thinks it is a fault. */
 static void tell_pause(struct live *live, const struct ahead_item *item, uint64_t now_ns)
 {
 	const uint64_t due_ns = pace_due_ns(&live->pace, item->at_ns);
@@ -258,7 +259,7 @@ static uint64_t later(uint64_t one_ns, uint64_t other_ns)
 	return one_ns > other_ns ? one_ns : other_ns;
 }
 
-/* What is due goes out; else what was answered is taken in, and the capture read. 0 or -errno. */
+/* Sends what is due; else receives replies and reads the capture. 0 or -errno. */
 static int turn(struct live *live, const struct ahead_item *item)
 {
 	const bool flat_out = live->pace.kind == PACE_FLAT_OUT;
@@ -284,7 +285,7 @@ static int turn(struct live *live, const struct ahead_item *item)
 		       sent > 0 || has_read ? 0 : idle_us(live, item, now_ns));
 }
 
-/* The first datagrams wait in memory before time begins. */
+/* Reads the first datagrams before time begins. */
 static void fill_ahead(struct live *live)
 {
 	static const struct timespec pause = {.tv_nsec = 1000000};
@@ -318,7 +319,7 @@ static int send_all(struct live *live)
 	return 0;
 }
 
-/* The last replies: until none has come for so long. */
+/* Receives the last replies, until none has come for wait_ms. */
 static int hear_out(struct live *live)
 {
 	const uint64_t wait_ns = live->options->wait_ms * NS_PER_MS;
@@ -335,8 +336,7 @@ static int hear_out(struct live *live)
 	return 0;
 }
 
-/* Whether there is a CPU for a thread that reads ahead. As fast as it goes it is worth one anyway.
- */
+/* Whether a thread reads ahead: if there is a CPU for it, and always with --flat-out. */
 static bool reads_in_thread(const struct replay_options *options)
 {
 	return options->pace == PACE_FLAT_OUT || ahead_cpu_cnt() >= CPUS_TO_READ_AHEAD;
@@ -354,7 +354,7 @@ static bool open_transport(struct live *live)
 	return rc == 0 || cli_wrong("--to: %s", live->error.text);
 }
 
-/* Its sale and clock: only who has its keys can ask, and make requests new. */
+/* Asks for the engine's sale and clock: this, and making requests new, needs its keys. */
 static bool ask(struct live *live)
 {
 	const struct replay_options *options = live->options;
@@ -432,7 +432,7 @@ static int run(struct live *live)
 	progress_end(&live->progress);
 	ahead_close(live->ahead);
 	live->ahead = NULL;
-	/* What went out until then is told all the same. */
+	/* What was sent until then is reported all the same. */
 	if (rc != 0)
 		cli_wrong("--to %s: %s%s%s", options->to, live->error.text,
 			  error_is_set(&live->error) ? ": " : "", strerror(-rc));

@@ -29,7 +29,8 @@ struct feed {
 	struct key_ring *keys;
 	struct ahead *ahead;
 	struct progress progress;
-	/* The datagrams at hand: the first `looked_at` of those ahead, of them the requests. */
+	/* The current datagrams: the first `looked_at` of those ahead, and the requests among them.
+	 */
 	uint32_t looked_at;
 	uint32_t waiting_cnt;
 	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
@@ -103,7 +104,7 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 	return true;
 }
 
-/* Without a reply that says it, the sale is the one that the first dated request is for. */
+/* If no reply names the sale, it is that of the first dated request. */
 static void learn_sale(struct feed *feed, const struct ahead_item *item)
 {
 	if (feed->sale != 0 || !wire_is_dated(item->datagram))
@@ -119,7 +120,8 @@ static void refuse(struct feed *feed, const struct ahead_item *item)
 	feed->refused.requests += wire_count(item->datagram);
 }
 
-/* admit, as the worker does, and what is admitted into the batch. False: sales could not begin. */
+/* Admits datagrams as the worker does, and puts them into the batch. False: sales could not begin.
+ */
 static bool admit_waiting(struct feed *feed)
 {
 	struct admission admissions[BATCH_DATAGRAMS_MAX];
@@ -157,12 +159,12 @@ static void on_reply(void *context, uint16_t shard, const uint8_t *datagram)
 	compare_add(context, COMPARE_NEW, shard, datagram);
 }
 
-/* Decides what is at hand, and is done with it. */
+/* Decides the current datagrams and removes them. */
 static bool decide_waiting(struct feed *feed)
 {
 	struct offline_run *run = &feed->run;
-	/* The first captured reply may come long after its request; a capture without any shall not
-	 * be slow for it to its end. */
+	/* The first captured reply may come long after its request. But a capture without any reply
+	 * must not be slow to its end for that. */
 	const bool compared = feed->replies_seen || feed->datagrams < COMPARE_WAITING_MAX;
 
 	if (!admit_waiting(feed))
@@ -207,7 +209,7 @@ static void tell_progress(struct feed *feed)
 	progress_tell(&feed->progress, read_bytes, total_bytes, feed->requests);
 }
 
-/* Whose sale it is the first replies say, before the first request is decided. */
+/* Finds the sale in the first replies, before the first request is decided. */
 static void find_sale(struct feed *feed)
 {
 	static const struct timespec pause = {.tv_nsec = 20000};
@@ -284,7 +286,7 @@ static bool tell_what_if(const struct offline_run *run, struct output files[WHAT
 		what_if.names[what_if.cnt] = run->sales[what_if.cnt].name;
 		good = sold_take(&what_if.sold[what_if.cnt], run->sales[what_if.cnt].engine,
 				 options->shards) == 0 ||
-		       cli_wrong("no memory to tell who got what");
+		       cli_wrong("no memory to find who got what");
 	}
 	if (good && !options->json)
 		what_if_table(&what_if, stdout);

@@ -34,8 +34,8 @@ struct writing {
 	struct error error;
 };
 
-/* Who signs with the key of the pseudonyms, as a receiver of the capture may have to, could tell
- * who is who. */
+/* The key of the pseudonyms must not sign: a receiver who needs it to sign could find out who is
+ * who. */
 static bool is_secret(const struct writing *writing, const struct key_ring *ring, const char *flag,
 		      const char *path)
 {
@@ -78,7 +78,7 @@ static bool load_keys(struct writing *writing)
 	return cli_key(options->keys, options->key_id, &writing->key);
 }
 
-/* Words about it: with the capture on stdout there is no other place for them. */
+/* Where to print words: on stderr if the capture is on stdout. */
 static FILE *words_of(const struct writing *writing)
 {
 	return strcmp(writing->options->write, "-") == 0 ? stderr : stdout;
@@ -181,7 +181,7 @@ static int write_capture(struct writing *writing, struct reader *reader)
 	return reader_damage(reader) != NULL ? CLI_EXIT_BAD : CLI_EXIT_GOOD;
 }
 
-/* What can be read of a damaged capture gets the name; what was interrupted does not. */
+/* The readable part of a damaged capture gets the name; an interrupted one does not. */
 static int write_from(struct writing *writing, struct from_journal *journal, struct reader *reader)
 {
 	const struct replay_options *options = writing->options;

@@ -8,7 +8,8 @@
 
 enum {
 	ROUNDS = 8,
-	/* What is hashed begins with what it is: one key, no value like another's. */
+	/* Every hashed text begins with its kind, so that one key never gives the same value for
+	 * two kinds. */
 	DOMAIN_BUYER = 'b',
 	DOMAIN_ECHO = 'e',
 	DOMAIN_REQUEST_ID = 'r',

@@ -1,6 +1,6 @@
 /*
- * sold: what a sale on paper sold, told from its shards at the end: by SKU, buyer and channel, and
- * when. Memory goes with the orders, which the stock bounds, never with the capture.
+ * sold: what an offline sale sold, read from its shards at the end: by SKU, buyer and channel, and
+ * when. Memory grows with the orders, which the stock bounds, not with the capture.
  */
 #ifndef DB_TOOLS_REPLAY_SOLD_H
 #define DB_TOOLS_REPLAY_SOLD_H

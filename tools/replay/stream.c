@@ -20,7 +20,7 @@ enum {
 	PLAIN_BYTES = 128 << 10,
 	MAGIC_BYTES = 4,
 	POLL_MS = 100,
-	/* 15: the largest window; + 32: the header tells gzip or zlib. */
+	/* 15: the largest window; + 32: the header decides between gzip and zlib. */
 	GZIP_WINDOW = 15 + 32,
 	/* As zstd --long=31 makes it, the most there is. */
 	ZSTD_WINDOW_LOG = 31,
@@ -40,7 +40,7 @@ struct stream {
 	_Atomic uint64_t done_bytes;
 	size_t raw_at;
 	size_t raw_cnt;
-	bool waits; /* it is no regular file */
+	bool waits; /* it is not a regular file */
 	bool (*over)(void);
 	bool inside; /* of a gzip member or a zstd frame */
 	const char *damage;
@@ -49,7 +49,7 @@ struct stream {
 	uint8_t raw[RAW_BYTES];
 };
 
-/* Until there are bytes, or the end. False: told to wait no longer. */
+/* Waits until there are bytes, or the end. False: `over` returned true. */
 static bool wait_for_bytes(const struct stream *stream)
 {
 	struct pollfd waited = {.fd = stream->fd, .events = POLLIN};
@@ -78,7 +78,7 @@ static ssize_t read_raw(struct stream *stream, void *room, size_t bytes)
 	return got;
 }
 
-/* Reads into the buffer behind what is still there. False at the end or when reading failed. */
+/* Reads into the buffer, after what is still there. False at the end or when reading failed. */
 static bool fill_raw(struct stream *stream)
 {
 	ssize_t got;
@@ -135,7 +135,7 @@ static ssize_t gzip_read(struct stream *stream, char *out, size_t room)
 				stream->damage = "its gzip data is cut short";
 			break;
 		}
-		/* Zeros behind a member fill a block of a tape, as gzip knows. */
+		/* Zeros after a member fill a block of a tape; gzip accepts them, too. */
 		if (!stream->inside && stream->raw[stream->raw_at] == 0) {
 			stream->raw_at++;
 			continue;

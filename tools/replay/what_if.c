@@ -36,7 +36,7 @@ static int by_sku(const void *a, const void *b)
 	return one->sku < two->sku ? -1 : one->sku > two->sku;
 }
 
-/* In the sale that sold most of it. */
+/* Units of a SKU in the sale that sold most of it. */
 static uint64_t most_units(const struct what_if *what_if, uint64_t sku)
 {
 	uint64_t most = 0;
@@ -138,7 +138,7 @@ static int by_channel(const void *a, const void *b)
 	return one->channel < two->channel ? -1 : one->channel > two->channel;
 }
 
-/* Calls with each channel of these orders, ascending. False: no memory. */
+/* Calls the function with each channel of these orders, ascending. False: no memory. */
 static bool each_channel(const struct sold_order *orders, uint64_t cnt,
 			 void (*put)(const struct channel *channel, void *context), void *context)
 {

@@ -1,5 +1,5 @@
 /*
- * what_if: sales on paper side by side: who would have got units, when would it have sold out, by
+ * what_if: offline sales side by side: who would have got units, when it would have sold out, by
  * channel. As a table, as CSV, and as a page with the burn-down curves over each other.
  */
 #ifndef DB_TOOLS_REPLAY_WHAT_IF_H
@@ -42,7 +42,7 @@ enum {
 };
 
 /* The files of the above that the options ask for. They are opened before the capture is read: what
- * cannot be written is told at once. Both complain, naming flag and path. */
+ * cannot be written is reported at once. Both complain, naming flag and path. */
 bool what_if_open(struct output files[WHAT_IF_FILES], const struct replay_options *options);
 bool what_if_write(const struct what_if *what_if, struct output files[WHAT_IF_FILES]);
 

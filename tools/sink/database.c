@@ -24,7 +24,7 @@ struct database {
 	char bytes[COPY_BYTES];
 };
 
-/* What a server says in several lines, in one. */
+/* Makes one line of a server's error of several lines. */
 static int say(const struct database *database, int rc, const char *what, struct error *error)
 {
 	char text[512];
@@ -122,7 +122,7 @@ static int load_cursor(struct database *database, struct cursor *cursor, struct 
 			cursor->lanes++;
 		else
 			rc = error_say(error, -EPROTO,
-				       "table lanes: row %d is none of ours: name another "
+				       "table lanes: row %d is not one of ours: name another "
 				       "schema",
 				       row);
 	}
@@ -232,7 +232,7 @@ static int end_copy(struct database *database, struct error *error)
 	return good ? 0 : say(database, -EPROTO, "COPY", error);
 }
 
-/* Each staged order goes in, or is there already as it is. */
+/* Each staged order is inserted, or is there already with the same content. */
 static int upsert(struct database *database, struct error *error)
 {
 	static const char sql[] =

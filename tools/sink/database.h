@@ -1,6 +1,6 @@
 /*
  * database: the PostgreSQL side of the sink: a table of orders, and in the same transactions how
- * far it has got. After any crash of either side the table has each order once.
+ * far it is. After any crash of either side the table has each order once.
  *
  * Cold calls that wait for the server, one thread at a time.
  */
@@ -24,16 +24,16 @@ struct database;
 int database_open(struct database **out, const char *conninfo, const char *schema,
 		  struct cursor *cursor, struct error *error);
 
-/* Adds the orders of a batch to the transaction under way. -ENOTCONN, or another -errno. */
+/* Adds the orders of a batch to the open transaction. -ENOTCONN, or another -errno. */
 int database_add(struct database *database, const struct consumer_batch *batch,
 		 struct error *error);
 
-/* Orders in the transaction under way. */
+/* Orders in the open transaction. */
 uint64_t database_pending(const struct database *database);
 
 /*
- * Ends the transaction: orders and cursor are there together, or neither is. -ENOTCONN: one of
- * both, open it again to learn which. -EPROTO: an LSN is there with another order.
+ * Ends the transaction: orders and cursor are there together, or neither is. -ENOTCONN: it is
+ * unknown which: open it again to learn that. -EPROTO: an LSN is there with another order.
  */
 int database_commit(struct database *database, const struct cursor *cursor, struct error *error);
 

@@ -57,7 +57,7 @@ static const char usage[] =
 	"foreign block, LSNs given twice, or a source that lacks what the table has;\n"
 	"2: could not run.\n";
 
-/* Moves batches until the end, a signal or an error. Nothing of a transaction that fails stays. */
+/* Moves batches until the end, a signal or an error. A failed transaction leaves nothing. */
 static int pump(const struct sink_options *options, struct database *database,
 		struct consumer *consumer, uint64_t *orders, struct error *error)
 {
@@ -70,8 +70,8 @@ static int pump(const struct sink_options *options, struct database *database,
 		struct consumer_batch batch;
 		int rc = consumer_next(consumer, &batch, error);
 
-		/* The source has not got again yet what the table has: waited for, but no success.
-		 */
+		/* The source does not have again what the table has: it waits, but that is not
+		 * success. */
 		if (rc == -EAGAIN && options->follow && !behind)
 			cli_wrong("%s; trying again until it is back", error->text);
 		behind = rc == -EAGAIN || (behind && rc == 1);
@@ -104,7 +104,8 @@ static int pump(const struct sink_options *options, struct database *database,
 	return dirty ? database_commit(database, consumer_cursor(consumer), error) : 0;
 }
 
-/* One connection to both ends, from where the table ends; *connected: both let it in. */
+/* Connects both sides once, and runs from where the table ends; *connected: both sides accepted it.
+ */
 static int run_once(const struct sink_options *options, uint64_t *orders, bool *connected,
 		    struct error *error)
 {
@@ -137,12 +138,12 @@ static int run(const struct sink_options *options)
 	int rc;
 
 	signals_block_end(&signals);
-	/* A killed sink's lock goes when the server notices: -EBUSY may pass, too; and so may a
-	 * refusal where it was let in before. */
+	/* A killed sink's lock ends when the server notices: so -EBUSY may pass, too, and so may a
+	 * refusal after an earlier success. */
 	while ((rc = run_once(options, &orders, &connected, &error)) == -ENOTCONN || rc == -EBUSY ||
 	       (rc == -EACCES && let_in)) {
 		let_in = let_in || connected;
-		/* Each time that it is away is told once. */
+		/* Each time that it is away is reported once. */
 		told = told && !connected;
 		if (!options->follow || signals_end_pending())
 			break;

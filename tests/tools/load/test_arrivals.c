@@ -179,7 +179,7 @@ static void check_refused(const char *text, const char *part)
 
 Test(arrivals_recorded, what_is_wrong_is_named_by_its_line)
 {
-	check_refused("0.5\nsoon\n", "instants:2: 'soon' is no instant");
+	check_refused("0.5\nsoon\n", "instants:2: 'soon' is not an instant");
 	check_refused("0.5\n0.7s\n", "instants:2:");
 	check_refused("-1\n", "instants:1:");
 	check_refused("nan\n", "instants:1:");
