@@ -32,7 +32,7 @@ static void append_batch(struct journal *journal, uint64_t n)
 	journal_pump(journal, 1);
 }
 
-/* As many records as a few segments hold, each in a block of its turn. */
+/* As many records as a few segments hold, in one block for each turn. */
 static uint64_t run(uint64_t cnt)
 {
 	struct memory_disk *disk = memory_disk_open(7, 0, SEGMENT, 16);

@@ -73,7 +73,7 @@ static uint64_t zipf_sku(void)
 	       sku_cnt;
 }
 
-/* The n-th request: what it says depends on n only. */
+/* The n-th request; its content depends on n only. */
 static struct wire_request nth(uint64_t n)
 {
 	return (struct wire_request){
@@ -85,7 +85,7 @@ static struct wire_request nth(uint64_t n)
 	};
 }
 
-/* Somebody who wants a unit of some SKU and was never here before. */
+/* A new buyer who wants a unit of some SKU. */
 static struct wire_request somebody(void)
 {
 	return nth((UINT64_C(1) << 40) + fresh++);
@@ -119,7 +119,7 @@ static void make_limit(uint32_t i)
 	requests[i].quantity = LIMIT;
 }
 
-/* A sale in its middle: what comes next can't be foreseen. */
+/* The middle of a sale: the next request can't be predicted. */
 static void make_mixed(uint32_t i)
 {
 	const uint64_t dice = random_below(20);
@@ -253,7 +253,7 @@ static void sell(struct shard *shard, uint64_t cnt, bool in_turn)
 	}
 }
 
-/* A figure is worth nothing without what its random reads went to. */
+/* A figure is worth nothing without the kind of pages that it read at random. */
 static void say_memory(const struct shard *shard)
 {
 	const struct arena_bytes memory = shard_memory(shard);

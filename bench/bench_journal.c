@@ -28,7 +28,7 @@
 enum {
 	RAW_BYTES = 16384,
 	RAW_CNT = 4000,
-	/* More than fit into all blocks that a lane has on their way. */
+	/* More than fit into all blocks that a lane has in flight. */
 	BATCHES_OUT_MAX = 4096,
 };
 
@@ -41,7 +41,7 @@ struct latencies {
 
 static struct latencies journal_latencies;
 static struct latencies raw_latencies;
-/* Batches that wait for the disk: up to which LSN each goes, and since when it is due. */
+/* Batches that wait for the disk: the last LSN of each, and since when it is due. */
 static uint64_t sent_lsn[BATCHES_OUT_MAX];
 static uint64_t sent_ns[BATCHES_OUT_MAX];
 
@@ -121,7 +121,7 @@ static void on_raw_written(void *context, uint64_t token, int64_t result)
 	deep->done_cnt++;
 }
 
-/* The same with depth of them in flight, by the lane's own way to the disk, spinning as it does. */
+/* The same with `depth` writes in flight, through the lane's own disk code, spinning as it does. */
 static void raw_deep(const char *dir, struct disk *disk, uint8_t *buffers, uint32_t bytes,
 		     unsigned depth)
 {
@@ -207,7 +207,7 @@ static void write_orders(struct journal *journal, struct disk *disk, uint64_t or
 				};
 				journal_commit(journal);
 			}
-			/* From when it was due, not from when there was room at last. */
+			/* From when it was due, not from when there was room. */
 			CHECK(newest - oldest < BATCHES_OUT_MAX);
 			sent_lsn[newest % BATCHES_OUT_MAX] = journal_next_lsn(journal) - 1;
 			sent_ns[newest++ % BATCHES_OUT_MAX] = due_ns;

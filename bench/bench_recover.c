@@ -2,8 +2,8 @@
  * bench_recover: how fast a state comes back: from its whole lane, and from a checkpoint of it. The
  * lane holds real orders of random buyers, each at most one unit a SKU. "a start" is all that an
  * engine does: files that no cache holds are read and checked, tables made, and the orders applied.
- * Its parts beside it, each by itself and warm from the second pass on.
- * usage: bench_recover DIR [ORDERS [SKUS]]; defaults 10,000,000 and 1,000.
+ * Its parts are also measured, each by itself and warm from the second pass on. usage:
+ * bench_recover DIR [ORDERS [SKUS]]; defaults 10,000,000 and 1,000.
  */
 #include <dirent.h>
 #include <errno.h>

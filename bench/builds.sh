@@ -1,6 +1,6 @@
 #!/bin/bash
 # How the engine is best built: bench_decide by several builds in turn, each pass of all of them a
-# round; medians of the rounds' ratios to the first. Builds lie under build/builds/ and are removed.
+# round; medians of the rounds' ratios to the first. Builds are under build/builds/ and are removed.
 #
 #   bench/builds.sh [ROUNDS [SKUS ORDERS]]     default: 5 rounds of 1,000,000 and 1,000,000
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Up to which rate `doorbuster capture` loses nothing: a drop over memif at growing rates, each
-# captured into a file on disk, requests and replies. The engine has core 1; where there are but
-# two, the capture shares core 0 with the load. Tells for each rate what was captured and lost.
+# captured into a file on disk, requests and replies. The engine has core 1; where there are only
+# two, the capture shares core 0 with the load. Reports for each rate what was captured and lost.
 #
 #   bench/capture_rate.sh [BUILD] [FILL [RATE...]]   needs root
 #

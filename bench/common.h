@@ -1,7 +1,8 @@
 /*
- * common: how the benchmarks of parts measure: some cases in turn, round after round, so that what
- * the machine does meanwhile hits all of them alike; the median counts, least and most stand beside
- * it. Under callgrind the same marks count instructions instead (bench/instructions.sh).
+ * common: how the benchmarks of parts measure: some cases in turn, round after round, so that other
+ * work of the machine affects all of them alike. The median counts; the least and the most are
+ * printed beside it. Under callgrind the same marks count instructions instead
+ * (bench/instructions.sh).
  */
 #ifndef DB_BENCH_COMMON_H
 #define DB_BENCH_COMMON_H
@@ -21,7 +22,7 @@ struct bench_case {
 	double ns[BENCH_ROUNDS_MAX];
 };
 
-/* What stands between these is measured; cnt: how many requests were done in it. */
+/* The code between these is measured; cnt: how many requests it did. */
 void bench_begin(struct bench_case *bench);
 void bench_end(struct bench_case *bench, uint64_t cnt);
 
@@ -32,7 +33,8 @@ void bench_round(struct bench_case *bench);
 void bench_print_title(const char *what);
 void bench_print(struct bench_case *bench);
 
-/* Whoever reads this memory later, it must be there: nothing of what is measured is left out. */
+/* Tells the compiler that this memory is read later, so that it removes nothing of what is
+ * measured. */
 static inline void bench_keep(const void *memory)
 {
 	__asm__ volatile("" : : "r"(memory) : "memory");
@@ -40,7 +42,7 @@ static inline void bench_keep(const void *memory)
 
 double bench_median(double *values, unsigned cnt);
 
-/* The idx-th argument as a number, or what it is by default. Ends the program if it is none. */
+/* The idx-th argument as a number, or its default. Ends the program if it is not a number. */
 uint64_t bench_argument(int argc, char **argv, int idx, uint64_t otherwise);
 
 #endif

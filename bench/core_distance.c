@@ -33,7 +33,7 @@ static int run_on(int cpu)
 	return pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
-/* Turns every odd number into the even one behind it. */
+/* Turns every odd number into the even one after it. */
 static void *play_back(void *cpu)
 {
 	int seen = 0;

@@ -1,6 +1,6 @@
 /*
- * idle_sender: how late a sender would be that had nothing to do but look at the clock: what the
- * machine takes from a core, and so the least that any sender's lateness can be there.
+ * idle_sender: how late a sender is that only reads the clock. This is what the machine takes from
+ * a core, so no sender can be less late there.
  *
  *   idle_sender CPU PACKETS GAP-NS
  */

@@ -4,13 +4,13 @@
 # exit code 1 if one has grown by more than 3 %. Takes half a minute.
 #
 #   bench/instructions.sh BUILD            compares
-#   bench/instructions.sh BUILD --accept   makes what is counted now the new reference
+#   bench/instructions.sh BUILD --accept   makes the present counts the new reference
 #   bench/instructions.sh --compare REFERENCE COUNTED   two files; counts nothing
 #
-# Counted is what the benchmarks time, at sizes that fit a cache. Hash keys are random, so counts
+# It counts what the benchmarks time, at sizes that fit a cache. Hash keys are random, so counts
 # vary by some tenths of a percent. The CPU that valgrind shows to the program has no AVX-512, and
-# libc is held to SSE2; whether AVX2 kernels run (net/siphash.c) depends on the machine, and stands
-# in the reference: counts of another kind are not compared.
+# libc is held to SSE2; whether AVX2 kernels run (net/siphash.c) depends on the machine, and the
+# reference says it: counts of another kind are not compared.
 set -eu
 
 # REFERENCE COUNTED: a line a case; 1 if one has grown, is new or is no longer counted.

@@ -19,7 +19,7 @@
 
 enum {
 	CPUS_MAX = 8,
-	/* Of one CPU; what comes after so many is not looked at. */
+	/* Of one CPU; later gaps are ignored. */
 	GAPS_MAX = 1 << 20,
 	/* Less is the reading of the clock itself. */
 	GAP_MIN_NS = 1000,
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (unsigned i = 0; i < cnt; i++) {
-		/* Touched before it counts. */
+		/* Touched before the measurement. */
 		spinners[i].gaps_ns = malloc(GAPS_MAX * sizeof(*spinners[i].gaps_ns));
 		if (spinners[i].gaps_ns == NULL) {
 			fprintf(stderr, "jitter: no memory\n");

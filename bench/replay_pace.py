@@ -1,5 +1,5 @@
-# The other end of replay_pace.sh: a listener that takes no notice, and the comparison of two
-# captures by the echo of each datagram, which numbers it.
+# The other end of replay_pace.sh: a listener that ignores all, and the comparison of two captures
+# by the echo of each datagram, which numbers it.
 import select, socket, struct, sys
 
 

@@ -5,7 +5,7 @@
 #
 #   bench/replay_pace.sh [BUILD]      needs root; tcpreplay, if it is there; ROUNDS=5, SPEEDS="1 10"
 #
-# An error is how far a packet is from where the capture puts it, counted from the first hundred.
+# An error is how far a packet is from its instant in the capture, counted from the first hundred.
 set -eu
 cd "$(dirname "$0")/.."
 build=$PWD/${1:-build/release}
@@ -32,7 +32,7 @@ ip netns exec sink python3 "$here" listen &
 listener=$!
 ping -c 1 -W 5 198.18.9.2 >/dev/null || true
 
-# All of them before what else the machine has to do.
+# All of them have priority over the machine's other work.
 renice -n -20 $$ >/dev/null 2>&1 || true
 
 make() { # PACKETS GAP-NS FILE
@@ -68,8 +68,8 @@ done
 kill $listener
 
 # Over memif: one request a datagram, 500,000 a second, a core each; hardly an order, so that no
-# disk holds the engine up, and two seconds for it to make its segments. Beside each round what the
-# core gives a sender that only looks at the clock.
+# disk delays the engine, and two seconds for it to make its segments. Beside each round the
+# lateness of a sender that only reads the clock.
 make 1500000 2000 fast.pcap
 (umask 077; echo "1 $KEY" >keys)
 printf '%s\n' sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds \

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Measures the engine beside what it is compared with, and writes a table, JSON and a page.
+"""Measures the engine and the programs it is compared with; writes a table, JSON and a page.
 
   bench/run.py [--rounds N] [--what path,peers,spike,workers,scale,downstream,micro,huge]
                [--out DIR] [--minutes N] [--cpus LOAD,SERVER]
@@ -77,7 +77,7 @@ class Run:
         }
 
     def save(self):
-        """So that what was measured outlives whatever ends the run."""
+        """Saves what was measured so far, in case the run is ended."""
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "results.json").write_text(json.dumps(self.document, indent=1) + "\n")
 
@@ -185,7 +185,7 @@ def enter_namespaces(argv, options):
              "--kill-child=SIGTERM", "--mount-proc", "--propagation", "private", sys.executable,
              __file__, *argv],
             env=dict(os.environ, **{INSIDE: f"{hugepages_mib} {own_mounts()}"}))
-        # Ctrl-C reaches the child by itself.
+        # Ctrl-C reaches the child without us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         return child.wait()
 

@@ -27,7 +27,7 @@ def cpu_of(pid):
 
 
 def nats_ask(port, subject):
-    """The answer's payload, over NATS's text protocol; None while nobody answers."""
+    """The answer's payload, over NATS's text protocol; None while no server answers."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
             link.sendall(b'CONNECT {"verbose":false,"headers":true}\r\nSUB in 1\r\nPUB '

@@ -1,7 +1,7 @@
-"""The budgets of design.md section 9, what was measured beside them, the command of each."""
+"""The budgets of design.md section 9, the measured values, and the command of each."""
 from bench.harness.stats import Results
 
-# Units a value is told in: factor and text.
+# Units of a value: factor and text.
 NS = (1, "ns")
 MILLION = (1e-6, "M/s")
 US = (1, "us")
@@ -54,7 +54,7 @@ def decide_ns(results, *names):
 
 
 def allocated_bytes(results):
-    """Of all workers that told it; the most."""
+    """The most of all workers that reported it."""
     told = []
     for name in results.by_name:
         for run in results.by_name[name]:

@@ -1,4 +1,4 @@
-"""What comes behind the engine: relay, consumers and sink, each with the same lane of a real sale.
+"""What comes after the engine: relay, consumers and sink, each with the same lane of a real sale.
 
 Relay, consumer and sink have the server's core, brokers and the database the load's. What limits
 a transfer is the side whose CPU seconds come near its seconds; if neither does, they wait for each
@@ -18,7 +18,7 @@ ALONE_ORDERS = 4000000
 BESIDE_ORDERS = 6000000
 IN_FLIGHT = 512
 SINK_SECONDS = 6
-# A transfer that takes longer is none.
+# A transfer that takes longer has failed.
 MOST_SECONDS = 60
 NO_KAFKA = ("Debian has no Kafka server; kafka:// is tested against librdkafka's mock, "
             "whose speed says nothing")
@@ -29,7 +29,7 @@ def tool(name):
 
 
 def wait_used(child, err, seconds=MOST_SECONDS):
-    """Until it ends: its (user, system) CPU seconds. Failed if it takes longer, or fails."""
+    """Waits for its end: (user, system) CPU seconds. Failed if it takes longer, or fails."""
     name = os.path.basename(child.args[3])
     end = time.monotonic() + seconds
     while True:
@@ -73,7 +73,7 @@ def relay_command(data, name, to, *flags):
 
 
 def relayed(work, data, orders, name, to, servers=(), flags=()):
-    """All of the lane, once; it must have got there."""
+    """Carries all of the lane, once; all of it must arrive."""
     out, err = work / f"relay-{name}.out", work / f"relay-{name}.err"
     before = used_by(servers)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The engine as it is sold: its own process on its own core, and `doorbuster load` at the other."""
+"""The engine as users run it: a process on its own core, and `doorbuster load` on the other."""
 import contextlib
 import os
 import pathlib
@@ -12,16 +12,16 @@ from bench.harness import process
 SERVER_ADDRESS = "198.18.0.1:7700"
 METRICS_ADDRESS = "127.0.0.1:9464"
 # A peer of memif that comes while the last one is still being cleared away was seen to end the
-# process (DPDK 22.11); nobody is in that hurry here.
+# process (DPDK 22.11), so we wait.
 PEER_PAUSE_S = 0.3
 FULL = 29
-# What a request of a sale may be told; anything else is no answer that counts.
+# Verdicts that a request of a sale may get; other answers do not count.
 SALE_VERDICTS = {"ACCEPTED", "SOLD_OUT", "LIMIT_REACHED"}
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class Sale:
-    """A catalog, and what the load is told of it."""
+    """A catalog, and the load's arguments for it."""
 
     def __init__(self, scenario="singles-day", skus=100000, buyers=0, limit=100, requests=0):
         self.flags = ["--scenario", scenario]
@@ -35,7 +35,7 @@ class Sale:
 
 
 class Engine:
-    """A running engine; `load` sells, `report` is what it told when it drained."""
+    """A running engine; `load` sells, `report` is what it printed when it drained."""
 
     def __init__(self, work, sale, ack, orders_max, port, cores, metrics):
         self.metrics = metrics
@@ -117,7 +117,7 @@ class Engine:
 @contextlib.contextmanager
 def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
            metrics=METRICS_ADDRESS):
-    """A worker on each of the cores, the server's unless told otherwise, with a shard each."""
+    """A worker on each of the cores (default: the server's), with a shard each."""
     with process.work_directory("engine") as work:
         running = Engine(work, sale, ack, orders_max, port, cores or (process.SERVER_CPU,), metrics)
         try:
@@ -129,7 +129,7 @@ def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
 
 
 def scrape(address):
-    """The engine's metrics that tell of its time: {(name, stage): sum over workers}."""
+    """The engine's metrics of its time: {(name, stage): sum over workers}."""
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
         text = answer.read().decode()
     sums = {}
@@ -159,7 +159,7 @@ def pairs(line):
 
 
 def parse_report(out, err):
-    """The closing report: stages, workers, orders; empty where an engine doesn't tell."""
+    """The closing report: stages, workers, orders; empty where an engine doesn't print it."""
     report = {"stages": {}, "workers": []}
     for line in out.splitlines():
         words = line.split()
@@ -174,7 +174,7 @@ def parse_report(out, err):
             report["orders"] = int(pairs(line)["orders"])
         elif line.startswith("ready "):
             report["ready"] = pairs(line)
-            # A result may go elsewhere: where this machine keeps its files is nobody's business.
+            # A result may be published, so it must not name this machine's directories.
             port = report["ready"].get("port", "")
             report["ready"]["port"] = port.split(":")[0]
     report["conserved"] = "conserved=no" not in out and "conserved=yes" in out

@@ -42,7 +42,7 @@ def memory_kib(name):
 
 
 def waited_us():
-    """For how long, since the start of the machine, some task waited for a CPU; None: not told."""
+    """For how long, since the start of the machine, some task waited for a CPU; None: unknown."""
     try:
         text = pathlib.Path("/proc/pressure/cpu").read_text()
         return int(text.split("total=")[1].split()[0])
@@ -67,7 +67,7 @@ def describe():
 
 
 def change_hugepages(pages):
-    """So many more, or fewer; returns how many more there are. Others may do the same meanwhile."""
+    """Adds or removes pages; returns how many more there are. Others may do so meanwhile, too."""
     with open(HUGEPAGES, "r+", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         before = int(file.read())

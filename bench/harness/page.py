@@ -49,7 +49,7 @@ def html_table(head, rows):
 
 
 def figures(document):
-    """What most want to know first."""
+    """What most readers want to know first."""
     results = table.Results(document)
     memory, _ = results.ratio(("engine memory full", "capacity/orders_per_s"),
                               ("redis no", "best/orders_per_s"))

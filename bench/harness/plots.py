@@ -1,4 +1,4 @@
-"""The plots of the page, each an SVG that stands by itself. Needs python3-matplotlib."""
+"""The plots of the page, each a self-contained SVG. Needs python3-matplotlib."""
 import io
 
 import matplotlib

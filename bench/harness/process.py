@@ -15,17 +15,17 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("DB_BUILD", TOP / "build/release")).resolve()
-# run.py's --cpus; the scripts of bench/peers are told by the environment, too.
+# run.py's --cpus; the scripts of bench/peers get it from the environment, too.
 CPUS = "DB_BENCH_CPUS"
 LOAD_CPU, SERVER_CPU = (int(cpu) for cpu in os.environ.get(CPUS, "0,1").split(","))
 
 
 class Skipped(Exception):
-    """What can't run here, and why."""
+    """Something can't run here; the text says why."""
 
 
 class Failed(Exception):
-    """What ran and went wrong: no figure comes of it."""
+    """Something ran and failed: it gives no figure."""
 
 
 def end_session(leader, seconds=10):
@@ -86,7 +86,7 @@ class Server:
                                             stderr=err, stdin=subprocess.DEVNULL, env=env)
 
     def wait_for(self, ready, seconds=60, pause=0.02):
-        """Until ready() is true; Failed with what it said if it ends or time runs out."""
+        """Waits until ready() is true; Failed with its output if it ends or time runs out."""
         end = time.monotonic() + seconds
         while not ready():
             if self.process.poll() is not None:

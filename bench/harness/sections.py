@@ -18,9 +18,9 @@ OPEN_SECONDS = 0.6
 # At half load, where quantiles are promised: one stall of the machine is less of it.
 HALF_SECONDS = 1.5
 JITTER_SECONDS = 1
-# Beside a durable step: what the disk itself takes, then some orders that nobody looks at.
+# Beside a durable step: what the disk itself takes, then some orders that are not measured.
 RAW_ORDERS = 200000
-# Divides how many requests there are: a test of the harness is no measurement.
+# Divides the number of requests: a test of the harness is not a measurement.
 SHRINK = int(os.environ.get("DB_BENCH_SHRINK", "1"))
 FULL_REQUESTS = 4000000 // SHRINK
 CAPACITY_REQUESTS = {FULL: 3000000 // SHRINK, 1: 1000000 // SHRINK}
@@ -155,7 +155,7 @@ def skus_step(skus):
 
 
 def buyers_step(buyers):
-    """Buyers drawn from so many, when BUYERS_BEFORE orders are there already."""
+    """Buyers drawn from this many, when BUYERS_BEFORE orders are there already."""
     def measure():
         with engine(Sale(buyers=buyers), orders_max=BUYERS_BEFORE + FULL_REQUESTS * 2) as running:
             running.closed_loop(BUYERS_BEFORE)
@@ -179,7 +179,7 @@ def fill_step():
 
 
 def growth_step(points):
-    """One engine that remembers more and more, measured at some points on its way."""
+    """One engine that remembers more and more orders, measured at some points."""
     def measure():
         result = {}
         orders = 0

@@ -101,7 +101,7 @@ def load_row(results, name, at, share):
 
 
 def floor_rows(results):
-    """What machine, port and disk take by themselves, and the engine at half load beside them."""
+    """What machine, port and disk take by themselves, and the engine at half load."""
     rows = []
 
     def row(what, step, at, quantiles=("p50", "p99", "p99.9"), suffix="", note=""):
@@ -161,7 +161,7 @@ def spike_rows(results):
 
 
 def worker_rows(results):
-    """Several workers, each beside its load on a core."""
+    """Several workers, each on a core with its load."""
     rows = []
     for what, note in (("one worker", ""), ("two workers", "of one engine"),
                        ("two engines", "with nothing in common")):
@@ -175,7 +175,7 @@ def worker_rows(results):
 
 
 def lane_rows(results):
-    """The journal on the disk, and coming back from it."""
+    """The journal on the disk, and recovery from it."""
     rows = []
     for run in results.by_name.get("journal", []):
         rows += [["journal, " + at, rate(value["orders_per_s"]), micros(value["p50_us"]),

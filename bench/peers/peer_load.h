@@ -25,7 +25,7 @@ struct peer_load {
 	uint64_t wrong;     /* answers that the sale can't give */
 	uint64_t orders;    /* by the answers: of those with the same order, one */
 	uint64_t units;     /* likewise */
-	uint64_t *order_of; /* by a request's user; 0: none told */
+	uint64_t *order_of; /* by a request's user; 0: no order yet */
 	struct histogram latency_ns;
 };
 
@@ -42,7 +42,7 @@ enum {
 };
 
 /* The next answer, in the order of the requests: an order above 0 of so many units, or a refusal.
- * Wrong if a request sent twice is told two orders, or it is refused though there is stock. */
+ * Wrong if a request that was sent twice gets two orders, or is refused although there is stock. */
 void peer_load_accept(struct peer_load *load, uint64_t order, uint64_t units);
 void peer_load_refuse(struct peer_load *load, bool sold_out);
 

@@ -79,7 +79,7 @@ def measure(argv):
             server.wait_for(lambda: "ready to accept" in server.err.read_text())
             for run in options.runs.split(","):
                 batch, depth = run.split("x")
-                # A commit at a time takes its time: fewer of them tell as much.
+                # One commit at a time is slow: fewer of them give the same figure.
                 requests = options.requests if int(batch) > 1 else options.requests // 10
                 results[run] = process.run_json(
                     [load, "--socket", work, "--script", HERE / "sale.sql", "--scenario",

@@ -27,7 +27,7 @@ def measure(argv):
         server = process.Server(work, "udp_echo", [process.need_built("peers/udp_echo"), PORT])
         with process.serving(server, good=(0, -15)):
             server.wait_for(lambda: server.says("ready"))
-            # 1: some were lost; how many stands in the result.
+            # 1: some were lost; the result says how many.
             return process.run_json(
                 [process.BIN / "doorbuster-load", "--scenario", "echo", "--server",
                  f"127.0.0.1:{PORT}", "--requests", options.datagrams, "--fill", options.fill,
