@@ -39,7 +39,7 @@ bool beside_checkpoint_good(const struct sim_engine *engine, const struct sim_la
 	return checkpoint_rule(&rule, next_lsn, segment);
 }
 
-/* Only what a disk does may keep it from its work, never what it reads. */
+/* Only errors of the disk may stop it, never what it reads. */
 static bool went_well(struct beside *beside, int rc, const char *error)
 {
 	const struct sim_engine *engine = beside->engine;
@@ -52,7 +52,7 @@ static bool went_well(struct beside *beside, int rc, const char *error)
 	return false;
 }
 
-/* A checkpoint that was written is safe from then on, and tells the truth. */
+/* A checkpoint that was written is safe from then on, and is right. */
 static void check_saved(const struct beside *beside, const struct follower *follower)
 {
 	struct sim_engine *engine = beside->engine;
@@ -108,7 +108,7 @@ static bool save(struct beside *beside, struct follower *follower)
 	return true;
 }
 
-/* Looks after each lane until one can't be followed. */
+/* Follows each lane until one can't be followed. */
 static void follow_lanes(struct beside *beside, struct follower *followers)
 {
 	struct sim_engine *engine = beside->engine;
@@ -140,7 +140,7 @@ static void *follow(void *argument)
 		follow_lanes(beside, followers);
 		for (unsigned i = 0; i < SIM_LANES_MAX; i++)
 			follower_close(&followers[i]);
-		/* As somebody does who starts it again. */
+		/* As an operator who starts it again. */
 		for (unsigned i = 0; i < RESTART_PAUSES && !beside->process.dead; i++)
 			sim_task_pause();
 	}
@@ -165,8 +165,8 @@ static void *prune(void *argument)
 	return NULL;
 }
 
-/* A segment goes only if downstream has a record of a later one, and two good checkpoints lie
- * behind it. */
+/* A segment may be removed only if downstream has a record of a later one, and there are two good
+ * checkpoints after it. */
 void beside_pruned(struct sim_engine *engine, unsigned lane_idx, uint64_t segment,
 		   const struct sim_file *file)
 {
@@ -218,7 +218,7 @@ void beside_start(struct beside *beside, struct sim_engine *engine, enum sim_rol
 		struct sim_lane *lane = &engine->lanes[beside->lane];
 		const uint64_t more = lane->truth.down_lsn - lane->downstream_lsn;
 
-		/* Downstream has got on since. */
+		/* Downstream has made progress since. */
 		if (lane->truth.down_lsn > lane->downstream_lsn && random_chance(random, 600))
 			lane->downstream_lsn += random_below(random, more + 1);
 		beside->downstream_lsn = lane->downstream_lsn;

@@ -1,6 +1,6 @@
 /*
  * beside: the processes beside a simulated engine: a follower that writes checkpoints of its lanes,
- * and now and then a prune. Both are the engine's own code, go on a few calls at a time, and may be
+ * and now and then a prune. Both are the engine's own code, run a few calls at a time, and may be
  * killed at any of them.
  */
 #ifndef DB_TESTS_SIM_BESIDE_H
@@ -25,8 +25,8 @@ struct beside {
 void beside_start(struct beside *beside, struct sim_engine *engine, enum sim_role role,
 		  unsigned crash_in_steps);
 
-/* Goes on for some calls. False: it ended by itself, or its crash came (process.dead), and it is
- * gone. Nothing if it doesn't run. */
+/* Runs it for some calls. False: it ended by itself, or its crash came (process.dead). Does nothing
+ * if it doesn't run. */
 bool beside_resume(struct beside *beside);
 
 /* kill -9. */
@@ -36,7 +36,7 @@ void beside_kill(struct beside *beside);
 bool beside_checkpoint_good(const struct sim_engine *engine, const struct sim_lane *lane,
 			    const struct sim_file *file, uint64_t *next_lsn, uint64_t *segment);
 
-/* A prune removes this segment now: checks that it may, and keeps a copy. */
+/* Called when a prune removes this segment: checks that it may, and keeps a copy. */
 void beside_pruned(struct sim_engine *engine, unsigned lane, uint64_t segment,
 		   const struct sim_file *file);
 

@@ -95,7 +95,7 @@ static void pack(const struct buyers *buyers, struct parcel *parcel, uint16_t sh
 	       parcel->cnt * sizeof(parcel->requests[0]));
 }
 
-/* When its wishes count as asked for, if they do. */
+/* When its wishes count as asked, if they do. */
 static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 {
 	const uint64_t asked_ns = dates_asked_ns(buyers, parcel);
@@ -108,7 +108,7 @@ static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 	}
 }
 
-/* Some datagram of before, once more, byte for byte. */
+/* Sends an earlier datagram once more, byte for byte. */
 static void send_again(struct buyers *buyers, struct parcel *parcel)
 {
 	*parcel = buyers->recorded[random_below(buyers->random, buyers->recorded_cnt)];
@@ -195,7 +195,7 @@ static bool same_answer(const struct wire_reply *one, const struct wire_reply *t
 	       one->instant_ns == two->instant_ns && one->quantity == two->quantity;
 }
 
-/* A record tells what an answer told. */
+/* A record must agree with the answer. */
 static void check_answer(const struct buyers *buyers, const struct truth *truth,
 			 const struct wish *wish, const struct wire_reply *reply)
 {
@@ -210,7 +210,7 @@ static void check_answer(const struct buyers *buyers, const struct truth *truth,
 	      record->quantity == reply->quantity);
 }
 
-/* It was asked for after its offer had opened, by something that was not stale. */
+/* It was asked after its offer had opened, by a datagram that was not stale. */
 static void check_asked(const struct truth *truth, const struct wish *wish, uint64_t lsn)
 {
 	while (lsn > 1 &&
@@ -236,7 +236,7 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 	      (buyers->ack_memory && reply->durability == DURABILITY_MEMORY));
 	count(buyers,
 	      reply->durability == DURABILITY_MEMORY ? TALLY_YES_MEMORY : TALLY_YES_DURABLE);
-	/* What rests on memory may not even have been written yet. */
+	/* An answer that rests on memory may come before its record is written. */
 	if (reply->durability == DURABILITY_DURABLE || lsn <= truth->written_lsn) {
 		check_answer(buyers, truth, wish, reply);
 		check_asked(truth, wish, lsn);
@@ -263,7 +263,7 @@ static void told_no(struct buyers *buyers, const struct parcel *parcel, struct w
 		    const struct wire_reply *reply, uint8_t op, bool content,
 		    const struct truth *truth, bool failed, bool stale)
 {
-	/* Decided before the order, told after: its way out was longer. */
+	/* Decided before the order, but delivered after it. */
 	if (parcel->arrival < wish->yes_arrival && reply->verdict != VERDICT_UNAVAILABLE &&
 	    reply->verdict != VERDICT_CONFLICT) {
 		count(buyers, TALLY_OVERTAKEN);
@@ -301,7 +301,7 @@ static void told_no(struct buyers *buyers, const struct parcel *parcel, struct w
 		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
 		break;
 	case VERDICT_UNAVAILABLE:
-		/* Other lanes go on. */
+		/* Other lanes continue. */
 		CHECK(failed);
 		count(buyers, TALLY_UNAVAILABLE);
 		wish->unknown = true;
@@ -311,7 +311,7 @@ static void told_no(struct buyers *buyers, const struct parcel *parcel, struct w
 	}
 }
 
-/* What came of its date. */
+/* Counts how its date was judged. */
 static void count_date(struct buyers *buyers, const struct parcel *parcel,
 		       const struct wire_reply *reply, const struct wire_date *date)
 {

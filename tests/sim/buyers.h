@@ -1,9 +1,9 @@
 /*
- * buyers: who asks a simulated engine, and what they were told. They retry under the same id, ask
- * twice in one datagram, use an id again with other content or for another SKU, look orders up, and
- * send what is refused. They date what they ask, in every way there is (dates.h), and somebody
- * records it and sends it again, lives later. Every answer is held against what was told before and
- * what was written.
+ * buyers: the buyers of a simulated engine, and the answers they got. They retry under the same id,
+ * ask twice in one datagram, use an id again with other content or for another SKU, look orders up,
+ * and send requests that must be refused. They date their requests in every possible way (dates.h),
+ * and some datagrams are recorded and sent again, lives later. Every answer is compared with
+ * earlier answers and with what was written.
  */
 #ifndef DB_TESTS_SIM_BUYERS_H
 #define DB_TESTS_SIM_BUYERS_H
@@ -23,7 +23,7 @@ enum {
 	BUYERS_RECORDED_MAX = 16,
 };
 
-/* What somebody wants: one request id and SKU, in two contents of which one can win. */
+/* What a buyer wants: one request id and SKU, with two contents, of which one can win. */
 struct wish {
 	uint64_t id[2];
 	uint64_t sku;
@@ -35,14 +35,14 @@ struct wish {
 	bool winner;  /* the content that was told so by a BUY ... */
 	bool decided; /* ... if any was */
 	bool unknown; /* told UNAVAILABLE since then */
-	/* Arrival, in this life, of the first datagram that a yes was told to; 0: none. A refusal
-	 * of one that came before it may be told later. */
+	/* Arrival, in this life, of the first datagram that got a yes; 0: none. A refusal of one
+	 * that arrived earlier may be delivered later. */
 	uint64_t yes_arrival;
 	uint64_t asked_ns; /* the latest instant that a BUY of it may count as asked at; 0: none */
 	struct wire_reply answer;
 };
 
-/* A datagram on its way there or back. */
+/* A datagram in flight, to the engine or back. */
 struct parcel {
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
@@ -78,25 +78,26 @@ struct buyers {
 	unsigned recorded_cnt;
 };
 
-/* Some datagram; NULL while all parcels are out. The engine gives it to buyers_told. */
+/* A datagram; NULL while all parcels are out. The engine gives it to buyers_told. */
 struct parcel *buyers_ask(struct buyers *buyers);
 
-/* The same, of one op for each wish in turn; NULL also behind the last. */
+/* The same, of one op for each wish in turn; NULL also after the last. */
 struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op);
 
-/* A reply left the engine. healthy: nothing beyond what a journal can stand has happened. failed:
- * a write of this lane did. */
+/* A reply left the engine. healthy: nothing has happened that a journal cannot survive. failed: a
+ * write of this lane failed. */
 void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
 		 bool healthy, bool failed);
 
-/* The engine is gone, and with it what was on its way. */
+/* The engine ended, and all datagrams in flight are lost. */
 void buyers_forget_parcels(struct buyers *buyers);
 
-/* Every yes is among the records up to an LSN, with the content and the answer that was told. */
+/* Checks that every yes is among the records up to an LSN, with the content and the answer that the
+ * buyer got. */
 void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
 
-/* The same after a recovery: what was said to rest on memory only may be gone with the tail, and is
- * then as if it had never been asked for. */
+/* The same after a recovery: an order acknowledged from memory only may be lost with the tail, and
+ * then counts as never asked. */
 void buyers_recovered(struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
 
 #endif

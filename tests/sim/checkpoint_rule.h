@@ -1,6 +1,6 @@
 /*
  * checkpoint_rule: what a checkpoint is by engine/journal/JOURNAL.md alone, as lane_rule is for a
- * lane: whether a file is good, and whether it tells what the truth tells.
+ * lane: whether a file is good, and whether it agrees with the truth.
  */
 #ifndef DB_TESTS_SIM_CHECKPOINT_RULE_H
 #define DB_TESTS_SIM_CHECKPOINT_RULE_H
@@ -18,11 +18,11 @@ struct rule_checkpoint {
 	uint16_t shards;
 };
 
-/* Every checksum and size is right; segment and next LSN as it tells. */
+/* Whether every checksum and size is right; gives its segment and next LSN. */
 bool checkpoint_rule(const struct rule_checkpoint *file, uint64_t *next_lsn, uint64_t *segment);
 
-/* Checks what is in a good one: all records of the truth before its next LSN, in order, all of them
- * down, and the hash of their state. */
+/* Checks the content of a good one: all records of the truth before its next LSN, in order, all of
+ * them on disk, and the hash of their state. */
 void checkpoint_rule_check(const struct rule_checkpoint *file, struct truth *truth);
 
 #endif

@@ -25,7 +25,7 @@ static uint64_t watermark_of(const struct sim_engine *engine, const struct sim_l
 	return lane_rule_watermark(&image);
 }
 
-/* What a start would do is one of what may be. True: it starts. */
+/* Checks that a start does one of the things that it may. True: it starts. */
 static bool judge(struct sim_engine *engine, struct sim_lane *lane, struct recover_scan *scan)
 {
 	const uint64_t watermark_lsn = watermark_of(engine, lane);
@@ -54,10 +54,11 @@ void damage_judge(struct sim_engine *engine, struct sim_lane *lane)
 {
 	struct recover_scan scan = {0};
 	const bool starts = judge(engine, lane, &scan);
-	/* Now: the scan waited for what a killed engine had on its way. */
+	/* Only now: the scan waited for writes that a killed engine had in flight. */
 	const struct rule_outcome outcome = engine_rule(engine, lane);
 
-	/* Behind a checkpoint, less is looked at; its own block is, more closely. */
+	/* After a checkpoint the scan reads less of the lane, but checks the checkpoint's own block
+	 * more closely. */
 	if (recover_checkpoint_lsn(&scan) == 0 && starts)
 		CHECK(outcome.end != RULE_CORRUPT && scan.tail.next_lsn == outcome.tail.next_lsn);
 	recover_scan_free(&scan);
@@ -88,8 +89,8 @@ static const struct sim_name *any_file(struct sim_engine *engine, const struct s
 	return found;
 }
 
-/* Whether a place lies before where a scan began behind a checkpoint: it needs nothing of it, as
- * long as a block follows. */
+/* Whether a place is before the point where a scan began after a checkpoint: the scan does not need
+ * it, as long as a block follows. */
 static bool is_before(const struct recover_scan *scan, uint64_t segment, uint64_t at)
 {
 	const struct lane_position *from = &scan->from;
@@ -113,7 +114,7 @@ static void flip_segment(struct sim_engine *engine, struct sim_lane *lane)
 	const uint8_t flip = (uint8_t)(1U << random_below(engine->random, 8));
 	uint64_t at = random_below(engine->random, file->size);
 
-	/* Mostly the first bytes of a block or segment, where something is. */
+	/* Mostly in the first bytes of a block or segment, where there is content. */
 	if (random_chance(engine->random, 700))
 		at = at / BLOCK_ALIGN_BYTES * BLOCK_ALIGN_BYTES + at % 256;
 	file->data[at] ^= flip;
@@ -131,7 +132,7 @@ static void flip_segment(struct sim_engine *engine, struct sim_lane *lane)
 		      scan.tail.offset == want->tail.offset);
 		CHECK(scan.torn == (want->end == RULE_TORN));
 	} else {
-		/* The block that a checkpoint lies behind is known to have been there. */
+		/* The last block before a checkpoint is known to have been there. */
 		CHECK(after.end == RULE_CORRUPT || any_file(engine, lane, is_checkpoint) != NULL);
 	}
 	recover_scan_free(&scan);
@@ -161,8 +162,8 @@ static uint64_t first_segment(const struct sim_dir *dir)
 	return first;
 }
 
-/* Whether the lane can still come back: it begins at segment 0, or a good checkpoint goes on in
- * what there is. */
+/* Whether the lane can still be recovered: it begins at segment 0, or it continues after a good
+ * checkpoint. */
 static bool has_way_back(const struct sim_engine *engine, const struct sim_lane *lane)
 {
 	const struct sim_dir *dir = &engine->fs.dirs[lane->buyers.lane];
@@ -198,7 +199,7 @@ static void check_stranded(struct sim_engine *engine, struct sim_lane *lane)
 	recover_scan_free(&scan);
 }
 
-/* Puts a name back, or takes it away, on the disk, too. */
+/* Puts a name back, or removes it, on the disk, too. */
 static void set_name(struct sim_engine *engine, struct sim_dir *dir, const struct sim_name *name,
 		     bool there)
 {

@@ -1,6 +1,6 @@
 /*
- * dates: how the buyers of a simulated engine date what they ask, and what must come of it, by the
- * rule of WIRE.md with code of its own.
+ * dates: how the buyers of a simulated engine date their requests, and what the result must be, by
+ * the rule of WIRE.md with code of its own.
  */
 #ifndef DB_TESTS_SIM_DATES_H
 #define DB_TESTS_SIM_DATES_H
@@ -20,8 +20,8 @@ void dates_good(const struct buyers *buyers, struct parcel *parcel);
 /* Whether an engine whose clock is now_ns must find it stale. */
 bool dates_stale(const struct buyers *buyers, const struct parcel *parcel, uint64_t now_ns);
 
-/* The latest instant that it may count as asked at: 0 if it is stale for good, UINT64_MAX if it is
- * asked whenever it comes. */
+/* The latest instant at which it may count as asked: 0 if it is stale for good, UINT64_MAX if it
+ * counts as asked when it arrives. */
 uint64_t dates_asked_ns(const struct buyers *buyers, const struct parcel *parcel);
 
 #endif

@@ -76,7 +76,7 @@ static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
 	return 0;
 }
 
-/* Reads a lane; what it was is gone from memory already. */
+/* Reads a lane, after its earlier state was freed. */
 static int recover_one(struct sim_engine *engine, struct sim_lane *sim_lane,
 		       struct recover_scan *scan)
 {
@@ -199,7 +199,7 @@ void engine_gone(struct sim_engine *engine, bool killed)
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct lane *lane = engine->lanes[i].lane;
 
-		/* Only to free it: what it says to the disk is heard by nobody. */
+		/* Only to free its memory: its process is dead, and the disk ignores its calls. */
 		if (lane->journal != NULL && !journal_idle(lane->journal))
 			journal_abandon(lane->journal, ECANCELED);
 		journal_close(lane->journal);

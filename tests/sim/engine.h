@@ -46,7 +46,7 @@ struct sim_lane {
 	uint64_t last_released;
 	struct segment_source *segments;
 	uint8_t *buffers;
-	/* What downstream has: where it is, and the pruned segments as they were. */
+	/* How far downstream is, and the pruned segments as they were. */
 	uint64_t downstream_lsn;
 	struct rule_segment archive[SEGMENTS_MAX];
 	bool checkpoint_damaged; /* of those there are, some may be bad */
@@ -79,8 +79,8 @@ struct sim_engine {
 	struct error error;
 };
 
-/* What reads of a lane would give, what downstream has in place of what was pruned. segments: room
- * for SEGMENTS_MAX. */
+/* What reading a lane gives, with downstream's copies of pruned segments. segments: room for
+ * SEGMENTS_MAX. */
 struct rule_lane engine_image(const struct sim_engine *engine, const struct sim_lane *lane,
 			      struct rule_segment *segments);
 
@@ -92,21 +92,21 @@ int engine_scan(struct sim_engine *engine, struct sim_lane *lane, enum recover_f
 		struct recover_scan *scan);
 
 /* The same, checked against the rule, and the state it gives, checked against a replay of the
- * truth. The shard is the caller's to close, NULL after a failure. */
+ * truth. The caller closes the shard; NULL after a failure. */
 int engine_read(struct sim_engine *engine, struct sim_lane *lane, enum recover_from from,
 		struct recover_scan *scan, struct shard **shard);
 
 /* Tables for all that a lane can sell. */
 struct shard *engine_new_shard(const struct sim_lane *lane);
 
-/* Recovers and goes on as the server does. 0, or -errno: the start was refused, or
- * (process.dead) the crash came. */
+/* Recovers and starts as the server does. 0, or -errno: the start was refused, or (process.dead)
+ * the crash came. */
 int engine_start(struct sim_engine *engine);
 
 /* One turn of the worker and of the thread for segments. */
 void engine_turn(struct sim_engine *engine);
 
-/* A datagram came. */
+/* Delivers a datagram. */
 void engine_receive(struct sim_engine *engine, const struct sim_lane *lane, struct parcel *parcel);
 
 /* Nothing is left to decide, to write or to wait for. */
@@ -115,7 +115,7 @@ bool engine_all_decided(const struct sim_engine *engine);
 /* errno of a lane's failed write, 0 if none failed. */
 int engine_error(const struct sim_engine *engine);
 
-/* Ends the process: what it had in memory is gone. Killed: none of its calls does anything. */
+/* Ends the process: its memory is lost. Killed: none of its calls does anything. */
 void engine_gone(struct sim_engine *engine, bool killed);
 
 #endif

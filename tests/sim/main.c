@@ -32,7 +32,7 @@ enum {
 	JOBS_MAX = 256,
 	/* A seed takes milliseconds. */
 	SEED_SECONDS_MAX = 60,
-	/* Every so many seeds one runs twice, to see that it does the same. */
+	/* One of so many seeds runs twice, to check that it does the same. */
 	TWICE_EVERY = 32,
 	/* With fewer seeds not every kind of fault need happen. */
 	COVERAGE_SEEDS_MIN = 1000,
@@ -71,7 +71,7 @@ static void on_failure(int number)
 	_exit(1);
 }
 
-/* Whatever ends a seed before its time names it. */
+/* Any crash of a seed names the seed. */
 static void catch_failures(void)
 {
 #ifdef __SANITIZE_ADDRESS__

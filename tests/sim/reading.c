@@ -1,6 +1,6 @@
 /*
- * What a lane holds on the simulated disk, by the engine's reading, held against the rule of
- * JOURNAL.md and the truth: engine_image, engine_scan, engine_read.
+ * What the engine reads of a lane on the simulated disk, compared with the rule of JOURNAL.md and
+ * the truth: engine_image, engine_scan, engine_read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ struct rule_lane engine_image(const struct sim_engine *engine, const struct sim_
 	};
 }
 
-/* The rule and the reader must say the same of what lies on the disk. */
+/* The rule and the reader must say the same of what is on the disk. */
 static int check_reading(int rc, const struct rule_outcome *outcome,
 			 const struct recover_scan *scan)
 {
@@ -82,7 +82,7 @@ int engine_scan(struct sim_engine *engine, struct sim_lane *lane, enum recover_f
 	return rc;
 }
 
-/* A checkpoint that was passed over must be one that is bad, could not be read, or was removed by a
+/* A checkpoint may be passed over only if it is bad, could not be read, or was removed by a
  * follower meanwhile. */
 static void check_from(struct sim_engine *engine, const struct sim_lane *lane,
 		       const struct recover_scan *scan)
@@ -118,7 +118,8 @@ struct shard *engine_new_shard(const struct sim_lane *lane)
 
 	for (unsigned i = 0; i < lane->offer_cnt; i++)
 		size.order_cnt += lane->offers[i].offer.stock;
-	/* Roomy: a full bucket would depend on the hash key, which no seed knows. */
+	/* With much room: whether a bucket is full depends on the hash key, which does not follow
+	 * from the seed. */
 	size.buyer_cnt = 8 * size.order_cnt;
 	CHECK(shard_open(&shard, lane->buyers.lane, lane->buyers.shards, &size) == 0);
 	return shard;
@@ -134,7 +135,7 @@ int engine_read(struct sim_engine *engine, struct sim_lane *lane, enum recover_f
 	if (rc == -EIO)
 		return rc;
 
-	/* Now, because what a killed engine had on its way came before that reading. */
+	/* Only now: writes that a killed engine had in flight arrived before that reading. */
 	const struct rule_outcome outcome = engine_rule(engine, lane);
 
 	rc = check_reading(rc, &outcome, scan);

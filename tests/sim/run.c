@@ -16,10 +16,10 @@
 enum {
 	LIVES_MAX = 5,
 	TURNS_MAX = 120,
-	STARTS_MAX = 12,       /* of one life, before the disk is left in peace */
-	START_STEPS_MAX = 150, /* in which its crash comes */
-	PATIENCE_TURNS = 8000, /* in which a healthy engine has answered */
-	FAILED_TURNS = 8,      /* a failed lane is asked before it is restarted */
+	STARTS_MAX = 12,       /* of one life, before the disk has no more faults */
+	START_STEPS_MAX = 150, /* within which its crash comes */
+	PATIENCE_TURNS = 8000, /* within which a healthy engine has answered */
+	FAILED_TURNS = 8,      /* a failed lane gets requests before it is restarted */
 	DRAIN_TURNS = 300,
 };
 
@@ -67,7 +67,7 @@ static unsigned beside_crash_steps(struct run *run, unsigned most)
 	return 1 + (unsigned)random_below(&run->random, most);
 }
 
-/* The other processes get on; some begin. */
+/* The other processes run on; some begin. */
 static void work_beside(void *context)
 {
 	struct run *run = context;
@@ -91,7 +91,7 @@ static void work_beside(void *context)
 		beside_crashed(run);
 }
 
-/* Who waits in the engine, waits for the disk. */
+/* Requests that wait in the engine wait for the disk. */
 static void on_sleep(void *context)
 {
 	struct run *run = context;
@@ -144,8 +144,8 @@ static void crash(struct run *run, bool power)
 }
 
 /*
- * Starts until it works, as somebody would who frees space and tries again, with crashes in
- * between. False if a rotten disk was refused.
+ * Starts until it works, as an operator who frees space and tries again, with crashes in between.
+ * False if a disk that lied was refused.
  */
 static bool start(struct run *run)
 {
@@ -214,7 +214,7 @@ static bool all_sealed(const struct sim_engine *engine)
 	return true;
 }
 
-/* Stops as SIGTERM does; gives up on a disk that doesn't go on. True: all of it is on disk. */
+/* Stops as SIGTERM does; gives up if the disk makes no progress. True: all of it is on disk. */
 static bool drain(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -241,7 +241,8 @@ static bool drain(struct run *run)
 	return false;
 }
 
-/* After a drain, what the next start reads is what this engine had, wherever it begins to read. */
+/* After a drain the next start must read the state that this engine had, wherever it begins to
+ * read. */
 static void end_drained(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -310,12 +311,12 @@ static void ask_everybody(struct run *run, uint8_t op)
 			asked &= lane->buyers.asked_next >= lane->buyers.wish_cnt;
 		}
 		turn(run);
-		/* A healthy lane answers, and goes on by itself after a full disk. */
+		/* A healthy lane answers, and continues by itself after a full disk. */
 		CHECK(turns++ < PATIENCE_TURNS);
 	} while (!run->engine.process.dead && (!asked || !engine_all_decided(engine)));
 }
 
-/* One lane has failed: the others, with a disk that is well again, sell on as ever. */
+/* One lane has failed: the others, on a disk without faults, must sell as before. */
 static void sell_beside(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -368,7 +369,7 @@ static bool live(struct run *run)
 {
 	struct sim_random *random = &run->random;
 	struct sim_engine *engine = &run->engine;
-	/* A short life ends while much is on its way. */
+	/* A short life ends while much is in flight. */
 	const unsigned turns = (unsigned)random_below(
 		random, random_chance(random, 500) ? TURNS_MAX / 8 : TURNS_MAX);
 	const unsigned busy = 100 + (unsigned)random_below(random, 900);
@@ -407,7 +408,7 @@ static bool lacks_segments(const struct sim_engine *engine)
 	return false;
 }
 
-/* There is space again: the engine finds out by itself. */
+/* There is space again, and the engine must notice it. */
 static void free_space(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -423,7 +424,7 @@ static void free_space(struct run *run)
 	count(run, TALLY_SPACE_AGAIN);
 }
 
-/* The disk is well again: everybody learns what came of his order. */
+/* The disk has no faults any more: every buyer learns the outcome of the order. */
 static void finish(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -465,7 +466,7 @@ static void finish(struct run *run)
 	}
 }
 
-/* Nobody works on the disk: damages it here and there. */
+/* While no process works on the disk, damages it in some places. */
 static void damage(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
@@ -496,8 +497,8 @@ uint64_t sim_run(uint64_t seed, bool verbose, struct tally *tally)
 	run->lives = 1 + (unsigned)random_below(&run->random, LIVES_MAX);
 	for (run->life = 0; run->life < run->lives && alive; run->life++) {
 		alive = live(run);
-		/* Where a write was lost, a start is refused, or only what nobody could know is
-		 * missing; nothing is promised from then on. */
+		/* If a write was lost, a start is refused, or only records are missing that no
+		 * watermark covers; nothing is promised from then on. */
 		if (engine->disk.rotten)
 			break;
 		if (alive)

@@ -1,6 +1,6 @@
 /*
- * sale: what one seed is about: how many lanes, what is sold to whom, which faults the disk has,
- * and who works beside the engine.
+ * sale: the setting of one seed: how many lanes, what is sold to whom, which faults the disk has,
+ * and which processes run beside the engine.
  */
 #ifndef DB_TESTS_SIM_SALE_H
 #define DB_TESTS_SIM_SALE_H

@@ -28,11 +28,11 @@ enum call {
 	CALL_CNT,
 };
 
-/* What becomes of a call. Only of those between does some part happen. */
+/* The result of a call. Only those in the middle can happen in part. */
 enum fate {
 	FATE_DONE,
 	FATE_FAILS,
-	FATE_CRASHES, /* with it, everything of its process ends */
+	FATE_CRASHES, /* its whole process ends with it */
 	FATE_DEAD,    /* its process is dead */
 };
 
@@ -51,7 +51,7 @@ enum {
 	NO_ROW = TALLY_CNT,
 };
 
-/* What is counted when the crash comes with a call. */
+/* The row that is counted when the crash comes with a call. */
 static const uint8_t crash_rows[WHO_CNT][CALL_CNT] = {
 	[WHO_RECOVERY] = {NO_ROW, NO_ROW, NO_ROW, NO_ROW, NO_ROW, NO_ROW, NO_ROW},
 	[WHO_SEGMENTS] = {NO_ROW, TALLY_CRASH_SEGMENT_WRITE, TALLY_CRASH_SEGMENT_SYNC,
@@ -151,7 +151,7 @@ static enum fate fate_of(enum call call)
 	return FATE_FAILS;
 }
 
-/* Whether something that is done at once happened, though its call may have failed. */
+/* Whether a call that is done at once had its effect, although it may have failed. */
 static bool happened(enum fate fate)
 {
 	return fate == FATE_DONE || (fate == FATE_CRASHES && random_chance(fs->random, 500));
@@ -179,7 +179,7 @@ static struct sim_open *open_of(int fd)
 {
 	struct sim_open *open = &fs->opens[fd - SIM_FD_FIRST];
 
-	/* Of the one who calls, and not closed. */
+	/* The caller owns it, and has not closed it. */
 	CHECK(fd < SIM_FD_FIRST + SIM_OPENS_MAX);
 	CHECK(open->process == caller());
 	return open;
@@ -244,7 +244,7 @@ REAL(int, safe_open, const char *path, int flags)
 	return file == NULL ? -ENOENT : open_ours(dir, file);
 }
 
-/* The former writer of a temporary file is gone: one that is there matters to nobody. */
+/* The writer of an old temporary file has ended: nobody needs that file. */
 REAL(int, safe_make_anew, const char *path, int flags)
 {
 	const char *name;
@@ -264,7 +264,7 @@ REAL(int, close, int fd)
 	if (!is_ours(fd))
 		return __real_close(fd);
 	open = open_of(fd);
-	/* Who gives a segment back has no write to it on its way. */
+	/* A segment is given back only when no write to it is in flight. */
 	CHECK(open->writes == 0 || open->process->dead);
 	open->process = NULL;
 	sim_fs_leave(open);
@@ -323,7 +323,7 @@ REAL(int, fstat, int fd, struct stat *out)
 	return 0;
 }
 
-/* Who asks for the size of a file that may be gone has an answer for that, too: it never fails. */
+/* Never fails: the callers also handle a file that was removed. */
 REAL(int, stat, const char *path, struct stat *out)
 {
 	const char *name;
@@ -606,7 +606,7 @@ REAL(int, pthread_setname_np, pthread_t named, const char *name)
 	return fs == NULL ? __real_pthread_setname_np(named, name) : 0;
 }
 
-/* The real one would look at the machine that the tests run on. */
+/* The real function would read the machine that the tests run on. */
 REAL(uint64_t, arena_available_bytes, void)
 {
 	return fs == NULL ? __real_arena_available_bytes() : UINT64_C(1) << 40;

@@ -1,8 +1,8 @@
 /*
  * sim_calls: the system calls of the engine's code, done by the simulated file system. The linker
- * puts them in the place of libc's (SIM_CALLS in the Makefile); below SIM_ROOT they work on the
- * machine that was put there, elsewhere they are libc's own. So checkpoints, segments, recovery's
- * cut and prune run here as they are.
+ * replaces libc's by them (SIM_CALLS in the Makefile). Below SIM_ROOT they work on the simulated
+ * machine, elsewhere they call libc's. So checkpoints, segments, recovery's cut and prune run here
+ * as they are.
  *
  * A call can fail, and the crash can come with it, before, after or in the middle.
  */
@@ -11,7 +11,7 @@
 
 #include "tests/sim/sim_fs.h"
 
-/* The machine that calls are for from now on; NULL: none. */
+/* Sets the machine for all calls from now on; NULL: none. */
 void sim_calls_for(struct sim_fs *fs);
 
 /* The thread that the engine's code started last, not yet waited for. */

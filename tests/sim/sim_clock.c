@@ -2,7 +2,7 @@
 
 #include "engine/base/check.h"
 
-/* Whatever adds up of these is a step, or nothing. */
+/* Any sum of these is a step, or zero. */
 static const int64_t UNIT_NS = 20000000;
 static const int64_t DAY_NS = INT64_C(86400) * 1000000000;
 static const uint64_t LASTS_NS = 200000000;

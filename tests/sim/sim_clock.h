@@ -1,7 +1,7 @@
 /*
  * sim_clock: the machine's wall clock, which is wrong at times: for one reading, for 20 ms, for
- * good, by a day or little, ahead or back. The engine's wall_clock looks at it, and what that makes
- * of it is compared with what an engine may take for the time.
+ * good, by a day or little, ahead or back. The engine's wall_clock reads it, and its result is
+ * compared with the times that an engine may use.
  */
 #ifndef DB_TESTS_SIM_SIM_CLOCK_H
 #define DB_TESTS_SIM_SIM_CLOCK_H
@@ -19,7 +19,7 @@ struct sim_clock {
 	int64_t offset_ns; /* of the machine's clock, where it isn't wrong */
 	int64_t wrong_ns;  /* how far it is off */
 	uint64_t wrong_until_ns;
-	/* Since when all looks have seen the same, and what the lanes must go by. */
+	/* Since when all readings are the same, and the offset that the lanes must use. */
 	int64_t seen_ns;
 	uint64_t seen_since_ns;
 	int64_t expected_ns;
@@ -30,7 +30,7 @@ struct sim_clock {
 /* The first reading of a life. */
 void sim_clock_begin(struct sim_clock *clock, uint64_t mono_ns);
 
-/* A further one. Checks that the lanes go by what they must. */
+/* A further one. Checks that the lanes use the right offset. */
 void sim_clock_look(struct sim_clock *clock, uint64_t mono_ns);
 
 /* No step is pending. */

@@ -11,7 +11,7 @@ enum {
 	STALL_REAPS_MAX = 30,
 };
 
-/* What of a write gets to the disk. */
+/* Which part of a write reaches the disk. */
 enum fate {
 	FATE_WHOLE,
 	FATE_NOTHING,
@@ -108,7 +108,7 @@ static int sim_write(struct disk *base, int fd, const void *buffer, uint32_t byt
 	CHECK(bytes % BLOCK_ALIGN_BYTES == 0 && offset % BLOCK_ALIGN_BYTES == 0);
 	CHECK(offset >= BLOCK_ALIGN_BYTES && offset + bytes <= open->file->size);
 	CHECK((uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0 && disk->write_cnt < SIM_WRITES_MAX);
-	/* Nothing that a killed process asks for happens. */
+	/* Calls of a killed process have no effect. */
 	if (disk->process->dead)
 		return -EAGAIN;
 	if (happens(disk, disk->fs->faults.queue_full, TALLY_QUEUE_FULL))
@@ -186,7 +186,7 @@ static bool lies(struct sim_disk *disk, const struct sim_write *write)
 	return true;
 }
 
-/* Ends a write; what to tell of it. */
+/* Ends a write; returns the result to report. */
 static int64_t end_write(struct sim_disk *disk, const struct sim_write *write)
 {
 	if (is_broken(disk, write->lane)) {
@@ -280,7 +280,7 @@ static const struct disk_ops disk_ops = {
 	.close = sim_close,
 };
 
-/* A killed engine's write ends; its end is told to nobody: it may have failed. */
+/* A killed engine's write ends. Nobody gets its result, and it may have failed. */
 static void end_orphan(struct sim_disk *disk, unsigned idx)
 {
 	const struct sim_write *write = &disk->writes[idx];

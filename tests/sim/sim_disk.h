@@ -1,8 +1,9 @@
 /*
  * sim_disk: the io_uring of a simulated machine: the writes of one engine's lanes to the files of
- * sim_fs. What a crash-consistent disk may do it does, as often as the faults say: it tears, drops
- * and reorders what was not complete at a crash, fails, ends short and stalls. And, if told so,
- * what no journal can stand: it loses or misdirects a write that it reports done.
+ * sim_fs. It does all that a crash-consistent disk may do, as often as the faults say: it tears,
+ * drops and reorders writes that were not complete at a crash, and it fails, ends short and stalls.
+ * If asked to, it also does what no journal can survive: it loses or misdirects a write that it
+ * reports done.
  */
 #ifndef DB_TESTS_SIM_SIM_DISK_H
 #define DB_TESTS_SIM_SIM_DISK_H
@@ -33,7 +34,7 @@ struct sim_write {
 	bool orphan; /* its engine was killed */
 };
 
-/* Told of every block when it is written, and of every one that is down and reported so. */
+/* Called for every block when it is written, and when it is on disk and reported so. */
 typedef void sim_block_fn(void *context, const struct block_header *block, bool down);
 
 struct sim_disk {
@@ -58,12 +59,12 @@ struct sim_disk {
 void sim_disk_open(struct sim_disk *disk, struct sim_fs *fs, struct sim_process *process);
 void sim_disk_close(struct sim_disk *disk);
 
-/* Writes that a killed engine left come whenever they like: at a turn, or when recovery waits. */
+/* Writes that a killed engine left may arrive at any turn, or when recovery waits. */
 void sim_disk_tick(struct sim_disk *disk);
 void sim_disk_waited_for(struct sim_disk *disk);
 
-/* The engine ends. A power cut settles what is on its way, whole, in part or not at all; after a
- * kill the kernel still ends it, sometime. */
+/* The engine ends. A power cut settles writes in flight: whole, in part or not at all. After a kill
+ * the kernel still ends them, at some time. */
 void sim_disk_power_cut(struct sim_disk *disk);
 void sim_disk_kill(struct sim_disk *disk);
 

@@ -98,7 +98,7 @@ void sim_fs_change(struct sim_dir *dir, const struct sim_change *change)
 	dir->changes[dir->change_cnt++] = *change;
 }
 
-/* The first so many changes are on the disk. */
+/* Puts the first cnt changes on the disk. */
 static void settle_changes(struct sim_dir *dir, unsigned cnt)
 {
 	if (cnt == 0)
@@ -109,7 +109,7 @@ static void settle_changes(struct sim_dir *dir, unsigned cnt)
 	memmove(dir->changes, dir->changes + cnt, dir->change_cnt * sizeof(dir->changes[0]));
 }
 
-/* Frees the files that nobody can reach. */
+/* Frees files that have no name and are not open. */
 static void sweep(struct sim_fs *fs)
 {
 	struct sim_file **at = &fs->files;
@@ -251,7 +251,7 @@ void sim_fs_kill(struct sim_fs *fs, const struct sim_process *process)
 	sweep(fs);
 }
 
-/* What was only in the cache: each sector is kept or not. */
+/* Each sector that was only in the cache is kept or lost. */
 static void lose_cache(struct sim_fs *fs, struct sim_file *file)
 {
 	for (uint64_t i = 0; i < file->room / SECTOR_BYTES; i++) {

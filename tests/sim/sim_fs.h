@@ -1,7 +1,7 @@
 /*
  * sim_fs: the file system of a simulated machine, in memory: a directory a lane, files in it, open
- * files with their locks, and what of all that a power cut leaves. Driven by a seed. sim_calls.c
- * lets the engine's own code work on it, call by call; sim_disk.c is its io_uring.
+ * files with their locks, and the parts of all this that survive a power cut. Driven by a seed.
+ * sim_calls.c lets the engine's own code work on it, call by call; sim_disk.c is its io_uring.
  *
  * A file has two images: `data` is what a read gives, `stable` what a power cut leaves. A sector is
  * dirty until it is synced; after a failed sync it is neither dirty nor stable: no later sync saves
@@ -39,7 +39,7 @@ struct sim_faults {
 	unsigned stall;
 	unsigned never;
 	unsigned queue_full;
-	/* Beyond what a journal can stand. */
+	/* Faults that a journal cannot survive. */
 	unsigned misdirect;
 	unsigned lose;
 	/* Of calls on files. */
@@ -48,10 +48,10 @@ struct sim_faults {
 	unsigned no_space;
 	/* Of turns. */
 	unsigned late_segment;
-	unsigned tx_full; /* of replies that have no way out */
+	unsigned tx_full; /* of replies that can't be sent */
 };
 
-/* Who works on the disk. What a process has in memory goes with it. */
+/* The processes that work on the disk. A process's memory ends with it. */
 enum sim_role {
 	ROLE_ENGINE,
 	ROLE_FOLLOWER,
@@ -105,12 +105,12 @@ struct sim_dir {
 	const struct sim_open *locked_by;
 };
 
-/* An open file or directory. Its lock lasts until it is closed and no write to it is on its way. */
+/* An open file or directory. Its lock lasts until it is closed and no write to it is in flight. */
 struct sim_open {
 	struct sim_file *file; /* or NULL: the directory itself */
 	struct sim_dir *dir;
 	struct sim_process *process; /* NULL: closed */
-	unsigned writes;             /* on their way */
+	unsigned writes;             /* in flight */
 };
 
 struct sim_fs {
@@ -154,7 +154,7 @@ void sim_file_extend(struct sim_file *file, uint64_t size);
 void sim_file_put(struct sim_file *file, const void *bytes, uint64_t cnt, uint64_t offset,
 		  bool stable);
 
-/* Not whole: some sectors, and the rest is not to be saved any more. */
+/* A sync that failed: some sectors are saved, and the rest can't be saved any more. */
 void sim_file_sync(struct sim_fs *fs, struct sim_file *file, bool whole);
 
 /* All of it would be there after a power cut, under this name. */
@@ -171,7 +171,7 @@ void sim_fs_leave(struct sim_open *open);
 /* A process ends, and what it had open. The next one may have the same struct. */
 void sim_fs_kill(struct sim_fs *fs, const struct sim_process *process);
 
-/* What was in caches only is kept or lost. Nobody may have anything open. */
+/* A power cut: what was only in caches is kept or lost. No file may be open. */
 void sim_fs_power_cut(struct sim_fs *fs);
 
 /* Whether there is room for more; if not, counts it as `row`. */

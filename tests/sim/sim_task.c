@@ -8,7 +8,7 @@
 enum {
 	STACK_BYTES = 1 << 18,
 	TASKS_MAX = 16, /* stacks that are kept */
-	/* A task that is told to end does so within so many pauses. */
+	/* A task that must end does so within this many pauses. */
 	CLOSE_RESUMES_MAX = 1000000,
 };
 

@@ -21,7 +21,7 @@ bool sim_task_resume(struct sim_task *task);
 /* Runs it to its end, which must be near, and frees it. NULL is allowed. */
 void sim_task_close(struct sim_task *task);
 
-/* From within a task: back to who resumed it. Nothing outside of one. */
+/* Called within a task: returns to sim_task_resume. Does nothing outside of a task. */
 void sim_task_pause(void);
 
 /* The process of the task that runs, NULL outside of tasks. */

@@ -105,7 +105,7 @@ static struct lane_files *open_sized(void)
 	return files;
 }
 
-/* The reader's word for the lane as it is now, held against the rule's. */
+/* What the reader says of the lane as it is now, compared with the rule. */
 static enum lane_read judge(struct lane_tail *tail, const char *what, unsigned a, unsigned b)
 {
 	static const enum lane_read words[] = {
@@ -150,8 +150,8 @@ static bool covered(unsigned idx)
 	return false;
 }
 
-/* What a single block's damage leads to, told without the rule: refused if a watermark covers it,
- * else the lane ends before it. */
+/* What damage to a single block must lead to, without the rule: the lane is refused if a watermark
+ * covers the block, else it ends before it. */
 static void judge_block(unsigned idx, const char *what, unsigned a)
 {
 	struct lane_tail tail;
@@ -224,7 +224,7 @@ Test(lane_damage, cut_at_every_byte)
 				continue;
 			*byte = 0;
 			(void)judge(&tail, "cut at", segment, offset);
-			/* Never more than before, and nothing was durable behind a cut. */
+			/* Never more than before, and nothing was durable after a cut. */
 			cr_assert(le(u64, tail.next_lsn, next_lsn));
 			next_lsn = tail.next_lsn;
 		}
@@ -233,7 +233,7 @@ Test(lane_damage, cut_at_every_byte)
 	}
 }
 
-/* A file that ends at each byte: it got its name when it was whole. */
+/* A file that ends at each byte: refused, because it got its name when it was whole. */
 Test(lane_damage, any_segment_cut_short_at_every_byte)
 {
 	struct lane_tail tail;

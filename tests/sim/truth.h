@@ -1,7 +1,7 @@
 /*
  * truth: what was written in which order, kept beside the disk: every record of every block that a
- * journal gave to it. What is read back must be a prefix of it, and a state of its own is replayed
- * from it, to be compared with the recovered one.
+ * journal gave to it. What is read back must be a prefix of it. A second state is replayed from it,
+ * to be compared with the recovered one.
  */
 #ifndef DB_TESTS_SIM_TRUTH_H
 #define DB_TESTS_SIM_TRUTH_H
@@ -35,7 +35,7 @@ void truth_block(void *context, const struct block_header *block, bool down);
 /* Checks that an image holds, up to its end by the rule, a prefix of what was written. */
 struct rule_outcome truth_read(const struct truth *truth, const struct rule_lane *image);
 
-/* A recovery ended at this tail: what was written behind it never was. */
+/* A recovery ended at this tail: records written after it count as never written. */
 void truth_cut(struct truth *truth, const struct lane_tail *tail);
 
 /* Checks promises 1 and 2 over the records up to an LSN with code of its own: stock, limits,

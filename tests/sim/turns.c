@@ -7,13 +7,13 @@
 #include "tests/sim/sim_task.h"
 
 enum {
-	/* Other things take longer than the worker's turn. */
+	/* The other work takes longer than the worker's turn. */
 	TURN_NS_MAX = 60000000,
 	/* Some of which a block is held back for, where no answer waits for it. */
 	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
 	THREAD_RESUMES_MAX = 6,
 };
-/* So no host of ours has to drop anything. */
+/* So this host never has to drop anything. */
 static_assert((int)BACKLOG_MAX >= (int)BUYERS_PARCELS_MAX, "a lane's parcels fit its backlog");
 
 static void count(struct sim_engine *engine, enum tally_row row)
@@ -156,7 +156,7 @@ static void run_thread(struct sim_engine *engine)
 		(void)sim_task_resume(thread);
 }
 
-/* What goes on beside the turns. */
+/* The work beside the turns. */
 static void time_goes_by(struct sim_engine *engine)
 {
 	if (engine->process.dead)
@@ -176,7 +176,7 @@ void turns_write(struct sim_engine *engine)
 	time_goes_by(engine);
 }
 
-/* What came becomes the batch, as far as there is room; the rest waits in the port. */
+/* Datagrams that arrived become the batch, as far as there is room; the rest waits in the port. */
 static void take_burst(struct sim_engine *engine)
 {
 	struct lane_batch *batch = &engine->turn.batch;

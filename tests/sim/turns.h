@@ -1,8 +1,9 @@
 /*
- * turns: the host of the engine's own turn on a simulated machine. It gives lane_turn what came,
- * takes the answers to the buyers, and stands for the worker's thread, the disk's and the one that
- * makes segments. Of each lane it checks what lane_turn.h guarantees: answers leave in the order of
- * their requests, none of them is lost, and the lane's clock and condition are what they must be.
+ * turns: the host of the engine's own turn on a simulated machine. It gives lane_turn the
+ * datagrams, takes the answers to the buyers, and acts as the worker's thread, the disk's and the
+ * one that makes segments. Of each lane it checks what lane_turn.h guarantees: answers leave in the
+ * order of their requests, none of them is lost, and the lane's clock and condition are what they
+ * must be.
  */
 #ifndef DB_TESTS_SIM_TURNS_H
 #define DB_TESTS_SIM_TURNS_H
@@ -21,7 +22,7 @@ void turns_write(struct sim_engine *engine);
 /* One turn, but for a crash in it, and time goes by. */
 void turns_run(struct sim_engine *engine);
 
-/* Before engine.process.dead is taken back: what waited is gone. */
+/* Called before engine.process.dead is reset: what waited is lost. */
 void turns_forget(struct sim_engine *engine);
 
 /* The lane's clock is what it must be after it moved at mono_ns. */

@@ -21,7 +21,7 @@ struct lane_position any_position(const struct shard *shard);
 /* Flips one bit of a file; a second time puts it back. */
 void flip_bit(const char *path, uint64_t bit);
 
-/* Copies a file, over what is there. */
+/* Copies a file, and replaces the old one. */
 void copy_file(const char *from, const char *to);
 
 uint64_t file_bytes(const char *path);

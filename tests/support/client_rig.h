@@ -1,6 +1,6 @@
 /*
- * client_rig: a client of the library with a fake engine behind it, for its tests: a user's request
- * and the answer to it are known by one number.
+ * client_rig: a client of the library with a fake engine, for its tests. One number identifies a
+ * user's request and its answer.
  */
 #ifndef DB_TESTS_SUPPORT_CLIENT_RIG_H
 #define DB_TESTS_SUPPORT_CLIENT_RIG_H
@@ -19,7 +19,7 @@ enum {
 	IN_FLIGHT = 64,
 };
 
-/* What the callback was told, by user. */
+/* The answers that the callback got, by user. */
 struct answers {
 	unsigned total;
 	unsigned cnt[USERS_MAX];
@@ -97,7 +97,7 @@ static inline void submit_all(uint32_t cnt)
 		submit(user);
 }
 
-/* Everybody has had one callback, with his own id. */
+/* Checks that every user got one callback, with the right id. */
 static inline void check_once_each(uint32_t cnt)
 {
 	cr_assert(eq(u64, client_pending(client), 0));

@@ -188,8 +188,8 @@ static int fake_receive(struct client_transport *transport, struct client_packet
 	return got;
 }
 
-/* Time passes when the client waits, when a rule or a test says so, and a little at every look: who
- * only spins gets there too. */
+/* Time passes when the client waits, when a rule or a test says so, and a little at every read of
+ * the clock, so that a caller that only spins makes progress, too. */
 static uint64_t fake_now_ns(struct client_transport *transport)
 {
 	struct fake_engine *engine = (struct fake_engine *)transport;

@@ -1,7 +1,7 @@
 /*
- * fake_engine: a client_transport with an engine behind it that answers as a test tells it to. It
- * asserts that every datagram the client sends is well formed, dated for the sale that it has told
- * and never ahead of its clock, and signed. A PING is always answered, unless it is mute.
+ * fake_engine: a client_transport with an engine that answers as a test wants. It asserts that
+ * every datagram from the client is well formed, signed, dated for the sale that it announced, and
+ * never ahead of its clock. A PING is always answered, unless it is mute.
  */
 #ifndef DB_TESTS_SUPPORT_FAKE_ENGINE_H
 #define DB_TESTS_SUPPORT_FAKE_ENGINE_H
@@ -21,12 +21,12 @@ enum {
 #define FAKE_ENGINE_TIME_NS UINT64_C(1700000000123456789)
 #define FAKE_SALE           UINT32_C(0xfa4e5a1e)
 
-/* What becomes of a reply. */
+/* What happens to a reply. */
 enum fake_fate {
 	FATE_ANSWER,
 	FATE_LOSE,
 	FATE_DOUBLE,
-	FATE_LAST_FIRST, /* overtakes all replies that are on their way */
+	FATE_LAST_FIRST, /* overtakes all replies in flight */
 	FATE_FORGE,      /* one bit of the tag is wrong */
 };
 
@@ -37,7 +37,7 @@ struct fake_datagram {
 
 struct fake_engine;
 
-/* Gets a finished but for its tag reply, of ACCEPTED entries, and may change it. */
+/* Gets a reply of ACCEPTED entries that is complete except for its tag, and may change it. */
 typedef enum fake_fate fake_rule(struct fake_engine *engine, struct fake_datagram *reply);
 
 struct fake_engine {
@@ -64,7 +64,7 @@ struct fake_engine {
 
 void fake_engine_init(struct fake_engine *engine, uint16_t shards);
 
-/* Puts bytes on their way to the client, as they are. */
+/* Sends bytes to the client, as they are. */
 void fake_engine_post(struct fake_engine *engine, const struct fake_datagram *datagram);
 void fake_engine_sign(const struct fake_engine *engine, struct fake_datagram *datagram);
 

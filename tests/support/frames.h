@@ -1,5 +1,5 @@
 /*
- * frames: Ethernet frames with a signed request in them, for tests of what reads frames.
+ * frames: Ethernet frames with a signed request in them, for tests of code that reads frames.
  */
 #ifndef DB_TESTS_SUPPORT_FRAMES_H
 #define DB_TESTS_SUPPORT_FRAMES_H
@@ -28,8 +28,8 @@ uint32_t frame_dated(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t cnt, uint64_t
 uint32_t frame_build(uint8_t out[FRAME_ROOM_BYTES], uint8_t ip_version, unsigned vlans,
 		     const uint8_t *payload, uint32_t payload_bytes);
 
-/* The ones' complement sum of bytes, as RFC 1071 tells it, byte by byte: 0 over a part with a good
- * checksum. `sum` continues. */
+/* The ones' complement sum of bytes, as RFC 1071 defines it, byte by byte: 0 over a part with a
+ * good checksum. `sum` continues. */
 uint32_t frame_sum(uint32_t sum, const uint8_t *data, uint32_t bytes);
 uint16_t frame_fold(uint32_t sum);
 

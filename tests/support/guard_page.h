@@ -1,6 +1,6 @@
 /*
- * guard_page: memory whose end is the end of the readable world, so that a parser that reads one
- * byte too far dies.
+ * guard_page: memory that ends at an unreadable page, so that a parser that reads one byte too far
+ * crashes.
  */
 #ifndef DB_TESTS_SUPPORT_GUARD_PAGE_H
 #define DB_TESTS_SUPPORT_GUARD_PAGE_H

@@ -1,6 +1,6 @@
 /*
- * lane_fixture: what tests of recovery begin with: one real lane in a directory of the test's own,
- * in small segments, opened again for each of its lives. Each test source has its own.
+ * lane_fixture: the start of tests of recovery: one real lane in a directory of the test's own, in
+ * small segments, opened again for each of its lives. Each test source has its own.
  */
 #ifndef DB_TESTS_SUPPORT_LANE_FIXTURE_H
 #define DB_TESTS_SUPPORT_LANE_FIXTURE_H

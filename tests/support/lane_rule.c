@@ -40,7 +40,7 @@ static bool zeros(const uint8_t *at, uint64_t bytes)
 	return true;
 }
 
-/* The block at a place, if a valid one lies there. */
+/* The block at a place, if there is a valid one. */
 static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t offset,
 		     struct block *out)
 {

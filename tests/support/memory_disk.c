@@ -79,7 +79,7 @@ static void memory_done(struct segment_source *source, int fd)
 {
 	struct memory_disk *disk = of_segments(source);
 
-	/* No write to it may be on its way. */
+	/* No write to it may be in flight. */
 	for (unsigned i = 0; i < disk->write_cnt; i++)
 		CHECK(disk->writes[i].fd != fd);
 	disk->done_cnt++;
@@ -222,7 +222,7 @@ static int files_zero(struct lane_files *files, uint64_t segment, uint64_t offse
 	return 0;
 }
 
-/* Nothing is ever in a cache only. */
+/* Nothing is ever only in a cache. */
 static int files_renew(struct lane_files *files, uint64_t segment, uint64_t from, uint64_t to)
 {
 	const struct memory_disk *disk = of_files(files);
@@ -282,7 +282,7 @@ struct journal *memory_disk_journal(struct memory_disk *disk, const struct lane_
 	struct journal *journal = NULL;
 	struct error error;
 
-	/* Whatever a buffer holds from before must not matter. */
+	/* The old content of a buffer must not matter. */
 	memset(buffers, 0xee, sizeof(buffers));
 	CHECK(journal_open(&journal, &options, &error) == 0);
 	return journal;

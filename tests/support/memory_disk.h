@@ -50,7 +50,7 @@ void memory_disk_close(struct memory_disk *disk);
 /* One more segment becomes ready. */
 void memory_disk_add_segment(struct memory_disk *disk);
 
-/* Does the idx-th waiting write and tells the journal. */
+/* Does the idx-th waiting write and reports it to the journal. */
 void memory_disk_complete(struct memory_disk *disk, unsigned idx, struct journal *journal);
 
 /* The idx-th waiting write ends with this result; the first `bytes` of it reach the disk. */

@@ -1,6 +1,6 @@
 /*
- * page_cache: what of a file lies in the kernel's page cache. How a test sees that something was
- * synced: what was is clean.
+ * page_cache: which part of a file is in the kernel's page cache. Shows a test that something was
+ * synced: its pages are clean.
  */
 #ifndef DB_TESTS_SUPPORT_PAGE_CACHE_H
 #define DB_TESTS_SUPPORT_PAGE_CACHE_H

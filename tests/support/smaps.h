@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The kB of a field ("AnonHugePages") of the mapping that `memory` lies in; 0 if there is none.
+/* The kB of a field ("AnonHugePages") of the mapping that contains `memory`; 0 if there is none.
  * NULL: the sum over all mappings. */
 uint64_t smaps_kib(const void *memory, const char *field);
 

@@ -1,5 +1,5 @@
 /*
- * temp_dir: a directory on a real disk for one test. /var/tmp, as /tmp may lie in memory;
+ * temp_dir: a directory on a real disk for one test. /var/tmp, because /tmp may be in memory;
  * DB_TEST_DIR overrides.
  */
 #ifndef DB_TESTS_SUPPORT_TEMP_DIR_H
