@@ -11,12 +11,12 @@ BUILD := build/$(MODE)
 Q := $(if $(V),,@)
 SAY = $(if $(V),@:,@echo "  $(1)  $(2)")
 
-# Nothing may fail on a machine that isn't set up yet: `run` and `test` come through here first.
+# Nothing here may fail on a machine that isn't set up yet: `run` and `test` read this first.
 PKGS := libsodium libxxhash jemalloc liburing liburcu-qsbr libmicrohttpd
 TOOL_PKGS := jansson
 CAPTURE_PKGS := libpcap zlib libzstd
 DPDK_CFLAGS := $(shell pkg-config --cflags libdpdk 2>/dev/null)
-# Its plugins come through what is ours of these (net/port_libc.c, net/port_xdp_socket.c).
+# Its plugins use our versions of these functions (net/port_libc.c, net/port_xdp_socket.c).
 DPDK_LIBS := $(shell pkg-config --libs libdpdk 2>/dev/null) -lbpf \
              $(foreach f,munmap sendmsg setsockopt xsk_umem__create, \
                  -Wl,--undefined=$(f),--export-dynamic-symbol=$(f))
@@ -66,21 +66,21 @@ $(BUILD)/%.o: %.c Makefile
 
 $(call obj,$(DPDK_SRCS)): CFLAGS += $(DPDK_CFLAGS)
 
-# Kernels for CPUs that may not be there: called only where they are (net/siphash.c asks).
+# Code for CPUs that this machine may not have: called only where they exist (net/siphash.c asks).
 KERNEL_CFLAGS_net/siphash_avx2.c := -mavx2
 KERNEL_CFLAGS_net/siphash_avx512.c := -mavx512f
 $(foreach src,net/siphash_avx2.c net/siphash_avx512.c, \
     $(eval $(call obj,$(src)): CFLAGS += $(KERNEL_CFLAGS_$(src))))
 
-# Told among the metrics.
+# Shown among the metrics.
 REVISION := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 METRICS_OBJ := $(call obj,engine/serve/metrics.c)
 $(METRICS_OBJ): CFLAGS += -DDB_REVISION='"$(REVISION)"' -DDB_MODE='"$(MODE)"'
 $(METRICS_OBJ): $(BUILD)/revision.list
 $(BUILD)/revision.list: LIST := $(REVISION)
 
-# What is made of objects is made again when their list changes: of a source that is gone, nothing
-# stays. The list is written only when it is another.
+# What is linked from objects is linked again when their list changes, so that nothing of a removed
+# source stays. The list is written only when it changed.
 .PHONY: always
 %.list: always
 	@mkdir -p $(@D)
@@ -99,7 +99,7 @@ $(DPDK_LIB): $(call listed,$(DPDK_LIB),$(PORT_OBJS))
 	@rm -f $@
 	$(Q)ar rcs $@ $(objects)
 
-# The XDP program, embedded in what links the port.
+# The XDP program, embedded in every program that links the port.
 XDP_OBJECT := $(BUILD)/net/xdp_take.bpf.o
 $(XDP_OBJECT): net/xdp_take.bpf.c Makefile
 	@mkdir -p $(@D)
@@ -132,8 +132,8 @@ $(call tool_bin,$(1)): $(call listed,$(call tool_bin,$(1)),$(call tool_objs,$(1)
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
-# Both ends of the downstream journal: what publishes and what consumes link it, and the brokers'
-# clients. It has no main.c of its own.
+# Both ends of the downstream journal: publishers and consumers link it, and the brokers' clients.
+# It has no main.c of its own.
 DOWNSTREAM_LIB := $(BUILD)/libdoorbuster-downstream.a
 DOWNSTREAM_SRCS := $(wildcard tools/downstream/*.c)
 $(DOWNSTREAM_LIB): $(call listed,$(DOWNSTREAM_LIB),$(call obj,$(DOWNSTREAM_SRCS)))
@@ -202,8 +202,8 @@ $(BENCH_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BENCH_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(filter-out -fno-lto,$(LDFLAGS)) $(SERVE_LDFLAGS_$(MODE)) -o $@ $^ -lm $(LDLIBS)
 
-# Loads of what the engine is compared with; built where their client libraries are
-# (tools/setup/setup.sh bench), tests don't need them.
+# Loads for the programs that the engine is compared with. Built where their client libraries are
+# installed (tools/setup/setup.sh bench); tests don't need them.
 has = $(shell pkg-config --exists $(1) 2>/dev/null && echo yes)
 PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_load.c) \
              $(if $(call has,libpq),bench/peers/postgres_load.c)
@@ -250,8 +250,8 @@ ANALYSIS_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DDB_DEBUG -march=x86-64-v2 \
     $(if $(filter $(DPDK_SRCS),$<),$(DPDK_CFLAGS)) \
     $(if $(filter bench/peers/%,$<),$(PEER_CFLAGS)) $(KERNEL_CFLAGS_$<) \
     $(if $(filter tools/sink/%,$<),$(PQ_CFLAGS))
-# A function with many branches is looked through up to so many states, not the default of 225,000:
-# beyond them nothing was found, and they took nearly half of the time.
+# The analyser follows a function with many branches up to this many states, not the default of
+# 225,000: beyond this it found nothing, and took nearly half of the time.
 ANALYSER := -Xclang -analyzer-config -Xclang max-nodes=100000
 CPPCHECK := cppcheck --quiet --enable=warning,performance,portability --std=c11 -I. -DDB_DEBUG \
     --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=unknownMacro
@@ -267,7 +267,7 @@ build/check/%.ok: % .clang-tidy
 	@touch $@
 
 # Goals for people. Each sets up first, then builds with every core in a make of its own, because
-# what pkg-config says is asked when a make starts.
+# pkg-config is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: run serve test asan test-ran asan-ran fuzz soak soak-port soak-start chaos mutate bench \
         bench-check \
@@ -279,9 +279,9 @@ run serve: setup
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@tools/demo/$@.sh $(BUILD)
 
-# Both end on the line that counts the tests. What make says of a failed line would come after it,
-# so the line never fails; but asked with -q, a goal for which there is still something to do makes
-# make end with 1 and no word.
+# Both end on the line that counts the tests. If that line failed, make would print more after it,
+# so it never fails. But asked with -q, a goal that is not up to date makes make end with 1 and
+# print nothing.
 ifneq ($(filter $(MAKECMDGOALS),test asan),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 MAKEFLAGS += -q
@@ -299,7 +299,7 @@ fuzz: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=fuzz fuzz-built
 	@tests/fuzz.sh build/fuzz
 
-# Seeds that nobody ran before, unless FROM says where to begin.
+# New seeds, unless FROM says where to begin.
 SEEDS ?= 20000
 FROM ?= $(shell date +%s)00000
 soak: setup

@@ -75,7 +75,7 @@ tidy_functions() {
 		}' $sources
 }
 
-# Comments and strings may name what code may not call.
+# Comments and strings may name functions that code must not call.
 tidy_calls() {
 	# shellcheck disable=SC2086
 	awk -v banned="$BANNED" -v hot="^($HOT)\$" -v hot_banned="$HOT_BANNED" '
@@ -101,7 +101,7 @@ tidy_headers() {
 	for file in $sources; do
 		case $file in
 		*.h | */main.c) ;;
-		# A .c whose header of the same name says what it guarantees need not say it again.
+		# A .c needs no such comment if its header of the same name has one.
 		*) [ -e "${file%.c}.h" ] && continue ;;
 		esac
 		head -n 2 "$file" | grep -qE '^(/\*|//)' || [[ $file == tests/*/test_* ]] ||
@@ -136,7 +136,7 @@ tidy_layers() {
 	"$tests/include_graph.py" --check . 2>&1
 }
 
-# A row of a .def that no code uses, or no page explains, is a promise that nobody keeps.
+# A row of a .def must be used by code and explained by a page.
 tidy_rows() {
 	local name
 	for name in $(sed -nE 's/^DROP\(([A-Z0-9_]+),.*/\1/p' net/drop.def 2>/dev/null); do
@@ -149,12 +149,12 @@ tidy_rows() {
 	done
 }
 
-# A page that names a file which is gone sends its reader astray.
+# A page must not name a file that does not exist.
 tidy_docs() {
 	python3 "$tests/docs.py" .
 }
 
-# A room that decides a sale says what it takes for granted: a floor for each stands there.
+# A room that decides a sale must assert what it assumes: each has a minimum of assertions.
 tidy_assertions() {
 	"$tests/assertions.py" --check .
 }
@@ -171,7 +171,7 @@ tidy_commits() {
 		length(subject) > most {
 			print "commit " id ": subject of " length(subject) " columns: " subject
 		}
-		# A file keeps the case of its name.
+		# A file keeps the upper and lower case of its name.
 		subject !~ /^[a-z][a-z0-9_.-]*: ([^A-Z]|[A-Z]+\.md[ ,])/ || subject ~ /\.$/ {
 			print "commit " id ": not `area: verb in lower case`: " subject
 		}'

@@ -26,7 +26,7 @@ start_sink() {
 }
 
 # Kills a process and starts it again, or stops it for a while: mostly for less than a second, now
-# and then for longer than anybody waits for it.
+# and then for longer than others wait for it.
 hit() { # PID restart-command...
 	case $((RANDOM % 5)) in
 	0 | 1)
@@ -110,7 +110,7 @@ sold() {
 	wait $LOAD_PID || fail "seed $SEED: load: $(cat "$WORK/load.json" "$WORK/load.err")"
 }
 
-# All that was sold is in the streams, says a consumer.
+# A consumer must find all that was sold in the streams.
 streamed() {
 	[ "$("$BIN/doorbuster" consume --from $CLUSTER_URL --format csv 2>/dev/null | wc -l)" = \
 		$((SOLD + 1)) ]
@@ -148,7 +148,8 @@ compare() {
 		cmp <(grep "^{\"lane\":$lane," "$WORK/stream") \
 			<("$BIN/doorbuster" journal dump "$DATA" --lane $lane --json) ||
 			fail "seed $SEED: the stream of lane $lane differs from the lane"
-		# Not even one that a consumer would pass over. All but the closing block.
+		# Not even a doubled block, which a consumer would ignore. All but the closing
+		# block.
 		expect_eq "messages of lane $lane, seed $SEED" \
 			$(($(json ".lanes[$lane].blocks" "$WORK/verify.json") - 1)) \
 			"$(stream_info 4231 doorbuster-lane-00$lane .state.messages)"

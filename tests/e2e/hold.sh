@@ -24,7 +24,7 @@ make_disk() { # MIB
 	export DATA=$DISK/data
 }
 
-# So many 2 MiB pages more than before; false if there are none to be had.
+# Reserves COUNT more 2 MiB pages; false if there are not enough.
 reserve_hugepages() { # COUNT
 	HUGEPAGES_BEFORE=$(cat $HUGEPAGES)
 	echo $((HUGEPAGES_BEFORE + $1)) >$HUGEPAGES
@@ -42,7 +42,7 @@ hugepages_mib() {
 		"/proc/$ENGINE_PID/smaps"
 }
 
-# A SKU of each shard, of those from 100 on, into SKUS.
+# Puts a SKU of each shard, from 100 on, into SKUS.
 find_skus() { # ASK-ARGS...
 	SKUS=()
 	for shard in 0 1; do
@@ -61,8 +61,8 @@ held() {
 		$(metric 'doorbuster_lane_replies_waiting{lane="1"}')))
 }
 
-# Copies of one purchase a shard until so many of them wait for the disk, which stands. Fails when
-# more copies change nothing any more. The engine takes undated purchases.
+# Sends copies of one purchase a shard until COUNT of them wait for the stopped disk. Fails when
+# more copies change nothing any more. The engine must accept undated purchases.
 hold_many() { # COUNT FIRST-ID ASK-ARGS...
 	local wanted=$1 first=$2 before=-1 now=0 idle=0
 	shift 2

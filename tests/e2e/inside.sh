@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs one end-to-end test inside the namespaces that tests/run made for it, then looks at what it
-# left: a process, an XDP program, a sysctl of lo or a file under /run is a failure.
+# Runs one end-to-end test inside the namespaces that tests/run made for it, then checks what it
+# left: a process, an XDP program, a changed sysctl of lo or a file under /run is a failure.
 set -u
 
 # Private: /run for the engine and the EAL, and /sys as this network namespace sees it.

@@ -1,5 +1,5 @@
-# What every end-to-end test is made of. Sourced; runs inside the namespaces that inside.sh sets up.
-# A test works in $DB_WORK, on a disk, and ends with the first thing that is not as expected.
+# The functions of the end-to-end tests. Sourced; runs inside the namespaces that inside.sh sets up.
+# A test works in $DB_WORK, on a disk, and ends at the first thing that is not as expected.
 set -euo pipefail
 
 BIN=$DB_BUILD
@@ -132,11 +132,10 @@ orders_reached() { # COUNT
 	[ "$(orders_on_disk)" -ge "$1" ]
 }
 
-# Kills the engine N times while a load of REQUESTS that are all sold comes in, and starts it again.
-# Counts decide, not the clock: a kill counts if the journal lacked some of the load's orders then,
-# and where the load was over too soon there is another one. Leaves the buyers' receipts of the
-# loads in $WORK/orders.1 and so on; ORDERS and LOADS tell how much came together. There are at most
-# 2 N loads.
+# Kills the engine N times while it sells all of a load of REQUESTS, and starts it again. Counts
+# decide, not the clock: a kill counts if the journal lacked some of the load's orders then; if the
+# load was over too soon there is another one. Leaves the buyers' receipts of the loads in
+# $WORK/orders.1 and so on; ORDERS and LOADS count them. There are at most 2 N loads.
 kill9_in_loads() { # N REQUESTS LOAD-ARGS...
 	local wanted=$1 requests=$2 kills=0 load got step=$(($2 / 20))
 	shift 2
@@ -235,7 +234,7 @@ verify() { # > $WORK/verify.json
 	expect_eq "conserved" true "$(json .conserved "$WORK/verify.json")"
 }
 
-# The journal must tell what the engine told when it drained.
+# The journal must say what the engine said when it drained.
 verify_agrees() {
 	verify
 	for name in orders units state_hash; do

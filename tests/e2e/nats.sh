@@ -1,4 +1,4 @@
-# NATS servers of a test's own, on loopback inside its namespace. Sourced behind lib.sh.
+# A test's own NATS servers, on loopback inside its namespace. Sourced after lib.sh.
 NATS_STORE=$WORK/nats
 
 [ -x /usr/sbin/nats-server ] || skip "no nats-server"
@@ -42,7 +42,7 @@ nats_ask() { # PORT SUBJECT PAYLOAD
 	printf '%s' "$answer"
 }
 
-# A message of nobody's.
+# Publishes a message that is not a relay's.
 nats_publish() { # PORT SUBJECT PAYLOAD
 	nats_ask "$1" "$2" "$3" >/dev/null
 }

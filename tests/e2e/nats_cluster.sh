@@ -1,4 +1,4 @@
-# Three nats-servers that are one cluster, on loopback. Sourced behind nats.sh.
+# Three nats-servers that are one cluster, on loopback. Sourced after nats.sh.
 NODES=(1 2 3)
 declare -A NODE_PID
 # shellcheck disable=SC2034 # the tests'

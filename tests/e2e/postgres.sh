@@ -1,8 +1,8 @@
-# A PostgreSQL of a test's own, on a socket in its directory, as nobody: it refuses to run as root.
-# Sourced behind lib.sh.
+# A test's own PostgreSQL, on a socket in its directory, as user nobody: it refuses to run as root.
+# Sourced after lib.sh.
 PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
 [ -x "$PG_BIN/postgres" ] || skip "no PostgreSQL"
-# The path of a socket is short, and the way there must be open to nobody.
+# A socket's path must be short, and user nobody must be able to reach it.
 PG_DIR=$(mktemp -d /run/pg.XXXX)
 PG_STORE=$WORK/pg
 # shellcheck disable=SC2034 # the test's
@@ -16,7 +16,7 @@ as_nobody() {
 start_postgres() {
 	if [ ! -e "$PG_DIR/data" ]; then
 		chmod 755 "$PG_DIR"
-		# $WORK may lie where nobody must not go: its files come in through a mount.
+		# $WORK may be where user nobody has no access: its files come in through a mount.
 		mkdir -p "$PG_STORE" "$PG_DIR/data"
 		mount --bind "$PG_STORE" "$PG_DIR/data"
 		chown nobody:nogroup "$PG_DIR" "$PG_DIR/data"

@@ -1,6 +1,6 @@
 # time limit: 180 s
-# An engine that is ended by a signal of its own, a failed check for instance, puts the machine back
-# before it ends by it, whichever thread it came from; the journal stays, and a restart goes on.
+# An engine that ends by its own signal, after a failed check for instance, first puts the machine
+# back, whichever thread raised it. The journal stays, and a restart continues.
 . "$(dirname "$0")/lib.sh"
 
 machine() {

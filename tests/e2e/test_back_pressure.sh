@@ -1,5 +1,5 @@
 # More replies at once than port and rings hold: they wait, none is thrown away. Over memif, one
-# request a datagram; then with everything coming in on the queue of one of two workers.
+# request a datagram; then with all requests on the queue of one of two workers.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 

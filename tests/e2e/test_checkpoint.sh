@@ -1,6 +1,6 @@
 # Checkpoints beside an engine that sells: kill -9, restart from the checkpoint, prune, restart. The
 # state is the same from the whole lane, from each checkpoint and in another directory; a damaged
-# checkpoint is passed over, and every order that a buyer was told stays.
+# checkpoint is passed over, and every acknowledged order stays.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -78,8 +78,8 @@ $JOURNAL prune "$DATA" --downstream-has 50 --json >"$WORK/prune" || fail "prune"
 expect_eq "removed while downstream lacks it" 0 "$(json .removed "$WORK/prune")"
 cp -r --sparse=always "$DATA" "$WORK/whole"
 
-# A prune while the lane is being read takes nothing from who reads: verify keeps it waiting, dump
-# goes on with the checkpoint.
+# A prune while the lane is being read does not disturb the reader: verify makes the prune wait,
+# dump continues with the checkpoint.
 read_beside_prune() { # NTH VERB ARGS...
 	local reader pruner
 

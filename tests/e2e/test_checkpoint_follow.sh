@@ -1,6 +1,6 @@
 # The follower beside an engine of two workers: a checkpoint of each lane every so many orders, one
-# more when it is told to end, and none of it disturbs who buys. Another number of workers, the same
-# state.
+# more at SIGTERM, and none of it disturbs buyers. With another number of workers the state is the
+# same.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

@@ -14,7 +14,8 @@ health_is() { # STATUS PATTERN
 	get /healthz
 	[ "$HTTP_STATUS" = "$1" ] && grep -qE "$2" "$WORK/answer"
 }
-# SKU 2 opens in an hour, 3 closes in an hour; more than there are is SOLD_OUT while it is open.
+# SKU 2 opens in an hour, 3 closes in an hour; a request for more than the stock is SOLD_OUT while
+# the offer is open.
 expect_hours() { # VERDICT-OF-2 VERDICT-OF-3
 	expect_verdict "$1" --shard "$SHARD_2" "sku=2,buyer=1,quantity=100,id=$(id 2)"
 	expect_verdict "$2" --shard "$SHARD_3" "sku=3,buyer=1,quantity=100,id=$(id 3)"

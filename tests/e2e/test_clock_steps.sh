@@ -1,5 +1,5 @@
 # The wall clock is wrong: for one reading of 20 ms, for a while, for long, at the very first
-# reading. Offers open and close by a step only after it has lasted; it is told meanwhile.
+# reading. Offers follow a step only after it has lasted; meanwhile the engine reports it.
 # time limit: 200 s
 . "$(dirname "$0")/lib.sh"
 
@@ -24,7 +24,8 @@ health_is() { # STATUS PATTERN
 	get /healthz
 	[ "$HTTP_STATUS" = "$1" ] && grep -qE "$2" "$WORK/answer"
 }
-# SKU 2 opens in an hour, 3 closes in an hour; more than there are is SOLD_OUT while it is open.
+# SKU 2 opens in an hour, 3 closes in an hour; a request for more than the stock is SOLD_OUT while
+# the offer is open.
 expect_hours() { # VERDICT-OF-2 VERDICT-OF-3
 	expect_verdict "$1" "sku=2,buyer=1,quantity=100,id=$(id 2)"
 	expect_verdict "$2" "sku=3,buyer=1,quantity=100,id=$(id 3)"

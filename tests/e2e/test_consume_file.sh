@@ -1,5 +1,5 @@
 # Consumers of a lane and of its copy, killed at any moment beside a sale: each record is in their
-# file once, in lane order. A lane that was cut or pruned is told to relay and consumer, by name.
+# file once, in lane order. Relay and consumer report a lane that was cut or pruned, by name.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -113,7 +113,7 @@ rc=0
 "$BIN/doorbuster" journal prune "$DATA" --no-downstream >"$WORK/prune" 2>&1 || rc=$?
 expect_eq "exit code, --no-downstream with a relay" 2 $rc
 expect_match "why" "relay 'file' has a position here" "$(cat "$WORK/prune")"
-# A relay that is behind keeps what it has not got, running or not; and says so.
+# Segments that a relay has not sent stay, whether it runs or not; and prune says so.
 cp "$DATA/downstream-file" "$DATA/downstream-slow"
 sed -i 's/^lane 0 .*/lane 0 next-lsn 1500 segment 0 offset 4096 checksum 01 extra 0/
 	s/^budget-bytes .*/budget-bytes 1000000/' "$DATA/downstream-slow"

@@ -1,7 +1,7 @@
 # time limit: 180 s
-# Keys are in no core dump, not of the engine and not of a tool, whoever makes it and however much
-# has been signed; a process with keys is dumpable by nobody but root; nothing gets new privileges,
-# and of the engine's threads only the control thread has any.
+# Keys are in no core dump, neither of the engine nor of a tool, whoever makes it and however much
+# was signed. Only root can dump a process with keys. Nothing gets new privileges, and of the
+# engine's threads only the control thread has any.
 . "$(dirname "$0")/lib.sh"
 
 KEY=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -25,7 +25,7 @@ expect_kept() { # WHAT PID HEX
 	expect_match "$1, in memory" 'excluded=[1-9][0-9]* dumped=0$' "$found"
 }
 
-# A number, as it lies in memory and on the wire.
+# A number, as it is in memory and on the wire.
 little_endian() {
 	printf '%016x' "$1" | fold -w2 | tac | tr -d '\n'
 }
@@ -33,7 +33,7 @@ little_endian() {
 # The core that a debugger of root's makes.
 expect_not_in_core() { # WHAT PID HEX
 	gcore -o "$WORK/core" "$2" >"$WORK/gcore.out" 2>&1 || fail "gcore: $(cat "$WORK/gcore.out")"
-	# It has what is no secret: the data directory's name, in a variable.
+	# It contains something that is not secret: the data directory's name, in a variable.
 	grep -qaF "$DATA" "$WORK/core.$2" || fail "$1: nothing in core.$2"
 	! LC_ALL=C grep -qaP "$(sed 's/../\\x&/g' <<<"$3")" "$WORK/core.$2" ||
 		fail "$1: the core has it"
@@ -106,7 +106,7 @@ echo "as another user"
 mkdir -m 700 "$WORK/nobody"
 cp "$KEYS" "$CATALOG" "$WORK/nobody"
 chown -R 65534 "$WORK/nobody"
-# Its own files may lie where only their owner may go.
+# Its own files may be where only their owner has access.
 setpriv --reuid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search \
 	"$SERVE" --data "$WORK/nobody/data" --catalog "$WORK/nobody/catalog.csv" \
 	--keys "$WORK/nobody/keys" --port memif:"$WORK/nobody/socket" \

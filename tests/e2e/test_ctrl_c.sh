@@ -1,5 +1,5 @@
-# Ctrl-C reaches an engine twice, from the terminal and from whoever waits for it. On a disk that
-# gets on the second signal changes nothing: every order is told, the exit code is 0.
+# Ctrl-C reaches an engine twice, from the terminal and from its parent. If the disk makes progress
+# the second signal changes nothing: every order is answered, the exit code is 0.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 # One datagram of 29 requests: answered in order, the same id twice in it is one order, and a
-# request that is refused does not touch its neighbours.
+# refused request does not affect the others.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

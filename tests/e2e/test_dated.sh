@@ -1,6 +1,6 @@
-# What is recorded of a request is worth nothing to who sends it again: not after the opening that
-# it was too early for, not after its life, not in the next sale under the same key. All copies of a
-# datagram are told the same. Clients without dates work where the operator lets them.
+# A recorded request is worth nothing when it is sent again: not after the opening that it was too
+# early for, not after its life, not in the next sale under the same key. All copies of a datagram
+# get the same answer. Clients without dates work where the operator lets them.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
@@ -36,7 +36,7 @@ expect_verdict STALE --age-ms 20000 "sku=1,buyer=1,id=$(id 5)"
 expect_verdict STALE --age-ms -20000 --record ahead "sku=1,buyer=1,id=$(id 6)"
 expect_verdict STALE --sale 1 "sku=1,buyer=1,id=$(id 7)"
 expect_verdict STALE --valid-ms 0 "sku=1,buyer=1,id=$(id 8)"
-# What was committed is told all the same, dated or not, and so are lookups.
+# Committed orders are answered again all the same, dated or not, and so are lookups.
 expect_verdict ACCEPTED --undated "sku=1,buyer=1,id=$(id 3)"
 expect_verdict CONFLICT --sale 1 "sku=1,buyer=2,id=$(id 3)"
 expect_verdict ACCEPTED --undated "op=lookup,sku=1,id=$(id 3)"

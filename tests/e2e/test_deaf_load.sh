@@ -1,7 +1,7 @@
 # A load or a replay whose own AF_XDP port loses the buffers which the kernel should receive into
-# says so, opens the port anew and goes on: a load that asks again gets every answer, one that sends
-# each datagram once and a replay count what was lost until then. Also while the port can't be
-# opened, and where only one of two queues is deaf and the other never stands still.
+# says so, opens the port anew and continues. A load that retries gets every answer; a load that
+# sends each datagram once, and a replay, count what was lost until then. Also while the port can't
+# be opened, and where only one of two queues is deaf and the other never stands still.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
@@ -50,8 +50,8 @@ frames() {
 	awk '/^doorbuster_frames_total/ { cnt += $2 } END { print cnt }' "$WORK/answer"
 }
 
-# For wait_for: it says something that it says when nothing comes through any more. The buffers are
-# spoilt again now and then: those that it just reads escape.
+# For wait_for: it prints a line that it prints when it is deaf. The buffers are spoilt again now
+# and then, because those that it just reads escape.
 says_deaf() { # PATTERN
 	[ $((looks++ % 60)) != 0 ] || touch "$DEAF_WHEN"
 	says "$1"

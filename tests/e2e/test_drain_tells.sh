@@ -1,5 +1,5 @@
 # SIGTERM in the middle of a sale, on two workers of which one gets all questions: every buyer whose
-# order is in the journal has been told.
+# order is in the journal has the answer.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 # A drop, small: 200,000 buyers for 15,000 units over lo. Every unit is sold, each to another buyer,
-# and load, engine and journal tell the same.
+# and load, engine and journal say the same.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,6 @@
-# The disk fills up during a sale: the operator is told before the lane has to refuse, buyers get
-# JOURNAL_FULL, what was sold is remembered; with space again the lane goes on by itself. An engine
-# starts on a full disk, too.
+# The disk fills up during a sale: the operator is warned before the lane has to refuse, buyers get
+# JOURNAL_FULL, and what was sold is remembered. With space again the lane continues by itself. An
+# engine starts on a full disk, too.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 

@@ -1,7 +1,7 @@
 # Two users: root runs engine and tools on data directories of user 4242, who has put links to files
 # of root at every name that they make, replace or read. No file outside is changed, read or given
-# away; what root makes is the owner's; a link that is in the way is refused by name. Files that
-# name buyers are their owner's only.
+# away; what root makes is the owner's; a link that is in the way is refused by name. Only their
+# owner can read files that name buyers.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
@@ -14,7 +14,7 @@ LOAD=(--scenario singles-day --skus 20 --server 198.18.0.1:7700 --port "$PORT" -
 	--timeout-ms 60000)
 BLOCK=4096
 
-# In a directory, as its owner. He need not be able to get there by its path.
+# Runs a command in a directory, as its owner, who may have no access to its path.
 as_owner() { # DIR COMMAND...
 	(cd "$1" && exec setpriv --reuid=$OWNER --regid=$OWNER --clear-groups "${@:2}")
 }
@@ -44,7 +44,7 @@ expect_outside() { # WHAT
 		fail "$1 changed what lies outside: $(diff "$WORK/outside".{before,after})"
 }
 
-# All in it is the owner's, but for the socket at which an engine of root's waits for a capture.
+# All in it belongs to the owner, except the socket at which root's engine waits for a capture.
 expect_owners() { # DIR
 	expect_eq "what is not the owner's in $1" '' "$(find "$1" ! -uid $OWNER ! -type s)"
 }

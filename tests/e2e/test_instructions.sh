@@ -1,5 +1,5 @@
 # The comparison of `make bench-check`: on given counts, beside the reference that is kept, it fails
-# on a case that has grown by more than 3 %, on one that is new and on one that is gone.
+# on a case that has grown by more than 3 %, on a new one and on a removed one.
 # time limit: 20 s
 . "$(dirname "$0")/lib.sh"
 

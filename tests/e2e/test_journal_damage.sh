@@ -45,7 +45,7 @@ expect_rc 2 "$BIN/doorbuster" journal dump "$DATA" --lane 1
 
 # A torn tail: the engine says so, cuts it and has the same state.
 used=$("$BIN/doorbuster" journal verify "$DATA" --json | jq -r '.lanes[0].blocks')
-# Behind the last unit that begins with a block's magic, DBLK: a closing block has one unit.
+# After the last unit that begins with a block's magic, DBLK: a closing block has one unit.
 last=$(od -An -v -tx4 -w4096 -N $((16 << 20)) "$SEGMENT" |
 	awk '$1 == "4b4c4244" { n = NR } END { print n }')
 end=$((last * 4096))

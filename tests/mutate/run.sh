@@ -1,7 +1,7 @@
 #!/bin/bash
 # Do the tests notice? Applies each fault of tests/mutate/*.patch to a copy of the tree under
-# build/, builds that and runs the unit tests, then what the patch names beside them. A line a
-# mutant, and a count; exit code 1 if one survives, or a patch no longer applies.
+# build/, builds that and runs the unit tests, then the test that the patch names besides them. A
+# line a mutant, and a count; exit code 1 if one survives, or a patch no longer applies.
 #
 #   tests/mutate/run.sh [NAME...]    default: all
 #
@@ -17,7 +17,7 @@ SUITES="@($(sed -nE 's/^Test\(([a-z0-9_]+),.*/\1/p' tests/engine/*/test_*.c | so
 	paste -sd'|'))/*"
 LIMIT_S=120
 
-# What runs a program of this slot still: a test that hangs outlives the program that began it.
+# Processes that still run a program of this slot: a test that hangs outlives its parent.
 end_left() {
 	local exe
 	for exe in /proc/[0-9]*/exe; do
@@ -35,9 +35,9 @@ run_unit() { # UNIT FILTER LOG
 	return $rc
 }
 
-# 0 and the test that fails, 1 if none does, 2 and a line if that can't be said. A busy machine
-# makes tests fail, too: what took long, or ended without a word, counts when the same test does so
-# again, and nothing counts that also fails without the fault.
+# 0 and the test that fails, 1 if none does, 2 and a line if it is unclear. A busy machine makes
+# tests fail, too: a test that took long, or ended without output, counts only if it does so again,
+# and never if it also fails without the fault.
 unit_failure() { # LOG
 	local before='' line name
 	for _ in 1 2 3; do
@@ -57,7 +57,7 @@ unit_failure() { # LOG
 	return 2
 }
 
-# 0 and by what, if the tests notice; 1 if they don't; 2 and why, if that can't be said here.
+# 0 and by which test, if the tests notice; 1 if they don't; 2 and why, if that is unclear here.
 killer() { # PATCH LOG
 	local rc=0 named kind what
 	named=$(sed -n 's/^# Killer: //p' "$1")
@@ -75,7 +75,8 @@ killer() { # PATCH LOG
 		;;
 	sim)
 		[ -x "$SIM" ] || { echo "there is no $SIM" && return 2; }
-		# Relinked with the fault in it, and asked with the arguments that the patch gives.
+		# The simulator is relinked with the fault, and run with the arguments that the
+		# patch gives.
 		make -s MODE=debug "$SIM" >"$2" 2>&1 || return 2
 		# shellcheck disable=SC2086
 		timeout --foreground -k 5 $LIMIT_S "$SIM" $what >"$2" 2>&1 || rc=1
@@ -85,7 +86,7 @@ killer() { # PATCH LOG
 	[ $rc = 1 ] && echo "$named"
 }
 
-# One mutant, in the tree of its slot. A word and what to say of it, into a file of its own.
+# One mutant, in the tree of its slot. Writes its result and the reason into a file of its own.
 mutant() { # PATCH
 	local name start word by log=$MUTATE/$SLOT.log
 	name=$(basename "$1" .patch)
@@ -117,7 +118,7 @@ mutant() { # PATCH
 }
 
 if [ "${1:-}" = --one ]; then
-	# git must see no repository, or it applies nothing outside of it.
+	# git must not see the repository, or it applies nothing outside of it.
 	export GIT_CEILING_DIRECTORIES=$MUTATE DB_TEST_DIR=$MUTATE/$SLOT/tmp
 	mutant "$2"
 	exit 0
@@ -146,7 +147,7 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# Objects keep their times, so that only what a patch touches is compiled.
+# Objects keep their times, so that only sources that a patch touches are compiled.
 jobs=$(nproc)
 for slot in $(seq "$jobs"); do
 	mkdir -p "$MUTATE/$slot/build"
