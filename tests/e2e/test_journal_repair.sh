@@ -80,7 +80,7 @@ check_case() { # KEPT-LSN [ARGS...]
 	expect_eq "records afterwards" "$kept_lsn" \
 		"$(json '.lanes[0].last_lsn' "$WORK/verify.json")"
 	repair 0
-	expect_match "what is left to do" 'there is nothing to repair' "$(cat "$WORK/err")"
+	expect_match "what is left to do" 'nothing is to be repaired' "$(cat "$WORK/err")"
 	rm -rf "$WORK/damaged"
 }
 
@@ -122,7 +122,7 @@ rmdir "$DATA/repaired-20200101T000000Z.part"
 cp -a --sparse=always "$DATA" "$GOOD"
 
 repair 0 --cut
-expect_match "a good journal" 'there is nothing to repair' "$(cat "$WORK/err")"
+expect_match "a good journal" 'nothing is to be repaired' "$(cat "$WORK/err")"
 expect_eq "files of a good journal" "$(sums "$GOOD")" "$(sums "$DATA")"
 repair 2 --lane 0 --cut --cut-at 3
 expect_match "a cut of a good lane" 'lane 0 is good' "$(cat "$WORK/err")"

@@ -96,7 +96,7 @@ cp -a --sparse=always "$DATA" "$WORK/pruned"
 expect_checkpoints 0 "good good"
 first=$(find "$LANE" -name 'seg-*' | sed 's/.*-0*//' | sort -n | sed -n 1p)
 repair 0
-expect_match "a good pruned lane" 'there is nothing to repair' "$(cat "$WORK/err")"
+expect_match "a good pruned lane" 'nothing is to be repaired' "$(cat "$WORK/err")"
 
 echo "before the newest checkpoint, on a whole lane and on a pruned one"
 restore "$WORK/whole"
