@@ -94,6 +94,22 @@ static inline void *spsc_ring_first(struct spsc_ring *ring)
 	return spsc_ring_slot(ring, head);
 }
 
+/* How many messages wait. Consumer. */
+static inline uint32_t spsc_ring_waiting(struct spsc_ring *ring)
+{
+	ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+	return ring->tail_seen - atomic_load_explicit(&ring->head, memory_order_relaxed);
+}
+
+/* The message after nth others, where it lies, nth < spsc_ring_waiting. Consumer. */
+static inline const void *spsc_ring_at(struct spsc_ring *ring, uint32_t nth)
+{
+	const uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	DCHECK(nth < ring->tail_seen - head);
+	return spsc_ring_slot(ring, head + nth);
+}
+
 /* Gives back the slot of the message that spsc_ring_first returned. Consumer. */
 static inline void spsc_ring_drop(struct spsc_ring *ring)
 {

@@ -49,6 +49,27 @@ Test(spsc_ring, is_empty_then_full_then_empty)
 	free(ring);
 }
 
+Test(spsc_ring, shows_what_waits_and_leaves_it_there)
+{
+	struct spsc_ring *ring = new_ring(SLOTS);
+	struct message message = {0};
+
+	cr_assert(eq(u32, spsc_ring_waiting(ring), 0));
+	/* Around the end of the slots. */
+	for (uint64_t i = 0; i < SLOTS - 2; i++)
+		cr_assert(spsc_ring_put(ring, &message) && spsc_ring_take(ring, &message));
+	for (message.number = 0; message.number < 5; message.number++)
+		cr_assert(spsc_ring_put(ring, &message));
+	cr_assert(eq(u32, spsc_ring_waiting(ring), 5));
+	for (uint32_t nth = 0; nth < 5; nth++)
+		cr_assert(eq(u64, ((const struct message *)spsc_ring_at(ring, nth))->number, nth));
+	cr_assert(spsc_ring_take(ring, &message));
+	cr_assert(eq(u64, message.number, 0));
+	cr_assert(eq(u32, spsc_ring_waiting(ring), 4));
+	cr_assert(eq(u64, ((const struct message *)spsc_ring_at(ring, 3))->number, 4));
+	free(ring);
+}
+
 Test(spsc_ring, keeps_order_past_the_end_of_its_positions)
 {
 	struct spsc_ring *ring = new_ring(SLOTS);
