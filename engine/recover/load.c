@@ -145,9 +145,14 @@ int recover_lane(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 	for (;;) {
 		int rc = load_and_apply(dir, lane, scan, shard, error);
 
-		if (rc == 0 || !recover_changed(dir, lane, &scan->seen))
-			return rc;
-		recover_look(dir, lane, &scan->seen);
+		if (rc == 0)
+			return 0;
+
+		const int changed = recover_changed(dir, lane, &scan->seen, error);
+
+		if (changed <= 0)
+			return changed < 0 ? changed : rc;
+		(void)recover_look(dir, lane, &scan->seen);
 		shard_clear(shard);
 		rc = begin_below(dir, lane, scan->tail.next_lsn + 1, scan, error);
 		if (rc != 0)

@@ -136,14 +136,16 @@ int recover_scan_from(const struct data_dir *dir, uint16_t lane, enum recover_fr
 		      struct recover_scan *out, struct error *error)
 {
 	struct recover_glance seen;
+	int changed;
 	int rc;
 
 	do {
-		recover_look(dir, lane, &seen);
+		(void)recover_look(dir, lane, &seen);
 		rc = scan_once(dir, lane, from, out, error);
-	} while (rc != 0 && recover_changed(dir, lane, &seen));
+		changed = rc != 0 ? recover_changed(dir, lane, &seen, error) : 0;
+	} while (changed > 0);
 	out->seen = seen;
-	return rc;
+	return changed < 0 ? changed : rc;
 }
 
 int recover_scan(const struct data_dir *dir, uint16_t lane, struct recover_scan *out,

@@ -136,23 +136,37 @@ struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lan
 	return beginning;
 }
 
-void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out)
+int recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out)
 {
+	struct lane_beginning beginning;
+	struct error error;
 	uint64_t *lsns = NULL;
+	int64_t rc = look_at_beginning(dir, lane, &beginning, &error);
+	const int64_t cnt = checkpoint_list(dir, lane, &lsns);
 
-	*out = (struct recover_glance){.first_segment = recover_beginning(dir, lane).segment};
-	if (checkpoint_list(dir, lane, &lsns) > 0)
+	*out = (struct recover_glance){.first_segment = beginning.segment};
+	if (cnt > 0)
 		out->newest_lsn = lsns[0];
 	free(lsns);
+	if (rc == 0 && cnt < 0)
+		rc = cnt;
+	/* What is missing was seen to be. */
+	return rc == -ENOENT ? 0 : (int)rc;
 }
 
-/* Both values only grow. Where they can't be read, that counts as no change. */
-bool recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before)
+int recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before,
+		    struct error *error)
 {
 	struct recover_glance now;
+	const int rc = recover_look(dir, lane, &now);
 
-	recover_look(dir, lane, &now);
-	return now.first_segment > before->first_segment || now.newest_lsn > before->newest_lsn;
+	/* Both only grow. */
+	if (now.first_segment > before->first_segment || now.newest_lsn > before->newest_lsn)
+		return 1;
+	return rc == 0 ? 0
+		       : error_say(error, rc,
+				   "lane %u: could not be read to its end, nor looked at again: %s",
+				   lane, safe_strerror(rc));
 }
 
 static void note(struct recover_scan *scan, uint16_t lane, const char *reason)

@@ -27,10 +27,14 @@ struct lane_beginning {
 };
 struct lane_beginning recover_beginning(const struct data_dir *dir, uint16_t lane);
 
-/* If a reading fails, and its lane has changed meanwhile, the reading begins again. */
-void recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out);
-bool recover_changed(const struct data_dir *dir, uint16_t lane,
-		     const struct recover_glance *before);
+/* A reading that failed and meanwhile saw its lane change is begun again. 0, or -errno: what could
+ * not be seen counts as it is in an empty lane. */
+int recover_look(const struct data_dir *dir, uint16_t lane, struct recover_glance *out);
+
+/* 1: it has changed; 0: it has not; -errno and a line: that can't be seen, so that a reading which
+ * failed says nothing of the lane. */
+int recover_changed(const struct data_dir *dir, uint16_t lane, const struct recover_glance *before,
+		    struct error *error);
 
 /* Adds an offer to a scan. 0 or -ENOMEM. */
 int recover_keep_offer(struct recover_scan *scan, const struct record *record);

@@ -99,14 +99,20 @@ static int dump_lane(struct dump *dump, uint16_t lane)
 {
 	struct recover_glance seen;
 	bool headless;
+	int changed;
 	int rc;
 
 	dump->next_lsn = 1;
 	/* If a prune removed what was being read, a checkpoint has it now. */
 	do {
-		recover_look(&dump->dir, lane, &seen);
+		(void)recover_look(&dump->dir, lane, &seen);
 		rc = dump_rest(dump, lane, &headless);
-	} while (rc != 0 && !dump->out->failed && recover_changed(&dump->dir, lane, &seen));
+		changed = rc != 0 && !dump->out->failed
+				  ? recover_changed(&dump->dir, lane, &seen, &dump->error)
+				  : 0;
+	} while (changed > 0);
+	if (changed < 0)
+		rc = changed;
 	print_flush(dump->out);
 	/* Reported at the end of the program. */
 	if (dump->out->failed)
