@@ -45,8 +45,10 @@ enum {
 	/* Commands of operators to one lane that have no answer yet: a few blocks full of offers,
 	 * so that a catalog is put on sale at the speed of the disk. */
 	COMMANDS_MAX = 4096,
-	/* Commands that one turn carries out. They take a few us: buyers wait no longer for them
-	 * than for a burst. */
+	/* Of these, for what ends a lane: one DRAIN and one ABANDON, however many offers wait. */
+	COMMANDS_KEPT_FREE = 2,
+	/* Those that a turn carries out, a few us: buyers wait no longer for them than for a burst.
+	 */
 	COMMANDS_PER_TURN_MAX = 64,
 
 	/* Journal: the unit of O_DIRECT on every disk we know, and of the block size. */

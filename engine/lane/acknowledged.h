@@ -25,6 +25,16 @@ static inline uint64_t acknowledged_lsn(const struct lane *lane)
 	return journal_durable_lsn(lane->journal);
 }
 
+/*
+ * The same for the answer to a command: it says that its record is on disk, whatever buyers are
+ * told. On paper there is no disk to wait for.
+ */
+static inline uint64_t command_acknowledged_lsn(const struct lane *lane)
+{
+	return lane->ack == ACK_ON_PAPER ? acknowledged_lsn(lane)
+					 : journal_durable_lsn(lane->journal);
+}
+
 /* How durable an answer is that rests on this LSN and leaves now; lsn 0: on no record. */
 static inline enum durability acknowledged_durability(const struct lane *lane, uint64_t lsn)
 {

@@ -4,80 +4,72 @@
 #include <stdlib.h>
 
 #include "engine/base/check.h"
-#include "engine/base/spsc_ring.h"
 
-/* Carried out, and not yet answered: the worker's. */
-struct done_command {
-	uint64_t number;
-	uint64_t lsn;
-	int32_t rc;
-};
-
-/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): each thread's on lines of its own */
-struct commands {
-	struct spsc_ring *questions;
-	struct spsc_ring *answers;
-	uint64_t out_cnt; /* control thread: sent, and no answer taken */
-	/* Worker. A ring by free-running positions, in the order they were carried out. */
-	uint32_t done_head __attribute__((aligned(CACHE_LINE_BYTES)));
-	uint32_t done_tail;
-	struct done_command done[COMMANDS_MAX];
-};
 static_assert((COMMANDS_MAX & (COMMANDS_MAX - 1)) == 0, "indexed by mask");
 static_assert(COMMANDS_PER_TURN_MAX <= COMMANDS_MAX, "what a turn carries out has been sent");
-static_assert(offsetof(struct commands, done_head) % CACHE_LINE_BYTES == 0,
+static_assert(COMMANDS_KEPT_FREE < COMMANDS_MAX, "room for offers, too");
+static_assert(offsetof(struct commands, answered_cnt) % CACHE_LINE_BYTES == 0,
 	      "two threads, two lines");
 
-static struct spsc_ring *new_ring(uint32_t slot_bytes)
+/* In whole lines, as the rings are. */
+static size_t head_bytes(void)
 {
-	struct spsc_ring *ring =
-		aligned_alloc(CACHE_LINE_BYTES, spsc_ring_bytes(COMMANDS_MAX, slot_bytes));
+	return (sizeof(struct commands) + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES *
+	       CACHE_LINE_BYTES;
+}
 
-	if (ring != NULL)
-		spsc_ring_init(ring, COMMANDS_MAX, slot_bytes);
-	return ring;
+size_t commands_bytes(void)
+{
+	return head_bytes() + spsc_ring_bytes(COMMANDS_MAX, sizeof(struct command)) +
+	       spsc_ring_bytes(COMMANDS_MAX, sizeof(struct command_answer));
+}
+
+struct commands *commands_init(void *memory)
+{
+	struct commands *commands = memory;
+	uint8_t *rings = (uint8_t *)memory + head_bytes();
+
+	*commands = (struct commands){
+		.questions = (struct spsc_ring *)rings,
+		.answers = (struct spsc_ring *)(rings + spsc_ring_bytes(COMMANDS_MAX,
+									sizeof(struct command))),
+	};
+	spsc_ring_init(commands->questions, COMMANDS_MAX, sizeof(struct command));
+	spsc_ring_init(commands->answers, COMMANDS_MAX, sizeof(struct command_answer));
+	return commands;
 }
 
 int commands_open(struct commands **out)
 {
-	const size_t bytes = (sizeof(struct commands) + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES *
-			     CACHE_LINE_BYTES;
-	struct commands *commands = aligned_alloc(CACHE_LINE_BYTES, bytes);
+	void *memory = aligned_alloc(CACHE_LINE_BYTES, commands_bytes());
 
-	if (commands == NULL)
+	if (memory == NULL)
 		return -ENOMEM;
-	*commands = (struct commands){
-		.questions = new_ring(sizeof(struct command)),
-		.answers = new_ring(sizeof(struct command_answer)),
-	};
-	if (commands->questions == NULL || commands->answers == NULL) {
-		commands_close(commands);
-		return -ENOMEM;
-	}
-	*out = commands;
+	*out = commands_init(memory);
 	return 0;
 }
 
 void commands_close(struct commands *commands)
 {
-	if (commands == NULL)
-		return;
-	free(commands->questions);
-	free(commands->answers);
 	free(commands);
 }
 
 uint32_t commands_room(const struct commands *commands)
 {
 	DCHECK(commands->out_cnt <= COMMANDS_MAX);
-	return (uint32_t)(COMMANDS_MAX - commands->out_cnt);
+	return commands->out_cnt < COMMANDS_MAX - COMMANDS_KEPT_FREE
+		       ? (uint32_t)(COMMANDS_MAX - COMMANDS_KEPT_FREE - commands->out_cnt)
+		       : 0;
 }
 
 bool commands_send(struct commands *commands, const struct command *command)
 {
-	if (commands_room(commands) == 0)
+	const bool ends = command->verb == COMMAND_DRAIN || command->verb == COMMAND_ABANDON;
+
+	CHECK(command->verb >= COMMAND_PUT_ON_SALE && command->verb < COMMAND_VERB_END);
+	CHECK(command->verb != COMMAND_ABANDON || command->error > 0);
+	if (ends ? commands->out_cnt == COMMANDS_MAX : commands_room(commands) == 0)
 		return false;
-	CHECK(command->verb >= COMMAND_PUT_ON_SALE && command->verb <= COMMAND_ABANDON);
 	/* No more are out than the ring has slots. */
 	CHECK(spsc_ring_put(commands->questions, command));
 	commands->out_cnt++;
@@ -98,16 +90,33 @@ const struct command *commands_first(struct commands *commands)
 	return spsc_ring_first(commands->questions);
 }
 
+bool commands_end_follows(struct commands *commands)
+{
+	const uint64_t sent_cnt = commands->done_cnt + spsc_ring_waiting(commands->questions);
+
+	if (commands->looked_cnt < commands->done_cnt)
+		commands->looked_cnt = commands->done_cnt;
+	for (unsigned i = 0; i < COMMANDS_PER_TURN_MAX && commands->looked_cnt < sent_cnt; i++) {
+		const struct command *command = spsc_ring_at(
+			commands->questions, (uint32_t)(commands->looked_cnt - commands->done_cnt));
+
+		commands->looked_cnt++;
+		if (command->verb == COMMAND_DRAIN || command->verb == COMMAND_ABANDON)
+			commands->end_cnt = commands->looked_cnt;
+	}
+	return commands->end_cnt > commands->done_cnt;
+}
+
 void commands_done(struct commands *commands, int rc, uint64_t lsn)
 {
 	const struct command *command = spsc_ring_first(commands->questions);
-	struct done_command *done = &commands->done[commands->done_tail & (COMMANDS_MAX - 1)];
+	struct done_command *done = &commands->done[commands->done_cnt & (COMMANDS_MAX - 1)];
 
 	CHECK(command != NULL);
 	CHECK(rc <= 0 && lsn <= LSN_MAX);
-	CHECK(commands->done_tail - commands->done_head < COMMANDS_MAX);
+	CHECK(commands->done_cnt - commands->answered_cnt < COMMANDS_MAX);
 	*done = (struct done_command){.number = command->number, .lsn = lsn, .rc = rc};
-	commands->done_tail++;
+	commands->done_cnt++;
 	spsc_ring_drop(commands->questions);
 }
 
@@ -116,10 +125,10 @@ void commands_release(struct commands *commands, uint64_t acknowledged_lsn, int 
 	CHECK(error >= 0);
 	while (commands_wait(commands)) {
 		const struct done_command *done =
-			&commands->done[commands->done_head & (COMMANDS_MAX - 1)];
+			&commands->done[commands->answered_cnt & (COMMANDS_MAX - 1)];
 		struct command_answer answer = {
 			.number = done->number,
-			.lsn = done->lsn,
+			.lsn = done->rc == 0 ? done->lsn : 0,
 			.rc = done->rc,
 		};
 
@@ -128,12 +137,12 @@ void commands_release(struct commands *commands, uint64_t acknowledged_lsn, int 
 		if (done->lsn > acknowledged_lsn)
 			answer.rc = -error;
 		CHECK(spsc_ring_put(commands->answers, &answer));
-		commands->done_head++;
+		commands->answered_cnt++;
 	}
 }
 
 bool commands_wait(const struct commands *commands)
 {
-	DCHECK(commands->done_tail - commands->done_head <= COMMANDS_MAX);
-	return commands->done_head != commands->done_tail;
+	DCHECK(commands->done_cnt - commands->answered_cnt <= COMMANDS_MAX);
+	return commands->answered_cnt != commands->done_cnt;
 }

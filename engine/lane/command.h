@@ -1,36 +1,47 @@
 /*
  * command: the road from the control thread to a lane, and the answers back. What an operator does
- * to a sale is a command; the lane carries it out between two requests, as a record like an order,
- * and answers when that record is durable.
+ * to a sale is a command. The lane carries it out between two batches (carry_out.h), as a record
+ * like an order where it changes the sale, and answers when that record is durable. Each worker has
+ * such a ring of its own, too, for what is no lane's: the keys.
  *
  * Guarantees: commands are carried out once, in the order they were sent; each gets one answer, in
- * the same order, and never before its record is on disk. Never: locks; makes a turn do more than
- * COMMANDS_PER_TURN_MAX of them.
+ * the same order, and never before its record is on disk, also with --ack memory. There is always
+ * room for one DRAIN and one ABANDON, and neither waits for the journal. Never: locks; makes a turn
+ * carry out more than COMMANDS_PER_TURN_MAX of them.
  *
- * Two threads: the control thread sends and takes answers, the lane's worker carries out. A third
- * may do neither. At most COMMANDS_MAX commands are without an answer that was taken: so there is
- * always room for an answer.
+ * Two threads: the control thread sends and takes answers, the worker carries out. A third may do
+ * neither. At most COMMANDS_MAX commands are without an answer that was taken: so there is always
+ * room for an answer.
  */
 #ifndef DB_ENGINE_LANE_COMMAND_H
 #define DB_ENGINE_LANE_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/base/limits.h"
+#include "engine/base/spsc_ring.h"
 #include "engine/sale/record.h"
+
+struct key_ring;
 
 enum command_verb {
 	COMMAND_PUT_ON_SALE = 1, /* record: the OFFER; its instant is the lane's to give */
 	COMMAND_DRAIN,           /* decide nothing new from now on */
 	COMMAND_ABANDON,         /* give up what the disk has not finished, as if it had failed */
+	COMMAND_USE_KEYS,        /* of a worker: admit by these keys from now on */
+	COMMAND_VERB_END,
 };
 
 struct command {
 	uint64_t number; /* the sender's, returned with the answer */
 	uint32_t verb;
-	int32_t error; /* ABANDON: the errno that the lane's failure gets */
-	struct record record;
+	int32_t error; /* ABANDON: the errno that the lane's failure gets, > 0 */
+	union {
+		struct record record;        /* PUT_ON_SALE */
+		const struct key_ring *keys; /* USE_KEYS: the sender's, who keeps it while in use */
+	};
 };
 
 struct command_answer {
@@ -38,33 +49,73 @@ struct command_answer {
 	uint64_t lsn; /* of its record; 0: it left none */
 	/*
 	 * 0: carried out, and durable. -EEXIST: the SKU is on sale already. -ENOSPC: the tables are
-	 * full. -ESHUTDOWN: the lane drains. -EBADMSG: the record cannot follow from the state.
-	 * Other -errno: the lane's write failed, so the outcome is what recovery finds.
+	 * full. -EAGAIN: the journal is full, and no segment can be made. -ESHUTDOWN: the lane
+	 * drains, or was to end while this waited for room. -EBADMSG: the record is no offer of
+	 * this lane. Other -errno: the lane's write failed, so the outcome is what recovery finds;
+	 * a DRAIN was carried out all the same.
 	 */
 	int32_t rc;
 };
 
-struct commands;
+/* Carried out, and not yet answered. */
+struct done_command {
+	uint64_t number;
+	uint64_t lsn;
+	int32_t rc;
+};
 
-/* Both rings of a lane. 0 or -ENOMEM. Start-up thread. */
+/* For command.c and what is inline here. */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): each thread's on lines of its own */
+struct commands {
+	struct spsc_ring *questions;
+	struct spsc_ring *answers;
+	uint64_t out_cnt; /* control thread: sent, and no answer taken */
+	/* Worker. Counts since the start; done[] is a ring by them. */
+	uint64_t answered_cnt __attribute__((aligned(CACHE_LINE_BYTES)));
+	uint64_t done_cnt;
+	uint64_t looked_cnt; /* looked at by commands_end_follows */
+	uint64_t end_cnt;    /* commands up to the latest DRAIN or ABANDON among these */
+	struct done_command done[COMMANDS_MAX];
+};
+
+/* Bytes of the rings both ways, to be had aligned to CACHE_LINE_BYTES. */
+size_t commands_bytes(void);
+
+/* Lays them out, empty, in memory of commands_bytes. Before either thread uses it. */
+struct commands *commands_init(void *memory);
+
+/* The same on the heap, for commands_close, which allows NULL. 0 or -ENOMEM. */
 int commands_open(struct commands **out);
 void commands_close(struct commands *commands);
 
-/* Control thread: how many commands can be sent now. */
+/* Control thread: how many offers can be sent now. */
 uint32_t commands_room(const struct commands *commands);
 
-/* Control thread. False: COMMANDS_MAX are out, take answers first. */
+/* Control thread. False: there is no room, take answers first. */
 bool commands_send(struct commands *commands, const struct command *command);
 
 /* Control thread: the next answer, in the order of the commands. False: none has come. */
 bool commands_answer(struct commands *commands, struct command_answer *answer);
 
+/* Worker: whether there is anything to do, to carry out or to answer. What the control thread sends
+ * at this moment may be seen a turn later. */
+static inline bool commands_any(const struct commands *commands)
+{
+	return atomic_load_explicit(&commands->questions->tail, memory_order_relaxed) !=
+	       (uint32_t)commands->answered_cnt;
+}
+
 /* Worker: the oldest command not yet carried out, the worker's until commands_done; or NULL. */
 const struct command *commands_first(struct commands *commands);
 
+/* Worker: whether a DRAIN or an ABANDON was sent and is not carried out. Looks at
+ * COMMANDS_PER_TURN_MAX commands more with each call, and at each of them once. */
+bool commands_end_follows(struct commands *commands);
+
 /*
  * Worker: what commands_first returned was carried out, with this outcome. The answer waits until
- * `lsn` is acknowledged; 0: it rests on no record.
+ * `lsn` is acknowledged: that of its record, or where it was refused, of what the refusal rests on.
+ * 0: it rests on no record.
  */
 void commands_done(struct commands *commands, int rc, uint64_t lsn);
 

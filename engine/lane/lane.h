@@ -1,7 +1,8 @@
 /*
  * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
- * Owned by one worker; the control thread looks at it only before the worker starts, while it is
- * paused and after it ended. Neighbours in an array may belong to different workers, who write
+ * Owned by one worker. The control thread turns it before the worker starts (serve/start_turn.h),
+ * looks at it while the worker is paused and after it ended, and asks for all else by commands
+ * (command.h). Neighbours in an array may belong to different workers, who write
  * theirs every turn: each begins a cache line of its own.
  */
 #ifndef DB_ENGINE_LANE_LANE_H
@@ -17,6 +18,7 @@
 #include "engine/base/check.h"
 #include "engine/journal/journal.h"
 #include "engine/lane/backlog.h"
+#include "engine/lane/command.h"
 #include "engine/lane/reply_queue.h"
 #include "engine/sale/shard.h"
 
@@ -28,7 +30,7 @@ enum lane_ack {
 		       */
 };
 
-/* How a lane is. The worst that holds comes first, and is the one that is said. */
+/* How a lane is. The worst comes first, and is reported if several hold. */
 enum lane_condition {
 	LANE_FAILED,   /* a write failed: nothing commits any more, lane->error has the errno */
 	LANE_FULL,     /* no place is left in the journal, and none can be made */
@@ -53,11 +55,13 @@ struct lane {
 	uint8_t ack;          /* enum lane_ack */
 	bool undated_refused; /* requests without a date get no new order */
 	bool draining;        /* decides nothing new */
+	bool given_up;        /* draining, and told not to wait for the disk: writes nothing */
 	/* For the control thread. */
 	_Atomic int condition; /* lane_condition() */
 	_Atomic int error;     /* errno of the write that failed; 0: none did */
 	struct backlog *backlog;
 	struct reply_queue *reply_queue;
+	struct commands *commands; /* from the control thread */
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static_assert(sizeof(struct lane) == (size_t)2 * CACHE_LINE_BYTES, "a turn touches two lines");
 static_assert(offsetof(struct lane, filling_lsn) < CACHE_LINE_BYTES,

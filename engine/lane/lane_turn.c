@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
 #include "engine/lane/answer.h"
+#include "engine/lane/carry_out.h"
 
 enum {
 	/* Passes go on when the last of them is so few requests ahead: not for each request. */
@@ -20,6 +21,16 @@ static struct lane *lane_of(const struct lane_turn *turn, const struct exchange 
 	DCHECK(exchange->lane_idx < turn->lane_cnt);
 	DCHECK(exchange->lane_idx % turn->lane_step == turn->lane_first);
 	return &turn->lanes[exchange->lane_idx];
+}
+
+void lane_turn_take_over(struct lane_turn *turn, uint64_t monotonic_ns)
+{
+	turn->monotonic_ns = monotonic_ns;
+	FOR_EACH_LANE (turn, lane) {
+		CHECK(lane->commands != NULL);
+		DCHECK(journal_error(lane->journal) != 0 || journal_idle(lane->journal));
+		lane->progress_ns = monotonic_ns;
+	}
 }
 
 void lane_turn_begin(struct lane_turn *turn, uint64_t wall_ns, uint64_t monotonic_ns)
@@ -166,7 +177,7 @@ void lane_turn_decide(struct lane_turn *turn)
 		struct exchange *exchange = &batch->exchanges[i];
 		struct lane *lane = lane_of(turn, exchange);
 
-		/* Behind what came before it for the same lane. */
+		/* After what came before it for the same lane. */
 		if (!backlog_empty(lane->backlog) || !can_decide(turn, lane, exchange)) {
 			put_off(turn, lane, exchange);
 			continue;
@@ -196,7 +207,7 @@ void lane_turn_write(struct lane_turn *turn)
 	turn->disk->ops->submit(turn->disk);
 }
 
-/* On a failed lane, whoever waits learns that nobody knows. */
+/* On a failed lane, buyers that wait get UNAVAILABLE: the outcome is unknown. */
 static void release_lane(struct lane_turn *turn, struct lane *lane)
 {
 	const uint64_t acknowledged = acknowledged_lsn(lane);
@@ -222,11 +233,16 @@ void lane_turn_release(struct lane_turn *turn)
 	turn->ops->flush(turn->host, LANE_TURN_RELEASE);
 }
 
-/* Closes a lane that has been idle for a while; by a clock that nobody sets back. */
+static bool wants_closing_block(const struct lane *lane)
+{
+	return !lane->given_up && journal_wants_closing_block(lane->journal);
+}
+
+/* Closes a lane that has been idle for a while, by a clock that is never set back. */
 static void close_idle(struct lane *lane, uint64_t monotonic_ns)
 {
 	DCHECK(lane->unclosed_since_ns <= monotonic_ns);
-	if (!journal_wants_closing_block(lane->journal))
+	if (!wants_closing_block(lane))
 		lane->unclosed_since_ns = 0;
 	else if (lane->unclosed_since_ns == 0)
 		lane->unclosed_since_ns = monotonic_ns;
@@ -274,9 +290,9 @@ static void publish_condition(struct lane *lane, uint64_t monotonic_ns)
 
 	if (condition == lane_condition(lane))
 		return;
-	/* Nobody repairs a lane under way. */
+	/* A failed lane stays failed. */
 	DCHECK(lane_condition(lane) != LANE_FAILED);
-	/* Whoever sees that it failed finds out why. */
+	/* A thread that sees LANE_FAILED finds the errno. */
 	if (condition == LANE_FAILED)
 		atomic_store_explicit(&lane->error, journal_error(lane->journal),
 				      memory_order_relaxed);
@@ -287,31 +303,27 @@ void lane_turn_tend(struct lane_turn *turn)
 {
 	FOR_EACH_LANE (turn, lane) {
 		lane_tick(lane, turn->wall_ns);
+		if (commands_any(lane->commands))
+			carry_out_commands(lane);
 		close_idle(lane, turn->monotonic_ns);
 		publish_condition(lane, turn->monotonic_ns);
 		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));
 	}
 }
 
-void lane_turn_drain(struct lane_turn *turn)
+bool lane_turn_all_drain(const struct lane_turn *turn)
 {
-	FOR_EACH_LANE (turn, lane)
-		lane->draining = true;
-}
-
-void lane_turn_abandon(struct lane_turn *turn, int error)
-{
-	CHECK(error > 0);
 	FOR_EACH_LANE (turn, lane) {
-		if (!journal_idle(lane->journal))
-			journal_abandon(lane->journal, error);
+		if (!lane->draining)
+			return false;
 	}
+	return true;
 }
 
 void lane_turn_close(struct lane_turn *turn)
 {
 	FOR_EACH_LANE (turn, lane) {
-		if (journal_wants_closing_block(lane->journal))
+		if (wants_closing_block(lane))
 			journal_put_closing_block(lane->journal, lane->clock_ns);
 	}
 }
@@ -320,6 +332,8 @@ bool lane_turn_all_done(const struct lane_turn *turn)
 {
 	FOR_EACH_LANE (turn, lane) {
 		if (!backlog_empty(lane->backlog) || !reply_queue_empty(lane->reply_queue))
+			return false;
+		if (commands_any(lane->commands))
 			return false;
 		if (journal_error(lane->journal) == 0 && !journal_idle(lane->journal))
 			return false;

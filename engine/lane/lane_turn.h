@@ -8,7 +8,7 @@
  *	lane_turn_decide   what waits in backlogs, then the batch: verdicts, records, answers
  *	lane_turn_write    what came back from the disk, and what goes out to it
  *	lane_turn_release  answers whose records are acknowledged
- *	lane_turn_tend     bounded work that is nobody's request
+ *	lane_turn_tend     bounded work that is nobody's request: commands, closing blocks
  *
  * Guarantees: the requests of a lane are decided in the order they were added. An answer is given
  * to the host once, and never before what it rests on is acknowledged (acknowledged.h). A lane
@@ -46,7 +46,7 @@ enum lane_turn_stage {
 	LANE_TURN_RELEASE,
 };
 
-/* Whoever turns lanes. The calls come from lane_turn_decide and lane_turn_release. */
+/* The host that turns the lanes. The calls come from lane_turn_decide and lane_turn_release. */
 struct lane_host_ops {
 	/* Whether one more answer to this exchange could leave, beside those replied since the last
 	 * flush. Without room it waits. */
@@ -90,6 +90,12 @@ static inline struct lane *lane_turn_next(const struct lane_turn *turn, const st
 	for (struct lane *lane = lane_turn_next(turn, NULL); lane != NULL;                         \
 	     lane = lane_turn_next(turn, lane))
 
+/*
+ * This thread turns the lanes from now on. Nothing of theirs is being written: what the time before
+ * brought or did not bring is not held against their disk.
+ */
+void lane_turn_take_over(struct lane_turn *turn, uint64_t monotonic_ns);
+
 /* wall_ns: where lanes' clocks move to, unless that would be backwards. */
 void lane_turn_begin(struct lane_turn *turn, uint64_t wall_ns, uint64_t monotonic_ns);
 
@@ -110,16 +116,13 @@ void lane_turn_write(struct lane_turn *turn);
 void lane_turn_release(struct lane_turn *turn);
 void lane_turn_tend(struct lane_turn *turn);
 
-/* From now on nothing new is decided: requests that would commit get DRAINING. */
-void lane_turn_drain(struct lane_turn *turn);
-
-/* Gives up what the disk has not finished, as if it had failed with this errno. */
-void lane_turn_abandon(struct lane_turn *turn, int error);
+/* Every lane was told to drain: requests that would commit get DRAINING. */
+bool lane_turn_all_drain(const struct lane_turn *turn);
 
 /* Queues the closing block of each lane that wants one, without waiting for it to be idle long. */
 void lane_turn_close(struct lane_turn *turn);
 
-/* Nothing is left to decide, to write or to acknowledge. */
+/* Nothing is left to decide, to write, to carry out or to acknowledge. */
 bool lane_turn_all_done(const struct lane_turn *turn);
 
 #endif

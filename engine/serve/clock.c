@@ -1,6 +1,6 @@
 /*
  * clock: the wall clock of a server that starts and sells: read by the control thread alone,
- * at the start, before anything is sold, and as often as that thread looks. Steps are told here.
+ * at the start, before anything is sold, and as often as that thread looks. Reports the steps.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/signals.h"
-#include "engine/serve/offers.h"
+#include "engine/serve/start_turn.h"
 #include "engine/serve/state.h"
 
 enum {
@@ -151,28 +151,36 @@ static void warn_ahead(const struct lane *lane, uint64_t now_ns)
 static int set_back(struct server *server, uint16_t idx)
 {
 	struct lane *lane = &server->shared.lanes[idx];
-	struct disk *disk = server->disks[server->shared.owners[idx]];
 	const uint64_t was_ns = lane->clock_ns;
+	struct start_turn *start;
+	uint64_t now_ns;
+	bool ahead;
+	bool set = false;
 	int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_CLOCK, &server->error);
 
-	if (rc == 0)
-		rc = serve_lane_room(lane, disk, "clock", &server->error);
-	const uint64_t now_ns = serve_clock_now_ns(server);
-
-	/* It may have caught up while we waited. */
-	if (rc != 0 || now_ns >= was_ns)
+	if (rc != 0)
 		return rc;
-	if (!lane_set_back(lane, now_ns))
+	start = start_turn_open(server, server->shared.owners[idx], "clock");
+	while (rc == 0 && journal_room(lane->journal) == 0)
+		rc = journal_is_full(lane->journal) ? start_turn_fail(start, lane, ENOSPC)
+						    : start_turn(start);
+	now_ns = serve_clock_now_ns(server);
+	/* It may have caught up while we waited. */
+	ahead = now_ns < was_ns;
+	if (rc == 0 && ahead)
+		set = lane_set_back(lane, now_ns);
+	while (rc == 0 && !lane_turn_all_done(&start->turn))
+		rc = start_turn(start);
+	if (rc != 0 || !ahead)
+		return rc;
+	if (!set)
 		return FAIL(server, -EOVERFLOW,
 			    "lane %u: its clock was set back %d times, which is as often as it can "
 			    "be: start without --clock-back, or with a new --data",
 			    idx, CLOCK_RECORDS_MAX);
-	rc = serve_lane_flush(lane, disk, "clock", &server->error);
-	if (rc == 0)
-		fprintf(stderr,
-			"lane %u: its clock was %.3f s ahead: set back, as LSN %" PRIu64 "\n", idx,
-			(double)(was_ns - now_ns) / NS_IN_S, journal_durable_lsn(lane->journal));
-	return rc;
+	fprintf(stderr, "lane %u: its clock was %.3f s ahead: set back, as LSN %" PRIu64 "\n", idx,
+		(double)(was_ns - now_ns) / NS_IN_S, journal_durable_lsn(lane->journal));
+	return 0;
 }
 
 int serve_clock_settled_up(struct server *server)

@@ -19,8 +19,8 @@
 #include "engine/serve/state.h"
 
 enum {
-	/* Memory besides the tables: for the EAL, the packet buffers and the program itself; and
-	 * for each lane, for journal buffers and waiting replies. */
+	/* What the EAL, the packet buffers and the program itself take besides the tables, and what
+	 * a lane takes besides its commands: journal buffers and replies that wait. */
 	MEMORY_RESERVE_BYTES = 512 << 20,
 	MEMORY_LANE_BYTES = BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX + (int)sizeof(struct reply_queue),
 };
@@ -75,7 +75,7 @@ int serve_shards_up(struct server *server)
 	const struct serve_options *options = server->options;
 	const uint64_t available_bytes = arena_available_bytes();
 	struct shard_size sizes[SHARDS_MAX];
-	uint64_t bytes = (uint64_t)options->shards * MEMORY_LANE_BYTES;
+	uint64_t bytes = options->shards * (MEMORY_LANE_BYTES + commands_bytes());
 	uint64_t orders = 0;
 
 	for (uint16_t i = 0; i < options->shards; i++) {
@@ -253,15 +253,9 @@ void serve_journals_down(struct server *server)
 /* New lines of the catalog can't be undone: every check that may refuse comes before them. */
 int serve_offers_up(struct server *server)
 {
-	const uint16_t shards = server->options->shards;
 	int rc = 0;
 
-	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
-		struct lane *lane = &server->shared.lanes[i];
-
-		rc = serve_offers_add(
-			server->catalog, lane, shards, server->disks[server->shared.owners[i]],
-			serve_clock_now_ns(server), &server->offers_added, &server->error);
-	}
+	for (uint16_t i = 0; rc == 0 && i < server->options->core_cnt; i++)
+		rc = serve_offers_add(server, i);
 	return rc;
 }

@@ -51,13 +51,11 @@ struct lane_figures {
 	int64_t ahead_ns; /* how far its clock is ahead of the machine's */
 };
 
-/* Also true while a port is opened anew: that is reported of the port. */
-static bool is_selling(const struct worker_shared *shared, uint16_t worker_cnt)
+/* Also while a port is opened again: that is reported of the port. */
+static bool is_selling(const struct serve_metrics_view *view)
 {
-	const int command = atomic_load(&shared->command);
-
-	return atomic_load(&shared->running_cnt) == worker_cnt &&
-	       (command == WORKER_SELL || command == WORKER_PAUSE);
+	return atomic_load(&view->shared->running_cnt) == view->options->core_cnt &&
+	       !atomic_load(view->draining);
 }
 
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
@@ -125,7 +123,7 @@ static bool clock_is_off(const struct lane_figures *lane)
 static void look_at_lanes(struct serve_metrics *metrics)
 {
 	const struct serve_metrics_view *view = &metrics->view;
-	const bool selling = is_selling(view->shared, view->options->core_cnt);
+	const bool selling = is_selling(view);
 
 	arena_stats_refresh();
 	for (uint16_t i = 0; i < view->options->shards; i++) {
@@ -448,13 +446,12 @@ static bool add_health(void *context, struct metrics_text *text)
 {
 	struct serve_metrics *metrics = context;
 	const struct serve_options *options = metrics->view.options;
-	bool well = is_selling(metrics->view.shared, options->core_cnt);
+	bool well = is_selling(&metrics->view);
 
 	if (!well)
 		metrics_text_add(text, "the engine does not sell%s\n",
-				 atomic_load(&metrics->view.shared->command) == WORKER_SELL
-					 ? " yet"
-					 : " any more: it drains");
+				 atomic_load(metrics->view.draining) ? " any more: it drains"
+								     : " yet");
 	for (uint16_t i = 0; i < options->core_cnt; i++) {
 		if (!atomic_load(&metrics->view.port_watch->queues[i].deaf))
 			continue;
@@ -477,8 +474,8 @@ static bool add_health(void *context, struct metrics_text *text)
 					 i);
 		well = well && lane->sells;
 	}
-	/* Before the workers turn, the lanes' clocks don't move. */
-	if (is_selling(metrics->view.shared, options->core_cnt))
+	/* Until they turn, the lanes' clocks stand still. */
+	if (is_selling(&metrics->view))
 		well &= add_clock_health(metrics, text);
 	if (well)
 		metrics_text_add(text, "every lane sells\n");

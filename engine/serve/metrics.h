@@ -25,6 +25,7 @@ struct serve_metrics_view {
 	struct worker *const *workers;          /* [core_cnt] */
 	struct segment_source *const *segments; /* [shards] */
 	const struct port_watch *port_watch;
+	const atomic_bool *draining;
 	uint64_t tsc_hz;
 };
 

@@ -5,17 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/check.h"
 #include "engine/base/rfc3339.h"
-#include "engine/base/signals.h"
+#include "engine/serve/start_turn.h"
+#include "engine/serve/state.h"
 #include "net/wire.h"
-
-enum {
-	/* Turns of pump, 20 us and more each: some seconds. */
-	SPACE_TURNS_MAX = 100000,
-};
 
 static int by_sku(const void *a, const void *b)
 {
@@ -131,84 +126,65 @@ int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
 	return 0;
 }
 
-static void on_written(void *context, uint64_t token, int64_t result)
+/* Which lines of the catalog were sent to the lanes of one worker. */
+struct feed {
+	struct server *server;
+	uint16_t worker_idx;
+	uint32_t next; /* line */
+};
+
+/* Sends as many as the rings take. */
+static void send_offers(struct feed *feed)
 {
-	struct lane *lane = context;
+	struct server *server = feed->server;
+	const struct catalog *catalog = server->catalog;
 
-	DCHECK(journal_token_lane(token) == lane->idx);
-	journal_written(lane->journal, token, result);
-}
+	for (; feed->next < catalog->cnt; feed->next++) {
+		const struct catalog_offer *line = &catalog->offers[feed->next];
+		const uint16_t idx = wire_shard_of(line->sku, server->options->shards);
+		const struct lane *lane = &server->shared.lanes[idx];
+		struct offer_view known;
 
-/* One turn of the lane's journal; sleeps a little where nothing happened. */
-static void pump(struct lane *lane, struct disk *disk)
-{
-	static const struct timespec pause = {.tv_nsec = 20000};
-
-	journal_pump(lane->journal, lane->clock_ns);
-	disk->ops->submit(disk);
-	if (disk->ops->reap(disk, on_written, lane) == 0)
-		nanosleep(&pause, NULL);
-}
-
-int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, struct error *error)
-{
-	int rc;
-
-	for (unsigned turns = 0; journal_room(lane->journal) == 0; turns++) {
-		if (journal_error(lane->journal) != 0)
-			break;
-		if (journal_is_full(lane->journal) || turns == SPACE_TURNS_MAX)
-			break;
-		if (!journal_idle(lane->journal))
-			turns = 0;
-		pump(lane, disk);
-	}
-	if (journal_room(lane->journal) > 0)
-		return 0;
-	rc = journal_error(lane->journal) != 0 ? journal_error(lane->journal) : ENOSPC;
-	return error_say(error, -rc, "lane %u: writing its %s failed: %s; nothing is sold%s",
-			 lane->idx, what, strerror(rc),
-			 rc == ENOSPC ? "; free some space for --data" : "");
-}
-
-int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, struct error *error)
-{
-	while (!journal_idle(lane->journal) && journal_error(lane->journal) == 0) {
-		if (signals_end_pending())
-			journal_abandon(lane->journal, EINTR);
-		pump(lane, disk);
-	}
-	if (journal_error(lane->journal) == 0)
-		return 0;
-	return error_say(error, -journal_error(lane->journal),
-			 "lane %u: writing its %s failed: %s; nothing is sold", lane->idx, what,
-			 strerror(journal_error(lane->journal)));
-}
-
-int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
-		     struct disk *disk, uint64_t now_ns, uint64_t *added, struct error *error)
-{
-	lane_tick(lane, now_ns);
-	for (uint32_t i = 0; i < catalog->cnt; i++) {
-		const struct catalog_offer *line = &catalog->offers[i];
-		const char *why = NULL;
-		struct offer_view offer;
-
-		if (wire_shard_of(line->sku, shards) != lane->idx ||
-		    shard_find_offer(lane->shard, line->sku, &offer))
+		if (server->shared.owners[idx] != feed->worker_idx ||
+		    shard_find_offer(lane->shard, line->sku, &known))
 			continue;
-
-		const int rc = serve_lane_room(lane, disk, "offers", error);
-
-		if (rc != 0)
-			return rc;
-
-		struct record *record = journal_slot(lane->journal);
-
-		*record = catalog_record(line, lane->clock_ns);
-		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), record, &why) == 0);
-		journal_commit(lane->journal);
-		(*added)++;
+		if (!post_send(&server->lane_posts[idx],
+			       (struct command){.verb = COMMAND_PUT_ON_SALE,
+						.record = catalog_record(line, 0)}))
+			return;
 	}
-	return serve_lane_flush(lane, disk, "offers", error);
+}
+
+/* 0, or -errno with a line in server->error. */
+static int take_answers(struct feed *feed, struct start_turn *start)
+{
+	struct server *server = feed->server;
+	struct command_answer answer;
+
+	FOR_EACH_LANE (&start->turn, lane) {
+		while (post_take(&server->lane_posts[lane->idx], &answer)) {
+			if (answer.rc == -EAGAIN)
+				return start_turn_fail(start, lane, ENOSPC);
+			/* The tables were made for it, and the catalog has each SKU once. */
+			CHECK(answer.rc == 0);
+			server->offers_added++;
+		}
+	}
+	return 0;
+}
+
+int serve_offers_add(struct server *server, uint16_t worker_idx)
+{
+	struct feed feed = {.server = server, .worker_idx = worker_idx};
+	struct start_turn *start = start_turn_open(server, worker_idx, "offers");
+	int rc = 0;
+
+	do {
+		send_offers(&feed);
+		rc = start_turn(start);
+		if (rc == 0)
+			rc = take_answers(&feed, start);
+	} while (rc == 0 &&
+		 (feed.next < server->catalog->cnt || !lane_turn_all_done(&start->turn)));
+	return rc;
 }

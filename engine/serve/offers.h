@@ -14,6 +14,8 @@
 #include "engine/recover/scan_result.h"
 #include "engine/sale/shard.h"
 
+struct server;
+
 /*
  * How big the tables of shard `lane` of `shards` must be: for what its lane holds and for what the
  * catalog adds. order_cnt_max caps orders and buyers (0: not), but never below what the lane holds.
@@ -26,17 +28,10 @@ int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
 		       const struct lane *lanes, uint16_t shards, struct error *error);
 
 /*
- * Puts on sale what the lane doesn't have yet: one durable record each. Before the worker starts;
- * waits for the disk. 0 or -errno with a line in error; *added counts.
+ * Puts on sale, by commands, what the lanes of a worker do not have yet: one durable record each.
+ * Before the worker starts; waits for the disk. 0 or -errno with a line in server->error;
+ * server->offers_added counts.
  */
-int serve_offers_add(const struct catalog *catalog, struct lane *lane, uint16_t shards,
-		     struct disk *disk, uint64_t now_ns, uint64_t *added, struct error *error);
-
-/*
- * For what is written into a lane before it sells, `what` in an error line. Room: waits until the
- * journal takes a record. Flush: until all is durable. 0 or -errno with a line.
- */
-int serve_lane_room(struct lane *lane, struct disk *disk, const char *what, struct error *error);
-int serve_lane_flush(struct lane *lane, struct disk *disk, const char *what, struct error *error);
+int serve_offers_add(struct server *server, uint16_t worker_idx);
 
 #endif

@@ -58,7 +58,7 @@ static void pause_workers(struct server *server)
 	const struct timespec nap = {.tv_nsec = 200000};
 	struct worker_shared *shared = &server->shared;
 
-	atomic_store(&shared->command, WORKER_PAUSE);
+	atomic_store(&shared->pause, true);
 	while (atomic_load(&shared->paused_cnt) < atomic_load(&shared->running_cnt))
 		nanosleep(&nap, NULL);
 }
@@ -70,7 +70,7 @@ static void resume_workers(struct server *server)
 	const struct timespec nap = {.tv_nsec = 200000};
 	struct worker_shared *shared = &server->shared;
 
-	atomic_store(&shared->command, WORKER_SELL);
+	atomic_store(&shared->pause, false);
 	while (atomic_load(&shared->paused_cnt) > 0)
 		nanosleep(&nap, NULL);
 }

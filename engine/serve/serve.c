@@ -112,12 +112,13 @@ static int keys_up(struct server *server)
 {
 	if (sodium_init() < 0)
 		return FAIL(server, -EIO, "libsodium does not start");
-	return keys_load(server->options->keys, &server->shared.keys, &server->error);
+	return keys_load(server->options->keys, &server->keys, &server->error);
 }
 
 static void keys_down(struct server *server)
 {
-	keys_free(server->shared.keys);
+	keys_free(server->keys);
+	keys_free(server->old_keys);
 }
 
 static int port_checked(struct server *server)
@@ -213,6 +214,7 @@ static int workers_up(struct server *server)
 	struct worker_shared *shared = &server->shared;
 
 	shared->port = &server->port;
+	shared->keys = server->keys;
 	shared->shard_cnt = options->shards;
 	memcpy(shared->self.ipv4, options->ipv4, sizeof(shared->self.ipv4));
 	memcpy(shared->self.ipv6, options->ipv6, sizeof(shared->self.ipv6));
@@ -233,7 +235,10 @@ static int workers_up(struct server *server)
 				    "no memory for worker %u: %s; without privileges `ulimit -l` "
 				    "must allow 1 MiB of locked memory a shard",
 				    i, strerror(-rc));
+		server->worker_posts[i].commands = worker_commands(server->workers[i]);
 	}
+	for (uint16_t i = 0; i < options->shards; i++)
+		server->lane_posts[i].commands = shared->lanes[i].commands;
 	return 0;
 }
 
@@ -285,6 +290,7 @@ static int metrics_up(struct server *server)
 		.workers = server->workers,
 		.segments = server->segments,
 		.port_watch = &server->port_watch,
+		.draining = &server->draining,
 		.tsc_hz = rte_get_tsc_hz(),
 	};
 	const int fd = server->metrics_fd;
@@ -327,9 +333,28 @@ static bool workers_run(const struct server *server)
 	return false;
 }
 
+static void say_draining(struct server *server)
+{
+	const int silent = serve_silent_lane(server);
+
+	if (serve_any_stalled(server))
+		fprintf(stderr,
+			"still draining: waiting for the disk; another SIGTERM gives up: what is "
+			"on its way to it is then answered UNAVAILABLE\n");
+	else if (silent >= 0)
+		fprintf(stderr,
+			"still draining: lane %d has not answered: a system call holds its worker "
+			"up. If that does not end, end the engine with SIGKILL: nothing "
+			"acknowledged is lost\n",
+			silent);
+	else
+		fprintf(stderr, "still draining\n");
+}
+
 /*
- * Waits for the workers to drain: as long as it takes, unless told again to end while the disk does
- * not get on. On a disk that does, a second signal is only somebody's second key stroke.
+ * Waits for the workers to drain: as long as it takes, unless the engine is told again to end while
+ * its disk makes no progress. On a disk that does, a second signal is only somebody's second key
+ * stroke.
  */
 static void launch_down(struct server *server)
 {
@@ -337,23 +362,18 @@ static void launch_down(struct server *server)
 	bool told_again = false;
 
 	port_take_traffic(&server->port, false, &server->error);
-	atomic_store(&server->shared.command, WORKER_DRAIN);
+	serve_drain_lanes(server);
 	while (workers_run(server)) {
 		/* Most are done within a few ms. */
 		const unsigned look_ms = waited_ms < LOOK_MS ? 5 : LOOK_MS;
 
 		told_again |= is_end(wait_signal(look_ms));
 		waited_ms += look_ms;
-		if (told_again && serve_any_stalled(server) &&
-		    atomic_exchange(&server->shared.command, WORKER_ABANDON) != WORKER_ABANDON)
-			fprintf(stderr, "giving up on what the disk has not finished\n");
+		if (told_again && serve_any_stalled(server))
+			serve_give_up(server);
 		serve_watch_lanes(server);
 		if (waited_ms / SAY_AGAIN_MS != (waited_ms - look_ms) / SAY_AGAIN_MS)
-			fprintf(stderr, "still draining%s\n",
-				serve_any_stalled(server)
-					? ": waiting for the disk; another SIGTERM gives up: what "
-					  "is on its way to it is then answered UNAVAILABLE"
-					: "");
+			say_draining(server);
 	}
 	rte_eal_mp_wait_lcore();
 }
@@ -413,22 +433,6 @@ enum {
 	STEP_CNT = sizeof(steps) / sizeof(steps[0]),
 };
 
-/* New keys for the workers; the old ring is freed when no worker can still look at it. */
-static void reload_keys(struct server *server)
-{
-	struct key_ring *fresh = NULL;
-	struct key_ring *old = server->shared.keys;
-
-	if (keys_load(server->options->keys, &fresh, &server->error) != 0) {
-		fprintf(stderr, "keys: not reloaded, the old ones stay: %s\n", server->error.text);
-		return;
-	}
-	rcu_assign_pointer(server->shared.keys, fresh);
-	synchronize_rcu();
-	keys_free(old);
-	fprintf(stderr, "keys: %u loaded from %s\n", fresh->cnt, server->options->keys);
-}
-
 /* The control thread while the workers sell: sleeps, and does what signals ask for. */
 static void control(struct server *server)
 {
@@ -438,7 +442,8 @@ static void control(struct server *server)
 		if (is_end(signal))
 			return;
 		if (signal == SIGHUP)
-			reload_keys(server);
+			serve_reload_keys(server);
+		serve_watch_keys(server);
 		serve_watch_lanes(server);
 		serve_watch_port(server);
 	}

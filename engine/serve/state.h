@@ -1,9 +1,9 @@
 /*
  * state: what the steps of a server's start work on; for engine/serve/ alone. The table of
- * steps is serve.c; those that make lanes of what is on the disk are lanes.c, what the
- * control thread reports of them while they sell is watch.c, what it does for the port
- * port.c. A step is an int (*up)(server), 0 or -errno with a line in `error`, and a `down`
- * that copes with an `up` that stopped half-way or never ran.
+ * steps is serve.c; those that make lanes of what is on the disk are lanes.c. While they sell,
+ * watch.c is what the control thread reports of them, commands.c what it asks of them, and port.c
+ * what it does for the port. A step is an int (*up)(server), 0 or -errno with a line in `error`,
+ * and a `down` that copes with an `up` that stopped half-way or never ran.
  *
  * Control thread only.
  */
@@ -22,6 +22,7 @@
 #include "engine/recover/scan_result.h"
 #include "engine/serve/metrics.h"
 #include "engine/serve/port_health.h"
+#include "engine/serve/post.h"
 #include "engine/worker/tap.h"
 #include "engine/worker/worker.h"
 
@@ -40,7 +41,13 @@ struct server {
 	struct disk *disks[WORKERS_MAX];
 	struct worker *workers[WORKERS_MAX];
 	struct worker_shared shared;
-	int metrics_fd; /* bound, but not answered yet; -1 */
+	struct post lane_posts[SHARDS_MAX];
+	struct post worker_posts[WORKERS_MAX];
+	struct key_ring *keys;     /* that the workers have, or are about to have */
+	struct key_ring *old_keys; /* that some worker may still look at; NULL: none does */
+	atomic_bool draining;      /* the lanes were told to */
+	bool gave_up;              /* they were told to abandon what the disk has not finished */
+	int metrics_fd;            /* bound, not yet answered at; -1 */
 	struct serve_metrics *metrics;
 	char metrics_address[HTTP_SERVER_ADDRESS_BYTES];
 	struct wall_clock wall; /* as the control thread looks at it */
@@ -89,6 +96,20 @@ uint64_t serve_clock_now_ns(const struct server *server);
 
 /* Reports what has changed of clock and lanes since the last call. */
 void serve_watch_lanes(struct server *server);
+
+/* Tells the lanes to drain; to give up what their disk has not finished, which is said once. */
+void serve_drain_lanes(struct server *server);
+void serve_give_up(struct server *server);
+
+/* Takes the lanes' answers. A lane that owes one while its worker runs; -1: none does. */
+int serve_silent_lane(struct server *server);
+
+/*
+ * Reads the key file and has every worker go by it. The old keys are wiped when every worker has
+ * said that it no longer looks at them, within two seconds or, later, by serve_watch_keys.
+ */
+void serve_reload_keys(struct server *server);
+void serve_watch_keys(struct server *server);
 
 /* Checks whether any worker's queue is deaf, and opens a deaf port anew. */
 void serve_watch_port(struct server *server);

@@ -16,7 +16,7 @@ static void watch_failure(struct server *server, uint16_t idx)
 		return;
 	server->told[idx].failed = true;
 	server->failed = true;
-	if (atomic_load(&server->shared.command) == WORKER_ABANDON && error == ETIMEDOUT) {
+	if (server->gave_up && error == ETIMEDOUT) {
 		fprintf(stderr,
 			"lane %u: ended before its disk had finished all writes; recovery finds "
 			"out "

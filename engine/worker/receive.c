@@ -4,11 +4,9 @@
  * whose shard it asks, or answered as a neighbour's question. Reads the port only while whatever
  * comes has room.
  */
-#define _LGPL_SOURCE /* liburcu's fast path inline */
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
-#include <urcu-qsbr.h>
 
 #include "engine/admission/admit.h"
 #include "engine/base/check.h"
@@ -108,7 +106,6 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 /* admit: of cnt decoded datagrams, which lie after the batch, those that are signed join it. */
 static void admit_signed(struct worker *worker, uint32_t cnt)
 {
-	const struct key_ring *keys = rcu_dereference(worker->shared->keys);
 	struct lane_batch *batch = &worker->turn.batch;
 	const struct exchange *decoded = &batch->exchanges[batch->cnt];
 	struct admission admissions[RX_BURST_MAX];
@@ -118,7 +115,7 @@ static void admit_signed(struct worker *worker, uint32_t cnt)
 		admissions[i].datagram = exchange_datagram(&decoded[i]);
 		admissions[i].bytes = decoded[i].view.payload_bytes;
 	}
-	admit(keys, admissions, cnt);
+	admit(worker->keys, admissions, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
 		struct exchange *kept = &batch->exchanges[batch->cnt];
 

@@ -24,9 +24,11 @@ struct signing {
 
 struct worker {
 	struct worker_shared *shared;
+	const struct key_ring *keys; /* that it admits by */
+	struct commands *commands;   /* from the control thread, for what is no lane's */
 	uint16_t idx;
 	uint16_t worker_cnt;
-	uint16_t handover_first; /* whose questions are taken first: everybody's turn comes */
+	uint16_t handover_first; /* whose questions are taken first; it moves on */
 	uint16_t burst_max;      /* datagrams of a turn, as full as they are */
 	bool receiving;
 	bool busy;            /* the last turn got something done */

@@ -65,6 +65,23 @@ static void end_turn(struct worker *worker)
 		counters->timed_cycles[stage] += worker->watch.cycles[stage];
 }
 
+/* What the control thread asks of the worker itself; between two turns, when nothing is being
+ * admitted. */
+static void obey(struct worker *worker)
+{
+	const struct command *command;
+
+	for (unsigned i = 0; i < COMMANDS_PER_TURN_MAX; i++) {
+		command = commands_first(worker->commands);
+		if (command == NULL)
+			break;
+		CHECK(command->verb == COMMAND_USE_KEYS);
+		worker->keys = command->keys;
+		commands_done(worker->commands, 0, 0);
+	}
+	commands_release(worker->commands, 0, 0);
+}
+
 /* One turn: the journey of a request. */
 static void turn(struct worker *worker)
 {
@@ -80,17 +97,11 @@ static void turn(struct worker *worker)
 	tx_queue_flush(&worker->tx_queue, worker->turn.monotonic_ns); /* tx */
 	worker_lap(worker, STAGE_TX);
 	lane_turn_tend(&worker->turn);
+	if (commands_any(worker->commands))
+		obey(worker);
 	rcu_quiescent_state();
 	worker_lap(worker, STAGE_HOUSE);
 	end_turn(worker);
-}
-
-/* A turn while draining: who was told not to wait for the disk doesn't. */
-static void drain_turn(struct worker *worker)
-{
-	if (atomic_load_explicit(&worker->shared->command, memory_order_relaxed) == WORKER_ABANDON)
-		lane_turn_abandon(&worker->turn, ETIMEDOUT);
-	turn(worker);
 }
 
 static bool handed_over(const struct worker *worker, enum handover_kind kind)
@@ -110,7 +121,7 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 	CHECK(!worker->receiving);
 	while (atomic_load(ended_cnt) < atomic_load(&worker->shared->running_cnt) ||
 	       handed_over(worker, kind) || !lane_turn_all_done(&worker->turn))
-		drain_turn(worker);
+		turn(worker);
 }
 
 /* The last replies; a peer that takes none any more is not waited for. */
@@ -135,20 +146,18 @@ static void drain(struct worker *worker)
 	const uint64_t begin_ns = clock_now_ns();
 	uint64_t quiet_ns = begin_ns;
 
-	CHECK(atomic_load(&worker->shared->command) == WORKER_DRAIN ||
-	      atomic_load(&worker->shared->command) == WORKER_ABANDON);
-	lane_turn_drain(&worker->turn);
+	CHECK(lane_turn_all_drain(&worker->turn));
 	do {
 		const uint64_t frames = worker->counters.frames;
 
-		drain_turn(worker);
+		turn(worker);
 		if (worker->counters.frames != frames)
 			quiet_ns = worker->turn.monotonic_ns;
 	} while (worker->turn.monotonic_ns < quiet_ns + DRAIN_QUIET_NS &&
 		 worker->turn.monotonic_ns < begin_ns + DRAIN_MAX_NS);
 	worker->receiving = false;
 	while (!lane_turn_all_done(&worker->turn))
-		drain_turn(worker);
+		turn(worker);
 	end_handover(worker, &worker->shared->questions_ended_cnt, HANDOVER_QUESTION);
 	lane_turn_close(&worker->turn);
 	end_handover(worker, &worker->shared->answers_ended_cnt, HANDOVER_ANSWER);
@@ -175,7 +184,7 @@ static void pause_turns(struct worker *worker)
 	CHECK(worker->signing.cnt == 0);
 	rcu_thread_offline();
 	atomic_fetch_add(&shared->paused_cnt, 1);
-	while (atomic_load(&shared->command) == WORKER_PAUSE)
+	while (atomic_load(&shared->pause))
 		nanosleep(&nap, NULL);
 	paused_cnt = atomic_fetch_sub(&shared->paused_cnt, 1);
 	CHECK(paused_cnt > 0 && paused_cnt <= worker->worker_cnt);
@@ -183,17 +192,12 @@ static void pause_turns(struct worker *worker)
 	look_at_port(worker);
 }
 
-/* Whether there is another turn. The command is looked at once: it may change any moment. */
+/* Whether there is another turn; waits while it is to stand still. */
 static bool sells(struct worker *worker)
 {
-	for (;;) {
-		const int command =
-			atomic_load_explicit(&worker->shared->command, memory_order_relaxed);
-
-		if (command != WORKER_PAUSE)
-			return command == WORKER_SELL;
+	while (atomic_load_explicit(&worker->shared->pause, memory_order_relaxed))
 		pause_turns(worker);
-	}
+	return !lane_turn_all_drain(&worker->turn);
 }
 
 int worker_run(void *context)
@@ -208,7 +212,7 @@ int worker_run(void *context)
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();
 	worker->allocated_before = *worker->allocated;
-	worker->turn.monotonic_ns = clock_now_ns();
+	lane_turn_take_over(&worker->turn, clock_now_ns());
 	worker->tx_queue.queue = worker->shared->port->queues[worker->idx];
 	look_at_port(worker);
 	while (sells(worker))
@@ -216,6 +220,13 @@ int worker_run(void *context)
 	drain(worker);
 	rcu_unregister_thread();
 	return 0;
+}
+
+static struct commands *new_commands(struct arena *arena)
+{
+	void *memory = arena_alloc(arena, commands_bytes());
+
+	return memory != NULL ? commands_init(memory) : NULL;
 }
 
 int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
@@ -237,10 +248,14 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 	rc = -ENOMEM;
 	if (worker == NULL || buffers == NULL)
 		goto fail;
+	worker->commands = new_commands(arena);
+	if (worker->commands == NULL)
+		goto fail;
 	rc = disk->ops->register_buffers(disk, buffers, buffer_bytes);
 	if (rc != 0)
 		goto fail;
 	worker->shared = shared;
+	worker->keys = shared->keys;
 	worker->turn = (struct lane_turn){
 		.ops = &worker_host_ops,
 		.host = worker,
@@ -265,7 +280,8 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		lane->reply_queue = arena_alloc(arena, sizeof(*lane->reply_queue));
 		lane->backlog = arena_alloc(arena, sizeof(*lane->backlog));
 		rc = -ENOMEM;
-		if (lane->reply_queue == NULL || lane->backlog == NULL)
+		lane->commands = new_commands(arena);
+		if (lane->reply_queue == NULL || lane->backlog == NULL || lane->commands == NULL)
 			goto fail;
 	}
 	*out = worker;
@@ -281,6 +297,11 @@ void worker_close(struct worker *worker)
 		return;
 	worker->turn.disk->ops->close(worker->turn.disk);
 	arena_close(worker->arena);
+}
+
+struct commands *worker_commands(const struct worker *worker)
+{
+	return worker->commands;
 }
 
 struct arena *worker_arena(const struct worker *worker)

@@ -21,19 +21,12 @@
 #include "net/keys.h"
 #include "net/port.h"
 
-enum worker_command {
-	WORKER_SELL,
-	WORKER_DRAIN,   /* decide nothing new, get all replies out, seal the lanes, return */
-	WORKER_ABANDON, /* the same, without waiting for the disk: what is on its way is given up */
-	WORKER_PAUSE,   /* touch nothing until there is another command */
-};
-
 /* Written by the worker only, plainly; others read one by one (relaxed.h). */
 struct worker_counters {
 	uint64_t frames;    /* from the port */
 	uint64_t datagrams; /* admitted */
 	uint64_t requests;
-	uint64_t replies; /* datagrams sent to the port or, for another worker's queue, to him */
+	uint64_t replies; /* datagrams sent to the port or, for another worker's queue, to it */
 	uint64_t neighbours_answered;
 	uint64_t handed_over;
 	uint64_t turns;
@@ -51,18 +44,18 @@ struct worker_counters {
 };
 
 /* What all workers look at; filled by the control thread before they start. While they sell nobody
- * writes to it but the control thread, for a command, new keys or the time. */
+ * writes to it but the control thread, for a pause or the time. */
 struct worker_shared {
 	const struct port *port;
 	struct neighbour_address self; /* for ports that bypass the kernel whole */
-	struct key_ring *keys;     /* RCU: replaced by the control thread, read by the workers */
-	struct lane *lanes;        /* [shard_cnt] */
-	struct handover *handover; /* NULL with one worker */
+	const struct key_ring *keys;   /* that a worker begins with; then COMMAND_USE_KEYS */
+	struct lane *lanes;            /* [shard_cnt] */
+	struct handover *handover;     /* NULL with one worker */
 	uint16_t shard_cnt;
 	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
 	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
-	_Atomic int command;         /* enum worker_command */
-	_Atomic uint32_t paused_cnt; /* workers that follow WORKER_PAUSE */
+	_Atomic bool pause;          /* while it is set, workers stand still between two turns */
+	_Atomic uint32_t paused_cnt; /* workers that do */
 	/* While draining: how many workers run, how many of them hand over no more questions, and
 	 * how many no more answers. */
 	_Atomic uint32_t running_cnt;
@@ -79,10 +72,16 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		uint16_t worker_cnt, struct disk *disk);
 void worker_close(struct worker *worker);
 
-/* Runs until WORKER_DRAIN or WORKER_ABANDON is done. On the worker's own lcore; signature of
- * rte_eal_remote_launch.
+/*
+ * Turns the worker's lanes until each of them was told to drain (COMMAND_DRAIN) and is done:
+ * nothing new is decided, all replies are out, the lanes are closed. On the worker's own lcore;
+ * signature of rte_eal_remote_launch.
  */
 int worker_run(void *worker);
+
+/* For what is no lane's: COMMAND_USE_KEYS, whose answer says that the worker looks at its old keys
+ * no more. Control thread. */
+struct commands *worker_commands(const struct worker *worker);
 
 /* What lives as long as the worker, on its node. */
 struct arena *worker_arena(const struct worker *worker);

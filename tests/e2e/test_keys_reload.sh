@@ -19,14 +19,14 @@ test_line_count() {
 	[ "$(grep -c "$1" "$ENGINE_OUT.err")" -ge "$2" ]
 }
 
-reload 'keys: 2 loaded'
+reload '^keys: 2 loaded from .*, in force$'
 expect_verdict PONG --key-id 2 op=ping,id=$(id 1)
 expect_verdict PONG --key-id 1 op=ping,id=$(id 1)
 
 # Rotation ends: key 1 goes.
 cp -p "$KEYS" "$WORK/both"
 make_keys 2
-reload 'keys: 1 loaded'
+reload '^keys: 1 loaded from .*, in force$'
 expect_verdict PONG --key-id 2 op=ping,id=$(id 1)
 expect_no_answer --keys "$WORK/both" --key-id 1 op=ping,id=$(id 1)
 

@@ -259,6 +259,15 @@ static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire
 	wish->unknown = false;
 }
 
+static uint64_t known_since(const struct buyers *buyers, uint64_t sku)
+{
+	unsigned i = 0;
+
+	while (buyers->skus[i] != sku)
+		CHECK(++i < buyers->sku_cnt);
+	return buyers->known_since[i];
+}
+
 static void told_no(struct buyers *buyers, const struct parcel *parcel, struct wish *wish,
 		    const struct wire_reply *reply, uint8_t op, bool content,
 		    const struct truth *truth, bool failed, bool stale)
@@ -295,6 +304,13 @@ static void told_no(struct buyers *buyers, const struct parcel *parcel, struct w
 		count(buyers, reply->verdict == VERDICT_JOURNAL_FULL ? TALLY_JOURNAL_FULL
 			      : reply->verdict == VERDICT_DRAINING   ? TALLY_DRAINING
 								     : TALLY_REFUSED);
+		break;
+	case VERDICT_UNKNOWN_SKU:
+		CHECK(!wish->bought && parcel->arrival <= known_since(buyers, wish->sku));
+		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
+		if (op == WIRE_OP_LOOKUP)
+			wish->unknown = false;
+		count(buyers, TALLY_UNKNOWN_SKU);
 		break;
 	case VERDICT_STALE:
 		CHECK(op == WIRE_OP_BUY && !wish->bought && stale);

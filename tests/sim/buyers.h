@@ -64,6 +64,8 @@ struct buyers {
 	uint32_t asked_next; /* for buyers_ask_all */
 	uint64_t skus[BUYERS_SKUS_MAX];
 	unsigned sku_cnt;
+	/* Of each SKU: what arrives later in this life finds it on sale. */
+	uint64_t known_since[BUYERS_SKUS_MAX];
 	unsigned buyer_cnt;
 	uint64_t price_max; /* the offers' highest */
 	uint8_t entries_max;

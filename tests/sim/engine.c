@@ -17,63 +17,68 @@ static void count(struct sim_engine *engine, enum tally_row row)
 	engine->tally->cnt[row]++;
 }
 
-static bool start_goes_on(const struct sim_engine *engine, const struct sim_lane *lane,
-			  unsigned turn)
+/* Another turn of a start. 0, or why there is none: it waits no longer. */
+static int start_goes_on(struct sim_engine *engine, unsigned turn)
 {
-	return turn < ROOM_TURNS_MAX && journal_error(lane->lane->journal) == 0 &&
-	       !engine->process.dead;
+	const int error = engine_error(engine);
+
+	if (engine->process.dead || error != 0)
+		return error != 0 ? -error : -EIO;
+	if (turn == ROOM_TURNS_MAX)
+		return -ENOSPC;
+	turns_start(engine);
+	return 0;
 }
 
-static bool start_waits(struct sim_engine *engine, struct sim_lane *lane)
+/* Turns until all that the start wrote is durable, and every command answered. */
+static int start_settles(struct sim_engine *engine)
 {
-	for (unsigned turn = 0; journal_room(lane->lane->journal) == 0; turn++) {
-		if (!start_goes_on(engine, lane, turn))
-			return false;
-		turns_write(engine);
-	}
-	return true;
+	int rc = 0;
+
+	for (unsigned turn = 0;
+	     rc == 0 && (!lane_turn_all_done(&engine->turn) || operator_waits(engine)); turn++)
+		rc = start_goes_on(engine, turn);
+	return rc != 0 ? rc : engine->process.dead ? -EIO : -engine_error(engine);
 }
 
 /* Sets the clock of a lane that is ahead back, as --clock-back does. */
 static int set_back(struct sim_engine *engine, struct sim_lane *lane)
 {
-	const uint64_t now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
+	uint64_t now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
+	int rc = 0;
 
 	if (lane->lane->clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
 		return 0;
-	if (!start_waits(engine, lane))
-		return -ENOSPC;
+	for (unsigned turn = 0; rc == 0 && journal_room(lane->lane->journal) == 0; turn++)
+		rc = start_goes_on(engine, turn);
+	now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
+	/* It may have caught up while we waited. */
+	if (rc != 0 || now_ns >= lane->lane->clock_ns)
+		return rc;
 	CHECK(lane_set_back(lane->lane, now_ns));
 	lane->expected_clock_ns = now_ns;
 	count(engine, TALLY_SET_BACK);
-	return 0;
+	return start_settles(engine);
 }
 
-/* Puts the catalog's offers on sale that the lane doesn't know, as serve_offers_add does. */
-static int add_offers(struct sim_engine *engine, struct sim_lane *sim_lane)
+/* Puts the catalogs' offers on sale that the lanes don't know, as serve_offers_add does. */
+static int add_offers(struct sim_engine *engine)
 {
-	struct lane *lane = sim_lane->lane;
-	const char *why;
+	int rc;
 
-	for (unsigned i = 0; i < sim_lane->offer_cnt; i++) {
-		struct record offer = sim_lane->offers[i];
-		struct offer_view view;
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		operator_put(engine, &engine->lanes[i], engine->lanes[i].catalog_cnt);
+	rc = start_settles(engine);
+	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++) {
+		const struct sim_lane *lane = &engine->lanes[i];
+		struct offer_view known;
 
-		if (shard_find_offer(lane->shard, offer.sku, &view))
-			continue;
-		if (!start_waits(engine, sim_lane))
-			return -ENOSPC;
-		offer.at_ns = lane->clock_ns;
-		*journal_slot(lane->journal) = offer;
-		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), &offer, &why) == 0);
-		journal_commit(lane->journal);
+		for (unsigned j = 0; j < lane->catalog_cnt; j++) {
+			if (!shard_find_offer(lane->lane->shard, lane->offers[j].sku, &known))
+				rc = -ENOSPC;
+		}
 	}
-	for (unsigned turn = 0; !journal_idle(lane->journal); turn++) {
-		if (!start_goes_on(engine, sim_lane, turn))
-			return -EIO;
-		turns_write(engine);
-	}
-	return 0;
+	return rc;
 }
 
 /* Reads a lane, after its earlier state was freed. */
@@ -104,6 +109,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 	truth_cut(&lane->truth, &scan->tail);
 	truth_check(&lane->truth, scan->tail.next_lsn - 1);
 	buyers_recovered(&lane->buyers, &lane->truth, scan->tail.next_lsn - 1);
+	operator_recovered(lane, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&engine->dir, idx, path, sizeof(path));
 	rc = segment_source_open(&lane->segments, engine->preparer, path, engine->dir.journal_id,
 				 idx, scan->tail.segment, &engine->error);
@@ -153,15 +159,11 @@ int engine_start(struct sim_engine *engine)
 		recover_scan_free(&scans[i]);
 	if (rc == 0)
 		settle_clock(engine);
+	if (rc == 0)
+		lane_turn_take_over(&engine->turn, engine->fs.mono_ns);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0 && back; i++)
 		rc = set_back(engine, &engine->lanes[i]);
-	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++) {
-		lane_tick(engine->lanes[i].lane,
-			  wall_now_ns(&engine->clock.now, engine->fs.mono_ns));
-		turns_check_clock(engine, &engine->lanes[i], engine->fs.mono_ns);
-		rc = add_offers(engine, &engine->lanes[i]);
-	}
-	return rc;
+	return rc == 0 ? add_offers(engine) : rc;
 }
 
 void engine_receive(struct sim_engine *engine, const struct sim_lane *lane, struct parcel *parcel)

@@ -16,6 +16,7 @@
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
 #include "tests/sim/buyers.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_fs.h"
@@ -39,8 +40,10 @@ struct sim_lane {
 	uint64_t expected_clock_ns; /* what its clock must be */
 	struct truth truth;
 	struct buyers buyers;
-	struct record offers[ENGINE_OFFERS_MAX]; /* its part of the catalog */
+	struct sim_operator operator;
+	struct record offers[ENGINE_OFFERS_MAX];
 	unsigned offer_cnt;
+	unsigned catalog_cnt; /* of them, that a start puts on sale */
 	/* The latest arrival answered in its turn, and the latest whose answer waited. */
 	uint64_t last_at_once;
 	uint64_t last_released;

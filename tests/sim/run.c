@@ -214,18 +214,28 @@ static bool all_sealed(const struct sim_engine *engine)
 	return true;
 }
 
-/* Stops as SIGTERM does; gives up if the disk makes no progress. True: all of it is on disk. */
+static void end_lanes(struct sim_engine *engine, enum command_verb verb)
+{
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		operator_end(&engine->lanes[i], verb, ETIMEDOUT);
+}
+
+/* Stops as SIGTERM does; gives up on a disk that makes no progress. True: all of it is on disk. */
 static bool drain(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
 
 	count(run, TALLY_DRAIN);
-	lane_turn_drain(&engine->turn);
-	for (unsigned turns = 0; !engine_all_decided(engine); turns++) {
-		for (unsigned i = 0; i < engine->lane_cnt; i++)
+	end_lanes(engine, COMMAND_DRAIN);
+	for (unsigned turns = 0; !engine_all_decided(engine) || operator_waits(engine); turns++) {
+		for (unsigned i = 0; i < engine->lane_cnt; i++) {
 			ask(run, &engine->lanes[i], turns < 10 ? 300 : 0);
+			if (turns < 10 && !run->peace)
+				operator_act(engine, &engine->lanes[i]);
+		}
 		if (turns == DRAIN_TURNS)
-			lane_turn_abandon(&engine->turn, ETIMEDOUT);
+			end_lanes(engine, COMMAND_ABANDON);
+		CHECK(turns < PATIENCE_TURNS);
 		turn(run);
 		if (engine->process.dead)
 			return false;
@@ -316,19 +326,23 @@ static void ask_everybody(struct run *run, uint8_t op)
 	} while (!run->engine.process.dead && (!asked || !engine_all_decided(engine)));
 }
 
-/* One lane has failed: the others, on a disk without faults, must sell as before. */
+/* Every command has its answer. */
+static void answer_operators(struct run *run)
+{
+	for (unsigned turns = 0; operator_waits(&run->engine) && !run->engine.process.dead;
+	     turns++) {
+		CHECK(turns < PATIENCE_TURNS);
+		turn(run);
+	}
+}
+
+/* One lane has failed: the others, with a disk that is well again, sell on as ever. */
 static void sell_beside(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
 	bool failed[SIM_LANES_MAX] = {false};
 	unsigned well = 0;
 
-	for (unsigned i = 0; i < engine->lane_cnt; i++) {
-		failed[i] = journal_error(engine->lanes[i].lane->journal) != 0;
-		well += !failed[i];
-	}
-	if (well == 0)
-		return;
 	engine->fs.faults = (struct sim_faults){0};
 	engine->fs.full_turns = 0;
 	engine->disk.crash_in_writes = 0;
@@ -336,6 +350,13 @@ static void sell_beside(struct run *run)
 	engine->process.crash_in_steps = 0;
 	for (unsigned i = 0; i < engine->disk.write_cnt; i++)
 		engine->disk.writes[i].not_before = 0;
+	answer_operators(run);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		failed[i] = journal_error(engine->lanes[i].lane->journal) != 0;
+		well += !failed[i];
+	}
+	if (well == 0 || engine->process.dead)
+		return;
 	ask_everybody(run, WIRE_OP_LOOKUP);
 	if (!engine->process.dead)
 		ask_everybody(run, WIRE_OP_BUY);
@@ -384,6 +405,8 @@ static bool live(struct run *run)
 	for (unsigned n = 0; n < turns && !engine->process.dead; n++) {
 		for (unsigned i = 0; i < asks * engine->lane_cnt; i++)
 			ask(run, &engine->lanes[i % engine->lane_cnt], busy);
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
+			operator_act(engine, &engine->lanes[i]);
 		turn(run);
 		if (!engine->process.dead && engine_error(engine) != 0 &&
 		    ++failed_turns == FAILED_TURNS) {
@@ -445,6 +468,11 @@ static void finish(struct run *run)
 	}
 	ask_everybody(run, WIRE_OP_BUY);
 	free_space(run);
+	/* All is on sale at the end, and sells. */
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		operator_put(engine, &engine->lanes[i], engine->lanes[i].offer_cnt);
+	answer_operators(run);
+	ask_everybody(run, WIRE_OP_BUY);
 	CHECK(engine_error(engine) == 0);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct shard_totals totals;

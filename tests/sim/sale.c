@@ -57,6 +57,9 @@ static void choose_offers(struct run *run, struct sim_lane *lane)
 	const uint64_t now_ns = run->engine.fs.mono_ns + (uint64_t)run->engine.clock.offset_ns;
 
 	lane->offer_cnt = 1 + (unsigned)random_below(random, ENGINE_OFFERS_MAX);
+	lane->catalog_cnt = random_chance(random, 700)
+				    ? lane->offer_cnt
+				    : (unsigned)random_below(random, lane->offer_cnt);
 	for (unsigned i = 0; i < lane->offer_cnt; i++) {
 		struct record *offer = &lane->offers[i];
 

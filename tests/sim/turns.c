@@ -102,6 +102,7 @@ void turns_open(struct sim_engine *engine)
 {
 	static struct reply_queue reply_queues[SIM_LANES_MAX];
 	static struct backlog backlogs[SIM_LANES_MAX];
+	static struct commands *commands[SIM_LANES_MAX];
 
 	engine->turn = (struct lane_turn){
 		.ops = &host_ops,
@@ -116,6 +117,9 @@ void turns_open(struct sim_engine *engine)
 		engine->lanes[i].lane = &engine->turned[i];
 		engine->turned[i].reply_queue = &reply_queues[i];
 		engine->turned[i].backlog = &backlogs[i];
+		if (commands[i] == NULL)
+			CHECK(commands_open(&commands[i]) == 0);
+		engine->turned[i].commands = commands[i];
 	}
 }
 
@@ -123,6 +127,7 @@ void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane)
 {
 	struct reply_queue *reply_queue = lane->lane->reply_queue;
 	struct backlog *backlog = lane->lane->backlog;
+	struct commands *commands = commands_init(lane->lane->commands);
 
 	reply_queue->head = reply_queue->tail;
 	backlog->head = backlog->tail;
@@ -130,6 +135,7 @@ void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane)
 		.idx = lane->buyers.lane,
 		.reply_queue = reply_queue,
 		.backlog = backlog,
+		.commands = commands,
 		.ack = engine->ack_memory ? ACK_MEMORY : ACK_DURABLE,
 		.condition = LANE_SELLING,
 		.sale = wire_sale_of(engine->dir.journal_id),
@@ -169,14 +175,7 @@ static void time_goes_by(struct sim_engine *engine)
 	run_thread(engine);
 }
 
-void turns_write(struct sim_engine *engine)
-{
-	begin(engine);
-	lane_turn_write(&engine->turn);
-	time_goes_by(engine);
-}
-
-/* Datagrams that arrived become the batch, as far as there is room; the rest waits in the port. */
+/* What came becomes the batch, as far as there is room; the rest waits in the port. */
 static void take_burst(struct sim_engine *engine)
 {
 	struct lane_batch *batch = &engine->turn.batch;
@@ -215,12 +214,11 @@ static void check_lanes(struct sim_engine *engine)
 	}
 }
 
-void turns_run(struct sim_engine *engine)
+/* The rest of a turn, after what came was taken. */
+static void finish_turn(struct sim_engine *engine)
 {
 	struct lane_turn *turn = &engine->turn;
 
-	begin(engine);
-	take_burst(engine);
 	lane_turn_decide(turn);
 	lane_turn_write(turn);
 	if (engine->process.dead)
@@ -229,7 +227,22 @@ void turns_run(struct sim_engine *engine)
 	CHECK(engine->reply_cnt == 0);
 	lane_turn_tend(turn);
 	check_lanes(engine);
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		operator_listen(engine, &engine->lanes[i]);
 	time_goes_by(engine);
+}
+
+void turns_start(struct sim_engine *engine)
+{
+	begin(engine);
+	finish_turn(engine);
+}
+
+void turns_run(struct sim_engine *engine)
+{
+	begin(engine);
+	take_burst(engine);
+	finish_turn(engine);
 }
 
 void turns_forget(struct sim_engine *engine)

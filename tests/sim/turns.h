@@ -16,8 +16,8 @@ void turns_open(struct sim_engine *engine);
 /* A lane as its recovery left it: nothing waits in it. */
 void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane);
 
-/* Part of a turn, for a start that waits for its lanes: writes, and time goes by. */
-void turns_write(struct sim_engine *engine);
+/* A turn of a start: nobody can ask yet. */
+void turns_start(struct sim_engine *engine);
 
 /* One turn, but for a crash in it, and time goes by. */
 void turns_run(struct sim_engine *engine);

@@ -132,29 +132,58 @@ static int find_error(const struct offline *offline, struct error *error)
 	return 0;
 }
 
+/* Nothing here moves a lane's clock but the datagrams it decides, and nothing is ever late. */
+static void begin_turn(struct offline *offline)
+{
+	lane_turn_begin(&offline->turn, 0, 0);
+}
+
+/* One turn that no datagram is in. */
+static void turn(struct offline *offline)
+{
+	begin_turn(offline);
+	lane_turn_decide(&offline->turn);
+	lane_turn_write(&offline->turn);
+	lane_turn_release(&offline->turn);
+	lane_turn_tend(&offline->turn);
+}
+
+/* Sends this lane its lines from the next-th on, as many as it takes; where the next call goes on.
+ */
+static uint32_t send_offers(const struct offline *offline, const struct lane *lane, uint32_t next)
+{
+	const struct catalog *catalog = offline->options.catalog;
+
+	for (; next < catalog->cnt; next++) {
+		const struct catalog_offer *line = &catalog->offers[next];
+		const struct command command = {.verb = COMMAND_PUT_ON_SALE,
+						.record = catalog_record(line, 0)};
+
+		if (wire_shard_of(line->sku, offline->options.shards) == lane->idx &&
+		    !commands_send(lane->commands, &command))
+			break;
+	}
+	return next;
+}
+
 static int put_on_sale(struct offline *offline, struct lane *lane, struct error *error)
 {
-	const struct offline_options *options = &offline->options;
+	const uint32_t cnt = offline->options.catalog->cnt;
+	struct command_answer answer;
+	uint32_t next = 0;
 
-	for (uint32_t i = 0; i < options->catalog->cnt; i++) {
-		const struct catalog_offer *line = &options->catalog->offers[i];
-		const char *why = NULL;
-		struct record *record;
+	do {
+		int rc;
 
-		if (wire_shard_of(line->sku, options->shards) != lane->idx)
-			continue;
-		while (!journal_has_room(lane->journal, 1)) {
-			const int rc = find_error(offline, error);
-
-			if (rc != 0)
-				return rc;
-			lane_turn_write(&offline->turn);
-		}
-		record = journal_slot(lane->journal);
-		*record = catalog_record(line, lane->clock_ns);
-		CHECK(shard_apply(lane->shard, journal_next_lsn(lane->journal), record, &why) == 0);
-		journal_commit(lane->journal);
-	}
+		next = send_offers(offline, lane, next);
+		turn(offline);
+		rc = journal_has_room(lane->journal, 1) ? 0 : find_error(offline, error);
+		if (rc != 0)
+			return rc;
+		/* The tables were made for the catalog, which has each SKU once. */
+		while (commands_answer(lane->commands, &answer))
+			CHECK(answer.rc == 0);
+	} while (next < cnt || commands_any(lane->commands));
 	return 0;
 }
 
@@ -200,9 +229,8 @@ static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 		paper_segments_open(offline->disk, kept ? path : NULL, options.journal_id, idx,
 				    offline->options.segment_bytes);
 	options.segments = offline->segments[idx];
-	if (options.segments == NULL) {
+	if (commands_open(&lane->commands) != 0 || options.segments == NULL)
 		return error_say(error, -ENOMEM, "no memory for the lanes");
-	}
 	rc = open_shard(offline, lane, error);
 	if (rc == 0)
 		rc = journal_open(&lane->journal, &options, error);
@@ -260,6 +288,8 @@ int offline_open(struct offline **out, const struct offline_options *options, st
 		rc = options->journal != NULL ? make_journal(offline, error) : 0;
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = open_lane(offline, i, error);
+	if (rc == 0)
+		lane_turn_take_over(&offline->turn, 0);
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = put_on_sale(offline, &offline->lanes[i], error);
 	if (rc != 0) {
@@ -291,12 +321,6 @@ static void add(struct offline *offline, const struct batch_item *item, uint8_t 
 		.lane_idx = item->shard,
 	};
 	lane_turn_add(&offline->turn);
-}
-
-/* Only the datagrams that a lane decides move its clock, and nothing is ever late. */
-static void begin_turn(struct offline *offline)
-{
-	lane_turn_begin(&offline->turn, 0, 0);
 }
 
 /*
@@ -352,16 +376,18 @@ const struct shard *offline_shard(const struct offline *offline, uint16_t lane)
 /* Writes partly filled blocks, too, and seals each lane, as the worker does when it drains. */
 static int seal_lanes(struct offline *offline)
 {
-	struct lane_turn *turn = &offline->turn;
+	struct lane_turn *lanes = &offline->turn;
+	const struct command command = {.verb = COMMAND_DRAIN};
 	int rc = 0;
 
-	lane_turn_drain(turn);
-	while (!lane_turn_all_done(turn))
-		lane_turn_write(turn);
-	lane_turn_close(turn);
-	while (!lane_turn_all_done(turn))
-		lane_turn_write(turn);
-	FOR_EACH_LANE (turn, lane) {
+	FOR_EACH_LANE (lanes, lane)
+		CHECK(commands_send(lane->commands, &command));
+	while (!lane_turn_all_done(lanes))
+		turn(offline);
+	lane_turn_close(lanes);
+	while (!lane_turn_all_done(lanes))
+		turn(offline);
+	FOR_EACH_LANE (lanes, lane) {
 		if (rc == 0)
 			rc = -journal_error(lane->journal);
 	}
@@ -399,6 +425,7 @@ static void close_lane(struct offline *offline, uint16_t idx)
 	}
 	(void)paper_segments_close(offline->segments[idx]);
 	shard_close(lane->shard);
+	commands_close(lane->commands);
 }
 
 void offline_close(struct offline *offline)

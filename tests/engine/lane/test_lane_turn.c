@@ -208,6 +208,7 @@ static void open_lane(uint16_t idx, uint32_t stock, uint64_t segment_bytes, uint
 		.backlog = &backlogs[idx],
 		.reply_queue = &reply_queues[idx],
 	};
+	CHECK(commands_open(&lane->commands) == 0);
 	CHECK(journal_open(&lane->journal, &options, &error) == 0);
 	CHECK(shard_open(&lane->shard, idx, LANES, &size) == 0);
 	CHECK(shard_apply(lane->shard, 1, &offer, &why) == 0);
@@ -232,6 +233,7 @@ static void open_rig(uint32_t stock, uint64_t segment_bytes, uint64_t segments)
 		.verdict_cnt = rig.verdicts,
 	};
 	rig.now_ns = BEGIN_NS;
+	rig.turn.monotonic_ns = BEGIN_NS;
 	lane_turn_begin(&rig.turn, BEGIN_NS, BEGIN_NS);
 	/* The offers are on disk. */
 	turns(2);
@@ -251,6 +253,7 @@ static void close_rig(void)
 		journal_close(journal_of(i));
 		shard_close(rig.lanes[i].shard);
 		memory_disk_close(rig.disks[i]);
+		commands_close(rig.lanes[i].commands);
 	}
 }
 
@@ -320,6 +323,17 @@ static void expect_answer(const struct parcel *parcel, enum verdict verdict, uns
 static void expect_condition(unsigned lane, enum lane_condition condition)
 {
 	cr_assert(eq(int, lane_condition(&rig.lanes[lane]), condition));
+}
+
+static void send(unsigned lane, struct command command)
+{
+	cr_assert(commands_send(rig.lanes[lane].commands, &command));
+}
+
+static void send_to_all(enum command_verb verb, int error)
+{
+	for (unsigned i = 0; i < LANES; i++)
+		send(i, (struct command){.number = 1, .verb = verb, .error = error});
 }
 
 Test(lane_turn, a_lane_decides_in_the_order_of_arrival)
@@ -582,7 +596,7 @@ Test(lane_turn, a_lane_is_stalled_while_its_disk_makes_no_progress)
 	turn();
 	expect_condition(0, LANE_STALLED);
 	expect_condition(1, LANE_SELLING);
-	lane_turn_drain(&rig.turn);
+	send_to_all(COMMAND_DRAIN, 0);
 	turn();
 	expect_condition(0, LANE_STALLED);
 	expect_condition(1, LANE_DRAINING);
@@ -627,7 +641,8 @@ Test(lane_turn, draining_decides_nothing_new_and_gets_all_answers_out)
 	sold = ask_again(0, 1, 88000);
 	(void)ask(1, 1);
 	turn();
-	lane_turn_drain(&rig.turn);
+	send_to_all(COMMAND_DRAIN, 0);
+	turn();
 	again = ask_again(0, 1, 88000);
 	late = ask(0, 2);
 	turn();
@@ -674,7 +689,8 @@ Test(lane_turn, abandons_what_the_disk_has_not_finished)
 	rig.finish_cnt[0] = 0;
 	lost = ask(0, 3);
 	turn();
-	lane_turn_abandon(&rig.turn, ETIMEDOUT);
+	send_to_all(COMMAND_ABANDON, ETIMEDOUT);
+	turn();
 	turn();
 	expect_answer(lost, VERDICT_UNAVAILABLE, 1);
 	expect_condition(0, LANE_FAILED);
@@ -682,6 +698,62 @@ Test(lane_turn, abandons_what_the_disk_has_not_finished)
 	expect_condition(1, LANE_SELLING);
 	cr_assert(eq(int, journal_error(journal_of(1)), 0), "it had nothing to give up");
 	cr_assert(lane_turn_all_done(&rig.turn));
+}
+
+Test(lane_turn, is_not_done_while_a_command_has_no_answer)
+{
+	const struct record offer = sale_offer(not_on_sale(0), 10, 100, 0);
+	struct command_answer answer;
+
+	send(0, (struct command){.number = 7, .verb = COMMAND_PUT_ON_SALE, .record = offer});
+	cr_assert(not(lane_turn_all_done(&rig.turn)), "it was not carried out");
+	rig.finish_cnt[0] = 0;
+	turns(3);
+	cr_assert(not(lane_turn_all_done(&rig.turn)), "it is not on disk");
+	cr_assert(not(commands_answer(rig.lanes[0].commands, &answer)));
+	rig.finish_cnt[0] = 1;
+	turn();
+	cr_assert(lane_turn_all_done(&rig.turn));
+	cr_assert(commands_answer(rig.lanes[0].commands, &answer));
+	cr_assert(eq(i32, answer.rc, 0));
+}
+
+/* A disk that stands still would never finish a closing block either. */
+Test(lane_turn, closes_no_lane_that_was_given_up_while_it_drained)
+{
+	struct parcel *lost;
+
+	rig.finish_cnt[0] = 0;
+	lost = ask(0, 1);
+	send_to_all(COMMAND_DRAIN, 0);
+	turn();
+	cr_assert(lane_turn_all_drain(&rig.turn));
+	send_to_all(COMMAND_ABANDON, ETIMEDOUT);
+	turns(2);
+	expect_answer(lost, VERDICT_UNAVAILABLE, 1);
+	rig.finish_cnt[1] = 0;
+	lane_turn_close(&rig.turn);
+	turn_at(rig.now_ns + SECOND_NS);
+	turns(2);
+	cr_assert(lane_turn_all_done(&rig.turn));
+	expect_condition(0, LANE_FAILED);
+	expect_condition(1, LANE_DRAINING);
+}
+
+/* How long nobody turned it is not held against its disk. */
+Test(lane_turn, a_lane_that_is_taken_over_is_not_stalled)
+{
+	turns(2);
+	rig.now_ns += 60 * SECOND_NS;
+	lane_turn_take_over(&rig.turn, rig.now_ns);
+	lane_turn_begin(&rig.turn, rig.now_ns, rig.now_ns);
+	rig.finish_cnt[0] = 0;
+	(void)ask(0, 1);
+	turn();
+	expect_condition(0, LANE_SELLING);
+	turn_at(rig.now_ns + 2 * SECOND_NS);
+	turn();
+	expect_condition(0, LANE_STALLED);
 }
 
 Test(lane_turn, closes_a_lane_at_once_or_when_it_was_idle_for_a_while)

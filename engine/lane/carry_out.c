@@ -1,0 +1,100 @@
+#include "engine/lane/carry_out.h"
+
+#include <errno.h>
+
+#include "engine/base/check.h"
+#include "engine/lane/acknowledged.h"
+
+/* Room for a record will come by waiting. */
+static bool waits_for_room(const struct lane *lane)
+{
+	return !lane->draining && journal_error(lane->journal) == 0 &&
+	       !journal_has_room(lane->journal, 1) && !journal_is_full(lane->journal);
+}
+
+/* 0, and *lsn is its record's; or why it is refused, and *lsn is that of what this rests on. */
+static int put_on_sale(struct lane *lane, const struct record *offer, uint64_t *lsn)
+{
+	const uint64_t next_lsn = journal_next_lsn(lane->journal);
+	struct record record = *offer;
+	struct offer_view known;
+	const char *why;
+	int rc;
+
+	if (journal_error(lane->journal) != 0)
+		return -journal_error(lane->journal);
+	if (lane->draining)
+		return -ESHUTDOWN;
+	if (offer->kind != RECORD_OFFER || shard_owner(lane->shard, offer->sku) != lane->idx)
+		return -EBADMSG;
+	*lsn = next_lsn - 1;
+	if (shard_find_offer(lane->shard, offer->sku, &known))
+		return -EEXIST;
+	if (!journal_has_room(lane->journal, 1))
+		return -EAGAIN;
+	record.at_ns = lane->clock_ns;
+	rc = shard_apply(lane->shard, next_lsn, &record, &why);
+	if (rc != 0)
+		return rc;
+	*journal_slot(lane->journal) = record;
+	journal_commit(lane->journal);
+	*lsn = next_lsn;
+	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+	return 0;
+}
+
+/* Whether it had anything to give up or not: a lane that is to end writes nothing from now on. */
+static int abandon(struct lane *lane, int error)
+{
+	const int failed = journal_error(lane->journal);
+
+	CHECK(error > 0);
+	if (failed != 0)
+		return -failed;
+	lane->given_up = lane->draining;
+	if (!journal_idle(lane->journal))
+		journal_abandon(lane->journal, error);
+	return 0;
+}
+
+/* False: there is none, or it waits for a later turn. */
+static bool carry_out_one(struct lane *lane)
+{
+	const struct command *command = commands_first(lane->commands);
+	uint64_t lsn = 0;
+	int rc = 0;
+
+	if (command == NULL)
+		return false;
+	switch (command->verb) {
+	case COMMAND_PUT_ON_SALE:
+		if (!waits_for_room(lane))
+			rc = put_on_sale(lane, &command->record, &lsn);
+		else if (commands_end_follows(lane->commands))
+			rc = -ESHUTDOWN;
+		else
+			return false;
+		break;
+	case COMMAND_DRAIN:
+		lane->draining = true;
+		rc = -journal_error(lane->journal);
+		break;
+	case COMMAND_ABANDON:
+		rc = abandon(lane, command->error);
+		break;
+	default:
+		CHECK(!"a command that no lane carries out");
+	}
+	commands_done(lane->commands, rc, lsn);
+	return true;
+}
+
+void carry_out_commands(struct lane *lane)
+{
+	for (unsigned i = 0; i < COMMANDS_PER_TURN_MAX; i++) {
+		if (!carry_out_one(lane))
+			break;
+	}
+	commands_release(lane->commands, command_acknowledged_lsn(lane),
+			 journal_error(lane->journal));
+}
