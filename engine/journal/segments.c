@@ -317,10 +317,9 @@ static uint64_t file_ready_bytes(const struct segment_source *base, uint64_t seg
 	const struct file_source *source = (const struct file_source *)base;
 	const struct ready_slot *slot = &source->ready[segment % SEGMENTS_AHEAD_CNT];
 
-	/* Of another one the slot would say nothing. */
-	DCHECK(segment == atomic_load_explicit(&source->take_next, memory_order_relaxed));
 	if (atomic_load_explicit(&slot->fd, memory_order_acquire) < 0)
 		return 0;
+	DCHECK(slot->bytes % BLOCK_ALIGN_BYTES == 0);
 	return slot->bytes;
 }
 
