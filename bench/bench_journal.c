@@ -271,7 +271,7 @@ int main(int argc, char **argv)
 	must(segment_preparer_open(&preparer, &error));
 	data_dir_lane_path(&dir, 0, lane_path, sizeof(lane_path));
 	must(segment_source_open(&options.segments, preparer, lane_path, dir.journal_id, 0,
-				 scan.tail.segment, &error));
+				 scan.tail.place.segment, &error));
 	options.journal_id = dir.journal_id;
 	options.tail = scan.tail;
 	must(journal_open(&journal, &options, &error));

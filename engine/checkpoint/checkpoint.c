@@ -126,8 +126,8 @@ void checkpoint_position(const struct checkpoint_header *header, struct lane_pos
 {
 	*position = (struct lane_position){
 		.tail = {.next_lsn = header->next_lsn,
-			 .segment = header->segment,
-			 .offset = header->offset,
+			 .place.segment = header->segment,
+			 .place.offset = header->offset,
 			 .prev_checksum = header->prev_checksum,
 			 .last_at_ns = header->clock_ns},
 		.block_offset = header->block_offset,

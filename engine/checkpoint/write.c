@@ -109,9 +109,9 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 		.journal_id = dir->journal_id,
 		.next_lsn = position->tail.next_lsn,
 		.last_at_ns = shard_last_at_ns(shard),
-		.segment = position->tail.segment,
+		.segment = position->tail.place.segment,
 		.block_offset = position->block_offset,
-		.offset = position->tail.offset,
+		.offset = position->tail.place.offset,
 		.prev_checksum = position->tail.prev_checksum,
 		.watermark_lsn = position->watermark_lsn,
 		.clock_ns = position->tail.last_at_ns,
@@ -167,7 +167,7 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt);
 	*bytes = checkpoint_bytes(writer.header.offer_cnt, writer.header.order_cnt);
 	if (rc == 0)
-		rc = check_space(dir, lane_path, position->tail.segment, *bytes);
+		rc = check_space(dir, lane_path, position->tail.place.segment, *bytes);
 	if (rc == 0)
 		rc = write_file(&writer, path, temporary, lane_path);
 	free(writer.bytes);

@@ -31,6 +31,12 @@ enum {
 	BLOCK_MAGIC = 0x4b4c4244,   /* "DBLK" */
 };
 
+/* Where something lies in a lane. Not a form on disk. */
+struct lane_place {
+	uint64_t segment;
+	uint64_t offset; /* in the segment's file */
+};
+
 /* First BLOCK_ALIGN_BYTES of a segment; the rest of them is zero. */
 struct segment_header {
 	uint32_t magic;

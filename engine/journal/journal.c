@@ -334,8 +334,8 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 		.next_lsn = tail->next_lsn,
 		.durable_lsn = tail->next_lsn - 1,
 		.written_lsn = tail->next_lsn - 1,
-		.segment = tail->segment,
-		.offset = tail->offset,
+		.segment = tail->place.segment,
+		.offset = tail->place.offset,
 		.prev_checksum = tail->prev_checksum,
 		.written_at_ns = tail->last_at_ns,
 		.disk = options->disk,
@@ -345,13 +345,13 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 		.lane = options->lane,
 		.arena = options->arena,
 	};
-	journal->fd = segment_take(options->segments, tail->segment, &journal->segment_bytes);
-	if (journal->fd < 0 || tail->offset > journal->segment_bytes ||
-	    tail->offset % BLOCK_ALIGN_BYTES != 0 || tail->offset < BLOCK_ALIGN_BYTES) {
+	journal->fd = segment_take(options->segments, tail->place.segment, &journal->segment_bytes);
+	if (journal->fd < 0 || tail->place.offset > journal->segment_bytes ||
+	    tail->place.offset % BLOCK_ALIGN_BYTES != 0 || tail->place.offset < BLOCK_ALIGN_BYTES) {
 		error_set(error,
 			  "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
 			  "; start again, recovery reads it afresh",
-			  options->lane, tail->segment, tail->offset);
+			  options->lane, tail->place.segment, tail->place.offset);
 		if (journal->fd >= 0)
 			segment_done(options->segments, journal->fd);
 		journal_free(journal);

@@ -27,12 +27,12 @@ struct segment_source; /* engine/journal/segments.h: hands out zero-filled segme
 
 /* Where a lane ends: what recovery found, and where the writer goes on. */
 struct lane_tail {
-	uint64_t next_lsn;      /* 1 for an empty lane */
-	uint64_t segment;       /* segment to write next */
-	uint64_t offset;        /* in it; BLOCK_ALIGN_BYTES.. SEGMENT_BYTES */
-	uint64_t prev_checksum; /* of the last block; 0 for an empty lane */
-	uint64_t last_at_ns;    /* the lane's clock, which goes on from here: its highest instant,
-				   behind    the last CLOCK record */
+	uint64_t next_lsn;       /* 1 for an empty lane */
+	struct lane_place place; /* of the next block, at BLOCK_ALIGN_BYTES.. SEGMENT_BYTES */
+	uint64_t prev_checksum;  /* of the last block; 0 for an empty lane */
+	/* The lane's clock, which goes on from here: its highest instant after the last CLOCK
+	 * record. */
+	uint64_t last_at_ns;
 };
 
 struct journal_options {

@@ -76,14 +76,14 @@ static int find_offset(struct lane_files *files, uint64_t segment, uint64_t byte
 static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit, struct lane_end *extent)
 {
 	const struct block_header *header = (const struct block_header *)unit;
-	uint64_t offset = extent->offset;
+	uint64_t offset = extent->place.offset;
 
 	for (int i = 0; i < UNITS_BACK_MAX && offset > BLOCK_ALIGN_BYTES; i++) {
 		int used;
 
 		offset -= BLOCK_ALIGN_BYTES;
 		CHECK(offset < extent->segment_bytes);
-		used = look(files, extent->segment, offset, unit);
+		used = look(files, extent->place.segment, offset, unit);
 		if (used < 0)
 			return used;
 		if (block_shape_wrong(header, lane, extent->segment_bytes - offset) != NULL)
@@ -108,17 +108,18 @@ int lane_end_find(struct lane_files *files, uint16_t lane, struct lane_end *exte
 		rc = (int)cnt;
 	if (cnt > 0 && rc == 0) {
 		extent->first_segment = numbers[0];
-		rc = find_segment(files, numbers[0], numbers[cnt - 1], unit, &extent->segment);
+		rc = find_segment(files, numbers[0], numbers[cnt - 1], unit,
+				  &extent->place.segment);
 	}
 	if (cnt > 0 && rc == 0) {
-		bytes = files->ops->size(files, extent->segment);
+		bytes = files->ops->size(files, extent->place.segment);
 		rc = bytes < 0 ? (int)bytes : 0;
 	}
-	CHECK(rc != 0 || extent->segment >= extent->first_segment);
+	CHECK(rc != 0 || extent->place.segment >= extent->first_segment);
 	if (bytes > 0) {
 		extent->segment_bytes = (uint64_t)bytes;
-		rc = find_offset(files, extent->segment, extent->segment_bytes, unit,
-				 &extent->offset);
+		rc = find_offset(files, extent->place.segment, extent->segment_bytes, unit,
+				 &extent->place.offset);
 	}
 	if (bytes > 0 && rc == 0)
 		rc = find_lsn(files, lane, unit, extent);

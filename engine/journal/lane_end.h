@@ -10,14 +10,14 @@
 
 #include <stdint.h>
 
+#include "engine/journal/format.h"
 #include "engine/journal/lane_files.h"
 
 struct lane_end {
 	uint64_t first_segment;
-	uint64_t segment; /* of the end */
-	uint64_t offset;
-	uint64_t segment_bytes; /* of that segment; 0: the lane is empty */
-	uint64_t next_lsn;      /* 0: not to be told */
+	struct lane_place place; /* of the end */
+	uint64_t segment_bytes;  /* of that segment; 0: the lane is empty */
+	uint64_t next_lsn;       /* 0: not to be told */
 };
 
 /* Some 40 reads of 4 KiB. 0 or -errno. */

@@ -25,11 +25,6 @@ static_assert((WINDOW_BYTES & (WINDOW_BYTES - 1)) == 0 &&
 		      (BLOCK_ALIGN_BYTES & (BLOCK_ALIGN_BYTES - 1)) == 0,
 	      "what is read grows from a unit to the window by doubling, and not beyond");
 
-struct place {
-	uint64_t segment;
-	uint64_t offset;
-};
-
 struct lane_reader {
 	struct lane_files *files;
 	uint64_t journal_id;
@@ -46,7 +41,7 @@ struct lane_reader {
 
 	/* Bytes of a segment from an offset on. */
 	uint8_t *window;
-	struct place window_place;
+	struct lane_place window_place;
 	uint64_t window_bytes; /* 0: nothing in it */
 	uint64_t read_bytes;   /* what is read at a time */
 
@@ -63,16 +58,16 @@ static const uint64_t NONE_ENTERED = UINT64_MAX;
 
 __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_reader *reader,
 								enum lane_read what,
-								struct place at, const char *format,
-								...)
+								struct lane_place at,
+								const char *format, ...)
 {
 	struct lane_fault *fault = &reader->fault;
 	char path[SEGMENT_PATH_BYTES];
 	va_list args;
 
 	CHECK(what == LANE_CORRUPT || what == LANE_ERROR);
-	fault->segment = at.segment;
-	fault->offset = at.offset;
+	fault->place.segment = at.segment;
+	fault->place.offset = at.offset;
 	va_start(args, format);
 	vsnprintf(fault->text, sizeof(fault->text), format, args);
 	va_end(args);
@@ -141,7 +136,7 @@ static int open_reader(struct lane_reader **out, struct lane_files *files, uint6
 	reader->entered = NONE_ENTERED;
 	reader->window = window;
 	reader->read_bytes = WINDOW_BYTES;
-	reader->tail = (struct lane_tail){.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES};
+	reader->tail = (struct lane_tail){.next_lsn = 1, .place.offset = BLOCK_ALIGN_BYTES};
 	rc = list_segments(reader, error);
 	if (rc != 0) {
 		lane_reader_close(reader);
@@ -176,8 +171,9 @@ int lane_reader_open_rest(struct lane_reader **out, struct lane_files *files, ui
 
 	if (rc != 0)
 		return rc;
-	reader->tail.segment = segment == LANE_FIRST_SEGMENT ? reader->segment_first : segment;
-	reader->adopts = reader->tail.segment > 0;
+	reader->tail.place.segment =
+		segment == LANE_FIRST_SEGMENT ? reader->segment_first : segment;
+	reader->adopts = reader->tail.place.segment > 0;
 	*out = reader;
 	return 0;
 }
@@ -193,9 +189,9 @@ void lane_reader_close(struct lane_reader *reader)
 
 /* The bytes at a place, from the window or the file; NULL and an error line if they can't be read.
  */
-static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t bytes)
+static const uint8_t *view(struct lane_reader *reader, struct lane_place at, uint64_t bytes)
 {
-	const struct place *window = &reader->window_place;
+	const struct lane_place *window = &reader->window_place;
 	int64_t got;
 
 	/* Whatever a block says of its size: that was looked at before. */
@@ -227,7 +223,7 @@ static const uint8_t *view(struct lane_reader *reader, struct place at, uint64_t
 /* Checks a segment's header and size. LANE_BLOCK if both are right. */
 static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
 {
-	const struct place at = {.segment = segment};
+	const struct lane_place at = {.segment = segment};
 	const struct segment_header *header;
 	const char *wrong;
 	int64_t bytes;
@@ -272,7 +268,7 @@ static bool all_zero(const uint8_t *bytes, size_t cnt)
  * The block at a place of the segment entered: *block if it is valid there, else *wrong says why
  * not. LANE_ERROR if it can't be read.
  */
-static enum lane_read check_block(struct lane_reader *reader, struct place at,
+static enum lane_read check_block(struct lane_reader *reader, struct lane_place at,
 				  const struct block_header **block, const char **wrong)
 {
 	const struct block_header *header;
@@ -303,7 +299,8 @@ static enum lane_read check_block(struct lane_reader *reader, struct place at,
 }
 
 /* Looks through one segment behind the last good block. LANE_END: zeros; LANE_TORN: something. */
-static enum lane_read judge_segment(struct lane_reader *reader, struct place at, const char *bad)
+static enum lane_read judge_segment(struct lane_reader *reader, struct lane_place at,
+				    const char *bad)
 {
 	const struct lane_tail *tail = &reader->tail;
 	enum lane_read result = LANE_END;
@@ -326,7 +323,7 @@ static enum lane_read judge_segment(struct lane_reader *reader, struct place at,
 		if (wrong != NULL || block->durable_lsn < tail->next_lsn)
 			continue;
 
-		const struct place missing = {tail->segment, tail->offset};
+		const struct lane_place missing = tail->place;
 
 		return say(reader, LANE_CORRUPT, missing,
 			   "%s should be here, but there is: %s. The block in segment %" PRIu64
@@ -343,10 +340,11 @@ static enum lane_read judge(struct lane_reader *reader, const char *bad)
 	enum lane_read result = LANE_END;
 
 	CHECK(bad != NULL && !reader->glances);
-	for (uint64_t segment = reader->tail.segment; have_segment(reader, segment); segment++) {
-		const bool first = segment == reader->tail.segment;
-		const struct place from = {segment,
-					   first ? reader->tail.offset : BLOCK_ALIGN_BYTES};
+	for (uint64_t segment = reader->tail.place.segment; have_segment(reader, segment);
+	     segment++) {
+		const bool first = segment == reader->tail.place.segment;
+		const struct lane_place from = {segment, first ? reader->tail.place.offset
+							       : BLOCK_ALIGN_BYTES};
 		enum lane_read read = enter(reader, segment);
 
 		if (read == LANE_BLOCK)
@@ -363,7 +361,7 @@ static enum lane_read judge(struct lane_reader *reader, const char *bad)
  * Where the next block should be. A writer leaves a segment when only the room for a closing block
  * is left; *skipped: that room is empty and there is a next segment.
  */
-static enum lane_read find_place(struct lane_reader *reader, struct place *at, bool *skipped)
+static enum lane_read find_place(struct lane_reader *reader, struct lane_place *at, bool *skipped)
 {
 	enum lane_read read = enter(reader, at->segment);
 	const uint8_t *unit;
@@ -393,21 +391,21 @@ static bool follows(const struct lane_reader *reader, const struct block_header 
 	       block->durable_lsn >= reader->watermark_lsn;
 }
 
-static void accept_block(struct lane_reader *reader, struct place at,
+static void accept_block(struct lane_reader *reader, struct lane_place at,
 			 const struct block_header *block, const struct record *records)
 {
 	struct lane_tail *tail = &reader->tail;
 
 	CHECK(reader->adopts || follows(reader, block));
 	/* Forwards, within the segment entered. */
-	CHECK(at.segment > tail->segment ||
-	      (at.segment == tail->segment && at.offset >= tail->offset));
+	CHECK(at.segment > tail->place.segment ||
+	      (at.segment == tail->place.segment && at.offset >= tail->place.offset));
 	CHECK(at.segment == reader->entered);
 	CHECK(at.offset + block->block_bytes <= reader->segment_bytes);
 	CHECK(block->durable_lsn < block->first_lsn);
 	tail->next_lsn = block->first_lsn + block->record_cnt;
-	tail->segment = at.segment;
-	tail->offset = at.offset + block->block_bytes;
+	tail->place.segment = at.segment;
+	tail->place.offset = at.offset + block->block_bytes;
 	reader->block_offset = at.offset;
 	reader->adopts = false;
 	tail->prev_checksum = block->checksum;
@@ -422,7 +420,7 @@ static void accept_block(struct lane_reader *reader, struct place at,
 	reader->blocks++;
 }
 
-static bool is_zero_at(struct lane_reader *reader, struct place at)
+static bool is_zero_at(struct lane_reader *reader, struct lane_place at)
 {
 	const uint8_t *unit = view(reader, at, BLOCK_ALIGN_BYTES);
 
@@ -432,7 +430,7 @@ static bool is_zero_at(struct lane_reader *reader, struct place at)
 static enum lane_read read_next(struct lane_reader *reader, const struct block_header **block)
 {
 	const struct lane_tail *tail = &reader->tail;
-	struct place at = {tail->segment, tail->offset};
+	struct lane_place at = tail->place;
 	const char *wrong = NULL;
 	bool skipped = false;
 	enum lane_read read;
@@ -495,7 +493,7 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 static enum lane_read check_position(struct lane_reader *reader,
 				     const struct lane_position *position)
 {
-	const struct place at = {position->tail.segment, position->block_offset};
+	const struct lane_place at = {position->tail.place.segment, position->block_offset};
 	const struct block_header *block = NULL;
 	const char *wrong = "the file ends before";
 	enum lane_read read = enter(reader, at.segment);
@@ -508,7 +506,7 @@ static enum lane_read check_position(struct lane_reader *reader,
 	if (read != LANE_BLOCK)
 		return read;
 	if (wrong == NULL && (block->checksum != position->tail.prev_checksum ||
-			      at.offset + block->block_bytes != position->tail.offset ||
+			      at.offset + block->block_bytes != position->tail.place.offset ||
 			      block->first_lsn + block->record_cnt != position->tail.next_lsn))
 		wrong = "another block";
 	if (wrong == NULL)
@@ -534,8 +532,8 @@ static bool is_followed(struct lane_reader *reader, const struct lane_position *
 	const struct block_header *block;
 	bool followed = false;
 
-	if (enter(reader, position->tail.segment) == LANE_BLOCK &&
-	    position->tail.offset <= reader->segment_bytes) {
+	if (enter(reader, position->tail.place.segment) == LANE_BLOCK &&
+	    position->tail.place.offset <= reader->segment_bytes) {
 		go_to(reader, position);
 		followed = read_next(reader, &block) == LANE_BLOCK;
 	}
@@ -549,17 +547,17 @@ int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint
 	enum lane_read read;
 	int rc;
 
-	if (position->tail.offset == 0)
+	if (position->tail.place.offset == 0)
 		return lane_reader_open_files(out, files, journal_id, lane, error);
 	rc = open_reader(&reader, files, journal_id, lane, error);
 	if (rc != 0)
 		return rc;
 	reader->error = error;
-	if (!have_segment(reader, position->tail.segment)) {
+	if (!have_segment(reader, position->tail.place.segment)) {
 		error_set(error,
 			  "%s: segment %" PRIu64 " is missing, it had LSN %" PRIu64
 			  ", a checkpoint tells; the lane is damaged: put it back from a copy",
-			  files->path, position->tail.segment, position->tail.next_lsn - 1);
+			  files->path, position->tail.place.segment, position->tail.next_lsn - 1);
 		lane_reader_close(reader);
 		return -EBADMSG;
 	}
@@ -599,8 +597,8 @@ int lane_reader_open_block(struct lane_reader **out, struct lane_files *files, u
 
 	if (rc != 0)
 		return rc;
-	reader->tail.segment = segment;
-	reader->tail.offset = offset;
+	reader->tail.place.segment = segment;
+	reader->tail.place.offset = offset;
 	reader->adopts = true;
 	*out = reader;
 	return 0;

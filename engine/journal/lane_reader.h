@@ -27,7 +27,7 @@ struct lane_reader;
 /* Behind a block: where reading may begin again. All zeros: the beginning of the lane. */
 struct lane_position {
 	struct lane_tail tail;
-	uint64_t block_offset;  /* where the block begins, in tail.segment */
+	uint64_t block_offset;  /* where the block begins, in tail.place.segment */
 	uint64_t watermark_lsn; /* that it carries */
 };
 
@@ -36,8 +36,7 @@ struct lane_position {
 
 /* Something that is wrong with a lane. */
 struct lane_fault {
-	uint64_t segment;
-	uint64_t offset;
+	struct lane_place place;
 	char text[512]; /* without place and remedy */
 };
 

@@ -21,15 +21,9 @@ enum {
 /* The whole rest of a lane is read to judge an end that looks good: no more often than this. */
 static const uint64_t JUDGE_NS = 60000000000;
 
-struct place {
-	uint64_t segment;
-	uint64_t offset;
-};
-
 /* A block that was read and is not given yet. */
 struct held {
-	uint64_t segment;
-	uint64_t offset;
+	struct lane_place place;
 	uint64_t segment_bytes;
 	struct block_header header;
 	uint8_t *bytes; /* the whole block; NULL for a closing block, which is a header and zeros */
@@ -49,8 +43,8 @@ struct lane_tailer {
 	uint64_t watermark_lsn;
 	uint64_t recheck_ns; /* when to look again; 0: not at the end */
 	/* The end that was judged last, and where the lane seemed to end then; 0, 0: none. */
-	struct place judged;
-	struct place judged_extent;
+	struct lane_place judged;
+	struct lane_place judged_extent;
 	uint64_t judged_ns;
 	/* The block given as a closing block. */
 	_Alignas(BLOCK_ALIGN_BYTES) uint8_t closing[BLOCK_ALIGN_BYTES];
@@ -73,8 +67,7 @@ struct lane_mark lane_mark_of(const struct lane_block *block)
 	CHECK(block->header->first_lsn > 0);
 	return (struct lane_mark){
 		.next_lsn = block->header->first_lsn + block->header->record_cnt,
-		.segment = block->segment,
-		.offset = block->offset,
+		.place = block->place,
 		.checksum = block->header->checksum,
 	};
 }
@@ -147,15 +140,15 @@ static int hold(struct lane_tailer *tailer, const struct block_header *block)
 	held = &tailer->held[tailer->held_first + tailer->held_cnt];
 	/* The position is that block's, and it follows what is held. */
 	CHECK(position.tail.next_lsn == block->first_lsn + block->record_cnt);
-	CHECK(position.block_offset + block->block_bytes == position.tail.offset);
-	CHECK(position.tail.offset <= lane_reader_segment_bytes(tailer->reader));
+	CHECK(position.block_offset + block->block_bytes == position.tail.place.offset);
+	CHECK(position.tail.place.offset <= lane_reader_segment_bytes(tailer->reader));
 	CHECK(block->durable_lsn >= tailer->watermark_lsn);
 	CHECK(tailer->held_cnt == 0 ||
 	      (held - 1)->header.first_lsn + (held - 1)->header.record_cnt == block->first_lsn);
 	CHECK(tailer->held_first + tailer->held_cnt < tailer->held_room);
 	*held = (struct held){
-		.segment = position.tail.segment,
-		.offset = position.block_offset,
+		.place.segment = position.tail.place.segment,
+		.place.offset = position.block_offset,
 		.segment_bytes = lane_reader_segment_bytes(tailer->reader),
 		.header = *block,
 	};
@@ -183,7 +176,8 @@ static int say_stale(const struct lane_tailer *tailer, const char *found, struct
 		"repair` or put back from a copy, so LSNs behind the cut are given twice; settle "
 		"the orders that the cut lost (the report in DATA/repaired-*), then begin a new "
 		"downstream (another directory or stream) and a new cursor",
-		tailer->options.lane, mark->next_lsn - 1, mark->segment, mark->offset, found);
+		tailer->options.lane, mark->next_lsn - 1, mark->place.segment, mark->place.offset,
+		found);
 }
 
 /* Always -ENODATA. */
@@ -241,8 +235,8 @@ static int check_mark(struct lane_tailer *tailer, struct error *error)
 	if (read != LANE_BLOCK)
 		return say_stale(tailer, read == LANE_END ? "nothing" : "no whole block", error);
 	lane_reader_position(tailer->reader, &position);
-	if (position.tail.segment != mark->segment || position.block_offset != mark->offset ||
-	    block->checksum != mark->checksum)
+	if (position.tail.place.segment != mark->place.segment ||
+	    position.block_offset != mark->place.offset || block->checksum != mark->checksum)
 		return say_stale(tailer, "another block", error);
 	if (tailer->options.again && !tailer->started)
 		return hold(tailer, block);
@@ -307,18 +301,19 @@ static int begin(struct lane_tailer *tailer, struct error *error)
 	if (mark->next_lsn == 0 && first == 0)
 		rc = lane_reader_open_files(&tailer->reader, files, options->journal_id,
 					    options->lane, error);
-	else if (first <= mark->segment)
+	else if (first <= mark->place.segment)
 		rc = lane_reader_open_block(&tailer->reader, files, options->journal_id,
-					    options->lane, mark->segment, mark->offset, error);
+					    options->lane, mark->place.segment, mark->place.offset,
+					    error);
 	else
 		rc = lane_reader_open_rest(&tailer->reader, files, options->journal_id,
 					   options->lane, first, error);
 	if (rc != 0)
 		return rc;
 	lane_reader_glance(tailer->reader, true);
-	if (mark->next_lsn > 0 && first <= mark->segment)
+	if (mark->next_lsn > 0 && first <= mark->place.segment)
 		return check_mark(tailer, error);
-	return first > mark->segment ? check_junction(tailer, first, error) : 0;
+	return first > mark->place.segment ? check_junction(tailer, first, error) : 0;
 }
 
 int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options *options,
@@ -342,36 +337,36 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 	return 0;
 }
 
-static bool is_same(const struct place *a, const struct place *b)
+static bool is_same(const struct lane_place *a, const struct lane_place *b)
 {
 	return a->segment == b->segment && a->offset == b->offset;
 }
 
 /* Where the lane seems to end; 0, 0: not to be told. */
-static struct place find_extent(const struct lane_tailer *tailer)
+static struct lane_place find_extent(const struct lane_tailer *tailer)
 {
 	const struct lane_tailer_options *options = &tailer->options;
 	struct lane_end extent = {0};
 	struct lane_files *files = NULL;
 
 	if (options->open_files(options->context, options->lane, &files) != 0)
-		return (struct place){0};
+		return (struct lane_place){0};
 	if (lane_end_find(files, options->lane, &extent) != 0)
 		extent = (struct lane_end){0};
 	files->ops->close(files);
-	return (struct place){extent.segment, extent.offset};
+	return extent.place;
 }
 
 /* Whether this end is to be judged: once each, as soon as something seems to lie behind it. */
 static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
 {
 	struct lane_position position;
-	const struct place extent = find_extent(tailer);
-	struct place end;
+	const struct lane_place extent = find_extent(tailer);
+	struct lane_place end;
 	bool behind;
 
 	lane_reader_position(tailer->reader, &position);
-	end = (struct place){position.tail.segment, position.tail.offset};
+	end = position.tail.place;
 	behind = extent.segment > end.segment ||
 		 (extent.segment == end.segment && extent.offset > end.offset);
 	if (is_same(&end, &tailer->judged) && is_same(&extent, &tailer->judged_extent))
@@ -457,8 +452,7 @@ int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struc
 	 */
 	CHECK(!tailer->started || held->header.first_lsn == tailer->mark.next_lsn);
 	*block = (struct lane_block){
-		.segment = held->segment,
-		.offset = held->offset,
+		.place = held->place,
 		.segment_bytes = held->segment_bytes,
 	};
 	if (held->bytes != NULL) {
@@ -473,8 +467,7 @@ int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struc
 void lane_tailer_take(struct lane_tailer *tailer)
 {
 	const struct held *held = first_held(tailer);
-	const struct lane_block block = {
-		.segment = held->segment, .offset = held->offset, .header = &held->header};
+	const struct lane_block block = {.place = held->place, .header = &held->header};
 
 	CHECK(!tailer->started || held->header.first_lsn == tailer->mark.next_lsn);
 	tailer->mark = lane_mark_of(&block);

@@ -29,16 +29,14 @@ struct lane_tailer;
 
 /* A block that somebody has: enough to go on behind it and to tell it from another in its place. */
 struct lane_mark {
-	uint64_t next_lsn; /* behind it; 0: nothing yet, the other fields are 0 too */
-	uint64_t segment;
-	uint64_t offset; /* where it begins */
+	uint64_t next_lsn;       /* behind it; 0: nothing yet, the other fields are 0 too */
+	struct lane_place place; /* where it begins */
 	uint64_t checksum;
 };
 
 /* A block and where it lies: both are part of its checksum. */
 struct lane_block {
-	uint64_t segment;
-	uint64_t offset;
+	struct lane_place place;
 	uint64_t segment_bytes;
 	const struct block_header *header; /* records and zeros follow it */
 };

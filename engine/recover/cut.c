@@ -36,13 +36,15 @@ static int rest_is_empty(struct lane_files *files, uint64_t segment, uint64_t at
  * read there may so far be only in the disk's cache. */
 static int cut_segment(struct lane_files *files, const struct lane_tail *tail, uint8_t *bytes)
 {
-	const int64_t end = files->ops->size(files, tail->segment);
+	const int64_t end = files->ops->size(files, tail->place.segment);
 	const int empty =
-		end < 0 ? (int)end : rest_is_empty(files, tail->segment, tail->offset, bytes);
+		end < 0 ? (int)end
+			: rest_is_empty(files, tail->place.segment, tail->place.offset, bytes);
 
 	if (empty < 0)
 		return empty;
-	return files->ops->zero(files, tail->segment, empty == 1 ? (uint64_t)end : tail->offset);
+	return files->ops->zero(files, tail->place.segment,
+				empty == 1 ? (uint64_t)end : tail->place.offset);
 }
 
 /* Removes the later segments, beginning with the first that holds something. The last one goes
@@ -75,12 +77,12 @@ static int renew_end(struct lane_files *files, const uint64_t *numbers, int64_t 
 	int rc = 0;
 
 	for (int64_t i = cnt - 1; i >= 0 && left > 0 && rc == 0; i--) {
-		const bool last = numbers[i] == tail->segment;
+		const bool last = numbers[i] == tail->place.segment;
 		const int64_t bytes = files->ops->size(files, numbers[i]);
 		uint64_t end = bytes < 0 ? 0 : (uint64_t)bytes;
-		uint64_t begin = last ? tail->offset : end;
+		uint64_t begin = last ? tail->place.offset : end;
 
-		if (numbers[i] > tail->segment)
+		if (numbers[i] > tail->place.segment)
 			continue;
 		/* Pruned meanwhile: a later checkpoint is on disk. */
 		if (bytes == -ENOENT && !last)
@@ -132,11 +134,11 @@ static int cut(struct lane_files *files, const struct lane_tail *tail)
 	if (bytes == NULL)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = cut_later_segments(files, numbers, cnt, tail->segment, bytes);
+		rc = cut_later_segments(files, numbers, cnt, tail->place.segment, bytes);
 	if (rc == 0)
 		rc = renew_end(files, numbers, cnt, tail);
 	if (rc == 0)
-		rc = sync_segments_before(files, numbers, cnt, tail->segment);
+		rc = sync_segments_before(files, numbers, cnt, tail->place.segment);
 	if (rc == 0 && cnt > 0)
 		rc = cut_segment(files, tail, bytes);
 	free(numbers);
@@ -152,7 +154,7 @@ int recover_cut_files(struct lane_files *files, const struct lane_tail *tail, st
 		error_set(error,
 			  "%s: cannot be cut at its end (segment %" PRIu64 ", offset %" PRIu64
 			  "): %s; check the disk and its permissions",
-			  files->path, tail->segment, tail->offset, safe_strerror(rc));
+			  files->path, tail->place.segment, tail->place.offset, safe_strerror(rc));
 	files->ops->close(files);
 	return rc;
 }

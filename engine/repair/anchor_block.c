@@ -56,25 +56,21 @@ int lane_mend_segment(struct lane_files *real, const struct mended_files *lane,
 	return rc;
 }
 
-struct place {
-	uint64_t segment;
-	uint64_t offset;
-};
-
 /* The place of the next block after the base. */
-static struct place anchor_place(const struct plan *plan)
+static struct lane_place anchor_place(const struct plan *plan)
 {
 	const struct lane_tail *base = &plan->files->base.tail;
-	const struct mended_segment *segment = mended_files_segment(plan->files, base->segment);
+	const struct mended_segment *segment =
+		mended_files_segment(plan->files, base->place.segment);
 
-	CHECK(plan->anchors && base->offset > 0);
+	CHECK(plan->anchors && base->place.offset > 0);
 
-	if (segment == NULL || base->offset + BLOCK_ALIGN_BYTES <= segment->bytes)
-		return (struct place){base->segment, base->offset};
-	return (struct place){base->segment + 1, BLOCK_ALIGN_BYTES};
+	if (segment == NULL || base->place.offset + BLOCK_ALIGN_BYTES <= segment->bytes)
+		return base->place;
+	return (struct lane_place){base->place.segment + 1, BLOCK_ALIGN_BYTES};
 }
 
-static void fill_block(const struct plan *plan, struct place place, struct block_header *block)
+static void fill_block(const struct plan *plan, struct lane_place place, struct block_header *block)
 {
 	const struct mended_files *lane = plan->files;
 	const struct lane_tail *base = &lane->base.tail;
@@ -102,7 +98,7 @@ static void fill_block(const struct plan *plan, struct place place, struct block
 void anchor_block_end(const struct plan *plan, struct lane_tail *end)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
-	struct place place;
+	struct lane_place place;
 
 	*end = plan->damage->tail;
 	if (!plan->anchors)
@@ -110,8 +106,8 @@ void anchor_block_end(const struct plan *plan, struct lane_tail *end)
 	place = anchor_place(plan);
 	fill_block(plan, place, (struct block_header *)unit);
 	CHECK(place.segment >= plan->files->first);
-	end->segment = place.segment;
-	end->offset = place.offset + BLOCK_ALIGN_BYTES;
+	end->place.segment = place.segment;
+	end->place.offset = place.offset + BLOCK_ALIGN_BYTES;
 	end->prev_checksum = ((struct block_header *)unit)->checksum;
 }
 
@@ -131,7 +127,7 @@ static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t leas
 }
 
 static int make_segment(struct lane_files *real, const struct mended_files *lane,
-			struct place place)
+			struct lane_place place)
 {
 	const struct mended_segment segment = {
 		.number = place.segment,
@@ -153,7 +149,7 @@ static int make_segment(struct lane_files *real, const struct mended_files *lane
 int anchor_block_write(struct lane_files *real, const struct plan *plan)
 {
 	_Alignas(8) uint8_t unit[BLOCK_ALIGN_BYTES];
-	struct place place;
+	struct lane_place place;
 	int rc;
 	int fd;
 
@@ -174,9 +170,9 @@ static int empty_before(const struct plan *plan)
 {
 	static const uint8_t zeros[BLOCK_BYTES_MAX];
 	const struct lane_position *base = &plan->files->base;
-	const uint64_t end =
-		plan->damage->base == DAMAGE_BASE_WHOLE ? base->block_offset : base->tail.offset;
-	const int fd = open_segment(plan->files, base->tail.segment);
+	const uint64_t end = plan->damage->base == DAMAGE_BASE_WHOLE ? base->block_offset
+								     : base->tail.place.offset;
+	const int fd = open_segment(plan->files, base->tail.place.segment);
 	int rc = 0;
 
 	if (fd < 0)

@@ -29,7 +29,7 @@ static int zero_from(struct lane_files *real, const struct plan *plan, uint64_t 
 {
 	const struct mended_segment *segment = mended_files_segment(plan->files, number);
 
-	CHECK(number >= plan->damage->tail.segment);
+	CHECK(number >= plan->damage->tail.place.segment);
 	if (segment == NULL || damage_empty(plan->damage, segment) || offset >= segment->file_bytes)
 		return 0;
 	return real->ops->zero(real, number, offset);
@@ -40,10 +40,10 @@ static int zero_from(struct lane_files *real, const struct plan *plan, uint64_t 
 static int zero_tail(struct lane_files *real, const struct plan *plan)
 {
 	const struct lane_tail *tail = &plan->damage->tail;
-	const int rc = zero_from(real, plan, tail->segment, tail->offset);
+	const int rc = zero_from(real, plan, tail->place.segment, tail->place.offset);
 
-	CHECK(tail->offset % BLOCK_ALIGN_BYTES == 0);
-	return rc == 0 ? zero_from(real, plan, tail->segment + 1, BLOCK_ALIGN_BYTES) : rc;
+	CHECK(tail->place.offset % BLOCK_ALIGN_BYTES == 0);
+	return rc == 0 ? zero_from(real, plan, tail->place.segment + 1, BLOCK_ALIGN_BYTES) : rc;
 }
 
 /* Empty segments in their place stay: they were made ahead. */
@@ -59,7 +59,8 @@ static int remove_later(struct lane_files *real, const struct plan *plan)
 
 		if (segment->number >= lane->first && segment->number != next++)
 			break;
-		if (segment->number > plan->damage->tail.segment && plan_changes(plan, segment))
+		if (segment->number > plan->damage->tail.place.segment &&
+		    plan_changes(plan, segment))
 			break;
 		keep_cnt++;
 	}
@@ -67,7 +68,7 @@ static int remove_later(struct lane_files *real, const struct plan *plan)
 		const uint64_t number = lane->segments[cnt - 1].number;
 
 		/* Nothing that is kept. */
-		CHECK(number > plan->damage->tail.segment);
+		CHECK(number > plan->damage->tail.place.segment);
 		rc = real->ops->remove(real, number);
 	}
 	return rc;
@@ -82,7 +83,7 @@ static int mend_segments(struct lane_files *real, const struct plan *plan)
 		const struct mended_segment *segment = &lane->segments[i];
 
 		if (segment->wrong && segment->number >= lane->first &&
-		    segment->number <= plan->damage->tail.segment)
+		    segment->number <= plan->damage->tail.place.segment)
 			rc = lane_mend_segment(real, lane, segment);
 	}
 	return rc;
@@ -144,7 +145,7 @@ int repair_apply(const struct data_dir *dir, struct lane_files *real, const stru
 			error, rc,
 			"%s: cannot be cut at segment %" PRIu64 ", offset %" PRIu64
 			": %s; check the disk and its permissions, then repeat the command",
-			lane->path, tail->segment, tail->offset, safe_strerror(rc));
+			lane->path, tail->place.segment, tail->place.offset, safe_strerror(rc));
 	}
 	return recover_cut(dir, lane->lane, &end, error);
 }

@@ -33,9 +33,10 @@ const uint8_t *block_window_at(struct block_window *window, uint64_t segment, ui
 	int64_t got;
 
 	CHECK(bytes > 0 && bytes <= BLOCK_BYTES_MAX);
-	if (window->byte_cnt > 0 && window->segment == segment && window->offset <= offset &&
-	    offset + bytes <= window->offset + window->byte_cnt)
-		return window->bytes + (offset - window->offset);
+	if (window->byte_cnt > 0 && window->place.segment == segment &&
+	    window->place.offset <= offset &&
+	    offset + bytes <= window->place.offset + window->byte_cnt)
+		return window->bytes + (offset - window->place.offset);
 	window->byte_cnt = 0;
 	got = view->ops->read(view, segment, window->bytes, WINDOW_BYTES, offset);
 	if (got < (int64_t)bytes) {
@@ -44,8 +45,8 @@ const uint8_t *block_window_at(struct block_window *window, uint64_t segment, ui
 			  view->path, segment, offset, safe_strerror(got < 0 ? (int)got : -EIO));
 		return NULL;
 	}
-	window->segment = segment;
-	window->offset = offset;
+	window->place.segment = segment;
+	window->place.offset = offset;
 	window->byte_cnt = (uint64_t)got;
 	return window->bytes;
 }

@@ -18,8 +18,7 @@ struct block_window {
 	const struct mended_files *mended;
 	struct lane_files *view;
 	uint8_t *bytes;
-	uint64_t segment;
-	uint64_t offset;
+	struct lane_place place;
 	uint64_t byte_cnt; /* 0: nothing in it */
 	struct error *error;
 };

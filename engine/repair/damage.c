@@ -96,7 +96,7 @@ static void keep_block(struct looking *looking, const struct block_header *block
 	struct loss *loss = &damage->loss;
 	const uint64_t last_lsn = block->first_lsn + block->record_cnt - 1;
 
-	CHECK(segment >= damage->tail.segment);
+	CHECK(segment >= damage->tail.place.segment);
 	/* Grows at powers of two. */
 	if ((damage->block_cnt & (damage->block_cnt - 1)) == 0) {
 		const uint64_t room = damage->block_cnt == 0 ? 1 : damage->block_cnt * 2;
@@ -106,8 +106,8 @@ static void keep_block(struct looking *looking, const struct block_header *block
 	}
 	looking->blocks[damage->block_cnt++] = (struct damage_block){
 		.first_lsn = block->first_lsn,
-		.segment = segment,
-		.offset = offset,
+		.place.segment = segment,
+		.place.offset = offset,
 		.record_cnt = block->record_cnt,
 	};
 	if (last_lsn > loss->last_lsn)
@@ -193,10 +193,11 @@ static int look_after(struct looking *looking, struct error *error)
 	for (uint64_t i = 0; i < files->segment_cnt && rc == 0; i++) {
 		const struct mended_segment *segment = &files->segments[i];
 
-		if (segment->number >= tail->segment)
+		if (segment->number >= tail->place.segment)
 			rc = look_after_in(looking, &window, segment,
-					   segment->number == tail->segment ? tail->offset
-									    : BLOCK_ALIGN_BYTES,
+					   segment->number == tail->place.segment
+						   ? tail->place.offset
+						   : BLOCK_ALIGN_BYTES,
 					   &looking->empty[i]);
 	}
 	block_window_close(&window);
@@ -209,15 +210,15 @@ static int look_after(struct looking *looking, struct error *error)
 static bool is_base(const struct lane_position *base, const struct block_header *block)
 {
 	return block != NULL && block->checksum == base->tail.prev_checksum &&
-	       base->block_offset + block->block_bytes == base->tail.offset &&
+	       base->block_offset + block->block_bytes == base->tail.place.offset &&
 	       block->first_lsn + block->record_cnt == base->tail.next_lsn;
 }
 
 static void say_base_is_lost(struct looking *looking, const struct mended_segment *segment)
 {
 	const struct lane_position *base = &looking->damage.files->base;
-	struct lane_fault fault = {.segment = base->tail.segment,
-				   .offset = segment != NULL ? base->block_offset : 0};
+	struct lane_fault fault = {.place.segment = base->tail.place.segment,
+				   .place.offset = segment != NULL ? base->block_offset : 0};
 
 	CHECK(looking->damage.base == DAMAGE_BASE_LOST);
 	if (segment != NULL)
@@ -239,7 +240,7 @@ static int look_at_base(struct looking *looking, struct error *error)
 	struct damage *damage = &looking->damage;
 	const struct lane_position *base = &damage->files->base;
 	const struct mended_segment *segment =
-		mended_files_segment(damage->files, base->tail.segment);
+		mended_files_segment(damage->files, base->tail.place.segment);
 	const struct block_header *block = NULL;
 	struct block_window window;
 	int rc = block_window_open(&window, damage->files, error);
@@ -308,7 +309,7 @@ bool damage_has(const struct damage *damage, const struct lane_position *positio
 	CHECK(position->tail.next_lsn > 0);
 	if (mended_files_has_base(files) && memcmp(&files->base, position, sizeof(*position)) == 0)
 		return true;
-	if (position->tail.segment < files->first ||
+	if (position->tail.place.segment < files->first ||
 	    lane_reader_open_at(&reader, mended_files_view(files), files->journal_id, files->lane,
 				position, &error) != 0)
 		return false;
@@ -327,7 +328,7 @@ bool damage_empty(const struct damage *damage, const struct mended_segment *segm
 bool damage_changes(const struct damage *damage, const struct mended_segment *segment)
 {
 	return segment->wrong ||
-	       (segment->number >= damage->tail.segment && !damage_empty(damage, segment));
+	       (segment->number >= damage->tail.place.segment && !damage_empty(damage, segment));
 }
 
 int damage_each_good(const struct damage *damage, damage_fn *fn, void *context, struct error *error)
@@ -396,19 +397,20 @@ int damage_apply(const struct damage *damage, struct shard *shard, uint64_t *lsn
 static int each_of(const struct damage *damage, struct block_window *window,
 		   const struct damage_block *at, damage_fn *fn, void *context, bool *go_on)
 {
-	const struct mended_segment *segment = mended_files_segment(damage->files, at->segment);
+	const struct mended_segment *segment =
+		mended_files_segment(damage->files, at->place.segment);
 	const struct block_header *block = NULL;
 	int rc;
 
 	CHECK(segment != NULL);
-	rc = block_window_block(window, segment, at->offset, &block);
+	rc = block_window_block(window, segment, at->place.offset, &block);
 	if (rc != 0)
 		return rc;
 	if (block == NULL || block->first_lsn != at->first_lsn) {
 		return error_say(window->error, -EIO,
 				 "%s: segment %" PRIu64 ", offset %" PRIu64
 				 ": was readable a moment ago: do not trust this disk",
-				 damage->files->path, at->segment, at->offset);
+				 damage->files->path, at->place.segment, at->place.offset);
 	}
 
 	const struct record *records = (const struct record *)(block + 1);

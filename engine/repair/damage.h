@@ -23,8 +23,7 @@
 /* A valid block after the cut. */
 struct damage_block {
 	uint64_t first_lsn;
-	uint64_t segment;
-	uint64_t offset;
+	struct lane_place place;
 	uint32_t record_cnt; /* 0: a closing block */
 };
 

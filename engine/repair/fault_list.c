@@ -8,8 +8,8 @@
 
 static bool lies_after(const struct lane_fault *one, const struct lane_fault *two)
 {
-	return one->segment > two->segment ||
-	       (one->segment == two->segment && one->offset > two->offset);
+	return one->place.segment > two->place.segment ||
+	       (one->place.segment == two->place.segment && one->place.offset > two->place.offset);
 }
 
 void fault_list_add(struct fault_list *list, const struct lane_fault *fault)
@@ -28,7 +28,7 @@ void fault_list_add(struct fault_list *list, const struct lane_fault *fault)
 static bool has(const struct fault_list *list, const struct lane_fault *fault)
 {
 	for (uint64_t i = 0; i < list->cnt; i++) {
-		if (list->faults[i].segment == fault->segment &&
+		if (list->faults[i].place.segment == fault->place.segment &&
 		    strcmp(list->faults[i].text, fault->text) == 0)
 			return true;
 	}

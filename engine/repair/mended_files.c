@@ -141,7 +141,7 @@ static void judge_segment(struct mending *mending, struct mended_segment *segmen
 {
 	const char *why = segment_header_wrong(header, mending->mended.journal_id,
 					       mending->mended.lane, segment->number);
-	struct lane_fault fault = {.segment = segment->number};
+	struct lane_fault fault = {.place.segment = segment->number};
 
 	if (why == NULL && header->segment_bytes < bytes_min)
 		why = "it is smaller than a checkpoint says";
@@ -197,14 +197,15 @@ static int look_at_segments(struct mending *mending, const uint64_t *numbers, ui
 	mending->segments = calloc(cnt + 1, sizeof(*mending->segments));
 	CHECK(unit != NULL && mending->segments != NULL);
 	for (uint64_t i = 0; i < cnt && rc == 0; i++) {
-		struct lane_fault gap = {.segment = expected};
+		struct lane_fault gap = {.place.segment = expected};
 
 		if (settle)
 			rc = real->ops->settle(real, numbers[i]);
 		if (rc == 0)
 			rc = look_at_segment(
 				mending, numbers[i],
-				numbers[i] == mended->first ? mended->base.tail.offset : 0, unit);
+				numbers[i] == mended->first ? mended->base.tail.place.offset : 0,
+				unit);
 		if (rc != 0)
 			error_set(error, "%s: segment %" PRIu64 " %s: %s", mended->path, numbers[i],
 				  rc == -EBUSY ? "is still being written by another process; stop "
@@ -262,7 +263,7 @@ int mended_files_open(struct mended_files **out, struct lane_files *real, uint64
 	mended->lane = lane;
 	if (base != NULL)
 		mended->base = *base;
-	mended->first = mended->base.tail.segment;
+	mended->first = mended->base.tail.place.segment;
 	rc = look(mending, settle, error);
 	mended->segments = mending->segments;
 	mended->faults = mending->faults.faults;

@@ -53,8 +53,8 @@ int mended_files_open(struct mended_files **out, struct lane_files *real, uint64
 /* Whether the lane begins after a checkpoint. */
 static inline bool mended_files_has_base(const struct mended_files *mended)
 {
-	CHECK((mended->base.tail.offset > 0) == (mended->base.tail.next_lsn > 0));
-	return mended->base.tail.offset > 0;
+	CHECK((mended->base.tail.place.offset > 0) == (mended->base.tail.next_lsn > 0));
+	return mended->base.tail.place.offset > 0;
 }
 
 /* The view, for one reader, which closes it, before mended_files_close. It can only list, size and

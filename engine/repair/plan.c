@@ -96,7 +96,7 @@ static int follow(struct planning *planning, const struct plan_row *row)
 static void put_aside(struct planning *planning, uint64_t next_lsn, const char *why)
 {
 	/* What belongs to no segment stands at the end. */
-	struct lane_fault fault = {.segment = UINT64_MAX, .offset = next_lsn};
+	struct lane_fault fault = {.place.segment = UINT64_MAX, .place.offset = next_lsn};
 	struct plan *plan = &planning->plan;
 
 	CHECK(plan->aside_cnt < (uint64_t)planning->seen_cnt);

@@ -58,7 +58,7 @@ enum plan_before plan_before_of(const struct fault_list *faults, uint64_t first)
 {
 	CHECK(faults->cnt == 0 || faults->faults != NULL);
 	/* They are in lane order. */
-	return faults->cnt > 0 && faults->faults[0].segment < first ? BEFORE_BAD : BEFORE_OK;
+	return faults->cnt > 0 && faults->faults[0].place.segment < first ? BEFORE_BAD : BEFORE_OK;
 }
 
 enum checkpoint_state checkpoint_state_of(const struct checkpoint_seen *seen)

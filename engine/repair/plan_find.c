@@ -61,7 +61,7 @@ uint64_t planning_newest_lsn(const struct planning *planning)
 static void note_short(struct planning *planning, const struct look *look)
 {
 	const struct lane_tail *tail = &look->damage->tail;
-	struct lane_fault fault = {.segment = tail->segment, .offset = tail->offset};
+	struct lane_fault fault = {.place = tail->place};
 	struct fault_list faults = {0};
 
 	CHECK(tail->next_lsn < planning_newest_lsn(planning));

@@ -186,7 +186,7 @@ static int journal_up_one(struct server *server, uint16_t idx)
 			idx, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
 	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,
-				 server->data_dir.journal_id, idx, scan->tail.segment,
+				 server->data_dir.journal_id, idx, scan->tail.place.segment,
 				 &server->error);
 	if (rc != 0)
 		return rc;
@@ -215,7 +215,7 @@ static void wait_for_segments(const struct server *server)
 
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		const struct segment_source *source = server->segments[i];
-		const uint64_t next = server->scans[i].tail.segment + 1;
+		const uint64_t next = server->scans[i].tail.place.segment + 1;
 
 		while (!segment_ready(source, next) && segment_source_error(source) == 0 &&
 		       clock_now_ns() < until_ns)

@@ -323,16 +323,16 @@ static void check_block(const struct story *story, const struct block_header *bl
 {
 	const struct lane_tail *tail = &story->tail;
 
-	CHECK(tail->segment < disk->ready_cnt && tail->offset <= disk->segment_bytes);
-	CHECK(tail->offset % BLOCK_ALIGN_BYTES == 0);
-	CHECK(tail->offset >= BLOCK_ALIGN_BYTES + block->block_bytes);
+	CHECK(tail->place.segment < disk->ready_cnt && tail->place.offset <= disk->segment_bytes);
+	CHECK(tail->place.offset % BLOCK_ALIGN_BYTES == 0);
+	CHECK(tail->place.offset >= BLOCK_ALIGN_BYTES + block->block_bytes);
 	CHECK(block->first_lsn == story->records + 1 && block->durable_lsn < block->first_lsn);
 	CHECK(tail->next_lsn == block->first_lsn + block->record_cnt);
 	CHECK(tail->prev_checksum == block->checksum);
 	if (as_written)
 		CHECK(memcmp(block,
-			     pristine + tail->segment * disk->segment_bytes + tail->offset -
-				     block->block_bytes,
+			     pristine + tail->place.segment * disk->segment_bytes +
+				     tail->place.offset - block->block_bytes,
 			     block->block_bytes) == 0);
 }
 
@@ -392,7 +392,7 @@ static void go_on(const struct story *before)
 	CHECK(after.read == LANE_END);
 	check_same(before, &after);
 
-	while (disk->ready_cnt < before->tail.segment + 2)
+	while (disk->ready_cnt < before->tail.place.segment + 2)
 		memory_disk_add_segment(disk);
 	journal = open_journal(&before->tail);
 	now_ns += now_ns < INSTANT_NEVER;

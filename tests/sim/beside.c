@@ -68,7 +68,7 @@ static void check_saved(const struct beside *beside, const struct follower *foll
 
 	CHECK(file != NULL && sim_file_is_safe(dir, name));
 	CHECK(beside_checkpoint_good(engine, lane, file, &next_lsn, &segment));
-	CHECK(next_lsn == follower->saved_lsn && segment == follower->position.tail.segment);
+	CHECK(next_lsn == follower->saved_lsn && segment == follower->position.tail.place.segment);
 	if (!engine->disk.rotten) {
 		const struct rule_checkpoint rule = rule_file(engine, lane, file);
 

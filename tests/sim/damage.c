@@ -97,8 +97,9 @@ static bool is_before(const struct recover_scan *scan, uint64_t segment, uint64_
 
 	if (recover_checkpoint_lsn(scan) == 0)
 		return false;
-	return segment < from->tail.segment ||
-	       (segment == from->tail.segment && at >= BLOCK_ALIGN_BYTES && at < from->tail.offset);
+	return segment < from->tail.place.segment ||
+	       (segment == from->tail.place.segment && at >= BLOCK_ALIGN_BYTES &&
+		at < from->tail.place.offset);
 }
 
 static void flip_segment(struct sim_engine *engine, struct sim_lane *lane)
@@ -128,8 +129,8 @@ static void flip_segment(struct sim_engine *engine, struct sim_lane *lane)
 
 		CHECK(want->end != RULE_CORRUPT);
 		CHECK(scan.tail.next_lsn == want->tail.next_lsn &&
-		      scan.tail.segment == want->tail.segment &&
-		      scan.tail.offset == want->tail.offset);
+		      scan.tail.place.segment == want->tail.place.segment &&
+		      scan.tail.place.offset == want->tail.place.offset);
 		CHECK(scan.torn == (want->end == RULE_TORN));
 	} else {
 		/* The last block before a checkpoint is known to have been there. */

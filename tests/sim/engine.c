@@ -112,7 +112,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 	operator_recovered(lane, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&engine->dir, idx, path, sizeof(path));
 	rc = segment_source_open(&lane->segments, engine->preparer, path, engine->dir.journal_id,
-				 idx, scan->tail.segment, &engine->error);
+				 idx, scan->tail.place.segment, &engine->error);
 	if (rc != 0)
 		return rc;
 

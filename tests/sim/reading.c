@@ -54,8 +54,8 @@ static int check_reading(int rc, const struct rule_outcome *outcome,
 	CHECK(scan->torn == (outcome->end == RULE_TORN));
 	CHECK(scan->block_cnt == outcome->block_cnt);
 	CHECK(scan->tail.next_lsn == outcome->tail.next_lsn);
-	CHECK(scan->tail.segment == outcome->tail.segment);
-	CHECK(scan->tail.offset == outcome->tail.offset);
+	CHECK(scan->tail.place.segment == outcome->tail.place.segment);
+	CHECK(scan->tail.place.offset == outcome->tail.place.offset);
 	CHECK(scan->tail.prev_checksum == outcome->tail.prev_checksum);
 	CHECK(scan->tail.last_at_ns == outcome->tail.last_at_ns);
 	return 0;

@@ -59,8 +59,8 @@ struct lane_position any_position(const struct shard *shard)
 {
 	return (struct lane_position){
 		.tail = {.next_lsn = shard_next_lsn(shard),
-			 .segment = 3,
-			 .offset = UINT64_C(5) * BLOCK_ALIGN_BYTES,
+			 .place.segment = 3,
+			 .place.offset = UINT64_C(5) * BLOCK_ALIGN_BYTES,
 			 .prev_checksum = 0x0123456789abcdef,
 			 .last_at_ns = shard_last_at_ns(shard) + 7},
 		.block_offset = UINT64_C(4) * BLOCK_ALIGN_BYTES,

@@ -92,10 +92,10 @@ static bool segment_whole(const struct rule_lane *lane, uint64_t segment)
 static enum rule_end end_of(const struct rule_lane *lane, const struct lane_tail *tail)
 {
 	enum rule_end end = RULE_CLEAN;
-	uint64_t offset = tail->offset;
+	uint64_t offset = tail->place.offset;
 	struct block block;
 
-	for (uint64_t segment = tail->segment; segment < lane->segment_cnt; segment++) {
+	for (uint64_t segment = tail->place.segment; segment < lane->segment_cnt; segment++) {
 		for (; offset < lane->segments[segment].bytes; offset += UNIT) {
 			if (zeros(lane->segments[segment].data + offset, UNIT))
 				continue;
@@ -114,17 +114,17 @@ static enum rule_end end_of(const struct rule_lane *lane, const struct lane_tail
 static bool next_place(const struct rule_lane *lane, const struct lane_tail *tail,
 		       uint64_t *segment, uint64_t *offset, bool *skipped)
 {
-	const bool more = tail->segment + 1 < lane->segment_cnt;
+	const bool more = tail->place.segment + 1 < lane->segment_cnt;
 	uint64_t bytes;
 
-	*segment = tail->segment;
-	*offset = tail->offset;
+	*segment = tail->place.segment;
+	*offset = tail->place.offset;
 	*skipped = false;
-	if (tail->segment >= lane->segment_cnt)
+	if (tail->place.segment >= lane->segment_cnt)
 		return false;
-	bytes = lane->segments[tail->segment].bytes;
+	bytes = lane->segments[tail->place.segment].bytes;
 	*skipped = more && *offset == bytes - UNIT &&
-		   zeros(lane->segments[tail->segment].data + *offset, UNIT);
+		   zeros(lane->segments[tail->place.segment].data + *offset, UNIT);
 	if (*skipped || (more && *offset == bytes)) {
 		*segment += 1;
 		*offset = UNIT;
@@ -135,7 +135,7 @@ static bool next_place(const struct rule_lane *lane, const struct lane_tail *tai
 static void take(const struct rule_lane *lane, const struct block *block, struct lane_tail *tail,
 		 rule_record_fn *record, void *context)
 {
-	const uint8_t *at = lane->segments[tail->segment].data + tail->offset + RECORD;
+	const uint8_t *at = lane->segments[tail->place.segment].data + tail->place.offset + RECORD;
 
 	if (block->sets_clock)
 		tail->last_at_ns = le(at + 8, 8);
@@ -148,13 +148,13 @@ static void take(const struct rule_lane *lane, const struct block *block, struct
 			record(context, tail->next_lsn, at);
 		tail->next_lsn++;
 	}
-	tail->offset += block->bytes;
+	tail->place.offset += block->bytes;
 	tail->prev_checksum = block->checksum;
 }
 
 struct rule_outcome lane_rule(const struct rule_lane *lane, rule_record_fn *record, void *context)
 {
-	struct rule_outcome outcome = {.tail = {.next_lsn = 1, .offset = UNIT}};
+	struct rule_outcome outcome = {.tail = {.next_lsn = 1, .place.offset = UNIT}};
 	struct lane_tail *tail = &outcome.tail;
 	uint64_t watermark_lsn = 0;
 	uint64_t segment;
@@ -178,8 +178,8 @@ struct rule_outcome lane_rule(const struct rule_lane *lane, rule_record_fn *reco
 				break;
 			return outcome;
 		}
-		tail->segment = segment;
-		tail->offset = offset;
+		tail->place.segment = segment;
+		tail->place.offset = offset;
 		take(lane, &block, tail, record, context);
 		watermark_lsn = block.durable_lsn;
 		outcome.block_cnt++;

@@ -290,7 +290,7 @@ struct journal *memory_disk_journal(struct memory_disk *disk, const struct lane_
 
 struct lane_tail empty_tail(void)
 {
-	return (struct lane_tail){.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES};
+	return (struct lane_tail){.next_lsn = 1, .place.offset = BLOCK_ALIGN_BYTES};
 }
 
 static struct record nth_record(uint64_t lsn)

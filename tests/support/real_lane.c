@@ -42,7 +42,7 @@ static int open_writer(struct real_lane *lane, uint64_t segment_bytes)
 	segment_preparer_size(lane->preparer, segment_bytes);
 	data_dir_lane_path(&lane->dir, 0, path, sizeof(path));
 	rc = segment_source_open(&lane->source, lane->preparer, path, lane->dir.journal_id, 0,
-				 lane->scan.tail.segment, &lane->error);
+				 lane->scan.tail.place.segment, &lane->error);
 	if (rc != 0)
 		return rc;
 	options.disk = lane->disk;

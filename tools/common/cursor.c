@@ -41,8 +41,9 @@ static bool parse_line(struct cursor *cursor, const char *line)
 	if (sscanf(line,
 		   "settling %u next-lsn %" SCNu64 " segment %" SCNu64 " offset %" SCNu64
 		   " checksum %16" SCNx64 " at-ns %" SCNu64 " %n",
-		   &lane, &entry.settling.next_lsn, &entry.settling.segment, &entry.settling.offset,
-		   &entry.settling.checksum, &entry.settling_at_ns, &end) == 6) {
+		   &lane, &entry.settling.next_lsn, &entry.settling.place.segment,
+		   &entry.settling.place.offset, &entry.settling.checksum, &entry.settling_at_ns,
+		   &end) == 6) {
 		if (line[end] != '\0' || end == 0 || lane >= cursor->lanes)
 			return false;
 		cursor->lane[lane].settling = entry.settling;
@@ -52,7 +53,7 @@ static bool parse_line(struct cursor *cursor, const char *line)
 	if (sscanf(line,
 		   "lane %u next-lsn %" SCNu64 " segment %" SCNu64 " offset %" SCNu64
 		   " checksum %16" SCNx64 " extra %" SCNu64 " %n",
-		   &lane, &entry.mark.next_lsn, &entry.mark.segment, &entry.mark.offset,
+		   &lane, &entry.mark.next_lsn, &entry.mark.place.segment, &entry.mark.place.offset,
 		   &entry.mark.checksum, &entry.extra, &end) != 6 ||
 	    line[end] != '\0' || end == 0 || lane != cursor->lanes || lane >= SHARDS_MAX)
 		return false;
@@ -107,15 +108,15 @@ static bool write_lines(const struct cursor *cursor, FILE *file)
 		fprintf(file,
 			"lane %u next-lsn %" PRIu64 " segment %" PRIu64 " offset %" PRIu64
 			" checksum %016" PRIx64 " extra %" PRIu64 "\n",
-			i, lane->mark.next_lsn, lane->mark.segment, lane->mark.offset,
+			i, lane->mark.next_lsn, lane->mark.place.segment, lane->mark.place.offset,
 			lane->mark.checksum, lane->extra);
 		if (lane->settling_at_ns == 0)
 			continue;
 		fprintf(file,
 			"settling %u next-lsn %" PRIu64 " segment %" PRIu64 " offset %" PRIu64
 			" checksum %016" PRIx64 " at-ns %" PRIu64 "\n",
-			i, lane->settling.next_lsn, lane->settling.segment, lane->settling.offset,
-			lane->settling.checksum, lane->settling_at_ns);
+			i, lane->settling.next_lsn, lane->settling.place.segment,
+			lane->settling.place.offset, lane->settling.checksum, lane->settling_at_ns);
 	}
 	return fflush(file) == 0 && ferror(file) == 0 && fsync(fileno(file)) == 0;
 }

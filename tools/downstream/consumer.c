@@ -185,8 +185,8 @@ static int say_wrong(const struct consumer *consumer, const struct source_block 
 
 static bool is_before(const struct frame *frame, const struct lane_mark *mark)
 {
-	return frame->segment < mark->segment ||
-	       (frame->segment == mark->segment && frame->offset < mark->offset);
+	return frame->segment < mark->place.segment ||
+	       (frame->segment == mark->place.segment && frame->offset < mark->place.offset);
 }
 
 /* 1: the block is the one that follows; 0: it was there before; or an error. */
@@ -253,8 +253,8 @@ static int next_of_lane(struct consumer *consumer, struct source_block *block, s
 		return rc;
 	cursor->mark = (struct lane_mark){
 		.next_lsn = block->block->first_lsn + block->block->record_cnt,
-		.segment = block->frame.segment,
-		.offset = block->frame.offset,
+		.place.segment = block->frame.segment,
+		.place.offset = block->frame.offset,
 		.checksum = block->block->checksum,
 	};
 	cursor->extra = block->extra;

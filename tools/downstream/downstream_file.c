@@ -147,8 +147,8 @@ static int read_segment(struct file_downstream *file, uint64_t segment, struct l
 		lane_reader_position(reader, &position);
 		*last = (struct lane_mark){
 			.next_lsn = position.tail.next_lsn,
-			.segment = position.tail.segment,
-			.offset = position.block_offset,
+			.place.segment = position.tail.place.segment,
+			.place.offset = position.block_offset,
 			.checksum = block->checksum,
 		};
 	}
@@ -167,12 +167,12 @@ static int cut(struct file_downstream *file, const uint64_t *numbers, int64_t cn
 {
 	int rc = 0;
 
-	for (int64_t i = cnt - 1; rc == 0 && i >= 0 && numbers[i] + (any ? 0 : 1) > tail->segment;
-	     i--)
+	for (int64_t i = cnt - 1;
+	     rc == 0 && i >= 0 && numbers[i] + (any ? 0 : 1) > tail->place.segment; i--)
 		rc = file->files->ops->remove(file->files, numbers[i]);
 	if (rc == 0 && any)
-		rc = file->files->ops->zero(file->files, tail->segment, tail->offset);
-	return rc == 0 ? 0 : say_disk(file, tail->segment, rc, error);
+		rc = file->files->ops->zero(file->files, tail->place.segment, tail->place.offset);
+	return rc == 0 ? 0 : say_disk(file, tail->place.segment, rc, error);
 }
 
 /*
@@ -216,9 +216,9 @@ static int file_end(struct downstream *downstream, struct lane_mark *last, bool 
 	}
 	free(numbers);
 	if (rc == 0 && last->next_lsn > 0) {
-		rc = sync_found(file, last->segment);
+		rc = sync_found(file, last->place.segment);
 		if (rc != 0)
-			rc = say_disk(file, last->segment, rc, error);
+			rc = say_disk(file, last->place.segment, rc, error);
 	}
 	return rc;
 }
@@ -237,7 +237,7 @@ static int make_segment(struct file_downstream *file, const struct lane_block *b
 	if (fd < 0)
 		return fd;
 	segment_header_fill((struct segment_header *)unit, dir_of(&file->base)->journal_id,
-			    file->base.lane, block->segment, block->segment_bytes);
+			    file->base.lane, block->place.segment, block->segment_bytes);
 	rc = -posix_fallocate(fd, 0, (off_t)block->segment_bytes);
 	if (rc == 0 && (pwrite(fd, unit, sizeof(unit), 0) != sizeof(unit) || fsync(fd) != 0))
 		rc = -errno;
@@ -288,7 +288,7 @@ static int enter_segment(struct file_downstream *file, const struct lane_block *
 		return rc;
 	if (file->fd >= 0)
 		close(file->fd);
-	segment_path(file->files->path, block->segment, path);
+	segment_path(file->files->path, block->place.segment, path);
 	file->fd = safe_open(path, O_RDWR | O_DIRECT);
 	if (file->fd == -ENOENT) {
 		rc = make_segment(file, block, path);
@@ -298,7 +298,7 @@ static int enter_segment(struct file_downstream *file, const struct lane_block *
 	}
 	if (file->fd < 0)
 		return file->fd;
-	file->segment = block->segment;
+	file->segment = block->place.segment;
 	return 0;
 }
 
@@ -317,15 +317,15 @@ static int file_publish(struct downstream *downstream, const struct lane_block *
 				   block->header->format, error);
 	if (rc != 0)
 		return rc;
-	if (file->fd < 0 || block->segment != file->segment)
+	if (file->fd < 0 || block->place.segment != file->segment)
 		rc = enter_segment(file, block);
 	if (rc == 0 && (file->batch_bytes + bytes > BATCH_BYTES ||
-			block->offset != file->batch_offset + file->batch_bytes))
+			block->place.offset != file->batch_offset + file->batch_bytes))
 		rc = write_batch(file);
 	if (rc != 0)
-		return say_disk(file, block->segment, rc, error);
+		return say_disk(file, block->place.segment, rc, error);
 	if (file->batch_bytes == 0)
-		file->batch_offset = block->offset;
+		file->batch_offset = block->place.offset;
 	memcpy(file->batch + file->batch_bytes, block->header, bytes);
 	file->batch_bytes += bytes;
 	file->unsynced_cnt++;

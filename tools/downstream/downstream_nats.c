@@ -299,7 +299,7 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 		snprintf(id, sizeof(id), "%u:%" PRIu64, nats->base.lane, lsn);
 	else
 		snprintf(id, sizeof(id), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
-			 lsn, block->segment, block->offset);
+			 lsn, block->place.segment, block->place.offset);
 	status = natsMsgHeader_Set(message, "Nats-Msg-Id", id);
 	/* If a foreign message took the place of the one before, the sequence alone would still be
 	 * right. */

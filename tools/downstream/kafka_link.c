@@ -105,7 +105,7 @@ bool kafka_message_block(const rd_kafka_message_t *message, struct frame *frame,
 	    !frame_from_text(text, frame) ||
 	    !kafka_header(message, kafka_header_mark, text, sizeof(text)))
 		return false;
-	*mark = (struct lane_mark){.segment = frame->segment, .offset = frame->offset};
+	*mark = (struct lane_mark){.place.segment = frame->segment, .place.offset = frame->offset};
 	return sscanf(text, "%" SCNu64 " %16" SCNx64, &mark->next_lsn, &mark->checksum) == 2 &&
 	       mark->next_lsn > 0;
 }

@@ -292,7 +292,7 @@ bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark 
 	    natsMsgHeader_Get(message, nats_header_mark, &text) != NATS_OK ||
 	    !frame_from_text(block, frame))
 		return false;
-	*mark = (struct lane_mark){.segment = frame->segment, .offset = frame->offset};
+	*mark = (struct lane_mark){.place.segment = frame->segment, .place.offset = frame->offset};
 	return sscanf(text, "%" SCNu64 " %16" SCNx64, &mark->next_lsn, &mark->checksum) == 2 &&
 	       mark->next_lsn > 0;
 }

@@ -40,13 +40,14 @@ static void print_saved(const struct follower *follower, uint64_t bytes, unsigne
 	if (json)
 		printf("{\"lane\":%u,\"lsn\":%" PRIu64 ",\"segment\":%" PRIu64
 		       ",\"written\":true,\"bytes\":%" PRIu64 ",\"removed\":%u,\"ms\":%.1f}\n",
-		       follower->lane, lsn, follower->position.tail.segment, bytes, removed, ms);
+		       follower->lane, lsn, follower->position.tail.place.segment, bytes, removed,
+		       ms);
 	else
 		printf("lane %u: a checkpoint at LSN %" PRIu64 ", %" PRIu64
 		       " KiB in %.0f ms; the lane continues in segment %" PRIu64
 		       "; %u older ones removed\n",
 		       follower->lane, lsn, (bytes + 1023) >> 10, ms,
-		       follower->position.tail.segment, removed);
+		       follower->position.tail.place.segment, removed);
 	fflush(stdout);
 }
 

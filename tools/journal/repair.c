@@ -98,8 +98,8 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	rc = plan_cut(repair, one, lsn);
 	if (rc != 0)
 		return rc;
-	fault.segment = one->plan->damage->tail.segment;
-	fault.offset = one->plan->damage->tail.offset;
+	fault.place.segment = one->plan->damage->tail.place.segment;
+	fault.place.offset = one->plan->damage->tail.place.offset;
 	snprintf(fault.text, sizeof(fault.text),
 		 "the block of LSN %" PRIu64
 		 " is whole, but its record cannot follow from those before it: %s. An engine of "

@@ -39,7 +39,7 @@ static uint64_t mended_cnt(const struct plan *plan)
 
 	for (uint64_t i = 0; i < files->segment_cnt; i++)
 		cnt += files->segments[i].wrong && files->segments[i].number >= files->first &&
-		       files->segments[i].number <= plan->damage->tail.segment;
+		       files->segments[i].number <= plan->damage->tail.place.segment;
 	return cnt;
 }
 
@@ -69,7 +69,7 @@ static void show_kept(const struct plan *plan)
 	if (plan->trims)
 		printf("  begin   after that checkpoint, in segment %" PRIu64
 		       "; what lies before is put aside\n",
-		       plan->files->base.tail.segment);
+		       plan->files->base.tail.place.segment);
 }
 
 static void show_faults(const struct fault_list *faults)
@@ -77,11 +77,11 @@ static void show_faults(const struct fault_list *faults)
 	for (uint64_t i = 0; i < faults->cnt; i++) {
 		const struct lane_fault *fault = &faults->faults[i];
 
-		if (fault->segment == UINT64_MAX)
+		if (fault->place.segment == UINT64_MAX)
 			printf("  aside   %s\n", fault->text);
 		else
 			printf("  damage  segment %" PRIu64 ", offset %" PRIu64 ": %s\n",
-			       fault->segment, fault->offset, fault->text);
+			       fault->place.segment, fault->place.offset, fault->text);
 	}
 }
 
@@ -147,8 +147,8 @@ void repair_show_text(struct lane_case *one)
 	printf("lane %u: DAMAGED, %s\n", one->lane, plan->files->path);
 	show_faults(&one->faults);
 	show_kept(plan);
-	printf("  cut     at segment %" PRIu64 ", offset %" PRIu64 "%s\n", damage->tail.segment,
-	       damage->tail.offset,
+	printf("  cut     at segment %" PRIu64 ", offset %" PRIu64 "%s\n",
+	       damage->tail.place.segment, damage->tail.place.offset,
 	       one->bad_lsn > 0 ? "; only with --cut-at, as the blocks are whole" : "");
 	if (mended_cnt(plan) > 0)
 		printf("  mended  header and size of %" PRIu64
@@ -169,12 +169,13 @@ static json_t *faults_json(const struct fault_list *list)
 	for (uint64_t i = 0; i < list->cnt; i++) {
 		json_t *fault = json_object();
 
-		if (list->faults[i].segment == UINT64_MAX) {
+		if (list->faults[i].place.segment == UINT64_MAX) {
 			json_object_set_new(fault, "checkpoint",
-					    number(list->faults[i].offset - 1));
+					    number(list->faults[i].place.offset - 1));
 		} else {
-			json_object_set_new(fault, "segment", number(list->faults[i].segment));
-			json_object_set_new(fault, "offset", number(list->faults[i].offset));
+			json_object_set_new(fault, "segment",
+					    number(list->faults[i].place.segment));
+			json_object_set_new(fault, "offset", number(list->faults[i].place.offset));
 		}
 		json_object_set_new(fault, "what", json_string(list->faults[i].text));
 		json_array_append_new(faults, fault);
@@ -202,8 +203,8 @@ static json_t *lane_json(const struct lane_case *one)
 	json_object_set_new(root, "kept_by_blocks_alone_lsn", number(plan->alone_lsn - 1));
 	json_object_set_new(root, "begins_anew", json_boolean(plan->trims));
 	json_object_set_new(root, "checkpoints_put_aside", number(plan->aside_cnt));
-	json_object_set_new(root, "cut_segment", number(damage->tail.segment));
-	json_object_set_new(root, "cut_offset", number(damage->tail.offset));
+	json_object_set_new(root, "cut_segment", number(damage->tail.place.segment));
+	json_object_set_new(root, "cut_offset", number(damage->tail.place.offset));
 	json_object_set_new(root, "mended_segments", number(mended_cnt(plan)));
 	json_object_set_new(root, "lost_first_lsn",
 			    loses ? number(damage->tail.next_lsn) : json_null());

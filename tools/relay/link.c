@@ -95,7 +95,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	if (end.next_lsn < lane->settling.next_lsn)
 		lane->settling = end;
 	if (lane->acked.mark.checksum != end.checksum)
-		lane->acked = (struct relay_sent){.mark = end, .end_offset = end.offset};
+		lane->acked = (struct relay_sent){.mark = end, .end_offset = end.place.offset};
 	lane->up = true;
 	lane->checked_ns = now_ns;
 	lane->link_cnt++;
@@ -119,7 +119,7 @@ static int publish(struct relay *relay, struct relay_lane *lane)
 			break;
 		lane->sent[lane->sent_tail++ % DOWNSTREAM_IN_FLIGHT_MAX] = (struct relay_sent){
 			.mark = lane_mark_of(&block),
-			.end_offset = block.offset + block.header->block_bytes,
+			.end_offset = block.place.offset + block.header->block_bytes,
 			.written_at_ns = block.header->written_at_ns,
 			.record_cnt = block.header->record_cnt,
 		};
@@ -162,7 +162,7 @@ int relay_reap(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 		CHECK(lane->sent_head < lane->sent_tail);
 		lane->acked = lane->sent[lane->sent_head++ % DOWNSTREAM_IN_FLIGHT_MAX];
 		lane->status.record_cnt += lane->acked.record_cnt;
-		lane->status.bytes += lane->acked.end_offset - lane->acked.mark.offset;
+		lane->status.bytes += lane->acked.end_offset - lane->acked.mark.place.offset;
 		lane->status.block_cnt++;
 	}
 	if (cnt > 0)

@@ -25,9 +25,9 @@ static uint64_t bytes_from(const struct lane_end *extent, const struct lane_mark
 			   uint64_t offset)
 {
 	const bool none = mark->next_lsn == 0;
-	const uint64_t first = none ? extent->first_segment : mark->segment;
+	const uint64_t first = none ? extent->first_segment : mark->place.segment;
 
-	return (extent->segment - first) * extent->segment_bytes + extent->offset -
+	return (extent->place.segment - first) * extent->segment_bytes + extent->place.offset -
 	       (none ? 0 : offset);
 }
 
@@ -69,8 +69,8 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 		return;
 	rc = lane_end_find(files, lane->lane, &extent);
 	files->ops->close(files);
-	if (rc == 0 && extent.segment_bytes > 0 && extent.segment >= lane->safe.segment)
-		lane->status.kept_bytes = bytes_from(&extent, &lane->safe, lane->safe.offset);
+	if (rc == 0 && extent.segment_bytes > 0 && extent.place.segment >= lane->safe.place.segment)
+		lane->status.kept_bytes = bytes_from(&extent, &lane->safe, lane->safe.place.offset);
 	if (rc != 0 || extent.next_lsn <= next_lsn)
 		return;
 	lane->status.behind_records = extent.next_lsn - next_lsn;

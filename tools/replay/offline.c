@@ -210,7 +210,7 @@ static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 	struct journal_options options = {
 		.journal_id = offline->options.journal_id,
 		.lane = idx,
-		.tail = {.next_lsn = 1, .offset = BLOCK_ALIGN_BYTES},
+		.tail = {.next_lsn = 1, .place.offset = BLOCK_ALIGN_BYTES},
 		.disk = offline->disk,
 		.buffers = (uint8_t *)offline->buffers + idx * BUFFERS_BYTES,
 	};

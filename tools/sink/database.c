@@ -101,8 +101,8 @@ static bool parse_lane(PGresult *result, int row, struct cursor *cursor)
 	       number == (uint64_t)row &&
 	       sscanf(PQgetvalue(result, row, 1), "%16" SCNx64, &cursor->journal_id) == 1 &&
 	       cli_parse_u64(PQgetvalue(result, row, 2), UINT64_MAX, &lane->mark.next_lsn) &&
-	       cli_parse_u64(PQgetvalue(result, row, 3), UINT64_MAX, &lane->mark.segment) &&
-	       cli_parse_u64(PQgetvalue(result, row, 4), UINT64_MAX, &lane->mark.offset) &&
+	       cli_parse_u64(PQgetvalue(result, row, 3), UINT64_MAX, &lane->mark.place.segment) &&
+	       cli_parse_u64(PQgetvalue(result, row, 4), UINT64_MAX, &lane->mark.place.offset) &&
 	       sscanf(PQgetvalue(result, row, 5), "%16" SCNx64, &lane->mark.checksum) == 1 &&
 	       cli_parse_u64(PQgetvalue(result, row, 6), UINT64_MAX, &lane->extra);
 }
@@ -271,8 +271,8 @@ static int store_cursor(struct database *database, const struct cursor *cursor, 
 			 ") ON CONFLICT (lane) DO UPDATE SET next_lsn = EXCLUDED.next_lsn, "
 			 "segment = EXCLUDED.segment, block_offset = EXCLUDED.block_offset, "
 			 "checksum = EXCLUDED.checksum, extra = EXCLUDED.extra",
-			 i, cursor->journal_id, lane->mark.next_lsn, lane->mark.segment,
-			 lane->mark.offset, lane->mark.checksum, lane->extra);
+			 i, cursor->journal_id, lane->mark.next_lsn, lane->mark.place.segment,
+			 lane->mark.place.offset, lane->mark.checksum, lane->extra);
 		rc = run(database, sql, error);
 	}
 	return rc;

@@ -58,7 +58,7 @@ static void make_example(void)
 {
 	const struct lane_position position = {
 		.tail = {.next_lsn = 3,
-			 .offset = 3 * BLOCK_ALIGN_BYTES,
+			 .place.offset = 3 * BLOCK_ALIGN_BYTES,
 			 .prev_checksum = 0x0123456789abcdef,
 			 .last_at_ns = 1794787260000002000},
 		.block_offset = 2 * BLOCK_ALIGN_BYTES,

@@ -33,7 +33,7 @@ static void set_up(void)
 
 		random_sale(shard, i, 300);
 		position = any_position(shard);
-		position.tail.segment = 10 + i;
+		position.tail.place.segment = 10 + i;
 		made[i] = shard_next_lsn(shard);
 		cr_assert(
 			eq(int, checkpoint_write(&dir, 0, shard, &position, 1, &bytes, &error), 0),

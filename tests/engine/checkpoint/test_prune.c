@@ -137,7 +137,7 @@ Test(prune, keeps_a_closing_block, .init = end_with_a_closing_block, .fini = tem
 	const struct lane_tailer_options options = lane_tailer_of(&dir, 0);
 
 	cr_assert(eq(int, lane_tailer_open(&tailer, &options, &last, &error), 0));
-	while (lane_tailer_peek(tailer, &block, &error) == 1 && block.segment == 0) {
+	while (lane_tailer_peek(tailer, &block, &error) == 1 && block.place.segment == 0) {
 		closing = block.header->record_cnt == 0;
 		lane_tailer_take(tailer);
 		if (!closing)

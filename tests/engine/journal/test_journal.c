@@ -277,7 +277,7 @@ Test(journal, never_crosses_a_segment_and_keeps_room_for_the_seal)
 	journal_pump(journal, NOW_NS);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, read_back(&tail), 1 + 191 + 3));
-	cr_assert(eq(u64, tail.segment, 1));
+	cr_assert(eq(u64, tail.place.segment, 1));
 	close_disk();
 }
 

@@ -44,16 +44,16 @@ Test(lane_end, is_where_the_writer_goes_on)
 	struct journal *journal = memory_disk_journal(disk, &tail);
 	struct lane_end extent = find(disk);
 
-	cr_assert(eq(u64, extent.offset, BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, extent.place.offset, BLOCK_ALIGN_BYTES));
 	cr_assert(eq(u64, extent.next_lsn, 0));
 	for (unsigned i = 0; i < 30; i++) {
 		write_blocks(disk, journal, 1, 1 + 40 * (i % 5));
 		extent = find(disk);
 		cr_assert(eq(u64, extent.next_lsn, journal_next_lsn(journal)), "%u blocks", i + 1);
 		cr_assert(eq(u64, extent.segment_bytes, UNITS * BLOCK_ALIGN_BYTES));
-		cr_assert(gt(u64, extent.offset, BLOCK_ALIGN_BYTES));
+		cr_assert(gt(u64, extent.place.offset, BLOCK_ALIGN_BYTES));
 	}
-	cr_assert(gt(u64, extent.segment, 3));
+	cr_assert(gt(u64, extent.place.segment, 3));
 	journal_close(journal);
 	memory_disk_close(disk);
 }
@@ -71,7 +71,7 @@ Test(lane_end, looks_past_a_torn_tail)
 	memset(disk->data[0] + (size_t)4 * BLOCK_ALIGN_BYTES, 0x5a, 100);
 	extent = find(disk);
 	cr_assert(eq(u64, extent.next_lsn, 16));
-	cr_assert(eq(u64, extent.offset, 5 * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, extent.place.offset, 5 * BLOCK_ALIGN_BYTES));
 	journal_close(journal);
 	memory_disk_close(disk);
 }

@@ -101,7 +101,7 @@ Test(lane_reader, reads_everything_and_finds_the_tail)
 	cr_assert(eq(int, outcome.read, LANE_END), "%s", error.text);
 	cr_assert(eq(u64, outcome.records, BLOCK_CNT * RECORDS_A_BLOCK));
 	cr_assert(eq(u64, outcome.blocks, BLOCK_CNT + 1));
-	cr_assert(eq(u64, outcome.tail.offset, (BLOCK_CNT + 2) * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, outcome.tail.place.offset, (BLOCK_CNT + 2) * BLOCK_ALIGN_BYTES));
 	cr_assert(eq(u64, outcome.tail.last_at_ns, 9000), "the clock of the closing block");
 	memory_disk_close(disk);
 }
@@ -155,8 +155,8 @@ Test(lane_reader, an_empty_lane_ends_at_its_beginning)
 		outcome = read_lane();
 		cr_assert(eq(int, outcome.read, LANE_END), "%s", error.text);
 		cr_assert(eq(u64, outcome.tail.next_lsn, 1));
-		cr_assert(eq(u64, outcome.tail.segment, 0));
-		cr_assert(eq(u64, outcome.tail.offset, BLOCK_ALIGN_BYTES));
+		cr_assert(eq(u64, outcome.tail.place.segment, 0));
+		cr_assert(eq(u64, outcome.tail.place.offset, BLOCK_ALIGN_BYTES));
 		memory_disk_close(disk);
 	}
 }
@@ -192,8 +192,8 @@ Test(lane_reader, tells_the_fault_apart_from_its_remedy)
 
 	const struct lane_fault *fault = lane_reader_fault(reader);
 
-	cr_assert(eq(u64, fault->segment, 0));
-	cr_assert(eq(u64, fault->offset, 4 * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, fault->place.segment, 0));
+	cr_assert(eq(u64, fault->place.offset, 4 * BLOCK_ALIGN_BYTES));
 	cr_assert(eq(int, strncmp(fault->text, "LSN 16 should be here", 21), 0));
 	cr_assert(eq(ptr, strstr(fault->text, "copy"), NULL));
 	lane_reader_tail(reader, &tail);
@@ -214,7 +214,8 @@ Test(lane_reader, a_bad_last_block_is_torn_until_it_is_sealed)
 		cr_assert(eq(int, outcome.read, sealed ? LANE_CORRUPT : LANE_TORN));
 		cr_assert(eq(u64, outcome.records, (BLOCK_CNT - 1) * RECORDS_A_BLOCK));
 		if (!sealed)
-			cr_assert(eq(u64, outcome.tail.offset, BLOCK_CNT * BLOCK_ALIGN_BYTES));
+			cr_assert(
+				eq(u64, outcome.tail.place.offset, BLOCK_CNT * BLOCK_ALIGN_BYTES));
 		memory_disk_close(disk);
 	}
 }
@@ -436,8 +437,8 @@ Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 	outcome = read_lane();
 	cr_assert(eq(int, outcome.read, LANE_TORN), "%s", error.text);
 	cr_assert(eq(u64, outcome.records, (UNITS - 2) * RECORDS_A_BLOCK));
-	cr_assert(eq(u64, outcome.tail.segment, 0));
-	cr_assert(eq(u64, outcome.tail.offset, (UNITS - 1) * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, outcome.tail.place.segment, 0));
+	cr_assert(eq(u64, outcome.tail.place.offset, (UNITS - 1) * BLOCK_ALIGN_BYTES));
 	journal_close(journal);
 	memory_disk_close(disk);
 }

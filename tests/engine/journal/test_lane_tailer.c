@@ -111,7 +111,7 @@ Test(lane_tailer, gives_a_block_when_a_later_one_proves_it, .init = set_up, .fin
 	journal_put_closing_block(journal, 9000);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, take_all(), 12), "but not the closing block itself");
-	cr_assert(eq(u64, lane_tailer_mark(tailer)->offset, 2 * BLOCK_ALIGN_BYTES));
+	cr_assert(eq(u64, lane_tailer_mark(tailer)->place.offset, 2 * BLOCK_ALIGN_BYTES));
 }
 
 /* Writes that end in any order, blocks of all sizes, closing blocks, segments: never ahead. */
@@ -136,11 +136,12 @@ Test(lane_tailer, is_never_ahead_of_the_disk, .init = set_up, .fini = tear_down)
 			cr_assert(eq(u64, block.header->prev_checksum, checksum));
 			cr_assert(le(u64, block_proof_lsn(block.header),
 				     journal_durable_lsn(journal)));
-			cr_assert(eq(
-				u64, block.header->checksum,
-				block_checksum(block.header,
-					       block_seed(JOURNAL_ID, LANE, block.segment,
-							  block.offset, block.header->first_lsn))));
+			cr_assert(
+				eq(u64, block.header->checksum,
+				   block_checksum(block.header,
+						  block_seed(JOURNAL_ID, LANE, block.place.segment,
+							     block.place.offset,
+							     block.header->first_lsn))));
 			next_lsn += block.header->record_cnt;
 			checksum = block.header->checksum;
 			closing += block.header->record_cnt == 0;
@@ -193,9 +194,9 @@ Test(lane_tailer, forgets_what_a_crash_took_back, .init = set_up, .fini = tear_d
 	cr_assert(eq(u64, take_all(), 6));
 	/* The lane again as a recovery without the second block goes on with it. */
 	tail.next_lsn = 6;
-	tail.offset = (uint64_t)2 * BLOCK_ALIGN_BYTES;
+	tail.place.offset = (uint64_t)2 * BLOCK_ALIGN_BYTES;
 	tail.prev_checksum = lane_tailer_mark(tailer)->checksum;
-	memset(disk->data[0] + tail.offset, 0, BLOCK_ALIGN_BYTES);
+	memset(disk->data[0] + tail.place.offset, 0, BLOCK_ALIGN_BYTES);
 	journal = memory_disk_journal(disk, &tail);
 	write_block(2);
 	memory_disk_complete_all(disk, journal);
@@ -223,13 +224,13 @@ Test(lane_tailer, notices_another_block_in_the_place_of_the_mark, .init = set_up
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
 	cr_assert(ne(ptr, strstr(error.text, "journal repair"), NULL), "%s", error.text);
 	other = mark;
-	other.offset += (uint64_t)8 * BLOCK_ALIGN_BYTES;
+	other.place.offset += (uint64_t)8 * BLOCK_ALIGN_BYTES;
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
 	other = mark;
-	other.segment = 77;
+	other.place.segment = 77;
 	cr_assert(eq(int, open_behind(&other, &how), -ESTALE));
 	cr_assert(eq(int, open_behind(&mark, &how), 0), "%s", error.text);
-	memset(disk->data[0] + mark.offset, 0, BLOCK_ALIGN_BYTES);
+	memset(disk->data[0] + mark.place.offset, 0, BLOCK_ALIGN_BYTES);
 	cr_assert(eq(int, open_behind(&mark, &how), -ESTALE));
 }
 
@@ -301,7 +302,7 @@ Test(lane_tailer, says_what_was_pruned)
 	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
 	how = lane_tailer_of(&dir, 0);
 	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), 0), "%s", error.text);
-	while (peek(&block) == 1 && block.segment == 0) {
+	while (peek(&block) == 1 && block.place.segment == 0) {
 		const bool first = block.header->first_lsn == 1;
 
 		lane_tailer_take(tailer);

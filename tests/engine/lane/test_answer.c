@@ -322,7 +322,7 @@ Test(answer, a_recorded_refusal_is_repeated_as_of_its_issue)
 	disk = memory_disk_open(7, 0, SEGMENT, 2);
 	lane.shard = sale_open(1000, &offer, 1);
 	lane.journal = memory_disk_journal(
-		disk, &(struct lane_tail){.next_lsn = 2, .offset = BLOCK_ALIGN_BYTES});
+		disk, &(struct lane_tail){.next_lsn = 2, .place.offset = BLOCK_ALIGN_BYTES});
 	open_dated();
 	cr_assert(eq(u8, ask_dated(100, lane.clock_ns, 60000, SALE), VERDICT_NOT_OPEN));
 	for (uint64_t seconds = 1; seconds < 200; seconds++) {

@@ -26,8 +26,8 @@ static struct lane_tail leave_torn(const void *bytes, uint64_t cnt)
 	char lane_path[SEGMENT_PATH_BYTES];
 
 	snprintf(lane_path, sizeof(lane_path), "%s", path);
-	segment_path(lane_path, tail.segment, path);
-	poke_file(path, tail.offset, bytes, cnt);
+	segment_path(lane_path, tail.place.segment, path);
+	poke_file(path, tail.place.offset, bytes, cnt);
 	return tail;
 }
 
@@ -117,17 +117,17 @@ Test(recover_cut, all_segments_with_what_was_in_flight_are_synced)
 	journal_close(journal);
 	cr_assert(
 		eq(int, recover_scan_files(memory_disk_files(disk), 7, 0, true, &scan, &error), 0));
-	cr_assert(ge(u64, scan.tail.segment, block_cnt - 1), "a segment a block");
+	cr_assert(ge(u64, scan.tail.place.segment, block_cnt - 1), "a segment a block");
 	files = memory_disk_files(disk);
 	ops = *files->ops;
 	ops.zero = note_zero;
 	files->ops = &ops;
 	cr_assert(eq(int, recover_cut_files(files, &scan.tail, &error), 0));
 	for (uint64_t i = 0; i < disk->ready_cnt; i++)
-		cr_assert(
-			eq(int, (int)(synced >> i & 1),
-			   i <= scan.tail.segment && i + WRITES_IN_FLIGHT_MAX >= scan.tail.segment),
-			"segment %lu", i);
+		cr_assert(eq(int, (int)(synced >> i & 1),
+			     i <= scan.tail.place.segment &&
+				     i + WRITES_IN_FLIGHT_MAX >= scan.tail.place.segment),
+			  "segment %lu", i);
 	memory_disk_close(disk);
 }
 
@@ -182,15 +182,15 @@ Test(recover_cut, a_clean_tail_is_synced)
 	struct memory_disk *disk = memory_disk_open(1, 0, SMALL_BYTES, 3);
 	struct lane_tail tail = empty_tail();
 
-	tail.segment = 1;
-	tail.offset = 5 * BLOCK_ALIGN_BYTES;
+	tail.place.segment = 1;
+	tail.place.offset = 5 * BLOCK_ALIGN_BYTES;
 	cut_in_memory(disk, &tail);
 	/* The segment before, and this one last. */
 	cr_assert(all(eq(u32, zero_cnt, 2), eq(u64, zeroed_segment, 1)));
 	cr_assert(eq(u64, zeroed_offset, SMALL_BYTES), "nothing to zero: a sync");
-	disk->data[1][tail.offset + 10000] = 1;
+	disk->data[1][tail.place.offset + 10000] = 1;
 	cut_in_memory(disk, &tail);
-	cr_assert(all(eq(u32, zero_cnt, 2), eq(u64, zeroed_offset, tail.offset)));
+	cr_assert(all(eq(u32, zero_cnt, 2), eq(u64, zeroed_offset, tail.place.offset)));
 	cr_assert(eq(u64, disk->ready_cnt, 3), "empty segments stay");
 	memory_disk_close(disk);
 }

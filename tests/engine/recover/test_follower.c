@@ -159,8 +159,8 @@ Test(follower, damage_stops_it, .init = set_up, .fini = tear_down)
 	follow();
 	real_lane_sell(&lane, 500);
 	real_lane_seal(&lane);
-	segment_path(temp_path("data/lane-000"), follower.position.tail.segment, path);
-	flip_bit(path, (follower.position.tail.offset + BLOCK_ALIGN_BYTES + 100) * 8);
+	segment_path(temp_path("data/lane-000"), follower.position.tail.place.segment, path);
+	flip_bit(path, (follower.position.tail.place.offset + BLOCK_ALIGN_BYTES + 100) * 8);
 	cr_assert(eq(int, follower_catch_up(&follower, &error), -EBADMSG));
 	cr_assert(ne(ptr, strstr(error.text, "should be here"), NULL), "%s", error.text);
 }

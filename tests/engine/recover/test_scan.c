@@ -72,7 +72,7 @@ Test(recover_scan, waits_for_writes_of_a_killed_predecessor, .init = set_up,
 			_exit(1);
 		usleep(300000);
 		byte = 0x11;
-		if (pwrite(fd, &byte, 1, (off_t)tail.offset + 9) != 1)
+		if (pwrite(fd, &byte, 1, (off_t)tail.place.offset + 9) != 1)
 			_exit(1);
 		_exit(0);
 	}

@@ -225,7 +225,7 @@ Test(recover_start, a_lane_that_lost_its_tail_is_damaged, .init = set_up, .fini 
 	cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, made[3], &error), 0));
 	checkpoint_position(checkpoint_header(checkpoint), &position);
 	checkpoint_close(checkpoint);
-	segment = position.tail.segment;
+	segment = position.tail.place.segment;
 	segment_path(temp_path("data/lane-000"), segment, path);
 	/* Zeros from the checkpoint's last block on, and nothing behind. */
 	poke_file(path, position.block_offset, zeros, SMALL_BYTES - position.block_offset);

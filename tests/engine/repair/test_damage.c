@@ -133,7 +133,7 @@ Test(damage, one_bad_block_costs_itself_and_what_is_after, .init = set_up, .fini
 		look(0);
 		cr_assert(eq(u64, fault_cnt(), 1));
 		/* The first of a segment lacks after the last of the one before. */
-		cr_assert(eq(u64, damage->faults[0].segment,
+		cr_assert(eq(u64, damage->faults[0].place.segment,
 			     (idx > 0 ? idx - 1 : 0) / BLOCKS_A_SEGMENT));
 		cr_assert(eq(u64, damage->tail.next_lsn, idx * RECORDS_A_BLOCK + 1));
 		cr_assert(eq(u64, damage->loss.last_lsn, LSN_CNT));

@@ -8,7 +8,7 @@
 
 static struct lane_fault fault(uint64_t segment, uint64_t offset, const char *text)
 {
-	struct lane_fault made = {.segment = segment, .offset = offset};
+	struct lane_fault made = {.place.segment = segment, .place.offset = offset};
 
 	snprintf(made.text, sizeof(made.text), "%s", text);
 	return made;
@@ -28,8 +28,9 @@ Test(fault_list, keeps_faults_in_lane_order)
 	for (unsigned i = 1; i < 4; i++) {
 		const struct lane_fault *one = &list.faults[i - 1];
 
-		cr_assert(one->segment < one[1].segment ||
-			  (one->segment == one[1].segment && one->offset < one[1].offset));
+		cr_assert(one->place.segment < one[1].place.segment ||
+			  (one->place.segment == one[1].place.segment &&
+			   one->place.offset < one[1].place.offset));
 	}
 	fault_list_free(&list);
 	cr_assert(eq(u64, list.cnt, 0));
@@ -65,7 +66,7 @@ Test(fault_list, merges_what_it_does_not_have)
 	cr_assert(eq(u64, list.cnt, 3));
 	cr_assert(eq(str, list.faults[0].text, "bad"));
 	cr_assert(eq(str, list.faults[1].text, "worse"));
-	cr_assert(eq(u64, list.faults[1].offset, 0));
-	cr_assert(eq(u64, list.faults[2].segment, 2));
+	cr_assert(eq(u64, list.faults[1].place.offset, 0));
+	cr_assert(eq(u64, list.faults[2].place.segment, 2));
 	fault_list_free(&list);
 }

@@ -103,7 +103,7 @@ Test(mended_files, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
 	poke_file(segment(1), 20, &byte, 1);
 	look();
 	cr_assert(eq(u64, mended->fault_cnt, 1));
-	cr_assert(eq(u64, mended->faults[0].segment, 1));
+	cr_assert(eq(u64, mended->faults[0].place.segment, 1));
 	cr_assert(eq(str, (char *)mended->faults[0].text, "its header is damaged"));
 	cr_assert(mended_files_segment(mended, 1)->wrong);
 	assert_right_header(1);
@@ -146,7 +146,7 @@ Test(mended_files, lists_up_to_a_gap_and_reads_after_it, .init = set_up, .fini =
 	cr_assert(eq(int, unlink(segment(1)), 0));
 	look();
 	cr_assert(eq(u64, mended->fault_cnt, 1));
-	cr_assert(eq(u64, mended->faults[0].segment, 1));
+	cr_assert(eq(u64, mended->faults[0].place.segment, 1));
 	cr_assert(eq(str, (char *)mended->faults[0].text, "it is missing, and segment 2 is there"));
 	cr_assert(eq(i64, view->ops->list(view, &numbers), 1));
 	free(numbers);

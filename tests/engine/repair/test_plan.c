@@ -86,7 +86,8 @@ static void save_within_segment(void)
 	struct follower follower;
 
 	open_follower(&follower);
-	while (follower.position.tail.offset + (uint64_t)2 * BLOCK_ALIGN_BYTES > segment_bytes) {
+	while (follower.position.tail.place.offset + (uint64_t)2 * BLOCK_ALIGN_BYTES >
+	       segment_bytes) {
 		follower_close(&follower);
 		real_lane_sell(&lane, 1);
 		real_lane_seal(&lane);
@@ -319,7 +320,7 @@ Test(plan, a_good_lane_stays_as_it_is, .init = set_up, .fini = tear_down)
 {
 	look();
 	cr_assert(all(eq(u64, plan->fault_cnt, 0), eq(u64, plan->aside_cnt, 0)));
-	cr_assert(eq(u64, plan->files->base.tail.offset, 0));
+	cr_assert(eq(u64, plan->files->base.tail.place.offset, 0));
 	prune();
 	look();
 	cr_assert(all(eq(u64, plan->fault_cnt, 0), eq(u64, plan->aside_cnt, 0)));
@@ -361,7 +362,7 @@ Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, 
 		put_back();
 		flip(0, BLOCK_ALIGN_BYTES + 70);
 		look();
-		cr_assert(all(eq(u64, plan->files->base.tail.segment, 0), plan->trims));
+		cr_assert(all(eq(u64, plan->files->base.tail.place.segment, 0), plan->trims));
 		cut();
 		check_state(records + 1);
 	}
@@ -397,9 +398,9 @@ static void lose_all_before_the_newest(void)
 	const struct lane_position position = newest_position();
 
 	put_back();
-	for (uint64_t i = first_segment; i < position.tail.segment; i++)
+	for (uint64_t i = first_segment; i < position.tail.place.segment; i++)
 		flip(i, BLOCK_ALIGN_BYTES + 70);
-	flip(position.tail.segment, position.block_offset + 20);
+	flip(position.tail.place.segment, position.block_offset + 20);
 }
 
 Test(plan, the_next_block_proves_the_one_before, .init = set_up, .fini = tear_down)
@@ -419,7 +420,7 @@ static void lose_tail(void)
 {
 	const struct lane_position position = newest_position();
 	static const uint8_t zeros[16 * BLOCK_ALIGN_BYTES];
-	const uint64_t from = position.tail.segment;
+	const uint64_t from = position.tail.place.segment;
 
 	put_back();
 	poke_file(segment(from), BLOCK_ALIGN_BYTES, zeros, SMALL_BYTES - BLOCK_ALIGN_BYTES);
@@ -432,7 +433,7 @@ static void lose_base_segment(void)
 	const struct lane_position position = newest_position();
 
 	put_back();
-	cr_assert(eq(int, unlink(segment(position.tail.segment)), 0));
+	cr_assert(eq(int, unlink(segment(position.tail.place.segment)), 0));
 }
 
 static void lose_all_segments(void)
@@ -447,7 +448,7 @@ static void shorten_base_segment(void)
 	const struct lane_position position = newest_position();
 
 	put_back();
-	cr_assert(eq(int, truncate(segment(position.tail.segment), 100), 0));
+	cr_assert(eq(int, truncate(segment(position.tail.place.segment), 100), 0));
 }
 
 /* What the newest checkpoint has stays, though no block has it. */

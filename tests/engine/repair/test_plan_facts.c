@@ -78,8 +78,8 @@ Test(plan_facts, the_block_of_the_checkpoint)
 
 Test(plan_facts, damage_before_the_beginning)
 {
-	const struct lane_fault fault = {.segment = 2, .offset = 4096};
-	const struct lane_fault later = {.segment = 5};
+	const struct lane_fault fault = {.place.segment = 2, .place.offset = 4096};
+	const struct lane_fault later = {.place.segment = 5};
 	struct fault_list faults = {0};
 
 	cr_assert(eq(int, plan_before_of(&faults, 3), BEFORE_OK));

@@ -23,7 +23,7 @@ static struct cursor example(void)
 		.to = "nats://127.0.0.1:4222",
 	};
 
-	cursor.lane[0].mark = (struct lane_mark){42, 1, 4096, UINT64_MAX};
+	cursor.lane[0].mark = (struct lane_mark){42, {1, 4096}, UINT64_MAX};
 	cursor.lane[1].extra = 7;
 	return cursor;
 }
@@ -44,8 +44,8 @@ Test(cursor, is_loaded_as_it_was_saved, .init = (void (*)(void))temp_dir_make,
 			      eq(u64, loaded.run, 3), eq(u64, loaded.budget_bytes, 1000),
 			      eq(str, loaded.to, (char *)cursor.to)));
 		cr_assert(all(eq(u64, loaded.lane[0].mark.next_lsn, 42),
-			      eq(u64, loaded.lane[0].mark.segment, 1),
-			      eq(u64, loaded.lane[0].mark.offset, 4096),
+			      eq(u64, loaded.lane[0].mark.place.segment, 1),
+			      eq(u64, loaded.lane[0].mark.place.offset, 4096),
 			      eq(u64, loaded.lane[0].mark.checksum, UINT64_MAX),
 			      eq(u64, loaded.lane[1].mark.next_lsn, 0),
 			      eq(u64, loaded.lane[1].extra, 7)));

@@ -222,7 +222,7 @@ Test(consumer, knows_what_was_before_a_closing_block)
 	cr_assert(eq(u64, stream->frames[stream->cnt - 1].segment, 1));
 	cr_assert(eq(u64, stream->frames[stream->cnt - 2].segment, 0));
 	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
-	cr_assert(eq(u64, cursor.lane[0].mark.segment, 1));
+	cr_assert(eq(u64, cursor.lane[0].mark.place.segment, 1));
 	cr_assert(eq(int, read_all(&records), 0), "%s", error.text);
 	cr_assert(eq(u64, records, 0));
 }

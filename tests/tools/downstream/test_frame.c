@@ -20,7 +20,7 @@ static struct frame frame;
 /* A block of two records as an engine writes it, and its frame. */
 static void set_up(void)
 {
-	const struct lane_block block = {5, OFFSET, SEGMENT_BYTES, header};
+	const struct lane_block block = {{5, OFFSET}, SEGMENT_BYTES, header};
 
 	memset(bytes, 0, sizeof(bytes));
 	*header = (struct block_header){

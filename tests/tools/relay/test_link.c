@@ -62,7 +62,7 @@ static void send(unsigned cnt)
 		const uint64_t n = lane.sent_tail++;
 
 		lane.sent[n % DOWNSTREAM_IN_FLIGHT_MAX] = (struct relay_sent){
-			.mark = {10 * (n + 1) + 1, 0, 4096 * (n + 1), n + 1},
+			.mark = {10 * (n + 1) + 1, {0, 4096 * (n + 1)}, n + 1},
 			.end_offset = 4096 * (n + 2),
 			.written_at_ns = n + 1,
 			.record_cnt = 10,

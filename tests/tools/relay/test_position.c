@@ -76,12 +76,12 @@ Test(relay_position, tells_prune_what_is_safe)
 	struct cursor read;
 
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
-	lanes[0].acked.mark = (struct lane_mark){91, 1, 8192, 9};
-	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
+	lanes[0].acked.mark = (struct lane_mark){91, {1, 8192}, 9};
+	lanes[0].safe = (struct lane_mark){42, {1, 4096}, 4};
 	relay_position_save(&relay, 0);
 	cr_assert(eq(int, cursor_load(&read, temp_path("downstream-one"), &relay.error), 0));
 	cr_assert(all(eq(u64, read.lane[0].mark.next_lsn, 42),
-		      eq(u64, read.lane[0].mark.offset, 4096),
+		      eq(u64, read.lane[0].mark.place.offset, 4096),
 		      eq(u64, read.lane[1].mark.next_lsn, 0)));
 }
 
@@ -165,7 +165,7 @@ Test(relay_position, may_be_unwritable_for_a_while)
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 	cr_assert(eq(int, mkdir(temp_path("downstream-one.new"), 0700), 0));
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
-	lanes[0].safe = lanes[0].settling = (struct lane_mark){42, 1, 4096, 4};
+	lanes[0].safe = lanes[0].settling = (struct lane_mark){42, {1, 4096}, 4};
 	relay_position_save(&relay, 0);
 	cr_assert(eq(int, rmdir(temp_path("downstream-one.new")), 0));
 	relay_position_save(&relay, 0);
@@ -184,8 +184,8 @@ Test(relay_position, keeps_what_settles)
 	struct relay_lane next = {.lane = 0};
 
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
-	lanes[0].safe = (struct lane_mark){42, 1, 4096, 4};
-	lanes[0].settling = (struct lane_mark){91, 1, 8192, 9};
+	lanes[0].safe = (struct lane_mark){42, {1, 4096}, 4};
+	lanes[0].settling = (struct lane_mark){91, {1, 8192}, 9};
 	lanes[0].settling_ns = now_ns - UINT64_C(200000000000);
 	relay_position_save(&relay, now_ns);
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);

@@ -38,8 +38,8 @@ Test(relay_report, counts_what_stays_until_it_is_safe, .init = set_up, .fini = t
 		      ge(u64, lanes[0].status.kept_bytes, bytes), not(relay.alarmed)));
 	/* All of it is there, none of it is safe. */
 	last.next_lsn = 1 + lanes[0].status.behind_records;
-	last.segment = 2;
-	last.offset = BLOCK_ALIGN_BYTES;
+	last.place.segment = 2;
+	last.place.offset = BLOCK_ALIGN_BYTES;
 	lanes[0].acked.mark = last;
 	relay.position.budget_bytes = bytes * 3 / 2;
 	relay_report(&relay, 1, false);
