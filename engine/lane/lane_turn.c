@@ -33,11 +33,19 @@ void lane_turn_take_over(struct lane_turn *turn, uint64_t monotonic_ns)
 	}
 }
 
+/* Each step once in a turn, and none before an earlier one; a host may leave some out. */
+static void take_step(struct lane_turn *turn, enum lane_turn_step step)
+{
+	DCHECK(turn->step < step);
+	turn->step = step;
+}
+
 void lane_turn_begin(struct lane_turn *turn, uint64_t wall_ns, uint64_t monotonic_ns)
 {
 	struct lane_batch *batch = &turn->batch;
 
 	DCHECK(monotonic_ns >= turn->monotonic_ns);
+	turn->step = LANE_TURN_BEGUN;
 	turn->wall_ns = wall_ns;
 	turn->monotonic_ns = monotonic_ns;
 	batch->cnt = 0;
@@ -52,6 +60,7 @@ void lane_turn_add(struct lane_turn *turn)
 	const struct exchange *exchange = &batch->exchanges[batch->cnt];
 	const uint32_t cnt = exchange_request_cnt(exchange);
 
+	DCHECK(turn->step == LANE_TURN_BEGUN);
 	DCHECK(batch->cnt < RX_BURST_MAX);
 	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	lookups_begin(&batch->lookups[batch->request_cnt],
@@ -64,7 +73,9 @@ void lane_turn_add(struct lane_turn *turn)
 
 bool lane_turn_has_room(const struct lane_turn *turn)
 {
-	const bool alone = turn->lane_cnt <= turn->lane_step;
+	/* With others, also other workers', whose datagrams may come in here: they must not wait.
+	 */
+	const bool alone = turn->lane_cnt == 1;
 
 	FOR_EACH_LANE (turn, lane) {
 		if (backlog_room(lane->backlog) < RX_BURST_MAX &&
@@ -166,6 +177,7 @@ void lane_turn_decide(struct lane_turn *turn)
 	struct lane_batch *batch = &turn->batch;
 	bool any = false;
 
+	take_step(turn, LANE_TURN_DECIDED);
 	FOR_EACH_LANE (turn, lane) {
 		lane_tick(lane, turn->wall_ns);
 		any |= decide_backlog(turn, lane);
@@ -201,6 +213,7 @@ static void on_written(void *context, uint64_t token, int64_t result)
 /* At most one system call, the disk's. */
 void lane_turn_write(struct lane_turn *turn)
 {
+	take_step(turn, LANE_TURN_WRITTEN);
 	turn->written_cnt += (uint64_t)turn->disk->ops->reap(turn->disk, on_written, turn);
 	FOR_EACH_LANE (turn, lane)
 		lane_pump(lane, turn->monotonic_ns);
@@ -228,6 +241,7 @@ static void release_lane(struct lane_turn *turn, struct lane *lane)
 
 void lane_turn_release(struct lane_turn *turn)
 {
+	take_step(turn, LANE_TURN_RELEASED);
 	FOR_EACH_LANE (turn, lane)
 		release_lane(turn, lane);
 	turn->ops->flush(turn->host, LANE_TURN_RELEASE);
@@ -301,6 +315,7 @@ static void publish_condition(struct lane *lane, uint64_t monotonic_ns)
 
 void lane_turn_tend(struct lane_turn *turn)
 {
+	take_step(turn, LANE_TURN_TENDED);
 	FOR_EACH_LANE (turn, lane) {
 		lane_tick(lane, turn->wall_ns);
 		if (commands_any(lane->commands))

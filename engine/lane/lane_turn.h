@@ -41,6 +41,15 @@ struct lane_batch {
 };
 static_assert(RX_BURST_MAX * WIRE_ENTRY_CNT_MAX <= UINT16_MAX, "lane_batch.first_request");
 
+/* What of this turn was called last. */
+enum lane_turn_step {
+	LANE_TURN_BEGUN,
+	LANE_TURN_DECIDED,
+	LANE_TURN_WRITTEN,
+	LANE_TURN_RELEASED,
+	LANE_TURN_TENDED,
+};
+
 enum lane_turn_stage {
 	LANE_TURN_DECIDE,
 	LANE_TURN_RELEASE,
@@ -72,6 +81,7 @@ struct lane_turn {
 	uint64_t wall_ns;      /* of this turn */
 	uint64_t monotonic_ns; /* of this turn: for what must not depend on the wall clock */
 	uint64_t written_cnt;  /* writes that came back, ever */
+	enum lane_turn_step step;
 	struct lane_batch batch;
 };
 
