@@ -2,6 +2,7 @@
  * port: reports a deaf port, and opens it anew between two turns. No worker runs meanwhile, lanes
  * and journals stay as they are, and replies that wait for the disk keep their packet buffers.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
@@ -13,6 +14,9 @@ enum {
 	/* The most buffers that a queue's rings hold. If the worker holds more than the rest,
 	 * buffers are not lost: they wait. */
 	RING_BUFFERS = 3 * 2048,
+	/* A worker pauses after its turn; it ends none while a system call holds it up. */
+	PAUSE_WAIT_MS = 2000,
+	NAP_NS = 200000,
 };
 
 /* Every worker's lanes may hold buffers of any queue, because of the hand-over. */
@@ -53,21 +57,27 @@ static void say_deaf(const struct server *server, uint16_t idx, uint64_t now_ns)
 		server->options->port_text, idx, (now_ns - watch->since_ns) / 1000000, watch->lost);
 }
 
-static void pause_workers(struct server *server)
+/* False: one of them does not stand still in time. */
+static bool pause_workers(struct server *server)
 {
-	const struct timespec nap = {.tv_nsec = 200000};
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	const uint64_t end_ns = clock_now_ns() + (uint64_t)PAUSE_WAIT_MS * 1000000;
 	struct worker_shared *shared = &server->shared;
 
 	atomic_store(&shared->pause, true);
-	while (atomic_load(&shared->paused_cnt) < atomic_load(&shared->running_cnt))
+	while (atomic_load(&shared->paused_cnt) < atomic_load(&shared->running_cnt)) {
+		if (clock_now_ns() > end_ns)
+			return false;
 		nanosleep(&nap, NULL);
+	}
+	return true;
 }
 
 /* Waits until all of them run again: the next pause must not count a worker that is still in this
  * one. */
 static void resume_workers(struct server *server)
 {
-	const struct timespec nap = {.tv_nsec = 200000};
+	const struct timespec nap = {.tv_nsec = NAP_NS};
 	struct worker_shared *shared = &server->shared;
 
 	atomic_store(&shared->pause, false);
@@ -113,8 +123,14 @@ static void reopen(struct server *server, uint64_t queues)
 	uint64_t end_ns;
 	int rc;
 
-	pause_workers(server);
-	rc = port_reopen(&server->port, queues, &holders, &lost_cnt, &server->error);
+	if (pause_workers(server))
+		rc = port_reopen(&server->port, queues, &holders, &lost_cnt, &server->error);
+	else
+		rc = error_say(
+			&server->error, -EBUSY,
+			"a worker has not ended its turn within %d s: a system call holds it "
+			"up",
+			PAUSE_WAIT_MS / 1000);
 	resume_workers(server);
 	end_ns = clock_now_ns();
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {

@@ -337,7 +337,7 @@ static void say_draining(struct server *server)
 {
 	const int silent = serve_silent_lane(server);
 
-	if (serve_any_stalled(server))
+	if (serve_any_stalled(server) && !server->gave_up)
 		fprintf(stderr,
 			"still draining: waiting for the disk; another SIGTERM gives up: what is "
 			"on its way to it is then answered UNAVAILABLE\n");
