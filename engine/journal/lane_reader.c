@@ -457,7 +457,7 @@ static enum lane_read read_next(struct lane_reader *reader, const struct block_h
 	}
 	/* A closing block that should have been in the room that was skipped may be what lacks. */
 	if (skipped)
-		return judge(reader, "nothing");
+		return reader->glances ? LANE_TORN : judge(reader, "nothing");
 	return say(reader, LANE_CORRUPT, at,
 		   "the block of LSN %" PRIu64 " here does not follow the one before it, which "
 		   "ends with LSN %" PRIu64,

@@ -283,6 +283,40 @@ Test(lane_tailer, takes_a_hole_for_no_end, .init = set_up, .fini = tear_down)
 	cr_assert(eq(int, rc, -EBADMSG), "%s", error.text);
 }
 
+/* The closing block that fills a segment reads as zeros. The next segment was made late, and the
+ * lane goes on in it. */
+Test(lane_tailer, misses_a_closing_block_at_a_segments_end, .fini = tear_down)
+{
+	const struct lane_tail tail = empty_tail();
+	struct lane_block block;
+	int rc = 0;
+
+	disk = memory_disk_open(JOURNAL_ID, LANE, (uint64_t)UNITS * BLOCK_ALIGN_BYTES, 1);
+	journal = memory_disk_journal(disk, &tail);
+	for (unsigned i = 0; i < UNITS - 2; i++) {
+		write_block(5);
+		memory_disk_complete_all(disk, journal);
+	}
+	journal_put_closing_block(journal, 9000);
+	memory_disk_complete_all(disk, journal);
+	memory_disk_add_segment(disk);
+	journal_pump(journal, 5000);
+	for (unsigned i = 0; i < 2; i++) {
+		write_block(5);
+		memory_disk_complete_all(disk, journal);
+	}
+	memset(disk->data[0] + (ptrdiff_t)(UNITS - 1) * BLOCK_ALIGN_BYTES, 0, BLOCK_ALIGN_BYTES);
+	open_at_start();
+	for (int i = 0; i < 500 && (rc = peek(&block)) >= 0; i++) {
+		if (rc == 1)
+			lane_tailer_take(tailer);
+		else
+			usleep(10000);
+	}
+	cr_assert(eq(int, rc, -EBADMSG), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "LSN 91 should be here"), NULL), "%s", error.text);
+}
+
 /* On real files, the first of which go. */
 Test(lane_tailer, says_what_was_pruned)
 {
