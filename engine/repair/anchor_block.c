@@ -63,9 +63,11 @@ static struct lane_place anchor_place(const struct plan *plan)
 	const struct mended_segment *segment =
 		mended_files_segment(plan->files, base->place.segment);
 
-	CHECK(plan->anchors && base->place.offset > 0);
+	/* One that is missing is made as long as it must be. */
+	const uint64_t bytes = segment != NULL ? segment->bytes : SEGMENT_BYTES_MAX;
 
-	if (segment == NULL || base->place.offset + BLOCK_ALIGN_BYTES <= segment->bytes)
+	CHECK(plan->anchors && base->place.offset > 0);
+	if (base->place.offset + BLOCK_ALIGN_BYTES <= bytes)
 		return base->place;
 	return (struct lane_place){base->place.segment + 1, BLOCK_ALIGN_BYTES};
 }
@@ -129,9 +131,11 @@ static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t leas
 static int make_segment(struct lane_files *real, const struct mended_files *lane,
 			struct lane_place place)
 {
+	const uint64_t wanted_bytes = place.offset + UINT64_C(2) * BLOCK_ALIGN_BYTES;
 	const struct mended_segment segment = {
 		.number = place.segment,
-		.bytes = new_segment_bytes(lane, place.offset + UINT64_C(2) * BLOCK_ALIGN_BYTES),
+		.bytes = new_segment_bytes(
+			lane, wanted_bytes < SEGMENT_BYTES_MAX ? wanted_bytes : SEGMENT_BYTES_MAX),
 	};
 	char path[SEGMENT_PATH_BYTES];
 	int rc;

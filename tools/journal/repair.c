@@ -61,6 +61,10 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 	if (mended_files_has_base(files))
 		rc = checkpoint_open(&checkpoint, &repair->dir, one->lane,
 				     files->base.tail.next_lsn, &one->error);
+	/* Good when the plan was made, and not any more: that says nothing of the lane's records.
+	 */
+	if (rc == -EBADMSG)
+		rc = -ENOTSUP;
 	if (checkpoint != NULL) {
 		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
 		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
