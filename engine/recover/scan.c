@@ -22,7 +22,12 @@ static int settle(struct lane_files *files, struct error *error)
 	}
 	for (int64_t i = 0; i < cnt && rc == 0; i++) {
 		rc = files->ops->settle(files, numbers[i]);
-		if (rc != 0)
+		if (rc == -EINTR)
+			error_set(error,
+				  "%s: told to end while it waited for another process to finish "
+				  "writing segment %" PRIu64,
+				  files->path, numbers[i]);
+		else if (rc != 0)
 			error_set(
 				error,
 				"%s: segment %" PRIu64

@@ -80,6 +80,11 @@ int start_turn_fail(struct start_turn *start, const struct lane *lane, int error
 {
 	CHECK(error > 0);
 	give_up(&start->turn, error);
+	if (error == EINTR)
+		return error_say(
+			&start->server->error, -error,
+			"lane %u: told to end before its %s could be written; nothing is sold",
+			lane->idx, start->what);
 	return error_say(&start->server->error, -error,
 			 "lane %u: writing its %s failed: %s; nothing is sold%s", lane->idx,
 			 start->what, strerror(error),
