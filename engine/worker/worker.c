@@ -160,6 +160,8 @@ static void drain(struct worker *worker)
 		turn(worker);
 	end_handover(worker, &worker->shared->questions_ended_cnt, HANDOVER_QUESTION);
 	lane_turn_close(&worker->turn);
+	/* A write that is refused at once fails its lane: this turn publishes that. */
+	turn(worker);
 	end_handover(worker, &worker->shared->answers_ended_cnt, HANDOVER_ANSWER);
 	flush_frames(worker);
 }
