@@ -180,9 +180,14 @@ static int put_on_sale(struct offline *offline, struct lane *lane, struct error 
 		rc = journal_has_room(lane->journal, 1) ? 0 : find_error(offline, error);
 		if (rc != 0)
 			return rc;
-		/* The tables were made for the catalog, which has each SKU once. */
-		while (commands_answer(lane->commands, &answer))
-			CHECK(answer.rc == 0);
+		while (commands_answer(lane->commands, &answer)) {
+			/* The tables were made for the catalog, which has each SKU once. */
+			CHECK(answer.rc == 0 || answer.rc == -EAGAIN);
+			if (answer.rc != 0)
+				return error_say(error, -ENOSPC,
+						 "lane %u: no room for its offers: free some space",
+						 lane->idx);
+		}
 	} while (next < cnt || commands_any(lane->commands));
 	return 0;
 }
