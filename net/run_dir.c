@@ -75,7 +75,8 @@ int run_dir_open(const char *path, bool make, struct error *error)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		rc = -errno;
-		return rc == -ENOENT ? rc : refuse_open(path, rc, error);
+		/* None is no failure for callers that only look. */
+		return rc == -ENOENT && !make ? rc : refuse_open(path, rc, error);
 	}
 	rc = check_owner(fd, path, make, error);
 	if (rc == 0)

@@ -414,10 +414,12 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	dir->format = JOURNAL_FORMAT;
 	dir->journal_id = journal_id;
 	while (dir->journal_id == 0) {
+		errno = 0;
 		if (getrandom(&dir->journal_id, sizeof(dir->journal_id), 0) !=
 		    sizeof(dir->journal_id))
-			return tell(teller, -errno, ": no random id for it: %s; allow getrandom",
-				    strerror(errno));
+			return tell(teller, errno != 0 ? -errno : -EIO,
+				    ": no random id for it: %s; allow getrandom",
+				    strerror(errno != 0 ? errno : EIO));
 	}
 	rc = make_lanes(dir);
 	if (rc == 0)

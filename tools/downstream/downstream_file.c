@@ -62,7 +62,7 @@ static int target_open(struct downstream_target **out, const struct downstream_o
 {
 	const char *path = options->to + strlen("file:");
 	struct file_target *target = calloc(1, sizeof(*target));
-	int rc = target == NULL ? -ENOMEM : 0;
+	int rc = target == NULL ? error_say(error, -ENOMEM, "no memory for %s", path) : 0;
 
 	if (rc == 0 && options->setting_cnt > 0)
 		rc = error_say(error, -EINVAL, "--set %s: a file has no settings",
