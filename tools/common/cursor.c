@@ -17,6 +17,13 @@ enum {
 };
 
 /* One line after the first. False: not one of ours. */
+/* A lane of which nothing was read is at no place. */
+static bool is_mark(const struct lane_mark *mark)
+{
+	return mark->next_lsn > 0 ||
+	       (mark->place.segment == 0 && mark->place.offset == 0 && mark->checksum == 0);
+}
+
 static bool parse_line(struct cursor *cursor, const char *line)
 {
 	struct cursor_lane entry = {0};
@@ -44,7 +51,8 @@ static bool parse_line(struct cursor *cursor, const char *line)
 		   &lane, &entry.settling.next_lsn, &entry.settling.place.segment,
 		   &entry.settling.place.offset, &entry.settling.checksum, &entry.settling_at_ns,
 		   &end) == 6) {
-		if (line[end] != '\0' || end == 0 || lane >= cursor->lanes)
+		if (line[end] != '\0' || end == 0 || lane >= cursor->lanes ||
+		    !is_mark(&entry.settling))
 			return false;
 		cursor->lane[lane].settling = entry.settling;
 		cursor->lane[lane].settling_at_ns = entry.settling_at_ns;
@@ -55,7 +63,8 @@ static bool parse_line(struct cursor *cursor, const char *line)
 		   " checksum %16" SCNx64 " extra %" SCNu64 " %n",
 		   &lane, &entry.mark.next_lsn, &entry.mark.place.segment, &entry.mark.place.offset,
 		   &entry.mark.checksum, &entry.extra, &end) != 6 ||
-	    line[end] != '\0' || end == 0 || lane != cursor->lanes || lane >= SHARDS_MAX)
+	    line[end] != '\0' || end == 0 || lane != cursor->lanes || lane >= SHARDS_MAX ||
+	    !is_mark(&entry.mark))
 		return false;
 	cursor->lane[cursor->lanes++] = entry;
 	return true;

@@ -67,6 +67,8 @@ Test(cursor, refuses_what_is_damaged, .init = (void (*)(void))temp_dir_make,
 		"doorbuster-cursor 1\njournal 0000000000000001\nlane 0 next-lsn 1 segment 0 offset "
 		"0 checksum 0\n",
 		"doorbuster-cursor 1\njournal 0000000000000001\nnonsense\n",
+		"doorbuster-cursor 1\njournal 0000000000000001\nlane 0 next-lsn 0 segment 3 offset "
+		"4096 checksum 0 extra 0\n",
 	};
 	struct cursor loaded;
 
