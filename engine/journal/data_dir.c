@@ -31,12 +31,12 @@
 
 enum {
 	FILE_PATH_BYTES = 800,
-	/* Another start may make and withdraw it meanwhile, a few times. */
+	/* Another start may make the lock's file and remove it again meanwhile, a few times. */
 	LOCK_TRIES_MAX = 100,
 	IDENTITY_BYTES_MAX = 256,
 };
 
-/* What is to be said to the operator, and to whom. */
+/* How a refusal is reported: the beginning of the line, and where the line goes. */
 struct teller {
 	const char *flag; /* "--data ", or "" for the tools */
 	const char *path;
@@ -48,7 +48,7 @@ __attribute__((format(printf, 3, 4))) static int tell(const struct teller *telle
 {
 	va_list args;
 
-	/* What is refused ends with an error, also where errno was the reason. */
+	/* A refusal returns an error, also where it comes from errno. */
 	CHECK(rc < 0);
 	error_set(teller->error, "%s%s", teller->flag, teller->path);
 	va_start(args, format);
@@ -86,7 +86,7 @@ static void path_in(const char *dir, const char *name, char out[FILE_PATH_BYTES]
 	CHECK(bytes > 0 && bytes < FILE_PATH_BYTES);
 }
 
-/* Bytes read, at most room - 1, with a 0 behind; or -errno. */
+/* Reads at most room - 1 bytes and ends them with a 0. Returns how many, or -errno. */
 static ssize_t read_file(const char *path, char *out, size_t room)
 {
 	const int fd = safe_open(path, O_RDONLY);
@@ -159,7 +159,8 @@ static bool is_empty_directory(const char *path)
 	return empty;
 }
 
-/* Whether a name in a directory without identity is what our start leaves when it is killed. */
+/* Whether a name in a directory without identity is one that a start of ours leaves when it is
+ * killed. */
 static bool is_our_beginning(const char *path, const char *name)
 {
 	char inner[FILE_PATH_BYTES];
@@ -191,7 +192,7 @@ static int check_unused(const char *path, const struct teller *teller)
 	return rc;
 }
 
-/* The directory itself if it is there, else the one it would be made in. */
+/* The directory itself if it is there, else the one that it would be made in. */
 static int existing_path(const char *path, char out[PATH_MAX], const struct teller *teller)
 {
 	char *slash;
@@ -211,7 +212,7 @@ static int existing_path(const char *path, char out[PATH_MAX], const struct tell
 	return tell(teller, -errno, " cannot be made: %s: %s", out, strerror(errno));
 }
 
-/* Whether the disk can carry a journal: durable, and with room for what the start makes. */
+/* Whether the disk is fit for a journal: it is durable, and has room for what the start makes. */
 static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes, bool is_new,
 		      const struct teller *teller)
 {
@@ -226,12 +227,12 @@ static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes,
 		return tell(teller, -errno, ": %s", strerror(errno));
 	if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC)
 		return tell(teller, -ENOTSUP,
-			    " lies in memory (tmpfs), a power cut would lose it: name a directory "
-			    "on ext4 or XFS");
+			    " lies in memory (tmpfs), and a power cut would lose it: name a "
+			    "directory on ext4 or XFS");
 
 	const uint64_t free_bytes = (uint64_t)info.f_bavail * (uint64_t)info.f_bsize;
 
-	/* A journal that is there has most of its segments; it says by itself when it runs out. */
+	/* A journal that is there has most of its segments, and the engine reports a full disk. */
 	if (is_new && free_bytes < need_bytes)
 		return tell(teller, -ENOSPC,
 			    ": %" PRIu64 " MiB are free, --shards %u takes %" PRIu64
@@ -241,7 +242,8 @@ static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes,
 	return 0;
 }
 
-/* 0 if an open file is the one that has this name now, -EAGAIN if not; or it can't be told. */
+/* 0 if an open file is the one that has this name now, -EAGAIN if not; other -errno if that can't
+ * be found out. */
 static int is_named(int fd, const char *path)
 {
 	struct stat open_file;
@@ -258,19 +260,19 @@ static int is_named(int fd, const char *path)
 	return open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino ? 0 : -EAGAIN;
 }
 
-/* Opens DATA/lock and locks it; -EAGAIN: again, somebody removed it meanwhile. */
+/* Opens DATA/lock and locks it. -EAGAIN: another process removed the file meanwhile, try again. */
 static int try_lock(struct data_dir *dir, const char *path)
 {
 	unsigned tries = 0;
 	int rc = 0;
 
-	/* Or it would be the one before that stays locked. */
+	/* Else the file that was opened before would stay locked. */
 	CHECK(dir->lock_fd < 0);
 	rc = safe_open_or_make(path, O_RDWR, &dir->made_lock);
 	if (rc < 0)
 		return rc == -ENOENT ? -EAGAIN : rc;
 	dir->lock_fd = rc;
-	/* A killed predecessor holds it until it is gone. */
+	/* A killed predecessor holds the lock until its process is gone. */
 	do {
 		rc = flock(dir->lock_fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
 	} while (rc == -EWOULDBLOCK && predecessor_is_ending(&tries));
@@ -300,10 +302,11 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 			    "directory");
 	}
 	if (rc == -EAGAIN)
-		return tell(teller, rc,
-			    ": %s comes and goes, or leads nowhere: start again when no other "
-			    "doorbuster starts on it, and look where its links lead",
-			    path);
+		return tell(
+			teller, rc,
+			": %s appears and disappears, or is a link to nothing: start again when "
+			"no other doorbuster starts on it, and look where its links lead",
+			path);
 	return tell(teller, rc, ": %s cannot be locked: %s; %s", path, safe_strerror(rc),
 		    rc == -EMFILE || rc == -ENFILE
 			    ? "raise the limit of open files (ulimit -n)"
@@ -311,7 +314,8 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 			      "doorbuster");
 }
 
-/* Writes the identity under a temporary name and renames it: it is there whole or not at all. */
+/* Writes the identity under a temporary name and renames it, so that it is there whole or not at
+ * all. */
 static int write_identity(const struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
@@ -322,9 +326,9 @@ static int write_identity(const struct data_dir *dir)
 				   dir->format, dir->journal_id, dir->shards);
 	int rc = 0;
 
-	/* Two that write it at once would leave any of both. */
+	/* Of two processes that write it at once either may win. */
 	CHECK(dir->lock_fd >= 0);
-	/* What is written is what read_identity takes. */
+	/* read_identity accepts what is written here. */
 	CHECK(bytes > 0 && bytes < IDENTITY_BYTES_MAX - 1);
 	CHECK(dir->format >= JOURNAL_FORMAT && dir->format <= JOURNAL_FORMAT_MAX);
 	CHECK(dir->journal_id != 0 && dir->shards > 0 && dir->shards <= SHARDS_MAX);
@@ -364,7 +368,7 @@ int data_dir_raise_format(struct data_dir *dir, uint16_t format, struct error *e
 			 strerror(-rc));
 }
 
-/* The lanes' directories come before the identity: one that lacks later was lost. */
+/* The lanes' directories are made before the identity: so one that is missing later was lost. */
 static int make_lanes(const struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
@@ -400,7 +404,7 @@ static void remove_identity(const struct data_dir *dir)
 	(void)safe_unlink(path);
 }
 
-/* Makes a journal of a locked directory without one. journal_id 0: a random one. */
+/* Makes a journal in a locked directory that has none. journal_id 0: a random one. */
 static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_id,
 			const struct teller *teller)
 {
@@ -408,7 +412,7 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 
 	CHECK(dir->lock_fd >= 0);
 	CHECK(!dir->made_journal);
-	/* What a killed start with other --shards left. */
+	/* A killed start with other --shards may have left some. */
 	remove_lanes(dir);
 	dir->shards = shards;
 	dir->format = JOURNAL_FORMAT;
@@ -427,7 +431,7 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	CHECK(dir->journal_id != 0 && (journal_id == 0 || dir->journal_id == journal_id));
 	if (rc == 0)
 		return 0;
-	/* It may have its name, and yet not be sure to keep it. */
+	/* The identity may have its name, but nothing proves that the disk keeps it. */
 	remove_identity(dir);
 	remove_lanes(dir);
 	return tell(teller, rc, ": cannot be written: %s", safe_strerror(rc));
@@ -447,7 +451,8 @@ static int check_directory(const char *path, const struct teller *teller)
 	return tell(teller, fd, ": %s", safe_strerror(fd));
 }
 
-/* A lane is a directory of its own in here: a link would lead a tool of root anywhere. */
+/* A lane must be a directory in the data directory itself: a link could lead a tool of root
+ * anywhere. */
 static int check_lanes(const struct data_dir *dir, const struct teller *teller)
 {
 	char path[FILE_PATH_BYTES];
@@ -464,7 +469,8 @@ static int check_lanes(const struct data_dir *dir, const struct teller *teller)
 	return 0;
 }
 
-/* Looks at what is there, without changing anything. 0, -ENOENT for nothing yet, or a refusal. */
+/* Looks at what is there, and changes nothing. 0; -ENOENT if there is no journal yet; or a refusal.
+ */
 static int check_existing(struct data_dir *dir, uint16_t shards, const struct teller *teller)
 {
 	int rc = check_directory(dir->path, teller);
@@ -500,8 +506,8 @@ static int set_path(struct data_dir *dir, const char *path, const struct teller 
 	return 0;
 }
 
-/* Removes the segments of a lane of ours, by system calls alone, as there may be no memory left.
- * False: it can't be looked into. */
+/* Removes the segments of a lane of ours. Uses system calls alone, as there may be no memory left.
+ * False: the lane can't be read. */
 static bool remove_segments(const char *lane_path)
 {
 	uint64_t buffer[1024];
@@ -525,15 +531,16 @@ static bool remove_segments(const char *lane_path)
 	return bytes == 0;
 }
 
-/* In an order that leaves, wherever it is interrupted, an empty journal or the beginning of one. */
+/* The order of the steps leaves, wherever they are interrupted, an empty journal or the beginning
+ * of one. */
 void data_dir_withdraw(struct data_dir *dir)
 {
 	char path[FILE_PATH_BYTES];
 
-	/* Once it is another's, there is nothing of ours in it. */
+	/* Without the lock the directory may be another engine's. */
 	CHECK(!dir->made_journal || dir->lock_fd >= 0);
-	/* Without its identity a lane that stays would be in the way of the next start: then all
-	 * stays, and that one goes on with it. */
+	/* A lane that stayed in a directory without identity would make the next start fail. So if
+	 * one must stay, all stays, and the next start goes on with it. */
 	for (uint16_t lane = 0; dir->made_journal && lane < dir->shards; lane++) {
 		data_dir_lane_path(dir, lane, path, sizeof(path));
 		if (!remove_segments(path)) {
@@ -568,8 +575,8 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 	found = check_existing(dir, shards, teller);
 	if (found != 0 && found != -ENOENT)
 		return found;
-	/* A journal with an id of its own is a rehearsal's: it may lie in memory, and makes no
-	 * segment before it is needed. */
+	/* A given id means that a replay writes the journal: it may lie in memory, and no segment
+	 * is made before it is needed. */
 	rc = journal_id != 0 ? 0
 			     : check_disk(path, shards, segment_bytes, found == -ENOENT, teller);
 	if (rc != 0)
@@ -579,7 +586,7 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 		return tell(teller, rc, " cannot be made: %s", safe_strerror(rc));
 	dir->made_dir = rc == 0;
 	rc = take_lock(dir, teller);
-	/* Once more under the lock: another engine may have been quicker. */
+	/* Look again under the lock: another engine may have been quicker. */
 	if (rc == 0) {
 		found = check_existing(dir, shards, teller);
 		rc = found == -ENOENT ? make_journal(dir, shards, journal_id, teller) : found;
@@ -615,7 +622,7 @@ int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, ui
 	return open_dir(dir, path, shards, SEGMENT_BYTES, journal_id, &teller);
 }
 
-/* Also by another name of it. */
+/* Whether two paths lead to the same directory. */
 static bool is_same_dir(const char *one, const char *two)
 {
 	struct stat a;

@@ -25,32 +25,33 @@ struct data_dir {
 /*
  * For the engine: makes the directory if it isn't there, takes the lock, makes or checks the
  * identity. -EBUSY: another engine runs on it; -EINVAL: written with another number of shards, or
- * no journal of ours in a non-empty directory; -ENOTSUP: newer format; -ENOSPC. Error line names
- * directory and remedy.
+ * no journal of ours in a non-empty directory; -ENOTSUP: newer format; -ENOSPC. The error line
+ * names the directory and the remedy.
  */
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, struct error *error);
 
-/* The same for segments of another size than SEGMENT_BYTES: a new journal begins with some. */
+/* As data_dir_open, for segments of another size than SEGMENT_BYTES: the check for free space needs
+ * it, as a new journal begins with some. */
 int data_dir_open_sized(struct data_dir *dir, const char *path, uint16_t shards,
 			uint64_t segment_bytes, struct error *error);
 
 /*
- * The same for a replay, which writes a journal whose id follows from what is replayed. It may lie
- * in memory, and the disk is not asked for room beforehand. If there is
- * a journal already it is opened as it is: made_journal tells.
+ * As data_dir_open, for a replay, which writes a journal whose id follows from what is replayed. It
+ * may lie in memory, and nobody checks for free space beforehand. A journal that is there already
+ * is opened as it is: made_journal is false then.
  */
 int data_dir_open_as(struct data_dir *dir, const char *path, uint16_t shards, uint64_t journal_id,
 		     struct error *error);
 
-/* The same for a directory that takes a copy of another journal: it has, or gets, that one's id and
- * number of shards. */
+/* As data_dir_open, for a directory that takes a copy of another journal: it has, or gets, that
+ * one's id and number of shards. */
 int data_dir_open_copy(struct data_dir *dir, const char *path, const struct data_dir *original,
 		       struct error *error);
 
 /*
- * Before the first block of a newer format is written: the identity, on disk, says so, and older
- * programs refuse the directory with a clear line. Locked. Nothing if it says so already. 0 or
- * -errno with a line.
+ * Raises the format in the identity, on disk, so that older programs refuse the directory with a
+ * clear line. Due before the first block of a newer format is written. Only under the lock. Does
+ * nothing if the identity has that format already. 0 or -errno with a line.
  */
 int data_dir_raise_format(struct data_dir *dir, uint16_t format, struct error *error);
 
@@ -59,7 +60,7 @@ int data_dir_read(struct data_dir *dir, const char *path, struct error *error);
 
 /*
  * For a tool that changes something: takes the lock of what data_dir_read opened. -EBUSY: an engine
- * runs on it. Ends with data_dir_withdraw, which removes the lock's file if it wasn't there before.
+ * runs on it. End with data_dir_withdraw, which removes the lock's file if it wasn't there before.
  */
 int data_dir_lock(struct data_dir *dir, struct error *error);
 

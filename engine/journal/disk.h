@@ -15,7 +15,7 @@
 
 struct disk;
 
-/* A completed write: the token it was submitted with, and bytes written or -errno. */
+/* Called with a completed write: its token, and the bytes written or -errno. */
 typedef void disk_done_fn(void *context, uint64_t token, int64_t result);
 
 struct disk_ops {

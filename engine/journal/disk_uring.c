@@ -1,18 +1,18 @@
 /*
- * disk_uring: the disk behind the journal, over io_uring. A write is durable when it completes:
- * files are opened O_DIRECT, every write carries RWF_DSYNC and comes from registered memory.
+ * disk_uring: the disk of a journal over io_uring. A write is durable when it completes: files are
+ * opened O_DIRECT, every write has RWF_DSYNC and comes from registered memory.
  *
- * Completions are seen by looking at the ring; the kernel posts them to the submitting thread. No
- * set-up flag was worth having, measured on a busy two-core machine, p50 of one 16 KiB write at a
- * time beside a spinning loop: plain with the yield below 150 us; COOP_TASKRUN the same; SQPOLL on
- * the other core, IOSQE_ASYNC and DEFER_TASKRUN up to milliseconds, as all of them still end in
- * that kernel worker. SINGLE_ISSUER is out anyway: the start-up thread writes the first offers, the
- * worker goes on.
+ * The worker finds completions by looking at the ring; the kernel posts them to the submitting
+ * thread. No set-up flag improved it. Measured on a busy two-core machine, p50 of one 16 KiB write
+ * at a time beside a spinning loop: 150 us without a flag and with the yield below; the same with
+ * COOP_TASKRUN; up to milliseconds with SQPOLL on the other core, IOSQE_ASYNC and DEFER_TASKRUN, as
+ * all of them still end in that kernel worker. SINGLE_ISSUER is impossible: the start-up thread
+ * writes the first offers, then the worker goes on.
  *
- * A kernel or a seccomp profile may allow a ring to be made and yet refuse to enter it: so the open
- * puts a request of no effect through, and is refused like any other start. If the ring breaks
- * later, what the kernel did not take comes back as failed writes, which are final for their lanes;
- * what it took still comes back by itself.
+ * A kernel or a seccomp profile may allow a program to make a ring and yet not to enter it. So the
+ * open sends one request without effect through the ring, and a failure refuses the start. If the
+ * ring breaks later, the requests that the kernel did not take are reported as failed writes, which
+ * are final for their lanes; those that it took still complete by themselves.
  */
 #include <errno.h>
 #include <sched.h>
@@ -29,7 +29,7 @@
 #include "engine/journal/disk.h"
 
 enum {
-	/* With room for one operation behind it. */
+	/* The probe, and room for one operation after it. */
 	PROBE_BYTES = sizeof(struct io_uring_probe) + sizeof(struct io_uring_probe_op),
 };
 
@@ -38,7 +38,7 @@ struct disk_uring {
 	struct io_uring ring;
 	unsigned in_flight; /* queued or with the kernel */
 	unsigned in_flight_max;
-	unsigned queued;  /* not yet with the kernel: the last ones that were queued */
+	unsigned queued;  /* not yet with the kernel: always those queued last */
 	int broken;       /* -errno: the kernel takes nothing any more */
 	uint64_t *tokens; /* of what is queued, [entries of the submission ring], in a circle */
 	unsigned token_mask;
@@ -56,7 +56,7 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	struct disk_uring *uring = of(disk);
 	struct io_uring_sqe *sqe;
 
-	/* What O_DIRECT wants. */
+	/* O_DIRECT requires it. */
 	DCHECK(bytes > 0 && bytes % BLOCK_ALIGN_BYTES == 0);
 	DCHECK(offset % BLOCK_ALIGN_BYTES == 0 && (uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0);
 	DCHECK(fd >= 0);
@@ -69,7 +69,7 @@ static int uring_write(struct disk *disk, int fd, const void *buffer, uint32_t b
 	sqe = io_uring_get_sqe(&uring->ring);
 	if (sqe == NULL)
 		return -EAGAIN;
-	/* Its token overwrites none of a write that is still queued. */
+	/* Its token does not overwrite that of a write that is still queued. */
 	DCHECK(uring->queued <= uring->token_mask);
 	io_uring_prep_write_fixed(sqe, fd, buffer, bytes, offset, 0);
 	sqe->rw_flags = RWF_DSYNC;
@@ -93,14 +93,14 @@ static int uring_submit(struct disk *disk)
 		uring->queued -= (unsigned)rc;
 		return 0;
 	}
-	/* Short of memory, or interrupted: what the kernel didn't take stays queued for the next
-	 * turn. Everything else means that the ring itself is broken. */
+	/* Without memory, or interrupted: what the kernel didn't take stays queued for the next
+	 * turn. Any other error means that the ring itself is broken. */
 	if (rc != -EAGAIN && rc != -EBUSY && rc != -EINTR && rc != -ENOMEM)
 		uring->broken = rc;
 	return rc;
 }
 
-/* What a broken ring did not take, as writes that failed. */
+/* Reports what a broken ring did not take as failed writes. Returns how many. */
 static int fail_queued(struct disk_uring *uring, disk_done_fn *done, void *context)
 {
 	int cnt = 0;
@@ -134,8 +134,9 @@ static int uring_reap(struct disk *disk, disk_done_fn *done, void *context)
 	}
 	if (uring->broken != 0)
 		cnt += fail_queued(uring, done, context);
-	/* The kernel finishes a durable write in a worker of its own on the core that submitted it.
-	 * Who spins there must let it run, or it waits for the scheduler's next tick. */
+	/* The kernel finishes a durable write in a thread of its own on the core that submitted it.
+	 * A thread that spins there must yield, or the write waits for the scheduler's next tick.
+	 */
 	if (cnt == 0 && uring->in_flight > 0)
 		sched_yield();
 	return cnt;
@@ -165,7 +166,7 @@ static const struct disk_ops uring_ops = {
 	.close = uring_close,
 };
 
-/* -1 where the kernel has no such switch. */
+/* The sysctl's value; -1 where the kernel does not have it. */
 static int io_uring_disabled(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/io_uring_disabled", "re");
@@ -190,17 +191,18 @@ static void explain(int rc, struct error *error)
 		remedy = "; a seccomp profile forbids it: run the container with one that allows "
 			 "io_uring_setup, io_uring_enter and io_uring_register";
 	else if (rc == -ENOSYS)
-		remedy = "; it takes Linux 5.10 or newer with CONFIG_IO_URING, and no seccomp "
+		remedy = "; it needs Linux 5.10 or newer with CONFIG_IO_URING, and no seccomp "
 			 "profile that hides it";
 	else if (rc == -ENOMEM)
 		remedy = "; raise the limit of locked memory (ulimit -l)";
 	else if (rc == -EMFILE || rc == -ENFILE)
 		remedy = "; raise the limit of open files (ulimit -n)";
-	error_set(error, "io_uring, which the journal writes with, does not start: %s%s",
-		  strerror(-rc), remedy);
+	error_set(error, "io_uring, which writes the journal, does not start: %s%s", strerror(-rc),
+		  remedy);
 }
 
-/* Each of the calls that the ring will need, to no effect: 0, or why the kernel refuses one. */
+/* Makes each of the calls that the ring will need, without effect. 0, or -errno of one that the
+ * kernel refuses. */
 static int try_ring(struct io_uring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -223,7 +225,7 @@ static int try_ring(struct io_uring *ring)
 		return rc;
 	rc = cqe->res;
 	io_uring_cqe_seen(ring, cqe);
-	/* The trial leaves nothing that reap would take for a write. */
+	/* The trial leaves nothing in the ring that reap would take for a write. */
 	CHECK(io_uring_sq_ready(ring) == 0 && io_uring_cq_ready(ring) == 0);
 	return rc;
 }
@@ -249,7 +251,7 @@ int disk_uring_open(struct disk **out, unsigned writes_max, struct error *error)
 	uring->in_flight_max = uring->ring.cq.ring_entries;
 	uring->token_mask = uring->ring.sq.ring_entries - 1;
 	CHECK((uring->ring.sq.ring_entries & uring->token_mask) == 0); /* a power of two */
-	/* All that can be queued can come back. */
+	/* There is room for the completion of everything that can be queued. */
 	CHECK(uring->in_flight_max >= uring->ring.sq.ring_entries);
 	*out = &uring->disk;
 	return 0;

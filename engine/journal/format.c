@@ -1,11 +1,11 @@
 /*
- * Checksums and shape of the journal on disk: the one place that writer, recovery and tools share.
+ * Checksums and shape of the journal on disk. Writer, recovery and tools share this one place.
  */
 #include "engine/journal/format.h"
 
 #include <string.h>
 
-/* Inlined: the library's own build knows nothing of our target's instructions. */
+/* Inlined, as the library's own build does not use our target's instructions. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -22,8 +22,8 @@ uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64
 }
 
 /*
- * XXH3 over what follows the checksum field; the 8 bytes before it go into the seed, so that
- * nothing has to be copied or zeroed to leave the field out.
+ * XXH3 over the bytes after the checksum field; the 8 bytes before it go into the seed, so that
+ * nothing must be copied or zeroed to leave the field out.
  */
 static uint64_t checksum_of(const void *data, size_t bytes, uint64_t seed)
 {
@@ -68,7 +68,7 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 		return "block with an impossible watermark";
 	if (block->reserved != 0)
 		return "block with reserved bytes in use";
-	/* What may be trusted from here on: it can be read whole, and its records counted. */
+	/* From here on callers trust that the block can be read whole, and its records counted. */
 	DCHECK(block->block_bytes >= BLOCK_HEADER_BYTES + block->record_cnt * RECORD_BYTES);
 	DCHECK(block->block_bytes <= BLOCK_BYTES_MAX && block->block_bytes <= room_bytes);
 	return NULL;
@@ -111,6 +111,6 @@ void segment_header_fill(struct segment_header *header, uint64_t journal_id, uin
 		.segment_bytes = segment_bytes,
 	};
 	header->checksum = segment_checksum(header);
-	/* What is written is what is read. */
+	/* Readers accept what is written here. */
 	CHECK(segment_header_wrong(header, journal_id, lane, segment) == NULL);
 }

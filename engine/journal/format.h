@@ -3,7 +3,8 @@
  *
  * DATA/journal          identity: format version, journal id, number of shards (text)
  * DATA/lock             flock: one engine a data directory
- * DATA/lane-NNN/seg-NNNNNNNNNNNN    segments, SEGMENT_BYTES each, zero-filled ahead
+ * DATA/lane-NNN/seg-NNNNNNNNNNNN    segments, zero-filled ahead; the header of each has its size,
+ *                       SEGMENT_BYTES unless `serve --segment-mib` says otherwise
  *
  * A segment is a segment header (BLOCK_ALIGN_BYTES), then blocks back to back, then zeros. A block
  * is a block header, record_cnt records, zeros up to a multiple of BLOCK_ALIGN_BYTES. A block never
@@ -42,7 +43,7 @@ struct segment_header {
 	uint32_t magic;
 	uint16_t format;
 	uint16_t lane;
-	uint64_t checksum; /* over the bytes behind it, seed mix64(the 8 bytes before it) */
+	uint64_t checksum; /* over the bytes after it, seed mix64(the 8 bytes before it) */
 	uint64_t journal_id;
 	uint64_t segment; /* 0, 1, 2, ... */
 	uint64_t segment_bytes;
@@ -102,7 +103,7 @@ static inline uint32_t block_bytes_of(uint32_t record_cnt)
 uint64_t block_seed(uint64_t journal_id, uint16_t lane, uint64_t segment, uint64_t offset,
 		    uint64_t first_lsn);
 
-/* Checksum of a whole block as it would be stored; the field itself is left out. Only of a block
+/* Checksum of a whole block as it would be stored; the field itself is left out. Only for a block
  * whose block_bytes may be trusted (block_shape_wrong). Any thread. */
 uint64_t block_checksum(const struct block_header *block, uint64_t seed);
 
@@ -110,8 +111,8 @@ uint64_t block_checksum(const struct block_header *block, uint64_t seed);
 uint64_t segment_checksum(const struct segment_header *header);
 
 /*
- * What is wrong with a block header's fields by themselves, before its checksum can be asked, as a
- * static text; NULL if nothing is. room_bytes: from the block to the end of its segment. A block
+ * What is wrong with a block header's fields by themselves, before its checksum can be computed, as
+ * a static text; NULL if nothing is. room_bytes: from the block to the end of its segment. A block
  * that passes lies within room_bytes and its block_bytes may be trusted.
  */
 const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes);
@@ -144,7 +145,7 @@ void segment_header_fill(struct segment_header *header, uint64_t journal_id, uin
 #define SEGMENT_BYTES_MIN (UINT64_C(3) * BLOCK_ALIGN_BYTES)
 #define SEGMENT_BYTES_MAX (UINT64_C(1) << 32)
 static_assert(SEGMENT_BYTES >= SEGMENT_BYTES_MIN && SEGMENT_BYTES <= SEGMENT_BYTES_MAX, "range");
-static_assert(SEGMENT_BYTES_MAX % BLOCK_ALIGN_BYTES == 0, "the longest may be had");
+static_assert(SEGMENT_BYTES_MAX % BLOCK_ALIGN_BYTES == 0, "the longest segment is valid");
 
 static inline bool segment_bytes_valid(uint64_t bytes)
 {

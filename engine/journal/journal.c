@@ -18,28 +18,32 @@ enum {
 	 * sealed, also when the next segment isn't there. */
 	CLOSING_RESERVE_BYTES = BLOCK_ALIGN_BYTES,
 	/*
-	 * A block that isn't full goes out only beside fewer writes than this; full ones up to
-	 * WRITES_IN_FLIGHT_MAX. With a slot for every scrap disk and core are busy with scraps: 2.5
-	 * to 3.5 M orders/s at full speed against 5.1 to 9.3. With two slots for them, one request
-	 * a datagram was carried at 0.50 M/s where one slot gives 0.65 (bench/README.md).
+	 * A block that isn't full is written only while fewer writes than this are in flight; full
+	 * blocks up to WRITES_IN_FLIGHT_MAX. If a small block could use every slot, disk and core
+	 * would be busy with small blocks: 2.5 to 3.5 M orders/s at full speed against 5.1 to 9.3.
+	 * With two slots for them, datagrams of one request reached 0.50 M/s where one slot gives
+	 * 0.65 (bench/README.md).
 	 */
 	PARTIAL_IN_FLIGHT_MAX = 1,
-	/* Tokens: lane in the upper 16 bits, the block's number below. */
+	/* A token: the lane in the upper 16 bits, the block's number below. */
 	TOKEN_BLOCK_BITS = 48,
 };
 static_assert((int)BLOCK_HEADER_BYTES <= (int)CLOSING_RESERVE_BYTES,
 	      "a closing block fits into its room");
 static_assert(CLOSING_RESERVE_BYTES + 2 * BLOCK_ALIGN_BYTES <= SEGMENT_BYTES_MIN,
-	      "beside it there is room for a block");
+	      "there is room for a block beside it");
 static_assert((int)PARTIAL_IN_FLIGHT_MAX <= (int)WRITES_IN_FLIGHT_MAX,
-	      "one that is not full goes out, too");
+	      "a block that is not full is written, too");
 static_assert(SHARDS_MAX <= UINT64_C(1) << (64 - TOKEN_BLOCK_BITS), "a token has room for a lane");
 
 /*
  * Blocks are numbered as they are opened; block n lies in buffer n % BLOCK_BUFFERS_CNT. They pass
- * through four states, in order, so that three counters tell them all:
+ * through four states, in order, so that three counters give the state of each:
  *
- *	durable < head <= written out < sent <= closed < fill = being filled
+ *	        n < head    durable
+ *	head <= n < sent    in flight: given to the disk, or written before an older one is
+ *	sent <= n < fill    closed: takes no more records, not given to the disk yet
+ *	        n = fill    being filled
  */
 struct block_state {
 	uint64_t last_lsn; /* durable when this block and all before it are */
@@ -49,7 +53,7 @@ struct block_state {
 	uint32_t bytes;
 	int fd;
 	uint64_t sent_ns;  /* CLOCK_MONOTONIC */
-	bool ends_segment; /* the file goes back when this block is down */
+	bool ends_segment; /* the file is given back when this block is durable */
 	bool done;
 };
 
@@ -58,12 +62,12 @@ struct journal {
 	struct record *slots; /* of the block being filled */
 	uint32_t record_cnt;  /* in it */
 	uint32_t record_max;  /* that fit into it and into the segment; 0: no place for it yet */
-	int error;
+	int error;            /* errno of a failed write, positive; 0: none */
 	uint64_t next_lsn;
 	uint64_t durable_lsn;
 
-	uint64_t head; /* oldest block not down */
-	uint64_t sent; /* first block not given to the disk */
+	uint64_t head; /* the oldest block that is not durable */
+	uint64_t sent; /* the first block not given to the disk */
 	uint64_t fill; /* the block being filled */
 
 	/* Where the block being filled goes. */
@@ -73,8 +77,8 @@ struct journal {
 	uint64_t offset;
 
 	uint64_t prev_checksum; /* of the block sent last */
-	uint64_t watermark_lsn; /* that it carries */
-	uint64_t written_at_ns; /* that it carries */
+	uint64_t watermark_lsn; /* of that block */
+	uint64_t written_at_ns; /* of that block */
 	uint64_t noted_ns;      /* latest instant that a block must carry */
 
 	struct disk *disk;
@@ -85,11 +89,11 @@ struct journal {
 	struct arena *arena; /* that it lies in; NULL: the heap */
 	const void *owner;   /* debug builds: the thread that works on it */
 	uint64_t written_lsn;
-	struct journal_stats stats; /* but for LSNs and segment */
+	struct journal_stats stats; /* without LSNs and segment */
 	struct block_state blocks[BLOCK_BUFFERS_CNT];
 };
 
-/* Another thread may take over only while nothing is on its way. */
+/* Another thread may take over only while nothing is in flight. */
 static void own(struct journal *journal)
 {
 #ifdef DB_DEBUG
@@ -109,7 +113,7 @@ const uint64_t journal_latency_bounds_ns[JOURNAL_LATENCY_BOUND_CNT] = {
 	2500000, 10000000, 50000000, 250000000, 1000000000, 2500000000, 10000000000,
 };
 
-/* Closing blocks have none, full ones BLOCK_RECORDS_MAX. */
+/* A closing block has 0 records, a full one BLOCK_RECORDS_MAX. */
 const uint32_t journal_fill_bounds[JOURNAL_FILL_BOUND_CNT] = {
 	0, 1, 15, 63, 255, 511, 767, BLOCK_RECORDS_MAX - 1,
 };
@@ -133,7 +137,7 @@ static void count_durable(struct journal *journal, uint64_t latency_ns)
 {
 	unsigned cell = 0;
 
-	/* Nothing comes back before it was given. */
+	/* No write completes before it was given to the disk. */
 	DCHECK(latency_ns <= INT64_MAX);
 	while (cell < JOURNAL_LATENCY_BOUND_CNT && latency_ns > journal_latency_bounds_ns[cell])
 		cell++;
@@ -148,7 +152,7 @@ static struct block_state *block_of(struct journal *journal, uint64_t number)
 
 static struct block_header *buffer_of(const struct journal *journal, uint64_t number)
 {
-	/* Of a later one the buffer is still another block's. */
+	/* The buffer of a later block still belongs to another one. */
 	DCHECK(number - journal->head < BLOCK_BUFFERS_CNT);
 	return (struct block_header *)(journal->buffers +
 				       number % BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX);
@@ -183,7 +187,7 @@ static void next_segment(struct journal *journal)
 
 	if (fd < 0)
 		return;
-	/* Nothing but the room for a closing block is left behind. */
+	/* Only the room for a closing block is left unused. */
 	CHECK(journal->offset + CLOSING_RESERVE_BYTES >= journal->segment_bytes);
 	CHECK(segment_bytes_valid(bytes));
 	if (journal->fill > journal->head) {
@@ -220,9 +224,9 @@ static void close_block(struct journal *journal)
 {
 	struct block_state *block = block_of(journal, journal->fill);
 
-	/* Its buffer and its state are no other block's. */
+	/* No other block uses its buffer and its state. */
 	DCHECK(journal->fill - journal->head < BLOCK_BUFFERS_CNT);
-	/* It goes on where the one before it ends. */
+	/* It begins where the one before it ends. */
 	DCHECK(journal->fill == journal->head ||
 	       block_of(journal, journal->fill - 1)->last_lsn ==
 		       journal->next_lsn - 1 - journal->record_cnt);
@@ -269,7 +273,7 @@ static void seal_header(struct journal *journal, const struct block_state *block
 	DCHECK(block_shape_wrong(header, journal->lane, journal->segment_bytes) == NULL);
 }
 
-/* Gives the oldest closed block to the disk. False: not now, or never. */
+/* Gives the oldest closed block to the disk. False: the disk takes it later, or never. */
 static bool send_block(struct journal *journal, uint64_t now_ns)
 {
 	struct block_state *block = block_of(journal, journal->sent);
@@ -285,7 +289,7 @@ static bool send_block(struct journal *journal, uint64_t now_ns)
 	const int rc = journal->disk->ops->write(journal->disk, block->fd, header, block->bytes,
 						 block->offset, token);
 
-	/* The disk's queue is full: nothing was tried, so this is no failed write. */
+	/* The disk's queue is full: no write was begun, so none failed. */
 	if (rc == -EAGAIN)
 		return false;
 	if (rc != 0) {
@@ -350,7 +354,7 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 	    tail->place.offset % BLOCK_ALIGN_BYTES != 0 || tail->place.offset < BLOCK_ALIGN_BYTES) {
 		error_set(error,
 			  "lane %u: segment %" PRIu64 " cannot be written on from offset %" PRIu64
-			  "; start again, recovery reads it afresh",
+			  "; start again: recovery then reads the lane again",
 			  options->lane, tail->place.segment, tail->place.offset);
 		if (journal->fd >= 0)
 			segment_done(options->segments, journal->fd);
@@ -363,7 +367,7 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 	return 0;
 }
 
-/* Records that the block behind the one being filled will take. */
+/* Records that fit into the block after the one being filled. */
 static uint32_t room_behind(const struct journal *journal)
 {
 	const uint64_t offset = journal->offset + block_bytes_of(journal->record_max);
@@ -414,7 +418,7 @@ void journal_commit(struct journal *journal)
 {
 	DCHECK(journal->record_cnt < journal->record_max);
 	DCHECK(journal->next_lsn < LSN_MAX);
-	/* No watermark is ahead of what is committed. */
+	/* No record is durable before it is committed. */
 	DCHECK(journal->durable_lsn < journal->next_lsn);
 	journal->record_cnt++;
 	journal->next_lsn++;
@@ -427,7 +431,8 @@ uint64_t journal_next_lsn(const struct journal *journal)
 	return journal->next_lsn;
 }
 
-/* False: the disk takes no more now, or never. */
+/* Gives closed blocks to the disk while slots are free. False: the disk takes no more now, or the
+ * lane failed. */
 static bool send_closed(struct journal *journal, uint64_t now_ns)
 {
 	own(journal);
@@ -452,7 +457,7 @@ void journal_pump(struct journal *journal, uint64_t now_ns)
 	if (!send_closed(journal, now_ns))
 		return;
 	if (journal->sent - journal->head < PARTIAL_IN_FLIGHT_MAX && journal->record_cnt > 0) {
-		/* It overtakes none. */
+		/* It overtakes no closed block. */
 		DCHECK(journal->sent == journal->fill);
 		close_block(journal);
 		send_block(journal, now_ns);
@@ -472,7 +477,7 @@ void journal_written(struct journal *journal, uint64_t token, int64_t result)
 	block->done = true;
 	if (result != (int64_t)block->bytes)
 		fail(journal, result < 0 ? (int)-result : EIO);
-	/* After a failure nothing counts any more, whatever still arrives. */
+	/* After a failure nothing more becomes durable, whatever writes still complete. */
 	if (journal->error != 0)
 		return;
 	while (journal->head < journal->sent && block_of(journal, journal->head)->done) {
@@ -572,7 +577,8 @@ void journal_close(struct journal *journal)
 		return;
 	CHECK(journal->error != 0 || journal_idle(journal));
 	CHECK(journal->fd >= 0);
-	/* Files of writes that failed or never returned: nothing will be written to them. */
+	/* The files of writes that failed or never completed: nothing more will be written to them.
+	 */
 	for (uint64_t number = journal->head; number < journal->fill; number++) {
 		const struct block_state *block = block_of(journal, number);
 

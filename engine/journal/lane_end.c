@@ -9,14 +9,14 @@
 #include "engine/journal/format.h"
 
 enum {
-	/* How far behind the end the header of the last block may lie; a torn tail may be there
-	 * too. */
+	/* How far before the end the header of the last block may lie; a torn tail may lie between
+	 * them. */
 	UNITS_BACK_MAX = 4 * BLOCK_BYTES_MAX / BLOCK_ALIGN_BYTES,
 };
 static_assert((int)UNITS_BACK_MAX * (int)BLOCK_ALIGN_BYTES > (int)BLOCK_BYTES_MAX,
 	      "the longest block's header is found");
 
-/* Reads one unit. 1: it has something in it; 0: zeros, or not there; or -errno. */
+/* Reads one unit. 1: it is not all zeros; 0: it is, or it is not there; or -errno. */
 static int look(struct lane_files *files, uint64_t segment, uint64_t offset, uint8_t *unit)
 {
 	const int64_t got = files->ops->read(files, segment, unit, BLOCK_ALIGN_BYTES, offset);
@@ -29,7 +29,7 @@ static int look(struct lane_files *files, uint64_t segment, uint64_t offset, uin
 	       (unit[0] != 0 || memcmp(unit, unit + 1, BLOCK_ALIGN_BYTES - 1) != 0);
 }
 
-/* The last of segments first .. last that has a block. */
+/* The last of the segments first .. last that has a block. */
 static int find_segment(struct lane_files *files, uint64_t first, uint64_t last, uint8_t *unit,
 			uint64_t *segment)
 {
@@ -50,7 +50,7 @@ static int find_segment(struct lane_files *files, uint64_t first, uint64_t last,
 	return 0;
 }
 
-/* The first unit of a segment behind which all is zero. */
+/* The first unit of a segment from which on all is zero. */
 static int find_offset(struct lane_files *files, uint64_t segment, uint64_t bytes, uint8_t *unit,
 		       uint64_t *offset)
 {
@@ -72,7 +72,7 @@ static int find_offset(struct lane_files *files, uint64_t segment, uint64_t byte
 	return 0;
 }
 
-/* What the last block before the end says. */
+/* Finds the next LSN in the header of the last block before the end. */
 static int find_lsn(struct lane_files *files, uint16_t lane, uint8_t *unit, struct lane_end *extent)
 {
 	const struct block_header *header = (const struct block_header *)unit;

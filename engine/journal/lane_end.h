@@ -1,7 +1,7 @@
 /*
- * lane_end: where a lane ends, without reading it: by bisection, as everything after its last
- * block is zero. An estimate beside a running engine, for a reader that reports how far it has to
- * go.
+ * lane_end: finds where a lane ends without reading all of it: by bisection, as everything after
+ * its last block is zero. Beside a running engine the result is an estimate, for a reader that
+ * reports how far it has to go.
  *
  * Cold calls, any thread.
  */
@@ -17,7 +17,7 @@ struct lane_end {
 	uint64_t first_segment;
 	struct lane_place place; /* of the end */
 	uint64_t segment_bytes;  /* of that segment; 0: the lane is empty */
-	uint64_t next_lsn;       /* 0: not to be told */
+	uint64_t next_lsn;       /* 0: unknown */
 };
 
 /* Some 40 reads of 4 KiB. 0 or -errno. */

@@ -46,7 +46,7 @@ void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_
 	const int bytes =
 		snprintf(out, SEGMENT_PATH_BYTES, "%s/seg-%012" PRIu64, lane_dir, segment);
 
-	/* Cut short it would be another file's. */
+	/* A path that was cut short could be another file's. */
 	CHECK(bytes > 0 && bytes < SEGMENT_PATH_BYTES);
 }
 
@@ -82,7 +82,7 @@ int file_write(int fd, const void *bytes, size_t cnt, uint64_t offset)
 	return 0;
 }
 
-/* True for seg- and twelve digits; not for what was left under a temporary name. */
+/* True for seg- and twelve digits; false for a temporary name that was left. */
 static bool parse_name(const char *name, uint64_t *segment)
 {
 	*segment = 0;
@@ -114,7 +114,7 @@ static int64_t directory_list(struct lane_files *files, uint64_t **numbers)
 
 	if (dir == NULL)
 		return -errno;
-	/* A directory that can't be read to its end is not a short one. */
+	/* An error must not look like the end of the directory. */
 	while (errno = 0, (entry = readdir(dir)) != NULL) {
 		if (!parse_name(entry->d_name, &segment))
 			continue;
@@ -176,11 +176,11 @@ static int64_t directory_read(struct lane_files *files, uint64_t segment, void *
 	const int fd = open_segment(of(files), segment);
 	size_t done = 0;
 
-	/* What O_DIRECT wants. */
+	/* O_DIRECT requires it. */
 	CHECK((uintptr_t)buffer % BLOCK_ALIGN_BYTES == 0);
 	if (fd < 0)
 		return fd;
-	/* Advice only: the disk is busy while we look at what came. */
+	/* Only advice: the disk reads on while the caller looks at these bytes. */
 	if (!of(files)->direct)
 		(void)posix_fadvise(fd, (off_t)(offset + bytes), READ_AHEAD_BYTES,
 				    POSIX_FADV_WILLNEED);
@@ -200,8 +200,9 @@ static int64_t directory_read(struct lane_files *files, uint64_t segment, void *
 }
 
 /*
- * The kernel ends a killed engine's requests after the engine: its lock is free while a write may
- * still come. A writer holds a lock on each segment; the request itself keeps that one alive.
+ * The kernel ends a killed engine's requests after the engine: the engine's lock is free while a
+ * write may still reach the disk. A writer holds a lock on each segment, too, and the request
+ * itself keeps that one.
  */
 static int directory_settle(struct lane_files *files, uint64_t segment)
 {
@@ -217,7 +218,7 @@ static int directory_settle(struct lane_files *files, uint64_t segment)
 		return fd;
 	for (unsigned i = 0; i < SETTLE_TRIES_MAX && rc == -EBUSY; i++) {
 		if (i == SETTLE_SAY_TRIES)
-			fprintf(stderr, "%s: waiting for its last writes to end\n", path);
+			fprintf(stderr, "%s: waiting for the last writes to it to end\n", path);
 		if (signals_end_pending())
 			rc = -EINTR;
 		else if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -266,7 +267,7 @@ static int directory_zero(struct lane_files *files, uint64_t segment, uint64_t o
 		rc = zero_to(fd, offset, (uint64_t)info.st_size);
 	if (rc == 0 && fsync(fd) != 0)
 		rc = -errno;
-	/* The writer goes past the page cache; pages left there would only slow it down. */
+	/* The writer goes past the page cache; pages that stay there would only slow it down. */
 	if (rc == 0)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	close(fd);

@@ -1,8 +1,8 @@
 /*
  * lane_files: the segment files of one lane as recovery and the tools see them: list, read, and
- * what recover_cut needs. The seam through which tests and the simulator bring files of their own.
+ * what recover_cut needs. Through this seam tests and the simulator bring files of their own.
  *
- * Cold calls, one thread at a time. What changes something is durable when it returns.
+ * Cold calls, one thread at a time. A change is durable when its call returns.
  */
 #ifndef DB_ENGINE_JOURNAL_LANE_FILES_H
 #define DB_ENGINE_JOURNAL_LANE_FILES_H
@@ -22,18 +22,20 @@ struct lane_files_ops {
 	int64_t (*list)(struct lane_files *files, uint64_t **numbers);
 	/* Bytes of a segment, or -errno. */
 	int64_t (*size)(struct lane_files *files, uint64_t segment);
-	/* Reads up to bytes at offset; buffer aligned to BLOCK_ALIGN_BYTES. Returns how many, fewer
-	 * only at the end of the file; or -errno. Never from an older copy than the disk's. */
+	/* Reads up to `bytes` at `offset`; buffer aligned to BLOCK_ALIGN_BYTES. Returns how many,
+	 * fewer only at the end of the file; or -errno. Never reads a copy older than the disk's.
+	 */
 	int64_t (*read)(struct lane_files *files, uint64_t segment, void *buffer, size_t bytes,
 			uint64_t offset);
-	/* Waits until nobody's write to this segment is on its way. 0, or -EBUSY after too long. */
+	/* Waits until no write to this segment is in flight, whoever began it. 0; -EBUSY if that
+	 * takes too long; other -errno. */
 	int (*settle)(struct lane_files *files, uint64_t segment);
-	/* Zeros from offset to the segment's end; with offset at the end only syncs what is there.
-	 */
+	/* Writes zeros from offset to the segment's end, and syncs the file; with offset at the end
+	 * it only syncs. */
 	int (*zero)(struct lane_files *files, uint64_t segment, uint64_t offset);
-	/* Writes from `from` to `to` again what is read there, for zero() to sync. A sync that
-	 * failed once saves nothing by being repeated: what it lost is clean, and still read from
-	 * caches. */
+	/* Reads the bytes from `from` to `to` and writes them again, for zero() to sync. To repeat
+	 * a sync that failed saves nothing: the lost pages count as clean, and are still read from
+	 * the cache. */
 	int (*renew)(struct lane_files *files, uint64_t segment, uint64_t from, uint64_t to);
 	int (*remove)(struct lane_files *files, uint64_t segment);
 	void (*close)(struct lane_files *files);
@@ -44,12 +46,6 @@ struct lane_files {
 	char path[576]; /* of the lane's directory, for messages */
 };
 
-/*
- * The same, read past the page cache where the disk can: for who follows a running engine. Cached
- * pages would slow down its writes, which go past the cache too.
- */
-int lane_files_open_direct(struct lane_files **out, const char *lane_dir);
-
 enum {
 	SEGMENT_PATH_BYTES = 640,
 };
@@ -58,6 +54,12 @@ static_assert(sizeof(((struct lane_files *)0)->path) + sizeof("/seg-") + 20 <= S
 
 /* The files in a lane's directory, which need not be there. 0 or -ENOMEM. */
 int lane_files_open(struct lane_files **out, const char *lane_dir);
+
+/*
+ * Like lane_files_open, but reads past the page cache where the disk can: for callers that follow a
+ * running engine. Cached pages would slow down its writes, which go past the cache too.
+ */
+int lane_files_open_direct(struct lane_files **out, const char *lane_dir);
 
 /* LANE_DIR/seg-NNNNNNNNNNNN */
 void segment_path(const char *lane_dir, uint64_t segment, char out[SEGMENT_PATH_BYTES]);

@@ -11,19 +11,19 @@
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 
-/* Fuzzers want a small one: quick to map, and often left. */
+/* Fuzzers set a small one, which is quick to map and which reading leaves often. */
 #ifndef LANE_WINDOW_BYTES
 #define LANE_WINDOW_BYTES (1 << 20)
 #endif
 
 enum {
-	/* Read at a time: big enough for the disk, small enough to stay in the cache. */
+	/* Bytes read at a time: enough for the disk, few enough to stay in the cache. */
 	WINDOW_BYTES = LANE_WINDOW_BYTES,
 };
 static_assert((int)WINDOW_BYTES >= (int)BLOCK_BYTES_MAX, "a block fits into the window");
 static_assert((WINDOW_BYTES & (WINDOW_BYTES - 1)) == 0 &&
 		      (BLOCK_ALIGN_BYTES & (BLOCK_ALIGN_BYTES - 1)) == 0,
-	      "what is read grows from a unit to the window by doubling, and not beyond");
+	      "the bytes read at a time double from a unit up to the window, and not beyond");
 
 struct lane_reader {
 	struct lane_files *files;
@@ -33,7 +33,7 @@ struct lane_reader {
 	uint64_t segment_end;
 	bool light;
 	bool glances;
-	bool adopts; /* the next block may be any: nothing is known of the one before it */
+	bool adopts; /* the next block may be any good one: nothing is known of the one before it */
 
 	/* The segment whose header was checked last. */
 	uint64_t entered;
@@ -43,15 +43,15 @@ struct lane_reader {
 	uint8_t *window;
 	struct lane_place window_place;
 	uint64_t window_bytes; /* 0: nothing in it */
-	uint64_t read_bytes;   /* what is read at a time */
+	uint64_t read_bytes;   /* read at a time */
 
-	struct lane_tail tail; /* behind the last good block */
+	struct lane_tail tail; /* after the last good block */
 	uint64_t block_offset; /* of that block */
 	uint64_t watermark_lsn;
 	uint64_t blocks;
 
 	struct error *error;     /* of the call under way */
-	struct lane_fault fault; /* what that said last */
+	struct lane_fault fault; /* the last one that was reported */
 };
 
 static const uint64_t NONE_ENTERED = UINT64_MAX;
@@ -87,7 +87,7 @@ static int say_missing(const struct lane_reader *reader, uint64_t missing, uint6
 			 reader->files->path, missing, there);
 }
 
-/* Looks which segments there are: without a gap, but the first may be gone (prune). */
+/* Finds the segments that are there. A gap is an error; the first ones may be gone (prune). */
 static int list_segments(struct lane_reader *reader, struct error *error)
 {
 	uint64_t *numbers = NULL;
@@ -115,7 +115,7 @@ static int list_segments(struct lane_reader *reader, struct error *error)
 	return rc;
 }
 
-/* A reader that knows its segments, and nothing of where to begin. */
+/* Opens a reader that knows its segments, but not yet where to begin. */
 static int open_reader(struct lane_reader **out, struct lane_files *files, uint64_t journal_id,
 		       uint16_t lane, struct error *error)
 {
@@ -194,10 +194,10 @@ static const uint8_t *view(struct lane_reader *reader, struct lane_place at, uin
 	const struct lane_place *window = &reader->window_place;
 	int64_t got;
 
-	/* Whatever a block says of its size: that was looked at before. */
+	/* A block's size was checked before, whatever its header says. */
 	CHECK(bytes > 0 && bytes <= WINDOW_BYTES);
 	CHECK(reader->read_bytes <= WINDOW_BYTES && reader->window_bytes <= WINDOW_BYTES);
-	/* No sum: a place that somebody else wrote down may be anything. */
+	/* Not by a sum, which could overflow: a place from another program may be any number. */
 	if (reader->window_bytes >= bytes && at.segment == window->segment &&
 	    at.offset >= window->offset &&
 	    at.offset - window->offset <= reader->window_bytes - bytes)
@@ -253,7 +253,7 @@ static enum lane_read enter(struct lane_reader *reader, uint64_t segment)
 
 static bool have_segment(struct lane_reader *reader, uint64_t segment)
 {
-	/* A running engine may have made it since. */
+	/* A running engine may have made it since the last look. */
 	if (segment >= reader->segment_end)
 		(void)list_segments(reader, reader->error);
 	return segment >= reader->segment_first && segment < reader->segment_end;
@@ -265,8 +265,8 @@ static bool all_zero(const uint8_t *bytes, size_t cnt)
 }
 
 /*
- * The block at a place of the segment entered: *block if it is valid there, else *wrong says why
- * not. LANE_ERROR if it can't be read.
+ * Checks the block at a place of the segment entered. *block: the block; *wrong: NULL if it is
+ * valid there, else why not. LANE_ERROR if it can't be read, else LANE_BLOCK.
  */
 static enum lane_read check_block(struct lane_reader *reader, struct lane_place at,
 				  const struct block_header **block, const char **wrong)
@@ -284,7 +284,7 @@ static enum lane_read check_block(struct lane_reader *reader, struct lane_place 
 	header = (const struct block_header *)view(reader, at, header->block_bytes);
 	if (header == NULL)
 		return LANE_ERROR;
-	/* It may have been written between the two looks. */
+	/* An engine may have written it between the two looks. */
 	*wrong = block_shape_wrong(header, reader->lane, reader->segment_bytes - at.offset);
 	if (*wrong != NULL)
 		return LANE_BLOCK;
@@ -298,7 +298,8 @@ static enum lane_read check_block(struct lane_reader *reader, struct lane_place 
 	return LANE_BLOCK;
 }
 
-/* Looks through one segment behind the last good block. LANE_END: zeros; LANE_TORN: something. */
+/* Looks through one segment after the last good block. LANE_END: only zeros; LANE_TORN: not only
+ * zeros, but nothing that was durable. */
 static enum lane_read judge_segment(struct lane_reader *reader, struct lane_place at,
 				    const char *bad)
 {
@@ -334,7 +335,7 @@ static enum lane_read judge_segment(struct lane_reader *reader, struct lane_plac
 	return result;
 }
 
-/* No good block is where the next one should be: how does the lane end? */
+/* Decides how the lane ends: no good block is where the next one should be. */
 static enum lane_read judge(struct lane_reader *reader, const char *bad)
 {
 	enum lane_read result = LANE_END;
@@ -358,8 +359,8 @@ static enum lane_read judge(struct lane_reader *reader, const char *bad)
 }
 
 /*
- * Where the next block should be. A writer leaves a segment when only the room for a closing block
- * is left; *skipped: that room is empty and there is a next segment.
+ * Moves *at to where the next block should be. A writer leaves a segment when only the room for a
+ * closing block is left. *skipped: that room is empty, and *at is in the next segment.
  */
 static enum lane_read find_place(struct lane_reader *reader, struct lane_place *at, bool *skipped)
 {
@@ -383,7 +384,7 @@ static enum lane_read find_place(struct lane_reader *reader, struct lane_place *
 	return enter(reader, at->segment);
 }
 
-/* Whether a good block is the one that follows. */
+/* Whether a good block follows from the last one. */
 static bool follows(const struct lane_reader *reader, const struct block_header *block)
 {
 	return block->first_lsn == reader->tail.next_lsn &&
@@ -397,7 +398,7 @@ static void accept_block(struct lane_reader *reader, struct lane_place at,
 	struct lane_tail *tail = &reader->tail;
 
 	CHECK(reader->adopts || follows(reader, block));
-	/* Forwards, within the segment entered. */
+	/* Reading only goes forwards, and stays within the segment entered. */
 	CHECK(at.segment > tail->place.segment ||
 	      (at.segment == tail->place.segment && at.offset >= tail->place.offset));
 	CHECK(at.segment == reader->entered);
@@ -409,7 +410,7 @@ static void accept_block(struct lane_reader *reader, struct lane_place at,
 	reader->block_offset = at.offset;
 	reader->adopts = false;
 	tail->prev_checksum = block->checksum;
-	/* Its first record set the clock back: what was before counts no more. */
+	/* Its first record set the clock back: earlier instants count no more. */
 	if (block->format == JOURNAL_FORMAT_CLOCK)
 		tail->last_at_ns = 0;
 	if (block->written_at_ns > tail->last_at_ns)
@@ -455,7 +456,7 @@ static enum lane_read read_next(struct lane_reader *reader, const struct block_h
 		accept_block(reader, at, *block, (const struct record *)(*block + 1));
 		return LANE_BLOCK;
 	}
-	/* A closing block that should have been in the room that was skipped may be what lacks. */
+	/* Perhaps a closing block is missing in the room that was skipped. */
 	if (skipped)
 		return reader->glances ? LANE_TORN : judge(reader, "nothing");
 	return say(reader, LANE_CORRUPT, at,
@@ -472,24 +473,24 @@ enum lane_read lane_reader_next(struct lane_reader *reader, const struct block_h
 	reader->error = error;
 	read = read_next(reader, block);
 	/* Beside a running engine a block may have arrived between the look at its place and the
-	 * look behind it: only what stays is damage. */
+	 * look after it: only what is found twice is damage. */
 	if (read == LANE_CORRUPT) {
 		reader->window_bytes = 0;
 		reader->entered = NONE_ENTERED;
 		read = read_next(reader, block);
 	}
-	/* What the caller may ask lane_reader_fault for. */
+	/* The caller may ask lane_reader_fault for it. */
 	CHECK((read != LANE_CORRUPT && read != LANE_ERROR) || reader->fault.text[0] != '\0');
 	if (read == LANE_BLOCK)
 		*records = (const struct record *)(*block + 1);
 	else
-		reader->window_bytes = 0; /* asked again, it is read again */
+		reader->window_bytes = 0; /* the next call reads it again */
 	if (read != LANE_BLOCK && reader->glances)
 		reader->read_bytes = BLOCK_ALIGN_BYTES;
 	return read;
 }
 
-/* The block that a position lies behind must still be there. */
+/* Checks that the block before a position is still there. */
 static enum lane_read check_position(struct lane_reader *reader,
 				     const struct lane_position *position)
 {
@@ -513,7 +514,7 @@ static enum lane_read check_position(struct lane_reader *reader,
 		return LANE_BLOCK;
 	return say(reader, LANE_CORRUPT, at,
 		   "the block that ends with LSN %" PRIu64
-		   " was on disk here, a checkpoint of it tells, but there is: %s",
+		   " was on disk here, as a checkpoint says, but there is: %s",
 		   position->tail.next_lsn - 1, wrong);
 }
 
@@ -525,8 +526,8 @@ static void go_to(struct lane_reader *reader, const struct lane_position *positi
 	reader->blocks = 0;
 }
 
-/* Whether a block follows from a position: its chain proves that the one before was there, as a
- * repair leaves it. */
+/* Whether a block follows from a position: its chain proves that the block before was there. A
+ * repair may leave a lane like that. */
 static bool is_followed(struct lane_reader *reader, const struct lane_position *position)
 {
 	const struct block_header *block;
@@ -555,14 +556,16 @@ int lane_reader_open_at(struct lane_reader **out, struct lane_files *files, uint
 	reader->error = error;
 	if (!have_segment(reader, position->tail.place.segment)) {
 		error_set(error,
-			  "%s: segment %" PRIu64 " is missing, it had LSN %" PRIu64
-			  ", a checkpoint tells; the lane is damaged: put it back from a copy",
+			  "%s: segment %" PRIu64
+			  " is missing; a checkpoint says that it had LSN %" PRIu64
+			  "; the lane is damaged: put it back from a copy",
 			  files->path, position->tail.place.segment, position->tail.next_lsn - 1);
 		lane_reader_close(reader);
 		return -EBADMSG;
 	}
 	read = check_position(reader, position);
-	/* What the second look says isn't what is wrong: the first is asked again. */
+	/* The look at the next block has overwritten the error line: check_position writes it
+	 * again. */
 	if (read == LANE_CORRUPT)
 		read = is_followed(reader, position) ? LANE_BLOCK
 						     : check_position(reader, position);

@@ -12,16 +12,18 @@
 #include "engine/journal/lane_end.h"
 
 enum {
-	/* At the end: how often what was given is looked for again, and how long something may look
-	 * like a write on its way before it is judged. */
+	/* At the end: how often the tailer checks that the block given last is still there, and how
+	 * long bytes may look like a write in flight before the end is judged. */
 	RECHECK_NS = 1000000000,
 	HELD_CNT_FIRST = 16,
 };
 
-/* The whole rest of a lane is read to judge an end that looks good: no more often than this. */
+/* To judge an end that looks good takes reading the whole rest of the lane: no more often than
+ * this.
+ */
 static const uint64_t JUDGE_NS = 60000000000;
 
-/* A block that was read and is not given yet. */
+/* A block that was read and not given yet. */
 struct held {
 	struct lane_place place;
 	uint64_t segment_bytes;
@@ -32,21 +34,22 @@ struct held {
 struct lane_tailer {
 	struct lane_tailer_options options;
 	struct lane_reader *reader;
-	struct lane_mark mark; /* taken */
-	bool started;          /* something was taken, so `again` is over */
+	struct lane_mark mark; /* of the block taken last */
+	bool started;          /* a block was taken, so `again` is over */
 
-	/* A queue: what the watermark does not cover yet lies at its end. */
+	/* A queue: the blocks that the watermark does not cover yet are at its end. */
 	struct held *held;
 	size_t held_first;
 	size_t held_cnt;
 	size_t held_room;
 	uint64_t watermark_lsn;
 	uint64_t recheck_ns; /* when to look again; 0: not at the end */
-	/* The end that was judged last, and where the lane seemed to end then; 0, 0: none. */
+	/* The end that was judged last, and where bisection found the lane's end then; 0, 0: none.
+	 */
 	struct lane_place judged;
 	struct lane_place judged_extent;
 	uint64_t judged_ns;
-	/* The block given as a closing block. */
+	/* A closing block is given from here. */
 	_Alignas(BLOCK_ALIGN_BYTES) uint8_t closing[BLOCK_ALIGN_BYTES];
 };
 
@@ -63,7 +66,7 @@ uint64_t block_proof_lsn(const struct block_header *header)
 
 struct lane_mark lane_mark_of(const struct lane_block *block)
 {
-	/* 0 would be the mark of nothing. */
+	/* A mark with 0 means that nothing was taken. */
 	CHECK(block->header->first_lsn > 0);
 	return (struct lane_mark){
 		.next_lsn = block->header->first_lsn + block->header->record_cnt,
@@ -138,7 +141,7 @@ static int hold(struct lane_tailer *tailer, const struct block_header *block)
 		return -ENOMEM;
 	lane_reader_position(tailer->reader, &position);
 	held = &tailer->held[tailer->held_first + tailer->held_cnt];
-	/* The position is that block's, and it follows what is held. */
+	/* The position is this block's, and the block follows those that are held. */
 	CHECK(position.tail.next_lsn == block->first_lsn + block->record_cnt);
 	CHECK(position.block_offset + block->block_bytes == position.tail.place.offset);
 	CHECK(position.tail.place.offset <= lane_reader_segment_bytes(tailer->reader));
@@ -173,7 +176,7 @@ static int say_stale(const struct lane_tailer *tailer, const char *found, struct
 		error, -ESTALE,
 		"lane %u: the block that ends with LSN %" PRIu64 " was read from segment %" PRIu64
 		" at offset %" PRIu64 " before, now there is %s: the lane was cut by `journal "
-		"repair` or put back from a copy, so LSNs behind the cut are given twice; settle "
+		"repair` or put back from a copy, so LSNs after the cut are given twice; settle "
 		"the orders that the cut lost (the report in DATA/repaired-*), then begin a new "
 		"downstream (another directory or stream) and a new cursor",
 		tailer->options.lane, mark->next_lsn - 1, mark->place.segment, mark->place.offset,
@@ -187,13 +190,13 @@ static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, stru
 
 	return error_say(
 		error, -ENODATA,
-		"lane %u: LSN %" PRIu64 " is wanted next, but the lane begins with LSN %" PRIu64
-		" behind a checkpoint: what was before it has been pruned; put the pruned segments "
+		"lane %u: LSN %" PRIu64 " is needed next, but the lane begins with LSN %" PRIu64
+		" after a checkpoint: what was before it has been pruned; put the pruned segments "
 		"back from a copy of the lane, or begin a new downstream with --skip-pruned",
 		tailer->options.lane, next_lsn, first_lsn);
 }
 
-/* A lane that was never read, and in which nothing can be read any more. */
+/* For a lane of which no block was read yet, and none can be read any more. */
 static int say_bare(const struct lane_tailer *tailer, uint64_t first_segment, struct error *error)
 {
 	return error_say(error, -ESTALE,
@@ -219,7 +222,7 @@ static void restart(struct lane_tailer *tailer)
 	CHECK(tailer->held_first == 0);
 }
 
-/* The mark's block must still be there; it is held once more if it is to be given again. */
+/* Checks that the mark's block is still there, and holds it if it is to be given again. */
 static int check_mark(struct lane_tailer *tailer, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
@@ -244,7 +247,7 @@ static int check_mark(struct lane_tailer *tailer, struct error *error)
 	return 0;
 }
 
-/* The segment of the mark was pruned: right if the lane begins with the very next block. */
+/* The segment of the mark was pruned: that is fine if the lane begins with the very next block. */
 static int check_junction(struct lane_tailer *tailer, uint64_t first_segment, struct error *error)
 {
 	const struct lane_mark *mark = &tailer->mark;
@@ -266,7 +269,7 @@ static int check_junction(struct lane_tailer *tailer, uint64_t first_segment, st
 	return hold(tailer, block);
 }
 
-/* The first segment there is; -ENOENT: none. */
+/* The first segment that is there. 0, -ENOENT if there is none, or other -errno. */
 static int first_segment(struct lane_files *files, uint64_t *first)
 {
 	uint64_t *numbers = NULL;
@@ -280,7 +283,7 @@ static int first_segment(struct lane_files *files, uint64_t *first)
 	return cnt > 0 ? 0 : -ENOENT;
 }
 
-/* Begins to read behind the mark. */
+/* Begins to read after the mark. */
 static int begin(struct lane_tailer *tailer, struct error *error)
 {
 	const struct lane_tailer_options *options = &tailer->options;
@@ -322,7 +325,7 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 	struct lane_tailer *tailer = aligned_alloc(BLOCK_ALIGN_BYTES, sizeof(*tailer));
 	int rc;
 
-	static_assert(sizeof(*tailer) % BLOCK_ALIGN_BYTES == 0, "what aligned_alloc wants");
+	static_assert(sizeof(*tailer) % BLOCK_ALIGN_BYTES == 0, "aligned_alloc requires it");
 	if (tailer == NULL) {
 		return error_say(error, -ENOMEM, "lane %u: no memory to read it", options->lane);
 	}
@@ -342,7 +345,7 @@ static bool is_same(const struct lane_place *a, const struct lane_place *b)
 	return a->segment == b->segment && a->offset == b->offset;
 }
 
-/* Where the lane seems to end; 0, 0: not to be told. */
+/* Where the lane seems to end; 0, 0: unknown. */
 static struct lane_place find_extent(const struct lane_tailer *tailer)
 {
 	const struct lane_tailer_options *options = &tailer->options;
@@ -357,7 +360,7 @@ static struct lane_place find_extent(const struct lane_tailer *tailer)
 	return extent.place;
 }
 
-/* Whether this end is to be judged: once each, as soon as something seems to lie behind it. */
+/* Whether to judge this end now: each once, as soon as something seems to lie after it. */
 static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
 {
 	struct lane_position position;
@@ -381,8 +384,8 @@ static bool wants_judging(struct lane_tailer *tailer, enum lane_read read)
 }
 
 /*
- * At the end. From time to time what was given is looked for again, and what looked like the end of
- * the lane, or like a write on its way, is judged if it still does.
+ * At the end. From time to time the tailer checks that the block given last is still there. It
+ * judges what looked like the end of the lane, or like a write in flight, if it still looks so.
  */
 static int at_end(struct lane_tailer *tailer, enum lane_read read, struct error *error)
 {
@@ -416,8 +419,8 @@ static int read_more(struct lane_tailer *tailer, struct error *error)
 
 	if (read == LANE_END || read == LANE_TORN)
 		return at_end(tailer, read, error);
-	/* What was read and not proven may have been taken back by a crash: from what is proven on,
-	 * the lane must read well. */
+	/* A crash may have taken back what was read and not proven: begin again after what is
+	 * proven; from there on the lane must be good. */
 	if (read == LANE_CORRUPT) {
 		rc = begin(tailer, error);
 		if (rc != 0)
@@ -448,8 +451,8 @@ int lane_tailer_peek(struct lane_tailer *tailer, struct lane_block *block, struc
 			return rc;
 	}
 	held = first_held(tailer);
-	/* From the first one taken on each follows the one before it, also behind a new beginning.
-	 */
+	/* From the first block taken on, each follows the one before it, also when the tailer has
+	 * begun anew. */
 	CHECK(!tailer->started || held->header.first_lsn == tailer->mark.next_lsn);
 	*block = (struct lane_block){
 		.place = held->place,

@@ -21,21 +21,22 @@
 #include "engine/journal/lane_files.h"
 
 enum {
-	/* A durable write waits for what of this is before it on the disk: with 1 MiB its p99 is
-	 * three times as long. */
+	/* A durable write waits on the disk for the chunks before it: with chunks of 1 MiB its p99
+	 * is three times as long. */
 	ZERO_CHUNK_BYTES = 1 << 17,
-	/* A segment takes a tenth of a second; a disk that stalls is not waited for. */
+	/* To make a segment takes a tenth of a second; the end does not wait for a disk that
+	 * stalls. */
 	CLOSE_WAIT_S = 10,
-	/* Files given back and not yet closed. A lane gives one back a segment, the thread closes
-	 * it within a turn. */
+	/* Files given back and not yet closed. A lane gives back one for each segment, and the
+	 * thread closes it in its next turn. */
 	DONE_CNT = 64,
 };
 
-/* How often the thread looks: a segment lasts the fastest worker some 40 ms. */
+/* How often the thread looks: the fastest worker fills a segment in some 40 ms. */
 static const struct timespec LOOK_PAUSE = {.tv_nsec = 5000000};
 static const uint64_t RETRY_AFTER_NS = 1000000000;
 
-/* A prepared segment, on its way from the thread to the worker. */
+/* A segment that the thread has made and the worker has not taken yet. */
 struct ready_slot {
 	_Atomic int fd; /* -1: empty */
 	uint64_t bytes;
@@ -49,11 +50,11 @@ struct file_source {
 	uint64_t segment_bytes;
 	uint16_t lane;
 
-	/* Thread only. */
+	/* Only the preparer's thread uses these. */
 	uint64_t make_next;
 	uint64_t retry_at_ns;
 
-	/* Between thread and worker. */
+	/* Thread and worker share these. */
 	_Atomic uint64_t take_next;
 	struct ready_slot ready[SEGMENTS_AHEAD_CNT];
 	_Atomic int done_fds[DONE_CNT]; /* -1: empty */
@@ -67,12 +68,12 @@ struct segment_preparer {
 	_Atomic bool stop;
 };
 
-static_assert(ZERO_CHUNK_BYTES % BLOCK_ALIGN_BYTES == 0, "O_DIRECT wants whole units");
+static_assert(ZERO_CHUNK_BYTES % BLOCK_ALIGN_BYTES == 0, "O_DIRECT requires whole units");
 
 /* Never written. */
 static uint8_t zeros[ZERO_CHUNK_BYTES] __attribute__((aligned(BLOCK_ALIGN_BYTES)));
 
-/* Header and zeros, on disk. 0 or -errno. */
+/* Writes header and zeros, and syncs them. 0 or -errno. */
 static int fill(const struct file_source *source, int fd, uint64_t segment)
 {
 	static_assert(sizeof(struct segment_header) <= BLOCK_ALIGN_BYTES, "one unit");
@@ -86,8 +87,8 @@ static int fill(const struct file_source *source, int fd, uint64_t segment)
 	memset(first, 0, BLOCK_ALIGN_BYTES);
 	segment_header_fill(first, source->journal_id, source->lane, segment,
 			    source->segment_bytes);
-	/* Asks for all the space at once: a full disk shows before, not in the middle of zeroing.
-	 */
+	/* Asks for all the space at once, so that a full disk is noticed before the zeros are
+	 * written. */
 	if (fallocate(fd, 0, 0, (off_t)source->segment_bytes) != 0 && errno != EOPNOTSUPP)
 		rc = -errno;
 	while (rc == 0 && at < source->segment_bytes) {
@@ -107,7 +108,8 @@ static int fill(const struct file_source *source, int fd, uint64_t segment)
 	return rc;
 }
 
-/* Held as long as the file is open or a write to it is on its way; recovery waits for it. */
+/* The kernel holds the lock as long as the file is open or a write to it is in flight. Recovery
+ * waits for it. */
 static int lock_segment(int fd)
 {
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -141,7 +143,7 @@ static int make_segment(const struct file_source *source, const char *path, uint
 	return rc;
 }
 
-/* Whether an open file is the segment its name says, whole. */
+/* Whether an open file is the segment that its name says, and whole. 0 or -errno. */
 static int check_segment(const struct file_source *source, int fd, uint64_t segment,
 			 uint64_t *bytes)
 {
@@ -164,7 +166,7 @@ static int check_segment(const struct file_source *source, int fd, uint64_t segm
 	return rc;
 }
 
-/* Takes over the segment a former process left, or makes it. The file, or -errno. */
+/* Takes over the segment that an earlier process left, or makes it. The file, or -errno. */
 static int open_segment(const struct file_source *source, uint64_t segment, uint64_t *bytes)
 {
 	char path[SEGMENT_PATH_BYTES];
@@ -183,7 +185,7 @@ static int open_segment(const struct file_source *source, uint64_t segment, uint
 	rc = lock_segment(fd);
 	if (rc == 0)
 		rc = check_segment(source, fd, segment, bytes);
-	/* Who made it may have been killed between the name and its sync. */
+	/* The process that made it may have been killed after the rename, before the sync. */
 	if (rc == 0)
 		rc = directory_sync(source->dir);
 	if (rc == 0)
@@ -197,7 +199,7 @@ static int prepare_one(struct file_source *source)
 {
 	struct ready_slot *slot = &source->ready[source->make_next % SEGMENTS_AHEAD_CNT];
 
-	/* The worker took what was in its slot before. */
+	/* The worker has taken the segment that was in this slot before. */
 	CHECK(source->make_next - atomic_load(&source->take_next) < SEGMENTS_AHEAD_CNT);
 	CHECK(atomic_load_explicit(&slot->fd, memory_order_relaxed) < 0);
 
@@ -211,7 +213,8 @@ static int prepare_one(struct file_source *source)
 	return 0;
 }
 
-/* Closes what came back, makes one segment if one is missing. True if there may be more to do. */
+/* Closes the files that were given back; makes one segment if one is missing. True if there may be
+ * more to do. */
 static bool serve_source(struct file_source *source)
 {
 	const uint64_t wanted_end =
@@ -309,7 +312,8 @@ static void file_done(struct segment_source *base, int fd)
 		if (atomic_compare_exchange_strong(&source->done_fds[i], &empty, fd))
 			return;
 	}
-	/* The thread is stuck in the disk: its file stays open until the end, nothing is lost. */
+	/* The thread is stuck in the disk: the file stays open until the end, and nothing is lost.
+	 */
 }
 
 static uint64_t file_ready_bytes(const struct segment_source *base, uint64_t segment)
@@ -343,9 +347,10 @@ static const char *remedy(int rc)
 	case -EDQUOT:
 		return "; free some space there";
 	case -ENOTSUP:
-		return "; its file system has no O_DIRECT: name a directory on ext4 or XFS";
+		return "; its file system does not support O_DIRECT: name a directory on ext4 or "
+		       "XFS";
 	case -EBUSY:
-		return "; another process writes it: stop that one";
+		return "; another process writes to it: stop that process";
 	case -EBADMSG:
 		return "; the file there is damaged or not of this lane: " LANE_REMEDY;
 	default:

@@ -3,8 +3,8 @@
  * ever opens, extends or zeroes a file. One source a lane; all sources share one preparer thread.
  *
  * A segment file gets its name only when it is whole and on disk: header, zeros, sync, rename, sync
- * of the directory. A full disk is told early, by segment_source_error, and tried again every
- * second; the segments there are ahead stay usable meanwhile.
+ * of the directory. segment_source_error reports a full disk early. The thread tries again every
+ * second; the segments that were made ahead stay usable meanwhile.
  */
 #ifndef DB_ENGINE_JOURNAL_SEGMENTS_H
 #define DB_ENGINE_JOURNAL_SEGMENTS_H
@@ -19,7 +19,7 @@
 struct segment_source;
 struct segment_preparer;
 
-/* What a journal needs of a source; the tests bring their own. */
+/* What a journal needs of a source; the tests bring their own. See the functions below. */
 struct segment_source_ops {
 	int (*take)(struct segment_source *source, uint64_t segment, uint64_t *bytes);
 	void (*done)(struct segment_source *source, int fd);
@@ -34,7 +34,8 @@ struct segment_source {
 /* Starts the thread. 0 or -errno. */
 int segment_preparer_open(struct segment_preparer **out, struct error *error);
 
-/* How big the segments made from now on are; SEGMENT_BYTES unless called. Before the first source.
+/* Sets the size of the segments that are made; SEGMENT_BYTES unless called. Before the first
+ * source.
  */
 void segment_preparer_size(struct segment_preparer *preparer, uint64_t segment_bytes);
 
@@ -50,7 +51,7 @@ int segment_source_open(struct segment_source **out, struct segment_preparer *pr
 /*
  * Worker: the open file (O_DIRECT) of segment number `segment` and its size, or -EAGAIN when it
  * isn't ready, without waiting. Segments are taken in order. The worker gives the file back with
- * segment_done when none of its writes to it is on the way and none will be.
+ * segment_done when none of its writes to it is in flight and none will follow.
  */
 static inline int segment_take(struct segment_source *source, uint64_t segment, uint64_t *bytes)
 {
@@ -63,7 +64,7 @@ static inline void segment_done(struct segment_source *source, int fd)
 	source->ops->done(source, fd);
 }
 
-/* Bytes of `segment` if it is ready to be taken, else 0. Once ready it stays so. */
+/* Bytes of `segment` if it is ready to be taken, else 0. Once ready it stays ready. */
 static inline uint64_t segment_ready_bytes(const struct segment_source *source, uint64_t segment)
 {
 	return source->ops->ready_bytes(source, segment);
@@ -75,8 +76,8 @@ static inline bool segment_ready(const struct segment_source *source, uint64_t s
 	return segment_ready_bytes(source, segment) > 0;
 }
 
-/* Why the next segment can't be made (-ENOSPC, ...), 0 if it can: it is only a matter of time then.
- * Any thread. */
+/* Why the next segment can't be made, as -errno (-ENOSPC, ...: never positive); 0 if it can be, and
+ * is only a matter of time. Any thread. */
 static inline int segment_source_error(const struct segment_source *source)
 {
 	const int error = source->ops->error(source);
@@ -86,10 +87,12 @@ static inline int segment_source_error(const struct segment_source *source)
 }
 
 /*
- * Stops the thread, then closes sources; unused segments stay (they are taken over at the next
- * start). False if the thread is stuck in the disk: its sources must stay, too.
+ * Stops the thread, and frees the preparer; close the sources after it. False if the thread is
+ * stuck in the disk: preparer and sources must stay then.
  */
 bool segment_preparer_close(struct segment_preparer *preparer);
+
+/* Closes the files of segments that were not used. They stay: the next start takes them over. */
 void segment_source_close(struct segment_source *source);
 
 #endif

@@ -101,7 +101,7 @@ wait_for "it to wait" grep -q 'trying again until it is there' "$WORK/err"
 kill -TERM $consumer
 wait $consumer || fail "SIGTERM while it waits: $(cat "$WORK/err")"
 
-echo "a lane that was pruned behind a checkpoint"
+echo "a lane that was pruned up to a checkpoint"
 "$BIN/doorbuster" journal checkpoint "$DATA" >/dev/null
 start_engine --port "$PORT" --shards 2 --segment-mib 1
 sell 9 1000
@@ -124,9 +124,9 @@ expect_match "why" "ALARM: lane 0: [0-9]+ MiB stay for relay 'slow'.* up to LSN 
 "$BIN/doorbuster" relay --data "$DATA" --forget --name slow
 "$BIN/doorbuster" journal prune "$DATA" >"$WORK/prune" 2>"$WORK/err" || fail "$(cat "$WORK/err")"
 expect_match "prune" 'lane 0: [1-9]' "$(cat "$WORK/prune")"
-expect_refused "consume of a pruned lane" 'lane [01]: LSN 1 is wanted next, but .* been pruned' \
+expect_refused "consume of a pruned lane" 'lane [01]: LSN 1 is needed next, but .* been pruned' \
 	"$BIN/doorbuster" consume --from data:"$DATA"
-expect_refused "an empty downstream of a pruned lane" 'LSN 1 is wanted .* --skip-pruned' \
+expect_refused "an empty downstream of a pruned lane" 'LSN 1 is needed .* --skip-pruned' \
 	"$BIN/doorbuster" relay --data "$DATA" --to file:"$WORK/copy2" --name two --once
 "$BIN/doorbuster" relay --data "$DATA" --to file:"$WORK/copy2" --name two --once --skip-pruned \
 	2>"$WORK/err" || fail "--skip-pruned: $(cat "$WORK/err")"

@@ -101,7 +101,7 @@ refused 'is neither empty nor a journal' \
 refused 'no directory' "$SERVE" --data "$KEYS" --catalog "$CATALOG" --keys "$KEYS"
 refused 'lies in memory' "$SERVE" --data /run/data --catalog "$CATALOG" --keys "$KEYS"
 ln -s "$WORK/nowhere" "$WORK/link"
-refused 'comes and goes, or leads nowhere|cannot be' \
+refused 'appears and disappears, or is a link to nothing|cannot be' \
 	"$SERVE" --data "$WORK/link" --catalog "$CATALOG" --keys "$KEYS"
 start_engine --metrics $METRICS
 # From now on it writes nothing until somebody buys.

@@ -349,7 +349,7 @@ Test(lane_tailer, says_what_was_pruned)
 	snprintf(path, sizeof(path), "data/lane-000/seg-%012d", 0);
 	cr_assert(eq(int, unlink(temp_path(path)), 0));
 	cr_assert(eq(int, open_behind(&(struct lane_mark){0}, &how), -ENODATA));
-	cr_assert(ne(ptr, strstr(error.text, "LSN 1 is wanted next"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "LSN 1 is needed next"), NULL), "%s", error.text);
 	cr_assert(eq(int, open_behind(&early, &how), -ENODATA));
 	cr_assert(eq(int, open_behind(&last, &how), 0), "it goes on at the very next: %s",
 		  error.text);

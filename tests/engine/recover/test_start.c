@@ -235,12 +235,14 @@ Test(recover_start, a_lane_that_lost_its_tail_is_damaged, .init = set_up, .fini 
 			break;
 	}
 	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error.text, "a checkpoint of it tells"), NULL), "%s", error.text);
+	cr_assert(ne(ptr, strstr(error.text, "as a checkpoint says"), NULL), "%s", error.text);
 	cr_assert(ne(ptr, strstr(error.text, "lane-000/seg-"), NULL), "%s", error.text);
 	segment_path(temp_path("data/lane-000"), segment, path);
 	cr_assert(eq(int, unlink(path), 0));
 	cr_assert(eq(int, recover_scan(&dir, 0, &scan, &error), -EBADMSG));
-	cr_assert(ne(ptr, strstr(error.text, "is missing, it had LSN"), NULL), "%s", error.text);
+	cr_assert(
+		ne(ptr, strstr(error.text, "is missing; a checkpoint says that it had LSN"), NULL),
+		"%s", error.text);
 }
 
 Test(recover_start, a_pruned_lane_goes_on, .init = set_up, .fini = tear_down)
