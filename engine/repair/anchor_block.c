@@ -19,7 +19,7 @@ static int open_segment(const struct mended_files *lane, uint64_t number)
 	return safe_open(path, O_WRONLY);
 }
 
-/* Closes it; the bytes are on disk when this returns 0. */
+/* Closes the file; its bytes are on disk when this returns 0. */
 static int sync_and_close(int fd, int rc)
 {
 	CHECK(fd >= 0);
@@ -43,7 +43,7 @@ int lane_mend_segment(struct lane_files *real, const struct mended_files *lane,
 	if (rc == 0 && segment->file_bytes != segment->bytes &&
 	    ftruncate(fd, (off_t)segment->bytes) != 0)
 		rc = -errno;
-	/* Written zeros, as in every segment. */
+	/* The zeros are written, as in every segment. */
 	if (rc == 0 && segment->file_bytes < segment->bytes)
 		rc = real->ops->zero(real, segment->number, segment->file_bytes);
 	if (rc == 0 && fsync(fd) != 0)
@@ -77,7 +77,7 @@ static void fill_block(const struct plan *plan, struct lane_place place, struct 
 	const struct mended_files *lane = plan->files;
 	const struct lane_tail *base = &lane->base.tail;
 
-	/* It chains to the checkpoint, and nothing that is kept follows it. */
+	/* It chains to the checkpoint, and no block that is kept follows it. */
 	CHECK(base->next_lsn == plan->damage->tail.next_lsn);
 
 	CHECK(place.offset >= BLOCK_ALIGN_BYTES && place.offset % BLOCK_ALIGN_BYTES == 0);
@@ -113,7 +113,7 @@ void anchor_block_end(const struct plan *plan, struct lane_tail *end)
 	end->prev_checksum = ((struct block_header *)unit)->checksum;
 }
 
-/* As big as the others, if they are big enough. */
+/* The size of a new segment: that of the others, if they are big enough. */
 static uint64_t new_segment_bytes(const struct mended_files *lane, uint64_t least_bytes)
 {
 	uint64_t bytes = 0;
@@ -169,7 +169,7 @@ int anchor_block_write(struct lane_files *real, const struct plan *plan)
 	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
-/* Zeros from a segment's header up to where the lane begins. */
+/* Writes zeros from the segment's header up to where the lane begins. */
 static int empty_before(const struct plan *plan)
 {
 	static const uint8_t zeros[BLOCK_BYTES_MAX];

@@ -15,7 +15,7 @@
 #include "engine/recover/scan.h"
 #include "engine/repair/anchor_block.h"
 
-/* An empty directory in the place of a lost one, for the owner of the journal. */
+/* Makes an empty directory in the place of the lost one, for the owner of the journal. */
 static int make_lane(const struct data_dir *dir, const char *lane_path)
 {
 	const int rc = safe_mkdir(lane_path);
@@ -35,8 +35,9 @@ static int zero_from(struct lane_files *real, const struct plan *plan, uint64_t 
 	return real->ops->zero(real, number, offset);
 }
 
-/* The block after the tail, which may lie in the next segment: from here on what is left after it
- * is evidence that something is missing, and so the lane is refused until that is gone. */
+/* Writes zeros over what follows the tail, also in the next segment, where the next block may lie.
+ * From here on what is left after that proves that something is missing, and so the lane is refused
+ * until it is gone. */
 static int zero_tail(struct lane_files *real, const struct plan *plan)
 {
 	const struct lane_tail *tail = &plan->damage->tail;
@@ -46,7 +47,8 @@ static int zero_tail(struct lane_files *real, const struct plan *plan)
 	return rc == 0 ? zero_from(real, plan, tail->place.segment + 1, BLOCK_ALIGN_BYTES) : rc;
 }
 
-/* Empty segments in their place stay: they were made ahead. */
+/* Removes segments after the cut. Empty ones that follow without a gap stay: they were made ahead.
+ */
 static int remove_later(struct lane_files *real, const struct plan *plan)
 {
 	const struct mended_files *lane = plan->files;
@@ -67,7 +69,7 @@ static int remove_later(struct lane_files *real, const struct plan *plan)
 	for (uint64_t cnt = lane->segment_cnt; rc == 0 && cnt > keep_cnt; cnt--) {
 		const uint64_t number = lane->segments[cnt - 1].number;
 
-		/* Nothing that is kept. */
+		/* No segment with blocks that are kept. */
 		CHECK(number > plan->damage->tail.place.segment);
 		rc = real->ops->remove(real, number);
 	}
@@ -89,7 +91,8 @@ static int mend_segments(struct lane_files *real, const struct plan *plan)
 	return rc;
 }
 
-/* They are in the originals. The newest first: a start takes what is left in this order. */
+/* The originals have them. Removes the newest first: a start tries those that are left in this
+ * order. */
 static int remove_checkpoints(const struct data_dir *dir, const struct plan *plan)
 {
 	char path[CHECKPOINT_PATH_BYTES];
@@ -104,7 +107,7 @@ static int remove_checkpoints(const struct data_dir *dir, const struct plan *pla
 	return rc == 0 && plan->aside_cnt > 0 ? directory_sync(plan->files->path) : rc;
 }
 
-/* What a start needs comes first: from anchor_block_write on it has it. */
+/* What a start needs is done first: after anchor_block_write it has all. */
 static int cut_locked(const struct data_dir *dir, struct lane_files *real, const struct plan *plan)
 {
 	int rc = remove_checkpoints(dir, plan);
@@ -165,7 +168,7 @@ static int check_from(const struct data_dir *dir, const struct plan *plan, enum 
 	if (scan.torn || scan.tail.next_lsn != end.next_lsn ||
 	    scan.tail.prev_checksum != end.prev_checksum) {
 		error_set(error,
-			  "%s: ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
+			  "%s: it ends with LSN %" PRIu64 " after the cut, not with LSN %" PRIu64
 			  ": do not trust this disk",
 			  lane->path, scan.tail.next_lsn - 1, end.next_lsn - 1);
 		rc = -EBADMSG;

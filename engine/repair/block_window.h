@@ -1,6 +1,6 @@
 /*
- * block_window: valid blocks of a lane at places that nothing leads to: after damage no block
- * follows from the one before. Reads in windows, as neighbours are asked for one after the other.
+ * block_window: finds valid blocks of a lane at any place, as after damage no block leads to the
+ * next one. It reads in windows, as callers ask for one place after the other.
  *
  * Never writes. Cold calls, one thread.
  */
@@ -23,13 +23,13 @@ struct block_window {
 	struct error *error;
 };
 
-/* Of these files, as long as they are open; error lines go to `error`. 0 or -ENOMEM with a line;
- * block_window_close is due after both. */
+/* Opens a window on these files, which must stay open; error lines go to `error`. 0 or -ENOMEM with
+ * a line; call block_window_close after both. */
 int block_window_open(struct block_window *window, const struct mended_files *mended,
 		      struct error *error);
 
-/* The bytes of a segment at a place; it has that many there, at most BLOCK_BYTES_MAX. Valid until
- * the next call. NULL with a line if they cannot be read. */
+/* The bytes of a segment at a place: at most BLOCK_BYTES_MAX, and the segment must have that many
+ * there. Valid until the next call. NULL with a line if they cannot be read. */
 const uint8_t *block_window_at(struct block_window *window, uint64_t segment, uint64_t offset,
 			       uint64_t bytes);
 

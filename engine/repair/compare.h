@@ -1,6 +1,6 @@
 /*
- * compare: the records of a lane's blocks beside those of a checkpoint: of one history they are the
- * same, LSN by LSN.
+ * compare: compares the records of a lane's blocks with those of a checkpoint. If both are of one
+ * history, the records are the same, LSN by LSN.
  *
  * Never writes. Cold calls, one thread.
  */

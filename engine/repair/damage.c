@@ -10,7 +10,7 @@
 #include "engine/repair/block_window.h"
 #include "engine/repair/fault_list.h"
 
-/* While it is looked at; later only what the header shows is used. */
+/* For the time of damage_open; afterwards only the fields in the header are used. */
 struct looking {
 	struct damage damage; /* first */
 	struct damage_block *blocks;
@@ -116,7 +116,7 @@ static void keep_block(struct looking *looking, const struct block_header *block
 		loss->watermark_lsn = block->durable_lsn;
 }
 
-/* What a segment has from this offset on; *empty: only zeros. 0, or -EIO with a line. */
+/* Looks at what a segment has from this offset on; *empty: only zeros. 0, or -EIO with a line. */
 static int look_after_in(struct looking *looking, struct block_window *window,
 			 const struct mended_segment *segment, uint64_t offset, bool *empty)
 {
@@ -224,7 +224,7 @@ static void say_base_is_lost(struct looking *looking, const struct mended_segmen
 	if (segment != NULL)
 		snprintf(fault.text, sizeof(fault.text),
 			 "a checkpoint says that the block that ends with LSN %" PRIu64
-			 " was on disk here, and it is not there any more",
+			 " was on disk here, but it is not there any more",
 			 base->tail.next_lsn - 1);
 	else
 		snprintf(fault.text, sizeof(fault.text),
@@ -234,7 +234,8 @@ static void say_base_is_lost(struct looking *looking, const struct mended_segmen
 	fault_list_add(&looking->faults, &fault);
 }
 
-/* A start must find a block that proves the lane once had what the checkpoint has. */
+/* Looks for the block that a start must find: it proves that the lane had what the checkpoint has.
+ */
 static int look_at_base(struct looking *looking, struct error *error)
 {
 	struct damage *damage = &looking->damage;
@@ -344,9 +345,9 @@ int damage_each_good(const struct damage *damage, damage_fn *fn, void *context, 
 		const struct record *records;
 		const enum lane_read read = lane_reader_next(reader, &block, &records, error);
 
-		/* It was read a moment ago. */
+		/* damage_open has read this block. */
 		if (read == LANE_END || read == LANE_TORN)
-			error_set(error, "%s: another program changes it: stop that",
+			error_set(error, "%s: another program changes it: stop that program",
 				  damage->files->path);
 		if (read != LANE_BLOCK)
 			rc = -EIO;
@@ -393,7 +394,7 @@ int damage_apply(const struct damage *damage, struct shard *shard, uint64_t *lsn
 	return rc;
 }
 
-/* Calls fn with the lost records of one block; *go_on: more are wanted. */
+/* Calls fn with the lost records of one block; *go_on becomes false when fn wants no more. */
 static int each_of(const struct damage *damage, struct block_window *window,
 		   const struct damage_block *at, damage_fn *fn, void *context, bool *go_on)
 {
@@ -409,14 +410,14 @@ static int each_of(const struct damage *damage, struct block_window *window,
 	if (block == NULL || block->first_lsn != at->first_lsn) {
 		return error_say(window->error, -EIO,
 				 "%s: segment %" PRIu64 ", offset %" PRIu64
-				 ": was readable a moment ago: do not trust this disk",
+				 ": it was readable a moment ago: do not trust this disk",
 				 damage->files->path, at->place.segment, at->place.offset);
 	}
 
 	const struct record *records = (const struct record *)(block + 1);
 
 	for (uint32_t i = 0; *go_on && i < block->record_cnt; i++) {
-		/* What the good part has is not lost. */
+		/* Records that the good part has are not lost. */
 		if (block->first_lsn + i >= damage->tail.next_lsn)
 			*go_on = fn(context, block->first_lsn + i, &records[i]);
 	}

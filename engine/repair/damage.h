@@ -6,7 +6,7 @@
  * (mended_files): a wrong segment header or a short file costs no block that is there. The good
  * part begins with the lane, or after the checkpoint that the files were opened with.
  *
- * Never writes. Cold calls, one thread. What it found never changes: later stages only read it.
+ * Never writes. Cold calls, one thread. Its result never changes: later stages only read it.
  */
 #ifndef DB_ENGINE_REPAIR_DAMAGE_H
 #define DB_ENGINE_REPAIR_DAMAGE_H
@@ -37,29 +37,29 @@ enum damage_base {
 
 struct damage {
 	const struct mended_files *files; /* of the stage before; stay open until damage_close */
-	bool torn; /* no fault, but something after the end: recovery cuts it by itself */
+	bool torn; /* no fault, but not only zeros after the end: recovery cuts that by itself */
 	enum damage_base base;
 
-	/* The good part, and where it ends: there a repair cuts. */
+	/* The good part. A repair cuts where it ends. */
 	struct lane_tail tail;
 	uint64_t offer_cnt; /* records of the good part */
 	uint64_t order_cnt;
 
-	/* What a cut there loses, by what the lane's blocks say. */
+	/* What a cut there loses, as far as the lane's blocks say. */
 	struct loss loss;
 	const struct damage_block *blocks; /* by first LSN */
 	uint64_t block_cnt;
 	uint64_t garbage_bytes; /* after the cut, neither zero nor a valid block */
-	const bool *empty;      /* of files->segments: only zeros after the cut */
+	const bool *empty;      /* for each of files->segments: only zeros after the cut */
 
-	const struct lane_fault *faults; /* those that the files do not have; in lane order */
+	const struct lane_fault *faults; /* without those of `files`; in lane order */
 	uint64_t fault_cnt;
 };
 
 /*
  * Looks at a lane. cut_lsn: cut before the block that holds this LSN, or where the good part ends
- * if that is earlier; 0: only there. Returns 0, or -errno with a line in error if something cannot
- * be read: then nobody should change anything.
+ * if that is earlier; 0: cut where the good part ends. Returns 0, or -errno with a line in error if
+ * something cannot be read: then nothing may be changed.
  */
 int damage_open(struct damage **out, const struct mended_files *files, uint64_t cut_lsn,
 		struct error *error);
@@ -75,9 +75,9 @@ bool damage_empty(const struct damage *damage, const struct mended_segment *segm
 bool damage_changes(const struct damage *damage, const struct mended_segment *segment);
 
 /*
- * Applies the good part to a fresh shard, or to one with the checkpoint loaded that the lane begins
- * after. Returns 0; -EBADMSG if a record cannot follow from the state, with its LSN and why (static
- * text); other -errno with a line in error.
+ * Applies the good part to a fresh shard; or, where the lane begins after a checkpoint, to a shard
+ * with that checkpoint loaded. Returns 0; -EBADMSG if a record cannot follow from the state, with
+ * its LSN in *lsn and the reason in *why (static text); other -errno with a line in error.
  */
 int damage_apply(const struct damage *damage, struct shard *shard, uint64_t *lsn, const char **why,
 		 struct error *error);

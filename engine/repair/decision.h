@@ -1,8 +1,8 @@
 /*
  * decision: a choice as a table of rows. A row says which values of each fact it allows; the
  * tables are made so that exactly one row allows any combination of values. Facts are found in
- * their order, and only as long as the rows that are left differ in one that is not found yet: so
- * what the choice does not rest on is never looked at.
+ * their order, and only while the rows that are left differ in a fact that is not found yet. So a
+ * fact that the choice does not depend on is never looked for.
  *
  * Pure. Each value of a fact is a bit of its own.
  */
@@ -33,14 +33,14 @@ struct decision_facts {
 	uint8_t values[DECISION_FACTS_MAX];
 };
 
-/* The next fact to be found; decision->fact_cnt: one row is left. */
+/* The next fact to find; decision->fact_cnt: one row is left. */
 uint32_t decision_ask(const struct decision *decision, const struct decision_facts *facts);
 
-/* Notes what was found: one value of the fact that decision_ask gave. */
+/* Notes the value that was found of the fact that decision_ask gave. */
 void decision_note(const struct decision *decision, struct decision_facts *facts, uint32_t fact,
 		   uint8_t value);
 
-/* The index of the one row that is left. Only when decision_ask has no more to ask. */
+/* The index of the one row that is left. Only when decision_ask needs no more facts. */
 uint32_t decision_made(const struct decision *decision, const struct decision_facts *facts);
 
 #endif

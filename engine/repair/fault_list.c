@@ -37,7 +37,7 @@ static bool has(const struct fault_list *list, const struct lane_fault *fault)
 
 void fault_list_merge(struct fault_list *list, const struct lane_fault *faults, uint64_t cnt)
 {
-	/* Growing would move them. */
+	/* Growing the list would move its own faults. */
 	CHECK(cnt == 0 || faults != list->faults);
 	for (uint64_t i = 0; i < cnt; i++) {
 		if (!has(list, &faults[i]))

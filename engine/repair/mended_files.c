@@ -11,15 +11,16 @@
 #include "engine/journal/format.h"
 #include "engine/repair/fault_list.h"
 
-/* While the files are looked at; later only what the header shows is used. */
+/* For the time of mended_files_open; afterwards only `real` and the fields in the header are used.
+ */
 struct mending {
 	struct mended_files mended; /* first */
-	struct lane_files *real;    /* as they are; only read */
+	struct lane_files *real;    /* the files as they are; only read */
 	struct mended_segment *segments;
 	struct fault_list faults;
 };
 
-/* A reader's own. */
+/* Each reader has one of its own. */
 struct view {
 	struct lane_files files; /* first */
 	const struct mended_files *mended;
@@ -86,7 +87,7 @@ static int64_t view_read(struct lane_files *files, uint64_t number, void *buffer
 	if (got < 0)
 		return got;
 	CHECK((uint64_t)got <= bytes);
-	/* Fewer bytes than the file had a moment ago would be lost without a word. */
+	/* If the file has become shorter, zeros must not hide that. */
 	if ((uint64_t)got < bytes && offset + (uint64_t)got < segment->file_bytes)
 		return -EIO;
 	memset((uint8_t *)buffer + got, 0, bytes - (size_t)got);
@@ -123,7 +124,8 @@ struct lane_files *mended_files_view(const struct mended_files *mended)
 	return &view->files;
 }
 
-/* The size a segment should have: what its header says, if that can be believed. */
+/* The size that a segment should have: what its header says; or, if that is NULL, as wrong, by the
+ * size of the file. */
 static uint64_t right_bytes(const struct segment_header *header, uint64_t file_bytes)
 {
 	const uint64_t whole = (file_bytes + BLOCK_ALIGN_BYTES - 1) & ~(BLOCK_ALIGN_BYTES - 1ULL);
@@ -190,7 +192,7 @@ static int look_at_segments(struct mending *mending, const uint64_t *numbers, ui
 	const struct mended_files *mended = &mending->mended;
 	struct lane_files *real = mending->real;
 	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-	/* What was pruned is not missing. */
+	/* Segments that were pruned are not missing. */
 	uint64_t expected = cnt > 0 && numbers[0] < mended->first ? numbers[0] : mended->first;
 	int rc = 0;
 

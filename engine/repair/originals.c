@@ -21,7 +21,7 @@
 enum {
 	COPY_BYTES = 1 << 20,
 	PATH_BYTES = 1024,
-	/* Repairs of one second that find a name of their own. */
+	/* So many repairs that begin in the same second find a name of their own. */
 	NAMES_MAX = 1000,
 };
 
@@ -34,7 +34,7 @@ static bool is_part(const char *name)
 	       strcmp(name + bytes - strlen(PART_SUFFIX), PART_SUFFIX) == 0;
 }
 
-/* What a killed repair left unfinished: the originals are all still in their lanes. */
+/* Removes what killed repairs left unfinished: the originals are all still in their lanes. */
 static int remove_parts(struct originals *keep)
 {
 	DIR *dir = safe_opendir(keep->data_path);
@@ -118,7 +118,7 @@ static int copy_bytes(int from, int to, uint64_t *copied)
 	return rc;
 }
 
-/* A copy of a file, on disk. */
+/* Copies a file, and syncs the copy. `bytes`: what it must have. */
 static int copy_file(const char *from_path, const char *to_path, uint64_t bytes, uint64_t *copied)
 {
 	const uint64_t before = *copied;
@@ -145,7 +145,7 @@ static int copy_file(const char *from_path, const char *to_path, uint64_t bytes,
 	return rc;
 }
 
-/* One file of a lane; bytes: what it must have. */
+/* Copies one file of a lane; `bytes`: what it must have. */
 static int keep_file(struct originals *keep, const char *lane_path, const char *from,
 		     uint64_t bytes, struct error *error)
 {

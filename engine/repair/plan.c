@@ -8,7 +8,7 @@
 #include "engine/base/check.h"
 #include "engine/repair/planning.h"
 
-/* The row for this lane: finds what the choice rests on, and no more. */
+/* Finds the row for this lane, and only the facts that the choice depends on. */
 static int decide(struct planning *planning, const struct plan_row **row)
 {
 	struct decision_facts facts = {0};
@@ -32,7 +32,7 @@ static int refuse_headless(struct planning *planning, const char *why)
 	return error_say(
 		planning->error, -ENOTSUP,
 		"lane %u: %s, and of its %" PRId64
-		" checkpoints none is good (%s): nothing is left that a repair could begin with; "
+		" checkpoints none is good (%s): nothing is left that the lane could begin with; "
 		"put the lane back from a copy",
 		planning->lane, why, planning->seen_cnt, planning->seen[0].error.text);
 }
@@ -40,14 +40,16 @@ static int refuse_headless(struct planning *planning, const char *why)
 static int refuse_cut(struct planning *planning)
 {
 	CHECK(planning->cut_lsn > 0 && planning->cut_lsn < planning_newest_lsn(planning));
-	return error_say(planning->error, -ENOTSUP,
-			 "lane %u: a good checkpoint has it up to LSN %" PRIu64
-			 ", a cut at LSN %" PRIu64
-			 " would give LSNs again that it has seen: cut after it, or move it away",
-			 planning->lane, planning_newest_lsn(planning) - 1, planning->cut_lsn);
+	return error_say(
+		planning->error, -ENOTSUP,
+		"lane %u: a good checkpoint has it up to LSN %" PRIu64
+		". After a cut at LSN %" PRIu64
+		" LSNs that the checkpoint has would be given again: cut after it, or move "
+		"the checkpoint away",
+		planning->lane, planning_newest_lsn(planning) - 1, planning->cut_lsn);
 }
 
-/* Does what the row says with the lane. */
+/* Does with the lane what the row says. */
 static int follow(struct planning *planning, const struct plan_row *row)
 {
 	struct plan *plan = &planning->plan;
@@ -87,7 +89,7 @@ static int follow(struct planning *planning, const struct plan_row *row)
 	if (planning->base < planning->seen_cnt)
 		plan->alone_lsn =
 			planning->alone.damage != NULL ? planning->alone.damage->tail.next_lsn : 1;
-	/* Nothing that a good checkpoint has is cut off. */
+	/* No record that a good checkpoint has is cut off. */
 	CHECK(planning->cut_lsn > 0 ||
 	      plan->damage->tail.next_lsn >= planning_newest_lsn(planning));
 	return 0;
@@ -95,7 +97,7 @@ static int follow(struct planning *planning, const struct plan_row *row)
 
 static void put_aside(struct planning *planning, uint64_t next_lsn, const char *why)
 {
-	/* What belongs to no segment stands at the end. */
+	/* A fault of a checkpoint belongs to no segment: it comes last in the list. */
 	struct lane_fault fault = {.place.segment = UINT64_MAX, .place.offset = next_lsn};
 	struct plan *plan = &planning->plan;
 

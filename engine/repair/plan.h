@@ -1,13 +1,14 @@
 /*
- * plan: the third stage of a repair: what it makes of a lane that may be damaged, of its blocks and
- * its checkpoints. It finds the facts and follows the tables (plan_table).
+ * plan: the third stage of a repair: decides what the repair does with the blocks and checkpoints
+ * of a lane that may be damaged. It finds the facts and follows the tables (plan_table).
  *
- * A good checkpoint that covers records which the lane has lost is the better truth: the lane then
- * begins after it. The lane begins with itself if its blocks reach as far as the newest good
- * checkpoint, else after the oldest good one from which they do; that may be the newest itself.
- * So as much stays, and as often, as there is. Checkpoints that are damaged, or that the lane could
- * not go on from, are put aside. Where a checkpoint and the lane say different things of the same
- * LSN, one of them is of another history, and only the operator can know which: that is refused.
+ * The lane begins with itself if its blocks reach as far as the newest good checkpoint. Else the
+ * lane has lost records that this checkpoint has: it then begins after the oldest good checkpoint
+ * from which its blocks reach as far, or after the newest itself if there is none. So the repair
+ * keeps as many records, and as many checkpoints, as there are. Checkpoints that are damaged, or
+ * that the lane could not go on from, are put aside. Where a checkpoint and the lane say different
+ * things of the same LSN, one of them is of another history, and only the operator can know which:
+ * the repair is refused.
  *
  * Never writes. Cold calls, under the data directory's lock. A plan never changes: later stages
  * only read it.
@@ -25,25 +26,25 @@ struct plan {
 	const struct mended_files *files;
 	const struct damage *damage;
 
-	bool anchors; /* the checkpoint's block is lost: an empty block is written in its place */
-	bool trims;   /* what lies before the beginning is removed */
+	bool anchors;          /* the checkpoint's block is lost: an empty block takes its place */
+	bool trims;            /* what is before the beginning is removed */
 	const uint64_t *aside; /* next LSNs of the checkpoints that are put aside, newest first */
 	uint64_t aside_cnt;
 
-	struct loss loss;   /* the damage's, and what damaged checkpoints say */
+	struct loss loss;   /* of `damage`, and what damaged checkpoints say */
 	uint64_t alone_lsn; /* the next LSN if there were no checkpoint */
 
-	/* All that is wrong: with the files, the lane, what was tried before, the checkpoints. A
-	 * fault of segment UINT64_MAX is of a checkpoint, with its next LSN as offset. None:
-	 * nothing is to be repaired. */
+	/* All that is wrong with the files, the lane, the beginnings that were tried before, and
+	 * the checkpoints. A fault of segment UINT64_MAX is of a checkpoint, with its next LSN as
+	 * offset. If there is none, nothing needs a repair. */
 	const struct lane_fault *faults;
 	uint64_t fault_cnt;
 };
 
 /*
- * Looks at a lane and decides. cut_lsn: as damage_open; not before what a good checkpoint has.
- * Returns 0; -ENOTSUP with a line where nothing can be decided; other -errno with a line where
- * something cannot be read.
+ * Looks at a lane and decides. cut_lsn: as for damage_open; an LSN that a good checkpoint has is
+ * refused. Returns 0; -ENOTSUP with a line where the repair is refused; other -errno with a line
+ * where something cannot be read.
  */
 int repair_plan(struct plan **out, const struct data_dir *dir, uint16_t lane, uint64_t cut_lsn,
 		struct error *error);

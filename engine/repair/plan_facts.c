@@ -23,7 +23,8 @@ enum plan_checkpoints plan_checkpoints_of(int64_t cnt, int64_t newest_good)
 bool plan_has_beginning(const struct lane_beginning *beginning, int64_t checkpoint_cnt)
 {
 	CHECK(checkpoint_cnt >= 0);
-	/* Without a checkpoint neither a prune nor a repair can have taken it: it is missing. */
+	/* Without a checkpoint neither a prune nor a repair can have taken the beginning: if it is
+	 * not there, it is damage. */
 	return checkpoint_cnt == 0 || (beginning->segment == 0 && !beginning->empty);
 }
 
@@ -57,7 +58,7 @@ enum plan_base plan_base_of(const struct damage *damage)
 enum plan_before plan_before_of(const struct fault_list *faults, uint64_t first)
 {
 	CHECK(faults->cnt == 0 || faults->faults != NULL);
-	/* They are in lane order. */
+	/* The faults are in lane order. */
 	return faults->cnt > 0 && faults->faults[0].place.segment < first ? BEFORE_BAD : BEFORE_OK;
 }
 

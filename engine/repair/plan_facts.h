@@ -1,5 +1,6 @@
 /*
- * plan_facts: from what was found of a lane to the values that the tables of plan_table decide by.
+ * plan_facts: turns what was found of a lane into the values by which the tables of plan_table
+ * decide.
  *
  * Pure.
  */
@@ -19,17 +20,17 @@ int64_t plan_newest_good(const struct checkpoint_seen *seen, int64_t cnt);
 
 enum plan_checkpoints plan_checkpoints_of(int64_t cnt, int64_t newest_good);
 
-/* Whether the lane has a beginning of its own that can be read. */
+/* Whether the lane has its own beginning, so that its blocks can be read from there. */
 bool plan_has_beginning(const struct lane_beginning *beginning, int64_t checkpoint_cnt);
 
-/* alone: the lane from its beginning, NULL: that is gone. newest_lsn: the next LSN of the newest
- * good checkpoint; 0: there is none. */
+/* alone: the lane from its own beginning; NULL: that is gone. newest_lsn: the next LSN of the
+ * newest good checkpoint; 0: there is none. */
 enum plan_own plan_own_of(const struct damage *alone, uint64_t newest_lsn);
 
-/* cut_lsn: 0: the operator asks for none. */
+/* cut_lsn: 0 if the operator does not ask for a cut. */
 enum plan_cut plan_cut_of(uint64_t cut_lsn, uint64_t newest_lsn);
 
-/* Of a lane that begins after a checkpoint. */
+/* Only for a lane that begins after a checkpoint. */
 enum plan_base plan_base_of(const struct damage *damage);
 
 /* first: the segment that the lane begins in. */
@@ -37,8 +38,8 @@ enum plan_before plan_before_of(const struct fault_list *faults, uint64_t first)
 
 enum checkpoint_state checkpoint_state_of(const struct checkpoint_seen *seen);
 
-/* By index, the newest first; base: the checkpoint that the lane begins after, or a higher index
- * than any if it begins with itself. */
+/* Indexes count from the newest checkpoint, which is 0. base: the checkpoint that the lane begins
+ * after, or a higher index than any if it begins with itself. */
 enum checkpoint_age checkpoint_age_of(int64_t idx, int64_t base);
 
 enum checkpoint_segment checkpoint_segment_of(const struct checkpoint_seen *seen,

@@ -1,6 +1,6 @@
 /*
- * plan_find: the facts that a plan rests on, each found only when the tables ask for it. Reads the
- * lane and its checkpoints, never writes.
+ * plan_find: finds the facts that a plan depends on, each only when the tables ask for it. Reads
+ * the lane and its checkpoints, never writes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@ void look_end(struct look *look)
 	*look = (struct look){0};
 }
 
-/* idx: the checkpoint that the lane begins after; seen_cnt: with itself. */
+/* Looks at the lane. idx: the checkpoint that it begins after; seen_cnt: it begins with itself. */
 static int look_from(struct planning *planning, int64_t idx, uint64_t cut_lsn, struct look *look)
 {
 	struct lane_position base = {0};
@@ -57,7 +57,7 @@ uint64_t planning_newest_lsn(const struct planning *planning)
 						     : 0;
 }
 
-/* What is wrong with a beginning that was passed over. */
+/* Notes what is wrong with a beginning that was passed over. */
 static void note_short(struct planning *planning, const struct look *look)
 {
 	const struct lane_tail *tail = &look->damage->tail;
@@ -70,7 +70,7 @@ static void note_short(struct planning *planning, const struct look *look)
 	fault_list_free(&faults);
 	snprintf(fault.text, sizeof(fault.text),
 		 "the lane is good up to LSN %" PRIu64
-		 " here, a checkpoint has it up to LSN %" PRIu64,
+		 " here, but a checkpoint has it up to LSN %" PRIu64,
 		 tail->next_lsn - 1, planning_newest_lsn(planning) - 1);
 	fault_list_add(&planning->faults, &fault);
 }
@@ -109,7 +109,8 @@ static int find_own(struct planning *planning, uint8_t *value)
 	return rc;
 }
 
-/* Whether the lane may begin after this one: it is good, and its segment was not pruned. */
+/* Whether the lane may begin after this checkpoint: it is good, and its segment was not pruned. The
+ * segment of the newest one may be gone. */
 static bool may_begin_after(const struct planning *planning, int64_t idx)
 {
 	const struct checkpoint_seen *seen = &planning->seen[idx];
@@ -122,7 +123,7 @@ static bool may_begin_after(const struct planning *planning, int64_t idx)
 
 static int find_first(struct planning *planning, uint8_t *value)
 {
-	struct look passed = {0}; /* the last that was no beginning */
+	struct look passed = {0}; /* the last one from which the blocks do not reach the newest */
 	int rc = 0;
 
 	CHECK(planning->newest < planning->seen_cnt);
@@ -203,7 +204,9 @@ static int find_before(struct planning *planning, uint8_t *value)
 	return 0;
 }
 
-/* Whether the blocks of a lane and a checkpoint have the same records; a line in error if not. */
+/* Whether the blocks of a lane and a checkpoint have the same records; if not, with a line in
+ * error.
+ */
 static int compare(struct planning *planning, const struct damage *damage, int64_t idx, bool *same)
 {
 	const uint64_t next_lsn = planning->seen[idx].next_lsn;
@@ -214,12 +217,13 @@ static int compare(struct planning *planning, const struct damage *damage, int64
 	CHECK(rc != 0 || different_lsn < next_lsn);
 	*same = different_lsn == 0;
 	if (rc == 0 && different_lsn > 0)
-		error_set(planning->error,
-			  "lane %u: it and its checkpoint at LSN %" PRIu64
-			  " say different things of LSN %" PRIu64
-			  ": one of them is of another history, as when an older copy was put back "
-			  "and sold on. Move away the one that is not to count, then repair again",
-			  planning->lane, next_lsn - 1, different_lsn);
+		error_set(
+			planning->error,
+			"lane %u: it and its checkpoint at LSN %" PRIu64
+			" say different things of LSN %" PRIu64
+			": one of them is of another history, as after an older copy was put back "
+			"and sold on. Move away the one that shall not count, then repair again",
+			planning->lane, next_lsn - 1, different_lsn);
 	return rc;
 }
 
@@ -251,7 +255,7 @@ int planning_find(struct planning *planning, enum plan_fact fact, uint8_t *value
 	return find[fact](planning, value);
 }
 
-/* Whether the lane that is kept goes on after a good checkpoint. */
+/* Finds whether the lane that is kept goes on after a good checkpoint. */
 static int find_fit(struct planning *planning, int64_t idx, uint8_t *value)
 {
 	const struct damage *kept = planning->plan.damage;

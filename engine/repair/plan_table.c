@@ -16,7 +16,7 @@ enum {
 
 /* clang-format off */
 static const struct plan_row plan_rows[] = {
-	/* A lane is good by its blocks alone, or begins anew. */
+	/* The lane's blocks alone are enough, or the lane begins anew. */
 	/* CHECKPOINTS OWN          FIRST         CUT        BASE       BEFORE      HISTORY */
 	{{{ANY,        OWN_REACHES, ANY,          CUT_OK,    ANY,       ANY,        ANY}},
 	 PLAN_BEGINS_ITSELF, false, false},
@@ -33,7 +33,7 @@ static const struct plan_row plan_rows[] = {
 	{{{CKPT_GOOD,  ANY,         ANY,          CUT_EARLY, ANY,       ANY,        ANY}},
 	 PLAN_REFUSES_CUT, false, false},
 
-	/* The blocks that the checkpoint shall take the place of say something else. */
+	/* The checkpoint would replace blocks that say something else. */
 	{{{CKPT_GOOD,  NOT_GONE,    ANY,          CUT_OK,    ANY,       ANY,        HISTORY_OTHER}},
 	 PLAN_REFUSES_HISTORY, false, false},
 
@@ -47,7 +47,8 @@ static const struct plan_row plan_rows[] = {
 	{{{CKPT_GOOD,  NOT_GONE,    FIRST_NEWEST, CUT_OK,    BASE_LOST, ANY,        HISTORY_SAME}},
 	 PLAN_BEGINS_NEWEST, true, true},
 
-	/* A pruned lane begins after a checkpoint anyhow: removed is what is damaged before. */
+	/* A pruned lane begins after a checkpoint in any case. What is before is removed if it is
+	 * damaged. */
 	{{{CKPT_GOOD,  OWN_GONE,    FIRST_OLDER,  CUT_OK,    BASE_KEPT, BEFORE_OK,  ANY}},
 	 PLAN_BEGINS_OLDER, false, false},
 	{{{CKPT_GOOD,  OWN_GONE,    FIRST_OLDER,  CUT_OK,    BASE_KEPT, BEFORE_BAD, ANY}},
@@ -68,7 +69,7 @@ static const struct plan_row plan_rows[] = {
 	/* A lane without a checkpoint is always read from its own beginning. */
 	{{{CKPT_NONE,  OWN_GONE,    ANY,          ANY,       ANY,       ANY,        ANY}},
 	 PLAN_CANNOT_BE, false, false},
-	/* Without a good checkpoint a lane is short of nothing, and no cut is too early. */
+	/* Without a good checkpoint no lane ends before it, and no cut is too early. */
 	{{{CKPT_NO_GOOD, OWN_SHORT,   ANY,          ANY,       ANY,       ANY,        ANY}},
 	 PLAN_CANNOT_BE, false, false},
 	{{{CKPT_NO_GOOD, OWN_REACHES, ANY,          CUT_EARLY, ANY,       ANY,        ANY}},
@@ -81,7 +82,7 @@ static const struct checkpoint_row checkpoint_rows[] = {
 	/* STATE          AGE         SEGMENT        FIT */
 	{{{STATE_UNKNOWN, ANY,        ANY,           ANY}},         FATE_ASIDE_BAD, false},
 	{{{STATE_DAMAGED, ANY,        ANY,           ANY}},         FATE_ASIDE_BAD, true},
-	/* That the segment of an older one is gone is what a prune does. */
+	/* The segment of an older one may be gone: a prune took it. */
 	{{{STATE_GOOD,    AGE_BEFORE, SEGMENT_GONE,  ANY}},         FATE_STAYS, false},
 	{{{STATE_GOOD,    AGE_BEFORE, SEGMENT_THERE, ANY}},         FATE_ASIDE_CUT_OFF, false},
 	{{{STATE_GOOD,    AGE_WITHIN, ANY,           FIT_FOLLOWS}}, FATE_STAYS, false},
@@ -119,7 +120,7 @@ const struct plan_row *plan_row(const struct decision_facts *facts)
 		row->verdict == PLAN_BEGINS_OLDER || row->verdict == PLAN_BEGINS_NEWEST;
 
 	CHECK(row->verdict != PLAN_CANNOT_BE);
-	/* Only a lane that begins after a checkpoint needs either. */
+	/* Only a lane that begins after a checkpoint needs to anchor or to trim. */
 	CHECK(begins_after || (!row->anchors && !row->trims));
 	CHECK(!begins_after || row->anchors == (facts->values[FACT_BASE] == BASE_LOST));
 	CHECK(!begins_after || facts->values[FACT_CUT] != CUT_EARLY);

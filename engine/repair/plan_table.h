@@ -1,6 +1,6 @@
 /*
- * plan_table: what a repair does with a lane, and with each of its checkpoints: two tables, from
- * what was found (plan_facts) to what is done. Exactly one row holds for any combination of facts.
+ * plan_table: two tables that say what a repair does with a lane, and with each of its checkpoints,
+ * by the facts that were found (plan_facts). Exactly one row holds for any combination of facts.
  *
  * Pure data. Each value of a fact is a bit, so that a row can allow several.
  */
@@ -27,7 +27,7 @@ enum plan_fact {
 enum plan_checkpoints {
 	CKPT_NONE = 1 << 0,
 	CKPT_BAD = 1 << 1,  /* there are some, and none is good */
-	CKPT_GOOD = 1 << 2, /* one at least */
+	CKPT_GOOD = 1 << 2, /* at least one is good */
 };
 
 /* The lane's blocks from its own beginning on. */
@@ -35,7 +35,8 @@ enum plan_own {
 	OWN_GONE = 1 << 0,    /* a prune or a repair took the beginning */
 	OWN_NOTHING = 1 << 1, /* no good record, and so not as far as the newest good checkpoint */
 	OWN_SHORT = 1 << 2,   /* some, but not as far as the newest good checkpoint */
-	OWN_REACHES = 1 << 3, /* as far as that, or there is none and they have a record */
+	OWN_REACHES =
+		1 << 3, /* as far as that checkpoint; or they have a record, and none is good */
 };
 
 /* The oldest good checkpoint from which the blocks reach as far as the newest good one. */
@@ -46,19 +47,19 @@ enum plan_first {
 
 /* Where the operator wants to cut. */
 enum plan_cut {
-	CUT_AT_END = 1 << 0, /* nowhere else than at the good part's end */
+	CUT_AT_END = 1 << 0, /* where the good part ends */
 	CUT_AFTER = 1 << 1,  /* at an LSN that no good checkpoint has */
 	CUT_EARLY = 1 << 2,  /* at an LSN that a good checkpoint has */
 };
 
-/* The block of the checkpoint that the lane shall begin after; as enum damage_base. */
+/* The block of the checkpoint that the lane will begin after; as enum damage_base. */
 enum plan_base {
 	BASE_WHOLE = 1 << 0,
 	BASE_FOLLOWED = 1 << 1,
 	BASE_LOST = 1 << 2,
 };
 
-/* The segments before the one that the lane shall begin in. */
+/* The segments before the one that the lane will begin in. */
 enum plan_before {
 	BEFORE_OK = 1 << 0, /* or there are none */
 	BEFORE_BAD = 1 << 1,
@@ -72,20 +73,20 @@ enum plan_history {
 
 enum plan_verdict {
 	PLAN_BEGINS_ITSELF,       /* the lane begins with its own first block */
-	PLAN_BEGINS_OLDER,        /* ... after the first checkpoint, see FIRST_OLDER */
-	PLAN_BEGINS_NEWEST,       /* ... after the newest good checkpoint */
+	PLAN_BEGINS_OLDER,        /* the lane begins after the checkpoint of FIRST_OLDER */
+	PLAN_BEGINS_NEWEST,       /* the lane begins after the newest good checkpoint */
 	PLAN_REFUSES_GONE,        /* nothing is left to begin with: the beginning is gone */
-	PLAN_REFUSES_FIRST_BLOCK, /* ... its first block is no good one */
-	PLAN_REFUSES_CUT,         /* a checkpoint has what the operator wants to cut off */
+	PLAN_REFUSES_FIRST_BLOCK, /* nothing is left to begin with: the first block is not good */
+	PLAN_REFUSES_CUT,         /* a good checkpoint has what the operator wants to cut off */
 	PLAN_REFUSES_HISTORY,     /* lane and checkpoint are of different histories */
-	PLAN_CANNOT_BE,           /* facts that exclude each other */
+	PLAN_CANNOT_BE,           /* the facts exclude each other */
 };
 
 struct plan_row {
 	struct decision_row when; /* first; by enum plan_fact */
 	enum plan_verdict verdict;
 	bool anchors; /* an empty block is written where the checkpoint's block is lost */
-	bool trims;   /* what lies before the new beginning is removed */
+	bool trims;   /* what is before the new beginning is removed */
 };
 
 /* The facts of one checkpoint, in the order in which they are found. */
@@ -99,16 +100,16 @@ enum checkpoint_fact {
 
 enum checkpoint_state {
 	STATE_GOOD = 1 << 0,
-	STATE_DAMAGED = 1 << 1, /* its header is good: up to where the lane was on disk */
-	STATE_UNKNOWN = 1 << 2, /* its header is not, or it is another journal's */
+	STATE_DAMAGED = 1 << 1, /* its header is good: it says up to where the lane was on disk */
+	STATE_UNKNOWN = 1 << 2, /* its header is not good, or it belongs to another journal */
 };
 
 enum checkpoint_age {
-	AGE_BEFORE = 1 << 0, /* older than what the lane begins after */
-	AGE_WITHIN = 1 << 1, /* that one, or newer; or the lane begins with itself */
+	AGE_BEFORE = 1 << 0, /* older than the checkpoint that the lane begins after */
+	AGE_WITHIN = 1 << 1, /* that checkpoint, or newer; or the lane begins with itself */
 };
 
-/* The segment that the checkpoint's block lay in. */
+/* The segment that the checkpoint's block was in. */
 enum checkpoint_segment {
 	SEGMENT_GONE = 1 << 0, /* before the first that was there: a prune took it */
 	SEGMENT_THERE = 1 << 1,
@@ -132,13 +133,14 @@ enum checkpoint_fate {
 struct checkpoint_row {
 	struct decision_row when; /* first; by enum checkpoint_fact */
 	enum checkpoint_fate fate;
-	bool says_durable; /* all that it has was on disk once, though nobody can read it */
+	bool says_durable; /* it proves that its records were on disk once, though it is unreadable
+			    */
 };
 
 extern const struct decision plan_decision;
 extern const struct decision checkpoint_decision;
 
-/* The row of a decision that was made. */
+/* The row that these facts decide. Only when decision_ask needs no more facts. */
 const struct plan_row *plan_row(const struct decision_facts *facts);
 const struct checkpoint_row *checkpoint_row(const struct decision_facts *facts);
 

@@ -1,7 +1,7 @@
-# journal repair of lanes with checkpoints: what the newest good one has is kept though the lane
-# lost it; the original bytes stay aside; start, verify, dump and the buyers' receipts agree
-# afterwards; killed at any moment, the same command ends it. A pruned lane without a good one is
-# refused.
+# journal repair of lanes with checkpoints: what the newest good one has is kept even if the lane
+# lost it; the original bytes are kept aside; start, verify, dump and the buyers' receipts agree
+# afterwards; if a repair is killed at any moment, the same command completes it. A pruned lane
+# without a good checkpoint is refused.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
@@ -56,17 +56,18 @@ expect_checkpoints() { # RC STATES
 		"$WORK/verify.json")"
 }
 
-# Nothing, or what is told, is lost; everything agrees; the engine sells on.
+# Repairs: what is after KEPT-LSN is lost, and reported; everything agrees; the engine sells on.
 check_case() { # KEPT-LSN
 	repair 1
 	repair 1 --json
 	expect_eq "what is kept" "$1" "$(lane_line .kept_last_lsn)"
 	expect_eq "what is lost" $((last - $1)) "$(lane_line .lost)"
 	repair 0 --cut
+	cp "$WORK/err" "$WORK/cut.err"
 	verify
 	expect_eq "last LSN" "$1" "$(json '.lanes[0].last_lsn' "$WORK/verify.json")"
 	$JOURNAL dump "$DATA" --json >"$WORK/dump.after" || fail "dump"
-	cmp <(head -n "$1" "$WORK/dump") "$WORK/dump.after" || fail "the records are others"
+	cmp <(head -n "$1" "$WORK/dump") "$WORK/dump.after" || fail "the records differ"
 	repair 0
 	start_engine --segment-mib 1
 	stop_engine
@@ -102,6 +103,7 @@ echo "before the newest checkpoint, on a whole lane and on a pruned one"
 restore "$WORK/whole"
 flip "$(segment 0)" $((4096 + 70))
 check_case "$last"
+expect_match "what is left to do" 'when it has sold on, write another' "$(cat "$WORK/cut.err")"
 restore "$WORK/pruned"
 flip "$(segment "$at_segment")" 9
 flip "$(segment $((at_segment - 1)))" $((4096 + 70))
@@ -114,12 +116,13 @@ for n in 1 2 3; do
 		fail "$(cat "$WORK/verify.txt")"
 done
 
-echo "behind it"
+echo "after it"
 restore "$WORK/pruned"
-behind=$((at_segment + 1))
-behind_lsn=$(($(od -An -tu8 -j $((4096 + 24)) -N 8 "$(segment $behind)") - 1))
-flip "$(segment $behind)" $((4096 + 70))
-check_case "$behind_lsn"
+after=$((at_segment + 1))
+after_lsn=$(($(od -An -tu8 -j $((4096 + 24)) -N 8 "$(segment $after)") - 1))
+flip "$(segment $after)" $((4096 + 70))
+check_case "$after_lsn"
+! grep 'write another' "$WORK/cut.err" || fail "a checkpoint is asked for, but nothing was trimmed"
 
 echo "the lane lost what the newest checkpoint has"
 for from in whole pruned; do
@@ -136,7 +139,7 @@ for from in whole pruned; do
 	verify
 	expect_eq "last LSN" "$newest_lsn" "$(json '.lanes[0].last_lsn' "$WORK/verify.json")"
 	$JOURNAL dump "$DATA" --json >"$WORK/dump.after" || fail "dump"
-	cmp <(head -n "$newest_lsn" "$WORK/dump") "$WORK/dump.after" || fail "other records"
+	cmp <(head -n "$newest_lsn" "$WORK/dump") "$WORK/dump.after" || fail "the records differ"
 	start_engine --segment-mib 1
 	load 4 1000
 	stop_engine
@@ -149,7 +152,7 @@ flip "$newest" 500
 cp "$newest" "$WORK/original"
 expect_checkpoints 1 "good damaged"
 check_case "$last"
-[ ! -e "$newest" ] || fail "it is still there"
+[ ! -e "$newest" ] || fail "the damaged checkpoint is still there"
 cmp "$WORK/original" "$DATA"/repaired-*/lane-000/ckpt-* || fail "it was not kept as it was"
 
 echo "both damaged on a pruned lane"

@@ -1,7 +1,7 @@
 /*
- * repair: shows what is wrong with damaged lanes and what a cut would lose; cuts only when asked
- * to, after the original bytes and a report of the loss are safe in DATA/repaired-TIME. All or
- * nothing: where one of the lanes asked for cannot be repaired, none is touched.
+ * repair: shows what is wrong with damaged lanes and what a cut would lose. It cuts only when asked
+ * to, after the original bytes and a report of the loss are on disk in DATA/repaired-TIME. If one
+ * of the lanes asked for cannot be repaired, none is touched.
  */
 #include "tools/journal/repair.h"
 
@@ -25,13 +25,13 @@
 struct repair {
 	const struct tool_options *options;
 	struct data_dir dir;
-	struct lane_case *cases; /* of the lanes asked for */
+	struct lane_case *cases; /* one for each lane asked for */
 	uint16_t case_cnt;
 	uint16_t damaged_cnt;
-	bool stuck; /* one of them cannot be read, or not be cut like this */
+	bool stuck; /* one of them cannot be read, or cannot be cut with these options */
 };
 
-/* Plans a cut; what was found wrong before stays known. */
+/* Plans a cut; the faults that were found before stay in the list. */
 static int plan_cut(const struct repair *repair, struct lane_case *one, uint64_t cut_lsn)
 {
 	struct fault_list before = one->faults;
@@ -48,8 +48,8 @@ static int plan_cut(const struct repair *repair, struct lane_case *one, uint64_t
 	return rc;
 }
 
-/* The state of the checkpoint that the lane begins after, if any, in tables that hold the good part
- * too. */
+/* Loads the state of the checkpoint that the lane begins after, if any, into tables that have room
+ * for the good part too. */
 static int load_base(const struct repair *repair, struct lane_case *one, struct shard **shard)
 {
 	const struct mended_files *files = one->plan->files;
@@ -74,7 +74,7 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 		rc = journal_tables(&repair->dir, one->lane, &size, shard, &one->error);
 	if (rc == 0 && checkpoint != NULL) {
 		rc = checkpoint_load(checkpoint, *shard, &one->error);
-		/* Its bytes are as they were written: a start would pass it over all the same. */
+		/* Its bytes are as they were written, yet a start would not use it. */
 		if (rc == -EBADMSG) {
 			error_add(&one->error, "; move it away and repair again");
 			rc = -ENOTSUP;
@@ -84,7 +84,7 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 	return rc;
 }
 
-/* Whether the good part gives a state. one->bad_lsn: the record that cannot follow, if any. */
+/* Checks that the good part gives a state. Sets one->bad_lsn if a record cannot follow. */
 static int check_records(const struct repair *repair, struct lane_case *one)
 {
 	struct shard *shard = NULL;
@@ -134,7 +134,7 @@ static int apply_cut_at(const struct repair *repair, struct lane_case *one)
 
 	if (!lane_case_damaged(one)) {
 		return error_say(&one->error, -EINVAL,
-				 "--cut-at: lane %u is good; repair cuts damaged lanes only",
+				 "--cut-at: lane %u is good, and repair cuts only damaged lanes",
 				 one->lane);
 	}
 	if (cut_at > last) {
@@ -215,7 +215,7 @@ static int write_report(struct repair *repair, const struct originals *keep, str
 	return rc;
 }
 
-/* The original bytes and the report, on disk. */
+/* Writes the original bytes and the report to the disk. */
 static int keep_originals(struct repair *repair, struct originals *keep, struct error *error)
 {
 	int rc = originals_begin(keep, &repair->dir, (uint64_t)time(NULL), error);
@@ -252,6 +252,16 @@ static uint64_t lost_cnt(const struct repair *repair)
 	return cnt;
 }
 
+/* Whether a lane begins after a checkpoint now, and what was before is removed. */
+static bool needs_checkpoint(const struct repair *repair)
+{
+	bool needs = false;
+
+	for (uint16_t i = 0; i < repair->case_cnt; i++)
+		needs |= lane_case_damaged(&repair->cases[i]) && repair->cases[i].plan->trims;
+	return needs;
+}
+
 static int cut_one(const struct repair *repair, const struct lane_case *one, struct error *error)
 {
 	struct lane_files *real = NULL;
@@ -285,8 +295,8 @@ static int cut_all(struct repair *repair)
 	}
 	fflush(stdout);
 	fprintf(stderr,
-		"repaired %u lanes; they can be read again. The original bytes are in %s, what was "
-		"lost is in its file report.\n",
+		"repaired %u lanes; they can be read again. The original bytes are in %s; its file "
+		"report says what was lost.\n",
 		repair->damaged_cnt, keep.path);
 	if (lost_cnt(repair) > 0)
 		fprintf(stderr,
@@ -294,11 +304,17 @@ static int cut_all(struct repair *repair)
 			"given again: settle those orders first\n(the same sale again: "
 			"`doorbuster buy --request-id ID --buyer B --sku S --quantity Q`, once it "
 			"sells).\n");
+	if (needs_checkpoint(repair))
+		fprintf(stderr,
+			"A lane that begins after a checkpoint cannot be read without one, and "
+			"perhaps only one is left: when it has sold on, write another\n"
+			"(`doorbuster journal checkpoint %s`).\n",
+			path);
 	fprintf(stderr, "next: doorbuster journal verify %s\n", path);
 	return CLI_EXIT_GOOD;
 }
 
-/* What repairs before this one left. */
+/* Names what earlier repairs left. */
 static void show_earlier(const struct repair *repair)
 {
 	DIR *dir = safe_opendir(repair->options->path);

@@ -1,6 +1,6 @@
 /*
- * repair_show: what is wrong with a lane and what a cut loses, as text and as lines of JSON. Only
- * what is certain is shown.
+ * repair_show: shows what is wrong with a lane and what a cut loses, as text and as lines of JSON.
+ * It shows only what is certain.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +68,7 @@ static void show_kept(const struct plan *plan)
 	       base_lsn(plan), plan->alone_lsn - 1);
 	if (plan->trims)
 		printf("  begin   after that checkpoint, in segment %" PRIu64
-		       "; what lies before is put aside\n",
+		       "; what is before it is put aside\n",
 		       plan->files->base.tail.place.segment);
 }
 
@@ -107,10 +107,10 @@ static void show_lost(struct lane_case *one)
 	const struct lost_records *lost = &one->lost;
 
 	if (loss_cnt(loss) == 0) {
-		printf("  lost    nothing that any readable block or checkpoint knows of\n");
+		printf("  lost    nothing, as far as readable blocks and checkpoints say\n");
 	} else {
 		printf("  lost    LSN %" PRIu64 " to %" PRIu64 ": %" PRIu64 " records; %" PRIu64
-		       " of them were on disk for certain, so acknowledged\n",
+		       " of them were on disk for certain, and so acknowledged\n",
 		       loss->next_lsn, loss->last_lsn, loss_cnt(loss), loss_durable_cnt(loss));
 		printf("          %" PRIu64 " can still be read, in %" PRIu64 " blocks: %" PRIu64
 		       " orders over %" PRIu64 " units (%" PRIu64
@@ -119,8 +119,8 @@ static void show_lost(struct lane_case *one)
 		       lost->orders_durable, lost->offers);
 		printf("          %" PRIu64 " cannot be read at all\n", loss_unreadable_cnt(loss));
 		printf("          LSN %" PRIu64
-		       " and later ones are given again: whoever reads downstream may have seen "
-		       "them as other orders\n",
+		       " and later ones are given again: readers downstream may have seen them as "
+		       "other orders\n",
 		       loss->next_lsn);
 	}
 	if (damage->garbage_bytes > 0)
@@ -139,7 +139,7 @@ void repair_show_text(struct lane_case *one)
 	if (!lane_case_damaged(one)) {
 		printf("lane %u: good up to LSN %" PRIu64 "%s\n", one->lane,
 		       damage->tail.next_lsn - 1,
-		       damage->torn ? "; the torn tail after it was never acknowledged, the next "
+		       damage->torn ? "; the torn tail after it was never acknowledged: the next "
 				      "start cuts it"
 				    : "");
 		return;
