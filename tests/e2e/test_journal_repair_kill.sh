@@ -1,5 +1,5 @@
 # journal repair --cut killed at any moment: the original bytes are in the lane or in a whole copy,
-# a start is refused or right, and the same command again ends it.
+# a start is refused or right, and the same command again completes it.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
@@ -22,7 +22,7 @@ for at in 9 $((offset + 9)); do
 done
 cp --sparse=always "$SEGMENT" "$ORIGINAL"
 
-# The bytes as they were are where they were, or whole where they were kept.
+# The original bytes are still in the lane, or whole in the copy.
 originals_are_there() {
 	local kept
 
@@ -36,7 +36,7 @@ originals_are_there() {
 	return 1
 }
 
-# How long one takes here, so that the kills spread over it; the disk may be slow or fast.
+# Measures how long one repair takes here, so that the kills spread over it on any disk.
 start_us=${EPOCHREALTIME/./}
 "$BIN/doorbuster" journal repair "$DATA" --cut >/dev/null 2>&1 || fail "repair"
 took_us=$((${EPOCHREALTIME/./} - start_us))

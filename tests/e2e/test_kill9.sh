@@ -1,6 +1,6 @@
-# kill -9 in the middle of a sale, several times; each restart goes on with it, and the buyers never
-# notice but for a pause. Every acknowledged order is in the journal, nothing is sold twice, and who
-# asks again is told the same.
+# kill -9 in the middle of a sale, several times; each restart goes on with it, and the buyers
+# notice only a pause. Every acknowledged order is in the journal, nothing is sold twice, and a
+# buyer that asks again gets the same answer.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
@@ -20,7 +20,7 @@ for n in $(seq $LOADS); do
 		--orders "$WORK/again" >"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load $n again: $(cat "$WORK/load.json" "$WORK/load.err")"
 	cmp <(sort "$WORK/orders.$n") <(sort "$WORK/again") ||
-		fail "other answers to the requests of load $n"
+		fail "different answers to the requests of load $n"
 done
 stop_engine
 verify_agrees

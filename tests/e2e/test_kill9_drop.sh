@@ -1,5 +1,5 @@
-# kill -9 while a drop sells its 15,000 units: in the end exactly those are sold, each to another
-# buyer, and every acknowledged order is in the journal.
+# kill -9 while a drop sells its 15,000 units: in the end exactly those are sold, each to a
+# different buyer, and every acknowledged order is in the journal.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 

@@ -29,7 +29,8 @@ wait $other
 expect_verdict ACCEPTED sku=1,buyer=1,id=$(id 1)
 stop_engine
 
-# A dying engine with GiBs of tables holds its lock for a while; a living one is refused at once.
+# A dying engine with GiBs of tables holds its lock for a while, and the next start waits for it.
+# Beside an engine that lives, a start is refused at once.
 for port in lo memif:"$WORK/memif"; do
 	echo "a start right after a kill, on $port"
 	make_catalog 1,20000000,100,0,,,

@@ -1,6 +1,6 @@
 # The mixed scenario against two workers over memif: closed loop, as a Poisson process of single
 # requests, and as a recording. Every request gets the answer that it must get. Then a load that
-# brings more than the port takes says what was lost.
+# sends more than the port takes reports what was lost.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -47,7 +47,7 @@ load --scenario mixed --skus 500 --requests 1000 --arrivals recorded:"$WORK/none
 expect_eq "exit code without a recording" 2 "$rc"
 expect_match "what it said" 'none: No such file' "$(cat "$WORK/load.err")"
 
-# A burst of far more than the port's queues hold: what did not fit is lost, and said.
+# A burst of far more than the port's queues hold: what did not fit is lost, and reported.
 rc=0
 load --scenario mixed --skus 500 --requests 100000 --fill 1 --rate 1000000000 || rc=$?
 expect_eq "exit code of a load that lost some" 1 "$rc"
@@ -55,7 +55,7 @@ expect_eq "contradictions" 0 "$(json .contradictions "$WORK/load.json")"
 [ "$(json .lost_at_port "$WORK/load.json")" -gt 0 ] || fail "nothing lost: $(cat "$WORK/load.json")"
 
 stop_engine
-[ "$(drained orders)" -ge "$ORDERS" ] || fail "$(drained orders) orders, told of $ORDERS"
+[ "$(drained orders)" -ge "$ORDERS" ] || fail "$(drained orders) orders, $ORDERS were reported"
 verify_agrees
 "$BIN/doorbuster" journal verify "$DATA" --orders "$WORK/orders.csv" ||
-	fail "an order that was told is not in the journal"
+	fail "an order that was reported is not in the journal"

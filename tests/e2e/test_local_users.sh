@@ -1,14 +1,14 @@
-# Other users of the machine neither keep an engine from starting nor get what is not theirs: names
-# that they take first, directories that they make first, the capture's socket.
+# Other users of the machine can neither keep an engine from starting nor get what is not theirs: by
+# names that they take first, directories that they make first, the capture's socket.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
 make_keys
 make_catalog 1,10,100,0,,,
-# As another user, of no account.
+# Runs a command as another user, one without an account.
 OTHER=(setpriv --reuid 4242 --regid 4242 --clear-groups)
 
-# A start that must be refused, and why.
+# A start that must be refused, with a reason that matches.
 refused() { # PATTERN SERVE-ARGS...
 	local pattern=$1 rc=0
 	shift
@@ -22,7 +22,7 @@ refused() { # PATTERN SERVE-ARGS...
 echo "abstract sockets, which any user may bind"
 start_engine
 stop_engine
-# As an engine locked lo, and listened for a capture, once.
+# What an engine once did to lock lo, and to listen for a capture.
 id=$(sed -n 's/^id //p' "$DATA/journal")
 "${OTHER[@]}" /usr/bin/python3 -c '
 import socket, sys, time
@@ -53,7 +53,7 @@ try:
 except PermissionError:
 	sys.exit(0)
 sys.exit(1)' "$DATA/capture" || fail "another user may connect to the capture's socket"
-# Were it not for its mode: the engine asks the kernel who it is.
+# Even if the socket's mode allowed it: the engine asks the kernel who connects.
 chmod 777 "$DATA/capture"
 rc=0
 "${OTHER[@]}" "$BIN/doorbuster-capture" --data "$DATA" --write /dev/null 2>"$WORK/err" || rc=$?
@@ -138,7 +138,7 @@ rm /run/doorbuster
 install -d -m 777 /run/doorbuster
 refused '/run/doorbuster: other users may write in it.*remove it'
 rmdir /run/doorbuster
-# As an older doorbuster made it.
+# The directory as an older doorbuster made it.
 install -d -m 755 /run/doorbuster
 start_engine
 expect_eq "mode of /run/doorbuster" 700 "$(stat -c %a /run/doorbuster)"

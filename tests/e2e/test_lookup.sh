@@ -1,4 +1,4 @@
-# LOOKUP tells what became of a request, before and after a crash, and changes nothing.
+# LOOKUP reports what became of a request, before and after a crash, and changes nothing.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

@@ -1,5 +1,6 @@
-# The Makefile, on a small tree of its own: `make test` ends on the line that counts the tests,
-# whatever came of them; what is deleted stays in no archive; a MODE that isn't there is refused.
+# The Makefile, on a small tree of its own: `make test` ends with the line that counts the tests,
+# whether they pass or fail; a source that is deleted stays in no archive; an unknown MODE is
+# refused.
 . "$(dirname "$0")/lib.sh"
 
 TREE=$WORK/tree
@@ -41,7 +42,7 @@ expect_match "mode" 'set up for --mode asan' "$(cat "$WORK/out")"
 script tests/run 'echo "5 passed, 0 failed"'
 expect_end 0 '5 passed, 0 failed' test
 expect_end 0 '5 passed, 0 failed' setup test
-! in_tree MODE=debgu all >"$WORK/out" 2>&1 || fail "built in a mode that isn't there"
+! in_tree MODE=debgu all >"$WORK/out" 2>&1 || fail "built in an unknown mode"
 expect_match "why" 'MODE=debgu: there is release, debug' "$(tail -n 1 "$WORK/out")"
 
 echo 'int one(void); int one(void) { return 1; }' >"$TREE/engine/base/one.c"

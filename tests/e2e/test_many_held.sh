@@ -1,18 +1,18 @@
-# More than 20,000 packet buffers of an AF_XDP port are held at once, by replies that wait for a
-# disk that has stopped. When it goes on, every one of them goes back to the kernel: datagrams flow
-# as before, more of them than there are buffers. On lo and on a veth pair, on normal pages and on
-# reserved hugepages. A stalled disk is no deaf port.
+# Replies that wait for a stalled disk hold more than 20,000 packet buffers of an AF_XDP port at
+# once. When the disk goes on, every buffer goes back to the kernel: datagrams flow as before, more
+# of them than there are buffers. On lo and on a veth pair, on normal pages and on reserved
+# hugepages. The engine does not take a stalled disk for a deaf port.
 # time limit: 300 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
 . "$(dirname "$0")/hold.sh"
 
 HELD=20500
-# Buffers of the port: so many must have come back if as many more datagrams are answered.
+# Buffers of the port. If more datagrams than that are answered, they must have come back.
 BUFFERS=32767
 FIRST=100
 
-# Answers come as long as datagrams go.
+# Every datagram that is sent gets an answer.
 flows() { # ASK-ARGS...
 	local answered=0 round got
 
@@ -33,7 +33,7 @@ try_port() { # PORT ASK-ARGS...
 	if [ -n "$HUGEPAGES_BEFORE" ]; then
 		[ "$(hugepages_mib)" -ge 128 ] || fail "no hugepages below the packet buffers"
 	else
-		[ "$(hugepages_mib)" -lt 128 ] || fail "hugepages that nobody reserved"
+		[ "$(hugepages_mib)" -lt 128 ] || fail "hugepages are used that nobody reserved"
 	fi
 	find_skus "$@"
 	fsfreeze -f "$DISK"

@@ -16,11 +16,12 @@ for round in 1 2; do
 		--orders "$WORK/orders.csv" --json \
 		>"$WORK/load.json" 2>"$WORK/load.err" ||
 		fail "load $round: $(cat "$WORK/load.json" "$WORK/load.err")"
-	# The second load sends the same requests again: the same answers, nothing sold twice.
+	# The second load sends the same requests again: it gets the same answers, nothing is sold
+	# twice.
 	sort "$WORK/orders.csv" >"$WORK/orders.$round"
 	expect_eq "orders of load $round" 15000 "$(($(wc -l <"$WORK/orders.csv") - 1))"
 done
-cmp "$WORK/orders.1" "$WORK/orders.2" || fail "other answers to the same requests"
+cmp "$WORK/orders.1" "$WORK/orders.2" || fail "different answers to the same requests"
 
 . "$(dirname "$0")/bridge.sh"
 start_bridge "$SOCKET"

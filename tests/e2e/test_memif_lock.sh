@@ -1,5 +1,5 @@
-# One engine a memif socket: a second start is refused and harms nobody, of two that start together
-# one sells, and only what is ours or nobody's is ever removed.
+# Each memif socket has one engine: a second start is refused and harms nobody; of two that start
+# together one sells; only files that belong to us or to nobody are ever removed.
 . "$(dirname "$0")/lib.sh"
 
 SOCKET=$WORK/memif
@@ -94,7 +94,7 @@ for kind in stream seqpacket dgram; do
 	(cd "$WORK" && SOCKET=./memif && refused 'another program has this socket open')
 	expect_eq "inode of its socket" "$inode" "$(stat -c %i "$SOCKET")"
 	unlisten
-	# Nobody's now.
+	# Now it belongs to nobody.
 	start_engine --port memif:"$SOCKET"
 	stop_engine
 done

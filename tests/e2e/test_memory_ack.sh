@@ -1,4 +1,4 @@
-# With --ack memory the reply says so, and a drain still writes everything.
+# With --ack memory each reply says that it is not durable, and a drain still writes everything.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

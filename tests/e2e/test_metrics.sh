@@ -1,14 +1,14 @@
-# --metrics: what an engine of two lanes tells while it sells agrees with the load's own count and
-# with what it says at the end; the text is what Prometheus reads; garbage and silent peers hurt
-# neither the sale nor who else asks; a lane that failed is named, and the other sells on.
+# --metrics: what an engine of two lanes reports while it sells agrees with the load's own count and
+# with the engine's report at the end; Prometheus can read the text; garbage and silent peers
+# disturb neither the sale nor other clients; a lane that failed is named, and the other sells on.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
 LOAD="--scenario singles-day --skus 200 --requests 60000"
 FAIL=$WORK/fail
 
-# Every family has its HELP and TYPE before its samples, once; no series twice; a histogram's
-# buckets never fall and end with its count.
+# Checks that every family has HELP and TYPE once, before its samples; that no series is there
+# twice; that a histogram's buckets never fall and end with its count.
 well_formed() {
 	awk '
 		function bad(what) { printf "%d: %s: %s\n", FNR, what, $0; wrong = 1 }
@@ -74,7 +74,7 @@ done
 wait $load || fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
 
 echo "the same as the load counted"
-# The closing blocks are on disk, too.
+# The closing blocks are on disk too.
 settled() {
 	get /metrics
 	[ "$(total doorbuster_lane_blocks_total)" = "$(total doorbuster_lane_write_seconds_count)" ]
@@ -99,11 +99,11 @@ for lane in 0 1; do
 	expect_eq "records of lane $lane" \
 		"$(metric "doorbuster_lane_records_total{lane=\"$lane\"}")" \
 		"$(metric "doorbuster_lane_block_records_sum{lane=\"$lane\"}")"
-	# They are made beside the sale; a slow disk takes its time.
+	# They are made beside the sale; that takes a while on a slow disk.
 	wait_for "two segments ahead of lane $lane" two_ahead $lane
 done
 expect_eq "bytes the worker allocated" 0 "$(total doorbuster_worker_allocated_bytes_total)"
-# One busy turn in 62 is.
+# One busy turn in 62 is measured.
 timed() {
 	expect_verdict PONG op=ping,id=$(id 7)
 	get /metrics

@@ -1,6 +1,6 @@
-# A worker allocates nothing from when it begins to sell until it has drained: jemalloc's own
-# counter of its thread says so, for a drop that sells out, for orders that all are written, with
-# answers that wait for the disk, keys read anew and datagrams that are dropped.
+# A worker allocates nothing from the time when it begins to sell until it has drained: jemalloc's
+# own counter of its thread proves it, for a drop that sells out, for orders that are all written,
+# with answers that wait for the disk, keys that are read anew and datagrams that are dropped.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

@@ -1,4 +1,4 @@
-# Nobody reads what the engine says: it sells on, drains, and puts the machine back.
+# Nobody reads what the engine prints: it sells on, drains, and puts the machine back.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

@@ -1,6 +1,6 @@
 # Two shards, one worker, a disk that stops answering: one shard gets more orders than its journal
-# can hold, and waits for the disk. The other one answers all the same whatever needs no record.
-# When the disk goes on, so does the shard that waited, and nothing is lost or sold twice.
+# can hold, and waits for the disk. The other one still answers every request that needs no record.
+# When the disk goes on, the shard that waited goes on too, and nothing is lost or sold twice.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

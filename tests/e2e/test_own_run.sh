@@ -1,12 +1,12 @@
 # Two engines of one network namespace, each with a /run of its own, as two containers on the host's
-# network have: no lock file tells one of the other. The second is refused, and the first sells on.
+# network have: neither sees the other's lock file. The second is refused, and the first sells on.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
 make_keys
 make_catalog 1,10,100,0,,,
 
-# A start with a /run of its own.
+# Starts an engine with a /run of its own.
 elsewhere() { # SERVE-ARGS...
 	unshare --mount bash -c 'mount -t tmpfs tmpfs /run && exec "$@"' - timeout 60 "$SERVE" \
 		--catalog "$CATALOG" --keys "$KEYS" "$@"

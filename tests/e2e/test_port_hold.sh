@@ -1,6 +1,6 @@
-# An engine's UDP ports are held by sockets of the kernel's: no other user gets them while it runs,
-# also with SO_REUSEADDR or SO_REUSEPORT, nor after its end where a socket unit holds them; nothing
-# piles up there, and the engine sells as without. A port that somebody has is named at the start.
+# Sockets of the kernel hold an engine's UDP ports: no other user gets them while it runs, even with
+# SO_REUSEADDR or SO_REUSEPORT, nor after its end where a socket unit holds them. No datagrams queue
+# up in them, and the engine sells as without. The start names a port that is taken.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
@@ -82,7 +82,7 @@ other=$!
 wait_for "the engine on engine0" grep -q '^ready ' "$WORK/other.out"
 for address in 198.18.1.1 2001:2:1::1; do
 	expect_eq "another user's $address" taken "$(bind_udp $address 7700 reuseaddr)"
-	# From over there: what comes from here goes through lo.
+	# Sent from the other namespace, as what is sent from here goes through lo.
 	expect_verdict ACCEPTED --to $address sku=1,buyer=$((${#address} + 50)),id=$(id ${#address})
 done
 kill $other
@@ -104,7 +104,8 @@ passing() { # NAME SOCKET...
 	shift
 
 	rm -f "$WORK/$name" "$WORK/go"
-	# Until told to: what comes before an engine has adopted them would wait there.
+	# They receive only when told to: else datagrams that come before an engine has adopted
+	# them would wait there.
 	/usr/bin/python3 tests/e2e/pass_sockets.py "$@" -- bash -c '
 		until [ -e "$1" ]; do sleep 0.05; done
 		shift

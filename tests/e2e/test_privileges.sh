@@ -1,10 +1,10 @@
 # The privileges that AF_XDP needs: with exactly these an engine sells on lo, and each one that is
-# missing is named. What else lo needs is looked at before anything is changed.
+# missing is named. The start checks what else lo needs before it changes anything.
 . "$(dirname "$0")/lib.sh"
 
 NEEDED="net_admin net_raw sys_admin ipc_lock"
 
-# dac_override: the test's own files may lie in a directory of somebody else's.
+# dac_override: the test's own files may lie in another user's directory.
 only() { # CAPABILITY...; sets ONLY
 	local set="-all,+dac_override" name
 

@@ -2,7 +2,7 @@
 # directory included, is as it was.
 . "$(dirname "$0")/lib.sh"
 
-# Files go by their bytes, not by their times: recovery writes a tail again as it was.
+# Files are compared by their bytes, not by their times: recovery writes a tail again as it was.
 machine() {
 	cat /proc/sys/net/ipv4/conf/lo/{route_localnet,accept_local}
 	ip -o -d link show
@@ -10,7 +10,7 @@ machine() {
 	[ ! -d "$DATA" ] || find "$DATA" -type f -exec cksum {} +
 }
 
-# The command must end with 2, and what it says with one line that matches.
+# The command must end with exit code 2, and print one line that matches, the last one.
 refused() { # PATTERN COMMAND...
 	local pattern=$1 rc=0 before
 	shift
@@ -115,7 +115,7 @@ stop_engine
 serve 'was written with 1 shards, --shards says 2' --shards 2
 make_catalog 1,11,100,0,,, 2,10,100,0,,,
 serve 'catalog.csv:2: column stock: SKU 1 is already on sale with 10, the catalog says 11'
-# What a refused start was to put on sale is not on sale.
+# The offers of a refused start are not on sale.
 make_catalog 1,10,100,0,,, 2,10,100,0,,, 3,10,1,0,,,
 serve '' -- -m 30
 make_catalog 1,10,100,0,,, 2,10,100,0,,, 3,10,2,0,,,

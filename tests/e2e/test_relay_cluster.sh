@@ -1,5 +1,5 @@
 # Lanes, a JetStream of three nodes and PostgreSQL agree after relay, sink, nodes (also the leader)
-# and engine were killed or stopped in the middle of a sale: chaos.sh, a few blows of it.
+# and engine were killed or stopped in the middle of a sale. Runs chaos.sh with a few faults.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/chaos.sh"

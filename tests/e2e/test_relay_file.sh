@@ -1,6 +1,7 @@
-# A relay beside a selling engine, into files: killed at any moment, the engine too, it goes on
-# where the copy ended; what a crash of the machine leaves of a copy it cuts and sends again. The
-# copy is the lane byte by byte, an engine can start on it; JSON lines are there once each.
+# A relay beside a selling engine, into files: when relay or engine are killed at any moment, the
+# relay goes on where the copy ended. It cuts what a crash of the machine leaves of a copy, and
+# sends it again. The copy is the lane byte by byte, and an engine can start on it; each JSON line
+# is there once.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -84,7 +85,7 @@ same_bytes
 
 echo "to a pipe, and with nothing to do"
 relay pipe --to - --format json --once
-# The lanes come by turns.
+# The lanes take turns.
 cmp <(grep '^{"lane":0,' "$WORK/relay.pipe"; grep '^{"lane":1,' "$WORK/relay.pipe") \
 	<("$BIN/doorbuster" journal dump "$DATA" --json) || fail "lines of the pipe"
 relay blocks --to file:"$COPY" --once --json

@@ -1,10 +1,11 @@
-# Relay and consumer on a Kafka cluster (librdkafka's mock, over TCP): a broker goes down, requests
-# fail as Kafka's do, also so that an idempotent producer is fatal and must be made anew; relay and
-# engine are killed beside a sale. The topic gives every record of the lanes once, in order.
+# Relay and consumer on a Kafka cluster (librdkafka's mock, over TCP): a broker goes down; requests
+# fail as Kafka's do, some with a fatal error, after which the idempotent producer must be made
+# anew; relay and engine are killed beside a sale. The topic gives every record of the lanes once,
+# in order.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
-# Over the kernel: a load over memif does not outlive its engine.
+# Over kernel sockets, as a load over memif does not outlive its engine.
 LOAD=(--scenario singles-day --skus 200 --server 127.0.0.1:7700 --keys "$KEYS" \
 	--timeout-ms 60000)
 
@@ -83,7 +84,7 @@ expect_topic
 expect_eq "orders" "$(drained orders)" "$(grep -c '"kind":"order"' "$WORK/topic")"
 
 echo "a broker that says it has a block already (46), and has not"
-# Does not tell the relay's two checks of an offset apart: it passes with either of them taken out.
+# This does not distinguish the relay's two checks of an offset: it passes without either of them.
 start_engine --shards 2
 relay_beside
 echo "produce-errors 46" >&7

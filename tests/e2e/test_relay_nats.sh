@@ -1,7 +1,7 @@
-# Relay and consumer on a real NATS JetStream: relay, broker and engine killed or stopped beside a
-# sale, the broker's directory put back to an older copy, and the stream has every block of the lane
-# once, in order. Another relay, a foreign message, a gap, a lane that was cut: named, and the relay
-# stops.
+# Relay and consumer on a real NATS JetStream: relay, broker and engine are killed or stopped beside
+# a sale, the broker's directory is put back to an older copy, and the stream has every block of the
+# lane once, in order. Another relay, a foreign message, a gap, a lane that was cut: the relay names
+# it and stops.
 # time limit: 150 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/nats.sh"
@@ -105,7 +105,7 @@ expect_stream
 kill -9 $consumer
 "$BIN/doorbuster-consume" --from $URL --cursor "$WORK/c" --out "$WORK/c.out" 2>"$WORK/c.err" ||
 	fail "consume: $(cat "$WORK/c.err")"
-cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has something else"
+cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has different records"
 
 echo "what Prometheus is told"
 relay_beside nats --metrics 127.0.0.1:9464
@@ -143,7 +143,7 @@ expect_eq "messages of the JSON stream" "$(wc -l <"$WORK/stream")" \
 	"$(stream_info 4222 doorbuster-json-lane-000 .state.messages)"
 
 echo "two relays on copies of one data directory: the stream refuses one"
-# The same id and run; the lane behind both is one, so that both have the same to send.
+# Both have the same id and run, and read the same lane, so that both send the same.
 cp -a "$DATA" "$WORK/twin"
 mount --bind "$DATA/lane-000" "$WORK/twin/lane-000"
 start_engine --port "$PORT"
@@ -178,7 +178,7 @@ expect_stopped "a foreign message, consumed" \
 	"$BIN/doorbuster" consume --from $URL
 
 echo "a message taken out of the middle of a stream"
-# Ours allow nobody to; one that was made by hand may.
+# The streams that we make forbid it; one that was made by hand may allow it.
 expect_eq "removing from a stream of ours" false \
 	"$(nats_ask 4222 '$JS.API.STREAM.MSG.DELETE.doorbuster-lane-000' '{"seq":2}' |
 		jq '.success or false')"

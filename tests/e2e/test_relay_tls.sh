@@ -1,6 +1,7 @@
-# Relay and consumer on a nats-server that wants TLS and credentials: user and password, token, nkey
-# or client certificates. What is refused is named with its remedy, and no password is ever printed;
-# a certificate that runs out beside a relay makes it wait, not end. Kafka's go to librdkafka.
+# Relay and consumer on a nats-server that requires TLS and credentials: user and password, token,
+# nkey or client certificates. A refusal names the reason and the remedy, and no password is ever
+# printed; a relay whose certificate expires waits and does not end. Kafka's options go to
+# librdkafka.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/nats.sh"
 
@@ -43,7 +44,7 @@ stop_nats() {
 }
 
 relay() { # ADDRESS ARGS...
-	# Each server is another downstream, with a position of its own.
+	# Each server is a downstream of its own, with its own position.
 	timeout 20 "$BIN/doorbuster-relay" --data "$DATA" --name "${1%%:*}-${1##*:}" --to "$1" \
 		--once "${@:2}" >"$WORK/out" 2>&1
 }
@@ -65,7 +66,7 @@ expect_refused() { # WHAT PATTERN ADDRESS ARGS...
 	"$BIN/doorbuster" consume --from "${@:3}" >"$WORK/err" 2>&1 || rc=$?
 	expect_eq "exit code of consume, $1" 2 $rc
 	expect_match "consume, $1" "$2" "$(cat "$WORK/err")"
-	! grep -e 'right' -e 'wrong' "$WORK/out" "$WORK/err" || fail "$1: tells a password"
+	! grep -e 'right' -e 'wrong' "$WORK/out" "$WORK/err" || fail "$1: prints a password"
 }
 
 certify ca DNS:ca 2

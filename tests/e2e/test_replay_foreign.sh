@@ -1,6 +1,6 @@
 # Captures that other programs made: scapy puts our requests into frames of every kind, whole and in
 # fragments, among traffic that only looks like ours; tcprewrite and editcap change what was
-# captured. What is a request is found, with the same state in the end; all else is counted under
+# captured. Every request is found, and the state in the end is the same; all else is counted under
 # its reason.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
@@ -30,7 +30,7 @@ expect_skipped() { # REASON COUNT
 
 "$BIN/tests/e2e/make_capture" --key $KEY --requests 600 --entries 7 --buyers 120 --skus 5 \
 	--seed 42 >plain.pcap
-# scapy is a package of Debian's own Python.
+# scapy is a package of Debian's Python.
 /usr/bin/python3 - <<'PYTHON' >scapy.log 2>&1 || fail "scapy: $(tail -n 5 scapy.log)"
 from scapy.all import (GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_NOP, IPv6,
                        IPv6ExtHdrFragment, Raw, fragment, fragment6, rdpcap, wrpcap, wrpcapng)

@@ -1,5 +1,5 @@
-# The requests behind a journal's records, as a capture: replayed offline they give the state that
-# the engine drained with, to the bit; scrubbed they give the same sale among strangers.
+# The requests that led to a journal's records, as a capture: replayed offline they give the state
+# with which the engine drained, to the bit; scrubbed they give the same sale with other names.
 . "$(dirname "$0")/lib.sh"
 
 cd "$WORK" || exit
@@ -32,13 +32,14 @@ expect_eq "orders replayed" "$(drained orders)" "$(json '.sales[0].orders' repla
 expect_eq "state" "$(drained state_hash)" "$(json '.sales[0].state_hash' replay.json)"
 expect_eq "compared" 12 "$(json '.sales[0].comparison.compared' replay.json)"
 expect_eq "moved orders" 0 "$(jq '.sales[0].comparison.orders_moved' replay.json)"
-diff <(sort catalog.out) <(sort "$CATALOG") || fail "the catalog is another"
+diff <(sort catalog.out) <(sort "$CATALOG") || fail "the catalog differs"
 
-# The same words from tcpdump's mouth: checksums right, nothing cut.
+# tcpdump finds no wrong checksum, and nothing cut.
 tcpdump -v -n -r orders.pcap 2>/dev/null >seen || fail "tcpdump"
 ! grep -E 'bad|incorrect|\[\|' seen || fail "tcpdump finds something wrong"
 
-# Pseudonyms: from the journal or from the capture, the same; no name is left; the sale is the same.
+# Pseudonyms are the same from the journal and from the capture; no name is left; the sale is the
+# same.
 "$BIN/doorbuster" keygen scrub.key
 "$BIN/doorbuster" keygen away.keys --id 5
 write --from-journal "$DATA" --write scrubbed.pcap --keys away.keys --scrub scrub.key
@@ -58,7 +59,8 @@ names orders.pcap "$KEYS" >names
 names scrubbed.pcap away.keys >strangers
 expect_eq "names that are left" 0 "$(comm -12 names strangers | wc -l)"
 expect_eq "names before and after" "$(wc -l <names)" "$(wc -l <strangers)"
-# In the bytes too: no request id anywhere, no buyer where one stands. The rest stays, as promised.
+# Nor in the bytes: no request id anywhere, no buyer at a buyer's place. The rest stays, as
+# documented.
 python3 - <<'PYTHON' || fail "names are left in the bytes of the capture"
 import struct
 def entries(path):
@@ -81,7 +83,7 @@ PYTHON
 
 "$BIN/doorbuster" replay --help >help
 for flag in to speed rate flat-out server address queues core wait-ms offline write; do
-	grep -q -- "--$flag" help || fail "--help does not tell --$flag"
+	grep -q -- "--$flag" help || fail "--help does not have --$flag"
 done
 
 # Of a capture only requests and replies are written; through a pipe, too.
@@ -102,8 +104,8 @@ refuse() { # PATTERN ARGS...
 	expect_match "what $* says" "$pattern" "$(cat err)"
 }
 
-# A file that is written never costs one that is there: not the capture that is read, not what had
-# its name where the new one fails, is interrupted or has nothing in it. It is for its owner only.
+# Writing a file never destroys one that is there: not the capture that is read, and not the file of
+# that name if the new one fails, is interrupted or is empty. Only its owner may read it.
 expect_eq "mode of what is written" 600 "$(stat -c %a orders.pcap)"
 cp orders.pcap kept.pcap
 ln -f orders.pcap hard.pcap
@@ -117,7 +119,7 @@ refuse '--html catalog.out: is the file of --catalog' orders.pcap --offline --sh
 	--catalog catalog.out --keys "$KEYS" --html catalog.out
 refuse 'is the file of --keys' --from-journal "$DATA" --write o.pcap --keys "$KEYS" \
 	--catalog-out "$KEYS"
-cmp orders.pcap kept.pcap || fail "the capture was written on"
+cmp orders.pcap kept.pcap || fail "the capture was overwritten"
 cp orders.pcap old.pcap
 refuse 'no.pcap' no.pcap --write old.pcap
 refuse '--from-journal: nowhere' --from-journal nowhere --write old.pcap --keys "$KEYS"
@@ -142,14 +144,15 @@ expect_match "what it says when interrupted" 'INTERRUPTED: --write old.pcap' "$(
 cmp old.pcap kept.pcap || fail "what had the name is gone"
 expect_eq "files half written" '' "$(find . -type f -name '*.pcap.*')"
 
-# The key of the pseudonyms is no key that signs: its receiver could tell who is who.
+# The key of the pseudonyms must not be one that signs: a program that has it could find out the
+# names.
 cp "$KEYS" same.key
 refuse '--scrub same.key: its key is also key 1 of --keys' orders.pcap --write o.pcap \
 	--keys "$KEYS" --scrub same.key
 refuse '--scrub same.key: its key is also key 1 of --captured-keys' orders.pcap --write o.pcap \
 	--keys away.keys --captured-keys "$KEYS" --scrub same.key
 
-# Whose tag is wrong in the capture is not signed again; --captured-keys tells.
+# A request with a wrong tag in the capture is not signed again; --captured-keys finds it.
 (umask 077; echo "1 ffffffffffffffffffffffffffffffff" >wrong.keys)
 "$BIN/tests/e2e/make_capture" --requests 40 --entries 4 --key-id 1 >forged.pcap
 mergecap -F nsecpcap -w with_forged.pcap orders.pcap forged.pcap
@@ -159,7 +162,7 @@ expect_eq "packets left" 24 "$(tcpdump -n -r true.pcap 2>/dev/null | wc -l)"
 refuse '--captured-keys: of a CAPTURE' --from-journal "$DATA" --write o.pcap --keys "$KEYS" \
 	--captured-keys "$KEYS"
 refuse '--captured-keys: only with --to or --write' orders.pcap --offline --captured-keys "$KEYS"
-# Offline they are --keys, for replies too: forged ones are compared with nothing.
+# Offline --keys does that, for replies too: forged replies are compared with nothing.
 write orders.pcap --write lies.pcap --keys wrong.keys
 python3 - <<'PYTHON' || fail "no forged replies"
 import struct
@@ -182,7 +185,8 @@ expect_eq "orders of true requests" 12 "$(json '.sales[0].orders' replay.json)"
 expect_eq "forged replies" 12 "$(json .skipped.BAD_TAG replay.json)"
 expect_eq "forged replies compared" 0 "$(jq '.sales[0].comparison.compared' replay.json)"
 
-# Of a damaged capture what can be read; where the capture is stdout, words go to stderr.
+# Of a damaged capture, what can be read is written; if the capture goes to stdout, messages go to
+# stderr.
 head -c -10 orders.pcap >torn.pcap
 rc=0
 "$BIN/doorbuster" replay torn.pcap --write - >old.pcap 2>err || rc=$?

@@ -1,11 +1,11 @@
 # A sale captured by tcpdump, replayed against a fresh engine and offline: no difference. With
-# another limit: the differences that explains, and no other. Over kernel sockets and a DPDK port,
-# with other keys, and ended with Ctrl-C.
+# another limit: the differences that this explains, and no others. Over kernel sockets and a DPDK
+# port, with other keys, and ended with Ctrl-C.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
 
-# What a limit of two instead of one does: who was refused buys; who came late finds nothing.
+# A limit of two instead of one: buyers that were refused buy; buyers that came late get nothing.
 EXPLAINED='["ACCEPTED SOLD_OUT","LIMIT_REACHED ACCEPTED","LIMIT_REACHED SOLD_OUT"]'
 
 replay() { # CAPTURE ARGS... ; leaves replay.json
@@ -89,7 +89,7 @@ expect_match "what is said there" 'nothing was taken for 5 s: Network is unreach
 	"$(cat replay.err)"
 
 # Live, at captured pace and as fast as it goes, against fresh engines.
-# On a busy machine a port may lose a datagram, as ports do: then it is another try's turn.
+# On a busy machine a port may lose a datagram, as ports do: then try again.
 for pace in "--speed 1" "--speed 4" "--rate 20000"; do
 	for _ in 1 2 3 4 5; do
 		rm -rf "$DATA"
@@ -106,8 +106,9 @@ for pace in "--speed 1" "--speed 4" "--rate 20000"; do
 	expect_eq "orders of the replayed sale, $pace" "$sold" "$(drained orders)"
 done
 
-# As it was captured it is worth nothing: it is of another sale. What was captured without a date is
-# dated with the keys, and sent without them an engine takes it only if it is told to.
+# Sent as it was captured, it is refused: it belongs to another sale. Requests that were captured
+# without a date get one if the keys are there; without keys an engine accepts them only with an
+# option.
 rm -rf "$DATA"
 start_engine --port af_xdp:engine0
 replay sale.pcap --to 198.18.1.1:7700 --rate 20000 --wait-ms 10000
@@ -130,7 +131,7 @@ expect_same "over memif" .
 stop_engine
 expect_eq "orders of the replayed sale over memif" "$sold" "$(drained orders)"
 
-# Another limit: differences, each of a kind that explains itself, and exit code 1.
+# Another limit: only differences that the limit explains, and exit code 1.
 sed 's/^2,300,100,1,/2,300,100,2,/' "$CATALOG" >two.csv
 cmp -s two.csv "$CATALOG" && fail "nothing changed in $(cat "$CATALOG")"
 replay sale.pcap --offline --catalog two.csv --keys "$KEYS" --strict

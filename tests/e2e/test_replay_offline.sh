@@ -1,6 +1,6 @@
 # A capture replayed offline gives the same verdicts, state and journal bytes, today as when the
-# golden figures below were written down, whatever file format or link it was captured in. Damage
-# and foreign traffic are counted, each packet once.
+# golden figures below were recorded, in whatever file format and on whatever link it was captured.
+# Damage and foreign traffic are counted, each packet once.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -97,7 +97,8 @@ cp "$CATALOG" $'\xff.csv'
 replay plain.pcap --catalog $'\xff.csv'
 expect_eq "name that is no UTF-8" '?.csv' "$(json '.sales[0].name' out.json)"
 
-# A rehearsal's journal may lie in memory, where no engine's may, and takes what it takes.
+# The journal of a replay may lie in memory, where an engine's may not, and needs no free space
+# beforehand.
 mkdir memory
 mount -t tmpfs -o size=8m tmpfs memory
 expect_eq "state hash of a journal in memory" $HASH \
@@ -116,7 +117,7 @@ expect_eq "exit code of many: $(cat err)" 0 $REPLAY_RC
 expect_eq "many by verify" "$(json '.sales[0].state_hash' out.json)" \
 	"$(json .state_hash verify.json)"
 
-# Cut short, of a wrong key, behind other ports, for more shards.
+# Cut short, of an unknown key, for more shards, to other ports.
 make --snaplen 200 >cut.pcap
 replay cut.pcap --catalog "$CATALOG"
 expect_eq "exit code where all is cut" 2 $REPLAY_RC
@@ -129,7 +130,7 @@ expect_eq "for other shards" 86 "$(json .skipped.SHARD out.json)"
 replay plain.pcap --catalog "$CATALOG" --base-port 9000
 expect_eq "for other ports" 86 "$(json .skipped.NOT_OUR_PORT out.json)"
 
-# Damage: what came before it counts, and it is said.
+# Damage: what came before it counts, and the damage is reported.
 head -c 30000 plain.pcap >torn.pcap
 replay torn.pcap --catalog "$CATALOG"
 expect_eq "exit code of a torn capture" 1 $REPLAY_RC
@@ -166,11 +167,11 @@ make --start-s 0 --gap-ns 0 >no_clock.pcap
 replay no_clock.pcap --catalog "$CATALOG"
 expect_eq "exit code without a clock: $(cat err)" 0 $REPLAY_RC
 expect_eq "requests without a clock" 600 "$(json '[.sales[0].verdicts[]] | add' out.json)"
-# With a wrong one in between: it is told.
+# With a wrong one in between: it is reported.
 editcap -r -t 7200 plain.pcap wild.pcap 40
 mergecap -a -F nsecpcap -w jump.pcap plain.pcap wild.pcap plain.pcap
 replay jump.pcap --catalog "$CATALOG"
-expect_eq "packet behind the jump" 87 "$(json .jump_packet out.json)"
+expect_eq "packet after the jump" 87 "$(json .jump_packet out.json)"
 [ "$(json .jump_ns out.json)" -ge 7190000000000 ] || fail "jump: $(json .jump_ns out.json)"
 expect_eq "packets before the furthest instant" 86 "$(json .went_back out.json)"
 "$BIN/doorbuster" replay jump.pcap --offline --catalog "$CATALOG" --keys "$KEYS" >out
@@ -203,8 +204,8 @@ expect_eq "exit code when interrupted: $(cat out err)" 2 $rc
 expect_match "what is said then" 'no request' "$(cat err)"
 ! grep -q DAMAGED out || fail "interrupted, not damaged: $(cat out)"
 
-# Dates, in virtual time: copies that come after their life change nothing, nor do requests of a
-# sale that is not the first one's. What has no date is taken unless it is not to be.
+# Dates, in virtual time: copies that come after their life change nothing, nor do requests of
+# another sale than the first. Requests without a date are accepted unless an option forbids it.
 verdicts_but() { # VERDICT...
 	jq -c '.sales[0].verdicts | keys - $ARGS.positional' out.json --args "$@"
 }

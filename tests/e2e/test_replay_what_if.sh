@@ -1,5 +1,5 @@
-# Sales side by side over one capture: a change by --set is what a catalog with that change is, each
-# sale is what it is alone, and table, CSV and page tell the same.
+# Sales side by side over one capture: a change by --set does the same as a catalog with that
+# change, each sale gives what it gives alone, and table, CSV and page agree.
 . "$(dirname "$0")/lib.sh"
 
 KEY=000102030405060708090a0b0c0d0e0f
@@ -59,7 +59,7 @@ replay --catalog "$CATALOG" --set 'sku=1 stock=300 limit_per_buyer=2' >table
 expect_eq "buyers of SKU 1 who get more, by the table" "$(cat more)" \
 	"$(grep -A 1 '^1  ' table | awk 'NR == 2 { print $(NF - 1) }')"
 
-# Two sales whose names differ behind byte 127 are two, with their whole names.
+# Two sales whose names differ only after byte 127 are two sales, with their whole names.
 long="sku=1 $(printf 'limit_per_buyer=1 %.0s' $(seq 10))"
 replay --catalog "$CATALOG" --set "${long}stock=10" --set "${long}stock=20" --csv long.csv --json \
 	>long.json
@@ -71,7 +71,7 @@ print(*(r["units"] for r in rows if r["sale"] in "23"))
 PYTHON
 )"
 
-# Of many channels and SKUs the best are shown, by any of the sales, and it is said that more are.
+# Of many channels and SKUs the best of any of the sales are shown, with a note that there are more.
 (echo "$CATALOG_HEADER"; for sku in $(seq 30); do echo "$sku,$((sku * 2)),1,0,,,"; done) >many.csv
 "$BIN/tests/e2e/make_capture" --key $KEY --requests 4000 --entries 4 --skus 30 --channels 50 \
 	>sale.pcap
@@ -93,7 +93,7 @@ PYTHON
 
 # The page: a curve a sale and SKU, well-formed drawings, and nothing from elsewhere.
 expect_eq "curves on the page" 12 "$(grep -c '<path' page.html)"
-! grep -E 'https?:|src=|href=|@import' page.html || fail "the page needs something else"
+! grep -E 'https?:|src=|href=|@import' page.html || fail "the page needs another file"
 python3 - <<'PYTHON' || fail "a drawing is not well-formed"
 import re, xml.dom.minidom
 drawings = re.findall(r"<svg.*?</svg>", open("page.html").read(), re.S)

@@ -1,5 +1,5 @@
-# Drained and started again and again, the state is the same each time, the sale goes on, and a
-# catalog may gain SKUs.
+# An engine is drained and started again and again: the state is the same each time, the sale goes
+# on, and a catalog may gain SKUs.
 . "$(dirname "$0")/lib.sh"
 
 make_keys
@@ -30,7 +30,7 @@ stop_engine
 expect_eq "orders" 22 "$(drained orders)"
 verify_agrees
 
-# A SKU that left the catalog stays on sale: the journal has it.
+# A SKU that is no longer in the catalog stays on sale: the journal has it.
 make_catalog 3,7,50,0,,,
 start_engine
 expect_verdict ACCEPTED sku=1,buyer=200,id=$(id 33)

@@ -1,6 +1,6 @@
-# The EAL's run-time files lie in a fresh directory of the user's own, whatever another user put
-# where the EAL would have them: of an engine and of a load, as root and as another user. What
-# killed ones left is removed, and nothing else.
+# The EAL's run-time files of an engine and of a load lie in a fresh directory of the user's own,
+# whatever another user put where the EAL would have them; as root and as another user. The files
+# that killed programs left are removed, and nothing else.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
@@ -8,13 +8,13 @@ make_keys
 "$BIN/doorbuster" load --scenario drop --catalog-out "$CATALOG"
 USER=(setpriv --reuid 4243 --regid 4243 --clear-groups)
 EVIL=(setpriv --reuid 4242 --regid 4242 --clear-groups)
-# Sockets and rings of one worker are locked memory.
+# Sockets and rings of one worker need locked memory.
 ulimit -l 8192
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 install -d -o 4243 "$WORK/home"
 install -m 600 -o 4243 "$KEYS" "$WORK/home/keys"
 
-# An engine of the user's with a load of the user's, over memif; its files are in $RUNTIME.
+# Runs an engine and a load of the user over memif; the engine's files are in $RUNTIME.
 sale_of_user() { # DIRECTORY-THE-FILES-ARE-IN
 	local rc=0
 
@@ -48,7 +48,7 @@ chown 4243 "$WORK/home/precious"
 before=$(find /tmp | sort)
 sale_of_user /tmp
 expect_eq "what the other user has under /tmp" "$before" "$(find /tmp | sort)"
-# Not a directory to be trusted: another user's, a link, one that others may write in.
+# Directories that must not be trusted: another user's, a link, one that others may write in.
 for bad in /tmp/evil /tmp/doorbuster-eal-aaaaaa /tmp/dpdk; do
 	XDG_RUNTIME_DIR=$bad RUNTIME_DIRECTORY=$bad sale_of_user /tmp
 	expect_eq "what the other user has under /tmp" "$before" "$(find /tmp | sort)"
@@ -59,7 +59,7 @@ install -d -m 700 -o 4243 /run/user-4243 /run/unit-4243
 XDG_RUNTIME_DIR=/run/user-4243 sale_of_user /run/user-4243
 XDG_RUNTIME_DIR=/run/user-4243 RUNTIME_DIRECTORY=/run/unit-4243 sale_of_user /run/unit-4243
 
-echo "of killed ones, whose directories are theirs alone to remove"
+echo "of killed programs: only the owner's directories are removed"
 left=/run/user-4243/doorbuster-eal-cccccc
 "${USER[@]}" mkdir -p $left/dpdk/doorbuster $left/dpdk/more/and/more
 chmod 700 $left
@@ -85,8 +85,8 @@ XDG_RUNTIME_DIR=/tmp start_engine --port memif:"$WORK/memif"
 stop_engine
 expect_eq "what is in /run/dpdk" '' "$(ls -A /run/dpdk)"
 rmdir /run/dpdk
-# A start that may open too few files leaves nothing; how few it is that the EAL begins with, and
-# then can't clear up itself, depends on libraries.
+# A start that may open too few files leaves nothing. With how few the EAL begins and then can't
+# clean up itself depends on libraries.
 for files in $(seq 4 40); do
 	rc=0
 	prlimit --nofile="$files:$files" "$SERVE" --data "$DATA" --catalog "$CATALOG" \
@@ -97,7 +97,7 @@ for files in $(seq 4 40); do
 		"$(find /tmp /run -path /run/user-4243 -prune -o -name 'doorbuster*' -print)"
 done
 rm -rf /run/doorbuster
-# Where /run/doorbuster is another's, memif does without.
+# Where /run/doorbuster belongs to another user, memif works without it.
 install -d -o 4242 -m 700 /run/doorbuster
 start_engine --port memif:"$WORK/memif"
 [ -n "$(find /tmp -name 'doorbuster-eal-*')" ] || fail "not in /tmp either"

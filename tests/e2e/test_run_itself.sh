@@ -1,4 +1,5 @@
-# tests/run itself: a unit program that dies, lies or leaves something behind never makes it green.
+# tests/run itself: it never passes if a unit program dies, reports a wrong result or leaves
+# something behind.
 . "$(dirname "$0")/lib.sh"
 
 UNIT=$WORK/unit
@@ -8,7 +9,8 @@ unit_is() { # SCRIPT-LINE...
 	chmod 755 "$UNIT"
 }
 
-# What a run with this stand-in for the unit program ends on. Its e2e tests: none.
+# Expects the exit code and the last line of a run with this stand-in for the unit program, and
+# without e2e tests.
 expect_end() { # RC LAST-LINE [ARGS...]
 	local want=$1 line=$2 rc=0
 	shift 2
@@ -42,7 +44,7 @@ expect_end 1 '0 passed, 1 failed' "${none[@]}"
 unit_is 'printf "1..1\nok - suite::name (0.01s)\n" >"$tap"; exit 3'
 expect_end 1 '1 passed, 1 failed' "${none[@]}"
 
-# What the unit program leaves behind counts, what others do meanwhile does not.
+# What the unit program leaves behind counts; what other programs do meanwhile does not.
 unit_is 'printf "1..1\nok - suite::name (0.01s)\n" >"$tap"' 'sleep 100 & echo $! >"$tap.pid"' \
 	'echo 1 >/proc/sys/net/ipv4/conf/lo/accept_local'
 expect_end 1 '1 passed, 1 failed' "${none[@]}"

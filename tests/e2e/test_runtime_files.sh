@@ -1,5 +1,5 @@
-# The EAL's runtime files: an engine that ends removes its own and those of killed engines, never
-# those of one that lives, be it in another PID namespace with the same /run.
+# The EAL's runtime files: an engine that ends removes its own and those of killed engines, but
+# never those of one that lives, even in another PID namespace with the same /run.
 . "$(dirname "$0")/lib.sh"
 
 make_keys

@@ -1,5 +1,6 @@
-# The sink in a real PostgreSQL: sink and server killed at any moment beside a sale, and the table
-# has every order of the lanes once, as it is there. A second sink, a lane that was cut: refused.
+# The sink with a real PostgreSQL: sink and server are killed at any moment beside a sale, and the
+# table has every order of the lanes once, with the same fields. A second sink and a lane that was
+# cut are refused.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
@@ -21,7 +22,7 @@ sink_beside() {
 	SINK=$!
 }
 
-# Field by field, in lane order.
+# Compares table and lanes field by field, in lane order.
 expect_table() {
 	sql "SELECT lane, lsn, order_id, at_ns, replace(request_id::text, '-', ''), buyer, sku,
 		quantity, unit_price, max_price, channel FROM doorbuster.orders

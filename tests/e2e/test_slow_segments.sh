@@ -1,6 +1,6 @@
-# Segments are long in coming though the disk writes: the lane uses up those it has, then this is
-# said, and buyers are told JOURNAL_FULL instead of nothing; LOOKUP goes on. With segments again it
-# sells on by itself, and it can be ended while they are missing.
+# Segments are made too slowly although the disk writes: the lane uses up those that it has, then
+# the engine reports it, and buyers get JOURNAL_FULL instead of no answer; LOOKUP goes on. When
+# there are segments again the lane sells on by itself, and it can be ended while they are missing.
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
@@ -14,7 +14,7 @@ full() {
 make_keys
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --catalog-out "$CATALOG"
-# From the start on: the first segment is all there is.
+# From the start on, so that there is only the first segment.
 touch "$STUCK"
 LD_PRELOAD=$BIN/tests/e2e/preload_stuck_segments.so STUCK_WHILE=$STUCK \
 	ASAN_OPTIONS=verify_asan_link_order=0 start_engine

@@ -1,6 +1,6 @@
-# What a start and a checkpoint want to be free on the disk follows from the size of the segments.
-# A follower on a full disk says so once, goes on, and writes its checkpoint when there is space;
-# one that is ended before says that its last checkpoint lacks.
+# How much free space a start and a checkpoint require depends on the size of the segments. A
+# follower on a full disk says so once, goes on, and writes its checkpoint when there is space; one
+# that is ended before says that its last checkpoint is missing.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 

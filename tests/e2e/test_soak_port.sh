@@ -1,7 +1,8 @@
-# An AF_XDP port beside a disk that stalls again and again: in each round a load comes in, more than
-# 20,000 packet buffers are held at once by replies that wait for the disk, and go round again. The
-# port must hear to the end. FRAMES says how many datagrams come at least (`make soak-port` takes
-# 10^8); how fast a load goes before and after the stalls is told, and decides nothing.
+# An AF_XDP port beside a disk that stalls again and again: in each round a load comes in, replies
+# that wait for the disk hold more than 20,000 packet buffers at once, and the buffers are used
+# again. The port must receive until the end. FRAMES says how many datagrams come at least (`make
+# soak-port` uses 10^8). The rates of a load before and after the stalls are printed, but decide
+# nothing.
 # time limit: 300 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/hold.sh"
@@ -18,7 +19,7 @@ load() { # FILL REQUESTS SEED
 		fail "load: $(cat "$WORK/load.json" "$WORK/load.err")"
 }
 
-# Requests a second, the best of three: others use the machine, too.
+# Requests a second, the best of three, as other programs use the machine too.
 best_rate() { # SEED
 	for seed in $1 $(($1 + 1)) $(($1 + 2)); do
 		load 29 300000 "$seed"

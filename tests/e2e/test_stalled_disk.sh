@@ -1,5 +1,5 @@
-# A disk that stops answering: the operator is told, nothing sold is acknowledged, and a second
-# SIGTERM ends an engine that can't drain; recovery tells what was written.
+# A disk that stops answering: the engine reports it, nothing sold is acknowledged, and a second
+# SIGTERM ends an engine that can't drain; recovery finds out what was written.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -31,7 +31,7 @@ wait_for "the metric" metric_is 'doorbuster_lane_stalled{lane="0"}' 1
 get /healthz
 expect_eq "health" "503 lane 0: the disk has made no progress for 2 s" \
 	"$HTTP_STATUS $(cat "$WORK/answer")"
-# Keys are read anew all the same, and the control thread still hears.
+# Keys are still read anew, and the control thread still answers.
 kill -HUP "$ENGINE_PID"
 wait_for "the keys" grep -q '^keys: 1 loaded' "$ENGINE_OUT.err"
 kill -TERM "$ENGINE_PID"
@@ -45,7 +45,7 @@ rc=0
 wait "$ENGINE_PID" || rc=$?
 ENGINE_PID=
 expect_eq "exit code of an engine that gave up" 1 "$rc"
-wait $patient || fail "who waited got no answer"
+wait $patient || fail "the buyer that waited got no answer"
 expect_match "who waited" '^UNAVAILABLE ' "$(cat "$WORK/patient")"
 
 start_engine

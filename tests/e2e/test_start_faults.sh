@@ -1,7 +1,8 @@
 # time limit: 300 s
-# A start in which a system call fails, whichever it is: refused with a line and exit code 2, or the
-# engine sells and drains as ever; never ended by a signal, never hung, and nothing is left: sysctls
-# of lo, XDP programs, files of /run, sockets, processes, the data directory.
+# A start in which a system call fails, whichever it is: either it is refused with a line and exit
+# code 2, or the engine sells and drains as usual. It is never ended by a signal and never hangs,
+# and leaves nothing: sysctls of lo, XDP programs, files of /run, sockets, processes, the data
+# directory.
 #
 # `make test` tries some of them, the same each time; SEED=N tries others. `make soak-start`
 # (ALL=1) tries every system call, at each of its first uses and at ever rarer later ones, in
@@ -12,7 +13,7 @@ SEED=${SEED:-1}
 ALL=${ALL:-}
 ONLY=${ONLY:-}
 PORTS=${PORTS:-lo memif veth}
-# How many starts of `make test`, over all ports.
+# How many starts `make test` tries, over all ports.
 STARTS=${STARTS:-24}
 HEADER=/usr/include/x86_64-linux-gnu/asm/unistd_64.h
 RUN=$BIN/tests/e2e/fault_start
@@ -22,17 +23,18 @@ RANDOM=$((SEED % 32768))
 # Calls that always succeed, as their manual pages say: nobody looks at what they return.
 # rt_sigreturn has nowhere to return to.
 CANNOT_FAIL=' getpid gettid getuid umask sched_yield rt_sigreturn '
-# Failing for good, it ends every program of this libc before its main: it fails once only.
+# If it always fails, every program of this libc ends before its main: so it fails only once.
 ENDS_ALL=' rseq '
-# What cannot be mended. rt_sigaction: libc arms pthread_cancel by it, which DPDK calls at its end,
-# without asking whether it could; then the thread's cancelling ends us by a signal that no handler
-# can be set for. rt_sigprocmask: libc unblocks signals by it in a thread that begins, without
-# asking either; then the cancelling never reaches the thread, and DPDK waits for its end. From the
-# start on both are refused; they are not made to fail later.
+# Calls whose later failure we cannot handle. rt_sigaction: libc prepares pthread_cancel with it,
+# which DPDK calls at its end, and does not check the result; then cancelling the thread ends us by
+# a signal for which no handler can be set. rt_sigprocmask: libc unblocks signals with it in a new
+# thread, and does not check the result either; then the cancellation never reaches the thread, and
+# DPDK waits for its end. If they fail from the start on, the start is refused; the test does not
+# make them fail later.
 FROM_START=' rt_sigaction rt_sigprocmask '
-# Nothing can be said.
+# Without it the engine can print nothing.
 MUTE=' write '
-# What cannot be opened, read, looked at or removed for good stays: the next start removes it,
+# A file that can never be opened, read, examined or removed stays: the next start must remove it,
 # and is tried.
 NEXT_START=' openat openat2 unlinkat rmdir newfstatat getdents64 flock '
 
@@ -77,7 +79,7 @@ wrong() { # WHAT
 	WRONG_CNT=$((WRONG_CNT + 1))
 }
 
-# One start in which a call fails.
+# Tries one start in which a call fails.
 try() { # PORT NR ERRNO FIRST LAST
 	local port=$1 nr=$2 error=$3 first=$4 last=$5 left
 	local name=${NAMES[$nr]:-$nr}
@@ -113,7 +115,7 @@ try() { # PORT NR ERRNO FIRST LAST
 	}
 }
 
-# The uses of a call at which it is tried: the first ones, then ever rarer.
+# The uses of a call at which it fails: the first ones, then rarer and rarer ones.
 uses() { # COUNT
 	local use=1
 
@@ -143,13 +145,13 @@ for number in "${!NAMES[@]}"; do
 	NUMBERS[${NAMES[$number]}]=$number
 done
 BEFORE=$(machine)
-# As container engines forbid them.
+# Forbidden as container engines forbid them.
 for name in io_uring_setup io_uring_enter io_uring_register; do
 	try lo "${NUMBERS[$name]}" EPERM 1 0
 	expect_match "said of $name" "^doorbuster-serve: workers: io_uring.*seccomp.*$name" \
 		"$(grep '^doorbuster-serve: ' "$WORK/run.err")"
 done
-# What DPDK and libc end the process for.
+# Failures for which DPDK and libc end the process.
 for name in epoll_create epoll_ctl rseq; do
 	try lo "${NUMBERS[$name]}" EPERM 1 1
 	expect_match "said of $name" '^doorbuster-serve: DPDK: ended by signal 6 ' \

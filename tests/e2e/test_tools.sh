@@ -1,5 +1,6 @@
-# What the tools end with: every exit code of buy and load; what cannot be printed is no success.
-# And how their usage texts are set: for a terminal of 80 columns, no word alone on a line.
+# The exit codes of the tools: every one of buy and load; output that cannot be printed is no
+# success. And the layout of their usage texts: for a terminal of 80 columns, no word alone on a
+# line.
 . "$(dirname "$0")/lib.sh"
 
 TO="--server 127.0.0.1:7700 --keys $KEYS"
@@ -13,7 +14,7 @@ expect_rc() { # RC VERB ARGS...
 	expect_eq "exit code of $*, which said: $(tail -n 3 "$WORK/out")" "$want" "$rc"
 }
 
-# The same with a full disk for stdout.
+# Runs a tool with a full disk as stdout: it must say so and end with 2.
 expect_told() { # VERB ARGS...
 	local rc=0
 
@@ -93,4 +94,4 @@ for round in 1 2; do
 	stop_engine
 	cut -d, -f2-4 "$WORK/orders" | sort >"$WORK/orders.$round"
 done
-cmp "$WORK/orders.1" "$WORK/orders.2" || fail "another run of the same seed"
+cmp "$WORK/orders.1" "$WORK/orders.2" || fail "a run with the same seed differs"

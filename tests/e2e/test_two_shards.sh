@@ -1,5 +1,5 @@
-# Two shards, one worker: every SKU is sold by exactly one of them, the other names it, and nothing
-# is ever executed at the wrong one.
+# Two shards, one worker: exactly one of them sells each SKU, the other names that shard, and
+# nothing is ever executed at the wrong one.
 . "$(dirname "$0")/lib.sh"
 
 make_keys
@@ -27,7 +27,7 @@ done
 expect_verdict PONG --shard 1 op=ping,id=$(id 1)
 expect_eq "shards told" 2 "$(field quantity "$REPLY_LINE")"
 
-# The client library routes by itself.
+# The client library finds the shard by itself.
 for sku in 1 2 3 4 5 6; do
 	"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku $sku --buyer 2 \
 		>/dev/null || fail "buy of SKU $sku"

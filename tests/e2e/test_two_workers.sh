@@ -1,5 +1,5 @@
 # Four shards on two workers over memif: a load that uses both workers' queues, and one that uses
-# only the first's, so that every other question and its answer are handed over.
+# only the first worker's, so that half of the requests and their answers are handed over.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -30,5 +30,5 @@ for queues in 2 1; do
 	fi
 	verify_agrees
 	"$BIN/doorbuster" journal verify "$DATA" --orders "$WORK/orders.csv" >/dev/null ||
-		fail "the journal lacks orders that were told"
+		fail "the journal lacks orders that were reported"
 done

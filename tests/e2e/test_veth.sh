@@ -7,7 +7,7 @@ make_keys
 make_catalog 1,100,100,0,,,
 make_veth
 
-# Tags that the interface takes off are lost to AF_XDP.
+# AF_XDP does not see tags that the interface takes off.
 ethtool -K engine0 rxvlan on
 refused 'ethtool -K engine0 rxvlan off' --port af_xdp:engine0
 ethtool -K engine0 rxvlan off
@@ -22,13 +22,14 @@ expect_verdict ACCEPTED --to 2001:2:1::1 sku=1,buyer=2,id=$(id 2)
 in_buyers "$BIN/doorbuster" buy --server 198.18.1.1:7700 --keys "$KEYS" --sku 1 --buyer 3 ||
 	fail "buy over veth"
 
-# Frames as a VLAN-aware sender puts them on the wire, tags in the packet and not beside it.
+# Frames as a VLAN-aware sender puts them on the wire: tags in the packet and not beside it.
 in_buyers "$BIN/tests/e2e/send_raw" --good "$KEYS" buyers0 198.18.1.2 198.18.1.1 \
 	2001:2:1::2 2001:2:1::1 >"$WORK/good"
 expect_eq "answered of the tagged" "$(awk '/^sent/ { print $3 }' "$WORK/good")" \
 	"$(awk '/^answered/ { print $2 }' "$WORK/good")"
 
-# What is for others is not ours, whoever routes it past us; nor is a broadcast.
+# The engine takes neither datagrams to other addresses, even if they are routed to it, nor
+# broadcasts.
 in_buyers ip route add default via 198.18.1.1
 in_buyers ip -6 route add default via 2001:2:1::1
 expect_no_answer --to 198.18.7.7 sku=1,buyer=4,id=$(id 4)

@@ -1,5 +1,5 @@
-# An interface whose receive queues are not as many as the workers: refused. What arrives on a queue
-# without a worker all the same is dropped and counted, not left to the kernel.
+# An interface that does not have as many receive queues as there are workers is refused. A frame
+# that still arrives on a queue without a worker is dropped and counted, not left to the kernel.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
 
@@ -18,7 +18,8 @@ start_engine --port af_xdp:engine0
 expect_match "ready line" ' zero-copy=no ' "$(ready_line)"
 expect_verdict ACCEPTED --to 198.18.1.1 sku=1,buyer=1,id=$(id 1)
 
-# As if queue 0 had no worker: only this engine's maps, the ids are the whole machine's.
+# Makes queue 0 look as if it had no worker. Takes the map from this engine's program, as map ids
+# are the whole machine's.
 program=$(ip -d link show engine0 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
 for map in $(bpftool -j prog show id "$program" | jq '.map_ids[]'); do
 	[ "$(bpftool -j map show id "$map" | jq -r .name)" != xsks_map ] ||

@@ -1,6 +1,6 @@
-# A write that fails on a real disk is final for its lane: buyers there hear UNAVAILABLE, the
-# operator is told, the lane of the other disk sells on, also when the bad disk would take writes
-# again. A restart reads what is on the disk and goes on.
+# A write that fails on a real disk is final for its lane: its buyers get UNAVAILABLE, the engine
+# reports it, and the lane on the other disk sells on. That stays so when the bad disk would take
+# writes again. A restart reads what is on the disk and goes on.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -9,7 +9,7 @@ losetup -f >/dev/null 2>&1 || skip "no loop devices here"
 UNDER=$WORK/under
 BAD=$WORK/bad
 
-# A SKU of a shard.
+# Prints a SKU of a shard.
 sku_of() { # SHARD
 	local sku
 
@@ -27,8 +27,8 @@ bad=$(sku_of 1)
 expect_verdict ACCEPTED --shard 1 "sku=$bad,buyer=1,id=$(id 1)"
 stop_engine
 
-# A disk for lane 1 alone that lies in a file with holes: where there are zeros. With no space for
-# the file, the kernel fails every write to one of them.
+# A disk for lane 1 alone, in a file that has holes where the disk has zeros. Without space for the
+# file, the kernel fails every write to a hole.
 mkdir "$UNDER" "$BAD"
 mount -t tmpfs -o size=64m none "$UNDER"
 truncate -s 32M "$UNDER/disk.img"
@@ -46,7 +46,7 @@ fallocate --dig-holes "$UNDER/disk.img"
 expect_verdict UNAVAILABLE --shard 1 "sku=$bad,buyer=3,id=$(id 3)"
 wait_for "what the operator is told" grep -q 'lane 1: .*journal write failed' "$ENGINE_OUT.err"
 expect_verdict ACCEPTED --shard 0 "sku=$good,buyer=3,id=$(id 13)"
-# Nothing is tried again, not even what was sold before can be sold on.
+# Nothing is tried again: not even a SKU that was on sale before can be sold.
 rm "$UNDER/filler"
 expect_verdict UNAVAILABLE --shard 1 "sku=$bad,buyer=4,id=$(id 4)"
 expect_verdict ACCEPTED --shard 0 "sku=$good,buyer=4,id=$(id 14)"

@@ -1,6 +1,7 @@
 # A veth pair: engine0 here, buyers0 in the network namespace `buyers`. Sourced after lib.sh.
 
-# The kernel over there puts VLAN tags into the packet, as a wire carries them; here they stay in.
+# The kernel of the buyers puts VLAN tags into the packet, as on a wire; on our side they stay in
+# it.
 make_veth() { # [QUEUES]
 	ip netns add buyers
 	ip link add engine0 numrxqueues "${1:-1}" numtxqueues "${1:-1}" type veth \
@@ -24,7 +25,7 @@ ask() {
 	in_buyers "$BIN/tests/e2e/ask" --keys "$KEYS" "$@"
 }
 
-# A start that must be refused, and why.
+# A start that must be refused, with a reason that matches.
 refused() { # PATTERN SERVE-ARGS...
 	local pattern=$1 rc=0
 	shift
