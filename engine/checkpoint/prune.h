@@ -1,6 +1,7 @@
 /*
- * prune: removes the segments of a lane that neither its recovery nor downstream needs any more. No
- * other code ever removes a segment with orders in it.
+ * prune: removes the segments of a lane that neither its recovery nor downstream needs any more. It
+ * is the only code that removes a good segment of a good lane: `journal repair` removes segments of
+ * damaged lanes (repair/apply.h), recovery those after a torn tail (recover/cut.h).
  *
  * Guarantees: the segments that stay hold the block with downstream_lsn and all after it, also a
  * closing block that has no LSN of its own, and all that recovery needs with either of the two

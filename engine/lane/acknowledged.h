@@ -13,7 +13,7 @@
 /* Answers that rest on records up to this LSN may leave. The lane's thread. */
 static inline uint64_t acknowledged_lsn(const struct lane *lane)
 {
-	/* The watermark never passes what was committed. */
+	/* No record is durable before it is committed. */
 	DCHECK(journal_durable_lsn(lane->journal) < journal_next_lsn(lane->journal));
 	switch (lane->ack) {
 	case ACK_MEMORY:

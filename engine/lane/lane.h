@@ -2,8 +2,8 @@
  * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
  * Owned by one worker. The control thread turns it before the worker starts (serve/start_turn.h),
  * looks at it while the worker is paused and after it ended, and asks for all else by commands
- * (command.h). Neighbours in an array may belong to different workers, who write
- * theirs every turn: each begins a cache line of its own.
+ * (command.h). Neighbours in an array may belong to different workers, which write theirs every
+ * turn: each begins a cache line of its own.
  */
 #ifndef DB_ENGINE_LANE_LANE_H
 #define DB_ENGINE_LANE_LANE_H
