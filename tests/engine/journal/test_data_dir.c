@@ -273,7 +273,7 @@ Test(data_dir, reading_says_what_is_missing, .init = set_up, .fini = temp_dir_re
 	assert_says("there is no file journal in it");
 }
 
-/* What a refused start made is gone; what was there before stays. */
+/* A refused start removes what it made; what was there before stays. */
 Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir dir;
@@ -299,7 +299,7 @@ Test(data_dir, withdraws_what_it_made_and_nothing_else, .init = set_up, .fini = 
 	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error.text);
 }
 
-/* A lane that can't be looked into may have segments: without the identity they would be nobody's.
+/* A lane that can't be read may have segments: without the identity they would belong to nobody.
  */
 Test(data_dir, stays_whole_with_a_lane_that_cannot_be_opened, .init = set_up,
      .fini = temp_dir_remove)
@@ -320,7 +320,7 @@ Test(data_dir, stays_whole_with_a_lane_that_cannot_be_opened, .init = set_up,
 	cr_assert(eq(int, open_close(2, &dir), 0), "%s", error.text);
 }
 
-/* Half of a journal would be in the next start's way. */
+/* Half of a journal would make the next start fail. */
 Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir dir;
@@ -341,7 +341,7 @@ Test(data_dir, stays_whole_while_no_file_can_be_opened, .init = set_up, .fini = 
 	cr_assert(eq(int, open_close(1, &dir), 0), "%s", error.text);
 }
 
-/* A tool that changes something keeps engines off, and is kept off by them. */
+/* A tool that changes something excludes engines, and engines exclude it. */
 Test(data_dir, a_tools_lock, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir engine;
@@ -365,7 +365,7 @@ Test(data_dir, a_tools_lock, .init = set_up, .fini = temp_dir_remove)
 	cr_assert(eq(int, open_close(1, &engine), 0));
 }
 
-/* A copy has the id of the original, and takes no other. */
+/* A copy has the id of the original, and refuses another. */
 Test(data_dir, a_copy_is_the_same_journal, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir copy;

@@ -119,7 +119,8 @@ Test(disk_uring, failures_come_back_as_results, .init = set_up, .fini = tear_dow
 	close(full);
 }
 
-/* On a file with a page cache, where one can see it: what was written durably is not left there. */
+/* On a file with a page cache, where it shows: bytes that were written durably are not left there.
+ */
 Test(disk_uring, a_completed_write_is_on_the_disk, .init = set_up, .fini = tear_down, .timeout = 20)
 {
 	const int cached = open(temp_path("cached"), O_RDWR | O_CREAT, 0600);
@@ -135,7 +136,7 @@ Test(disk_uring, a_completed_write_is_on_the_disk, .init = set_up, .fini = tear_
 	close(cached);
 }
 
-/* As under the profiles of container engines: the ring may be made, and not be used. */
+/* As under the profiles of container engines: a program may make a ring, but not use it. */
 Test(disk_uring, a_forbidden_call_is_a_refusal, .timeout = 20)
 {
 	static const int calls[] = {SYS_io_uring_enter, SYS_io_uring_register, SYS_io_uring_setup};
@@ -151,7 +152,7 @@ Test(disk_uring, a_forbidden_call_is_a_refusal, .timeout = 20)
 	}
 }
 
-/* What the kernel has taken comes back as it went; the rest as writes that failed. */
+/* Writes that the kernel has taken complete with their own results; the rest fail. */
 Test(disk_uring, a_ring_that_breaks_fails_its_writes, .init = set_up, .fini = tear_down,
      .timeout = 20)
 {

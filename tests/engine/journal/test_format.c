@@ -1,4 +1,4 @@
-/* JOURNAL.md's example, byte for byte, and what the format promises of its checksums. */
+/* JOURNAL.md's example, byte for byte, and what the format promises about its checksums. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static void make_example(void)
 		block, block_seed(JOURNAL_ID, LANE, SEGMENT, BLOCK_ALIGN_BYTES, block->first_lsn));
 }
 
-/* The block behind it sets the clock back. */
+/* The block after it sets the clock back. */
 static void make_clock_block(void)
 {
 	const struct block_header *before =

@@ -39,7 +39,7 @@ static const struct block_header *nth_write(unsigned idx)
 	return disk->writes[idx].buffer;
 }
 
-/* Reads the lane back; *tail its end. The number of records, all of them checked. */
+/* Reads the lane back; *tail: its end. Returns the number of records, and has checked all. */
 static uint64_t read_back(struct lane_tail *tail)
 {
 	struct lane_reader *reader = NULL;
@@ -101,7 +101,7 @@ Test(journal, full_blocks_take_every_write_slot)
 	close_disk();
 }
 
-/* Four full blocks on their way. */
+/* Four full blocks in flight. */
 static void write_four(void)
 {
 	for (unsigned i = 0; i < 4; i++) {
@@ -293,7 +293,7 @@ Test(journal, gives_a_segment_back_when_its_last_write_is_down)
 	memory_disk_complete(disk, 0, journal);
 	cr_assert(eq(uint, disk->done_cnt, 2), "both are full and down");
 	close_disk();
-	/* memory_done CHECKs that nothing was on its way. */
+	/* memory_done CHECKs that nothing was in flight. */
 }
 
 Test(journal, seals_with_the_last_watermark_once)

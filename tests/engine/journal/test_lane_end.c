@@ -17,7 +17,7 @@ static void write_blocks(struct memory_disk *disk, struct journal *journal, unsi
 {
 	for (unsigned i = 0; i < cnt; i++) {
 		append_records(journal, records);
-		/* At the end of a segment they are two blocks. */
+		/* At the end of a segment the records go into two blocks. */
 		do {
 			journal_pump(journal, 5000 + i);
 			memory_disk_complete_all(disk, journal);
@@ -35,7 +35,7 @@ static struct lane_end find(struct memory_disk *disk)
 	return extent;
 }
 
-/* At every length of a lane the end is the writer's, whatever size its blocks have. */
+/* At every length of a lane the end found is the writer's, whatever size its blocks have. */
 Test(lane_end, is_where_the_writer_goes_on)
 {
 	const struct lane_tail tail = empty_tail();
@@ -58,7 +58,7 @@ Test(lane_end, is_where_the_writer_goes_on)
 	memory_disk_close(disk);
 }
 
-/* A torn write behind it hides neither the end nor the LSN. */
+/* A torn write after the end hides neither the end nor the LSN. */
 Test(lane_end, looks_past_a_torn_tail)
 {
 	const struct lane_tail tail = empty_tail();

@@ -92,7 +92,7 @@ Test(lane_files, zeros_to_the_end_and_removes, .init = set_up, .fini = tear_down
 	cr_assert(eq(int, files->ops->zero(files, 0, 0), -ENOENT));
 }
 
-/* What is clean can be dropped from the page cache, and is. */
+/* Clean pages can be dropped from the page cache, and are. */
 Test(lane_files, zeros_are_on_the_disk_before_it_returns, .init = set_up, .fini = tear_down)
 {
 	uint64_t pages = 0;
@@ -108,7 +108,8 @@ Test(lane_files, zeros_are_on_the_disk_before_it_returns, .init = set_up, .fini 
 	close(fd);
 }
 
-/* Only what is written again can be synced again: clean pages may be those of a failed sync. */
+/* Only bytes that are written again can be synced again: clean pages may be those of a failed sync.
+ */
 Test(lane_files, renews_what_is_read, .init = set_up, .fini = tear_down)
 {
 	uint64_t pages = 0;
@@ -143,7 +144,7 @@ Test(lane_files, a_link_is_no_segment, .init = set_up, .fini = tear_down)
 	cr_assert(eq(int, files->ops->renew(files, 1, 0, 1), -ELOOP));
 	cr_assert(eq(i64, files->ops->read(files, 0, buffer, sizeof(buffer), 0), 10));
 	cr_assert(eq(int, memcmp(buffer, "of another", 10), 0), "written through a link");
-	/* The link goes, not what it leads to. */
+	/* The link is removed, not what it leads to. */
 	cr_assert(eq(int, files->ops->remove(files, 1), 0));
 	cr_assert(eq(i64, files->ops->size(files, 0), 10));
 }

@@ -22,7 +22,7 @@ enum {
 static struct memory_disk *disk;
 static struct error error;
 
-/* What reading to the end gives. */
+/* The result of reading a lane to its end. */
 struct outcome {
 	enum lane_read read;
 	uint64_t records;
@@ -106,7 +106,7 @@ Test(lane_reader, reads_everything_and_finds_the_tail)
 	memory_disk_close(disk);
 }
 
-/* A writer stamps a block no earlier than its records; the lane's clock must not rest on that. */
+/* A writer stamps a block no earlier than its records; the lane's clock must not depend on that. */
 Test(lane_reader, the_clock_is_the_latest_of_blocks_and_records)
 {
 	const struct lane_tail tail = empty_tail();
@@ -122,7 +122,7 @@ Test(lane_reader, the_clock_is_the_latest_of_blocks_and_records)
 	memory_disk_close(disk);
 }
 
-/* What was before a CLOCK record counts no more; what is behind it does. */
+/* Instants before a CLOCK record count no more; those after it do. */
 Test(lane_reader, the_clock_is_what_it_was_set_back_to)
 {
 	const struct lane_tail tail = empty_tail();
@@ -173,7 +173,7 @@ Test(lane_reader, says_where_and_why)
 	memory_disk_close(disk);
 }
 
-/* The same in parts, for who repairs. */
+/* The same in parts, for a repair. */
 Test(lane_reader, tells_the_fault_apart_from_its_remedy)
 {
 	const struct block_header *block;
@@ -202,7 +202,7 @@ Test(lane_reader, tells_the_fault_apart_from_its_remedy)
 	memory_disk_close(disk);
 }
 
-/* The last block has no watermark above it yet: the same damage is a torn tail. */
+/* No later watermark covers the last block yet: the same damage is a torn tail. */
 Test(lane_reader, a_bad_last_block_is_torn_until_it_is_sealed)
 {
 	struct outcome outcome;
@@ -220,7 +220,7 @@ Test(lane_reader, a_bad_last_block_is_torn_until_it_is_sealed)
 	}
 }
 
-/* In flight together: what is lost or torn in any way was never acknowledged. */
+/* Blocks that were in flight together: if any is lost or torn, it was never acknowledged. */
 Test(lane_reader, any_loss_among_writes_in_flight_is_torn)
 {
 	enum {
@@ -282,7 +282,7 @@ Test(lane_reader, a_block_that_does_not_follow_is_corruption)
 	memory_disk_close(disk);
 }
 
-/* Valid at its place, and behind the right block, but records lack between them. */
+/* Valid at its place, and after the right block, but records are missing between them. */
 Test(lane_reader, a_gap_in_the_lsns_is_corruption)
 {
 	struct block_header *block;
@@ -312,7 +312,7 @@ Test(lane_reader, a_watermark_that_falls_is_corruption)
 	memory_disk_close(disk);
 }
 
-/* Blocks of another journal or lane, copied over: their seed gives them away. */
+/* Blocks of another journal or lane, copied over: their seed shows it. */
 Test(lane_reader, blocks_of_another_journal_or_lane_are_no_blocks)
 {
 	struct memory_disk *mine;
@@ -398,7 +398,7 @@ Test(lane_reader, a_missing_segment_is_corruption)
 
 Test(lane_reader, the_room_for_the_seal_may_be_used_or_not)
 {
-	/* 8 blocks fill a segment but for the room of the seal. */
+	/* 8 blocks fill a segment except for the room for a closing block. */
 	for (unsigned blocks = UNITS - 3; blocks < 2 * UNITS; blocks++) {
 		for (int sealed = 0; sealed < 2; sealed++) {
 			for (uint64_t segments = 3; segments < 5; segments++) {
@@ -414,8 +414,7 @@ Test(lane_reader, the_room_for_the_seal_may_be_used_or_not)
 	}
 }
 
-/* A closing block in that room that never arrived, while the first block of the next segment did.
- */
+/* A closing block in that room was never written, while the first block of the next segment was. */
 Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 {
 	const struct lane_tail tail = empty_tail();
@@ -443,7 +442,7 @@ Test(lane_reader, a_closing_block_lost_at_a_segments_end_is_torn)
 	memory_disk_close(disk);
 }
 
-/* The watermark that just reaches the missing LSN is evidence too. */
+/* A watermark that is equal to the missing LSN is evidence too. */
 Test(lane_reader, a_watermark_at_the_missing_lsn_is_enough)
 {
 	const struct lane_tail tail = empty_tail();
@@ -462,7 +461,7 @@ Test(lane_reader, a_watermark_at_the_missing_lsn_is_enough)
 	memory_disk_close(disk);
 }
 
-/* Beside a running engine: a block arrives between the look at its place and the look behind it. */
+/* Beside a running engine: a block arrives between the look at its place and the look after it. */
 static struct lane_files late_files;
 static struct lane_files *real_files;
 static uint8_t late_block[BLOCK_ALIGN_BYTES];
@@ -505,8 +504,9 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 
 	make_lane(true, BLOCK_CNT, 1);
 	memcpy(late_block, unit(0, 2), sizeof(late_block));
-	/* The fourth small read is the look behind; what is there says that the block arrived
-	 * before. A big read sees the whole segment at once; the second one is the second look. */
+	/* The fourth small read is the look after the place; what is there says that the block
+	 * arrived before. A big read sees the whole segment at once; the second one is the second
+	 * look. */
 	for (unsigned late = 1; late <= 5; late++) {
 		const struct block_header *block;
 		const struct record *records;
@@ -532,7 +532,7 @@ Test(lane_reader, looks_twice_before_it_says_corruption)
 	memory_disk_close(disk);
 }
 
-/* As of a cursor's file that somebody edited: far behind what was read of the segment. */
+/* As from a cursor's file that somebody edited: far after what was read of the segment. */
 Test(lane_reader, reads_nothing_at_an_impossible_place)
 {
 	const struct block_header *block;

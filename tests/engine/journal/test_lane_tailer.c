@@ -73,7 +73,7 @@ static int peek(struct lane_block *block)
 	return lane_tailer_peek(tailer, block, &error);
 }
 
-/* Takes what there is; the next LSN behind it. */
+/* Takes all blocks that there are. Returns the next LSN after them. */
 static uint64_t take_all(void)
 {
 	struct lane_block block;
@@ -114,7 +114,8 @@ Test(lane_tailer, gives_a_block_when_a_later_one_proves_it, .init = set_up, .fin
 	cr_assert(eq(u64, lane_tailer_mark(tailer)->place.offset, 2 * BLOCK_ALIGN_BYTES));
 }
 
-/* Writes that end in any order, blocks of all sizes, closing blocks, segments: never ahead. */
+/* Writes that end in any order, blocks of all sizes, closing blocks, several segments: the tailer
+ * is never ahead of what is durable. */
 Test(lane_tailer, is_never_ahead_of_the_disk, .init = set_up, .fini = tear_down)
 {
 	struct sim_random random = {.state = 1};
@@ -180,7 +181,7 @@ Test(lane_tailer, gives_the_block_of_the_mark_again_if_asked, .init = set_up, .f
 	cr_assert(eq(u64, take_all(), 21), "of a copy also the last one");
 }
 
-/* A crash of the machine takes back what was not proven; another block stands there then. */
+/* A crash of the machine takes back what was not proven; another block is there then. */
 Test(lane_tailer, forgets_what_a_crash_took_back, .init = set_up, .fini = tear_down)
 {
 	struct lane_block block;
@@ -192,7 +193,7 @@ Test(lane_tailer, forgets_what_a_crash_took_back, .init = set_up, .fini = tear_d
 	write_block(6);
 	memory_disk_complete_all(disk, journal);
 	cr_assert(eq(u64, take_all(), 6));
-	/* The lane again as a recovery without the second block goes on with it. */
+	/* The lane again, as a recovery that did not find the second block goes on with it. */
 	tail.next_lsn = 6;
 	tail.place.offset = (uint64_t)2 * BLOCK_ALIGN_BYTES;
 	tail.prev_checksum = lane_tailer_mark(tailer)->checksum;
@@ -234,7 +235,7 @@ Test(lane_tailer, notices_another_block_in_the_place_of_the_mark, .init = set_up
 	cr_assert(eq(int, open_behind(&mark, &how), -ESTALE));
 }
 
-/* Damage below a watermark looks like a write on its way at first: told within seconds. */
+/* Damage below a watermark looks like a write in flight at first: it is reported within seconds. */
 Test(lane_tailer, tells_damage_from_a_write_on_its_way, .init = set_up, .fini = tear_down)
 {
 	struct lane_block block;
@@ -254,8 +255,8 @@ Test(lane_tailer, tells_damage_from_a_write_on_its_way, .init = set_up, .fini = 
 	cr_assert(ne(ptr, strstr(error.text, "LSN 6 should be here"), NULL), "%s", error.text);
 }
 
-/* A block that was on disk and reads as zeros now: no end. Told within seconds beside an engine, at
- * once to who waits for nothing more. */
+/* A block that was on disk and reads as zeros now is no end. That is reported within seconds beside
+ * an engine, and at once to a caller that waits for no more. */
 Test(lane_tailer, takes_a_hole_for_no_end, .init = set_up, .fini = tear_down)
 {
 	struct lane_tailer_options how = options();
@@ -317,7 +318,7 @@ Test(lane_tailer, misses_a_closing_block_at_a_segments_end, .fini = tear_down)
 	cr_assert(ne(ptr, strstr(error.text, "LSN 91 should be here"), NULL), "%s", error.text);
 }
 
-/* On real files, the first of which go. */
+/* On real files, the first of which are removed. */
 Test(lane_tailer, says_what_was_pruned)
 {
 	static struct real_lane lane;
@@ -365,7 +366,7 @@ Test(lane_tailer, says_what_was_pruned)
 	temp_dir_remove();
 }
 
-/* Of a pruned lane only a segment is left that was made ahead. */
+/* Of a pruned lane only a segment that was made ahead is left. */
 Test(lane_tailer, says_that_a_lane_lost_all)
 {
 	static struct real_lane lane;

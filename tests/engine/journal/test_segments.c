@@ -78,7 +78,7 @@ static void assert_no_reserved_space(int fd)
 			   .fm_flags = FIEMAP_FLAG_SYNC,
 			   .fm_extent_count = 64}};
 
-	/* Not every file system can say. */
+	/* Not every file system can answer. */
 	if (ioctl(fd, FS_IOC_FIEMAP, &found.map) != 0)
 		return;
 	for (unsigned i = 0; i < found.map.fm_mapped_extents; i++)
@@ -156,7 +156,7 @@ Test(segments, a_former_process_prepared_are_taken_over, .init = set_up, .fini =
 		usleep(1000);
 	close_source();
 	write_text(temp_path("lane-005/seg-000000000002.new"), "half made");
-	/* Another size by now: each segment has its own. */
+	/* The size is another by now: each segment has its own. */
 	cr_assert(eq(int, open_source(1, BYTES * 2), 0), "%s", error.text);
 	cr_assert(ge(int, segment_take(source, 1, &bytes), 0));
 	cr_assert(eq(u64, bytes, BYTES));
@@ -201,7 +201,7 @@ Test(segments, hold_a_lock_while_they_are_open, .init = set_up, .fini = temp_dir
 	}
 }
 
-/* A limit on the size of files stands for a full disk: both end a write half way. */
+/* A limit on the size of files replaces a full disk: both end a write half way. */
 Test(segments, a_full_disk_is_told_and_tried_again, .init = set_up, .fini = temp_dir_remove,
      .timeout = 20)
 {

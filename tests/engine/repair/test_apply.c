@@ -31,7 +31,7 @@ static char dir[512];
 static struct error error;
 static uint64_t last_lsn;
 
-/* The lane as it was, to put back. */
+/* The original lane, to put back. */
 static struct {
 	uint8_t *bytes;
 	uint64_t cnt;
@@ -111,7 +111,7 @@ static void look(uint64_t cut_lsn)
 	cr_assert(eq(int, repair_plan(&plan, &data, 0, cut_lsn, &error), 0), "%s", error.text);
 }
 
-/* Its tail, or 0 if a start would be refused. */
+/* The next LSN at the lane's tail, or 0 if a start would be refused. */
 static uint64_t next_lsn_of_a_start(void)
 {
 	struct recover_scan scan;
@@ -129,8 +129,8 @@ static void nothing(void)
 }
 
 /*
- * Cuts a lane that was ruined, killed at every change in turn: after each, a start is
- * refused or finds the lane as it shall be; repeated, the cut ends the same.
+ * Cuts a lane that was ruined, and is killed at every change in turn: after each, a start is
+ * refused or finds the lane as it will be; repeated, the cut has the same result.
  */
 static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_lsn)
 {
@@ -160,7 +160,7 @@ static void check_cut(void (*ruin)(void), uint64_t cut_lsn, uint64_t want_next_l
 	cr_assert(eq(u64, plan->fault_cnt, 0));
 }
 
-/* And the engine sells on. */
+/* The engine sells on. */
 static void check_sells_on(uint64_t want_next_lsn)
 {
 	data_dir_close(&data);
@@ -287,8 +287,8 @@ Test(repair_apply, a_lost_lane, .init = set_up, .fini = tear_down)
 	check_sells_on(1);
 }
 
-/* In the middle of a segment, and where the next block is the first of a segment: there nothing in
- * the tail's own segment has to be overwritten. */
+/* In the middle of a segment, and where the next block is the first of a segment: in that case
+ * nothing in the tail's own segment must be overwritten. */
 Test(repair_apply, a_good_lane_at_an_lsn, .init = set_up, .fini = tear_down)
 {
 	const uint64_t middle = lsn_of(1, 3);

@@ -65,7 +65,7 @@ static uint8_t *block(unsigned idx)
 	       (size_t)(1 + idx % BLOCKS_A_SEGMENT) * BLOCK_ALIGN_BYTES;
 }
 
-/* Both stages. */
+/* Opens both stages. */
 static int look_at(struct lane_files *files, bool settle, uint64_t cut_lsn)
 {
 	int rc;
@@ -82,7 +82,7 @@ static void look(uint64_t cut_lsn)
 	cr_assert(eq(int, look_at(memory_disk_files(disk), true, cut_lsn), 0), "%s", error.text);
 }
 
-/* By either stage. */
+/* How many faults both stages found. */
 static uint64_t fault_cnt(void)
 {
 	return mended->fault_cnt + damage->fault_cnt;
@@ -123,7 +123,7 @@ Test(damage, a_good_lane_loses_nothing, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, 0));
 }
 
-/* Whatever block it is: what is before it is kept, what is after it is read, only it is gone. */
+/* Whichever block is bad: blocks before it are kept, blocks after it are read, only it is gone. */
 Test(damage, one_bad_block_costs_itself_and_what_is_after, .init = set_up, .fini = tear_down)
 {
 	for (unsigned idx = 0; idx < BLOCK_CNT; idx++) {
@@ -132,7 +132,7 @@ Test(damage, one_bad_block_costs_itself_and_what_is_after, .init = set_up, .fini
 		block(idx)[70] ^= 1;
 		look(0);
 		cr_assert(eq(u64, fault_cnt(), 1));
-		/* The first of a segment lacks after the last of the one before. */
+		/* The first block of a segment is missing where the segment before ends. */
 		cr_assert(eq(u64, damage->faults[0].place.segment,
 			     (idx > 0 ? idx - 1 : 0) / BLOCKS_A_SEGMENT));
 		cr_assert(eq(u64, damage->tail.next_lsn, idx * RECORDS_A_BLOCK + 1));
@@ -210,7 +210,7 @@ Test(damage, cuts_before_the_block_of_an_lsn, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, loss_cnt(&damage->loss), 0));
 }
 
-/* What was never acknowledged is recovery's business. */
+/* Recovery, not a repair, cuts what was never acknowledged. */
 Test(damage, a_torn_tail_is_no_damage, .init = set_up, .fini = tear_down)
 {
 	block(BLOCK_CNT + 2)[100] = 1;
@@ -219,7 +219,7 @@ Test(damage, a_torn_tail_is_no_damage, .init = set_up, .fini = tear_down)
 	cr_assert(damage->torn);
 }
 
-/* Two blocks that have the same LSNs count them once; what the good part has is not lost. */
+/* LSNs that two blocks have count once; LSNs that the good part has are not lost. */
 Test(damage, lsns_are_counted_once, .init = set_up, .fini = tear_down)
 {
 	uint8_t *spare = block(BLOCK_CNT + 3);

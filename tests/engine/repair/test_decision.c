@@ -15,7 +15,7 @@ enum {
 	C2 = 1 << 1,
 };
 
-/* What follows a row's condition, here its name. */
+/* A row and what follows its condition, here its name. */
 struct named_row {
 	struct decision_row when;
 	char name;
@@ -36,7 +36,7 @@ static const struct decision decision = {
 	.values = {A1 | A2, B1 | B2 | B3, C1 | C2},
 };
 
-/* The facts that were asked, as letters, then the row's name. */
+/* The facts that were asked for, as letters, then the row's name. */
 static const char *decide(uint8_t a, uint8_t b, uint8_t c)
 {
 	static char asked[8];
@@ -64,7 +64,7 @@ Test(decision, asks_in_order_for_what_it_rests_on_and_no_more)
 	cr_assert(eq(str, (char *)decide(A2, B3, C2), "ABCd"));
 }
 
-/* A table with a hole or an overlap is a fault of its author, and found at once. */
+/* A table with a hole or an overlap is a mistake of its author, and is found at once. */
 Test(decision, a_combination_without_a_row_ends_the_process, .signal = SIGABRT)
 {
 	struct decision hole = decision;

@@ -51,7 +51,7 @@ Test(fault_list, keeps_those_of_one_place_as_they_were_added)
 	fault_list_free(&list);
 }
 
-/* The same words of the same segment are the same fault, wherever it was noticed. */
+/* The same text for the same segment is the same fault, wherever it was noticed. */
 Test(fault_list, merges_what_it_does_not_have)
 {
 	const struct lane_fault others[] = {fault(1, 4096, "bad"), fault(2, 0, "bad"),

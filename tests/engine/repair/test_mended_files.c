@@ -107,7 +107,7 @@ Test(mended_files, shows_a_bad_header_right, .init = set_up, .fini = tear_down)
 	cr_assert(eq(str, (char *)mended->faults[0].text, "its header is damaged"));
 	cr_assert(mended_files_segment(mended, 1)->wrong);
 	assert_right_header(1);
-	/* The file is what it was. */
+	/* The file has not changed. */
 	const int fd = open(segment(1), O_RDONLY);
 
 	cr_assert(eq(i64, read(fd, bytes, sizeof(bytes)), (int64_t)SMALL_BYTES));
@@ -128,7 +128,7 @@ Test(mended_files, shows_zeros_where_a_file_is_short, .init = set_up, .fini = te
 	for (uint64_t i = short_bytes; i < SMALL_BYTES; i++)
 		cr_assert(eq(u8, bytes[i], 0));
 	cr_assert(eq(i64, read_at(1, SMALL_BYTES), 0));
-	/* All of it is gone, or more is there than should be. */
+	/* A file is empty, or too long. */
 	cr_assert(eq(int, truncate(segment(1), 0), 0));
 	look();
 	cr_assert(eq(i64, view->ops->size(view, 1), (int64_t)SEGMENT_BYTES_MIN));

@@ -131,7 +131,7 @@ Test(originals, does_not_trust_what_was_not_finished, .init = set_up, .fini = te
 	cr_assert(not(path_exists(keep.part_path)));
 }
 
-/* Neither a start nor a reader takes it for part of the journal. */
+/* Neither a start nor a reader takes the directory for part of the journal. */
 Test(originals, is_no_part_of_the_journal, .init = set_up, .fini = tear_down)
 {
 	struct data_dir again;
@@ -149,7 +149,7 @@ Test(originals, says_what_cannot_be_kept, .init = set_up, .fini = tear_down)
 	cr_assert(eq(int, originals_lane(&keep, plan, &error), -ENOENT));
 	cr_assert(ne(ptr, strstr(error.text, "cannot be copied"), NULL), "%s", error.text);
 	cr_assert(ne(ptr, strstr(error.text, "nothing was changed"), NULL), "%s", error.text);
-	/* Shorter than it was when it was looked at. */
+	/* The file is shorter now than when the plan was made. */
 	write_text(segment("", 2), "short");
 	originals_abandon(&keep);
 	begin();

@@ -79,8 +79,9 @@ static void open_follower(struct follower *follower)
 	cr_assert(eq(int, follower_open(follower, &data, 0, &error), 0), "%s", error.text);
 }
 
-/* The next block goes into the same segment, however the disk's pace cut the blocks: else a lane
- * that lost that segment would go on in the next one, and lose nothing. */
+/* Saves a checkpoint where the next block goes into the same segment, however the speed of the disk
+ * divides the records into blocks. Else a lane that lost that segment would go on in the next one,
+ * and lose nothing. */
 static void save_within_segment(void)
 {
 	struct follower follower;
@@ -129,7 +130,7 @@ static void remember(void)
 		read_file(checkpoint(i), &checkpoints[i].bytes, &checkpoints[i].cnt);
 }
 
-/* Without the segments before first_segment. */
+/* Puts the lane's files back, without the segments before first_segment. */
 static void put_back(void)
 {
 	for (unsigned i = 0; i < SEGMENTS_MAX; i++)
@@ -215,7 +216,7 @@ static void cut(void)
 		  plan->fault_cnt > 0 ? plan->faults[0].text : "");
 }
 
-/* The orders that a start finds, and as many where as much as there is of the lane is read. */
+/* The orders that a start finds. As many must be there when all of the lane is read. */
 static void check_state(uint64_t next_lsn)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -285,15 +286,15 @@ static void flip(uint64_t number, uint64_t offset)
 	flip_bit(segment(number), offset * 8);
 }
 
-/* The first block of each segment in turn is bad: before the newest checkpoint that costs nothing,
- * after it what is after. */
+/* The first block of each segment in turn is bad. Before the newest checkpoint that loses nothing,
+ * after it all from that block on. */
 static void each_segment_damaged(void)
 {
 	unsigned before = 0;
 	unsigned after = 0;
 
 	for (unsigned i = (unsigned)first_segment; i < SEGMENTS_MAX && first_block(i); i++) {
-		/* By the disk's pace a segment may begin with a closing block. */
+		/* Depending on the speed of the disk a segment may begin with a closing block. */
 		if (first_block(i)->record_cnt == 0)
 			continue;
 
@@ -352,7 +353,7 @@ Test(plan, damage_in_the_first_block_costs_nothing, .init = set_up, .fini = tear
 	check_sells_on(records + 1);
 }
 
-/* Checkpoints, damage and all else in segment 0: it begins with zeros afterwards. */
+/* Checkpoints, damage and all else are in segment 0: it begins with zeros afterwards. */
 Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, .fini = tear_down)
 {
 	char path[CHECKPOINT_PATH_BYTES];
@@ -367,7 +368,7 @@ Test(plan, damage_before_it_in_the_same_segment, .init = set_up_in_one_segment, 
 		check_state(records + 1);
 	}
 	check_sells_on(records + 1);
-	/* Without a good checkpoint such a lane is no empty one. */
+	/* Without a good checkpoint such a lane does not count as empty. */
 	for (int64_t i = checkpoint_list(&data, 0, &lsns); i > 0; i--) {
 		checkpoint_path(&data, 0, lsns[i - 1], path);
 		write_file(path, (const uint8_t *)"bad", 3);
@@ -392,7 +393,7 @@ static struct lane_position newest_position(void)
 	return position;
 }
 
-/* Its own block and all others before it: the next one proves that it was there. */
+/* The checkpoint's own block and all before it are bad: the next one proves that it was there. */
 static void lose_all_before_the_newest(void)
 {
 	const struct lane_position position = newest_position();
@@ -451,7 +452,7 @@ static void shorten_base_segment(void)
 	cr_assert(eq(int, truncate(segment(position.tail.place.segment), 100), 0));
 }
 
-/* What the newest checkpoint has stays, though no block has it. */
+/* Records that the newest checkpoint has stay, even if no block has them. */
 static void check_anchored(void (*ruin)(void))
 {
 	const uint64_t newest = made[LIVES - 1];
@@ -541,7 +542,7 @@ Test(plan, a_bad_checkpoint_is_put_aside, .init = set_up, .fini = tear_down)
 	}
 }
 
-/* What only a damaged one has is lost, and that much is known. */
+/* Records that only a damaged checkpoint has are lost, and the repair says how many. */
 Test(plan, a_bad_one_still_tells_what_was_on_disk, .init = set_up, .fini = tear_down)
 {
 	lose_tail();
@@ -590,7 +591,7 @@ Test(plan, an_earlier_cut_stays_behind_the_checkpoint, .init = set_up, .fini = t
 	check_state(made[LIVES - 1]);
 }
 
-/* An older copy of the lane was put back and sold on: who is right only the operator knows. */
+/* An older copy of the lane was put back and sold on: only the operator knows which is right. */
 Test(plan, another_history_is_refused, .init = set_up, .fini = tear_down)
 {
 	lose_all_segments();

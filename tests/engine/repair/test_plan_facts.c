@@ -50,7 +50,7 @@ Test(plan_facts, how_far_the_lane_reaches_by_itself)
 	cr_assert(eq(int, plan_own_of(&some, 99), OWN_REACHES));
 	cr_assert(eq(int, plan_own_of(&some, 100), OWN_REACHES));
 	cr_assert(eq(int, plan_own_of(&some, 101), OWN_SHORT));
-	/* A checkpoint without a record is reached by a lane without one. */
+	/* A lane without a record reaches a checkpoint without one. */
 	cr_assert(eq(int, plan_own_of(&nothing, 1), OWN_REACHES));
 }
 
@@ -60,7 +60,7 @@ Test(plan_facts, where_the_operator_wants_to_cut)
 	cr_assert(eq(int, plan_cut_of(0, 100), CUT_AT_END));
 	cr_assert(eq(int, plan_cut_of(1, 0), CUT_AFTER));
 	cr_assert(eq(int, plan_cut_of(99, 100), CUT_EARLY));
-	/* The checkpoint has all before LSN 100. */
+	/* The checkpoint has all records before LSN 100. */
 	cr_assert(eq(int, plan_cut_of(100, 100), CUT_AFTER));
 }
 
@@ -87,7 +87,7 @@ Test(plan_facts, damage_before_the_beginning)
 	cr_assert(eq(int, plan_before_of(&faults, 3), BEFORE_OK));
 	fault_list_add(&faults, &fault);
 	cr_assert(eq(int, plan_before_of(&faults, 3), BEFORE_BAD));
-	/* In the beginning's own segment is not before it. */
+	/* A fault in the beginning's own segment is not before it. */
 	cr_assert(eq(int, plan_before_of(&faults, 2), BEFORE_OK));
 	fault_list_free(&faults);
 }

@@ -1,4 +1,4 @@
-/* Every combination of facts has exactly one row, and every row has one. */
+/* Every combination of facts has exactly one row, and every row has a combination. */
 #include <signal.h>
 
 #include <criterion/criterion.h>
@@ -55,7 +55,7 @@ static bool allows(const struct decision *decision, uint32_t idx,
 	return true;
 }
 
-/* Asked one by one, as a repair does, the same row is found as with all facts known. */
+/* Asking for facts one by one, as a repair does, finds the same row as knowing all. */
 static uint32_t asked_row(const struct decision *decision, const struct decision_facts *all)
 {
 	struct decision_facts known = {0};
@@ -101,7 +101,7 @@ Test(plan_table, each_checkpoint_has_exactly_one_row)
 	check_complete(&checkpoint_decision, 3 * 2 * 2 * 3);
 }
 
-/* The facts that exclude each other: what a lane has without a good checkpoint. */
+/* The facts that exclude each other: those of a lane without a good checkpoint. */
 static bool can_be(const struct decision_facts *facts)
 {
 	const uint8_t checkpoints = facts->values[FACT_CHECKPOINTS];
@@ -113,19 +113,20 @@ static bool can_be(const struct decision_facts *facts)
 	return own != OWN_GONE && own != OWN_SHORT && facts->values[FACT_CUT] != CUT_EARLY;
 }
 
-/* What each row promises, said again without the table. */
+/* Checks what each row promises, by rules that do not use the table. */
 static void check_outcome(const struct decision_facts *facts, const struct plan_row *row)
 {
 	const uint8_t own = facts->values[FACT_OWN];
 	const bool good = facts->values[FACT_CHECKPOINTS] == CKPT_GOOD;
 	const bool after = row->verdict == PLAN_BEGINS_OLDER || row->verdict == PLAN_BEGINS_NEWEST;
 
-	/* What a good checkpoint has is kept: by blocks that reach as far, or by the checkpoint. */
+	/* Records that a good checkpoint has are kept: by blocks that reach as far, or by the
+	 * checkpoint. */
 	if (good && facts->values[FACT_CUT] == CUT_EARLY)
 		cr_assert(eq(int, row->verdict, PLAN_REFUSES_CUT));
 	else if (good && own != OWN_REACHES)
 		cr_assert(after || row->verdict == PLAN_REFUSES_HISTORY);
-	/* Blocks that are removed have been compared with what takes their place. */
+	/* Blocks that are removed have been compared with the checkpoint that takes their place. */
 	if (after && own != OWN_GONE)
 		cr_assert(eq(int, facts->values[FACT_HISTORY], HISTORY_SAME));
 	if (row->verdict == PLAN_BEGINS_ITSELF)
