@@ -3,19 +3,19 @@
 
     tests/assertions.py [--check] [DIR]    default: this repository
 
-Prints a line a room: room, functions, assertions, ratio. With --check prints only what is wrong,
-one `file:line: what` for each room below its floor, and ends with 1 if there is any. The line is
-that of the first function without an assertion, in the file that lacks most.
+Prints one line for each room: room, functions, assertions, ratio. With --check it prints only what
+is wrong, one `file:line: what` for each room below its floor, and ends with 1 if there is any. The
+line is that of the first function without an assertion, in the file that lacks most.
 
-A function is a brace in the first column after a parameter list; the definition of a macro counts
-for nothing, neither do comments and strings.
+A function is a brace in the first column after a parameter list. Definitions of macros, comments
+and strings do not count.
 """
 
 import os
 import re
 import sys
 
-# Assertions a function, on average, that a room has at least.
+# The least assertions for each function that a room must have on average.
 FLOORS = {
     "sale": 1.0,
     "lane": 1.0,
@@ -24,7 +24,7 @@ FLOORS = {
 }
 
 ASSERTION = re.compile(r"\b(?:CHECK|DCHECK|static_assert)\s*\(")
-# What is no code; a line keeps its number.
+# What is not code. It is replaced so that every line keeps its number.
 DEAD = re.compile(
     r"""/\*.*?\*/ | //[^\n]* | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
         | ^[ \t]*\#(?:[^\n\\]|\\.)* """,

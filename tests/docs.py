@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Finds what the documents say of the tree and is not so. Prints one line a finding,
+"""Finds what the documents say of the tree that is not true. Prints one line for each finding,
 `file:line: what`; exit code 1 if there is any. Changes nothing.
 
     tests/docs.py [DIR]    default: this repository
 
-Every link leads to a file that is there, and to a heading that it has. Every name of a source in
-backticks is one: a path from the top, from the document's folder, or the end of one; `tool` or
-`room/thing` may leave out .c and .h, `port_xdp*.c` stands for several. In examples of commands,
-words that begin with a top-level folder are paths. tests/tidy.sh runs this; tests/tidy_self.sh
-proves that it still finds something.
+Every link must lead to a file that is there, and to a heading that it has. Every name of a source
+in backticks must exist: as a path from the top, from the document's folder, or as the end of a
+path; `tool` or `room/thing` may leave out .c and .h, `port_xdp*.c` names several. In examples of
+commands, words that begin with a top-level folder are paths. tests/tidy.sh runs this;
+tests/tidy_self.sh proves that it still finds something.
 """
 import re
 import sys
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOMS = ("engine/", "net/", "alloc/", "tools/", "bench/", "tests/", "findings/")
 SUFFIXES = (".c", ".h", ".def", ".sh", ".py", ".md", ".S")
-# What a program writes under such a name.
+# Names of files that programs write.
 WRITTEN = {"table.md"}
 
 
@@ -48,7 +48,7 @@ def is_source(word):
 
 
 def words_of(line):
-    """Names of sources in a line: those in backticks, and paths in an example of a command."""
+    """The names of sources in a line: those in backticks, and paths in an example of a command."""
     if line.startswith("    "):
         return [word.rstrip(",;:") for word in line.split("#")[0].split()
                 if word.startswith(ROOMS) and not word.endswith("/")]

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""The plan of the house, from the sources' own includes.
+"""Shows how the rooms depend on each other, from the sources' own includes.
 
   tests/include_graph.py [DIR]          prints which room includes which, and how often
-  tests/include_graph.py --check [DIR]  prints a line a fault, exit code 1 if there is one: an
-                                        include that tests/layers.txt does not allow, a room
+  tests/include_graph.py --check [DIR]  prints one line for each fault, exit code 1 if there is
+                                        one: an include that tests/layers.txt forbids, a room
                                         without a row there, a row that goes against the order,
                                         and circles of modules
 
 A room is a folder of engine/ or tools/, or net, or alloc. A module is a .c with the .h of its name;
-a header without a .c belongs to whatever includes it. Only what the project includes of itself is
-looked at. tests/layers.txt says what its rows mean.
+a header without a .c belongs to every file that includes it. Only includes of the project's own
+headers count. tests/layers.txt says what its rows mean.
 """
 import re
 import sys

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Proves that every rule of tidy.sh still finds what it is for: a small tree of bad samples, and for
-# each the line that must be printed; and a good tree, of which nothing may be said.
+# Proves that every rule of tidy.sh still finds what it must find: a small tree of bad samples, and
+# for each the line that must be printed; and a good tree, for which nothing may be printed.
 set -u
 tidy=$(cd "$(dirname "$0")" && pwd)/tidy.sh
 tree=$(mktemp -d)
@@ -22,11 +22,11 @@ fresh() {
 	printf '%s\n' '# Rooms.' net 'engine/sale' '    net/wire.h' >"$tree/tests/layers.txt"
 }
 
-# Those that start no interpreter; the others are asked only of what is theirs.
+# The rules that start no interpreter. The others run only on samples of their own.
 plain='lines functions calls headers tests rows names commits'
 rules=$plain
 
-# The tree as it stands must make tidy say exactly one thing, which matches.
+# The tree as it is must make tidy print exactly one line, which matches.
 finds() { # PATTERN
 	local said
 	said=$(TIDY_RULES=$rules "$tidy" "$tree")
@@ -37,7 +37,7 @@ finds() { # PATTERN
 	fresh
 }
 
-# The tree as it stands must make tidy say nothing.
+# The tree as it is must make tidy print nothing.
 finds_nothing() { # WHAT
 	local said
 	if ! said=$("$tidy" "$tree") || [ -n "$said" ]; then
@@ -95,7 +95,7 @@ printf '%s\n' 'engine/sale net' net >"$rooms"
 finds 'layers.txt:1: engine/sale may include net, which has no row above it'
 rm "$rooms"; mkdir "$rooms"
 if ! "$tidy" "$tree" | grep -q IsADirectoryError; then
-	echo "tidy_self: layers.txt can't be read, and nothing is said"
+	echo "tidy_self: layers.txt can't be read, but tidy does not report it"
 	failed=1
 fi
 fresh
@@ -105,7 +105,7 @@ header engine/sale/good.h net/wire.h; header engine/sale/other.h net/wire.h
 printf '#include "engine/sale/%s.h"\n' good other >"$tree/engine/sale/other.c"
 echo >"$tree/tests/engine/sale/test_other.c"; echo '#include "engine/sale/other.h"' >>"$file"
 finds 'good.c:1: a circle of includes: engine/sale/good, engine/sale/other$'
-# By a header that has no .c of its own.
+# A circle by a header that has no .c of its own.
 header engine/sale/good.h net/wire.h; header engine/sale/between.h engine/sale/good.h
 printf '#include "engine/sale/%s.h"\n' other between >"$tree/engine/sale/other.c"
 echo >"$tree/tests/engine/sale/test_other.c"; header engine/sale/other.h net/wire.h
@@ -133,8 +133,8 @@ echo 'in `engine/sale/gone.c`' >>"$page"; finds 'WIRE.md:2: there is no engine/s
 echo '`gone_*.c` and `engine/sale/go*.c`' >>"$page"; finds 'WIRE.md:2: there is no gone_'
 printf '    tests/gone.sh          # runs it\n' >>"$page"; finds 'WIRE.md:2: there is no tests/gone'
 rules=assertions
-# Two functions and one assertion: what else looks like one is a macro, a comment, a string, another
-# word. Then one and one: a brace in the first column may be an initialiser's.
+# Two functions and one assertion: whatever else looks like an assertion is a macro, a comment, a
+# string, another word. Then one and one: a brace in the first column may belong to an initialiser.
 {
 	printf '#define CHECK(x) \\\n\tDCHECK(x)\n/* CHECK(1)\n * DCHECK(1) */\n'
 	printf 'int more(void)\n{\n\tputs("CHECK(1)"); // CHECK(1)\n\tBCHECK(1);\n}\n'
