@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * xdp_take: takes UDP to our ports, at the interface's own addresses, for the engine's AF_XDP
- * sockets, and leaves all other traffic (ssh, ARP, forwarding, ...) to the kernel. Takes nothing
- * until the control thread has written the ports, and nothing that a packet buffer can't hold.
- * Takes first fragments and packets with options or extension headers to our ports too, so that
+ * sockets, and leaves all other traffic (ssh, ARP, forwarding, ...) to the kernel. It takes nothing
+ * until the control thread has written the ports, and nothing that a packet buffer can't hold. It
+ * also takes first fragments and packets with options or extension headers to our ports, so that
  * they are dropped and counted where all drops are counted.
  */
 #include <stddef.h>
@@ -26,12 +26,12 @@ enum {
 	FRAME_BYTES_MAX = 1600,
 	IPV4_FRAGMENT_OFFSET = 0x1fff,
 	IPV6_FRAGMENT_OFFSET = 0xfff8,
-	/* One of each kind and two to spare; packets with more stay with the kernel. */
+	/* One of each kind and two more; the kernel keeps packets with more than that. */
 	EXTENSIONS_MAX = 6,
 	ADDRESSES_MAX = 1024,
 };
 
-/* The name DPDK's af_xdp driver looks for. */
+/* DPDK's af_xdp driver looks for this name. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, QUEUES_MAX);
@@ -43,7 +43,7 @@ struct {
 struct taken_ports {
 	__u32 first;
 	__u32 cnt;
-	__u32 any_address; /* lo: all that is seen there is for this machine */
+	__u32 any_address; /* for lo: all packets there are for this machine */
 };
 
 struct {
@@ -68,7 +68,8 @@ struct {
 	__type(value, __u8);
 } own_ipv6 SEC(".maps");
 
-/* Frames to our ports that no packet buffer holds: dropped here, counted for port_oversized. */
+/* Frames to our ports that are too long for a packet buffer: dropped here, counted for
+ * port_oversized. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -89,7 +90,7 @@ struct vlan_tag {
 	__be16 ethertype;
 };
 
-/* Of RFC 8200, 4.5. */
+/* The fragment header of RFC 8200, 4.5. */
 struct ipv6_fragment {
 	__u8 nexthdr;
 	__u8 reserved;
@@ -97,14 +98,14 @@ struct ipv6_fragment {
 	__be32 id;
 };
 
-/* A packet's headers, as far as they are there. */
+/* A packet's headers; NULL for those that it does not have. */
 struct headers {
 	const struct iphdr *ipv4;
 	const struct ipv6hdr *ipv6;
 	const struct udphdr *udp;
 };
 
-/* What follows an IPv6 header; NULL if that isn't the beginning of UDP. */
+/* Finds the UDP header after an IPv6 header and its extensions; NULL if there is none. */
 static __always_inline void *skip_extensions(void *at, void *end, __u8 next)
 {
 	for (int i = 0; i < EXTENSIONS_MAX && next != IPPROTO_UDP; i++) {
@@ -128,7 +129,7 @@ static __always_inline void *skip_extensions(void *at, void *end, __u8 next)
 	return next == IPPROTO_UDP ? at : NULL;
 }
 
-/* Fills headers->udp if there is a UDP header to be seen. */
+/* Finds the headers; headers->udp stays NULL if the packet has no UDP header. */
 static __always_inline void find_udp(void *data, void *end, struct headers *headers)
 {
 	struct ethhdr *ether = data;
