@@ -13,18 +13,18 @@ enum {
 	NOBODY = -1,
 };
 
-/* A datagram that waits. Free ones are chained by `chain`. */
+/* A datagram that waits for that of the other side. `chain` links the free ones. */
 struct waiting_answer {
 	uint64_t key;
 	int32_t chain; /* the next with the same place in the index */
-	int32_t older; /* by age */
+	int32_t older; /* the next older one that waits */
 	int32_t newer;
 	uint8_t side;
 	uint8_t cnt;
 	struct compare_answer answers[WIRE_ENTRY_CNT_MAX];
 };
 
-/* The orders of a lane compared so far: the furthest pair. */
+/* The furthest pair of orders of a lane that was compared so far. */
 struct furthest {
 	uint64_t lsn[COMPARE_SIDES];
 };
@@ -64,7 +64,7 @@ struct compare *compare_open(uint32_t keep_max)
 	return compare;
 }
 
-/* Request and reply have these in common: port, echo, count and the request ids. */
+/* A key from what request and reply have in common: port, echo, count and the request ids. */
 static uint64_t key_of(uint16_t shard, const uint8_t *datagram)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
@@ -184,7 +184,7 @@ static bool in_order(struct compare *compare, const struct compare_answer *const
 	return true;
 }
 
-/* What differs; COMPARE_WHATS: nothing. */
+/* Finds what differs; COMPARE_WHATS: nothing. */
 static enum compare_what find_difference(struct compare *compare,
 					 const struct compare_answer *const sides[])
 {
@@ -193,7 +193,7 @@ static enum compare_what find_difference(struct compare *compare,
 
 	if (captured->verdict != now->verdict)
 		return COMPARE_VERDICT;
-	/* A PONG has the sale there, and a replay is another. */
+	/* A PONG has the sale's id there, and a replay is another sale. */
 	if (captured->order_id == 0 || now->order_id == 0 || now->verdict == VERDICT_PONG)
 		return COMPARE_WHATS;
 	compare->result.orders_moved += captured->order_id != now->order_id;
