@@ -2,59 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/format.h"
-
-static int open_segment(const struct mended_files *lane, uint64_t number)
-{
-	char path[SEGMENT_PATH_BYTES];
-
-	CHECK(number >= lane->first);
-	segment_path(lane->path, number, path);
-	return safe_open(path, O_WRONLY);
-}
-
-/* Closes the file; its bytes are on disk when this returns 0. */
-static int sync_and_close(int fd, int rc)
-{
-	CHECK(fd >= 0);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-int lane_mend_segment(struct lane_files *real, const struct mended_files *lane,
-		      const struct mended_segment *segment)
-{
-	uint8_t *unit = aligned_alloc(BLOCK_ALIGN_BYTES, BLOCK_ALIGN_BYTES);
-	const int fd = open_segment(lane, segment->number);
-	int rc = fd < 0 ? fd : 0;
-
-	CHECK(unit != NULL && segment->bytes >= SEGMENT_BYTES_MIN);
-	memset(unit, 0, BLOCK_ALIGN_BYTES);
-	segment_header_fill((struct segment_header *)unit, lane->journal_id, lane->lane,
-			    segment->number, segment->bytes);
-	if (rc == 0 && segment->file_bytes != segment->bytes &&
-	    ftruncate(fd, (off_t)segment->bytes) != 0)
-		rc = -errno;
-	/* The zeros are written, as in every segment. */
-	if (rc == 0 && segment->file_bytes < segment->bytes)
-		rc = real->ops->zero(real, segment->number, segment->file_bytes);
-	if (rc == 0 && fsync(fd) != 0)
-		rc = -errno;
-	if (rc == 0)
-		rc = file_write(fd, unit, BLOCK_ALIGN_BYTES, 0);
-	if (fd >= 0)
-		rc = sync_and_close(fd, rc);
-	free(unit);
-	return rc;
-}
+#include "engine/repair/segment_file.h"
 
 /* The place of the next block after the base. */
 static struct lane_place anchor_place(const struct plan *plan)
@@ -165,8 +119,9 @@ int anchor_block_write(struct lane_files *real, const struct plan *plan)
 	if (rc != 0)
 		return rc;
 	fill_block(plan, place, (struct block_header *)unit);
-	fd = open_segment(plan->files, place.segment);
-	return fd < 0 ? fd : sync_and_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
+	fd = segment_file_open(plan->files, place.segment);
+	return fd < 0 ? fd
+		      : segment_file_close(fd, file_write(fd, unit, sizeof(unit), place.offset));
 }
 
 /* Writes zeros from the segment's header up to where the lane begins. */
@@ -176,7 +131,7 @@ static int empty_before(const struct plan *plan)
 	const struct lane_position *base = &plan->files->base;
 	const uint64_t end = plan->damage->base == DAMAGE_BASE_WHOLE ? base->block_offset
 								     : base->tail.place.offset;
-	const int fd = open_segment(plan->files, base->tail.place.segment);
+	const int fd = segment_file_open(plan->files, base->tail.place.segment);
 	int rc = 0;
 
 	if (fd < 0)
@@ -188,7 +143,7 @@ static int empty_before(const struct plan *plan)
 		rc = file_write(fd, zeros, bytes, at);
 		at += bytes;
 	}
-	return sync_and_close(fd, rc);
+	return segment_file_close(fd, rc);
 }
 
 int anchor_block_trim(struct lane_files *real, const struct plan *plan)

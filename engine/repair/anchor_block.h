@@ -23,9 +23,4 @@ int anchor_block_write(struct lane_files *real, const struct plan *plan);
  */
 int anchor_block_trim(struct lane_files *real, const struct plan *plan);
 
-/* Puts a segment's size right, then its header, each on disk before the next: the lane is refused
- * until both are right. 0 or -errno. */
-int lane_mend_segment(struct lane_files *real, const struct mended_files *lane,
-		      const struct mended_segment *segment);
-
 #endif

@@ -14,6 +14,7 @@
 #include "engine/recover/cut.h"
 #include "engine/recover/scan.h"
 #include "engine/repair/anchor_block.h"
+#include "engine/repair/segment_file.h"
 
 /* Makes an empty directory in the place of the lost one, for the owner of the journal. */
 static int make_lane(const struct data_dir *dir, const char *lane_path)
