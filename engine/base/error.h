@@ -24,11 +24,12 @@ struct error {
 	char text[ERROR_BYTES];
 };
 
-/* Replaces the text. Returns rc, so that a function can end with it. */
+/* Replaces the text. Returns rc, so that a function can end with it: the usual way to fail. */
 __attribute__((format(printf, 3, 4))) int error_say(struct error *error, int rc, const char *format,
 						    ...);
 
-/* Replaces the text, where the return code is settled elsewhere. */
+/* Replaces the text and returns nothing: where the function still has something to undo, gets its
+ * return code elsewhere, or has none. */
 __attribute__((format(printf, 2, 3))) void error_set(struct error *error, const char *format, ...);
 
 /* Adds to the text's end. */

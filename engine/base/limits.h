@@ -1,5 +1,6 @@
 /*
- * All maxima of the engine, each with its reason. Relations between them are asserted at the end.
+ * Maxima that more than one part of the engine rests on, each with its reason. Relations between
+ * them are asserted at the end. A maximum of one part alone is in that part.
  */
 #ifndef DB_ENGINE_BASE_LIMITS_H
 #define DB_ENGINE_BASE_LIMITS_H
@@ -32,8 +33,8 @@ enum {
 	 * its next records ready when the disk is done, and other lanes don't wait with it. */
 	BACKLOG_MAX = 256,
 
-	/* Datagrams of one lane that wait for the disk. The port is not read while there is no
-	 * room. */
+	/* Datagrams of one lane whose answers wait for their records. While there is no room, the
+	 * next ones wait in its backlog. */
 	REPLIES_WAITING_MAX = 16384,
 
 	/* Frames one worker may hand to another before it has to drop (and count) them. */

@@ -4,8 +4,8 @@
  * their timer; the wheel knows them by index.
  *
  * Guarantees: a timer fires once, at the first timer_wheel_next whose tick is not before its own.
- * Timers of an earlier tick fire before those of a later one, unless the caller did not ask for
- * more than a round. Never: allocates.
+ * Timers of an earlier tick fire before those of a later one; only after a pause longer than a
+ * round the order of overdue timers is not kept. Never: allocates.
  *
  * The caller bounds the work: one timer_wheel_next returns one timer, and the rest stay for the
  * next call. A call also passes over the buckets between the last tick and this one, at most one

@@ -19,8 +19,9 @@
 #include <stdint.h>
 
 /*
- * 10 ms: a hold may end that late (promise 8). It is far below where ntpd (128 ms) and timesyncd
- * (400 ms) step rather than slew, and far above the error of a reading.
+ * 10 ms: a wrong change that is followed at once lets an offer open or close so much too early or
+ * too late. It is far below where ntpd (128 ms) and timesyncd (400 ms) step rather than slew, and
+ * far above the error of a reading.
  */
 #define WALL_STEP_MIN_NS INT64_C(10000000)
 
