@@ -18,7 +18,9 @@ struct rte_mempool;
 
 /*
  * A kind of port. Each is a table in a file of its own (port_xdp.c for lo and af_xdp,
- * port_memif.c). A NULL function does nothing, or returns 0.
+ * port_memif.c). These functions may be NULL: rx_begin, rx_prove and take, which then do nothing;
+ * zero_copy, losses, oversized and unserved, which then return false or 0; and nic_missed if
+ * zero_copy never returns true. All others are called without a check.
  */
 struct port_ops {
 	const char *driver;    /* DPDK's: its devices have this name and a number */
@@ -40,7 +42,7 @@ struct port_ops {
 	void (*restore)(struct port *port);
 
 	uint64_t (*missed)(const struct port *port);
-	/* NULL: losses are unknown, and no queue can be opened anew. */
+	/* NULL: losses are unknown, and no queue can be reopened. */
 	struct port_losses (*losses)(uint16_t queue);
 	uint64_t (*nic_missed)(const struct port *port);
 	uint64_t (*oversized)(const struct port *port);
