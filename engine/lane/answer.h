@@ -22,8 +22,8 @@ bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 /*
  * Answers at the lane's clock, each entry in its own place, and the date in its place if there is
  * one. keys: what lookup_pass made of them.
- * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be durable before the reply may leave,
- * 0 for none.
+ * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be acknowledged before the reply may
+ * leave, 0 for none.
  */
 uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct lookup *keys,
 			 uint64_t *verdict_cnt);

@@ -2,10 +2,10 @@
  * carry_out: what the commands that were sent to a lane do to it. A part of lane_turn_tend.
  *
  * Guarantees: an offer that was put on sale is a record of the lane, at the lane's clock, that was
- * applied to the state in the same turn. It waits for room in the journal as a request does, but no
- * longer than until a DRAIN or an ABANDON comes after it. On a failed lane every command is
- * answered with the lane's error. Never: carries out more than COMMANDS_PER_TURN_MAX commands in
- * one call, waits.
+ * applied to the state in the same turn. While the journal has no room, the offer stays in the
+ * ring, also on a stalled lane, where a request gets JOURNAL_FULL (answer.h); but no longer than
+ * until a DRAIN or an ABANDON comes after it. On a failed lane every command is answered with the
+ * lane's error. Never: carries out more than COMMANDS_PER_TURN_MAX commands in one call, waits.
  */
 #ifndef DB_ENGINE_LANE_CARRY_OUT_H
 #define DB_ENGINE_LANE_CARRY_OUT_H

@@ -1,8 +1,9 @@
 /*
- * command: the road from the control thread to a lane, and the answers back. What an operator does
- * to a sale is a command. The lane carries it out between two batches (carry_out.h), as a record
- * like an order where it changes the sale, and answers when that record is durable. Each worker has
- * such a ring of its own, too, for what is no lane's: the keys.
+ * command: the rings from the control thread to a lane, and back for the answers. What an operator
+ * does to a sale is a command. Today they are sent at the start (offers), at the end (drain,
+ * abandon) and for new keys. The lane carries a command out between two batches (carry_out.h). If
+ * it changes the sale, it is a record like an order, and is answered when that record is durable.
+ * Each worker has such rings of its own, too, for what belongs to no lane: the keys.
  *
  * Guarantees: commands are carried out once, in the order they were sent; each gets one answer, in
  * the same order, and never before its record is on disk, also with --ack memory. There is always

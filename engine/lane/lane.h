@@ -42,7 +42,7 @@ enum lane_condition {
 struct lane {
 	struct shard *shard;
 	struct journal *journal;
-	uint64_t clock_ns;     /* never falls, also not across restarts */
+	uint64_t clock_ns;     /* falls only at a clock record (lane_set_back) */
 	uint64_t check_cursor; /* shard_check */
 	/* CLOCK_MONOTONIC: the lane's clock may stand still. */
 	uint64_t unclosed_since_ns; /* since when a closing block is due; 0: none is */

@@ -13,7 +13,8 @@
  * Guarantees: the requests of a lane are decided in the order they were added. An answer is given
  * to the host once, and never before what it rests on is acknowledged (acknowledged.h). A lane
  * without room holds up no other lane: its exchanges wait in its backlog, and only what finds that
- * full is dropped. Never: waits, allocates, reads a clock, makes a system call beside the disk's.
+ * full is dropped. Never: waits, allocates, makes a system call other than the disk's, reads a
+ * clock. Only the journal reads the monotonic clock, to measure how long its writes take.
  *
  * All calls from the one thread that owns the lanes, in the order above.
  */

@@ -1,7 +1,8 @@
 /*
- * reply_queue: the replies of a lane that rest on records not yet durable, in the order they were
- * decided. A reply leaves when its record and all before it in the queue may; never earlier, never
- * lost. Fixed size: the port is not read while there is no room.
+ * reply_queue: the replies of a lane that rest on records not yet acknowledged (acknowledged.h), in
+ * the order they were decided. A reply leaves when its record is acknowledged and all replies
+ * before it have left, never earlier; none is lost. Fixed size: while there is no room, the lane's
+ * datagrams wait in its backlog.
  */
 #ifndef DB_ENGINE_LANE_REPLY_QUEUE_H
 #define DB_ENGINE_LANE_REPLY_QUEUE_H
@@ -38,18 +39,19 @@ static inline void reply_queue_push(struct reply_queue *queue, const struct exch
 	queue->replies[queue->tail++ & (REPLIES_WAITING_MAX - 1)] = *reply;
 }
 
-/* The oldest reply if it rests on records up to durable_lsn only; else NULL. */
-static inline struct exchange *reply_queue_oldest(struct reply_queue *queue, uint64_t durable_lsn)
+/* The oldest reply if it rests on records up to acknowledged_lsn only; else NULL. */
+static inline struct exchange *reply_queue_oldest(struct reply_queue *queue,
+						  uint64_t acknowledged_lsn)
 {
 	struct exchange *oldest = &queue->replies[queue->head & (REPLIES_WAITING_MAX - 1)];
 
-	return reply_queue_empty(queue) || oldest->lsn > durable_lsn ? NULL : oldest;
+	return reply_queue_empty(queue) || oldest->lsn > acknowledged_lsn ? NULL : oldest;
 }
 
 /* The same, and takes it out. Valid until the next push. */
-static inline struct exchange *reply_queue_pop(struct reply_queue *queue, uint64_t durable_lsn)
+static inline struct exchange *reply_queue_pop(struct reply_queue *queue, uint64_t acknowledged_lsn)
 {
-	struct exchange *oldest = reply_queue_oldest(queue, durable_lsn);
+	struct exchange *oldest = reply_queue_oldest(queue, acknowledged_lsn);
 
 	queue->head += oldest != NULL;
 	return oldest;

@@ -18,8 +18,7 @@ struct decision {
 	uint64_t order_id;
 	uint64_t unit_price;
 	uint64_t instant_ns;
-	uint64_t wait_lsn; /* the answer may leave when this record is durable; 0: it rests on none
-			    */
+	uint64_t wait_lsn; /* the answer waits until this record is acknowledged; 0: for none */
 	uint32_t stock_left;
 	uint16_t quantity;
 	uint8_t verdict;
@@ -38,11 +37,11 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
 		uint32_t cnt);
 
 /*
- * Decides one request at now_ns (lane clock, never falling). asked_ns, at most that, is when it was
- * made: an offer that opened after that is not open to it. ASKED_STALE: an order committed before
- * is answered again, but nothing new commits. On commit fills *record and changes the state,
- * exactly as shard_apply of that record would. `record` NULL means the journal has no room: what
- * would commit gets VERDICT_JOURNAL_FULL.
+ * Decides one request at now_ns (lane clock; falls only at a clock record). asked_ns, at most that,
+ * is when it was made: an offer that opened after that is not open to it. ASKED_STALE: an order
+ * committed before is answered again, but nothing new commits. On commit fills *record and changes
+ * the state, exactly as shard_apply of that record would. `record` NULL means the journal has no
+ * room: what would commit gets VERDICT_JOURNAL_FULL.
  */
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	    const struct wire_request *request, const struct lookup *key, struct record *record,
