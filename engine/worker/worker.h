@@ -43,8 +43,11 @@ struct worker_counters {
 	uint64_t verdicts[VERDICT_END];
 };
 
-/* What all workers look at; filled by the control thread before they start. While they sell nobody
- * writes to it but the control thread, for a pause or the time. */
+/*
+ * What all workers look at; filled by the control thread before they start. While they sell, the
+ * control thread writes `now` and `pause`, and running_cnt until the last worker is started; the
+ * workers write paused_cnt. While they drain, the workers write the two counts at the end.
+ */
 struct worker_shared {
 	const struct port *port;
 	struct neighbour_address self; /* for ports that bypass the kernel whole */
@@ -56,8 +59,8 @@ struct worker_shared {
 	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
 	_Atomic bool pause;          /* while it is set, workers stand still between two turns */
 	_Atomic uint32_t paused_cnt; /* workers that do */
-	/* While draining: how many workers run, how many of them hand over no more questions, and
-	 * how many no more answers. */
+	/* How many workers were started; while draining, how many of them hand over no more
+	 * questions, and how many no more answers. */
 	_Atomic uint32_t running_cnt;
 	_Atomic uint32_t questions_ended_cnt;
 	_Atomic uint32_t answers_ended_cnt;
