@@ -250,7 +250,11 @@ void serve_journals_down(struct server *server)
 	}
 }
 
-/* New lines of the catalog can't be undone: every check that may refuse comes before them. */
+/*
+ * An offer that was written into a lane stays, so every check of catalog and lanes comes before
+ * this. The steps "threads" and "selling" come after it and may refuse the start, too: then a
+ * journal that was there before keeps the new offers, and the next start finds them on sale.
+ */
 int serve_offers_up(struct server *server)
 {
 	int rc = 0;

@@ -30,7 +30,8 @@ void serve_report_traffic(const struct worker_counters *sum, uint64_t missed);
 void serve_report_work(struct worker *const *workers, const struct serve_options *options,
 		       uint64_t tsc_hz);
 
-/* `lane ...` for each, and as the last line `drained orders=N units=N state_hash=...`. */
+/* `lane ...` for each, and as the last line `drained orders=N units=N state_hash=...`; if a lane
+ * failed, `failed orders=N units=N state_hash=unknown`. */
 void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt);
 
 #endif

@@ -352,9 +352,9 @@ static void say_draining(struct server *server)
 }
 
 /*
- * Waits for the workers to drain: as long as it takes, unless the engine is told again to end while
- * its disk makes no progress. On a disk that does, a second signal is only somebody's second key
- * stroke.
+ * Waits for the workers to drain, as long as it takes. A second SIGTERM or SIGINT is remembered: as
+ * soon as the disk of a lane makes no progress, then or later, the engine gives up on it. While the
+ * disks make progress, the second signal changes nothing.
  */
 static void launch_down(struct server *server)
 {
