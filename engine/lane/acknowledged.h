@@ -1,6 +1,5 @@
 /*
- * acknowledged: the one gate between a record and the answer that rests on it. Whatever an answer
- * waits for, it asks here.
+ * acknowledged: the one place that says when an answer may leave, by the record that it rests on.
  */
 #ifndef DB_ENGINE_LANE_ACKNOWLEDGED_H
 #define DB_ENGINE_LANE_ACKNOWLEDGED_H
@@ -26,8 +25,8 @@ static inline uint64_t acknowledged_lsn(const struct lane *lane)
 }
 
 /*
- * The same for the answer to a command: it says that its record is on disk, whatever buyers are
- * told. On paper there is no disk to wait for.
+ * The same for the answer to a command, which says that its record is on disk, also with --ack
+ * memory. On paper there is no disk to wait for.
  */
 static inline uint64_t command_acknowledged_lsn(const struct lane *lane)
 {

@@ -16,7 +16,7 @@ bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);
 }
 
-/* What holds for a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */
+/* The verdict on a whole datagram, whatever its requests say; VERDICT_NONE: decide each. */
 static enum verdict datagram_verdict(const struct lane *lane, const struct wire_header *header)
 {
 	if (journal_error(lane->journal) != 0)
@@ -38,7 +38,7 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 		slot = journal_slot(lane->journal);
 	decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
 	DCHECK(decision->verdict > VERDICT_NONE && decision->verdict < VERDICT_END);
-	/* Room was asked for before the record was given. */
+	/* A record needs the slot that it was written into. */
 	DCHECK(!decision->committed || slot != NULL);
 	DCHECK(!decision->committed || decision->verdict == VERDICT_ACCEPTED);
 	if (decision->committed) {
@@ -53,7 +53,7 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 	}
 }
 
-/* Over its request: the id stays where it is. */
+/* Writes a reply over its request; the id stays where it is. */
 static void write_reply(const struct lane *lane, const struct decision *decision,
 			struct wire_reply *reply)
 {
@@ -68,7 +68,7 @@ static void write_reply(const struct lane *lane, const struct decision *decision
 	reply->durability = (uint8_t)acknowledged_durability(lane, decision->wait_lsn);
 }
 
-/* Over the request's: by what clock and for which sale it was answered. */
+/* Writes over the request's date: the lane's clock, and the sale. */
 static void write_date(const struct lane *lane, uint8_t *datagram)
 {
 	struct wire_date *date = wire_date(datagram);
@@ -118,7 +118,7 @@ void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdi
 	for (uint32_t i = 0; i < header->count; i++) {
 		const struct wire_reply *reply = &replies[i];
 
-		/* Not by the order id: a PONG has the sale there. */
+		/* The order id alone does not show it: a PONG has the sale there. */
 		if (reply->durability == DURABILITY_NONE ||
 		    (reply->order_id & LSN_MAX) <= durable_lsn)
 			continue;

@@ -1,6 +1,6 @@
 /*
- * answer: what a lane says to one datagram. Decides its requests in order, hands committed records
- * to the journal and writes the replies over the entries. Knows no packets and no clock.
+ * answer: answers one datagram for a lane. Decides its requests in order, hands committed records
+ * to the journal and writes the replies over the entries. Knows no packets, and reads no clock.
  */
 #ifndef DB_ENGINE_LANE_ANSWER_H
 #define DB_ENGINE_LANE_ANSWER_H
@@ -13,24 +13,25 @@
 #include "net/wire.h"
 
 /*
- * False while the journal cannot take what a datagram of request_cnt entries may commit and waiting
- * for the disk helps: ask again after the next completion. A segment that is long in coming is not
- * waited for (LANE_STALLED): other lanes, and answers that need no record, shall not wait with it.
+ * Whether a datagram of request_cnt entries can be answered now. False while the journal has no
+ * room for what it may commit, and the disk can make room: ask again after the next completion. A
+ * segment that takes long (LANE_STALLED) is not waited for, so that other lanes, and answers that
+ * need no record, do not wait for it either.
  */
 bool answer_possible(const struct lane *lane, uint32_t request_cnt);
 
 /*
- * Answers at the lane's clock, each entry in its own place, and the date in its place if there is
- * one. keys: what lookup_pass made of them.
- * verdict_cnt[VERDICT_END] counts. Returns the LSN that must be acknowledged before the reply may
+ * Answers at the lane's clock. Each reply is written over its entry, and the lane's date over the
+ * datagram's if it has one. keys: the entries' keys, after lookup_pass. verdict_cnt[VERDICT_END]
+ * counts. Returns the LSN that must be acknowledged before the reply may
  * leave, 0 for none.
  */
 uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct lookup *keys,
 			 uint64_t *verdict_cnt);
 
 /*
- * After a failed write: takes back, in a datagram already answered, what rests on records beyond
- * durable_lsn. Its outcome is unknown until recovery.
+ * After a failed write: takes back those answers of a datagram that rest on records after
+ * durable_lsn. Their outcome is unknown until recovery.
  */
 void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt);
 

@@ -1,8 +1,9 @@
 /*
- * backlog: datagrams of a lane that wait to be decided, in the order they came, because its journal
- * or the way of its replies has no room: other lanes of the worker don't wait with them. Fixed
- * size: while there is no room, the port is not read; but a lane that has not got on for
- * BACKLOG_PATIENCE_NS holds up the others no longer, what comes for it then is dropped and counted.
+ * backlog: datagrams of a lane that wait to be decided, in the order they came, while its journal,
+ * its reply queue or the port has no room. Other lanes of the worker don't wait with them. Fixed
+ * size: while there is no room for a burst, the port is not read. A lane that has made no progress
+ * for BACKLOG_PATIENCE_NS does not hold up the others any longer: the port is read, and what comes
+ * for the full lane is dropped and counted.
  */
 #ifndef DB_ENGINE_LANE_BACKLOG_H
 #define DB_ENGINE_LANE_BACKLOG_H
@@ -47,7 +48,7 @@ static inline void backlog_push(struct backlog *backlog, const struct exchange *
 	backlog->datagrams[backlog->tail++ & (BACKLOG_MAX - 1)] = *datagram;
 }
 
-/* The one that came first; NULL: empty. Stays until backlog_pop. */
+/* The datagram that came first, which stays until backlog_pop; NULL: there is none. */
 static inline struct exchange *backlog_first(struct backlog *backlog)
 {
 	return backlog_empty(backlog) ? NULL

@@ -5,14 +5,14 @@
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
 
-/* Room for a record will come by waiting. */
+/* Whether there is no room for a record, but waiting will bring some. */
 static bool waits_for_room(const struct lane *lane)
 {
 	return !lane->draining && journal_error(lane->journal) == 0 &&
 	       !journal_has_room(lane->journal, 1) && !journal_is_full(lane->journal);
 }
 
-/* 0, and *lsn is its record's; or why it is refused, and *lsn is that of what this rests on. */
+/* 0, and *lsn is its record; or -errno, and *lsn is the last record that the refusal rests on. */
 static int put_on_sale(struct lane *lane, const struct record *offer, uint64_t *lsn)
 {
 	const uint64_t next_lsn = journal_next_lsn(lane->journal);
@@ -43,7 +43,7 @@ static int put_on_sale(struct lane *lane, const struct record *offer, uint64_t *
 	return 0;
 }
 
-/* Whether it had anything to give up or not: a lane that is to end writes nothing from now on. */
+/* A lane that drains writes nothing from now on, even if it had nothing to give up. */
 static int abandon(struct lane *lane, int error)
 {
 	const int failed = journal_error(lane->journal);
@@ -57,7 +57,7 @@ static int abandon(struct lane *lane, int error)
 	return 0;
 }
 
-/* False: there is none, or it waits for a later turn. */
+/* Carries out the oldest command. False: there is none, or it waits for a later turn. */
 static bool carry_out_one(struct lane *lane)
 {
 	const struct command *command = commands_first(lane->commands);

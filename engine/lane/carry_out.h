@@ -1,5 +1,5 @@
 /*
- * carry_out: what the commands that were sent to a lane do to it. A part of lane_turn_tend.
+ * carry_out: carries out the commands that were sent to a lane. A part of lane_turn_tend.
  *
  * Guarantees: an offer that was put on sale is a record of the lane, at the lane's clock, that was
  * applied to the state in the same turn. While the journal has no room, the offer stays in the
@@ -13,7 +13,7 @@
 #include "engine/lane/lane.h"
 
 /* Carries out what was sent, and sends the answers whose records are durable. The lane's thread,
- * while no batch is under way. */
+ * while no batch is being decided. */
 void carry_out_commands(struct lane *lane);
 
 #endif

@@ -11,7 +11,7 @@ static_assert(COMMANDS_KEPT_FREE < COMMANDS_MAX, "room for offers, too");
 static_assert(offsetof(struct commands, answered_cnt) % CACHE_LINE_BYTES == 0,
 	      "two threads, two lines");
 
-/* In whole lines, as the rings are. */
+/* Whole cache lines: the rings after it begin on a line. */
 static size_t head_bytes(void)
 {
 	return (sizeof(struct commands) + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES *
@@ -70,7 +70,7 @@ bool commands_send(struct commands *commands, const struct command *command)
 	CHECK(command->verb != COMMAND_ABANDON || command->error > 0);
 	if (ends ? commands->out_cnt == COMMANDS_MAX : commands_room(commands) == 0)
 		return false;
-	/* No more are out than the ring has slots. */
+	/* The ring has a slot for each command that is out. */
 	CHECK(spsc_ring_put(commands->questions, command));
 	commands->out_cnt++;
 	return true;

@@ -10,9 +10,9 @@
  * room for one DRAIN and one ABANDON, and neither waits for the journal. Never: locks; makes a turn
  * carry out more than COMMANDS_PER_TURN_MAX of them.
  *
- * Two threads: the control thread sends and takes answers, the worker carries out. A third may do
- * neither. At most COMMANDS_MAX commands are without an answer that was taken: so there is always
- * room for an answer.
+ * Two threads and no third: the control thread sends commands and takes answers, the worker carries
+ * out. At most COMMANDS_MAX commands are out, which means that their answers were not taken yet. So
+ * there is always room for an answer.
  */
 #ifndef DB_ENGINE_LANE_COMMAND_H
 #define DB_ENGINE_LANE_COMMAND_H
@@ -28,7 +28,7 @@
 struct key_ring;
 
 enum command_verb {
-	COMMAND_PUT_ON_SALE = 1, /* record: the OFFER; its instant is the lane's to give */
+	COMMAND_PUT_ON_SALE = 1, /* record: the OFFER; the lane gives it its instant */
 	COMMAND_DRAIN,           /* decide nothing new from now on */
 	COMMAND_ABANDON,         /* give up what the disk has not finished, as if it had failed */
 	COMMAND_USE_KEYS,        /* of a worker: admit by these keys from now on */
@@ -41,13 +41,13 @@ struct command {
 	int32_t error; /* ABANDON: the errno that the lane's failure gets, > 0 */
 	union {
 		struct record record;        /* PUT_ON_SALE */
-		const struct key_ring *keys; /* USE_KEYS: the sender's, who keeps it while in use */
+		const struct key_ring *keys; /* USE_KEYS: the sender keeps them while in use */
 	};
 };
 
 struct command_answer {
 	uint64_t number;
-	uint64_t lsn; /* of its record; 0: it left none */
+	uint64_t lsn; /* of its record; 0: it made none */
 	/*
 	 * 0: carried out, and durable. -EEXIST: the SKU is on sale already. -ENOSPC: the tables are
 	 * full. -EAGAIN: the journal is full, and no segment can be made. -ESHUTDOWN: the lane
@@ -70,7 +70,7 @@ struct done_command {
 struct commands {
 	struct spsc_ring *questions;
 	struct spsc_ring *answers;
-	uint64_t out_cnt; /* control thread: sent, and no answer taken */
+	uint64_t out_cnt; /* control thread: sent, and the answer not taken yet */
 	/* Worker. Counts since the start; done[] is a ring by them. */
 	uint64_t answered_cnt __attribute__((aligned(CACHE_LINE_BYTES)));
 	uint64_t done_cnt;
@@ -79,7 +79,7 @@ struct commands {
 	struct done_command done[COMMANDS_MAX];
 };
 
-/* Bytes of the rings both ways, to be had aligned to CACHE_LINE_BYTES. */
+/* Bytes of the rings of both directions; their memory must be aligned to CACHE_LINE_BYTES. */
 size_t commands_bytes(void);
 
 /* Lays them out, empty, in memory of commands_bytes. Before either thread uses it. */
@@ -98,8 +98,8 @@ bool commands_send(struct commands *commands, const struct command *command);
 /* Control thread: the next answer, in the order of the commands. False: none has come. */
 bool commands_answer(struct commands *commands, struct command_answer *answer);
 
-/* Worker: whether there is anything to do, to carry out or to answer. What the control thread sends
- * at this moment may be seen a turn later. */
+/* Worker: whether there is a command to carry out or to answer. What the control thread sends at
+ * this moment may be seen a turn later. */
 static inline bool commands_any(const struct commands *commands)
 {
 	return atomic_load_explicit(&commands->questions->tail, memory_order_relaxed) !=
@@ -109,20 +109,20 @@ static inline bool commands_any(const struct commands *commands)
 /* Worker: the oldest command not yet carried out, the worker's until commands_done; or NULL. */
 const struct command *commands_first(struct commands *commands);
 
-/* Worker: whether a DRAIN or an ABANDON was sent and is not carried out. Looks at
- * COMMANDS_PER_TURN_MAX commands more with each call, and at each of them once. */
+/* Worker: whether a DRAIN or an ABANDON was sent and is not carried out. Each call looks at up to
+ * COMMANDS_PER_TURN_MAX further commands; none is looked at twice. */
 bool commands_end_follows(struct commands *commands);
 
 /*
  * Worker: what commands_first returned was carried out, with this outcome. The answer waits until
- * `lsn` is acknowledged: that of its record, or where it was refused, of what the refusal rests on.
- * 0: it rests on no record.
+ * `lsn` is acknowledged: its record, or if it was refused, the last record that the refusal rests
+ * on. 0: it rests on no record.
  */
 void commands_done(struct commands *commands, int rc, uint64_t lsn);
 
 /*
  * Worker: sends the answers that rest on records up to acknowledged_lsn. error: errno of the lane's
- * failed write, or 0; then those beyond it are answered with it, too.
+ * failed write, with which all other commands that were carried out are answered; 0: none failed.
  */
 void commands_release(struct commands *commands, uint64_t acknowledged_lsn, int error);
 

@@ -1,9 +1,9 @@
 /*
- * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk.
- * Owned by one worker. The control thread turns it before the worker starts (serve/start_turn.h),
- * looks at it while the worker is paused and after it ended, and asks for all else by commands
- * (command.h). Neighbours in an array may belong to different workers, which write theirs every
- * turn: each begins a cache line of its own.
+ * lane: a shard at work: its state, its journal, its clock, its replies that wait for the disk. One
+ * worker owns it. The control thread turns it before the worker starts (serve/start_turn.h), looks
+ * at it while the worker is paused and after it ended, and asks for all else by commands
+ * (command.h). Neighbours in an array may belong to different workers, which write to them every
+ * turn: so each begins on a cache line of its own.
  */
 #ifndef DB_ENGINE_LANE_LANE_H
 #define DB_ENGINE_LANE_LANE_H
@@ -22,7 +22,7 @@
 #include "engine/lane/reply_queue.h"
 #include "engine/sale/shard.h"
 
-/* What an answer waits for, of the record that it rests on. */
+/* What must happen to a record before an answer that rests on it may leave. */
 enum lane_ack {
 	ACK_DURABLE,  /* its block is on disk */
 	ACK_MEMORY,   /* nothing: the record is in memory, and the answer says so */
@@ -30,10 +30,10 @@ enum lane_ack {
 		       */
 };
 
-/* How a lane is. The worst comes first, and is reported if several hold. */
+/* The condition of a lane. The worst comes first, and is reported if several hold. */
 enum lane_condition {
 	LANE_FAILED,   /* a write failed: nothing commits any more, lane->error has the errno */
-	LANE_FULL,     /* no place is left in the journal, and none can be made */
+	LANE_FULL,     /* the journal has no space left, and none can be made */
 	LANE_STALLED,  /* the disk has made no progress for long */
 	LANE_DRAINING, /* nothing new is decided */
 	LANE_SELLING,
@@ -55,7 +55,7 @@ struct lane {
 	uint8_t ack;          /* enum lane_ack */
 	bool undated_refused; /* requests without a date get no new order */
 	bool draining;        /* decides nothing new */
-	bool given_up;        /* draining, and told not to wait for the disk: writes nothing */
+	bool given_up;        /* draining, and does not wait for the disk: writes nothing */
 	/* For the control thread. */
 	_Atomic int condition; /* lane_condition() */
 	_Atomic int error;     /* errno of the write that failed; 0: none did */
@@ -65,9 +65,9 @@ struct lane {
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static_assert(sizeof(struct lane) == (size_t)2 * CACHE_LINE_BYTES, "a turn touches two lines");
 static_assert(offsetof(struct lane, filling_lsn) < CACHE_LINE_BYTES,
-	      "who decides and who pumps go by the first of them");
+	      "deciding and pumping touch only the first of them");
 
-/* How a lane is, as of its last turn. Any thread. */
+/* The condition of a lane as of its last turn. Any thread. */
 static inline enum lane_condition lane_condition(const struct lane *lane)
 {
 	const int condition = atomic_load_explicit(&lane->condition, memory_order_acquire);
@@ -76,7 +76,8 @@ static inline enum lane_condition lane_condition(const struct lane *lane)
 	return (enum lane_condition)condition;
 }
 
-/* cnt lanes that sell, all else zero, to be freed; NULL: no memory. Start-up thread. */
+/* Makes cnt lanes that sell, all else zero; the caller frees them. NULL: no memory. Start-up
+ * thread. */
 static inline struct lane *lanes_alloc(uint16_t cnt)
 {
 	struct lane *lanes = aligned_alloc(CACHE_LINE_BYTES, cnt * sizeof(*lanes));
@@ -89,7 +90,7 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
 	return lanes;
 }
 
-/* Whether what comes next has no room in the journal: what waits first, or any request. */
+/* Whether the journal has no room for the first datagram that waits, or for any request. */
 static inline bool lane_is_out_of_room(const struct lane *lane)
 {
 	const struct exchange *next = backlog_first(lane->backlog);
@@ -98,9 +99,10 @@ static inline bool lane_is_out_of_room(const struct lane *lane)
 }
 
 /*
- * journal: full blocks leave. One that isn't full leaves, too, as somebody waits for it; or, if
- * nobody does, as soon as its first record is MEMORY_LINGER_NS old. On paper blocks leave only to
- * make room, so that which records are in them, and when they leave, follows from the records.
+ * journal: gives blocks to the disk. Full blocks leave. One that isn't full leaves, too, because an
+ * answer may wait for it; with --ack memory none does, and it leaves when its first record is
+ * MEMORY_LINGER_NS old. On paper blocks leave only to make room, so that which records are in them,
+ * and when they leave, follows from the records.
  */
 static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 {
@@ -121,13 +123,13 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 }
 
 /*
- * Sets the lane's clock back, by a record; the journal has room, and nothing is being filled.
- * Before the lane sells only, and it sells nothing before that is durable. False: it was set back
- * too often.
+ * Sets the lane's clock back by a record. Only before the lane sells, and it sells nothing until
+ * that record is durable. The journal must have room, and no block may be partly filled. False: it
+ * was set back too often (CLOCK_RECORDS_MAX).
  */
 bool lane_set_back(struct lane *lane, uint64_t now_ns);
 
-/* The lane's clock moves to the time (wall_clock.h), unless that ran backwards. */
+/* Moves the lane's clock to the time (wall_clock.h), unless that is earlier. */
 static inline void lane_tick(struct lane *lane, uint64_t now_ns)
 {
 	if (now_ns > lane->clock_ns)

@@ -8,7 +8,7 @@
 #include "engine/lane/carry_out.h"
 
 enum {
-	/* Passes go on when the last of them is so few requests ahead: not for each request. */
+	/* The passes continue when the last of them is only so far ahead, not at every request. */
 	PASS_LOW_CNT = LOOKUP_PASS_AHEAD_CNT / 2,
 	SHARD_CHECKS_PER_TURN_CNT = 64,
 };
@@ -85,8 +85,8 @@ bool lane_turn_has_room(const struct lane_turn *turn)
 	return true;
 }
 
-/* Exchanges from the first-th on that a pass goes over at once: of one lane, not beyond request
- * end. */
+/* Where the exchanges end that a pass goes over at once, from `first` on: they are of one lane, and
+ * not beyond request `end`. */
 static uint32_t run_end(const struct lane_batch *batch, uint32_t first, uint32_t end)
 {
 	const uint16_t lane_idx = batch->exchanges[first].lane_idx;
@@ -189,7 +189,7 @@ void lane_turn_decide(struct lane_turn *turn)
 		struct exchange *exchange = &batch->exchanges[i];
 		struct lane *lane = lane_of(turn, exchange);
 
-		/* After what came before it for the same lane. */
+		/* What came before it for the same lane is decided first. */
 		if (!backlog_empty(lane->backlog) || !can_decide(turn, lane, exchange)) {
 			put_off(turn, lane, exchange);
 			continue;
@@ -268,7 +268,7 @@ static void close_idle(struct lane *lane, uint64_t monotonic_ns)
 static bool is_stalled(struct lane *lane, bool full, uint64_t monotonic_ns)
 {
 	const uint64_t durable_lsn = journal_durable_lsn(lane->journal);
-	/* Idle without room: the next segment is long in coming. */
+	/* Idle without room: the next segment takes long. */
 	const bool moves =
 		durable_lsn != lane->progress_lsn ||
 		(journal_idle(lane->journal) && (journal_room(lane->journal) > 0 || full));

@@ -8,7 +8,7 @@
  *	lane_turn_decide   what waits in backlogs, then the batch: verdicts, records, answers
  *	lane_turn_write    what came back from the disk, and what goes out to it
  *	lane_turn_release  answers whose records are acknowledged
- *	lane_turn_tend     bounded work that is nobody's request: commands, closing blocks
+ *	lane_turn_tend     bounded work that no request asks for: commands, closing blocks
  *
  * Guarantees: the requests of a lane are decided in the order they were added. An answer is given
  * to the host once, and never before what it rests on is acknowledged (acknowledged.h). A lane
@@ -33,9 +33,9 @@
 /* The exchanges of one burst, in the order they came. */
 struct lane_batch {
 	uint32_t cnt;
-	uint32_t ahead[LOOKUP_PASS_CNT]; /* where each pass goes on */
+	uint32_t ahead[LOOKUP_PASS_CNT]; /* where each pass continues */
 	uint32_t request_cnt;
-	/* Of each exchange, in lookups; and after the last. */
+	/* Of each exchange its first request in lookups; then their end. */
 	uint16_t first_request[RX_BURST_MAX + 1];
 	struct exchange exchanges[RX_BURST_MAX];
 	struct lookup lookups[RX_BURST_MAX * WIRE_ENTRY_CNT_MAX];
@@ -58,15 +58,15 @@ enum lane_turn_stage {
 
 /* The host that turns the lanes. The calls come from lane_turn_decide and lane_turn_release. */
 struct lane_host_ops {
-	/* Whether one more answer to this exchange could leave, beside those replied since the last
-	 * flush. Without room it waits. */
+	/* Whether the answer to this exchange could leave, in addition to those replied since the
+	 * last flush. Without room it waits. */
 	bool (*has_room)(void *host, const struct exchange *exchange);
-	/* An answer that may leave: exchange_datagram holds it, but for header and tag. It stays
-	 * where it is until the host's flush returns. Asked for its room before. */
+	/* An answer that may leave: exchange_datagram holds it, without header and tag. It stays
+	 * where it is until the host's flush returns. has_room has said yes before. */
 	void (*reply)(void *host, const struct exchange *exchange);
-	/* All that was replied must leave the places it lies in now. */
+	/* All that was replied must leave its place now, because the place is used again. */
 	void (*flush)(void *host, enum lane_turn_stage stage);
-	/* Gets no answer: its lane's backlog is full. */
+	/* The exchange gets no answer: its lane's backlog is full. */
 	void (*drop)(void *host, const struct exchange *exchange);
 };
 
@@ -102,12 +102,12 @@ static inline struct lane *lane_turn_next(const struct lane_turn *turn, const st
 	     lane = lane_turn_next(turn, lane))
 
 /*
- * This thread turns the lanes from now on. Nothing of theirs is being written: what the time before
- * brought or did not bring is not held against their disk.
+ * This thread turns the lanes from now on. None of their blocks is being written. The time before
+ * does not count when their disk is judged to be stalled.
  */
 void lane_turn_take_over(struct lane_turn *turn, uint64_t monotonic_ns);
 
-/* wall_ns: where lanes' clocks move to, unless that would be backwards. */
+/* wall_ns: the time that lanes' clocks move to, unless it is earlier. */
 void lane_turn_begin(struct lane_turn *turn, uint64_t wall_ns, uint64_t monotonic_ns);
 
 /*
@@ -127,13 +127,13 @@ void lane_turn_write(struct lane_turn *turn);
 void lane_turn_release(struct lane_turn *turn);
 void lane_turn_tend(struct lane_turn *turn);
 
-/* Every lane was told to drain: requests that would commit get DRAINING. */
+/* Whether every lane drains: requests that would commit get DRAINING. */
 bool lane_turn_all_drain(const struct lane_turn *turn);
 
-/* Queues the closing block of each lane that wants one, without waiting for it to be idle long. */
+/* Queues the closing block of each lane that wants one, however short it has been idle. */
 void lane_turn_close(struct lane_turn *turn);
 
-/* Nothing is left to decide, to write, to carry out or to acknowledge. */
+/* Whether nothing is left to decide, to write, to carry out or to acknowledge. */
 bool lane_turn_all_done(const struct lane_turn *turn);
 
 #endif
