@@ -14,7 +14,7 @@
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
 
-/* By the directory's descriptor: a data directory's path may be longer than a socket's. */
+/* By the directory's descriptor, because a data directory's path may be longer than a socket's. */
 static void address_in(int dir_fd, struct sockaddr_un *out)
 {
 	static_assert(sizeof("/proc/self/fd/2147483647/" CAPTURE_SOCKET_NAME) <=
@@ -26,7 +26,7 @@ static void address_in(int dir_fd, struct sockaddr_un *out)
 		 dir_fd);
 }
 
-/* Under the directory's lock: whoever had it is gone. */
+/* The caller has the directory's lock: the engine that made the socket has ended. */
 static int remove_stale(int dir_fd)
 {
 	struct stat info;
@@ -75,7 +75,7 @@ void capture_socket_remove(int dir_fd)
 	(void)remove_stale(dir_fd);
 }
 
-/* Whether the one who listens may be our engine. */
+/* Whether the process that listens may be our engine. */
 static int check_peer(int fd, int dir_fd, const char *data, struct error *error)
 {
 	struct ucred peer;
@@ -86,16 +86,16 @@ static int check_peer(int fd, int dir_fd, const char *data, struct error *error)
 	    fstat(dir_fd, &dir) != 0) {
 		const int rc = -errno;
 
-		return error_say(error, rc, "%s: cannot ask who runs there: %s", data,
+		return error_say(error, rc, "%s: cannot find out whose engine runs there: %s", data,
 				 strerror(-rc));
 	}
 	if (peer.uid == 0 || peer.uid == geteuid() || peer.uid == dir.st_uid)
 		return 0;
 	return error_say(
 		error, -EPERM,
-		"%s/" CAPTURE_SOCKET_NAME ": a process of user %u listens there, who is neither "
-		"root nor owner of the directory: that is no engine to be trusted; find out what "
-		"it is",
+		"%s/" CAPTURE_SOCKET_NAME ": a process of user %u listens there. That user is "
+		"neither root nor the owner of the directory, so it is no engine to be trusted; "
+		"find out what it is",
 		data, peer.uid);
 }
 

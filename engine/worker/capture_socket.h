@@ -1,8 +1,9 @@
 /*
  * capture_socket: where `doorbuster capture` finds the engine: the socket DATA/capture, made by the
- * engine that holds the lock of the data directory. A name in the file system and not an abstract
- * one: those are shown to every user of the machine, who may also take one before the engine; and
- * a copy of a data directory has the same journal id. Each side asks the kernel who the other is.
+ * engine that holds the lock of the data directory. It is a name in the file system, not an
+ * abstract one: every user of the machine sees those, and may take one before the engine does; and
+ * a copy of a data directory has the same journal id. Each side asks the kernel which user the
+ * other side is.
  */
 #ifndef DB_ENGINE_WORKER_CAPTURE_SOCKET_H
 #define DB_ENGINE_WORKER_CAPTURE_SOCKET_H
@@ -22,10 +23,11 @@
  */
 int capture_socket_listen(int dir_fd);
 
-/* Whether the one who connected may capture: root, the engine's user, the directory's owner. */
+/* Whether the process that connected may capture: one of root, the engine's user or the directory's
+ * owner. */
 bool capture_socket_allows(int fd, int dir_fd);
 
-/* Takes the name away. Under the same lock. */
+/* Removes the name. The caller still has the lock. */
 void capture_socket_remove(int dir_fd);
 
 /*

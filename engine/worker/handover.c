@@ -10,7 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 
-/* Who gives and who takes write a line each, and none that the other one writes. */
+/* The giver and the taker each write a cache line of their own. */
 static_assert(offsetof(struct rte_ring, prod) % CACHE_LINE_BYTES == 0 &&
 		      offsetof(struct rte_ring, cons) % CACHE_LINE_BYTES == 0 &&
 		      offsetof(struct rte_ring, cons) >=
@@ -29,7 +29,7 @@ static uint32_t ring_of(const struct handover *handover, enum handover_kind kind
 			uint16_t to)
 {
 	DCHECK(kind < HANDOVER_KINDS && from < handover->worker_cnt && to < handover->worker_cnt);
-	/* Nobody hands over to himself: there is no such ring. */
+	/* No worker hands over to itself: there is no such ring. */
 	DCHECK(from != to);
 	return ((uint32_t)kind * handover->worker_cnt + from) * handover->worker_cnt + to;
 }
@@ -52,7 +52,7 @@ int handover_open(struct handover **out, uint16_t worker_cnt)
 	for (uint32_t i = 0; i < ring_cnt; i++) {
 		char name[32];
 
-		/* Nobody hands over to himself. */
+		/* No worker hands over to itself. */
 		if (i / worker_cnt % worker_cnt == i % worker_cnt)
 			continue;
 		snprintf(name, sizeof(name), "handover_%u", i);
@@ -79,7 +79,7 @@ void handover_close(struct handover *handover)
 bool handover_give(struct handover *handover, enum handover_kind kind, uint16_t from, uint16_t to,
 		   struct rte_mbuf *mbuf)
 {
-	/* It goes whole: who gave it has no hold on it any more. */
+	/* The frame goes whole: the giver keeps no reference to it. */
 	DCHECK(rte_mbuf_refcnt_read(mbuf) == 1 && mbuf->nb_segs == 1);
 	return rte_ring_sp_enqueue(handover->rings[ring_of(handover, kind, from, to)], mbuf) == 0;
 }
@@ -118,7 +118,7 @@ static void each_of_ring(struct rte_ring *ring, port_visit_fn *visit, void *cont
 		if (rte_ring_sc_dequeue(ring, &mbuf) != 0)
 			return;
 		visit(context, mbuf);
-		/* Where it came from there is room, and once round the order is as it was. */
+		/* Taking it made room, and after a full round the order is as it was. */
 		rc = rte_ring_sp_enqueue(ring, mbuf);
 		CHECK(rc == 0);
 	}

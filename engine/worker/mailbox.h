@@ -1,7 +1,7 @@
 /*
- * mailbox: typed messages between workers, beside the frames' hand-over: what one worker must know
- * of a decision that another one made. A ring for each ordered pair of workers, so that each ring
- * has one producer and one consumer (spsc_ring.h).
+ * mailbox: typed messages between workers: what one worker must know of a decision that another one
+ * made. Frames are handed over elsewhere (handover.h). Each ordered pair of workers has a ring, so
+ * that each ring has one producer and one consumer (spsc_ring.h).
  *
  * Guarantees: the mails of one worker to another arrive once, whole and in order. Never: locks,
  * waits, drops a mail; a sender without room keeps its mail and tries again in a later turn.
@@ -37,11 +37,11 @@ struct mailbox;
 /* Rings between worker_cnt workers, 1 to WORKERS_MAX. 0 or -ENOMEM. Start-up thread. */
 int mailbox_open(struct mailbox **out, uint16_t worker_cnt);
 
-/* After the workers have ended; mails that nobody took are gone. NULL is allowed. */
+/* After the workers have ended; mails that nobody took are lost. NULL is allowed. */
 void mailbox_close(struct mailbox *mailbox);
 
-/* How many mails worker `from` can put for worker `to`. Only `from` asks: none of this room goes
- * until it puts. */
+/* How many mails worker `from` can put for worker `to`. Only `from` asks: none of this room is
+ * taken until it puts. */
 uint32_t mailbox_room(struct mailbox *mailbox, uint16_t from, uint16_t to);
 
 /* Worker `from` puts a copy for worker `to`, from != to, between lanes of theirs (lane i is worker

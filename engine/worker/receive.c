@@ -1,8 +1,8 @@
 /*
- * receive: the worker's first stage. Of a burst of frames what is ours, well-formed and
- * signed becomes the batch; every other frame is dropped under one reason, handed to the worker
- * whose shard it asks, or answered as a neighbour's question. Reads the port only while whatever
- * comes has room.
+ * receive: the worker's first stage. The frames of a burst that are ours, well-formed and signed
+ * become the batch. Every other frame is dropped under one reason, handed to the worker that owns
+ * its shard, or answered if it is a neighbour's question. The port is read only while there is room
+ * for whatever comes.
  */
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -16,10 +16,10 @@
 
 enum {
 	/*
-	 * Requests that a burst should not exceed by much, and datagrams that it may always have:
-	 * so many fill the lanes of the tags. Answers leave when all of a turn is decided, and
-	 * the disk's thread gets the core between turns, so turns are kept short (30 to 60 us);
-	 * longer ones gain nothing.
+	 * A burst should not have many more requests than this, but may always have this many
+	 * datagrams: they fill the vectors that check tags. Answers leave when all of a turn is
+	 * decided, and the disk's thread gets the core between turns. So turns are kept short (30
+	 * to 60 us); longer ones gain nothing.
 	 */
 	BURST_REQUESTS = 512,
 	BURST_DATAGRAMS_MIN = 16,
@@ -57,7 +57,7 @@ static void hand_over(struct worker *worker, struct rte_mbuf *mbuf, uint16_t wor
 		worker_drop(worker, mbuf, DROP_HANDOVER_FULL);
 }
 
-/* decode: false if the frame is no datagram for a shard of ours, and dealt with. */
+/* decode: false if the frame is no datagram for a shard of ours; then it has been dealt with. */
 static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin_idx,
 		   struct exchange *datagram)
 {
@@ -82,7 +82,7 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 	const uint16_t lane_idx = (uint16_t)(view->dst_port - options->udp_port_first);
 	const uint16_t owner_idx = shared->owners[lane_idx];
 
-	/* What decode promises of a frame that it took, and worker_open of its lane's owner. */
+	/* decode_frame guarantees this of a frame that it accepts, and worker_open of the owner. */
 	DCHECK(lane_idx < shared->shard_cnt);
 	DCHECK(owner_idx == lane_idx % worker->worker_cnt);
 	DCHECK(view->payload_offset + view->payload_bytes <= rte_pktmbuf_data_len(mbuf));
@@ -103,7 +103,7 @@ static bool decode(struct worker *worker, struct rte_mbuf *mbuf, uint16_t origin
 	return true;
 }
 
-/* admit: of cnt decoded datagrams, which lie after the batch, those that are signed join it. */
+/* admit: the cnt decoded datagrams lie after the batch; those that are signed join it. */
 static void admit_signed(struct worker *worker, uint32_t cnt)
 {
 	struct lane_batch *batch = &worker->turn.batch;
@@ -123,7 +123,7 @@ static void admit_signed(struct worker *worker, uint32_t cnt)
 			worker_drop(worker, decoded[i].packet, admissions[i].reason);
 			continue;
 		}
-		/* It moves forwards, over what was dropped. */
+		/* It moves only towards the batch, over what was dropped. */
 		DCHECK(kept <= &decoded[i]);
 		if (kept != &decoded[i])
 			*kept = decoded[i];
@@ -156,7 +156,7 @@ static void take_burst(struct worker *worker, struct rte_mbuf **mbufs, uint16_t 
 static void take_handed_over(struct worker *worker)
 {
 	struct rte_mbuf *mbufs[RX_BURST_MAX];
-	/* Of a turn, so that neither the port nor the other workers starve. */
+	/* Half of a turn, so that neither the port nor the other workers starve. */
 	uint32_t room = worker->burst_max / 2U;
 
 	DCHECK(worker->handover_first < worker->worker_cnt);
@@ -178,7 +178,7 @@ static void take_handed_over(struct worker *worker)
 		worker->handover_first = 0;
 }
 
-/* Datagrams of the next burst, if they are as full as those of the last one. */
+/* How many datagrams the next burst may have if they are as full as those of this one. */
 static uint16_t next_burst_max(const struct lane_batch *batch, uint16_t burst_max)
 {
 	uint32_t cnt;

@@ -1,7 +1,7 @@
 /*
  * reply: the worker's last stage. Replies that may leave are signed a burst at a time and sent by
- * the queue of the worker that got the question. Their room was asked for before they were made:
- * none is thrown away because many are due at once.
+ * the queue of the worker that received the question. A reply is made only when there is room for
+ * it, so none is thrown away because many are due at once.
  */
 #include <rte_mbuf.h>
 
@@ -25,7 +25,7 @@ void worker_send(struct worker *worker, struct rte_mbuf *mbuf)
 static bool has_room(void *host, const struct exchange *exchange)
 {
 	struct worker *worker = host;
-	/* As if all that is to be signed went the same way. */
+	/* As if all replies that are still to be signed went the same way. */
 	const uint32_t signing_cnt = worker->signing.cnt;
 
 	DCHECK(signing_cnt <= TAG_BURST_MAX);
@@ -45,7 +45,7 @@ static void send_reply(struct worker *worker, const struct exchange *reply)
 		CHECK(handover_give(worker->shared->handover, HANDOVER_ANSWER, worker->idx,
 				    reply->origin_idx, reply->packet));
 	else if (!tx_queue_put(&worker->tx_queue, reply->packet)) {
-		/* Its room was asked for: only a port given up on takes and drops it. */
+		/* There was room for it: only on a port that was given up on is it dropped. */
 		DCHECK(tx_queue_is_stuck(&worker->tx_queue));
 		worker_drop(worker, reply->packet, DROP_TX_FULL);
 		return;
@@ -53,7 +53,7 @@ static void send_reply(struct worker *worker, const struct exchange *reply)
 	worker->counters.replies++;
 }
 
-/* Signs and sends what may leave. */
+/* Signs and sends the replies that may leave. */
 static void sign(struct worker *worker)
 {
 	struct signing *signing = &worker->signing;

@@ -1,10 +1,10 @@
 /*
  * state: what the stages of a worker work on; for engine/worker/ alone. The loop is worker.c; the
  * stages are receive.c (rx, decode, admit), engine/lane/lane_turn.c (decide, journal, release) and
- * reply.c (reply). Everything here is the one worker's, in an arena of its own, as are its lanes'
- * shards, backlogs and reply queues: no page that it writes is another worker's. Of the rest, each
- * lane and each journal has cache lines of its own (lane.h, journal.c), and a hand-over ring is
- * written at its two ends, a line each (rte_ring).
+ * reply.c (reply). Everything here belongs to one worker and is in an arena of its own, as are its
+ * lanes' shards, backlogs and reply queues: no page that it writes is another worker's. Of the
+ * rest, each lane and each journal has cache lines of its own (lane.h, journal.c), and the two ends
+ * of a hand-over ring are on lines of their own (rte_ring).
  */
 #ifndef DB_ENGINE_WORKER_STATE_H
 #define DB_ENGINE_WORKER_STATE_H
@@ -24,15 +24,16 @@ struct signing {
 
 struct worker {
 	struct worker_shared *shared;
-	const struct key_ring *keys; /* that it admits by */
-	struct commands *commands;   /* from the control thread, for what is no lane's */
+	const struct key_ring *keys; /* by which it admits */
+	struct commands *commands;   /* from the control thread, to the worker itself */
 	uint16_t idx;
 	uint16_t worker_cnt;
-	uint16_t handover_first; /* whose questions are taken first; it moves on */
-	uint16_t burst_max;      /* datagrams of a turn, as full as they are */
+	uint16_t handover_first; /* the worker whose questions are taken first; the next one each
+				    turn */
+	uint16_t burst_max;      /* how many datagrams the next burst may have */
 	bool receiving;
-	bool busy;            /* the last turn got something done */
-	uint64_t done_cnt;    /* frames of other workers that came back */
+	bool busy;            /* the last turn did something */
+	uint64_t done_cnt;    /* answers that other workers gave us */
 	uint64_t done_before; /* things done when the turn began */
 	uint64_t requests_before;
 	const uint64_t *allocated; /* jemalloc's counter of this thread */
@@ -56,16 +57,16 @@ static inline void worker_lap(struct worker *worker, enum stage stage)
 /* rx, decode, admit: a burst from the port and from other workers becomes the batch. */
 void worker_receive(struct worker *worker);
 
-/* What turns the lanes asks of the worker: room for replies, and their way out (reply.c). */
+/* What lane_turn asks of its host: room for replies, and sending them (reply.c). */
 extern const struct lane_host_ops worker_host_ops;
 
-/* Answers of other workers to questions that came in here. */
+/* Sends the answers of other workers to questions that this one received. */
 void worker_forward(struct worker *worker);
 
-/* A frame of ours that is no reply. */
+/* Sends a frame of ours that is no reply. */
 void worker_send(struct worker *worker, struct rte_mbuf *mbuf);
 
-/* Counted under its reason. */
+/* Frees a frame and counts it under its reason. */
 void worker_drop(struct worker *worker, struct rte_mbuf *mbuf, enum drop reason);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * stopwatch: where a worker's cycles go. After STOPWATCH_STRIDE turns that got something done the
- * next such turn is timed by the TSC, stage by stage; the others pay a branch a stage.
+ * stopwatch: where a worker's cycles go. After STOPWATCH_STRIDE turns that did something the next
+ * such turn is timed by the TSC, stage by stage; the others pay a branch a stage.
  *
  * Worker thread only.
  */
@@ -34,9 +34,9 @@ static inline const char *stage_name(enum stage stage)
 }
 
 enum {
-	/* A prime, so that no rhythm of the traffic hits every sample. A timed turn costs some 20
-	 * reads of the TSC and two a datagram, 25 cycles each: 1 % or less of the turns it stands
-	 * for. */
+	/* A prime, so that no rhythm of the traffic falls on every sample. A timed turn costs some
+	 * 20 reads of the TSC and two a datagram, 25 cycles each: 1 % or less of the turns it
+	 * stands for. */
 	STOPWATCH_STRIDE = 61,
 };
 
@@ -72,7 +72,7 @@ static inline void stopwatch_lap(struct stopwatch *watch, enum stage stage)
 	watch->last_tsc = now_tsc;
 }
 
-/* Ends a turn. Whether it was timed and counts: `cycles` is then what its stages took. */
+/* Ends a turn. Returns whether it was timed and counts: `cycles` has then what its stages took. */
 static inline bool stopwatch_end(struct stopwatch *watch, bool busy)
 {
 	if (!busy)

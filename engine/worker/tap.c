@@ -45,7 +45,7 @@ struct tap {
 	pthread_t thread;
 	int listen_fd;
 	int dir_fd;         /* the data directory, which the socket is in */
-	int end_fd;         /* eventfd: told to end */
+	int end_fd;         /* eventfd: written to end the thread */
 	uint64_t seen_flag; /* of an mbuf: the capture has it */
 	/* While a capture runs. */
 	struct tap_header *memory;
@@ -60,7 +60,7 @@ static void put_burst(const struct tap_worker *worker, struct rte_mbuf **mbufs, 
 	struct tap_ring *ring = worker->ring;
 	const uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	/* As the lanes decide by: a replay takes these instants for the clock. */
+	/* The time by which the lanes decide: a replay sets its clock by these instants. */
 	const uint64_t at_ns = wall_now_ns(worker->now, clock_now_ns());
 	uint16_t done = 0;
 
@@ -95,8 +95,8 @@ static uint16_t on_received(uint16_t port, uint16_t queue, struct rte_mbuf **mbu
 	return cnt;
 }
 
-/* Called with all that is offered: what the port did not take comes again, in front, and has been
- * seen. A fresh mbuf has no flags. */
+/* Called with all frames that the port is offered. What it did not take is offered again, first,
+ * and was seen already. A fresh mbuf has no flags. */
 static uint16_t on_sent(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t cnt,
 			void *context)
 {
@@ -142,7 +142,7 @@ static void stop(struct tap *tap)
 	tap->memory = NULL;
 }
 
-/* The memory, which nobody can make smaller under us. Its file, or -errno. */
+/* Makes the memory, which nobody can make smaller while we use it. Its file, or -errno. */
 static int make_memory(struct tap *tap, const struct tap_request *request)
 {
 	const uint32_t ring_cnt = tap->port->options.queue_cnt;
@@ -157,7 +157,7 @@ static int make_memory(struct tap *tap, const struct tap_request *request)
 	if (ftruncate(fd, (off_t)tap->memory_bytes) != 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
 		goto fail;
-	/* Populated: a worker shall not wait for the kernel's zeros. */
+	/* Populated, so that no worker waits for the kernel to zero a page. */
 	memory = mmap(NULL, tap->memory_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
 		      fd, 0);
 	if (memory == MAP_FAILED)
@@ -179,7 +179,7 @@ static int begin(struct tap *tap, const struct tap_request *request)
 		struct tap_worker *worker = &tap->workers[i];
 		const struct port_queue queue = tap->port->queues[i];
 
-		/* What the workers write with lies in the memory, whatever a request says. */
+		/* All slots of a worker lie in the memory, whatever a request says. */
 		CHECK((uint8_t *)(tap_slots(tap->memory, i, request->slot_cnt) +
 				  request->slot_cnt) <= (uint8_t *)tap->memory + tap->memory_bytes);
 		CHECK(worker->on_received == NULL && worker->on_sent == NULL);
@@ -224,7 +224,7 @@ static void answer(int fd, int rc, uint64_t bytes, int memory_fd)
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
 	CHECK(rc <= 0);
-	/* It is told that it may begin, and where. */
+	/* A capture that may begin gets the memory. */
 	CHECK(rc != 0 || (memory_fd >= 0 && bytes > 0));
 	if (rc == 0) {
 		control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
@@ -237,7 +237,7 @@ static void answer(int fd, int rc, uint64_t bytes, int memory_fd)
 	(void)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Waits for something on fd, or for the end. False: the end, also because waiting is forbidden. */
+/* Waits for something on fd, or for the end. False: the end, or a poll that the kernel refuses. */
 static bool wait_for(const struct tap *tap, int fd)
 {
 	struct pollfd waited[] = {{.fd = fd, .events = POLLIN},
@@ -251,7 +251,7 @@ static bool wait_for(const struct tap *tap, int fd)
 	return waited[1].revents == 0;
 }
 
-/* While one captures, others are told so. */
+/* Refuses another capture while one runs. */
 static void refuse_other(const struct tap *tap)
 {
 	const int fd = accept4(tap->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -262,7 +262,7 @@ static void refuse_other(const struct tap *tap)
 	close(fd);
 }
 
-/* Until the capture's end or ours. */
+/* Returns when the capture or the engine ends. */
 static void hold(const struct tap *tap, int fd)
 {
 	struct pollfd waited[] = {{.fd = fd, .events = POLLIN},
@@ -276,7 +276,7 @@ static void hold(const struct tap *tap, int fd)
 				return;
 			continue;
 		}
-		/* It has nothing more to say: what comes is its end. */
+		/* The capture sends nothing more: what comes is its end. */
 		if (waited[1].revents != 0 ||
 		    (waited[0].revents != 0 && recv(fd, &nothing, 1, MSG_DONTWAIT) <= 0))
 			return;
@@ -401,7 +401,7 @@ void tap_close(struct tap *tap)
 		return;
 	(void)eventfd_write(tap->end_fd, 1);
 	pthread_join(tap->thread, NULL);
-	/* No worker writes into it any more. */
+	/* No worker writes into the memory any more. */
 	CHECK(tap->memory == NULL);
 	release(tap);
 }

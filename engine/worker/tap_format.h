@@ -1,11 +1,11 @@
 /*
- * What the engine's tap and `doorbuster capture` share: a handshake on a socket and a ring a worker
- * in memory that both map.
+ * What the engine's tap and `doorbuster capture` share: a handshake on a socket, and memory that
+ * both map, with a ring for each worker.
  *
  * The capture connects to the engine (capture_socket.h), sends a tap_request and gets a tap_answer
- * with a memory file: a tap_header, ring_cnt rings, ring_cnt * slot_cnt slots. The
- * connection's end is the capture's end. Who fills never reads what the other wrote but `head`, and
- * never trusts that with an address.
+ * with a memory file: a tap_header, ring_cnt rings, ring_cnt * slot_cnt slots. The capture ends
+ * when its connection ends. The engine reads nothing that the capture writes except `head`, and
+ * makes no address of that.
  */
 #ifndef DB_ENGINE_WORKER_TAP_FORMAT_H
 #define DB_ENGINE_WORKER_TAP_FORMAT_H

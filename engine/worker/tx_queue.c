@@ -47,7 +47,7 @@ uint32_t tx_queue_room_full(struct tx_queue *tx_queue, uint64_t now_ns)
 
 bool tx_queue_put(struct tx_queue *tx_queue, struct rte_mbuf *mbuf)
 {
-	/* The port gets it whole: nobody else has a hold on it. */
+	/* The port gets it whole: nobody else has a reference to it. */
 	DCHECK(rte_mbuf_refcnt_read(mbuf) == 1 && mbuf->nb_segs == 1);
 	if (tx_queue->cnt == TX_QUEUE_FRAMES_MAX)
 		return false;

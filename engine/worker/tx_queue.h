@@ -1,8 +1,8 @@
 /*
- * tx_queue: tx. Frames of one worker on their way to its queue. What the port doesn't take waits
- * here, and who has more to send waits with it: a reply is never thrown away because many are due
- * at once. Only a port that has taken nothing for TX_QUEUE_PATIENCE_NS is given up on, so that a
- * peer that doesn't read cannot hold up the shards; it is tried again with every turn.
+ * tx_queue: the stage tx. Frames that one worker sends wait here until its port queue takes them.
+ * While it is full, further replies wait, too: none is thrown away because many are due at once.
+ * Only a port that has taken nothing for TX_QUEUE_PATIENCE_NS is given up on, so that a peer that
+ * doesn't read cannot hold up the shards; it is tried again with every turn.
  *
  * Worker thread only.
  */
@@ -25,10 +25,10 @@ enum {
 /* Zeroed is empty; `queue` is set before the first call. */
 struct tx_queue {
 	struct port_queue queue;
-	bool closed; /* the queue is not to be touched: as if it took nothing */
+	bool closed; /* the port's queue must not be touched: as if it took nothing */
 	uint32_t cnt;
-	/* CLOCK_MONOTONIC of the first and the last try since the port took something; 0: none. By
-	 * the tries alone: that we were not there to try is no fault of the port. */
+	/* CLOCK_MONOTONIC of the first and the last try since the port took something; 0: none.
+	 * Only tries count: time in which nobody tried is no fault of the port. */
 	uint64_t refused_first_ns;
 	uint64_t refused_last_ns;
 	struct rte_mbuf *mbufs[TX_QUEUE_FRAMES_MAX];

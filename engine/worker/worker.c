@@ -21,7 +21,7 @@ static const uint64_t DRAIN_QUIET_NS = 20000000;
 static const uint64_t DRAIN_MAX_NS = 300000000;
 static const uint64_t FLUSH_MAX_NS = 1000000000;
 
-/* Whatever a turn can get done changes this. */
+/* Whatever a turn can do changes this. */
 static uint64_t things_done(const struct worker *worker)
 {
 	const struct worker_counters *counters = &worker->counters;
@@ -35,7 +35,7 @@ static void begin_turn(struct worker *worker)
 	const uint64_t last_ns = worker->turn.monotonic_ns;
 	const uint64_t now_ns = clock_now_ns();
 
-	/* All of the turn before has left the places that the next one fills anew. */
+	/* All answers of the last turn have left their places, which this one fills again. */
 	DCHECK(worker->signing.cnt == 0);
 	DCHECK(now_ns >= last_ns);
 	stopwatch_begin(&worker->watch);
@@ -65,8 +65,8 @@ static void end_turn(struct worker *worker)
 		counters->timed_cycles[stage] += worker->watch.cycles[stage];
 }
 
-/* What the control thread asks of the worker itself; between two turns, when nothing is being
- * admitted. */
+/* Carries out what the control thread asks of the worker itself, between two turns, when nothing is
+ * being admitted. */
 static void obey(struct worker *worker)
 {
 	const struct command *command;
@@ -110,13 +110,13 @@ static bool handed_over(const struct worker *worker, enum handover_kind kind)
 	       handover_pending(worker->shared->handover, kind, worker->idx);
 }
 
-/* Turns until every worker has got here and nothing of a kind is left that was handed to us. */
+/* Turns until every worker has come here and nothing of this kind waits for us. */
 static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 			 enum handover_kind kind)
 {
 	const uint32_t before_us = atomic_fetch_add(ended_cnt, 1);
 
-	/* Each worker once, and none that takes more questions from the port. */
+	/* Each worker comes here once, and takes no more questions from the port. */
 	CHECK(before_us < worker->worker_cnt);
 	CHECK(!worker->receiving);
 	while (atomic_load(ended_cnt) < atomic_load(&worker->shared->running_cnt) ||
@@ -124,7 +124,7 @@ static void end_handover(struct worker *worker, _Atomic uint32_t *ended_cnt,
 		turn(worker);
 }
 
-/* The last replies; a peer that takes none any more is not waited for. */
+/* Sends the last replies; does not wait for a peer that takes none any more. */
 static void flush_frames(struct worker *worker)
 {
 	struct tx_queue *tx_queue = &worker->tx_queue;
@@ -140,7 +140,7 @@ static void flush_frames(struct worker *worker)
 		worker_drop(worker, tx_queue->mbufs[--tx_queue->cnt], DROP_TX_FULL);
 }
 
-/* Refuses what still comes, gets every reply out, closes the lanes. */
+/* Refuses what still comes, sends every reply, closes the lanes. */
 static void drain(struct worker *worker)
 {
 	const uint64_t begin_ns = clock_now_ns();
@@ -182,7 +182,7 @@ static void pause_turns(struct worker *worker)
 	const struct timespec nap = {.tv_nsec = PAUSE_NAP_NS};
 	uint32_t paused_cnt;
 
-	/* Whoever looks for packet buffers finds each in one of its places. */
+	/* worker_each_held finds every packet buffer in one of its places. */
 	CHECK(worker->signing.cnt == 0);
 	rcu_thread_offline();
 	atomic_fetch_add(&shared->paused_cnt, 1);
@@ -194,7 +194,7 @@ static void pause_turns(struct worker *worker)
 	look_at_port(worker);
 }
 
-/* Whether there is another turn; waits while it is to stand still. */
+/* Whether there is another turn; waits while the workers are paused. */
 static bool sells(struct worker *worker)
 {
 	while (atomic_load_explicit(&worker->shared->pause, memory_order_relaxed))
@@ -209,7 +209,7 @@ int worker_run(void *context)
 	CHECK(worker->idx < worker->shared->port->options.queue_cnt);
 	CHECK(worker->turn.lane_first == worker->idx &&
 	      worker->turn.lane_step == worker->worker_cnt);
-	/* Keys pass over this stack. The process is kept already: only the stack can fail. */
+	/* Keys pass over this stack. The process is protected already: only the stack can fail. */
 	(void)secret_keep();
 	rcu_register_thread();
 	worker->allocated = arena_thread_allocated();

@@ -2,9 +2,9 @@
  * worker: the pinned thread that runs one or more shards. Its loop is the journey of a request; it
  * shares nothing with another worker but the hand-over rings, takes no lock, allocates nothing and
  * makes no system call but the journal's submit, a yield while the disk works, and the port
- * driver's own kick on AF_XDP. Replies wait for room: what can't leave holds up what comes in,
- * until the port has taken nothing for long (tx_queue.h), and a lane whose journal has no room
- * holds up the worker's others only until its backlog is full (backlog.h).
+ * driver's own kick on AF_XDP. Replies wait for room: while they can't leave, nothing more is read,
+ * until the port has taken nothing for long (tx_queue.h). A lane whose journal has no room holds up
+ * the worker's other lanes only while its backlog is full, and not for long (backlog.h).
  */
 #ifndef DB_ENGINE_WORKER_WORKER_H
 #define DB_ENGINE_WORKER_WORKER_H
@@ -21,7 +21,7 @@
 #include "net/keys.h"
 #include "net/port.h"
 
-/* Written by the worker only, plainly; others read one by one (relaxed.h). */
+/* Written by the worker only, by plain stores; other threads read them one by one (relaxed.h). */
 struct worker_counters {
 	uint64_t frames;    /* from the port */
 	uint64_t datagrams; /* admitted */
@@ -30,7 +30,7 @@ struct worker_counters {
 	uint64_t neighbours_answered;
 	uint64_t handed_over;
 	uint64_t turns;
-	uint64_t turns_busy;    /* that took, decided, wrote or sent something */
+	uint64_t turns_busy;    /* turns that took, decided, wrote or sent something */
 	uint64_t turns_stalled; /* the port was not read: a lane's backlog had no room */
 	uint64_t turns_ns; /* time since it began to sell, and how much of it busy turns took */
 	uint64_t turns_busy_ns;
@@ -55,10 +55,10 @@ struct worker_shared {
 	struct lane *lanes;            /* [shard_cnt] */
 	struct handover *handover;     /* NULL with one worker */
 	uint16_t shard_cnt;
-	uint16_t owners[SHARDS_MAX]; /* worker of each shard: lane i's line is its worker's */
-	struct wall_now now;         /* the time of all lanes; they don't disagree by a step */
+	uint16_t owners[SHARDS_MAX]; /* the worker of each shard */
+	struct wall_now now;         /* the time of all lanes: a step reaches all of them */
 	_Atomic bool pause;          /* while it is set, workers stand still between two turns */
-	_Atomic uint32_t paused_cnt; /* workers that do */
+	_Atomic uint32_t paused_cnt; /* workers that stand still */
 	/* How many workers were started; while draining, how many of them hand over no more
 	 * questions, and how many no more answers. */
 	_Atomic uint32_t running_cnt;
@@ -70,7 +70,7 @@ static_assert(WORKERS_MAX <= 8 * sizeof(((struct port *)0)->closed_queues), "a b
 
 struct worker;
 
-/* 0 or -errno. lane i belongs to worker i % worker_cnt. The disk is the worker's from then on. */
+/* 0 or -errno. Lane i belongs to worker i % worker_cnt. The disk is the worker's from then on. */
 int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		uint16_t worker_cnt, struct disk *disk);
 void worker_close(struct worker *worker);
@@ -82,11 +82,11 @@ void worker_close(struct worker *worker);
  */
 int worker_run(void *worker);
 
-/* For what is no lane's: COMMAND_USE_KEYS, whose answer says that the worker looks at its old keys
- * no more. Control thread. */
+/* Commands to the worker itself: COMMAND_USE_KEYS, whose answer says that the worker no longer
+ * looks at its old keys. Control thread. */
 struct commands *worker_commands(const struct worker *worker);
 
-/* What lives as long as the worker, on its node. */
+/* For what lives as long as the worker, on its NUMA node. */
 struct arena *worker_arena(const struct worker *worker);
 
 const struct worker_counters *worker_counters(const struct worker *worker);
@@ -95,11 +95,11 @@ const struct worker_counters *worker_counters(const struct worker *worker);
  * worker is paused. */
 void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *context);
 
-/* How many of them its lanes hold, waiting for the disk or for room. Any thread, roughly. */
+/* How many packet buffers its lanes hold that wait for the disk or for room. Any thread; a rough
+ * figure. */
 uint32_t worker_waiting_cnt(const struct worker *worker);
 
-/* Memory for journal buffers of the worker's lanes: lane i's are at the i-th lane of this worker.
- */
+/* Memory for the journal buffers of a lane, which must be one of the worker's. */
 void *worker_buffers(const struct worker *worker, uint16_t lane_idx);
 
 #endif
