@@ -1,6 +1,6 @@
 /*
- * clock: the wall clock of a server that starts and sells: read by the control thread alone,
- * at the start, before anything is sold, and as often as that thread looks. Reports the steps.
+ * clock: the wall clock of a server that starts and sells. The control thread alone reads it: at
+ * the start, before anything is sold, and then as often as it looks (serve.c). Reports steps.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "engine/serve/state.h"
 
 enum {
-	/* A reading this narrow is good enough; the narrowest of so many is taken. */
+	/* A reading this narrow is good enough; else the narrowest of READINGS_MAX is taken. */
 	READING_WIDTH_NS = 20000,
 	READINGS_MAX = 16,
 	SETTLE_LOOK_NS = 20000000,
@@ -62,7 +62,7 @@ static double step_s(int64_t step_ns)
 	return (double)(step_ns > 0 ? step_ns : -step_ns) / NS_IN_S;
 }
 
-/* Before anything is sold no lane has gone by either reading. */
+/* Before anything is sold no lane has used either reading. */
 static void tell_at_start(const struct server *server, enum wall_event event)
 {
 	const int64_t step_ns = server->wall.told_step_ns;
@@ -70,8 +70,8 @@ static void tell_at_start(const struct server *server, enum wall_event event)
 	if (event == WALL_STEP_BEGAN)
 		fprintf(stderr,
 			"clock: the machine's clock has jumped %.3f s %s since this start began. "
-			"Which is right is not known: nothing is sold before it has gone back, or "
-			"stayed so for %" PRIu64 " s\n",
+			"Which time is right is not known: nothing is sold until the clock has "
+			"gone back, or has stayed so for %" PRIu64 " s\n",
 			step_s(step_ns), direction_of(step_ns), server->options->clock_step_s);
 	else if (event != WALL_STEADY)
 		fprintf(stderr, "clock: the machine's clock %s: the start goes on\n",
@@ -101,9 +101,9 @@ static void tell(const struct server *server, enum wall_event event)
 			step_s(step_ns));
 	else if (event == WALL_STEP_FOLLOWED)
 		fprintf(stderr,
-			"clock: the machine's clock stayed %.3f s back: the lanes have followed, "
-			"and stand still until it is as late as they are. They need not if the "
-			"engine is stopped and started with --clock-back\n",
+			"clock: the machine's clock stayed %.3f s back: the lanes have followed; "
+			"their clocks stand still until the machine's has caught up. If you "
+			"cannot wait that long, stop the engine and start it with --clock-back\n",
 			step_s(step_ns));
 }
 
@@ -119,7 +119,7 @@ void serve_clock_look(struct server *server)
 		tell_at_start(server, event);
 }
 
-/* Either of two readings that differ may be the wrong one: waits until one has proved itself. */
+/* Of two readings that differ, either may be wrong: waits until the clock is back or has stayed. */
 static void settle(struct server *server)
 {
 	const struct timespec pause = {.tv_nsec = SETTLE_LOOK_NS};
@@ -141,13 +141,13 @@ static void warn_ahead(const struct lane *lane, uint64_t now_ns)
 	if (!is_ahead(lane, now_ns))
 		return;
 	fprintf(stderr,
-		"lane %u: its clock is %.3f s ahead of the machine's: it stands still until that "
-		"has caught up, and offers open and close by it. If the machine's clock is right, "
-		"stop and start with --clock-back; if it is wrong, set it right\n",
+		"lane %u: its clock is %.3f s ahead of the machine's. It stands still until the "
+		"machine's has caught up, and offers open and close by it. If the machine's clock "
+		"is right, stop and start with --clock-back; if it is wrong, set it right\n",
 		lane->idx, (double)(lane->clock_ns - now_ns) / NS_IN_S);
 }
 
-/* What a lane sells from here on it sells by the clock that was set back: that is durable first. */
+/* Sets a lane's clock back. What the lane sells later rests on that record: it is durable first. */
 static int set_back(struct server *server, uint16_t idx)
 {
 	struct lane *lane = &server->shared.lanes[idx];

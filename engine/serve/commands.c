@@ -1,7 +1,7 @@
 /*
  * commands: what the control thread asks of lanes and workers that run, and their answers. A lane's
- * command goes into its ring (engine/lane/command.h); the keys are a worker's, and go into its own.
- * Nothing here waits without bound: what is not answered in time is said, and looked at again.
+ * command goes into the lane's ring (engine/lane/command.h), new keys into each worker's own ring.
+ * Nothing here waits without bound: a late answer is reported, and taken when it comes.
  */
 #include <errno.h>
 #include <time.h>
@@ -16,7 +16,8 @@ enum {
 	KEYS_LOOK_MS = 1,
 };
 
-/* Lanes of workers that were not launched, in a start that failed half-way, answer nothing. */
+/* Whether the lane's worker was launched. In a start that failed half-way some workers were not,
+ * and their lanes answer nothing. */
 static bool is_turned(const struct server *server, uint16_t lane_idx)
 {
 	return server->shared.owners[lane_idx] < atomic_load(&server->shared.running_cnt);
@@ -57,7 +58,7 @@ int serve_silent_lane(struct server *server)
 
 		while (post_take(post, &answer))
 			continue;
-		/* A worker that has ended owes nothing. */
+		/* A worker that has ended answers nothing more. */
 		if (silent < 0 && post_waits(post) &&
 		    rte_eal_get_lcore_state(server->shared.owners[i] + 1U) == RUNNING)
 			silent = i;
@@ -82,7 +83,7 @@ static int silent_worker(struct server *server)
 	return silent;
 }
 
-/* Every worker goes by the new keys: nobody looks at the old ones any more. */
+/* Every worker uses the new keys, so none looks at the old ones any more. */
 static void say_in_force(struct server *server)
 {
 	keys_free(server->old_keys);

@@ -26,7 +26,7 @@ enum {
 	ARG_DATA,
 	ARG_LOCK, /* its lock's descriptor */
 	ARG_SHARDS,
-	ARG_MADE, /* of dir, lock, journal what the start has made: some of "dlj" */
+	ARG_MADE, /* what the start has made: "d" for the directory, "l" lock, "j" journal */
 };
 
 enum {
@@ -48,7 +48,7 @@ static const struct server *guarded_server;
 static const char *_Atomic guarded_step = "";
 static pid_t guarded_pid;
 
-/* All below down to on_signal is async-signal-safe. */
+/* Everything from here to on_signal is async-signal-safe. */
 static char *number_text(unsigned number, char out[NUMBER_CHARS])
 {
 	char *digit = out + NUMBER_CHARS - 1;
@@ -70,7 +70,7 @@ static void execute(int signal)
 	unsigned made_cnt = 0;
 	char *argv[SERVE_GUARD_ARGS + 1] = {"doorbuster-serve", "--put-back"};
 
-	/* Once it may have sold something, what it has made must stay. */
+	/* What the start has made must stay as soon as the engine may have sold something. */
 	if (dir->made_dir && !server->launched)
 		made[made_cnt++] = 'd';
 	if (dir->made_lock && !server->launched)
@@ -85,7 +85,7 @@ static void execute(int signal)
 	argv[ARG_LOCK] = number_text(dir->lock_fd >= 0 ? (unsigned)dir->lock_fd : 0, numbers[1]);
 	argv[ARG_SHARDS] = number_text(server->options->shards, numbers[2]);
 	argv[ARG_MADE] = made;
-	/* The new program keeps the lock until the directory is gone. */
+	/* The new program keeps the lock until the directory is removed. */
 	if (dir->lock_fd >= 0)
 		(void)fcntl(dir->lock_fd, F_SETFD, 0);
 	(void)execv("/proc/self/exe", argv);

@@ -2,8 +2,8 @@
  * guard: puts the machine back when the engine is ended by a signal that its own code, DPDK or libc
  * raises: a failed CHECK, rte_panic, a thread that libc can't begin. The steps by which a refused
  * start undoes itself can't run then: heap and locks may be broken. So the program executes itself
- * anew, as a fresh process of one thread. That does what the successor of a killed engine would do,
- * and removes a data directory that the start had made.
+ * again, with one thread. It does what the successor of a killed engine would do, and removes a
+ * data directory that the start had made.
  *
  * A start then ends with exit code 2, like any refused start. An engine that may have sold
  * something keeps its journal, and the signal ends it.
@@ -23,8 +23,8 @@ enum {
 	SERVE_GUARD_ARGS = 10,
 };
 
-/* What main does in the fresh process: argv has SERVE_GUARD_ARGS entries, the second is
- * "--put-back". Returns the exit code, or ends by the signal. */
+/* What main does after that: argv has SERVE_GUARD_ARGS entries, the second is "--put-back". Returns
+ * the exit code, or ends by the signal. */
 int serve_guard_put_back(char **argv);
 
 #endif

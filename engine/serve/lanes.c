@@ -1,7 +1,7 @@
 /*
  * lanes: the steps of a start that make lanes of what is on the disk: data directory, scan,
- * tables, recovery, journals, offers. Nothing in the data directory is changed before every lane
- * was read and the catalog agrees with it.
+ * tables, recovery, journals, offers. Nothing in a lane is changed before every lane was read and
+ * the catalog agrees with it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -143,7 +143,7 @@ static void say_recovered(const struct server *server, uint64_t records, uint64_
 	fputc('\n', stderr);
 }
 
-/* The lanes' records become the state again; then the catalog must agree with it. */
+/* Rebuilds the state from the lanes' records; then the catalog must agree with it. */
 int serve_recovery_up(struct server *server)
 {
 	uint64_t records = 0;
@@ -241,7 +241,7 @@ void serve_journals_down(struct server *server)
 {
 	for (uint16_t i = 0; i < server->options->shards; i++)
 		journal_close(server->shared.lanes[i].journal);
-	/* A thread that waits for the disk keeps what it works on. */
+	/* If its thread still waits for the disk, what that works on must stay. */
 	if (server->preparer != NULL && !segment_preparer_close(server->preparer))
 		return;
 	for (uint16_t i = 0; i < server->options->shards; i++) {

@@ -51,7 +51,7 @@ struct lane_figures {
 	int64_t ahead_ns; /* how far its clock is ahead of the machine's */
 };
 
-/* Also while a port is opened again: that is reported of the port. */
+/* Also while a port is opened again: that is reported as the port's fault. */
 static bool is_selling(const struct serve_metrics_view *view)
 {
 	return atomic_load(&view->shared->running_cnt) == view->options->core_cnt &&
@@ -474,7 +474,7 @@ static bool add_health(void *context, struct metrics_text *text)
 					 i);
 		well = well && lane->sells;
 	}
-	/* Until they turn, the lanes' clocks stand still. */
+	/* Before the workers turn the lanes, their clocks stand still. */
 	if (is_selling(&metrics->view))
 		well &= add_clock_health(metrics, text);
 	if (well)
@@ -482,7 +482,7 @@ static bool add_health(void *context, struct metrics_text *text)
 	return well;
 }
 
-/* Must not delay a worker, where every CPU has one. */
+/* Where every CPU has a worker, this thread must not delay one. */
 static void step_back(void *context)
 {
 	const struct serve_metrics *metrics = context;

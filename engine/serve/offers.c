@@ -89,7 +89,7 @@ static bool find_difference(const struct catalog_offer *line, const struct offer
 	return false;
 }
 
-/* As a catalog has it. */
+/* Writes the value as a catalog has it. */
 static void value_text(const struct column *column, uint64_t value, char out[RFC3339_BYTES])
 {
 	if (!column->is_instant)

@@ -1,6 +1,6 @@
 /*
- * offers: brings the catalog and the lanes together. What a lane already sells goes on as the
- * lane has it; a catalog line that says otherwise is refused; new lines are put on sale.
+ * offers: brings the catalog and the lanes together. What a lane already sells keeps the lane's
+ * terms; a catalog line with other terms is refused; what is new in the catalog is put on sale.
  */
 #ifndef DB_ENGINE_SERVE_OFFERS_H
 #define DB_ENGINE_SERVE_OFFERS_H
@@ -18,7 +18,8 @@ struct server;
 
 /*
  * How big the tables of shard `lane` of `shards` must be: for what its lane holds and for what the
- * catalog adds. order_cnt_max caps orders and buyers (0: not), but never below what the lane holds.
+ * catalog adds. order_cnt_max limits orders and buyers (0: no limit), but never below what the lane
+ * holds.
  */
 int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
 		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size);

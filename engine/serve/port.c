@@ -1,5 +1,5 @@
 /*
- * port: reports a deaf port, and opens it anew between two turns. No worker runs meanwhile, lanes
+ * port: reports a deaf port, and opens it again between two turns. Meanwhile no worker runs, lanes
  * and journals stay as they are, and replies that wait for the disk keep their packet buffers.
  */
 #include <errno.h>

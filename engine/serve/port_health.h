@@ -15,13 +15,13 @@
 
 /* A queue. Only the control thread uses it, except `deaf`. */
 struct watched_queue {
-	_Atomic bool deaf; /* and nothing has disproved it since */
+	_Atomic bool deaf; /* until it hears again */
 	struct queue_watch watch;
 };
 
 struct port_watch {
 	_Atomic uint64_t reopened_cnt;
-	_Atomic uint64_t buffers_lost_cnt; /* found lost and given back by re-openings */
+	_Atomic uint64_t buffers_lost_cnt; /* found lost, and given back, at these openings */
 	bool failing;                      /* the last try failed, and that was reported */
 	struct watched_queue queues[WORKERS_MAX];
 };

@@ -1,7 +1,6 @@
 /*
- * post: the sender's end of a ring of commands (engine/lane/command.h): numbers what is sent, and
- * holds the answers to it: each command is answered once, in order. Control thread only; without
- * DPDK.
+ * post: the sender's end of a ring of commands (engine/lane/command.h). Numbers what is sent, and
+ * checks that each command is answered once, in order. Control thread only; without DPDK.
  */
 #ifndef DB_ENGINE_SERVE_POST_H
 #define DB_ENGINE_SERVE_POST_H
@@ -12,9 +11,9 @@
 #include "engine/base/check.h"
 #include "engine/lane/command.h"
 
-/* All zero but for the ring: nothing was sent. */
+/* All zero except the ring: nothing was sent. */
 struct post {
-	struct commands *commands; /* NULL: nobody is there */
+	struct commands *commands; /* NULL: nobody takes commands */
 	uint64_t sent;             /* number of the latest command, from 1 on */
 	uint64_t answered;         /* of the latest answer */
 };
@@ -39,7 +38,7 @@ static inline bool post_take(struct post *post, struct command_answer *answer)
 	return true;
 }
 
-/* Whether an answer is owed. */
+/* Whether a command has no answer yet. */
 static inline bool post_waits(const struct post *post)
 {
 	return post->answered != post->sent;

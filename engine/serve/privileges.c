@@ -17,13 +17,14 @@
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-/* Detaching the XDP program and finding it by its id, lo's sysctls; a port that is opened again
- * needs the next two as well. The rest: key file, data directory and sockets of another user. */
+/* The first two are for detaching the XDP program, finding it by its id, and lo's sysctls; a port
+ * that is opened again needs the next two as well. The rest are for the key file, the data
+ * directory and the sockets of another user. */
 static const uint64_t CONTROL_KEEPS = BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN) | BIT(CAP_NET_RAW) |
 				      BIT(CAP_IPC_LOCK) | BIT(CAP_NET_BIND_SERVICE) |
 				      BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) |
 				      BIT(CAP_CHOWN) | BIT(CAP_FOWNER);
-/* A segment in the data directory of another user is that user's. */
+/* A segment in the data directory of another user must belong to that user. */
 static const uint64_t SEGMENTS_KEEPS =
 	BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_CHOWN);
 

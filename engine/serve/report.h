@@ -23,7 +23,7 @@ void serve_report_add(struct worker_counters *sum, const struct worker_counters 
 void serve_report_traffic(const struct worker_counters *sum, uint64_t missed);
 
 /*
- * `worker ...` for each: how its turns went, what its thread allocated while it sold. Then `stage
+ * `worker ...` for each: its turns, and what its thread allocated while it sold. Then `stage
  * NAME ...`: cycles and ns a request, over all workers, of the turns that were timed. Time in which
  * a worker sleeps in the kernel to let the disk work counts as journal. tsc_hz: cycles a second.
  */

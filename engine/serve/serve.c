@@ -50,7 +50,7 @@ static int privileges_up(struct server *server)
 			      strerror(-rc));
 }
 
-/* What the control thread waits for. Without a system call: it must work where those fail. */
+/* What the control thread waits for. Makes no system call: it must work where those fail. */
 static void waited_signals(sigset_t *out)
 {
 	sigemptyset(out);
@@ -70,7 +70,7 @@ static int signals_up(struct server *server)
 		rc = -errno;
 	if (rc == 0)
 		rc = serve_guard_arm(server);
-	/* Waited for by the control thread; workers and the preparer inherit the mask. */
+	/* The control thread waits for them; all other threads inherit the mask. */
 	waited_signals(&waited);
 	if (rc == 0)
 		rc = -pthread_sigmask(SIG_BLOCK, &waited, NULL);
@@ -128,7 +128,7 @@ static int port_checked(struct server *server)
 	return port_check(&options, &server->error);
 }
 
-/* Until the process ends: there is nothing to undo. */
+/* They are held until the process ends: there is nothing to undo. */
 static int ports_held(struct server *server)
 {
 	const struct port_options options = port_options_of(server->options);
@@ -153,7 +153,7 @@ static void metrics_unbound(struct server *server)
 		close(server->metrics_fd);
 }
 
-/* The lanes as the arguments of --lcores: the control thread, then the workers, each on its CPU. */
+/* The argument of --lcores: the control thread, then the workers, each on its CPU. */
 static void lcores_of(const struct serve_options *options, char *out, size_t out_bytes)
 {
 	size_t used = (size_t)snprintf(out, out_bytes, "0@%u", options->control_core);
@@ -253,7 +253,7 @@ static void workers_down(struct server *server)
 	handover_close(server->shared.handover);
 }
 
-/* Every worker has begun a new turn since. */
+/* Returns when every worker has begun a new turn. */
 static void wait_for_turns(void)
 {
 	synchronize_rcu();
@@ -266,7 +266,7 @@ static int port_up(struct server *server)
 	int rc = port_open(&server->port, &server->error);
 
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
-	/* Nothing about a capture keeps an engine from selling. */
+	/* An engine that can't be captured still sells. */
 	if (rc == 0 && tap_open(&server->tap, &server->port, &server->shared.now,
 				server->data_dir.path, &server->error) != 0)
 		fprintf(stderr,
@@ -276,7 +276,7 @@ static int port_up(struct server *server)
 	return rc;
 }
 
-/* The rest of it outlives the workers: eal_down. */
+/* The port itself outlives the workers: eal_down closes it. */
 static void port_down(struct server *server)
 {
 	tap_close(server->tap);
@@ -378,8 +378,8 @@ static void launch_down(struct server *server)
 	rte_eal_mp_wait_lcore();
 }
 
-/* Runs when the workers have ended: what happened, and the state that the journal must give again.
- */
+/* Runs when the workers have ended. Reports what happened, and the state that the journal must give
+ * again. */
 static void report_down(struct server *server)
 {
 	struct worker_counters sum = {0};
@@ -395,7 +395,7 @@ static void report_down(struct server *server)
 	serve_report_work(server->workers, server->options, rte_get_tsc_hz());
 	serve_report_lanes(server->shared.lanes, server->options->shards);
 	fflush(stdout);
-	/* Refused at the last, and nobody had asked it anything: what it made is taken back. */
+	/* The last step was refused, and nobody had asked anything: what was made is removed. */
 	if (!server->ready && sum.datagrams == 0)
 		server->launched = false;
 }

@@ -1,6 +1,6 @@
 /*
  * serve: start-up and shut-down of the server, as a table of steps run in order and backwards.
- * Everything that can be refused is refused before the machine is touched.
+ * Whatever can be checked beforehand is checked before the machine is touched.
  */
 #ifndef DB_ENGINE_SERVE_SERVE_H
 #define DB_ENGINE_SERVE_SERVE_H

@@ -67,7 +67,7 @@ struct start_turn *start_turn_open(struct server *server, uint16_t worker_idx, c
 	return &start;
 }
 
-/* The start is over: what is being written is not waited for. */
+/* The start has failed: it does not wait for what is being written. */
 static void give_up(struct lane_turn *turn, int error)
 {
 	FOR_EACH_LANE (turn, lane) {
@@ -91,7 +91,7 @@ int start_turn_fail(struct start_turn *start, const struct lane *lane, int error
 			 error == ENOSPC ? "; free some space for --data" : "");
 }
 
-/* What a turn can get done moves this. */
+/* Grows with all that a turn can do. */
 static uint64_t progress_of(const struct start_turn *start)
 {
 	uint64_t sum = start->turn.written_cnt;
@@ -101,7 +101,7 @@ static uint64_t progress_of(const struct start_turn *start)
 	return sum;
 }
 
-/* The lane that has no room, while nothing is on its way in any of them; NULL: none. */
+/* A lane that has no room while no lane has a write in flight; NULL: there is none. */
 static const struct lane *stuck_lane(const struct start_turn *start)
 {
 	const struct lane *stuck = NULL;

@@ -36,7 +36,7 @@ struct server {
 	struct segment_source **segments; /* [shards] */
 	struct port port;
 	struct tap *tap;
-	bool port_touched; /* port_close is owed */
+	bool port_touched; /* port_close must be called */
 	bool eal_running;
 	struct disk *disks[WORKERS_MAX];
 	struct worker *workers[WORKERS_MAX];
@@ -45,9 +45,9 @@ struct server {
 	struct post worker_posts[WORKERS_MAX];
 	struct key_ring *keys;     /* that the workers have, or are about to have */
 	struct key_ring *old_keys; /* that some worker may still look at; NULL: none does */
-	atomic_bool draining;      /* the lanes were told to */
-	bool gave_up;              /* they were told to abandon what the disk has not finished */
-	int metrics_fd;            /* bound, not yet answered at; -1 */
+	atomic_bool draining;      /* DRAIN was sent to the lanes */
+	bool gave_up;              /* ABANDON was sent to the lanes */
+	int metrics_fd;            /* bound, nothing answers there yet; -1: none */
 	struct serve_metrics *metrics;
 	char metrics_address[HTTP_SERVER_ADDRESS_BYTES];
 	struct wall_clock wall; /* as the control thread looks at it */
@@ -97,24 +97,26 @@ uint64_t serve_clock_now_ns(const struct server *server);
 /* Reports what has changed of clock and lanes since the last call. */
 void serve_watch_lanes(struct server *server);
 
-/* Tells the lanes to drain; to give up what their disk has not finished, which is said once. */
+/* Sends every lane a DRAIN. */
 void serve_drain_lanes(struct server *server);
+/* Sends every lane an ABANDON for what its disk has not finished, and reports that; only once. */
 void serve_give_up(struct server *server);
 
-/* Takes the lanes' answers. A lane that owes one while its worker runs; -1: none does. */
+/* Takes the lanes' answers. Returns a lane that has not answered although its worker runs, or -1.
+ */
 int serve_silent_lane(struct server *server);
 
 /*
- * Reads the key file and has every worker go by it. The old keys are wiped when every worker has
- * said that it no longer looks at them, within two seconds or, later, by serve_watch_keys.
+ * Reads the key file and sends its keys to every worker. The old keys are wiped when every worker
+ * has answered that it no longer looks at them: within two seconds, or later by serve_watch_keys.
  */
 void serve_reload_keys(struct server *server);
 void serve_watch_keys(struct server *server);
 
-/* Checks whether any worker's queue is deaf, and opens a deaf port anew. */
+/* Checks whether any worker's queue is deaf, and opens a deaf port again. */
 void serve_watch_port(struct server *server);
 
-/* The disk of some lane makes no progress. */
+/* Whether the disk of some lane makes no progress. */
 bool serve_any_stalled(const struct server *server);
 
 #endif

@@ -19,8 +19,7 @@ static void watch_failure(struct server *server, uint16_t idx)
 	if (server->gave_up && error == ETIMEDOUT) {
 		fprintf(stderr,
 			"lane %u: ended before its disk had finished all writes; recovery finds "
-			"out "
-			"what was written\n",
+			"out what was written\n",
 			idx);
 		return;
 	}
