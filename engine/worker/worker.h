@@ -76,7 +76,7 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 void worker_close(struct worker *worker);
 
 /*
- * Turns the worker's lanes until each of them was told to drain (COMMAND_DRAIN) and is done:
+ * Turns the worker's lanes until each of them has got a COMMAND_DRAIN and is done:
  * nothing new is decided, all replies are out, the lanes are closed. On the worker's own lcore;
  * signature of rte_eal_remote_launch.
  */
