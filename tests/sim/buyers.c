@@ -95,7 +95,7 @@ static void pack(const struct buyers *buyers, struct parcel *parcel, uint16_t sh
 	       parcel->cnt * sizeof(parcel->requests[0]));
 }
 
-/* When its wishes count as asked, if they do. */
+/* Notes when its wishes count as asked, if they do. */
 static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 {
 	const uint64_t asked_ns = dates_asked_ns(buyers, parcel);

@@ -31,10 +31,10 @@ struct wish {
 	uint64_t max_price;
 	uint32_t channel;
 	uint16_t quantity;
-	bool bought;  /* told yes: `answer` for good */
-	bool winner;  /* the content that was told so by a BUY ... */
+	bool bought;  /* got a yes: `answer` is final */
+	bool winner;  /* the content whose BUY got it ... */
 	bool decided; /* ... if any was */
-	bool unknown; /* told UNAVAILABLE since then */
+	bool unknown; /* got UNAVAILABLE since then */
 	/* Arrival, in this life, of the first datagram that got a yes; 0: none. A refusal of one
 	 * that arrived earlier may be delivered later. */
 	uint64_t yes_arrival;
@@ -74,7 +74,7 @@ struct buyers {
 	const uint64_t *clock_ns; /* the lane's */
 	uint32_t sale;
 	bool undated_refused;
-	bool ack_memory; /* a yes may be unsaid by a crash, if it told so */
+	bool ack_memory; /* a crash may undo a yes that said so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];
 	struct parcel recorded[BUYERS_RECORDED_MAX]; /* what somebody without a key has */
 	unsigned recorded_cnt;

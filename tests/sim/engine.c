@@ -17,7 +17,7 @@ static void count(struct sim_engine *engine, enum tally_row row)
 	engine->tally->cnt[row]++;
 }
 
-/* Another turn of a start. 0, or why there is none: it waits no longer. */
+/* One more turn of a start. 0, or -errno: it waits no longer. */
 static int start_goes_on(struct sim_engine *engine, unsigned turn)
 {
 	const int error = engine_error(engine);

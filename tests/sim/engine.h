@@ -68,7 +68,7 @@ struct sim_engine {
 	struct sim_arrival inbox[SIM_LANES_MAX * BUYERS_PARCELS_MAX];
 	unsigned inbox_cnt;
 	uint64_t arrival_cnt;
-	/* To be given to the buyers by the next flush. */
+	/* The next flush gives these to the buyers. */
 	const struct exchange *replies[ENGINE_REPLIES_MAX];
 	unsigned reply_cnt;
 	struct segment_preparer *preparer;

@@ -9,7 +9,7 @@
 enum {
 	/* Per mille, of a lane and turn. */
 	ACTS = 60,
-	/* Of what is done then. */
+	/* Per mille, of what is done then. */
 	DRAINS = 6,
 	GIVES_UP = 12,
 	IS_BAD = 60,
@@ -131,7 +131,7 @@ void operator_act(struct sim_engine *engine, struct sim_lane *lane)
 		put_one(lane, (unsigned)random_below(random, lane->offer_cnt));
 }
 
-/* It is durable now, whatever buyers are told of what rests on memory only. */
+/* It is durable now, also where buyers get answers that rest on memory only. */
 static void told_on_sale(struct sim_engine *engine, struct sim_lane *lane,
 			 const struct sent_command *sent, const struct command_answer *answer)
 {
@@ -147,7 +147,7 @@ static void told_on_sale(struct sim_engine *engine, struct sim_lane *lane,
 	CHECK(memcmp(&record, &lane->offers[sent->offer], sizeof(record)) == 0);
 	if (answer->rc == 0) {
 		CHECK(answer->lsn == lsn && operator->lsns[sent->offer] == 0);
-		/* Of a life that had it already nothing more would come of it. */
+		/* If this life had begun with the offer, it would have been refused. */
 		CHECK(lsn > truth->kept_lsn);
 	} else {
 		CHECK(answer->lsn == 0);

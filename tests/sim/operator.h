@@ -1,8 +1,8 @@
 /*
- * operator: who gives a lane of a simulated engine its commands: offers of the catalog at a start,
- * others while it sells, some twice, some that are none of the lane's; now and then a drain, or
- * giving up on the disk. Every answer is held against what was sent and what is on the disk: one
- * for each command, in order, never before its record is durable; what it said holds after a crash.
+ * operator: sends commands to the lanes of a simulated engine: offers of the catalog at a start,
+ * others while it sells, some twice, some that belong to another lane; now and then a drain, or
+ * giving up on the disk. Every answer is compared with what was sent and what is on the disk: one
+ * for each command, in order, never before its record is durable. What it said holds after a crash.
  */
 #ifndef DB_TESTS_SIM_OPERATOR_H
 #define DB_TESTS_SIM_OPERATOR_H
@@ -34,7 +34,7 @@ struct sim_operator {
 	uint64_t answered;
 	bool drained; /* a DRAIN was sent in this life, and an ABANDON */
 	bool gave_up;
-	uint64_t lsns[BUYERS_SKUS_MAX]; /* of offers that it was told are durable; else 0 */
+	uint64_t lsns[BUYERS_SKUS_MAX]; /* of offers that an answer called durable; else 0 */
 };
 
 /* A new life began with the records up to an LSN. */
@@ -43,7 +43,7 @@ void operator_recovered(struct sim_lane *lane, uint64_t last_lsn);
 /* Sends the offers before the cnt-th that the lane does not have. */
 void operator_put(struct sim_engine *engine, struct sim_lane *lane, unsigned cnt);
 
-/* Sends this to the lane, once a life. error: as of an ABANDON. */
+/* Sends this to the lane, once a life. error: of an ABANDON. */
 void operator_end(struct sim_lane *lane, enum command_verb verb, int error);
 
 /* Sends something, or nothing. */
@@ -52,7 +52,7 @@ void operator_act(struct sim_engine *engine, struct sim_lane *lane);
 /* Takes the answers that have come. */
 void operator_listen(struct sim_engine *engine, struct sim_lane *lane);
 
-/* Whether an answer to any of the lanes' commands is owed. */
+/* Whether any of the lanes' commands has no answer yet. */
 bool operator_waits(const struct sim_engine *engine);
 
 #endif

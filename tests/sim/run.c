@@ -336,7 +336,7 @@ static void answer_operators(struct run *run)
 	}
 }
 
-/* One lane has failed: the others, with a disk that is well again, sell on as ever. */
+/* One lane has failed: the others, with a disk that is well again, go on selling. */
 static void sell_beside(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;

@@ -39,7 +39,7 @@ bool sim_clock_settled(const struct sim_clock *clock);
 /* What time it must be for a lane whose clock is at clock_ns. */
 uint64_t sim_clock_expected(const struct sim_clock *clock, uint64_t mono_ns, uint64_t clock_ns);
 
-/* Nobody looks, and the machine's clock is set back. */
+/* Sets the machine's clock back while nobody looks. */
 void sim_clock_set_back(struct sim_clock *clock);
 
 #endif

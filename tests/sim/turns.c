@@ -9,7 +9,7 @@
 enum {
 	/* The other work takes longer than the worker's turn. */
 	TURN_NS_MAX = 60000000,
-	/* Some of which a block is held back for, where no answer waits for it. */
+	/* A block that no answer waits for is held back for some of these. */
 	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
 	THREAD_RESUMES_MAX = 6,
 };
@@ -42,7 +42,8 @@ static void reply(void *host, const struct exchange *exchange)
 	engine->replies[engine->reply_cnt++] = exchange;
 }
 
-/* The order of arrival is that of the decisions, so of what leaves at once and of what waits. */
+/* Decisions are made in the order of arrival. So answers that leave at once are in that order, and
+ * so are those that wait. */
 static void check_order(struct sim_lane *lane, const struct exchange *exchange)
 {
 	const struct parcel *parcel = exchange->packet;
@@ -162,7 +163,7 @@ static void run_thread(struct sim_engine *engine)
 		(void)sim_task_resume(thread);
 }
 
-/* The work beside the turns. */
+/* What happens between two turns. */
 static void time_goes_by(struct sim_engine *engine)
 {
 	if (engine->process.dead)

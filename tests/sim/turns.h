@@ -19,7 +19,7 @@ void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane);
 /* A turn of a start: nobody can ask yet. */
 void turns_start(struct sim_engine *engine);
 
-/* One turn, but for a crash in it, and time goes by. */
+/* One turn, unless a crash ends it; time passes. */
 void turns_run(struct sim_engine *engine);
 
 /* Called before engine.process.dead is reset: what waited is lost. */

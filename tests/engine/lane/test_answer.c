@@ -85,7 +85,7 @@ Test(answer, a_yes_waits_for_its_record)
 Test(answer, a_retry_waits_for_the_first_answers_record)
 {
 	(void)ask(1, 100, 0, 0);
-	cr_assert(eq(u64, ask(1, 100, 0, 0), 2), "the first is still on its way");
+	cr_assert(eq(u64, ask(1, 100, 0, 0), 2), "the first is still in flight");
 	journal_pump(lane.journal, lane.clock_ns);
 	memory_disk_complete_all(disk, lane.journal);
 	cr_assert(eq(u64, ask(1, 100, 0, 0), 0), "now it is on disk");
@@ -367,7 +367,7 @@ Test(answer, undated_gets_no_order_where_it_is_refused)
 	cr_assert(eq(u64, replies[0].order_id, SALE));
 }
 
-/* A PONG has the sale where an order has its id: it rests on no record all the same. */
+/* A PONG has the sale where an order has its id, but rests on no record. */
 Test(answer, a_failed_write_takes_no_pong_back)
 {
 	struct wire_request *requests = wire_requests(datagram);

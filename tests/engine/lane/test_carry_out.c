@@ -9,7 +9,7 @@
 #include "tests/support/memory_disk.h"
 #include "tests/support/sale.h"
 
-/* A lane on a disk that does what the test lets it. */
+/* A lane on a disk that does only what the test lets it do. */
 enum {
 	LANE = 3,
 	SHARDS = 8,
@@ -143,7 +143,7 @@ Test(carry_out, puts_on_sale_and_answers_when_that_is_on_disk)
 	puts_on_sale(ACK_DURABLE);
 }
 
-/* Buyers are told sooner; an operator is told that it is on disk. */
+/* Buyers get their answers sooner; an operator's answer says that the record is on disk. */
 Test(carry_out, in_memory_an_answer_waits_for_the_disk_all_the_same)
 {
 	puts_on_sale(ACK_MEMORY);

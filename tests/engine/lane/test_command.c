@@ -133,7 +133,7 @@ Test(command, sees_an_end_behind_what_waits)
 	commands_close(commands);
 }
 
-/* What a refusal rests on is none of its records. */
+/* A refusal waits for the record that it rests on, but that is not its own. */
 Test(command, a_refusal_waits_and_names_no_record)
 {
 	struct commands *commands = NULL;

@@ -41,7 +41,7 @@ static uintptr_t line_of(const void *at)
 	return (uintptr_t)at / CACHE_LINE_BYTES;
 }
 
-/* What two workers write turn by turn, neighbours in every way: lanes, journals, arenas. */
+/* What two workers write every turn and what lies side by side: lanes, journals, arenas. */
 Test(lane, no_line_belongs_to_two_workers)
 {
 	struct lane *lanes = lanes_alloc(3);
@@ -60,14 +60,16 @@ Test(lane, no_line_belongs_to_two_workers)
 		of_arena[i] = arena_alloc(arenas[i], 8);
 		cr_assert(ne(ptr, (void *)of_arena[i], NULL));
 	}
-	/* Not even a page: the kernel moves pages, and counts who touches them. */
+	/* They do not even share a page: the kernel counts which node touches a page, and moves it.
+	 */
 	cr_assert(ne(u64, (uintptr_t)of_arena[0] / BLOCK_ALIGN_BYTES,
 		     (uintptr_t)of_arena[1] / BLOCK_ALIGN_BYTES));
 	for (unsigned i = 0; i < 2; i++)
 		arena_close(arenas[i]);
 }
 
-/* The lane's clock stands still in all of them: what is held back goes by the other one. */
+/* The lane's clock stands still in all of them: how long a block is held back is measured by the
+ * monotonic clock. */
 Test(lane, holds_a_record_back_that_nobody_waits_for)
 {
 	append_records(lane.journal, 1);
@@ -134,7 +136,7 @@ Test(lane, holds_nothing_back_when_it_drains)
 	memory_disk_complete_all(disk, lane.journal);
 }
 
-/* The one way back of a lane's clock: a record, in a block of format 2, by which it goes on. */
+/* A lane's clock goes back only by a record, in a block of format 2, and continues from there. */
 Test(lane, a_clock_is_set_back_by_a_record)
 {
 	const struct shard_size size = {1, 1, 1};

@@ -101,7 +101,7 @@ static const struct wire_reply *replies_of(const struct parcel *parcel)
 	return (const struct wire_reply *)(parcel->datagram + WIRE_HEADER_BYTES);
 }
 
-/* Holds for every test: what is given out rests on nothing that is not acknowledged. */
+/* Checked in every test: an answer that is given out rests only on acknowledged records. */
 static void check_acknowledged(const struct parcel *parcel)
 {
 	const struct lane *lane = &rig.lanes[parcel->lane_idx];
@@ -123,7 +123,7 @@ static void reply(void *host, const struct exchange *exchange)
 {
 	struct parcel *parcel = exchange->packet;
 
-	/* Once, and asked for its room before. */
+	/* An answer is given once, and has_room was asked before. */
 	CHECK(host == &rig && parcel->asked && parcel->place == 0 && !parcel->dropped);
 	CHECK(exchange_datagram(exchange) == parcel->datagram);
 	parcel->place = ++rig.answer_cnt[parcel->lane_idx];
@@ -155,7 +155,7 @@ static const struct lane_host_ops host_ops = {
 	.drop = drop,
 };
 
-/* A whole turn, of what was added since the last. */
+/* A whole turn with the datagrams that were added since the last. */
 static void turn_at(uint64_t now_ns)
 {
 	lane_turn_decide(&rig.turn);
@@ -302,7 +302,7 @@ static uint64_t not_on_sale(uint16_t lane_idx)
 	return sku;
 }
 
-/* The one verdict of all entries; of the first that differs. */
+/* The verdict that all entries have, or else the first other one. */
 static uint8_t verdict_of(const struct parcel *parcel)
 {
 	const uint8_t verdict = replies_of(parcel)[0].verdict;
@@ -567,7 +567,7 @@ Test(lane_turn, whoever_waits_for_a_failed_lane_gets_unavailable)
 	rig.finish_cnt[0] = 1;
 	rig.fails[0] = EIO;
 	turns(2);
-	cr_assert(eq(u32, rig.answer_cnt[0], 1), "no way out for them yet");
+	cr_assert(eq(u32, rig.answer_cnt[0], 1), "no room for them yet");
 	expect_condition(0, LANE_FAILED);
 	expect_condition(1, LANE_SELLING);
 	cr_assert(eq(int, rig.lanes[0].error, EIO));
@@ -674,7 +674,7 @@ Test(lane_turn, is_done_only_when_nothing_waits_anywhere)
 	rig.finish_cnt[0] = 0;
 	turn();
 	cr_assert(backlog_empty(rig.lanes[0].backlog));
-	cr_assert(not(lane_turn_all_done(&rig.turn)), "its block is on its way");
+	cr_assert(not(lane_turn_all_done(&rig.turn)), "its block is in flight");
 	rig.room[0] = 0;
 	rig.finish_cnt[0] = UNLIMITED;
 	turns(2);
@@ -743,7 +743,7 @@ Test(lane_turn, closes_no_lane_that_was_given_up_while_it_drained)
 	expect_condition(1, LANE_DRAINING);
 }
 
-/* How long nobody turned it is not held against its disk. */
+/* Time in which nobody turned it does not count against its disk. */
 Test(lane_turn, a_lane_that_is_taken_over_is_not_stalled)
 {
 	turns(2);
