@@ -124,7 +124,7 @@ static void crash(struct run *run, bool power)
 {
 	struct sim_engine *engine = &run->engine;
 
-	SAY(run, "life %u: %s at LSN %" PRIu64 ", %u writes on their way\n", run->life,
+	SAY(run, "life %u: %s at LSN %" PRIu64 ", %u writes in flight\n", run->life,
 	    power ? "power cut" : "kill", written_lsns(run), engine->disk.write_cnt);
 	engine_gone(engine, true);
 	run->power_fails = false;
