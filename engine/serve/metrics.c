@@ -239,8 +239,8 @@ static void add_port(const struct serve_metrics *metrics, struct metrics_text *t
 	const struct port_watch *watch = metrics->view.port_watch;
 
 	metrics_text_family(text, "doorbuster_port_deaf", METRICS_GAUGE,
-			    "1 while the kernel drops the worker's frames for want of packet "
-			    "buffers: it is given new ones.");
+			    "1 while the kernel drops the worker's frames because their packet "
+			    "buffers are lost; the port is then opened anew.");
 	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
 		char number[NUMBER_BYTES];
 		const struct metrics_label labels[] = {{"worker", number_of(number, i)}, {0}};
@@ -251,7 +251,7 @@ static void add_port(const struct serve_metrics *metrics, struct metrics_text *t
 			    "How often a deaf port was opened anew.");
 	metrics_text_u64(text, NULL, atomic_load(&watch->reopened_cnt));
 	metrics_text_family(text, "doorbuster_port_buffers_lost_total", METRICS_COUNTER,
-			    "Packet buffers that were found lost then, and given back.");
+			    "Packet buffers that were lost, and were given back by opening it.");
 	metrics_text_u64(text, NULL, atomic_load(&watch->buffers_lost_cnt));
 }
 
