@@ -97,7 +97,8 @@ int checkpoint_open(struct checkpoint **out, const struct data_dir *dir, uint16_
 	int rc;
 
 	if (checkpoint == NULL) {
-		return error_say(error, -ENOMEM, "lane %u: no memory to read a checkpoint", lane);
+		error_set(error, "lane %u: no memory to read a checkpoint", lane);
+		return -ENOMEM;
 	}
 	checkpoint->next_chunk = 0;
 	checkpoint_path(dir, lane, next_lsn, checkpoint->path);

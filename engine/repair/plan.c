@@ -82,6 +82,8 @@ static int follow(struct planning *planning, const struct plan_row *row)
 		return rc;
 	plan->files = planning->chosen.files;
 	plan->damage = planning->chosen.damage;
+	/* Every fact of a row that begins somewhere was found by looking at the lane. */
+	CHECK(plan->files != NULL && plan->damage != NULL);
 	plan->anchors = row->anchors;
 	plan->trims = row->trims;
 	plan->loss = plan->damage->loss;
