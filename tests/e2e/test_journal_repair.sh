@@ -186,7 +186,7 @@ expect_match "what a killed one left" 'part, and was killed before' "$(cat "$WOR
 cmp "$SEGMENT" "$(ls -d "$DATA"/repaired-*.part)/lane-000/seg-000000000000" >/dev/null 2>&1 &&
 	fail "the copy was whole"
 repair 0 --cut
-expect_match "what a killed one left" 'removed 1 copies' "$(cat "$WORK/err")"
+expect_match "what a killed one left" 'removed 1 unfinished copies' "$(cat "$WORK/err")"
 kept >/dev/null
 verify
 
