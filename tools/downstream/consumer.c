@@ -205,7 +205,10 @@ static int check_follows(struct consumer *consumer, const struct source_block *b
 		return 1;
 	if (mark->next_lsn == 0 && consumer->options.skip_pruned)
 		return 1;
-	if (header->first_lsn > next_lsn)
+	/* Between two blocks of one history, a closing block may be missing, too. */
+	if (header->first_lsn > next_lsn ||
+	    (header->first_lsn == next_lsn && header->checksum != mark->checksum &&
+	     consumer->met[consumer->lane] && !is_before(&block->frame, mark)))
 		return say_wrong(consumer, block,
 				 mark->next_lsn == 0
 					 ? "a block with later LSNs: the first ones are gone; "

@@ -227,6 +227,29 @@ Test(consumer, knows_what_was_before_a_closing_block)
 	cr_assert(eq(u64, records, 0));
 }
 
+/* A closing block holds no LSN, but the block after it names its checksum. */
+Test(consumer, misses_a_closing_block_that_was_removed)
+{
+	struct stream *stream = &streams[0];
+	uint64_t records;
+
+	write_block(5);
+	close_block();
+	write_block(5);
+	close_block();
+	publish();
+	cr_assert(eq(u32, ((const struct block_header *)stream->blocks[1])->record_cnt, 0));
+	for (uint32_t i = 1; i + 1 < stream->cnt; i++) {
+		stream->frames[i] = stream->frames[i + 1];
+		stream->blocks[i] = stream->blocks[i + 1];
+	}
+	stream->cnt--;
+	cr_assert(eq(int, read_all(&records), -EPROTO));
+	cr_assert(eq(u64, records, 5));
+	cr_assert(ne(ptr, strstr(error.text, "a gap: blocks were removed there"), NULL), "%s",
+		  error.text);
+}
+
 /* Two ways in which a lane went on: nothing of the second is taken for the first. */
 Test(consumer, misses_the_block_that_its_cursor_lies_behind)
 {
