@@ -83,7 +83,7 @@ stop_engine
 deep=$WORK/$(printf '%080d' 0)/$(printf '%080d' 0)
 mkdir -p "$deep"
 cd "$deep" || fail "no $deep"
-SOCKET=memif refused 'its path has [0-9]+ characters.* at most 107 .*name another directory'
+SOCKET=memif refused "socket's path has [0-9]+ characters.* may have 107 .*name another directory"
 cd "$WORK" || fail "no $WORK"
 
 for kind in stream seqpacket dgram; do
