@@ -38,6 +38,11 @@ struct lane_place {
 	uint64_t offset; /* in the segment's file */
 };
 
+static inline bool lane_place_before(struct lane_place a, struct lane_place b)
+{
+	return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
 /* First BLOCK_ALIGN_BYTES of a segment; the rest of them is zero. */
 struct segment_header {
 	uint32_t magic;

@@ -66,8 +66,7 @@ __attribute__((format(printf, 4, 5))) static enum lane_read say(struct lane_read
 	va_list args;
 
 	CHECK(what == LANE_CORRUPT || what == LANE_ERROR);
-	fault->place.segment = at.segment;
-	fault->place.offset = at.offset;
+	fault->place = at;
 	va_start(args, format);
 	vsnprintf(fault->text, sizeof(fault->text), format, args);
 	va_end(args);
@@ -399,8 +398,7 @@ static void accept_block(struct lane_reader *reader, struct lane_place at,
 
 	CHECK(reader->adopts || follows(reader, block));
 	/* Reading only goes forwards, and stays within the segment entered. */
-	CHECK(at.segment > tail->place.segment ||
-	      (at.segment == tail->place.segment && at.offset >= tail->place.offset));
+	CHECK(!lane_place_before(at, tail->place));
 	CHECK(at.segment == reader->entered);
 	CHECK(at.offset + block->block_bytes <= reader->segment_bytes);
 	CHECK(block->durable_lsn < block->first_lsn);

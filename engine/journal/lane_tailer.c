@@ -199,6 +199,7 @@ static int say_pruned(const struct lane_tailer *tailer, uint64_t first_lsn, stru
 /* For a lane of which no block was read yet, and none can be read any more. */
 static int say_bare(const struct lane_tailer *tailer, uint64_t first_segment, struct error *error)
 {
+	CHECK(tailer->mark.next_lsn == 0);
 	return error_say(error, -ESTALE,
 			 "lane %u: it begins with segment %" PRIu64
 			 ", which holds no block: the lane has lost its orders; put it back from "
@@ -293,9 +294,8 @@ static int begin(struct lane_tailer *tailer, struct error *error)
 	int rc = options->open_files(options->context, options->lane, &files);
 
 	restart(tailer);
-	if (rc != 0) {
+	if (rc != 0)
 		return error_say(error, rc, "lane %u: %s", options->lane, safe_strerror(rc));
-	}
 	rc = first_segment(files, &first);
 	if (rc == -ENOENT && mark->next_lsn > 0) {
 		files->ops->close(files);
@@ -326,9 +326,8 @@ int lane_tailer_open(struct lane_tailer **out, const struct lane_tailer_options 
 	int rc;
 
 	static_assert(sizeof(*tailer) % BLOCK_ALIGN_BYTES == 0, "aligned_alloc requires it");
-	if (tailer == NULL) {
+	if (tailer == NULL)
 		return error_say(error, -ENOMEM, "lane %u: no memory to read it", options->lane);
-	}
 	*tailer = (struct lane_tailer){
 		.options = *options, .mark = *behind, .judged_ns = clock_now_ns()};
 	rc = begin(tailer, error);

@@ -6,12 +6,6 @@
 
 #include "engine/base/check.h"
 
-static bool lies_after(const struct lane_fault *one, const struct lane_fault *two)
-{
-	return one->place.segment > two->place.segment ||
-	       (one->place.segment == two->place.segment && one->place.offset > two->place.offset);
-}
-
 void fault_list_add(struct fault_list *list, const struct lane_fault *fault)
 {
 	struct lane_fault *more = reallocarray(list->faults, list->cnt + 1, sizeof(*more));
@@ -19,10 +13,10 @@ void fault_list_add(struct fault_list *list, const struct lane_fault *fault)
 
 	CHECK(more != NULL);
 	list->faults = more;
-	for (; at > 0 && lies_after(&more[at - 1], fault); at--)
+	for (; at > 0 && lane_place_before(fault->place, more[at - 1].place); at--)
 		more[at] = more[at - 1];
 	more[at] = *fault;
-	CHECK(at + 1 == list->cnt || lies_after(&more[at + 1], fault));
+	CHECK(at + 1 == list->cnt || lane_place_before(fault->place, more[at + 1].place));
 }
 
 static bool has(const struct fault_list *list, const struct lane_fault *fault)

@@ -185,8 +185,7 @@ static int say_wrong(const struct consumer *consumer, const struct source_block 
 
 static bool is_before(const struct frame *frame, const struct lane_mark *mark)
 {
-	return frame->segment < mark->place.segment ||
-	       (frame->segment == mark->place.segment && frame->offset < mark->place.offset);
+	return lane_place_before((struct lane_place){frame->segment, frame->offset}, mark->place);
 }
 
 /* 1: the block is the one that follows; 0: it was there before; or an error. */

@@ -102,8 +102,7 @@ static int check_records(const struct repair *repair, struct lane_case *one)
 	rc = plan_cut(repair, one, lsn);
 	if (rc != 0)
 		return rc;
-	fault.place.segment = one->plan->damage->tail.place.segment;
-	fault.place.offset = one->plan->damage->tail.place.offset;
+	fault.place = one->plan->damage->tail.place;
 	snprintf(fault.text, sizeof(fault.text),
 		 "the block of LSN %" PRIu64
 		 " is whole, but its record cannot follow from those before it: %s. An engine of "
