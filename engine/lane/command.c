@@ -54,6 +54,12 @@ void commands_close(struct commands *commands)
 	free(commands);
 }
 
+/* The ring keeps room for these, and what waits for room before one of them is refused. */
+static bool ends_lane(const struct command *command)
+{
+	return command->verb == COMMAND_DRAIN || command->verb == COMMAND_ABANDON;
+}
+
 uint32_t commands_room(const struct commands *commands)
 {
 	DCHECK(commands->out_cnt <= COMMANDS_MAX);
@@ -64,11 +70,9 @@ uint32_t commands_room(const struct commands *commands)
 
 bool commands_send(struct commands *commands, const struct command *command)
 {
-	const bool ends = command->verb == COMMAND_DRAIN || command->verb == COMMAND_ABANDON;
-
 	CHECK(command->verb >= COMMAND_PUT_ON_SALE && command->verb < COMMAND_VERB_END);
 	CHECK(command->verb != COMMAND_ABANDON || command->error > 0);
-	if (ends ? commands->out_cnt == COMMANDS_MAX : commands_room(commands) == 0)
+	if (ends_lane(command) ? commands->out_cnt == COMMANDS_MAX : commands_room(commands) == 0)
 		return false;
 	/* The ring has a slot for each command that is out. */
 	CHECK(spsc_ring_put(commands->questions, command));
@@ -101,7 +105,7 @@ bool commands_end_follows(struct commands *commands)
 			commands->questions, (uint32_t)(commands->looked_cnt - commands->done_cnt));
 
 		commands->looked_cnt++;
-		if (command->verb == COMMAND_DRAIN || command->verb == COMMAND_ABANDON)
+		if (ends_lane(command))
 			commands->end_cnt = commands->looked_cnt;
 	}
 	return commands->end_cnt > commands->done_cnt;
