@@ -43,9 +43,8 @@ static int ping(struct client *client, const char *server, struct error *error)
 		rc = client_drain(client);
 	client->on_answer = on_answer;
 	client->context = context;
-	if (rc != 0) {
+	if (rc != 0)
 		return error_say(error, rc, "%s: %s", server, strerror(-rc));
-	}
 	if (!pong.answered || pong.reply.verdict != VERDICT_PONG || pong.reply.quantity == 0) {
 		return error_say(
 			error, -ETIMEDOUT,

@@ -177,9 +177,8 @@ static int resolve(struct client_udp *udp, const char *server, struct error *err
 	char *port;
 	int rc;
 
-	if (server == NULL || strlen(server) >= sizeof(copy)) {
+	if (server == NULL || strlen(server) >= sizeof(copy))
 		return error_say(error, -EINVAL, "no server named; expected HOST:PORT");
-	}
 	snprintf(copy, sizeof(copy), "%s", server);
 	if (!split_server(copy, &host, &port)) {
 		return error_say(error, -EINVAL,
@@ -203,9 +202,8 @@ int client_transport_udp(struct client_transport **out, const char *server, stru
 	struct client_udp *udp = calloc(1, sizeof(*udp));
 	int rc;
 
-	if (udp == NULL) {
+	if (udp == NULL)
 		return error_say(error, -ENOMEM, "no memory for a socket");
-	}
 	udp->fd = -1;
 	rc = resolve(udp, server, error);
 	if (rc == 0) {

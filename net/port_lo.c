@@ -161,9 +161,8 @@ static int save(int values[SYSCTL_CNT], struct error *error)
 
 	for (unsigned i = 0; i < SYSCTL_CNT; i++) {
 		rc = read_sysctl(sysctls[i], &values[i]);
-		if (rc != 0) {
+		if (rc != 0)
 			return error_say(error, rc, "%s: %s", sysctls[i], strerror(-rc));
-		}
 	}
 	dir_fd = run_dir_open(RUN_DIR, true, error);
 	if (dir_fd < 0)

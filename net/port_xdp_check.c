@@ -176,9 +176,8 @@ static int check_up(const char *interface, struct error *error)
 		close(fd);
 	if (rc == 0 && (request.ifr_flags & IFF_UP) != 0)
 		return 0;
-	if (rc != 0) {
+	if (rc != 0)
 		return error_say(error, rc, "interface %s: %s", interface, strerror(-rc));
-	}
 	return error_say(error, -ENETDOWN, "interface %s is down; `ip link set dev %s up`",
 			 interface, interface);
 }

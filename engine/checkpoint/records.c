@@ -54,9 +54,8 @@ int checkpoint_records_open(struct checkpoint_records **out, const struct data_d
 	struct checkpoint_records *records = calloc(1, sizeof(*records));
 	int rc;
 
-	if (records == NULL) {
+	if (records == NULL)
 		return error_say(error, -ENOMEM, "lane %u: no memory to read a checkpoint", lane);
-	}
 	checkpoint_path(dir, lane, next_lsn, records->path);
 	records->lsn = 1;
 	rc = checkpoint_open(&records->checkpoint, dir, lane, next_lsn, error);

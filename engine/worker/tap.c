@@ -378,9 +378,8 @@ int tap_open(struct tap **out, const struct port *port, const struct wall_now *n
 	int rc;
 
 	CHECK(port->options.queue_cnt > 0 && port->options.queue_cnt <= WORKERS_MAX);
-	if (tap == NULL) {
+	if (tap == NULL)
 		return error_say(error, -ENOMEM, "no memory");
-	}
 	*tap = (struct tap){.port = port, .now = now, .listen_fd = -1, .dir_fd = -1, .end_fd = -1};
 	rc = start(tap, data);
 	if (rc != 0) {

@@ -85,9 +85,8 @@ static int map(struct source *source, const struct tap_request *request, struct 
 	memory = mmap(NULL, answer.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
 	rc = memory == MAP_FAILED ? -errno : 0;
 	close(memory_fd);
-	if (rc != 0) {
+	if (rc != 0)
 		return error_say(error, rc, "the engine's memory: %s", strerror(-rc));
-	}
 	source->memory = memory;
 	source->bytes = answer.bytes;
 	source->ring_cnt = source->memory->ring_cnt;
@@ -104,9 +103,8 @@ int source_open(struct source **out, const char *data, const struct tap_request 
 	struct source *source = calloc(1, sizeof(*source));
 	int rc;
 
-	if (source == NULL) {
+	if (source == NULL)
 		return error_say(error, -ENOMEM, "no memory");
-	}
 	source->fd = capture_socket_connect(data, error);
 	rc = source->fd < 0 ? source->fd : map(source, request, error);
 	if (rc != 0) {

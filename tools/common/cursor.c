@@ -150,9 +150,8 @@ int cursor_save(const struct cursor *cursor, const char *path, struct error *err
 	FILE *file;
 	int rc = 0;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary)) {
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
 		return error_say(error, -ENAMETOOLONG, "%s: the path is too long", path);
-	}
 	file = safe_fmake_anew(temporary);
 	if (file == NULL)
 		rc = -errno;

@@ -201,18 +201,16 @@ static int start_eal(struct transport_port *self, const struct transport_port_op
 	for (int i = 0; i < options->eal_arg_cnt && argc < EAL_ARGS_MAX; i++)
 		argv[argc++] = options->eal_args[i];
 	argv[argc] = NULL;
-	if (rte_eal_init(argc, (char **)argv) < 0) {
+	if (rte_eal_init(argc, (char **)argv) < 0)
 		return error_say(error, -EIO, "the DPDK environment does not start");
-	}
 	self->eal_running = true;
 	rc = port_open(&self->port, error);
 	if (rc != 0)
 		return rc;
 	self->pool = rte_pktmbuf_pool_create("requests", SEND_POOL_CNT, SEND_POOL_CACHE_CNT, 0,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	if (self->pool == NULL) {
+	if (self->pool == NULL)
 		return error_say(error, -ENOMEM, "no memory for packets");
-	}
 	return port_take_traffic(&self->port, true, error);
 }
 
@@ -243,9 +241,8 @@ int transport_port_open(struct client_transport **out, const struct transport_po
 	};
 	int rc = -EINVAL;
 
-	if (self == NULL) {
+	if (self == NULL)
 		return error_say(error, -ENOMEM, "no memory");
-	}
 	if (!parse_server(self, options->server) ||
 	    inet_pton(AF_INET, options->address, &self->address) != 1)
 		error_set(error, "over --port, --server is IPv4:PORT and --address IPv4");

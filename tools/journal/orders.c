@@ -135,9 +135,8 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, struc
 
 		struct claim *claim = add_claim(orders);
 
-		if (claim == NULL) {
+		if (claim == NULL)
 			return error_say(error, -ENOMEM, "%s: no memory for its orders", path);
-		}
 		*claim = (struct claim){.line = number};
 
 		const enum column wrong = parse_claim(line, claim);

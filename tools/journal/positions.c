@@ -37,9 +37,8 @@ static int add(struct positions *positions, const struct data_dir *dir, const ch
 		return 0;
 	if (rc != 0)
 		return rc;
-	if (cursor.journal_id != dir->journal_id || cursor.lanes != dir->shards) {
+	if (cursor.journal_id != dir->journal_id || cursor.lanes != dir->shards)
 		return error_say(error, -EINVAL, "%s is of another journal: remove it", path);
-	}
 	for (uint16_t lane = 0; lane < dir->shards; lane++) {
 		struct position *position = &positions->lane[lane];
 		const uint64_t next_lsn = cursor.lane[lane].mark.next_lsn;
@@ -62,9 +61,8 @@ int positions_load(struct positions *positions, const struct data_dir *dir, stru
 	int rc = 0;
 
 	memset(positions, 0, sizeof(*positions));
-	if (entries == NULL) {
+	if (entries == NULL)
 		return error_say(error, -errno, "%s: %s", dir->path, safe_strerror(-errno));
-	}
 	while (rc == 0 && (entry = readdir(entries)) != NULL) {
 		const char *name = relay_of(entry->d_name);
 

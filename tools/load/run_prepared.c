@@ -37,9 +37,8 @@ static int make_instants(const struct load_options *options, struct prepared *pr
 	if (options->kind != SCENARIO_ECHO)
 		profile.rate *= (double)prepared->datagram_cnt / (double)prepared->request_cnt;
 	*due_ns = malloc(prepared->datagram_cnt * sizeof(**due_ns));
-	if (*due_ns == NULL) {
+	if (*due_ns == NULL)
 		return error_say(error, -ENOMEM, "no memory for the instants; lower --requests");
-	}
 	if (options->arrivals == ARRIVALS_POISSON)
 		arrivals_poisson(&profile, options->seed, *due_ns, prepared->datagram_cnt);
 	else

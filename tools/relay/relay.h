@@ -127,7 +127,7 @@ void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane
 void relay_position_save(struct relay *relay, uint64_t now_ns);
 int relay_forget(const struct relay_options *options, struct error *error);
 
-/* Finds out how far behind the lanes are, and reports it. report.c */
+/* Finds out and reports how much of each lane the downstream lacks. report.c */
 void relay_report(struct relay *relay, double seconds, bool last);
 
 /* Answers Prometheus with what relay_metrics_update saw last. metrics.c */

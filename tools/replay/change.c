@@ -133,9 +133,8 @@ static int change_part(struct catalog *catalog, const char **at, struct error *e
 		return error_say(error, -EINVAL, "'%.40s' is too long for a column and its value",
 				 *at);
 	}
-	if (!any) {
+	if (!any)
 		return error_say(error, -EINVAL, "there is no column after sku=, like stock=20000");
-	}
 	return 0;
 }
 

@@ -138,9 +138,8 @@ int from_journal_open(struct from_journal **out, const char *path, struct error 
 	struct from_journal *journal = calloc(1, sizeof(*journal));
 	int rc;
 
-	if (journal == NULL) {
+	if (journal == NULL)
 		return error_say(error, -ENOMEM, "no memory");
-	}
 	journal->dir.lock_fd = -1;
 	rc = data_dir_read(&journal->dir, path, error);
 	for (uint16_t lane = 0; rc == 0 && lane < journal->dir.shards; lane++)
