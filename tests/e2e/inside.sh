@@ -3,8 +3,13 @@
 # left: a process, an XDP program, a changed sysctl of lo or a file under /run is a failure.
 set -u
 
-# Private: /run for the engine and the EAL, and /sys as this network namespace sees it.
+# Private: /run and /tmp for the engine and the EAL, and /sys as this network namespace sees it.
 mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys || exit 1
+# Not below a tree that lies in /tmp itself.
+case $PWD/:$DB_WORK/ in
+/tmp/*|*:/tmp/*) own_tmp= ;;
+*) own_tmp=1 && mount -t tmpfs -o mode=1777 tmpfs /tmp || exit 1 ;;
+esac
 ip link set lo up || exit 1
 
 bash "$1"
@@ -27,7 +32,7 @@ for name in route_localnet accept_local; do
 		rc=1
 	fi
 done
-for file in /run/doorbuster /run/dpdk /tmp/doorbuster-eal-*; do
+for file in /run/doorbuster /run/dpdk ${own_tmp:+/tmp/doorbuster-eal-*}; do
 	if [ -e "$file" ]; then
 		echo "left behind: $file"
 		rc=1

@@ -11,8 +11,9 @@ SERVE=$BIN/doorbuster-serve
 ENGINE_PID=
 ENGINE_OUT=
 ENGINE_CNT=0
-# ASan and debug builds on a busy machine start and drain slowly.
+# ASan and debug builds start and drain slowly.
 START_LIMIT_S=30
+. tests/support/patience.sh
 
 trap 'on_exit $?' EXIT
 
@@ -88,17 +89,36 @@ start_engine() { # ARGS...
 	wait_for "the engine's ready line" grep -q '^ready ' "$ENGINE_OUT"
 }
 
-# Runs a command until it succeeds.
+# Runs a command until it succeeds. The seconds of its limit are those of patience.sh, and only
+# the sleeps count, not what the command takes.
 wait_for() { # WHAT COMMAND...
-	local what=$1 deadline_s=$((SECONDS + START_LIMIT_S))
+	local what=$1
 	shift
 
+	wait_while "$what" true "$@"
+}
+
+# The same, but the limit counts from the last change of what PROGRESS prints.
+wait_while() { # WHAT PROGRESS COMMAND...
+	local what=$1 progress=$2 waited_ms=0 now last=
+	shift 2
+
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $deadline_s ] || fail "waited ${START_LIMIT_S} s for $what"
+		now=$($progress)
+		[ "$now" = "$last" ] || waited_ms=0
+		last=$now
+		[ $waited_ms -lt $((START_LIMIT_S * 1000)) ] ||
+			fail "waited ${START_LIMIT_S} s for $what"
 		[ -z "$ENGINE_PID" ] || kill -0 "$ENGINE_PID" 2>/dev/null ||
 			fail "the engine ended while we waited for $what"
 		sleep 0.05
+		waited_ms=$((waited_ms + $(patience_ms 50)))
 	done
+}
+
+# What the engine has written so far, to any file.
+engine_writes() {
+	grep -s '^write_bytes' "/proc/$ENGINE_PID/io"
 }
 
 ready_line() {

@@ -29,7 +29,7 @@ fallocate -l "$(($(df --output=avail -B1 "$DISK" | tail -n 1) - 1048576))" "$DIS
 "$BIN/doorbuster" load $LOAD --server 127.0.0.1:7700 --keys "$KEYS" --orders "$WORK/orders.csv" \
 	--timeout-ms 500 --json >"$WORK/load.json" 2>"$WORK/load.err" &
 load=$!
-wait_for "JOURNAL_FULL" full
+wait_while "JOURNAL_FULL" engine_writes full
 kill -INT $load
 wait $load || true
 wait_for "the metric" metric_is 'doorbuster_lane_journal_full{lane="0"}' 1

@@ -2,6 +2,7 @@
 # once. When the disk goes on, every buffer goes back to the kernel: datagrams flow as before, more
 # of them than there are buffers. On lo and on a veth pair, on normal pages and on reserved
 # hugepages. The engine does not take a stalled disk for a deaf port.
+# alone: it reserves hugepages of the machine
 # time limit: 300 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"

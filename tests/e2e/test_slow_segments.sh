@@ -23,7 +23,7 @@ expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 "$BIN/doorbuster" load $LOAD --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 500 --json \
 	>"$WORK/load.json" 2>"$WORK/load.err" &
 load=$!
-wait_for "JOURNAL_FULL" full
+wait_while "JOURNAL_FULL" engine_writes full
 kill -INT $load
 wait $load || true
 wait_for "the stall to be said" \
