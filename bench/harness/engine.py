@@ -14,6 +14,8 @@ METRICS_ADDRESS = "127.0.0.1:9464"
 # A peer of memif that comes while the last one is still being cleared away was seen to end the
 # process (DPDK 22.11), so we wait.
 PEER_PAUSE_S = 0.3
+# A closed loop loses nothing, so it waits: on a busy machine the engine may not run for a while.
+PATIENT_MS = 30000
 FULL = 29
 # Verdicts that a request of a sale may get; other answers do not count.
 SALE_VERDICTS = {"ACCEPTED", "SOLD_OUT", "LIMIT_REACHED"}
@@ -89,7 +91,8 @@ class Engine:
         return result
 
     def closed_loop(self, requests, fill=FULL, in_flight=128):
-        return self.load("--requests", requests, "--fill", fill, "--in-flight", in_flight)
+        return self.load("--requests", requests, "--fill", fill, "--in-flight", in_flight,
+                         "--timeout-ms", PATIENT_MS)
 
     def open_loop(self, rate, seconds, fill=FULL, *flags):
         return self.load("--rate", max(1, round(rate)), "--seconds", seconds, "--fill", fill,

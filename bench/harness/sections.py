@@ -122,7 +122,7 @@ def spike_step():
 def mixed_step():
     requests = 2000000 // SHRINK
     with engine(Sale("mixed", requests=requests), "durable", orders_max=requests) as running:
-        return running.load("--requests", requests, "--in-flight", 128)
+        return running.closed_loop(requests)
 
 
 def peer_step(script, *flags):

@@ -8,7 +8,7 @@ machine gives to two that share nothing; what two workers of one engine give is 
 import concurrent.futures
 
 from bench.harness import process
-from bench.harness.engine import METRICS_ADDRESS, Sale, engine
+from bench.harness.engine import METRICS_ADDRESS, PATIENT_MS, Sale, engine
 
 IN_FLIGHT = 512
 OTHER_METRICS_ADDRESS = "127.0.0.1:9465"
@@ -20,7 +20,7 @@ def loaded(loads, requests):
     def run(load):
         running, worker, core = load
         return running.load("--requests", requests, "--in-flight", IN_FLIGHT, "--worker", worker,
-                            "--core", core)
+                            "--core", core, "--timeout-ms", PATIENT_MS)
 
     with concurrent.futures.ThreadPoolExecutor(len(loads)) as pool:
         results = list(pool.map(run, loads))
