@@ -10,21 +10,15 @@
 
 #include "engine/base/check.h"
 #include "net/tag.h"
-#include "tools/replay/pcapng.h"
-#include "tools/replay/stream.h"
+#include "tools/replay/capture_file.h"
 
 enum {
 	DAMAGE_BYTES = 2 * PCAP_ERRBUF_SIZE,
 	STEP_PACKETS = 1024,
 };
 
-static const uint64_t NS_PER_S = 1000000000;
-
 struct reader {
-	struct stream *stream;
-	pcap_t *pcap; /* has the stream's file; NULL: it is pcapng */
-	struct pcapng *pcapng;
-	int link_type; /* of a pcap */
+	struct capture_file *file;
 	uint16_t base_port;
 	uint64_t furthest_ns;                          /* instant, so far */
 	bool (*over)(void);                            /* NULL: never asked */
@@ -34,121 +28,37 @@ struct reader {
 	uint8_t room[LINK_FRAME_BYTES_MAX];
 };
 
-static int refuse_link(const struct reader *reader, const char *path, struct error *error)
+static int refuse_link(int link_type, const char *path, struct error *error)
 {
-	const char *name = pcap_datalink_val_to_description(reader->link_type);
+	const char *name = pcap_datalink_val_to_description(link_type);
 
 	return error_say(
 		error, -EPROTONOSUPPORT,
 		"%s: captured on a link of type %d (%s); Ethernet, Linux cooked, raw IP and BSD "
 		"loopback can be replayed",
-		path, reader->link_type, name != NULL ? name : "unknown");
-}
-
-/* A packet, whatever file it is of. */
-struct packet {
-	const uint8_t *bytes;
-	uint32_t kept;
-	int link_type;
-	bool cut;
-	bool has_instant;
-	uint64_t at_ns;
-};
-
-/* Opens a pcap or a pcapng, by the first byte. */
-static int open_packets(struct reader *reader, const char *path, struct error *error)
-{
-	FILE *file = stream_file(reader->stream);
-	char pcap_why[PCAP_ERRBUF_SIZE];
-	const char *why = pcap_why;
-	const int first = getc(file);
-
-	if (first != EOF)
-		(void)ungetc(first, file);
-	if (first == PCAPNG_FIRST_BYTE)
-		reader->pcapng = pcapng_open(file, &why);
-	else
-		reader->pcap = pcap_fopen_offline_with_tstamp_precision(
-			file, PCAP_TSTAMP_PRECISION_NANO, pcap_why);
-	if (reader->pcap != NULL) {
-		reader->link_type = pcap_datalink(reader->pcap);
-		return link_known(reader->link_type) ? 0 : refuse_link(reader, path, error);
-	}
-	if (reader->pcapng != NULL)
-		return 0;
-	if (stream_damage(reader->stream) != NULL)
-		why = stream_damage(reader->stream);
-	fclose(file);
-	return error_say(error, -EBADMSG,
-			 "%s: %s; pcap and pcapng can be read, also in gzip or zstd", path, why);
+		path, link_type, name != NULL ? name : "unknown");
 }
 
 int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
-	int rc = -ENOMEM;
+	int link_type = -1;
+	int rc;
 
 	if (reader == NULL)
-		error_set(error, "%s: no memory to read it", path);
-	else
-		rc = stream_open(&reader->stream, path, error);
-	if (rc == 0) {
-		reader->base_port = base_port;
-		rc = open_packets(reader, path, error);
-	}
+		return error_say(error, -ENOMEM, "%s: no memory to read it", path);
+	reader->base_port = base_port;
+	rc = capture_file_open(&reader->file, path, error);
+	if (rc == 0)
+		link_type = capture_file_link_type(reader->file);
+	if (link_type >= 0 && !link_known(link_type))
+		rc = refuse_link(link_type, path, error);
 	if (rc != 0) {
 		reader_close(reader);
 		return rc;
 	}
 	*out = reader;
 	return 0;
-}
-
-static bool instant_of(const struct pcap_pkthdr *header, uint64_t *at_ns)
-{
-	/* A pcap has 32 unsigned bits, which libpcap reads as signed: after 2038 that is wrong. */
-	const int64_t seconds = header->ts.tv_sec >= INT32_MIN && header->ts.tv_sec < 0
-					? (int64_t)(uint32_t)header->ts.tv_sec
-					: header->ts.tv_sec;
-	const int64_t ns = header->ts.tv_usec; /* nanoseconds: so it was opened */
-
-	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NS_PER_S || ns < 0 ||
-	    (uint64_t)ns >= NS_PER_S)
-		return false;
-	*at_ns = (uint64_t)seconds * NS_PER_S + (uint64_t)ns;
-	return true;
-}
-
-/* The next one: 1, 0 at the end, -1 with *damage. */
-static int next_packet(struct reader *reader, struct packet *out, const char **damage)
-{
-	struct pcapng_packet found;
-	struct pcap_pkthdr *header;
-	int rc;
-
-	if (reader->pcapng != NULL) {
-		rc = pcapng_next(reader->pcapng, &found);
-		if (rc < 0)
-			*damage = pcapng_damage(reader->pcapng);
-		if (rc == 1)
-			*out = (struct packet){.bytes = found.bytes,
-					       .kept = found.kept,
-					       .link_type = found.link_type,
-					       .cut = found.kept < found.sent,
-					       .has_instant = found.has_instant,
-					       .at_ns = found.at_ns};
-		return rc;
-	}
-	rc = pcap_next_ex(reader->pcap, &header, &out->bytes);
-	if (rc == PCAP_ERROR)
-		*damage = pcap_geterr(reader->pcap);
-	if (rc != 1)
-		return rc == PCAP_ERROR ? -1 : 0;
-	out->kept = header->caplen;
-	out->link_type = reader->link_type;
-	out->cut = header->caplen < header->len;
-	out->has_instant = instant_of(header, &out->at_ns);
-	return 1;
 }
 
 /* Notes of packets with an instant which go back in time, and the biggest jump. */
@@ -210,17 +120,13 @@ static void count(struct reader_counts *counts, const struct captured *captured)
 	}
 }
 
-static void take_damage(struct reader *reader, const char *damage)
+static void take_damage(struct reader *reader)
 {
-	/* If the compressed bytes are damaged, that is why those inside end. */
-	if (stream_damage(reader->stream) != NULL)
-		damage = stream_damage(reader->stream);
 	/* Ended by us in the middle of a packet: that is not damage. */
-	if (reader->over != NULL && reader->over())
-		damage = NULL;
-	if (damage != NULL && reader->damage[0] == '\0')
-		snprintf(reader->damage, sizeof(reader->damage),
-			 "ends after packet %" PRIu64 ": %s", reader->counts.packets, damage);
+	if ((reader->over != NULL && reader->over()) || reader->damage[0] != '\0')
+		return;
+	snprintf(reader->damage, sizeof(reader->damage), "ends after packet %" PRIu64 ": %s",
+		 reader->counts.packets, capture_file_damage(reader->file));
 }
 
 void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies)
@@ -246,14 +152,15 @@ static enum drop verify(const struct key_ring *keys, const struct captured *capt
 enum reader_step reader_step(struct reader *reader, struct captured *out)
 {
 	struct reader_counts *counts = &reader->counts;
-	const char *damage = NULL;
 	struct packet packet = {0};
 
 	for (unsigned i = 0; i < STEP_PACKETS; i++) {
-		if (next_packet(reader, &packet, &damage) != 1) {
-			take_damage(reader, damage);
+		const int rc = capture_file_next(reader->file, &packet);
+
+		if (rc < 0)
+			take_damage(reader);
+		if (rc != 1)
 			return READER_END;
-		}
 		counts->packets++;
 		if (!look_at(reader, &packet, out))
 			continue;
@@ -287,7 +194,7 @@ bool reader_next(struct reader *reader, struct captured *out)
 void reader_end_when(struct reader *reader, bool (*over)(void))
 {
 	reader->over = over;
-	stream_end_when(reader->stream, over);
+	capture_file_end_when(reader->file, over);
 }
 
 void reader_refuse(struct reader *reader, const struct reader_counts *refused)
@@ -314,18 +221,13 @@ const struct reader_counts *reader_counts(const struct reader *reader)
 
 void reader_progress(const struct reader *reader, uint64_t *done_bytes, uint64_t *total_bytes)
 {
-	stream_progress(reader->stream, done_bytes, total_bytes);
+	capture_file_progress(reader->file, done_bytes, total_bytes);
 }
 
 void reader_close(struct reader *reader)
 {
 	if (reader == NULL)
 		return;
-	if (reader->pcap != NULL)
-		pcap_close(reader->pcap); /* closes the stream's file */
-	if (reader->pcapng != NULL)
-		fclose(stream_file(reader->stream));
-	pcapng_close(reader->pcapng);
-	stream_close(reader->stream);
+	capture_file_close(reader->file);
 	free(reader);
 }

@@ -1,7 +1,6 @@
 /*
- * reader: the requests and replies of a capture, in the order they were captured. pcap (any byte
- * order, micro- and nanoseconds) comes through libpcap, pcapng through pcapng.h, gzip and zstd
- * through stream.h; the engine's own decoder (net/decode.h) finds what is in a packet.
+ * reader: the requests and replies of a capture (capture_file.h), in the order they were captured.
+ * The engine's own decoder (net/decode.h) finds what is in a packet.
  *
  * Links, in pcapng one an interface: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw
  * IP, BSD loopback. A packet that is neither request nor reply is passed over and counted under one
