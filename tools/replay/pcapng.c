@@ -5,11 +5,14 @@
 
 #include <pcap/dlt.h>
 
+#include "tools/replay/capture_magic.h"
+
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_INTERFACE = 1,
 	BLOCK_PACKET_OLD = 2,
 	BLOCK_PACKET_SIMPLE = 3,
+	BLOCK_STATISTICS = 5,
 	BLOCK_PACKET = 6,
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 	VERSION_MAJOR = 1,
@@ -20,12 +23,18 @@ enum {
 	INTERFACE_BODY_BYTES = 8,
 	PACKET_BODY_BYTES = 20,
 	SIMPLE_BODY_BYTES = 4,
+	STATISTICS_BODY_BYTES = 12,
 	BODY_BYTES_MAX = 16 << 20,
 	INTERFACES_MAX = 4096,
 	OPTION_END = 0,
 	OPTION_RESOLUTION = 9,
 	OPTION_OFFSET = 14,
+	OPTION_INTERFACE_DROPS = 5,
+	OPTION_SYSTEM_DROPS = 7,
+	OPTION_PACKET_DROPS = 4,
+	DROPS_UNKNOWN = UINT16_MAX,
 	RESOLUTION_DEFAULT = 6,
+	RESOLUTION_NS = 9,
 	RESOLUTION_OF_TWO = 0x80,
 	LINKTYPE_RAW = 101, /* on disk; DLT_RAW in memory */
 };
@@ -35,18 +44,19 @@ static const uint64_t NS_PER_S = 1000000000;
 struct interface {
 	uint64_t ticks_per_s; /* 0: a clock too fine for us */
 	int64_t offset_s;
-	uint32_t snaplen; /* 0: none */
 	int link_type;
+	struct pcapng_lost lost;
 };
 
 struct pcapng {
-	FILE *file;
+	struct stream *stream;
+	bool nanoseconds; /* where no resolution is given */
 	bool swapped;
 	bool inside; /* a section has begun */
 	const char *damage;
 	uint32_t interface_cnt;
-	uint32_t room_bytes;
-	uint8_t *body;
+	const uint8_t *body;     /* of the block */
+	struct pcapng_lost lost; /* in earlier sections */
 	struct interface interfaces[INTERFACES_MAX];
 };
 
@@ -72,85 +82,61 @@ static int damaged(struct pcapng *pcapng, const char *what)
 	return -1;
 }
 
-/* All of it, or 0 at the file's end, or -1. */
-static int read_bytes(struct pcapng *pcapng, void *room, size_t bytes)
+/*
+ * The length of a block that says `length`, or -1. Some programs do not round it up to a multiple
+ * of four and pad the block all the same, some do not pad it either: where the length stands once
+ * more, it ends.
+ */
+static int64_t find_end(struct pcapng *pcapng, uint32_t length, const uint8_t **block)
 {
-	const size_t got = fread_unlocked(room, 1, bytes, pcapng->file);
+	const uint32_t rounded = (length + 3) / 4 * 4;
+	const size_t cnt = stream_peek(pcapng->stream, rounded, block);
 
-	if (got == bytes)
-		return 1;
-	if (ferror(pcapng->file) != 0)
-		return damaged(pcapng, "cannot be read");
-	return got == 0 ? 0 : damaged(pcapng, "cut short within a block");
+	for (uint32_t bytes = rounded; bytes >= length; bytes--) {
+		const uint8_t *tail = *block + bytes - TAIL_BYTES;
+
+		if (bytes <= cnt && (bytes == length || bytes == rounded) &&
+		    (get_u32(pcapng, tail) == length || get_u32(pcapng, tail) == rounded))
+			return bytes;
+	}
+	return damaged(pcapng,
+		       cnt < length ? "cut short within a block" : "a block whose lengths differ");
 }
 
-static int read_rest(struct pcapng *pcapng, void *room, size_t bytes)
-{
-	const int rc = read_bytes(pcapng, room, bytes);
-
-	return rc == 0 && bytes > 0 ? damaged(pcapng, "cut short within a block") : rc;
-}
-
-static bool make_room(struct pcapng *pcapng, uint32_t bytes)
-{
-	uint8_t *body;
-
-	if (bytes <= pcapng->room_bytes)
-		return true;
-	body = realloc(pcapng->body, bytes);
-	if (body == NULL)
-		return false;
-	pcapng->body = body;
-	pcapng->room_bytes = bytes;
-	return true;
-}
-
-/* The mark of a section's byte order comes after its length. */
-static int find_byte_order(struct pcapng *pcapng)
-{
-	uint32_t magic;
-	const int rc = read_rest(pcapng, &magic, sizeof(magic));
-
-	if (rc != 1)
-		return rc;
-	if (magic != BYTE_ORDER_MAGIC && magic != __builtin_bswap32(BYTE_ORDER_MAGIC))
-		return damaged(pcapng, "no byte order at the begin of a section");
-	pcapng->swapped = magic != BYTE_ORDER_MAGIC;
-	return 1;
-}
-
-/* The next block: its type, and its body of *bytes in pcapng->body. As pcapng_next. */
+/* The next block: its type, and its body of *bytes at pcapng->body. As pcapng_next. */
 static int read_block(struct pcapng *pcapng, uint32_t *type, uint32_t *bytes)
 {
-	uint8_t head[HEAD_BYTES];
-	uint8_t tail[TAIL_BYTES];
-	uint32_t before = 0; /* of the body, read already */
+	const uint8_t *block;
+	const size_t cnt = stream_peek(pcapng->stream, HEAD_BYTES + TAIL_BYTES, &block);
+	uint32_t length_min = HEAD_BYTES + TAIL_BYTES;
 	uint32_t length;
-	int rc = read_bytes(pcapng, head, sizeof(head));
+	int64_t end;
 
-	if (rc != 1)
-		return rc;
-	*type = get_u32(pcapng, head);
+	if (cnt == 0 || (pcapng->inside && capture_magic(block, cnt) == CAPTURE_MAGIC_PCAP))
+		return 0;
+	if (cnt < HEAD_BYTES + TAIL_BYTES)
+		return damaged(pcapng, "cut short within a block");
+	*type = get_u32(pcapng, block);
 	if (*type == BLOCK_SECTION) {
-		rc = find_byte_order(pcapng);
-		before = sizeof(uint32_t);
+		if (capture_magic(block, cnt) != CAPTURE_MAGIC_PCAPNG)
+			return damaged(pcapng, "no byte order at the begin of a section");
+		memcpy(&length, block + HEAD_BYTES, sizeof(length));
+		pcapng->swapped = length != BYTE_ORDER_MAGIC;
+		length_min += sizeof(uint32_t);
 	} else if (!pcapng->inside) {
 		return damaged(pcapng, "does not begin with a section");
 	}
-	if (rc != 1)
-		return rc;
-	length = get_u32(pcapng, head + 4);
-	if (length % 4 != 0 || length < HEAD_BYTES + TAIL_BYTES + before || length > BODY_BYTES_MAX)
+	length = get_u32(pcapng, block + 4);
+	if (length < length_min || length > BODY_BYTES_MAX)
 		return damaged(pcapng, "a block of impossible length");
-	*bytes = length - HEAD_BYTES - TAIL_BYTES;
-	if (!make_room(pcapng, *bytes))
-		return damaged(pcapng, "no memory for a block");
-	rc = read_rest(pcapng, pcapng->body + before, *bytes - before);
-	if (rc == 1)
-		rc = read_rest(pcapng, tail, sizeof(tail));
-	if (rc == 1 && get_u32(pcapng, tail) != length)
-		return damaged(pcapng, "a block whose lengths differ");
-	return rc;
+	end = find_end(pcapng, length, &block);
+	if (end < 0)
+		return -1;
+	pcapng->body = block + HEAD_BYTES;
+	*bytes = (uint32_t)end - HEAD_BYTES - TAIL_BYTES;
+	/* The bytes stay where they are until the next peek. */
+	stream_take(pcapng->stream, (size_t)end);
+	return 1;
 }
 
 static int begin_section(struct pcapng *pcapng, uint32_t bytes)
@@ -159,6 +145,7 @@ static int begin_section(struct pcapng *pcapng, uint32_t bytes)
 		return damaged(pcapng, "a section's header is too short");
 	if (get_u16(pcapng, pcapng->body + 4) != VERSION_MAJOR)
 		return damaged(pcapng, "a section of an unknown version");
+	pcapng_lost(pcapng, &pcapng->lost);
 	pcapng->inside = true;
 	pcapng->interface_cnt = 0;
 	return 1;
@@ -179,37 +166,23 @@ static uint64_t ticks_of(uint8_t resolution)
 	return ticks;
 }
 
-static void take_option(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
-			const uint8_t *value, uint16_t bytes)
+static uint64_t get_u64(const struct pcapng *pcapng, const uint8_t *at)
 {
-	if (code == OPTION_RESOLUTION && bytes == 1) {
-		interface->ticks_per_s = ticks_of(value[0]);
-	} else if (code == OPTION_OFFSET && bytes == sizeof(uint64_t)) {
-		uint64_t offset_s;
+	uint64_t value;
 
-		memcpy(&offset_s, value, sizeof(offset_s));
-		interface->offset_s =
-			(int64_t)(pcapng->swapped ? __builtin_bswap64(offset_s) : offset_s);
-	}
+	memcpy(&value, at, sizeof(value));
+	return pcapng->swapped ? __builtin_bswap64(value) : value;
 }
 
-static int add_interface(struct pcapng *pcapng, uint32_t bytes)
-{
-	struct interface *interface = &pcapng->interfaces[pcapng->interface_cnt];
-	uint32_t at = INTERFACE_BODY_BYTES;
+/* Of an interface's description, its statistics, or a packet. */
+typedef void option_fn(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
+		       const uint8_t *value, uint16_t bytes);
 
-	if (bytes < INTERFACE_BODY_BYTES)
-		return damaged(pcapng, "an interface's description is too short");
-	if (pcapng->interface_cnt == INTERFACES_MAX)
-		return damaged(pcapng, "too many interfaces");
-	*interface = (struct interface){
-		.ticks_per_s = ticks_of(RESOLUTION_DEFAULT),
-		.link_type = get_u16(pcapng, pcapng->body),
-		.snaplen = get_u32(pcapng, pcapng->body + 4),
-	};
-	if (interface->link_type == LINKTYPE_RAW)
-		interface->link_type = DLT_RAW;
-	while (bytes - at >= 4) {
+/* Calls take with the options from body + at on. */
+static void take_options(const struct pcapng *pcapng, uint32_t at, uint32_t bytes, option_fn *take,
+			 struct interface *interface)
+{
+	while (at <= bytes && bytes - at >= 4) {
 		const uint16_t code = get_u16(pcapng, pcapng->body + at);
 		const uint16_t option_bytes = get_u16(pcapng, pcapng->body + at + 2);
 		const uint32_t padded = (option_bytes + 3U) / 4 * 4;
@@ -217,9 +190,61 @@ static int add_interface(struct pcapng *pcapng, uint32_t bytes)
 		at += 4;
 		if (code == OPTION_END || padded > bytes - at)
 			break;
-		take_option(pcapng, interface, code, pcapng->body + at, option_bytes);
+		take(pcapng, interface, code, pcapng->body + at, option_bytes);
 		at += padded;
 	}
+}
+
+static void of_description(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
+			   const uint8_t *value, uint16_t bytes)
+{
+	if (code == OPTION_RESOLUTION && bytes == 1)
+		interface->ticks_per_s = ticks_of(value[0]);
+	else if (code == OPTION_OFFSET && bytes == sizeof(uint64_t))
+		interface->offset_s = (int64_t)get_u64(pcapng, value);
+}
+
+static uint64_t higher(uint64_t one, uint64_t other)
+{
+	return one > other ? one : other;
+}
+
+/* Each block counts from the beginning of the capture. */
+static void of_statistics(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
+			  const uint8_t *value, uint16_t bytes)
+{
+	struct pcapng_lost *lost = &interface->lost;
+
+	if (bytes != sizeof(uint64_t))
+		return;
+	if (code == OPTION_INTERFACE_DROPS)
+		lost->interface = higher(lost->interface, get_u64(pcapng, value));
+	else if (code == OPTION_SYSTEM_DROPS)
+		lost->system = higher(lost->system, get_u64(pcapng, value));
+}
+
+static void of_packet(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
+		      const uint8_t *value, uint16_t bytes)
+{
+	if (code == OPTION_PACKET_DROPS && bytes == sizeof(uint64_t))
+		interface->lost.between += get_u64(pcapng, value);
+}
+
+static int add_interface(struct pcapng *pcapng, uint32_t bytes)
+{
+	struct interface *interface = &pcapng->interfaces[pcapng->interface_cnt];
+
+	if (bytes < INTERFACE_BODY_BYTES)
+		return damaged(pcapng, "an interface's description is too short");
+	if (pcapng->interface_cnt == INTERFACES_MAX)
+		return damaged(pcapng, "too many interfaces");
+	*interface = (struct interface){
+		.ticks_per_s = ticks_of(pcapng->nanoseconds ? RESOLUTION_NS : RESOLUTION_DEFAULT),
+		.link_type = get_u16(pcapng, pcapng->body),
+	};
+	if (interface->link_type == LINKTYPE_RAW)
+		interface->link_type = DLT_RAW;
+	take_options(pcapng, INTERFACE_BODY_BYTES, bytes, of_description, interface);
 	pcapng->interface_cnt++;
 	return 1;
 }
@@ -243,7 +268,7 @@ static int take_packet(struct pcapng *pcapng, uint32_t type, uint32_t bytes,
 		       struct pcapng_packet *out)
 {
 	const uint8_t *body = pcapng->body;
-	const struct interface *interface;
+	struct interface *interface;
 	uint32_t number;
 
 	if (bytes < PACKET_BODY_BYTES)
@@ -260,30 +285,49 @@ static int take_packet(struct pcapng *pcapng, uint32_t type, uint32_t bytes,
 	};
 	if (out->kept > bytes - PACKET_BODY_BYTES)
 		return damaged(pcapng, "a packet that is longer than its block");
+	if (type == BLOCK_PACKET)
+		take_options(pcapng, PACKET_BODY_BYTES + (out->kept + 3) / 4 * 4, bytes, of_packet,
+			     interface);
+	else if (get_u16(pcapng, body + 2) != DROPS_UNKNOWN)
+		interface->lost.between += get_u16(pcapng, body + 2);
 	tell_instant(interface,
 		     (uint64_t)get_u32(pcapng, body + 4) << 32 | get_u32(pcapng, body + 8), out);
 	return 1;
 }
 
-/* A packet without an instant, of the first interface. */
+/* A packet without an instant, of the first interface. Its block says how much was sent, and is as
+ * long as what was kept, whatever snaplen the interface gives. */
 static int take_simple(struct pcapng *pcapng, uint32_t bytes, struct pcapng_packet *out)
 {
-	const struct interface *interface = &pcapng->interfaces[0];
-	uint32_t kept;
+	uint32_t sent;
 
-	if (bytes < SIMPLE_BODY_BYTES || pcapng->interface_cnt == 0)
+	if (bytes < SIMPLE_BODY_BYTES)
 		return damaged(pcapng, "a packet's block is too short");
-	kept = get_u32(pcapng, pcapng->body);
+	if (pcapng->interface_cnt == 0)
+		return damaged(pcapng, "a simple packet block, but no interface was described: "
+				       "nobody knows what link it is of");
+	sent = get_u32(pcapng, pcapng->body);
+	bytes -= SIMPLE_BODY_BYTES;
 	*out = (struct pcapng_packet){
 		.bytes = pcapng->body + SIMPLE_BODY_BYTES,
-		.sent = kept,
-		.link_type = interface->link_type,
+		.kept = sent < bytes ? sent : bytes,
+		.sent = sent,
+		.link_type = pcapng->interfaces[0].link_type,
+		.timeless = true,
 	};
-	if (interface->snaplen > 0 && kept > interface->snaplen)
-		kept = interface->snaplen;
-	if (kept > bytes - SIMPLE_BODY_BYTES)
-		return damaged(pcapng, "a packet that is longer than its block");
-	out->kept = kept;
+	return 1;
+}
+
+static int take_statistics(struct pcapng *pcapng, uint32_t bytes)
+{
+	uint32_t number;
+
+	if (bytes < STATISTICS_BODY_BYTES)
+		return damaged(pcapng, "statistics that are too short");
+	number = get_u32(pcapng, pcapng->body);
+	if (number < pcapng->interface_cnt)
+		take_options(pcapng, STATISTICS_BODY_BYTES, bytes, of_statistics,
+			     &pcapng->interfaces[number]);
 	return 1;
 }
 
@@ -309,7 +353,10 @@ int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out)
 			return take_packet(pcapng, type, bytes, out);
 		case BLOCK_PACKET_SIMPLE:
 			return take_simple(pcapng, bytes, out);
-		default: /* names, statistics, comments */
+		case BLOCK_STATISTICS:
+			rc = take_statistics(pcapng, bytes);
+			break;
+		default: /* names, comments */
 			break;
 		}
 		if (rc != 1)
@@ -318,7 +365,7 @@ int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out)
 	return -1;
 }
 
-struct pcapng *pcapng_open(FILE *file, const char **damage)
+struct pcapng *pcapng_open(struct stream *stream, bool nanoseconds, const char **damage)
 {
 	struct pcapng *pcapng = calloc(1, sizeof(*pcapng));
 	uint32_t type = 0;
@@ -328,7 +375,8 @@ struct pcapng *pcapng_open(FILE *file, const char **damage)
 	*damage = "no memory to read it";
 	if (pcapng == NULL)
 		return NULL;
-	pcapng->file = file;
+	pcapng->stream = stream;
+	pcapng->nanoseconds = nanoseconds;
 	rc = read_block(pcapng, &type, &bytes);
 	if (rc == 1)
 		rc = begin_section(pcapng, bytes);
@@ -344,10 +392,19 @@ const char *pcapng_damage(const struct pcapng *pcapng)
 	return pcapng->damage;
 }
 
+void pcapng_lost(const struct pcapng *pcapng, struct pcapng_lost *out)
+{
+	*out = pcapng->lost;
+	for (uint32_t i = 0; i < pcapng->interface_cnt; i++) {
+		out->interface += pcapng->interfaces[i].lost.interface;
+		out->system += pcapng->interfaces[i].lost.system;
+		out->between += pcapng->interfaces[i].lost.between;
+	}
+}
+
 void pcapng_close(struct pcapng *pcapng)
 {
 	if (pcapng == NULL)
 		return;
-	free(pcapng->body);
 	free(pcapng);
 }

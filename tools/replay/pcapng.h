@@ -9,12 +9,10 @@
 #define DB_TOOLS_REPLAY_PCAPNG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-enum {
-	PCAPNG_FIRST_BYTE = 0x0a, /* of a file; no pcap begins with it */
-};
+#include "tools/replay/stream.h"
 
 struct pcapng_packet {
 	const uint8_t *bytes; /* until the next call */
@@ -22,20 +20,33 @@ struct pcapng_packet {
 	uint32_t sent;    /* before a snaplen cut it */
 	int link_type;    /* as libpcap's DLT_... */
 	bool has_instant; /* one that fits 64 bits of nanoseconds */
+	bool timeless;    /* a Simple Packet Block: it has no instant at all */
 	uint64_t at_ns;
 };
 
 struct pcapng;
 
-/* Reads the first section's header. The caller keeps the file, which must outlive this. NULL with
- * *damage (static text): it is not a pcapng file, or there is no memory. */
-struct pcapng *pcapng_open(FILE *file, const char **damage);
+/* What the file says was lost when it was captured: options of its statistics and packets. */
+struct pcapng_lost {
+	uint64_t interface; /* isb_ifdrop */
+	uint64_t system;    /* isb_osdrop */
+	uint64_t between;   /* epb_dropcount, and the drops of the old packet block */
+};
 
-/* 1 and *out, 0 at the end, -1 where the file is damaged. */
+/* Reads the first section's header. nanoseconds: clocks whose resolution is not given have that,
+ * not microseconds. The caller keeps the stream, which must outlive this. NULL with *damage (static
+ * text): it is not a pcapng file, or there is no memory. */
+struct pcapng *pcapng_open(struct stream *stream, bool nanoseconds, const char **damage);
+
+/* 1 and *out; 0 at the end, or where the header of a pcap stands in place of a block; -1 where the
+ * file is damaged. */
 int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out);
 
 /* What is wrong with it, once pcapng_next returned -1. Static text. */
 const char *pcapng_damage(const struct pcapng *pcapng);
+
+/* So far. Of an interface's statistics the highest counts. */
+void pcapng_lost(const struct pcapng *pcapng, struct pcapng_lost *out);
 
 /* NULL is allowed. */
 void pcapng_close(struct pcapng *pcapng);

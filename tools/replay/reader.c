@@ -48,7 +48,7 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, struc
 	if (reader == NULL)
 		return error_say(error, -ENOMEM, "%s: no memory to read it", path);
 	reader->base_port = base_port;
-	rc = capture_file_open(&reader->file, path, error);
+	rc = capture_file_open(&reader->file, path, &(struct capture_options){0}, error);
 	if (rc == 0)
 		link_type = capture_file_link_type(reader->file);
 	if (link_type >= 0 && !link_known(link_type))
@@ -77,6 +77,20 @@ static void look_at_clock(struct reader *reader, uint64_t at_ns)
 	reader->furthest_ns = at_ns;
 }
 
+/* The file keeps no instant of a packet: then its datagram's date stands for it. What has no date
+ * stands at the instant before; without any that is the epoch, as good as another where there is no
+ * clock. */
+static void find_instant(struct reader *reader, struct captured *captured)
+{
+	uint64_t date_ns = 0;
+
+	if (wire_is_dated(captured->datagram))
+		date_ns = wire_date_of(captured->datagram).issued_at_ns;
+	captured->at_ns = date_ns > reader->furthest_ns ? date_ns : reader->furthest_ns;
+	look_at_clock(reader, captured->at_ns);
+	reader->counts.timeless++;
+}
+
 /* One packet: true if it is for the caller, else it is counted. */
 static bool look_at(struct reader *reader, const struct packet *packet, struct captured *out)
 {
@@ -91,13 +105,14 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 				  &frame, &bytes);
 	if (skip == SKIP_LINK_HEADER && packet->cut)
 		skip = SKIP_SNAPLEN_CUT;
-	if (skip == SKIP_CNT && !packet->has_instant)
+	if (skip == SKIP_CNT && !packet->has_instant && !packet->timeless)
 		skip = SKIP_INSTANT;
 	if (skip != SKIP_CNT) {
 		counts->skips[skip]++;
 		return false;
 	}
-	look_at_clock(reader, packet->at_ns);
+	if (packet->has_instant)
+		look_at_clock(reader, packet->at_ns);
 	if (!captured_find(frame, bytes, packet->cut, reader->base_port, out, &drop, &skip)) {
 		if (skip != SKIP_CNT)
 			counts->skips[skip]++;
@@ -106,6 +121,8 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 		return false;
 	}
 	out->at_ns = packet->at_ns;
+	if (packet->timeless)
+		find_instant(reader, out);
 	return true;
 }
 

@@ -55,6 +55,7 @@ struct reader_counts {
 	uint64_t jump_ns;   /* the longest time without a packet, and the number of the packet after
 			       it */
 	uint64_t jump_packet;
+	uint64_t timeless; /* requests and replies of which the file keeps no instant */
 	uint64_t drops[DROP_CNT];
 	uint64_t skips[SKIP_CNT];
 	uint64_t first_ns; /* of requests and replies, if there are any */

@@ -1,11 +1,11 @@
 #include "tools/replay/stream.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +14,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "engine/base/check.h"
+
 enum {
 	RAW_BYTES = 128 << 10,
-	/* Plain bytes libpcap takes its packets from. */
 	PLAIN_BYTES = 128 << 10,
 	MAGIC_BYTES = 4,
 	POLL_MS = 100,
@@ -33,7 +34,6 @@ enum stream_kind {
 };
 
 struct stream {
-	FILE *file;
 	int fd;
 	enum stream_kind kind;
 	uint64_t total_bytes;
@@ -46,6 +46,11 @@ struct stream {
 	const char *damage;
 	z_stream gzip;
 	ZSTD_DStream *zstd;
+	/* Plain bytes from plain_at to plain_cnt are not taken yet. */
+	uint8_t *plain;
+	size_t plain_at;
+	size_t plain_cnt;
+	size_t plain_room;
 	uint8_t raw[RAW_BYTES];
 };
 
@@ -180,10 +185,9 @@ static ssize_t zstd_read(struct stream *stream, char *out, size_t room)
 	return (ssize_t)plain.pos;
 }
 
-static ssize_t read_cookie(void *cookie, char *out, size_t room)
+/* Some plain bytes: those that are there, without waiting for more. 0 at the end, -1 with errno. */
+static ssize_t read_some(struct stream *stream, char *out, size_t room)
 {
-	struct stream *stream = cookie;
-
 	switch (stream->kind) {
 	case STREAM_GZIP:
 		return gzip_read(stream, out, room);
@@ -194,11 +198,24 @@ static ssize_t read_cookie(void *cookie, char *out, size_t room)
 	}
 }
 
+/* A frame, or one to be skipped (RFC 8878, 3.1.2), which pzstd and the seekable format put first.
+ */
+static bool is_zstd(const uint8_t *bytes, size_t cnt)
+{
+	uint32_t magic;
+
+	if (cnt < sizeof(magic))
+		return false;
+	memcpy(&magic, bytes, sizeof(magic));
+	magic = le32toh(magic);
+	return magic == ZSTD_MAGICNUMBER ||
+	       (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
 /* What the first bytes say. 0 or -errno. */
 static int find_kind(struct stream *stream)
 {
 	static const uint8_t gzip_magic[] = {0x1f, 0x8b};
-	static const uint8_t zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
 
 	while (stream->raw_cnt < MAGIC_BYTES && fill_raw(stream))
 		;
@@ -209,8 +226,7 @@ static int find_kind(struct stream *stream)
 		stream->kind = STREAM_GZIP;
 		return inflateInit2(&stream->gzip, GZIP_WINDOW) == Z_OK ? 0 : -ENOMEM;
 	}
-	if (stream->raw_cnt >= sizeof(zstd_magic) &&
-	    memcmp(stream->raw, zstd_magic, sizeof(zstd_magic)) == 0) {
+	if (is_zstd(stream->raw, stream->raw_cnt)) {
 		stream->zstd = ZSTD_createDStream();
 		if (stream->zstd == NULL)
 			return -ENOMEM;
@@ -241,7 +257,6 @@ static int open_file(struct stream *stream, const char *path)
 
 int stream_open(struct stream **out, const char *path, struct error *error)
 {
-	const cookie_io_functions_t functions = {.read = read_cookie};
 	struct stream *stream = calloc(1, sizeof(*stream));
 	int rc = -ENOMEM;
 
@@ -250,32 +265,87 @@ int stream_open(struct stream **out, const char *path, struct error *error)
 		errno = 0;
 		rc = open_file(stream, path);
 	}
-	if (rc == 0) {
-		stream->file = fopencookie(stream, "r", functions);
-		if (stream->file == NULL || setvbuf(stream->file, NULL, _IOFBF, PLAIN_BYTES) != 0)
-			rc = -ENOMEM;
-	}
 	if (rc != 0) {
 		error_set(error, "%s: %s", path, strerror(-rc));
-		if (stream != NULL && stream->file != NULL)
-			fclose(stream->file);
 		stream_close(stream);
 		return rc;
 	}
-	/* One thread reads: no lock for each of a packet's few reads. */
-	__fsetlocking(stream->file, FSETLOCKING_BYCALLER);
 	*out = stream;
 	return 0;
+}
+
+/* Room for so many bytes from plain_at on. */
+static bool make_room(struct stream *stream, size_t bytes)
+{
+	const size_t held = stream->plain_cnt - stream->plain_at;
+	uint8_t *plain = stream->plain;
+
+	if (stream->plain_at > 0)
+		memmove(plain, plain + stream->plain_at, held);
+	stream->plain_at = 0;
+	stream->plain_cnt = held;
+	if (bytes <= stream->plain_room)
+		return true;
+	if (bytes < PLAIN_BYTES)
+		bytes = PLAIN_BYTES;
+	plain = realloc(plain, bytes);
+	if (plain == NULL)
+		return false;
+	stream->plain = plain;
+	stream->plain_room = bytes;
+	return true;
+}
+
+size_t stream_peek(struct stream *stream, size_t bytes, const uint8_t **out)
+{
+	ssize_t got = 1;
+
+	if (bytes > stream->plain_cnt - stream->plain_at && !make_room(stream, bytes)) {
+		stream->damage = "no memory to read it";
+		return 0;
+	}
+	while (stream->plain_cnt - stream->plain_at < bytes && got > 0) {
+		got = read_some(stream, (char *)stream->plain + stream->plain_cnt,
+				stream->plain_room - stream->plain_cnt);
+		if (got < 0)
+			stream->damage = "cannot be read";
+		if (got > 0)
+			stream->plain_cnt += (size_t)got;
+	}
+	*out = stream->plain + stream->plain_at;
+	return stream->plain_cnt - stream->plain_at;
+}
+
+void stream_take(struct stream *stream, size_t bytes)
+{
+	CHECK(bytes <= stream->plain_cnt - stream->plain_at);
+	stream->plain_at += bytes;
+}
+
+static ssize_t read_cookie(void *cookie, char *out, size_t room)
+{
+	struct stream *stream = cookie;
+	const uint8_t *bytes;
+	size_t got = stream_peek(stream, 1, &bytes);
+
+	if (got > room)
+		got = room;
+	if (got > 0)
+		memcpy(out, bytes, got);
+	stream_take(stream, got);
+	return (ssize_t)got;
+}
+
+FILE *stream_file(struct stream *stream)
+{
+	const cookie_io_functions_t functions = {.read = read_cookie};
+
+	return fopencookie(stream, "r", functions);
 }
 
 void stream_end_when(struct stream *stream, bool (*over)(void))
 {
 	stream->over = over;
-}
-
-FILE *stream_file(const struct stream *stream)
-{
-	return stream->file;
 }
 
 void stream_progress(const struct stream *stream, uint64_t *done_bytes, uint64_t *total_bytes)
@@ -296,6 +366,7 @@ void stream_close(struct stream *stream)
 	if (stream->kind == STREAM_GZIP)
 		inflateEnd(&stream->gzip);
 	ZSTD_freeDStream(stream->zstd);
+	free(stream->plain);
 	if (stream->fd >= 0)
 		close(stream->fd);
 	free(stream);

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <pcap/dlt.h>
 
@@ -91,11 +93,17 @@ static void put_packet(uint32_t interface, uint64_t ticks, const char *text, uin
 	put_u32(32 + padded);
 }
 
-static struct pcapng *open_made(FILE **file)
+static struct pcapng *open_made(struct stream **stream)
 {
-	*file = fmemopen(made.at, made.bytes, "r");
-	cr_assert_not_null(*file);
-	return pcapng_open(*file, &damage);
+	const int fd = memfd_create("capture", MFD_CLOEXEC);
+	struct error error;
+	char path[64];
+
+	cr_assert_eq(write(fd, made.at, made.bytes), (ssize_t)made.bytes);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	cr_assert_eq(stream_open(stream, path, &error), 0, "%s", error.text);
+	close(fd);
+	return pcapng_open(*stream, false, &damage);
 }
 
 static void expect_packet(struct pcapng *pcapng, int link, uint64_t at_ns, const char *text)
@@ -114,8 +122,8 @@ static void expect_packet(struct pcapng *pcapng, int link, uint64_t at_ns, const
 static int read_all(const char **why)
 {
 	struct pcapng_packet packet;
-	FILE *file;
-	struct pcapng *pcapng = open_made(&file);
+	struct stream *stream;
+	struct pcapng *pcapng = open_made(&stream);
 	int packets = 0;
 	int rc = -1;
 
@@ -126,7 +134,7 @@ static int read_all(const char **why)
 		*why = rc < 0 ? pcapng_damage(pcapng) : NULL;
 	}
 	pcapng_close(pcapng);
-	fclose(file);
+	stream_close(stream);
 	return packets;
 }
 
@@ -134,7 +142,7 @@ Test(pcapng, interfaces_have_links_and_clocks_of_their_own)
 {
 	struct pcapng_packet packet;
 	struct pcapng *pcapng;
-	FILE *file;
+	struct stream *stream;
 
 	for (int swapped = 0; swapped < 2; swapped++) {
 		made.bytes = 0;
@@ -147,7 +155,7 @@ Test(pcapng, interfaces_have_links_and_clocks_of_their_own)
 		put_packet(1, UINT64_C(1700000000123456789), "nano", 4);
 		put_packet(2, 1536, "binary", 6);
 		put_packet(3, 1, "too fine", 8);
-		pcapng = open_made(&file);
+		pcapng = open_made(&stream);
 		cr_assert_not_null(pcapng);
 		expect_packet(pcapng, DLT_EN10MB, 3000001000, "micro");
 		expect_packet(pcapng, DLT_RAW, UINT64_C(1700000000123456789), "nano");
@@ -156,7 +164,7 @@ Test(pcapng, interfaces_have_links_and_clocks_of_their_own)
 		cr_expect_not(packet.has_instant);
 		cr_expect_eq(pcapng_next(pcapng, &packet), 0);
 		pcapng_close(pcapng);
-		fclose(file);
+		stream_close(stream);
 	}
 }
 
@@ -164,7 +172,7 @@ Test(pcapng, sections_follow_each_other_in_either_byte_order)
 {
 	struct pcapng_packet packet;
 	struct pcapng *pcapng;
-	FILE *file;
+	struct stream *stream;
 
 	made.bytes = 0;
 	put_section(false);
@@ -173,20 +181,20 @@ Test(pcapng, sections_follow_each_other_in_either_byte_order)
 	put_section(true);
 	put_interface(276, 9, 0);
 	put_packet(0, 2, "second", 6);
-	pcapng = open_made(&file);
+	pcapng = open_made(&stream);
 	cr_assert_not_null(pcapng);
 	expect_packet(pcapng, DLT_EN10MB, 1, "first");
 	expect_packet(pcapng, DLT_LINUX_SLL2, 2, "second");
 	cr_expect_eq(pcapng_next(pcapng, &packet), 0);
 	pcapng_close(pcapng);
-	fclose(file);
+	stream_close(stream);
 }
 
 Test(pcapng, simple_packets_are_cut_by_the_snaplen_and_have_no_instant)
 {
 	struct pcapng_packet packet;
 	struct pcapng *pcapng;
-	FILE *file;
+	struct stream *stream;
 
 	made.bytes = 0;
 	put_section(false);
@@ -201,7 +209,7 @@ Test(pcapng, simple_packets_are_cut_by_the_snaplen_and_have_no_instant)
 	memcpy(made.at + made.bytes, "four", 4);
 	made.bytes += 4;
 	put_u32(20);
-	pcapng = open_made(&file);
+	pcapng = open_made(&stream);
 	cr_assert_not_null(pcapng);
 	cr_assert_eq(pcapng_next(pcapng, &packet), 1);
 	cr_expect_eq(packet.kept, 4);
@@ -209,7 +217,7 @@ Test(pcapng, simple_packets_are_cut_by_the_snaplen_and_have_no_instant)
 	cr_expect_not(packet.has_instant);
 	cr_expect_eq(pcapng_next(pcapng, &packet), 0);
 	pcapng_close(pcapng);
-	fclose(file);
+	stream_close(stream);
 }
 
 /* Where one word is changed, and what is said then. */
@@ -220,7 +228,7 @@ static const struct {
 	const char *why;
 } damages[] = {
 	{0, 0x0a0d0d0b, 0, "does not begin with a section"},
-	{4, 27, 0, "a block of impossible length"},
+	{4, 11, 0, "a block of impossible length"},
 	{4, 12, 0, "a block of impossible length"},
 	{4, 0x7ffffff0, 0, "a block of impossible length"},
 	{8, 0x1a2b3c4e, 0, "no byte order at the begin of a section"},
@@ -267,4 +275,122 @@ Test(pcapng, cut_anywhere_it_keeps_what_is_whole)
 		cr_expect_eq(read_all(&why), bytes == first_end + 36 ? 2 : bytes >= first_end,
 			     "%zu bytes", bytes);
 	}
+}
+
+static void put_words(const uint32_t *words, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		put_u32(words[i]);
+}
+
+/* A packet of seven bytes: padded or not, its length rounded up or not, at either end. */
+Test(pcapng, blocks_whose_length_is_not_rounded_are_read)
+{
+	static const struct {
+		uint32_t padding;
+		uint32_t before;
+		uint32_t after;
+	} forms[] = {{1, 40, 40}, {1, 39, 39}, {1, 39, 40}, {0, 39, 39}};
+
+	for (size_t i = 0; i < 8; i++) {
+		struct pcapng *pcapng;
+		struct stream *stream;
+
+		made.bytes = 0;
+		put_section(i >= 4);
+		put_interface(1, 9, 0);
+		put_words((const uint32_t[]){6, forms[i % 4].before, 0, 0, 5, 7, 7}, 7);
+		memcpy(made.at + made.bytes, "seventh", 8);
+		made.bytes += 7 + forms[i % 4].padding;
+		put_u32(forms[i % 4].after);
+		put_packet(0, 6, "next", 4);
+		pcapng = open_made(&stream);
+		cr_assert_not_null(pcapng);
+		expect_packet(pcapng, DLT_EN10MB, 5, "seventh");
+		expect_packet(pcapng, DLT_EN10MB, 6, "next");
+		cr_expect_eq(pcapng_next(pcapng, &(struct pcapng_packet){0}), 0, "form %zu", i);
+		pcapng_close(pcapng);
+		stream_close(stream);
+	}
+}
+
+static void put_u64_option(uint16_t code, uint32_t value)
+{
+	put_u16(code);
+	put_u16(8);
+	put_u32(made.swapped ? 0 : value);
+	put_u32(made.swapped ? value : 0);
+}
+
+static void put_statistics(uint32_t interface, uint16_t code, uint32_t value)
+{
+	put_words((const uint32_t[]){5, 40, interface, 0, 0}, 5);
+	put_u64_option(code, value);
+	put_words((const uint32_t[]){0, 40}, 2);
+}
+
+/* The statistics count from the capture's beginning, packets since the one before. */
+Test(pcapng, what_the_capture_lost_is_summed_up)
+{
+	for (int swapped = 0; swapped < 2; swapped++) {
+		struct pcapng_lost lost;
+		struct pcapng *pcapng;
+		struct stream *stream;
+
+		made.bytes = 0;
+		put_section(swapped == 1);
+		put_interface(1, 9, 0);
+		put_interface(1, 9, 0);
+		put_statistics(0, 5, 7);
+		put_statistics(0, 5, 9);
+		put_statistics(0, 7, 3);
+		put_statistics(1, 5, 20);
+		put_statistics(1, 4, 1000); /* received, not lost */
+		put_statistics(9, 5, 1000); /* of no interface */
+		for (uint32_t i = 0; i < 2; i++) {
+			put_words((const uint32_t[]){6, 52, 0, 0, 5, 4, 4}, 7);
+			memcpy(made.at + made.bytes, "four", 4);
+			made.bytes += 4;
+			put_u64_option(4, 100);
+			put_words((const uint32_t[]){0, 52}, 2);
+		}
+		put_u32(2); /* the old block: interface 0, 5 lost; then unknown */
+		put_u32(36);
+		put_u16(0);
+		put_u16(5);
+		put_words((const uint32_t[]){0, 6, 4, 4}, 4);
+		memcpy(made.at + made.bytes, "four", 4);
+		made.bytes += 4;
+		put_u32(36);
+		put_u32(2);
+		put_u32(32);
+		put_u16(0);
+		put_u16(UINT16_MAX);
+		put_words((const uint32_t[]){0, 6, 0, 0, 32}, 5);
+		put_section(swapped == 0);
+		put_interface(1, 9, 0);
+		put_statistics(0, 5, 4000);
+		pcapng = open_made(&stream);
+		cr_assert_not_null(pcapng);
+		for (int i = 0; i < 4; i++)
+			cr_assert_eq(pcapng_next(pcapng, &(struct pcapng_packet){0}), 1);
+		cr_assert_eq(pcapng_next(pcapng, &(struct pcapng_packet){0}), 0);
+		pcapng_lost(pcapng, &lost);
+		cr_expect_eq(lost.interface, 9 + 20 + 4000);
+		cr_expect_eq(lost.system, 3);
+		cr_expect_eq(lost.between, 205);
+		pcapng_close(pcapng);
+		stream_close(stream);
+	}
+}
+
+Test(pcapng, a_simple_packet_needs_the_description_of_an_interface)
+{
+	const char *why;
+
+	made.bytes = 0;
+	put_section(false);
+	put_words((const uint32_t[]){3, 20, 4, 0, 20}, 5);
+	cr_expect_eq(read_all(&why), 0);
+	cr_expect_not_null(strstr(why, "no interface was described"));
 }
