@@ -17,8 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/magic.h>
-
+#include "engine/base/backing.h"
 #include "engine/base/check.h"
 #include "engine/base/predecessor.h"
 #include "engine/base/safe_file.h"
@@ -212,9 +211,65 @@ static int existing_path(const char *path, char out[PATH_MAX], const struct tell
 	return tell(teller, -errno, " cannot be made: %s: %s", out, strerror(errno));
 }
 
+/* Refuses what does not keep what is written. `what` is the data directory, or a lane in it. */
+static int check_backing(const char *path, const char *what, bool *unseen,
+			 const struct teller *teller)
+{
+	struct backing backing;
+
+	/* What it is called is the end of it. */
+	CHECK(strlen(what) <= strlen(path));
+	backing_of_path(path, &backing);
+	*unseen |= backing.kind == BACKING_UNSEEN;
+	switch (backing.kind) {
+	case BACKING_DISK:
+	case BACKING_UNSEEN:
+		return 0;
+	case BACKING_MEMORY:
+		return tell(teller, -ENOTSUP,
+			    "%s lies in memory (%s), and a power cut would lose it: name a "
+			    "directory on ext4 or XFS; in a container, on a volume",
+			    what, backing.what);
+	case BACKING_VOLATILE:
+		return tell(teller, -ENOTSUP,
+			    "%s lies on an overlay that is mounted volatile (%s): it never writes "
+			    "to a disk when it is told to. Mount it without `volatile`, or name a "
+			    "directory on ext4 or XFS; in a container, on a volume",
+			    what, backing.point);
+	case BACKING_NO_BARRIER:
+		break;
+	}
+	return tell(
+		teller, -ENOTSUP,
+		"%s: %s is mounted so that its disk is never told to write what it holds in "
+		"its own memory (%s without barriers), and a power cut would lose what is sold: "
+		"`mount -o remount,barrier=1 %s`",
+		what, backing.point, backing.what, backing.point);
+}
+
+/* A lane may be on another disk than its directory, by a mount of its own. */
+static int check_lane_backings(const struct data_dir *dir, bool *unseen,
+			       const struct teller *teller)
+{
+	const unsigned mount_id = backing_mount_id(dir->path);
+	char path[FILE_PATH_BYTES];
+	int rc = 0;
+
+	CHECK(dir->shards > 0 && dir->shards <= SHARDS_MAX);
+	for (uint16_t lane = 0; rc == 0 && lane < dir->shards; lane++) {
+		unsigned id;
+
+		data_dir_lane_path(dir, lane, path, sizeof(path));
+		id = backing_mount_id(path);
+		if (id != 0 && id != mount_id)
+			rc = check_backing(path, path + strlen(dir->path), unseen, teller);
+	}
+	return rc;
+}
+
 /* Whether the disk is fit for a journal: it is durable, and has room for what the start makes. */
-static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes, bool is_new,
-		      const struct teller *teller)
+static int check_disk(struct data_dir *dir, const char *path, uint16_t shards,
+		      uint64_t segment_bytes, bool is_new, const struct teller *teller)
 {
 	const uint64_t need_bytes = shards * (1 + SEGMENTS_AHEAD_CNT) * segment_bytes;
 	char existing[PATH_MAX];
@@ -225,10 +280,11 @@ static int check_disk(const char *path, uint16_t shards, uint64_t segment_bytes,
 		return rc;
 	if (statfs(existing, &info) != 0)
 		return tell(teller, -errno, ": %s", strerror(errno));
-	if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC)
-		return tell(teller, -ENOTSUP,
-			    " lies in memory (tmpfs), and a power cut would lose it: name a "
-			    "directory on ext4 or XFS");
+	rc = check_backing(existing, "", &dir->disk_unseen, teller);
+	if (rc == 0 && !is_new)
+		rc = check_lane_backings(dir, &dir->disk_unseen, teller);
+	if (rc != 0)
+		return rc;
 
 	const uint64_t free_bytes = (uint64_t)info.f_bavail * (uint64_t)info.f_bsize;
 
@@ -577,8 +633,9 @@ static int open_dir(struct data_dir *dir, const char *path, uint16_t shards, uin
 		return found;
 	/* A given id means that a replay writes the journal: it may lie in memory, and no segment
 	 * is made before it is needed. */
-	rc = journal_id != 0 ? 0
-			     : check_disk(path, shards, segment_bytes, found == -ENOENT, teller);
+	rc = journal_id != 0
+		     ? 0
+		     : check_disk(dir, path, shards, segment_bytes, found == -ENOENT, teller);
 	if (rc != 0)
 		return rc;
 	rc = safe_mkdir_own(dir->path);

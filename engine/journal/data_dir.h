@@ -16,6 +16,8 @@ struct data_dir {
 	uint16_t shards;
 	uint16_t format; /* what may be in it: JOURNAL_FORMAT to JOURNAL_FORMAT_MAX */
 	int lock_fd;     /* -1: opened for reading only */
+	/* After data_dir_open: it lies on an overlay, and which disk that is on can't be seen. */
+	bool disk_unseen;
 	/* What data_dir_open made, for data_dir_withdraw. */
 	bool made_dir;
 	bool made_lock;
@@ -25,8 +27,8 @@ struct data_dir {
 /*
  * For the engine: makes the directory if it isn't there, takes the lock, makes or checks the
  * identity. -EBUSY: another engine runs on it; -EINVAL: written with another number of shards, or
- * no journal of ours in a non-empty directory; -ENOTSUP: newer format; -ENOSPC. The error line
- * names the directory and the remedy.
+ * no journal of ours in a non-empty directory; -ENOTSUP: newer format, or no disk that keeps what
+ * is written (backing.h); -ENOSPC. The error line names the directory and the remedy.
  */
 int data_dir_open(struct data_dir *dir, const char *path, uint16_t shards, struct error *error);
 

@@ -29,9 +29,17 @@ static const uint64_t SEGMENTS_WAIT_NS = 2000000000;
 
 int serve_data_up(struct server *server)
 {
-	return data_dir_open_sized(&server->data_dir, server->options->data,
-				   server->options->shards, server->options->segment_mib << 20,
-				   &server->error);
+	const int rc = data_dir_open_sized(&server->data_dir, server->options->data,
+					   server->options->shards,
+					   server->options->segment_mib << 20, &server->error);
+
+	if (rc == 0 && server->data_dir.disk_unseen)
+		fprintf(stderr,
+			"--data %s lies on the container's own layer: which disk that is on can't "
+			"be seen from here, and all of it goes when the container is removed. Put "
+			"it on a volume\n",
+			server->options->data);
+	return rc;
 }
 
 void serve_data_down(struct server *server)

@@ -6,7 +6,7 @@
 machine() {
 	cat /proc/sys/net/ipv4/conf/lo/{route_localnet,accept_local}
 	ip -o -d link show
-	ls -lR --time-style=+ /run "$WORK" --ignore='refused*'
+	ls -lR --time-style=+ /run "$WORK" --ignore='refused*' --ignore='*.img'
 	[ ! -d "$DATA" ] || find "$DATA" -type f -exec cksum {} +
 }
 
@@ -130,14 +130,67 @@ echo "a damaged journal"
 printf x | dd of="$DATA/lane-000/seg-000000000000" bs=1 seek=4176 conv=notrunc status=none
 serve 'lane-000.*seg-000000000000'
 
+echo "disks that are none"
+refused_on() { # PATTERN DIR [EAL-ARGS...]
+	local pattern=$1 dir=$2
+	shift 2
+
+	refused "$pattern" "$SERVE" --data "$dir/data" --catalog "$CATALOG" --keys "$KEYS" "$@"
+}
+overlay() { # UPPER-AND-WORK OPTIONS
+	mkdir -p "$WORK/lower" "$WORK/merged" "$1/upper" "$1/work"
+	mount -t overlay overlay "$WORK/merged" \
+		-o "lowerdir=$WORK/lower,upperdir=$1/upper,workdir=$1/work$2"
+}
+mkdir "$WORK/tmpfs" "$WORK/layers"
+mount -t tmpfs tmpfs "$WORK/tmpfs"
+overlay "$WORK/tmpfs" ''
+refused_on 'lies in memory .overlay on tmpfs.*volume' "$WORK/merged"
+# As in a container: the layers are where it can't see them.
+umount -l "$WORK/tmpfs"
+refused_on 'lies in memory .overlay on tmpfs or the like' "$WORK/merged"
+umount "$WORK/merged"
+overlay "$WORK/layers" ,volatile
+refused_on 'volatile .*merged.*Mount it without' "$WORK/merged"
+umount "$WORK/merged"
+rm -rf "$WORK/layers"
+mkdir "$WORK/layers"
+# A true disk below: only what follows refuses the start.
+overlay "$WORK/layers" ''
+refused_on 'packet buffers' "$WORK/merged" -- -m 30
+! grep "container's own layer" "$WORK/refused.err" || fail "the layer was in sight"
+mv "$WORK/layers" "$WORK/moved"
+refused_on 'packet buffers' "$WORK/merged" -- -m 30
+grep -q "container's own layer" "$WORK/refused.err" || fail "a layer out of sight was not said"
+umount "$WORK/merged"
+# A lane that lies elsewhere than its directory.
+mount -t tmpfs tmpfs "$DATA/lane-000"
+serve '/lane-000 lies in memory .tmpfs'
+umount "$DATA/lane-000"
+
 if ! losetup -f >/dev/null 2>&1; then
 	echo "a full disk: not tried, no loop devices here"
 	exit 0
 fi
+mount -t tmpfs tmpfs "$WORK/tmpfs"
+truncate -s 300M "$WORK/tmpfs/disk.img"
+mkfs.ext4 -q "$WORK/tmpfs/disk.img"
+mkdir "$WORK/disk"
+mount -o loop "$WORK/tmpfs/disk.img" "$WORK/disk"
+refused_on 'lies in memory .ext4 on loop[0-9]* on tmpfs' "$WORK/disk"
+umount "$WORK/disk"
+umount "$WORK/tmpfs"
+truncate -s 300M "$WORK/disk.img"
+mkfs.ext4 -q "$WORK/disk.img"
+mount -o loop,nobarrier "$WORK/disk.img" "$WORK/disk"
+refused_on 'without barriers.*mount -o remount,barrier=1' "$WORK/disk"
+mount -o remount,barrier=1 "$WORK/disk"
+refused_on 'packet buffers' "$WORK/disk" -- -m 30
+umount "$WORK/disk"
+rm "$WORK/disk.img"
 echo "a full disk"
 truncate -s 64M "$WORK/disk.img"
 mkfs.ext4 -q "$WORK/disk.img"
-mkdir "$WORK/disk"
 mount -o loop "$WORK/disk.img" "$WORK/disk"
 refused 'MiB are free, --shards 1 takes [0-9]+ MiB to begin' \
 	"$SERVE" --data "$WORK/disk/data" --catalog "$CATALOG" --keys "$KEYS"
