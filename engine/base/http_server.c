@@ -18,6 +18,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/predecessor.h"
 
 enum {
 	/* Request line and headers. A peer that sends more gets 431. */
@@ -95,12 +96,29 @@ static const char *remedy(int rc)
 	}
 }
 
+/* The socket, or -errno. */
+static int bind_once(const struct addrinfo *address)
+{
+	const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int yes = 1;
+	int rc = fd;
+
+	/* A restart must not wait for connections of the last run. Two listeners on one address are
+	 * still refused: that is why this one listens at once. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
+	    bind(fd, address->ai_addr, address->ai_addrlen) != 0 ||
+	    listen(fd, HTTP_SERVER_PEERS_MAX) != 0)
+		rc = -errno;
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc;
+}
+
 int http_server_bind(const char *address, struct error *error)
 {
 	struct addrinfo *found = parse_address(address);
-	const int yes = 1;
-	int rc = 0;
-	int fd;
+	unsigned tries = 0;
+	int rc;
 
 	if (found == NULL) {
 		return error_say(
@@ -109,18 +127,13 @@ int http_server_bind(const char *address, struct error *error)
 			"numbers, like 127.0.0.1:9464",
 			address);
 	}
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* A restart must not wait for connections of the last run. Two listeners on one address are
-	 * still refused: that is why this one listens at once. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, HTTP_SERVER_PEERS_MAX) != 0)
-		rc = -errno;
+	/* A killed predecessor listens until its process is gone. */
+	do {
+		rc = bind_once(found);
+	} while (rc == -EADDRINUSE && predecessor_is_ending(&tries));
 	freeaddrinfo(found);
-	if (rc == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
+	if (rc >= 0)
+		return rc;
 	return error_say(error, rc, "cannot listen on %s: %s%s", address, strerror(-rc),
 			 remedy(rc));
 }
@@ -183,12 +196,17 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		http->source.metrics(http->source.context, &text);
 		return answer_text(connection, status, METRICS_TEXT_CONTENT_TYPE, &text);
 	}
-	if (strcmp(url, "/healthz") == 0) {
+	/* A process that can answer lives. To be started again helps none that is not ready. */
+	if (strcmp(url, "/livez") == 0) {
+		metrics_text_add(&text, "alive\n");
+		return answer_text(connection, status, PLAIN, &text);
+	}
+	if (strcmp(url, "/healthz") == 0 || strcmp(url, "/readyz") == 0) {
 		if (!http->source.health(http->source.context, &text))
 			status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		return answer_text(connection, status, PLAIN, &text);
 	}
-	metrics_text_add(&text, "there is /metrics and /healthz\n");
+	metrics_text_add(&text, "there is /metrics, /healthz, /readyz and /livez\n");
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, PLAIN, &text);
 }
 

@@ -1,6 +1,7 @@
 /*
- * http_server: answers GET /metrics and GET /healthz to Prometheus, probes and curl, over
- * libmicrohttpd, on a thread of its own that sleeps while nobody asks.
+ * http_server: answers GET and HEAD of /metrics, /healthz (also called /readyz) and /livez to
+ * Prometheus, probes and curl, over libmicrohttpd, on a thread of its own that sleeps while nobody
+ * asks. /livez answers 200 as long as that thread runs.
  *
  * The number of peers, the time of each and its buffer are bounded: a peer that is slow, silent or
  * does not speak HTTP delays the others no longer than that.
@@ -29,7 +30,8 @@ struct http_server_source {
 	void (*begin)(void *context);
 	/* Adds all families. */
 	void (*metrics)(void *context, struct metrics_text *text);
-	/* Whether all is well (200, else 503). Adds one or more lines that say what isn't. */
+	/* For /healthz and /readyz, which are the same. Whether all is well (200, else 503). Adds
+	 * one or more lines that say what isn't. */
 	bool (*health)(void *context, struct metrics_text *text);
 };
 
@@ -37,8 +39,9 @@ struct http_server;
 
 /*
  * Takes the address, so that a start can be refused before anything else: `ADDR:PORT` or
- * `[ADDR6]:PORT`, numeric, port 0 for any that is free. Nobody is answered yet. Returns the socket,
- * or -errno with a line that names the address and the remedy.
+ * `[ADDR6]:PORT`, numeric, port 0 for any that is free. Nobody is answered yet. Waits while a
+ * killed engine still has it. Returns the socket, or -errno with a line that names the address and
+ * the remedy.
  */
 int http_server_bind(const char *address, struct error *error);
 

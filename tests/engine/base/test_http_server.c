@@ -145,6 +145,14 @@ Test(http_server, answers_metrics_health_and_nothing_else)
 	answer = ask(&shop, "GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n");
 	EXPECT_STATUS(answer, "503");
 	cr_assert(strstr(answer, "\r\n\r\nlane 3 is ill\n") != NULL);
+	EXPECT_STATUS(ask(&shop, "GET /readyz HTTP/1.1\r\nHost: shop\r\n\r\n"), "503");
+	/* As a load balancer asks: the same headers, and no body. */
+	answer = ask(&shop, "HEAD /healthz HTTP/1.1\r\nHost: shop\r\n\r\n");
+	EXPECT_STATUS(answer, "503");
+	cr_assert(strstr(answer, "Content-Length: 14\r\n") != NULL, "%s", answer);
+	cr_assert(strstr(answer, "lane 3") == NULL, "%s", answer);
+	/* Who restarts what does not live must not restart what is ill. */
+	EXPECT_STATUS(ask(&shop, "GET /livez HTTP/1.1\r\nHost: shop\r\n\r\n"), "200");
 
 	EXPECT_STATUS(ask(&shop, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n"), "404");
 	EXPECT_STATUS(ask(&shop, "GET /metricsx HTTP/1.1\r\nHost: shop\r\n\r\n"), "404");
