@@ -331,6 +331,11 @@ void port_sweep(struct port *port)
 	eal_dir_remove(&port->eal_dir);
 }
 
+enum port_link port_link(const struct port *port, uint16_t queue, bool thorough)
+{
+	return ops_of(port)->link(port, queue, thorough);
+}
+
 uint64_t port_missed(const struct port *port)
 {
 	return ops_of(port)->missed(port);

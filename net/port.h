@@ -168,6 +168,23 @@ void port_sweep(struct port *port);
  */
 void port_put_back(const struct port_spec *spec, const char *runtime_dir);
 
+/* What connects a port with the world. */
+enum port_link {
+	PORT_LINK_UP,
+	PORT_LINK_DOWN,       /* the interface was set down */
+	PORT_LINK_NO_CARRIER, /* it is up, but nothing is at its other end */
+	PORT_LINK_GONE,       /* it was deleted, or moved to another network namespace: for good */
+	PORT_LINK_REPLACED,   /* the same, and another interface has its name now */
+	PORT_LINK_NO_PROGRAM, /* somebody took our XDP program off it */
+	PORT_LINK_NO_PEER,    /* memif: no peer is connected */
+};
+
+/*
+ * The link of a worker's queue, after port_take_traffic; all queues of an interface have the same.
+ * thorough: asks for the XDP program, too, which takes some tens of microseconds. Control thread.
+ */
+enum port_link port_link(const struct port *port, uint16_t queue, bool thorough);
+
 /* Frames the device itself lost (RX ring or pool full) since start. Any thread. */
 uint64_t port_missed(const struct port *port);
 

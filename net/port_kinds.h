@@ -41,6 +41,7 @@ struct port_ops {
 	int (*take)(const struct port *port, bool take, struct error *error);
 	void (*restore)(struct port *port);
 
+	enum port_link (*link)(const struct port *port, uint16_t queue, bool thorough);
 	uint64_t (*missed)(const struct port *port);
 	/* NULL: losses are unknown, and no queue can be reopened. */
 	struct port_losses (*losses)(uint16_t queue);
@@ -62,6 +63,7 @@ int port_xdp_take(const struct port *port, bool take, struct error *error);
 uint64_t port_xdp_oversized(const struct port *port);
 uint64_t port_xdp_unserved(const struct port *port);
 bool port_xdp_zero_copy(const struct port *port);
+enum port_link port_xdp_link(const struct port *port, uint16_t queue, bool thorough);
 
 /* Memory that was registered with the kernel for an AF_XDP socket. */
 struct port_umem {

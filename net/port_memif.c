@@ -197,6 +197,16 @@ static struct rte_mempool *make_pool(const char *name, uint32_t buffer_cnt)
 				       RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 }
 
+static enum port_link link_of(const struct port *port, uint16_t queue, bool thorough)
+{
+	struct rte_eth_link link = {0};
+
+	(void)thorough;
+	if (rte_eth_link_get_nowait(port->queues[queue].port_id, &link) != 0)
+		return PORT_LINK_UP;
+	return link.link_status == RTE_ETH_LINK_UP ? PORT_LINK_UP : PORT_LINK_NO_PEER;
+}
+
 static uint64_t missed(const struct port *port)
 {
 	uint64_t cnt = 0;
@@ -219,5 +229,6 @@ const struct port_ops port_memif_ops = {
 	.device = device,
 	.make_pool = make_pool,
 	.restore = restore,
+	.link = link_of,
 	.missed = missed,
 };

@@ -211,6 +211,7 @@ const struct port_ops port_xdp_ops = {
 	.zero_copy = port_xdp_zero_copy,
 	.take = port_xdp_take,
 	.restore = restore,
+	.link = port_xdp_link,
 	.missed = missed,
 	.losses = port_xdp_losses,
 	.nic_missed = port_xdp_nic_missed,
