@@ -59,6 +59,8 @@ int serve_scan_up(struct server *server)
 	if (server->scans == NULL || server->segments == NULL || server->shared.lanes == NULL)
 		return FAIL(server, -ENOMEM, "no memory for %u shards", shards);
 	for (uint16_t i = 0; i < shards; i++) {
+		progress_count(&server->progress, "lane", i + 1U, shards);
+
 		const int rc =
 			recover_scan(&server->data_dir, i, &server->scans[i], &server->error);
 
@@ -113,6 +115,7 @@ int serve_shards_up(struct server *server)
 	for (uint16_t i = 0; i < options->shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 
+		progress_count(&server->progress, "memory of shard", i + 1U, options->shards);
 		lane->idx = i;
 		lane->ack = options->ack_memory ? ACK_MEMORY : ACK_DURABLE;
 		lane->sale = wire_sale_of(server->data_dir.journal_id);
@@ -161,6 +164,9 @@ int serve_recovery_up(struct server *server)
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 		struct recover_scan *scan = &server->scans[i];
+
+		progress_count(&server->progress, "lane", i + 1U, server->options->shards);
+
 		int rc = recover_lane(&server->data_dir, i, scan, lane->shard, &server->error);
 
 		if (rc != 0)
@@ -238,8 +244,10 @@ int serve_journals_up(struct server *server)
 
 	if (rc == 0)
 		segment_preparer_size(server->preparer, server->options->segment_mib << 20);
-	for (uint16_t i = 0; rc == 0 && i < shards; i++)
+	for (uint16_t i = 0; rc == 0 && i < shards; i++) {
+		progress_count(&server->progress, "lane", i + 1U, shards);
 		rc = journal_up_one(server, i);
+	}
 	if (rc == 0)
 		wait_for_segments(server);
 	return rc;

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +12,11 @@
 #include <unistd.h>
 
 #include "alloc/arena.h"
+#include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/http_server.h"
 #include "engine/base/relaxed.h"
+#include "engine/serve/privileges.h"
 #include "engine/serve/report.h"
 #include "net/wire.h"
 
@@ -29,7 +33,10 @@ enum {
 static const double NS_IN_S = 1e9;
 
 struct serve_metrics {
+	const struct serve_options *options;
+	const struct progress *progress;
 	struct serve_metrics_view view;
+	atomic_bool shown; /* the view is there */
 	struct http_server *http;
 	double started_s;                /* since the epoch */
 	uint64_t started_ns;             /* CLOCK_MONOTONIC */
@@ -52,10 +59,18 @@ struct lane_figures {
 };
 
 /* Also while a port is opened again: that is reported as the port's fault. */
-static bool is_selling(const struct serve_metrics_view *view)
+static bool is_selling(const struct serve_metrics *metrics)
 {
-	return atomic_load(&view->shared->running_cnt) == view->options->core_cnt &&
-	       !atomic_load(view->draining);
+	return atomic_load(&metrics->view.shared->running_cnt) == metrics->options->core_cnt &&
+	       !atomic_load(metrics->view.draining);
+}
+
+bool serve_table_is_full(const struct shard *shard)
+{
+	struct shard_sums sums;
+
+	shard_sums(shard, &sums);
+	return sums.orders >= sums.orders_max && sums.units_free > 0;
 }
 
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
@@ -94,6 +109,7 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 	out->units_free = sums.units_free;
 	out->units_held = sums.units_held;
 	out->units_sold = sums.units_sold;
+	out->table_full = serve_table_is_full(shard);
 	out->memory = shard_memory(shard);
 	out->arena_allocated_bytes = arena.allocated_bytes;
 	out->arena_mapped_bytes = arena.mapped_bytes;
@@ -123,10 +139,10 @@ static bool clock_is_off(const struct lane_figures *lane)
 static void look_at_lanes(struct serve_metrics *metrics)
 {
 	const struct serve_metrics_view *view = &metrics->view;
-	const bool selling = is_selling(view);
+	const bool selling = is_selling(metrics);
 
 	arena_stats_refresh();
-	for (uint16_t i = 0; i < view->options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		struct lane_figures *figures = &metrics->lanes[i];
 
 		*figures = (struct lane_figures){0};
@@ -139,7 +155,7 @@ static void look_at_lanes(struct serve_metrics *metrics)
 
 static void look_at_workers(struct serve_metrics *metrics)
 {
-	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++) {
 		/* The struct has only counters. */
 		const uint64_t *from = (const uint64_t *)worker_counters(metrics->view.workers[i]);
 		uint64_t *to = (uint64_t *)&metrics->workers[i];
@@ -162,7 +178,7 @@ static void add_worker_row(const struct serve_metrics *metrics, struct metrics_t
 			   const char *help, double divisor)
 {
 	metrics_text_family(text, name, type, help);
-	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++) {
 		char number[NUMBER_BYTES];
 		const struct metrics_label labels[] = {{"worker", number_of(number, i)}, {0}};
 		const uint64_t value =
@@ -179,7 +195,7 @@ static void add_lane_row(const struct serve_metrics *metrics, struct metrics_tex
 			 size_t offset, enum metrics_type type, const char *name, const char *help)
 {
 	metrics_text_family(text, name, type, help);
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		char number[NUMBER_BYTES];
 		const struct metrics_label labels[] = {{"lane", number_of(number, i)}, {0}};
 
@@ -211,7 +227,7 @@ static void add_sums(const struct serve_metrics *metrics, struct metrics_text *t
 	const struct port *port = metrics->view.shared->port;
 	struct worker_counters sum = {0};
 
-	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++)
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++)
 		serve_report_add(&sum, &metrics->workers[i]);
 	sum.drops[DROP_TOO_LONG] += port_oversized(port);
 	sum.drops[DROP_NO_WORKER] += port_unserved(port);
@@ -234,14 +250,40 @@ static void add_sums(const struct serve_metrics *metrics, struct metrics_text *t
 	metrics_text_u64(text, NULL, port_missed(port));
 }
 
+/* The workers of an interface share one link. */
+static enum port_link link_of(const struct serve_metrics *metrics, uint16_t worker)
+{
+	const bool each = metrics->options->port.kind == PORT_MEMIF;
+
+	return (enum port_link)atomic_load(
+		&metrics->view.port_watch->links[each ? worker : 0].link);
+}
+
+static void add_link(const struct serve_metrics *metrics, struct metrics_text *text)
+{
+	metrics_text_family(text, "doorbuster_port_link_up", METRICS_GAUGE,
+			    "0 while the worker's interface is down, without carrier, deleted or "
+			    "without our XDP program, or its memif peer has left; else 1.");
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++) {
+		char number[NUMBER_BYTES];
+		const struct metrics_label labels[] = {{"worker", number_of(number, i)}, {0}};
+
+		metrics_text_u64(text, labels, link_of(metrics, i) == PORT_LINK_UP);
+	}
+	metrics_text_family(text, "doorbuster_port_link_lost_total", METRICS_COUNTER,
+			    "How often a link was lost.");
+	metrics_text_u64(text, NULL, atomic_load(&metrics->view.port_watch->link_lost_cnt));
+}
+
 static void add_port(const struct serve_metrics *metrics, struct metrics_text *text)
 {
 	const struct port_watch *watch = metrics->view.port_watch;
 
+	add_link(metrics, text);
 	metrics_text_family(text, "doorbuster_port_deaf", METRICS_GAUGE,
 			    "1 while the kernel drops the worker's frames because their packet "
 			    "buffers are lost; the port is then opened anew.");
-	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++) {
 		char number[NUMBER_BYTES];
 		const struct metrics_label labels[] = {{"worker", number_of(number, i)}, {0}};
 
@@ -259,7 +301,7 @@ static void add_stages(const struct serve_metrics *metrics, struct metrics_text 
 {
 	metrics_text_family(text, "doorbuster_worker_stage_cycles_total", METRICS_COUNTER,
 			    "TSC cycles by stage, of the turns that were timed.");
-	for (uint16_t i = 0; i < metrics->view.options->core_cnt; i++) {
+	for (uint16_t i = 0; i < metrics->options->core_cnt; i++) {
 		for (unsigned stage = 0; stage < STAGE_CNT; stage++) {
 			char number[NUMBER_BYTES];
 			const struct metrics_label labels[] = {{"worker", number_of(number, i)},
@@ -286,7 +328,7 @@ static void add_histograms(const struct serve_metrics *metrics, struct metrics_t
 	metrics_text_family(text, "doorbuster_lane_write_seconds", METRICS_HISTOGRAM,
 			    "From when a block was given to the disk until it and all before it "
 			    "were durable.");
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		const struct journal_stats *stats = &metrics->lanes[i].journal;
 
 		metrics_text_histogram(
@@ -297,7 +339,7 @@ static void add_histograms(const struct serve_metrics *metrics, struct metrics_t
 	metrics_text_family(text, "doorbuster_lane_block_records", METRICS_HISTOGRAM,
 			    "Records in blocks given to the disk; closing blocks have none, full "
 			    "ones 1023.");
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		const struct journal_stats *stats = &metrics->lanes[i].journal;
 
 		metrics_text_histogram(
@@ -313,7 +355,7 @@ static void add_clocks(const struct serve_metrics *metrics, struct metrics_text 
 	metrics_text_family(
 		text, "doorbuster_lane_clock_ahead_seconds", METRICS_GAUGE,
 		"How far the lane's clock is ahead of the machine's; negative: behind.");
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		char number[NUMBER_BYTES];
 
 		metrics_text_f64(
@@ -334,7 +376,7 @@ static void add_memory(const struct serve_metrics *metrics, struct metrics_text 
 	metrics_text_family(text, "doorbuster_lane_memory_bytes", METRICS_GAUGE,
 			    "Memory of the shard's tables by kind of page: hugepages reserved by "
 			    "the operator, transparent ones, normal pages.");
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		const struct arena_bytes *memory = &metrics->lanes[i].memory;
 		const struct {
 			const char *pages;
@@ -368,7 +410,7 @@ static uint64_t resident_bytes(void)
 
 static void add_process(const struct serve_metrics *metrics, struct metrics_text *text)
 {
-	const struct serve_options *options = metrics->view.options;
+	const struct serve_options *options = metrics->options;
 	const struct metrics_label build[] = {
 		{"revision", DB_REVISION}, {"compiler", __VERSION__}, {"mode", DB_MODE}, {0}};
 	const struct metrics_label engine[] = {{"ack", options->ack_memory ? "memory" : "durable"},
@@ -401,7 +443,15 @@ static void add_process(const struct serve_metrics *metrics, struct metrics_text
 static void add_metrics(void *context, struct metrics_text *text)
 {
 	struct serve_metrics *metrics = context;
+	char progress[PROGRESS_BYTES];
 
+	metrics_text_family(text, "doorbuster_starting", METRICS_GAUGE,
+			    "1 while the engine starts; /healthz says how far it is.");
+	metrics_text_u64(text, NULL, progress_text(metrics->progress, progress));
+	if (!atomic_load(&metrics->shown)) {
+		add_process(metrics, text);
+		return;
+	}
 	look_at_workers(metrics);
 	look_at_lanes(metrics);
 	add_process(metrics, text);
@@ -428,8 +478,8 @@ static bool add_clock_health(const struct serve_metrics *metrics, struct metrics
 			text,
 			"the machine's clock has jumped %+.3f s; the lanes keep their time "
 			"until it has stayed so for %" PRIu64 " s\n",
-			(double)step_ns / NS_IN_S, metrics->view.options->clock_step_s);
-	for (uint16_t i = 0; i < metrics->view.options->shards; i++) {
+			(double)step_ns / NS_IN_S, metrics->options->clock_step_s);
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		const struct lane_figures *lane = &metrics->lanes[i];
 
 		if (!clock_is_off(lane))
@@ -442,25 +492,37 @@ static bool add_clock_health(const struct serve_metrics *metrics, struct metrics
 	return well;
 }
 
-static bool add_health(void *context, struct metrics_text *text)
+static bool add_port_health(const struct serve_metrics *metrics, struct metrics_text *text)
 {
-	struct serve_metrics *metrics = context;
-	const struct serve_options *options = metrics->view.options;
-	bool well = is_selling(&metrics->view);
+	const struct serve_options *options = metrics->options;
+	const bool each = options->port.kind == PORT_MEMIF;
+	bool well = true;
 
-	if (!well)
-		metrics_text_add(text, "the engine does not sell%s\n",
-				 atomic_load(metrics->view.draining) ? " any more: it drains"
-								     : " yet");
 	for (uint16_t i = 0; i < options->core_cnt; i++) {
+		const enum port_link link = link_of(metrics, i);
+
+		if (link != PORT_LINK_UP && each)
+			metrics_text_add(text, "port %s: worker %u: %s\n", options->port_text, i,
+					 serve_link_text(link));
+		else if (link != PORT_LINK_UP && i == 0)
+			metrics_text_add(text, "port %s: %s\n", options->port_text,
+					 serve_link_text(link));
+		well &= link == PORT_LINK_UP;
 		if (!atomic_load(&metrics->view.port_watch->queues[i].deaf))
 			continue;
 		metrics_text_add(text, "port %s: worker %u is deaf: it is opened anew\n",
 				 options->port_text, i);
 		well = false;
 	}
+	return well;
+}
+
+static bool add_lane_health(struct serve_metrics *metrics, struct metrics_text *text)
+{
+	bool well = true;
+
 	look_at_lanes(metrics);
-	for (uint16_t i = 0; i < options->shards; i++) {
+	for (uint16_t i = 0; i < metrics->options->shards; i++) {
 		const struct lane_figures *lane = &metrics->lanes[i];
 
 		if (lane->error != 0)
@@ -468,42 +530,75 @@ static bool add_health(void *context, struct metrics_text *text)
 					 strerror((int)lane->error));
 		else if (lane->full != 0)
 			metrics_text_add(text, "lane %u: the journal is full: %s\n", i,
-					 strerror((int)lane->segment_error));
+					 lane->segment_error != 0
+						 ? strerror((int)lane->segment_error)
+						 : "the disk makes segments too slowly");
 		else if (lane->stalled != 0)
 			metrics_text_add(text, "lane %u: the disk has made no progress for 2 s\n",
 					 i);
-		well = well && lane->sells;
+		else if (lane->table_full != 0)
+			metrics_text_add(text, "lane %u: no room for more orders (--max-orders)\n",
+					 i);
+		well = well && lane->sells && lane->table_full == 0;
 	}
+	return well;
+}
+
+static bool add_health(void *context, struct metrics_text *text)
+{
+	struct serve_metrics *metrics = context;
+	char progress[PROGRESS_BYTES] = "";
+	bool well;
+
+	if (progress_text(metrics->progress, progress) || !atomic_load(&metrics->shown)) {
+		metrics_text_add(text, "starting: %s\n", progress);
+		return false;
+	}
+	well = is_selling(metrics);
+	if (!well)
+		metrics_text_add(text, "the engine does not sell%s\n",
+				 atomic_load(metrics->view.draining) ? " any more: it drains"
+								     : " yet");
+	well &= add_port_health(metrics, text);
+	well &= add_lane_health(metrics, text);
 	/* Before the workers turn the lanes, their clocks stand still. */
-	if (is_selling(&metrics->view))
+	if (is_selling(metrics))
 		well &= add_clock_health(metrics, text);
 	if (well)
 		metrics_text_add(text, "every lane sells\n");
 	return well;
 }
 
-/* Where every CPU has a worker, this thread must not delay one. */
+/* This thread must not delay a worker, and reads what strangers send: it goes to the control
+ * thread's CPU, and has no privileges. Where every CPU has a worker it runs only while that is
+ * idle.
+ */
 static void step_back(void *context)
 {
 	const struct serve_metrics *metrics = context;
-	const struct serve_options *options = metrics->view.options;
+	const struct serve_options *options = metrics->options;
 	const struct sched_param none = {0};
+	cpu_set_t control;
 
+	CPU_ZERO(&control);
+	CPU_SET(options->control_core, &control);
+	(void)pthread_setaffinity_np(pthread_self(), sizeof(control), &control);
+	(void)privileges_forgo();
 	for (uint16_t i = 0; i < options->core_cnt; i++) {
 		if (options->cores[i] == options->control_core)
 			(void)sched_setscheduler(0, SCHED_IDLE, &none);
 	}
 }
 
-int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_view *view, int fd,
-		       struct error *error)
+int serve_metrics_open(struct serve_metrics **out, const struct serve_options *options,
+		       const struct progress *progress, int fd, struct error *error)
 {
 	struct serve_metrics *metrics = calloc(1, sizeof(*metrics));
 	int rc;
 
 	if (metrics != NULL) {
-		metrics->lanes = calloc(view->options->shards, sizeof(*metrics->lanes));
-		metrics->workers = calloc(view->options->core_cnt, sizeof(*metrics->workers));
+		metrics->lanes = calloc(options->shards, sizeof(*metrics->lanes));
+		metrics->workers = calloc(options->core_cnt, sizeof(*metrics->workers));
 	}
 	if (metrics == NULL || metrics->lanes == NULL || metrics->workers == NULL) {
 		error_set(error, "no memory to answer for metrics");
@@ -511,7 +606,8 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 		serve_metrics_close(metrics);
 		return -ENOMEM;
 	}
-	metrics->view = *view;
+	metrics->options = options;
+	metrics->progress = progress;
 	metrics->started_s = (double)clock_wall_ns() / NS_IN_S;
 	metrics->started_ns = clock_now_ns();
 
@@ -529,6 +625,13 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_metrics_vi
 	}
 	*out = metrics;
 	return 0;
+}
+
+void serve_metrics_show(struct serve_metrics *metrics, const struct serve_metrics_view *view)
+{
+	CHECK(!atomic_load(&metrics->shown));
+	metrics->view = *view;
+	atomic_store(&metrics->shown, true);
 }
 
 void serve_metrics_close(struct serve_metrics *metrics)

@@ -168,6 +168,8 @@ static int take_answers(struct feed *feed, struct start_turn *start)
 			/* The tables were made for it, and the catalog has each SKU once. */
 			CHECK(answer.rc == 0);
 			server->offers_added++;
+			progress_count(&server->progress, "SKU", server->offers_added,
+				       server->catalog->cnt);
 		}
 	}
 	return 0;

@@ -150,7 +150,9 @@ void serve_watch_port(struct server *server)
 	const uint64_t now_ns = clock_now_ns();
 	uint64_t queues = 0;
 
-	if (!server->port.reopens)
+	/* Nothing can be lost by an interface that is down, and one that is gone can't be opened.
+	 */
+	if (!server->port.reopens || atomic_load(&server->port_watch.links[0].link) != PORT_LINK_UP)
 		return;
 	for (uint16_t i = 0; i < server->options->core_cnt; i++) {
 		struct watched_queue *queue = &server->port_watch.queues[i];

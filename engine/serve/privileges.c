@@ -55,6 +55,11 @@ static int keep_only(uint64_t kept)
 	return syscall(SYS_capset, &header, sets) == 0 ? 0 : -errno;
 }
 
+int privileges_forgo(void)
+{
+	return keep_only(0);
+}
+
 static void on_drop(int signal, siginfo_t *info, void *context)
 {
 	const int saved_errno = errno;

@@ -23,4 +23,7 @@
  */
 int privileges_drop(struct error *error);
 
+/* The calling thread loses all of its capabilities for good. 0 or -errno. */
+int privileges_forgo(void);
+
 #endif

@@ -136,21 +136,36 @@ static int ports_held(struct server *server)
 	return port_hold(&options, &server->error);
 }
 
-static int metrics_bound(struct server *server)
+static int progress_up(struct server *server)
 {
-	if (server->options->metrics == NULL)
-		return 0;
-	server->metrics_fd = http_server_bind(server->options->metrics, &server->error);
-	if (server->metrics_fd < 0)
-		return server->metrics_fd;
-	http_server_address(server->metrics_fd, server->metrics_address);
+	progress_open(&server->progress);
 	return 0;
 }
 
-static void metrics_unbound(struct server *server)
+static void progress_down(struct server *server)
 {
-	if (server->metrics_fd >= 0)
-		close(server->metrics_fd);
+	progress_end(&server->progress);
+}
+
+/* From here on /healthz says how far the start is. */
+static int metrics_bound(struct server *server)
+{
+	int fd;
+
+	if (server->options->metrics == NULL)
+		return 0;
+	fd = http_server_bind(server->options->metrics, &server->error);
+	if (fd < 0)
+		return fd;
+	http_server_address(fd, server->metrics_address);
+	return serve_metrics_open(&server->metrics, server->options, &server->progress, fd,
+				  &server->error);
+}
+
+static void metrics_down(struct server *server)
+{
+	serve_metrics_close(server->metrics);
+	server->metrics = NULL;
 }
 
 /* The argument of --lcores: the control thread, then the workers, each on its CPU. */
@@ -285,7 +300,6 @@ static void port_down(struct server *server)
 static int metrics_up(struct server *server)
 {
 	const struct serve_metrics_view view = {
-		.options = server->options,
 		.shared = &server->shared,
 		.workers = server->workers,
 		.segments = server->segments,
@@ -293,21 +307,16 @@ static int metrics_up(struct server *server)
 		.draining = &server->draining,
 		.tsc_hz = rte_get_tsc_hz(),
 	};
-	const int fd = server->metrics_fd;
 
-	if (fd < 0)
-		return 0;
-	server->metrics_fd = -1;
-	return serve_metrics_open(&server->metrics, &view, fd, &server->error);
-}
-
-static void metrics_down(struct server *server)
-{
-	serve_metrics_close(server->metrics);
+	if (server->metrics != NULL)
+		serve_metrics_show(server->metrics, &view);
+	return 0;
 }
 
 static int threads_up(struct server *server)
 {
+	/* It has nothing left to say. */
+	progress_hush(&server->progress);
 	return privileges_drop(&server->error);
 }
 
@@ -407,12 +416,13 @@ static const struct step {
 } steps[] = {
 	{"privileges", privileges_up, NULL},
 	{"signals", signals_up, NULL},
+	{"progress", progress_up, progress_down},
+	{"metrics address", metrics_bound, metrics_down},
 	{"clock", serve_clock_up, NULL},
 	{"catalog", catalog_up, catalog_down},
 	{"keys", keys_up, keys_down},
 	{"port check", port_checked, NULL},
 	{"UDP ports", ports_held, NULL},
-	{"metrics address", metrics_bound, metrics_unbound},
 	{"data directory", serve_data_up, serve_data_down},
 	{"lane scan", serve_scan_up, serve_scan_down},
 	{"tables", serve_shards_up, serve_shards_down},
@@ -445,6 +455,7 @@ static void control(struct server *server)
 			serve_reload_keys(server);
 		serve_watch_keys(server);
 		serve_watch_lanes(server);
+		serve_watch_link(server);
 		serve_watch_port(server);
 	}
 }
@@ -462,12 +473,14 @@ static enum serve_exit start(struct server *server, int *step)
 		}
 		error_clear(&server->error);
 		serve_guard_step(this->name);
+		progress_step(&server->progress, this->name);
 		if (this->up != NULL && this->up(server) != 0) {
 			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name,
 				server->error.text);
 			return SERVE_EXIT_REFUSED;
 		}
 	}
+	progress_end(&server->progress);
 	return SERVE_EXIT_DRAINED;
 }
 
@@ -477,7 +490,7 @@ enum serve_exit serve(const struct serve_options *options)
 	enum serve_exit result;
 	int step;
 
-	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}, .metrics_fd = -1};
+	server = (struct server){.options = options, .data_dir = {.lock_fd = -1}};
 	result = start(&server, &step);
 	server.ready = result == SERVE_EXIT_DRAINED;
 	if (server.ready) {

@@ -23,6 +23,7 @@
 #include "engine/serve/metrics.h"
 #include "engine/serve/port_health.h"
 #include "engine/serve/post.h"
+#include "engine/serve/progress.h"
 #include "engine/worker/tap.h"
 #include "engine/worker/worker.h"
 
@@ -47,7 +48,6 @@ struct server {
 	struct key_ring *old_keys; /* that some worker may still look at; NULL: none does */
 	atomic_bool draining;      /* DRAIN was sent to the lanes */
 	bool gave_up;              /* ABANDON was sent to the lanes */
-	int metrics_fd;            /* bound, nothing answers there yet; -1: none */
 	struct serve_metrics *metrics;
 	char metrics_address[HTTP_SERVER_ADDRESS_BYTES];
 	struct wall_clock wall; /* as the control thread looks at it */
@@ -56,10 +56,13 @@ struct server {
 	bool launched; /* it may have sold something */
 	bool ready;    /* the start is complete */
 	struct port_watch port_watch;
+	struct progress progress;
 	/* What was reported of each lane. */
 	struct {
 		bool failed;
 		bool stalled;
+		bool full; /* the journal */
+		bool table_full;
 		int segment_error;
 	} told[SHARDS_MAX];
 };
@@ -112,6 +115,9 @@ int serve_silent_lane(struct server *server);
  */
 void serve_reload_keys(struct server *server);
 void serve_watch_keys(struct server *server);
+
+/* Reports what has changed of the port's link since the last call. */
+void serve_watch_link(struct server *server);
 
 /* Checks whether any worker's queue is deaf, and opens a deaf port again. */
 void serve_watch_port(struct server *server);

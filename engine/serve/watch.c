@@ -1,6 +1,7 @@
 /*
  * watch: what the control thread reports of the lanes while they sell: one line when a write
- * failed, when a disk stalls, when no segment can be made, and when it works again.
+ * failed, when a disk stalls, when no segment can be made, when journal or tables are full, and
+ * when that ends.
  */
 #include <errno.h>
 #include <string.h>
@@ -60,6 +61,43 @@ static void watch_space(struct server *server, uint16_t idx)
 			idx, server->options->data, strerror(-error));
 }
 
+/* Also where segments are made too slowly: then nothing failed. */
+static void watch_journal(struct server *server, uint16_t idx)
+{
+	const bool full = lane_condition(&server->shared.lanes[idx]) == LANE_FULL;
+	const int error = segment_source_error(server->segments[idx]);
+
+	if (full == server->told[idx].full)
+		return;
+	server->told[idx].full = full;
+	if (full)
+		fprintf(stderr,
+			"lane %u: the journal in %s is full: %s. The lane sells nothing and "
+			"answers JOURNAL_FULL. Make space (`doorbuster journal prune`); it goes on "
+			"by itself\n",
+			idx, server->options->data,
+			error != 0 ? strerror(-error) : "the disk makes segments too slowly");
+	else
+		fprintf(stderr, "lane %u: the journal has space again\n", idx);
+}
+
+static void watch_tables(struct server *server, uint16_t idx)
+{
+	const bool full = serve_table_is_full(server->shared.lanes[idx].shard);
+
+	if (full == server->told[idx].table_full)
+		return;
+	server->told[idx].table_full = full;
+	if (full)
+		fprintf(stderr,
+			"lane %u: it remembers as many orders as --max-orders lets it, and has "
+			"units left: new buyers get TABLE_FULL. Restart the engine with a larger "
+			"--max-orders to sell them\n",
+			idx);
+	else
+		fprintf(stderr, "lane %u: there is room for orders again\n", idx);
+}
+
 void serve_watch_lanes(struct server *server)
 {
 	serve_clock_look(server);
@@ -67,6 +105,8 @@ void serve_watch_lanes(struct server *server)
 		watch_failure(server, i);
 		watch_stall(server, i);
 		watch_space(server, i);
+		watch_journal(server, i);
+		watch_tables(server, i);
 	}
 }
 

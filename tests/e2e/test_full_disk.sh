@@ -39,10 +39,14 @@ expect_eq "health" "503 lane 0: the journal is full: No space left on device" \
 	"$HTTP_STATUS $(cat "$WORK/answer")"
 expect_match "what the operator is told" 'lane 0: no further segment can be made in .*No space' \
 	"$(cat "$ENGINE_OUT.err")"
+wait_for "the line" grep -q '^lane 0: the journal in .* is full: No space left.*prune' \
+	"$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 
 rm "$DISK/filler"
 wait_for "space" grep -q 'lane 0: segments are made again' "$ENGINE_OUT.err"
+wait_for "the line that it is over" grep -q '^lane 0: the journal has space again' \
+	"$ENGINE_OUT.err"
 expect_verdict ACCEPTED "sku=1,buyer=8,id=$(id 8)"
 get /healthz
 expect_eq "health" 200 "$HTTP_STATUS"

@@ -47,6 +47,48 @@ total() { # NAME
 }
 
 make_keys
+
+echo "a start that takes long"
+mkfifo "$WORK/slow.csv"
+ENGINE_OUT=$WORK/engine.slow
+"$SERVE" --data "$WORK/slow" --catalog "$WORK/slow.csv" --keys "$KEYS" --metrics $METRICS \
+	--max-orders 1 >"$ENGINE_OUT" 2>"$ENGINE_OUT.err" &
+ENGINE_PID=$!
+answers() {
+	(exec 7<>"/dev/tcp/${METRICS/://}")
+}
+wait_for "somebody who answers" answers
+get /healthz
+expect_match "health" '^503 starting: catalog, [0-9]+ s so far$' \
+	"$HTTP_STATUS $(cat "$WORK/answer")"
+get /readyz
+expect_eq "readiness" 503 "$HTTP_STATUS"
+get /livez
+expect_eq "life" "200 alive" "$HTTP_STATUS $(cat "$WORK/answer")"
+get /metrics
+expect_eq "starting" 1 "$(metric doorbuster_starting)"
+exec 7<>"/dev/tcp/${METRICS/://}"
+printf 'HEAD /healthz HTTP/1.0\r\n\r\n' >&7
+head=$(tr -d '\r' <&7)
+exec 7>&-
+expect_match "HEAD" '^HTTP/1.[01] 503 .*Content-Length: [1-9]' "$head"
+[[ $head != *starting:* ]] || fail "HEAD was answered with a body: $head"
+wait_for "a line" grep -q '^still starting: catalog, [0-9]* s so far$' "$ENGINE_OUT.err"
+printf '%s\n' "$CATALOG_HEADER" 1,2,100,0,,, >"$WORK/slow.csv"
+wait_for "the engine's ready line" grep -q '^ready ' "$ENGINE_OUT"
+get /healthz
+expect_eq "health" "200 every lane sells" "$HTTP_STATUS $(cat "$WORK/answer")"
+get /metrics
+expect_eq "starting" 0 "$(metric doorbuster_starting)"
+! grep -q db-start "/proc/$ENGINE_PID"/task/*/comm || fail "a thread of the start stayed"
+expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
+expect_verdict TABLE_FULL "sku=1,buyer=2,id=$(id 2)"
+wait_for "a line" grep -q '^lane 0: .*--max-orders.*TABLE_FULL' "$ENGINE_OUT.err"
+get /healthz
+expect_eq "health" "503 lane 0: no room for more orders (--max-orders)" \
+	"$HTTP_STATUS $(cat "$WORK/answer")"
+stop_engine
+
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --catalog-out "$CATALOG"
 LD_PRELOAD=$BIN/tests/e2e/preload_failing_lane.so FAIL_WHILE=$FAIL \
