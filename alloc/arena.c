@@ -9,6 +9,7 @@
 
 #include <jemalloc/jemalloc.h>
 
+#include "alloc/cgroup.h"
 #include "alloc/pages.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
@@ -261,50 +262,20 @@ static uint64_t proc_number(const char *path, const char *key)
 	return value;
 }
 
-/* How many bytes the cgroup (version 2) and those above it still allow; UINT64_MAX without a limit.
- */
-static uint64_t cgroup_left_bytes(void)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	static const char ROOT[] = "/sys/fs/cgroup";
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char path[1024] = "";
-	char line[768];
-	uint64_t left = UINT64_MAX;
-	char *slash;
-
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "0::", 3) == 0)
-			snprintf(path, sizeof(path), "%s%s", ROOT, line + 3);
-	}
-	if (file != NULL)
-		fclose(file);
-	while (strlen(path) >= strlen(ROOT)) {
-		char name[sizeof(path) + 16];
-		uint64_t limit;
-		uint64_t used;
-
-		/* "max" reads as 0: no limit. */
-		snprintf(name, sizeof(name), "%s/memory.max", path);
-		limit = proc_number(name, "");
-		snprintf(name, sizeof(name), "%s/memory.current", path);
-		used = proc_number(name, "");
-		if (limit > 0 && (limit > used ? limit - used : 0) < left)
-			left = limit > used ? limit - used : 0;
-		slash = strrchr(path, '/');
-		*slash = '\0';
-	}
-	return left;
+	return a < b ? a : b;
 }
 
+/* Hugepages are not a part of MemAvailable, nor of a cgroup's memory. */
 uint64_t arena_available_bytes(void)
 {
 	const uint64_t normal = proc_number("/proc/meminfo", "MemAvailable:") << 10;
-	const uint64_t huge = proc_number("/proc/meminfo", "HugePages_Free:");
-	const uint64_t promised = proc_number("/proc/meminfo", "HugePages_Rsvd:");
-	const uint64_t available =
-		normal + (huge > promised ? huge - promised : 0) * HUGEPAGE_BYTES;
-	const uint64_t left = cgroup_left_bytes();
+	const uint64_t free_cnt = proc_number("/proc/meminfo", "HugePages_Free:");
+	const uint64_t promised_cnt = proc_number("/proc/meminfo", "HugePages_Rsvd:");
+	const uint64_t huge =
+		(free_cnt > promised_cnt ? free_cnt - promised_cnt : 0) * HUGEPAGE_BYTES;
 
-	return left < available ? left : available;
+	return least(normal, cgroup_left("", CGROUP_MEMORY)) +
+	       least(huge, cgroup_left("", CGROUP_HUGEPAGES));
 }

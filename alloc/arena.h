@@ -48,8 +48,8 @@ void arena_close(struct arena *arena);
  */
 const uint64_t *arena_thread_allocated(void);
 
-/* Bytes that this process may still allocate, by MemAvailable and the cgroup's limit; free
- * hugepages are counted. */
+/* Bytes that this process may still allocate, by MemAvailable and the limits of its cgroups (of
+ * either version); free hugepages are counted as far as it may have them. */
 uint64_t arena_available_bytes(void);
 
 #endif
