@@ -22,7 +22,6 @@ enum {
 	/* MiB a queue, besides the EAL's own needs: a page a buffer, and what is sent. */
 	MEMORY_QUEUE_MIB = 160,
 	MEMORY_BASE_MIB = 64,
-	HUGEPAGE_MIB = 2,
 	DESCRIPTOR_CNT = 2048,
 	POOL_NAME_BYTES = 32,
 };
@@ -119,19 +118,6 @@ static void device_name(const struct port *port, uint16_t device, char *out, siz
 	snprintf(out, out_bytes, "%s%u", ops_of(port)->driver, device);
 }
 
-static unsigned free_hugepages(void)
-{
-	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	unsigned cnt = 0;
-
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%u", &cnt) != 1)
-		cnt = 0;
-	fclose(file);
-	return cnt;
-}
-
 static bool add_arg(const char **argv, int *argc, int argv_max, const char *arg)
 {
 	if (*argc >= argv_max)
@@ -147,7 +133,7 @@ static bool add_memory_args(struct port *port, const char **argv, int *argc, int
 	static char mib[16];
 	const unsigned needed_mib = MEMORY_BASE_MIB + port->options.queue_cnt * MEMORY_QUEUE_MIB;
 
-	port->hugepages = free_hugepages() * HUGEPAGE_MIB >= needed_mib;
+	port->hugepages = !port->options.no_huge && port_memory_huge(needed_mib);
 	snprintf(mib, sizeof(mib), "%u", needed_mib);
 	if (!add_arg(argv, argc, argv_max, "--file-prefix=doorbuster") ||
 	    !add_arg(argv, argc, argv_max, "-m") || !add_arg(argv, argc, argv_max, mib))

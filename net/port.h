@@ -43,6 +43,7 @@ struct port_options {
 	bool client;          /* memif: the side that connects (role=client) */
 	uint16_t queue_first; /* memif client: of the server's pairs the first to connect to */
 	uint32_t mbuf_cnt;    /* per queue; 0: the default */
+	bool no_huge;         /* packet buffers on normal pages; else on hugepages if they can be */
 };
 
 /* An AF_XDP port's hold on the machine. */
@@ -103,7 +104,8 @@ int port_check(const struct port_options *options, struct error *error);
 int port_hold(const struct port_options *options, struct error *error);
 
 /*
- * The EAL arguments this port needs (memory: hugepages if enough are free, else normal pages):
+ * The EAL arguments this port needs (memory: hugepages if enough are free and ours to have, else
+ * normal pages):
  * appended to argv[*argc], which has room for argv_max. After port_check, before rte_eal_init. From
  * here on the machine is changed (AF_XDP: sysctls of lo, removal of a stale XDP program of a killed
  * predecessor; memif: the lock beside the socket, removal of a stale socket) and the EAL has a

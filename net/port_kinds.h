@@ -137,6 +137,10 @@ int port_xdp_addresses(const char *interface, port_xdp_address_fn *visit, void *
 /* Puts lo back if a killed engine left it changed and no engine serves it. */
 void port_xdp_put_lo_back(void);
 
+/* Whether this process can have so many MiB of hugepages now: the machine may have them for others
+ * only. False: says so if the machine's figures say otherwise. */
+bool port_memory_huge(unsigned mib);
+
 /* Leaves the EAL's memory, also what it maps later, out of core dumps: packets hold buyers. After
  * rte_eal_init. 0 or -errno. */
 int port_memory_keep_secret(void);

@@ -29,6 +29,15 @@ enum {
 	SAY_AGAIN_MS = 5000,
 };
 
+static bool wants_no_huge(const struct serve_options *options)
+{
+	for (int i = 0; i < options->eal_arg_cnt; i++) {
+		if (strcmp(options->eal_args[i], "--no-huge") == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct port_options port_options_of(const struct serve_options *options)
 {
 	return (struct port_options){
@@ -36,6 +45,7 @@ static struct port_options port_options_of(const struct serve_options *options)
 		.udp_port_first = options->base_port,
 		.udp_port_cnt = options->shards,
 		.queue_cnt = options->core_cnt,
+		.no_huge = wants_no_huge(options),
 	};
 }
 
@@ -416,6 +426,7 @@ static const struct step {
 } steps[] = {
 	{"privileges", privileges_up, NULL},
 	{"signals", signals_up, NULL},
+	{"limits", serve_limits_up, NULL},
 	{"progress", progress_up, progress_down},
 	{"metrics address", metrics_bound, metrics_down},
 	{"clock", serve_clock_up, NULL},
