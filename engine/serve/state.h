@@ -70,6 +70,9 @@ struct server {
 /* Fails with an errno and a line; the format names the thing and the remedy. */
 #define FAIL(server, rc, ...) error_say(&(server)->error, rc, __VA_ARGS__)
 
+/* limits: descriptors and threads that the engine will need can be had. */
+int serve_limits_up(struct server *server);
+
 /* data directory: opened, or made; its lanes read up to their ends. */
 int serve_data_up(struct server *server);
 void serve_data_down(struct server *server);

@@ -62,6 +62,30 @@ refused 'cannot listen on 127.0.0.1:80: .*CAP_NET_BIND_SERVICE' \
 	setpriv --bounding-set=-all --inh-caps=-all "$SERVE" --data "$DATA" --catalog "$CATALOG" \
 	--keys "$KEYS" --port memif:"$WORK/socket" --metrics 127.0.0.1:80
 
+echo "limits"
+# Every number up to the one with which it starts: with some of them DPDK would panic. Below, the
+# program is not even loaded.
+limited() { # LIMIT PATTERN ARGS...
+	local limit=$1 pattern=$2
+	shift 2
+
+	refused "$pattern" bash -c 'ulimit '"$limit"' && exec "$@"' limited "$@"
+}
+for files in 10 11 $(seq 16 20) 32 50; do
+	limited "-n $files" 'may open [0-9]* files, and [0-9]* are needed.*ulimit -n' \
+		"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS"
+done
+limited '-n 100' '1[0-9][0-9][0-9] are needed for --shards 256' \
+	"$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" --shards 256
+# Threads are counted by user; root has no such limit.
+mkdir "$WORK/poor"
+chown 61234:61234 "$WORK/poor"
+for threads in 1 3 6 9; do
+	limited "-u $threads" 'can have [0-9]* more threads, and 11 are needed: .*ulimit -u' \
+		setpriv --reuid=61234 --regid=61234 --clear-groups "$SERVE" --data "$WORK/poor/d" \
+		--catalog "$CATALOG" --keys "$KEYS" --port memif:"$WORK/poor/socket"
+done
+
 echo "files"
 chmod 640 "$KEYS"
 serve "$KEYS.*chmod 600"
