@@ -24,11 +24,6 @@ static struct wire_header *header_of(struct slot *slot)
 	return (struct wire_header *)slot->bytes;
 }
 
-static struct wire_request *requests_of(struct slot *slot)
-{
-	return (struct wire_request *)(slot->bytes + WIRE_HEADER_BYTES);
-}
-
 /* ---- slots: free list, send queue, timers ---- */
 
 static int32_t take_slot(struct client *client, uint16_t shard)
@@ -98,23 +93,27 @@ static void double_backoff(struct slot *slot)
 
 /* ---- datagrams ---- */
 
-/* Closes a datagram: header, and the echo by which its reply is known. Signed when it leaves. */
+/* Closes a datagram: header, and the echo by which its reply is known. Signed when it leaves. If
+ * the path does not carry all of its entries, the last wait until the first are answered. */
 static void seal(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
 
 	slot->generation++;
+	slot->tries = 0;
 	*header_of(slot) = (struct wire_header){
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
-		.count = (uint8_t)slot->count,
+		.count = (uint8_t)(slot->count < client->fill_max ? slot->count : client->fill_max),
 		.flags = client->dates ? WIRE_FLAG_DATED : 0,
 		.shard = slot->shard,
 		.key_id = client->key.id,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = (uint64_t)slot->generation << 32 | (uint32_t)idx,
 	};
+	memcpy(wire_requests(slot->bytes), slot->requests,
+	       wire_count(slot->bytes) * sizeof(slot->requests[0]));
 	slot->is_signed = false;
 }
 
@@ -166,12 +165,12 @@ static bool add_entry(struct client *client, uint16_t shard, const struct wire_r
 
 	struct slot *slot = &client->slots[idx];
 
-	requests_of(slot)[slot->count] = *request;
+	slot->requests[slot->count] = *request;
 	slot->entries[slot->count] = *entry;
 	slot->count++;
 	if (deadline_ns < slot->deadline_ns)
 		slot->deadline_ns = deadline_ns;
-	if (slot->count == client->entries_max)
+	if (slot->count >= client->fill_max)
 		close_datagram(client, shard);
 	return true;
 }
@@ -202,7 +201,7 @@ static void give_up(struct client *client, int32_t idx)
 	struct slot *slot = &client->slots[idx];
 
 	for (unsigned i = 0; i < slot->count; i++) {
-		const struct wire_request *request = &requests_of(slot)[i];
+		const struct wire_request *request = &slot->requests[i];
 		const struct entry *entry = &slot->entries[i];
 		const bool answered = entry->told > 0 && entry->told == entry->attempts;
 		const struct wire_reply unknown = {
@@ -254,21 +253,44 @@ static bool hear_date(struct client *client, const struct slot *slot, const uint
 	return early;
 }
 
+/* Moves what a datagram had no room for to the front: at the back are those that were asked
+ * already. Returns how many were moved. */
+static uint16_t move_rest(struct slot *slot, uint16_t first, uint16_t kept)
+{
+	struct wire_request *requests = slot->requests;
+	struct wire_request asked[WIRE_ENTRY_CNT_MAX];
+	struct entry entries[WIRE_ENTRY_CNT_MAX];
+	const uint16_t rest = slot->count - first;
+
+	if (rest == 0)
+		return 0;
+	memcpy(asked, requests, kept * sizeof(asked[0]));
+	memcpy(entries, slot->entries, kept * sizeof(entries[0]));
+	memmove(requests, &requests[first], rest * sizeof(requests[0]));
+	memmove(slot->entries, &slot->entries[first], rest * sizeof(entries[0]));
+	memcpy(&requests[rest], asked, kept * sizeof(asked[0]));
+	memcpy(&slot->entries[rest], entries, kept * sizeof(entries[0]));
+	return rest;
+}
+
 /* Hands out the answers of a datagram. Entries whose verdict may turn stay in the slot and are
- * asked again later, or wait for the deadline if there is no time for that. */
+ * asked again later, or wait for the deadline if there is no time for that. Entries that the
+ * datagram had no room for go out next. */
 static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 {
 	struct slot *slot = &client->slots[idx];
-	struct wire_request *requests = requests_of(slot);
+	struct wire_request *requests = slot->requests;
 	const struct wire_reply *replies = wire_replies(datagram);
 	const bool in_time =
 		client->now_ns + slot->backoff_ms * UINT64_C(1000000) < slot->deadline_ns;
+	const uint16_t asked = header_of(slot)->count;
 	uint16_t kept = 0;
+	uint16_t rest;
 	bool too_old = false;
 	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
 
 	timer_wheel_stop(&client->wheel, idx);
-	for (unsigned i = 0; i < slot->count; i++) {
+	for (unsigned i = 0; i < asked; i++) {
 		if (reroute(client, &requests[i], &slot->entries[i], slot->deadline_ns,
 			    &replies[i]))
 			continue;
@@ -282,12 +304,18 @@ static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
 		}
 		finish(client, &slot->entries[i], slot->not_after_ns, true, &replies[i]);
 	}
-	if (kept == 0) {
+	rest = move_rest(slot, asked, kept);
+	slot->count = kept + rest;
+	if (slot->count == 0) {
 		client_free_slot(client, idx);
 		return;
 	}
-	slot->count = kept;
 	seal(client, idx);
+	if (kept == 0) {
+		slot->backoff_ms = client->retry_first_ms;
+		queue_slot(client, idx);
+		return;
+	}
 	start_timer(client, idx, in_time ? with_jitter(client, slot->backoff_ms) : RETRY_MS_MAX);
 	double_backoff(slot);
 }
@@ -300,7 +328,7 @@ static bool is_ours(const struct client *client, const struct client_packet *pac
 	return packet->len >= WIRE_DATAGRAM_BYTES_MIN && header->magic == WIRE_MAGIC &&
 	       header->version == WIRE_VERSION && header->kind == WIRE_KIND_REPLY &&
 	       header->key_id == client->key.id && wire_bytes(packet->bytes) == packet->len &&
-	       (uint32_t)header->echo < client->slot_cnt;
+	       ((uint32_t)header->echo < client->slot_cnt || (uint32_t)header->echo == PROBE_ECHO);
 }
 
 /* Moves the signed replies to us among cnt packets to the front, in order, and counts the others.
@@ -342,13 +370,13 @@ static struct slot *match(struct client *client, const struct client_packet *pac
 	*idx = (int32_t)(uint32_t)header->echo;
 	slot = &client->slots[*idx];
 	if (slot->state == SLOT_WAITING && slot->generation == header->echo >> 32 &&
-	    slot->count == header->count && slot->shard == header->shard &&
+	    header_of(slot)->count == header->count && slot->shard == header->shard &&
 	    header_of(slot)->flags == header->flags) {
 		bool same = true;
 
-		for (unsigned i = 0; i < slot->count && same; i++)
-			same = replies[i].id[0] == requests_of(slot)[i].id[0] &&
-			       replies[i].id[1] == requests_of(slot)[i].id[1];
+		for (unsigned i = 0; i < header->count && same; i++)
+			same = replies[i].id[0] == slot->requests[i].id[0] &&
+			       replies[i].id[1] == slot->requests[i].id[1];
 		if (same)
 			return slot;
 	}
@@ -369,6 +397,8 @@ static int next_burst(struct client *client, struct client_packet *packets, int3
 	     idx = client->slots[idx].timer.next) {
 		struct slot *slot = &client->slots[idx];
 
+		if (header_of(slot)->count > client->fill_max)
+			seal(client, idx);
 		idxs[cnt] = idx;
 		packets[cnt] = (struct client_packet){
 			.bytes = slot->bytes,
@@ -397,15 +427,24 @@ static int send_queue(struct client *client)
 		int sent;
 
 		sent = client->transport->send(client->transport, packets, cnt);
+		if (sent == -EMSGSIZE) {
+			/* A single entry that is too long waits for another path. */
+			if (client_path_too_long(client, wire_count(packets[0].bytes)))
+				continue;
+			sent = 1;
+		}
 		if (sent < 0)
 			return sent;
+		if (sent > 0)
+			client_path_sent(client);
 		client->stats.datagrams_sent += (uint64_t)sent;
 		for (int i = 0; i < sent && i < cnt; i++) {
 			struct slot *slot = &client->slots[idxs[i]];
 
 			client->queue_head = slot->timer.next;
-			for (unsigned k = 0; k < slot->count; k++)
+			for (unsigned k = 0; k < header_of(slot)->count; k++)
 				slot->entries[k].attempts++;
+			slot->tries++;
 			start_timer(client, idxs[i], with_jitter(client, slot->backoff_ms));
 			double_backoff(slot);
 		}
@@ -461,10 +500,15 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 
 		const uint32_t kept = keep_signed(client, packets, (uint32_t)cnt);
 
+		if (kept > 0)
+			client_path_answered(client);
 		for (uint32_t i = 0; i < kept; i++) {
 			int32_t idx;
 
-			if (match(client, &packets[i], &idx) != NULL)
+			if ((uint32_t)((struct wire_header *)packets[i].bytes)->echo == PROBE_ECHO)
+				client->stats.replies_unmatched +=
+					!client_path_heard(client, packets[i].bytes);
+			else if (match(client, &packets[i], &idx) != NULL)
 				answer_slot(client, idx, packets[i].bytes);
 		}
 	} while (cnt == BURST_CNT);
@@ -480,9 +524,53 @@ static void fire_timers(struct client *client)
 		if (client->now_ns >= client->slots[idx].deadline_ns) {
 			give_up(client, idx);
 		} else {
+			const struct slot *slot = &client->slots[idx];
+
 			client->stats.datagrams_resent++;
+			if (slot->tries > 1)
+				client_path_doubt(client, slot->shard, wire_count(slot->bytes));
 			queue_slot(client, idx);
 		}
+	}
+}
+
+/* The transport is at its end: nobody will answer what is pending. */
+static void give_up_all(struct client *client)
+{
+	int32_t ended = NO_SLOT;
+
+	client_flush(client);
+	client->queue_head = NO_SLOT;
+	for (int32_t i = 0; i < (int32_t)client->slot_cnt; i++) {
+		struct slot *slot = &client->slots[i];
+
+		if (slot->state == SLOT_FREE)
+			continue;
+		if (slot->state == SLOT_WAITING)
+			timer_wheel_stop(&client->wheel, i);
+		slot->state = SLOT_QUEUED;
+		slot->timer.next = ended;
+		ended = i;
+	}
+	/* Only now: a caller that gets its answer may submit a new request. */
+	while (ended != NO_SLOT) {
+		const int32_t idx = ended;
+
+		ended = client->slots[idx].timer.next;
+		give_up(client, idx);
+	}
+}
+
+void client_split(struct client *client)
+{
+	for (uint32_t i = 0; i < client->slot_cnt; i++) {
+		struct slot *slot = &client->slots[i];
+
+		if (slot->state != SLOT_WAITING || header_of(slot)->count <= client->fill_max)
+			continue;
+		timer_wheel_stop(&client->wheel, (int32_t)i);
+		slot->backoff_ms = client->retry_first_ms;
+		queue_slot(client, (int32_t)i);
 	}
 }
 
@@ -502,6 +590,10 @@ int client_poll(struct client *client, uint32_t timeout_us)
 		rc = send_queue(client);
 		expire_queue(client);
 	}
+	if (rc == 0)
+		rc = client_path_tend(client);
+	if (rc != 0)
+		give_up_all(client);
 	return rc != 0 ? rc : (int)client->answered;
 }
 
@@ -553,6 +645,11 @@ int client_drain(struct client *client)
 			return rc;
 	}
 	return 0;
+}
+
+uint32_t client_entries_max(const struct client *client)
+{
+	return client->fill_max;
 }
 
 const struct client_stats *client_stats(const struct client *client)

@@ -38,7 +38,9 @@ struct client_packet {
  */
 struct client_transport {
 	/* Sends up to cnt packets; returns how many the transport took (the rest is tried again
-	 * later), or -errno. */
+	 * later), or -errno. What the network refused for the moment counts as taken, as if it
+	 * were lost on the way: the client sends it again. -EMSGSIZE: the path does not carry the
+	 * first packet, and path_bytes says what it carries. Other errors end the transport. */
 	int (*send)(struct client_transport *transport, const struct client_packet *packets,
 		    int cnt);
 	/* Receives up to cnt datagrams into packets[].bytes (each WIRE_DATAGRAM_BYTES_MAX long),
@@ -50,7 +52,31 @@ struct client_transport {
 	/* ns since any fixed instant, never falling; NULL: CLOCK_MONOTONIC. A simulated network
 	 * brings its own. */
 	uint64_t (*now_ns)(struct client_transport *transport);
+	/* The longest datagram that the path is known to carry now, in bytes; 0, or NULL: not
+	 * known, so up to WIRE_DATAGRAM_BYTES_MAX. */
+	uint32_t (*path_bytes)(struct client_transport *transport);
+	/* Nobody answered for a while: tries another way (next address, other source port) and
+	 * writes a line on it into what. NULL: there is no other. */
+	void (*renew)(struct client_transport *transport, struct error *what);
+	/* Addresses that the server's name has; the least is 1. NULL: 1. */
+	uint32_t (*address_cnt)(struct client_transport *transport);
+	/* Set by a caller that sends each datagram once, such as a recorded one: what the network
+	 * refuses is not taken then, and errno says why. */
+	bool sends_once;
+	int send_errno; /* why a packet was last refused for the moment; 0: none was */
 };
+
+/* How long no datagram is answered before the transport is renewed, and again as long between two
+ * renewals. Shorter than the 30 s for which address translators keep what nobody answers. When a
+ * client opens, it divides its time among the addresses instead, at most so much for each. */
+enum {
+	CLIENT_SILENCE_MS = 3000,
+	CLIENT_OPEN_SILENCE_MS = 1000
+};
+
+/* A line for the operator: once when the path turns out to carry less than a full datagram, and at
+ * the begin and the end of a silence. Called from client_open and client_poll. */
+typedef void client_say_fn(void *context, const char *line);
 
 struct client_options {
 	const char *server;    /* HOST:PORT, [IPv6]:PORT; the port of shard 0 */
@@ -62,6 +88,8 @@ struct client_options {
 	uint32_t datagrams_in_flight_max; /* 0: 64 */
 	uint32_t entries_per_datagram;    /* 0: 29 */
 	bool undated; /* no dates, as old clients: only an engine with --undated accept sells */
+	client_say_fn *say; /* NULL: silent */
+	void *say_context;
 };
 
 /* A request as the caller knows it. An id of all zero asks for a random one. */
@@ -98,6 +126,8 @@ struct client_stats {
 	uint64_t datagrams_received;
 	uint64_t replies_unmatched; /* late, doubled, or not ours */
 	uint64_t replies_bad_tag;
+	uint64_t probes_sent; /* PINGs that look for the path's limit; in no other number */
+	uint64_t renewals;    /* of the transport, after a silence */
 };
 
 /*
@@ -127,8 +157,12 @@ int client_submit(struct client *client, const struct client_request *request);
 /* Closes the datagrams being filled, so that the next poll sends them. */
 void client_flush(struct client *client);
 
+/* Entries of the datagrams that the client makes now, as far as the path carries them. */
+uint32_t client_entries_max(const struct client *client);
+
 /* Sends, receives, retries. Waits up to timeout_us for something to happen. Returns the number of
- * requests answered or timed out, or -errno of the transport. */
+ * requests answered or timed out. -errno: the transport failed for good; all that was pending has
+ * got its callback, with unknown outcome. */
 int client_poll(struct client *client, uint32_t timeout_us);
 
 /* Requests submitted and not yet answered. */
@@ -142,7 +176,8 @@ const struct client_stats *client_stats(const struct client *client);
 /* Forgets what is pending. NULL is allowed. */
 void client_close(struct client *client);
 
-/* The kernel UDP transport: sendmmsg and recvmmsg on one socket. */
+/* The kernel UDP transport: sendmmsg and recvmmsg on one socket, with the IP flag "don't fragment".
+ * Resolves the name, which may take seconds; a renewal resolves in a thread of its own. */
 int client_transport_udp(struct client_transport **out, const char *server, struct error *error);
 
 /* Sends IPv4 without UDP checksums from now on: for a peer that swaps addresses but cannot complete

@@ -3,6 +3,7 @@
  * at the engine, and which sale it has.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,22 @@ static void on_pong(void *context, const struct client_answer *answer)
 	*(struct client_answer *)context = *answer;
 }
 
+static uint32_t addresses_of(const struct client *client)
+{
+	return client->transport->address_cnt != NULL
+		       ? client->transport->address_cnt(client->transport)
+		       : 1;
+}
+
+/* So that every address is asked, and the first again. */
+static uint64_t silence_ns(const struct client *client)
+{
+	const uint64_t share_ns = client->timeout_ns / (addresses_of(client) + 1);
+	const uint64_t most_ns = CLIENT_OPEN_SILENCE_MS * UINT64_C(1000000);
+
+	return share_ns < most_ns ? share_ns : most_ns;
+}
+
 /* Asks shard 0 how many there are. */
 static int ping(struct client *client, const char *server, struct error *error)
 {
@@ -38,18 +55,28 @@ static int ping(struct client *client, const char *server, struct error *error)
 	client->now_ns = client_clock_ns(client);
 	timer_wheel_init(&client->wheel, client->wheel_heads, WHEEL_CNT, &client->slots[0].timer,
 			 sizeof(client->slots[0]), client->now_ns / 1000000);
+	client->path.silence_ns = silence_ns(client);
+	client->opening = true;
 	rc = client_submit(client, &request);
 	if (rc == 0)
 		rc = client_drain(client);
+	client->opening = false;
+	client->path.silence_ns = CLIENT_SILENCE_MS * UINT64_C(1000000);
 	client->on_answer = on_answer;
 	client->context = context;
 	if (rc != 0)
 		return error_say(error, rc, "%s: %s", server, strerror(-rc));
 	if (!pong.answered || pong.reply.verdict != VERDICT_PONG || pong.reply.quantity == 0) {
-		return error_say(
-			error, -ETIMEDOUT,
-			"%s: no answer; is the engine running there, and does it have key %u?",
-			server, client->key.id);
+		error_set(error,
+			  "%s: no answer; is the engine running there, and does it have key %u?",
+			  server, client->key.id);
+		if (addresses_of(client) > 1)
+			error_add(error, " All %" PRIu32 " addresses were asked.",
+				  addresses_of(client));
+		if (client->transport->send_errno != 0)
+			error_add(error, " Not all was sent: %s",
+				  strerror(client->transport->send_errno));
+		return -ETIMEDOUT;
 	}
 	client->engine_time_ns = pong.reply.instant_ns;
 	client->sale = pong.reply.order_id <= UINT32_MAX ? (uint32_t)pong.reply.order_id : 0;
@@ -94,6 +121,12 @@ static struct client *make_client(const struct client_options *options)
 					      options->entries_per_datagram <= WIRE_ENTRY_CNT_MAX
 				      ? options->entries_per_datagram
 				      : WIRE_ENTRY_CNT_MAX;
+	client->fill_max = client->entries_max;
+	client->say = options->say;
+	client->say_context = options->say_context;
+	snprintf(client->server, sizeof(client->server), "%s",
+		 options->server != NULL ? options->server : "");
+	client->path.generation = randombytes_random();
 	client->free_head = client->queue_head = NO_SLOT;
 	client->slots = calloc(client->slot_cnt, sizeof(*client->slots));
 	if (client->slots == NULL || make_shards(client, 1) != 0) {
@@ -134,11 +167,12 @@ int client_open(struct client **out, const struct client_options *options,
 		rc = ping(client, options->server, error);
 	if (rc > 0)
 		rc = make_shards(client, (uint16_t)rc);
-	client->dates = client->sale != 0 && !options->undated;
 	if (rc != 0) {
 		client_close(client);
 		return rc;
 	}
+	client->dates = client->sale != 0 && !options->undated;
+	client_path_begin(client);
 	*out = client;
 	return 0;
 }

@@ -39,7 +39,9 @@ struct slot {
 	enum slot_state state;
 	bool is_signed; /* its bytes need no new tag */
 	uint16_t shard;
-	uint16_t count;
+	uint16_t count; /* of entries; the datagram has the first of them, as many as its header
+			   says: all, unless the path carries no more */
+	uint16_t tries; /* how often this datagram was sent */
 	uint32_t generation; /* with the index: the datagram's echo */
 	uint32_t backoff_ms;
 	uint64_t deadline_ns;  /* of its oldest entry */
@@ -48,6 +50,29 @@ struct slot {
 	/* Runs while it waits; else its `next` is that of the free list or of the send queue. */
 	struct timer timer;
 	struct entry entries[WIRE_ENTRY_CNT_MAX];
+	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
+	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX]; /* what is sent */
+};
+
+/* What is known of the way to the engine (client_path.c). */
+struct client_path {
+	uint32_t bytes_max;  /* the longest datagram that it carries, as far as is known */
+	uint32_t said_bytes; /* what was said of that; 0: nothing */
+	uint64_t quiet_ns;   /* since when datagrams go out that nobody answers; 0: answered */
+	uint64_t silence_ns; /* how long that may last */
+	bool silence_said;
+	/* The search for bytes_max where long datagrams vanish: PINGs of so many entries. */
+	uint16_t probe_cnt;    /* entries of the PING in flight; 0: no search */
+	uint16_t answered_cnt; /* the most that were answered; 0: none yet */
+	uint16_t silent_cnt;   /* the fewest that were not */
+	uint16_t wanted_cnt;   /* the search is for the most up to so many */
+	uint16_t tries;
+	uint16_t shard;
+	uint32_t generation;
+	uint64_t first_sent_ns;
+	uint64_t due_ns; /* of the next try */
+	uint64_t round_trip_ns;
+	uint64_t next_search_ns;
 	uint8_t bytes[WIRE_DATAGRAM_BYTES_MAX];
 };
 
@@ -56,7 +81,8 @@ struct client {
 	struct key key;
 	uint64_t timeout_ns;
 	uint32_t retry_first_ms;
-	uint32_t entries_max;
+	uint32_t entries_max; /* as the caller wants */
+	uint32_t fill_max;    /* and as the path carries */
 	uint32_t slot_cnt;
 	uint16_t shards;
 	uint32_t sale;
@@ -64,6 +90,11 @@ struct client {
 	uint64_t engine_time_ns;
 	client_answer_fn *on_answer;
 	void *context;
+	client_say_fn *say;
+	void *say_context;
+	char server[300]; /* as the caller named it, for lines */
+	bool opening;
+	struct client_path path;
 	struct client_stats stats;
 	uint64_t pending;
 	uint64_t jitter;   /* state of with_jitter */
@@ -82,6 +113,38 @@ struct client {
 
 /* The transport's clock. */
 uint64_t client_clock_ns(const struct client *client);
+
+/* ---- client_path.c ---- */
+
+/* The second half of the echo of a PING that looks for the path's limit; no slot's index. */
+#define PROBE_ECHO (UINT32_MAX - 1)
+
+/* Asks the transport what the path carries, after client->dates has its value. */
+void client_path_begin(struct client *client);
+
+/* The transport refused a datagram of so many entries as too long: makes fill_max less than that.
+ * False: it was a single entry, and nothing can be done. */
+bool client_path_too_long(struct client *client, uint32_t count);
+
+/* A datagram of a shard with so many entries was sent more than once without an answer: begins to
+ * look for the path's limit, if it is time for that. */
+void client_path_doubt(struct client *client, uint16_t shard, uint16_t count);
+
+/* A signed reply to a probe came. False: not to the one in flight. */
+bool client_path_heard(struct client *client, const uint8_t *datagram);
+
+/* Datagrams went out; a signed reply came. */
+void client_path_sent(struct client *client);
+void client_path_answered(struct client *client);
+
+/* Bounded work of each poll: the next try of a probe, the end of a silence. -errno of the
+ * transport. */
+int client_path_tend(struct client *client);
+
+/* ---- client.c ---- */
+
+/* Sends the datagrams in flight that are longer than the path carries again, split. */
+void client_split(struct client *client);
 
 /* Puts a slot on the free list. */
 void client_free_slot(struct client *client, int32_t idx);

@@ -173,6 +173,15 @@ static inline uint32_t wire_dated_bytes(uint32_t count)
 	return wire_datagram_bytes(count) + WIRE_DATE_BYTES;
 }
 
+/* Entries of a datagram of at most `bytes`, dated or not; 0: not even one fits. */
+static inline uint32_t wire_entries_within(uint32_t bytes, bool dated)
+{
+	const uint32_t rest_bytes = dated ? wire_dated_bytes(0) : wire_datagram_bytes(0);
+	const uint32_t cnt = bytes > rest_bytes ? (bytes - rest_bytes) / WIRE_ENTRY_BYTES : 0;
+
+	return cnt < WIRE_ENTRY_CNT_MAX ? cnt : WIRE_ENTRY_CNT_MAX;
+}
+
 /* Bytes of a datagram as its header's count and flags say; count 1..WIRE_ENTRY_CNT_MAX. */
 static inline uint32_t wire_bytes(const uint8_t *datagram)
 {

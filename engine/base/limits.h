@@ -15,6 +15,10 @@ enum {
 	/* One UDP port and one lane directory a shard; 256 ports are easy to open in a firewall. */
 	SHARDS_MAX = 256,
 
+	/* Addresses of a server's name that a client asks: a few machines with IPv4 and IPv6 each.
+	 * A client that opens gives each of them a share of its time. */
+	SERVER_ADDRESSES_MAX = 16,
+
 	/* One worker a core. The EAL of Debian is built for 128 lcores; one is the control thread.
 	 */
 	WORKERS_MAX = 64,

@@ -5,6 +5,8 @@
 #ifndef DB_TESTS_SUPPORT_CLIENT_RIG_H
 #define DB_TESTS_SUPPORT_CLIENT_RIG_H
 
+#include <stdio.h>
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -41,6 +43,17 @@ static inline void on_answer(void *context, const struct client_answer *answer)
 	to->last[answer->user] = *answer;
 }
 
+/* The lines that the client said. */
+static unsigned said_cnt;
+static char said[ERROR_BYTES];
+
+static inline void on_say(void *context, const char *line)
+{
+	cr_assert(context == &answers);
+	said_cnt++;
+	snprintf(said, sizeof(said), "%s", line);
+}
+
 static inline int open_with(uint32_t timeout_ms, uint32_t retry_ms, uint32_t in_flight,
 			    uint32_t entries)
 {
@@ -52,6 +65,8 @@ static inline int open_with(uint32_t timeout_ms, uint32_t retry_ms, uint32_t in_
 		.retry_first_ms = retry_ms,
 		.datagrams_in_flight_max = in_flight,
 		.entries_per_datagram = entries,
+		.say = on_say,
+		.say_context = &answers,
 	};
 
 	return client_open(&client, &options, on_answer, &answers, &error);

@@ -1,5 +1,6 @@
 #include "tests/support/fake_engine.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -104,14 +105,16 @@ static void answer_date(const struct fake_engine *engine, struct fake_datagram *
 
 static void pong(struct fake_engine *engine, struct fake_datagram *datagram)
 {
-	cr_assert(eq(u8, fake_header(datagram)->count, 1));
 	fake_engine_accept(datagram);
-	fake_replies(datagram)->verdict = VERDICT_PONG;
+	engine->pings++;
 	if (engine->clock_ahead_ns == 0)
 		engine->clock_ahead_ns = FAKE_ENGINE_TIME_NS - engine->now_ns;
-	fake_replies(datagram)->quantity = engine->shards;
-	fake_replies(datagram)->order_id = engine->sale;
-	fake_replies(datagram)->instant_ns = fake_engine_clock_ns(engine);
+	for (unsigned i = 0; i < fake_header(datagram)->count; i++) {
+		fake_replies(datagram)[i].verdict = VERDICT_PONG;
+		fake_replies(datagram)[i].quantity = engine->shards;
+		fake_replies(datagram)[i].order_id = engine->sale;
+		fake_replies(datagram)[i].instant_ns = fake_engine_clock_ns(engine);
+	}
 	answer_date(engine, datagram);
 	fake_engine_sign(engine, datagram);
 	fake_engine_post(engine, datagram);
@@ -153,9 +156,12 @@ static int fake_send(struct client_transport *transport, const struct client_pac
 	for (int i = 0; i < taken; i++) {
 		struct fake_datagram datagram = {.len = packets[i].len};
 
+		if (engine->refused_bytes != 0 && packets[i].len > engine->refused_bytes)
+			return i > 0 ? i : -EMSGSIZE;
 		check_request(engine, &packets[i]);
 		memcpy(datagram.bytes, packets[i].bytes, packets[i].len);
-		if (engine->mute)
+		if (engine->mute ||
+		    (engine->hole_bytes != 0 && packets[i].len > engine->hole_bytes))
 			continue;
 		if (fake_requests(&datagram)->op == WIRE_OP_PING)
 			pong(engine, &datagram);
@@ -198,6 +204,24 @@ static uint64_t fake_now_ns(struct client_transport *transport)
 	return engine->now_ns;
 }
 
+static uint32_t fake_path_bytes(struct client_transport *transport)
+{
+	return ((struct fake_engine *)transport)->path_bytes;
+}
+
+static void fake_renew(struct client_transport *transport, struct error *what)
+{
+	((struct fake_engine *)transport)->renewed_cnt++;
+	error_set(what, "asking elsewhere now");
+}
+
+static uint32_t fake_address_cnt(struct client_transport *transport)
+{
+	const uint32_t cnt = ((struct fake_engine *)transport)->addresses;
+
+	return cnt > 0 ? cnt : 1;
+}
+
 static void fake_close(struct client_transport *transport)
 {
 	struct fake_engine *engine = (struct fake_engine *)transport;
@@ -214,6 +238,9 @@ void fake_engine_init(struct fake_engine *engine, uint16_t shards)
 		.receive = fake_receive,
 		.close = fake_close,
 		.now_ns = fake_now_ns,
+		.path_bytes = fake_path_bytes,
+		.renew = fake_renew,
+		.address_cnt = fake_address_cnt,
 	};
 	engine->now_ns = UINT64_C(12345678901234);
 	engine->key.id = 7;

@@ -53,6 +53,12 @@ struct fake_engine {
 	int receive_rc;          /* < 0: what every receive returns */
 	uint64_t now_ns;         /* the client's clock; a rule or a test may move it forward */
 	bool mute;               /* takes everything, says nothing */
+	uint32_t hole_bytes;     /* longer datagrams vanish; 0: none do */
+	uint32_t refused_bytes;  /* longer datagrams are refused with -EMSGSIZE; 0: none are */
+	uint32_t path_bytes;     /* what the transport says that the path carries; 0: nothing */
+	uint32_t renewed_cnt;    /* by the client */
+	uint32_t addresses;      /* of the name; 0: one */
+	uint32_t pings;          /* answered */
 	bool closed;             /* by the client */
 	uint32_t seen;           /* datagrams, PINGs not counted; the rule sees itself counted */
 	uint32_t served;         /* entries of them */

@@ -24,6 +24,27 @@ static int lent_receive(struct client_transport *transport, struct client_packet
 	return owned->receive(owned, packets, cnt, timeout_us);
 }
 
+static uint32_t lent_path_bytes(struct client_transport *transport)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->path_bytes != NULL ? owned->path_bytes(owned) : 0;
+}
+
+static void lent_renew(struct client_transport *transport, struct error *what)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	owned->renew(owned, what);
+}
+
+static uint32_t lent_address_cnt(struct client_transport *transport)
+{
+	struct client_transport *owned = ((struct lent *)transport)->owned;
+
+	return owned->address_cnt != NULL ? owned->address_cnt(owned) : 1;
+}
+
 static void lent_close(struct client_transport *transport)
 {
 	(void)transport;
@@ -39,7 +60,12 @@ int ask_engine(struct client_transport *transport, const char *server, const str
 	       uint32_t timeout_ms, struct engine_told *told, struct error *error)
 {
 	struct lent lent = {
-		.transport = {.send = lent_send, .receive = lent_receive, .close = lent_close},
+		.transport = {.send = lent_send,
+			      .receive = lent_receive,
+			      .close = lent_close,
+			      .path_bytes = lent_path_bytes,
+			      .renew = transport->renew != NULL ? lent_renew : NULL,
+			      .address_cnt = lent_address_cnt},
 		.owned = transport,
 	};
 	const struct client_options options = {
