@@ -65,6 +65,7 @@ struct server {
 		bool table_full;
 		int segment_error;
 	} told[SHARDS_MAX];
+	uint32_t drops_told; /* bits: hints of watch_drops.c */
 };
 
 /* Fails with an errno and a line; the format names the thing and the remedy. */
@@ -102,6 +103,9 @@ uint64_t serve_clock_now_ns(const struct server *server);
 
 /* Reports what has changed of clock and lanes since the last call. */
 void serve_watch_lanes(struct server *server);
+
+/* Says once what the operator can do about datagrams that are dropped. Control thread. */
+void serve_watch_drops(struct server *server);
 
 /* Sends every lane a DRAIN. */
 void serve_drain_lanes(struct server *server);

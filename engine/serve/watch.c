@@ -101,6 +101,7 @@ static void watch_tables(struct server *server, uint16_t idx)
 void serve_watch_lanes(struct server *server)
 {
 	serve_clock_look(server);
+	serve_watch_drops(server);
 	for (uint16_t i = 0; i < server->options->shards; i++) {
 		watch_failure(server, i);
 		watch_stall(server, i);

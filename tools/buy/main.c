@@ -207,6 +207,12 @@ static void keep_answer(void *context, const struct client_answer *answer)
 	*(struct client_answer *)context = *answer;
 }
 
+static void say(void *context, const char *line)
+{
+	(void)context;
+	cli_wrong("%s", line);
+}
+
 static int buy(struct buy_options *options)
 {
 	struct client_answer answer = {0};
@@ -223,6 +229,7 @@ static int buy(struct buy_options *options)
 		.key = &key,
 		.timeout_ms = options->timeout_ms,
 		.undated = options->undated,
+		.say = say,
 	};
 
 	if (client_open(&client, &client_options, keep_answer, &answer, &error) != 0) {
@@ -230,9 +237,12 @@ static int buy(struct buy_options *options)
 		return CLI_EXIT_FAILED;
 	}
 	if (client_submit(client, &options->request) != 0 || client_drain(client) != 0) {
+		/* With the request id, under which one can ask again, if there is one. */
 		cli_wrong("%s: cannot be reached", options->server);
-		client_close(client);
-		return CLI_EXIT_FAILED;
+		if (client_pending(client) > 0 || answer.reply.verdict == VERDICT_NONE) {
+			client_close(client);
+			return CLI_EXIT_FAILED;
+		}
 	}
 	client_close(client);
 

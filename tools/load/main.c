@@ -16,6 +16,7 @@
 #include "tools/common/transport_port.h"
 #include "tools/load/drive.h"
 #include "tools/load/options.h"
+#include "tools/load/progress.h"
 #include "tools/load/report.h"
 #include "tools/load/run_prepared.h"
 
@@ -110,6 +111,7 @@ static bool open_any_transport(const struct load_options *options, struct client
 		return cli_wrong("%s", error.text);
 	if (options->kind == SCENARIO_ECHO)
 		client_transport_udp_plain(*out);
+	(*out)->sends_once = true;
 	return true;
 }
 
@@ -145,6 +147,14 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 				       port_reopened_cnt});
 }
 
+/* Beside the bar of the progress. */
+static void say(void *context, const char *line)
+{
+	(void)context;
+	load_progress_end();
+	cli_wrong("%s", line);
+}
+
 static int run_sale(const struct load_options *options, struct scenario *scenario,
 		    struct tally *tally)
 {
@@ -154,6 +164,7 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 		.datagrams_in_flight_max = options->in_flight,
 		.entries_per_datagram = options->fill,
 		.undated = options->undated,
+		.say = say,
 	};
 	struct client *client = NULL;
 	struct client_stats stats;

@@ -64,6 +64,24 @@ static int check_life(const struct prepared *prepared, const uint64_t *due_ns,
 		WIRE_VALID_MS_MAX / 1000);
 }
 
+/* Datagrams that are made beforehand stay as they are; the engine would drop their fragments. */
+static int check_length(struct client_transport *transport, const struct prepared *prepared,
+			struct error *error)
+{
+	const uint32_t path_bytes =
+		transport->path_bytes != NULL ? transport->path_bytes(transport) : 0;
+	const bool dated = prepared->date_bytes > 0;
+
+	for (uint32_t i = 0; path_bytes != 0 && i < prepared->datagram_cnt; i++) {
+		if (prepared_len(prepared, i) > path_bytes)
+			return error_say(error, -EMSGSIZE,
+					 "the path to the engine carries datagrams of at most "
+					 "%u bytes; prepared ones are not split: give --fill %u",
+					 path_bytes, wire_entries_within(path_bytes, dated));
+	}
+	return 0;
+}
+
 static int send_prepared(const struct load_options *options, struct client_transport *transport,
 			 const struct key *key, const struct engine_told *engine,
 			 struct prepared *prepared, struct tally *tally, struct prepared_run *run,
@@ -86,9 +104,16 @@ static int send_prepared(const struct load_options *options, struct client_trans
 		volley.due_ns = recorded ? options->instants_ns : due_ns;
 		rc = check_life(prepared, volley.due_ns, engine, error);
 	}
+	if (rc == 0 && key != NULL)
+		rc = check_length(transport, prepared, error);
 	if (rc == 0) {
 		rc = volley_run(&run->volley, &volley, tally);
-		if (rc != 0)
+		if (rc == -EMSGSIZE)
+			error_set(error,
+				  "%s: the path carries no datagrams of this length; prepared ones "
+				  "are not split: give a smaller --fill",
+				  options->server);
+		else if (rc != 0)
 			error_set(error, "%s: %s", options->server, strerror(-rc));
 	}
 	run->datagrams = prepared->datagram_cnt;

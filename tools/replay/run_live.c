@@ -192,6 +192,13 @@ static int send_due(struct live *live, uint64_t now_ns)
 		return 0;
 	errno = 0;
 	sent = live->transport->send(live->transport, packets, cnt);
+	if (sent == -EMSGSIZE)
+		return error_say(&live->error, sent,
+				 "the path carries datagrams of at most %" PRIu32
+				 " bytes, and the next of the capture has %" PRIu32
+				 "; recorded datagrams cannot be split, and the engine drops "
+				 "fragments: replay from a machine whose path carries 1,500 bytes",
+				 live->transport->path_bytes(live->transport), packets[0].len);
 	if (sent <= 0)
 		return sent < 0 ? sent : be_refused(live, now_ns);
 	live->refused_ns = 0;
@@ -351,6 +358,8 @@ static bool open_transport(struct live *live)
 		rc = transport_port_open(&live->transport, &options->port, &live->error);
 	else
 		rc = client_transport_udp(&live->transport, options->to, &live->error);
+	if (rc == 0)
+		live->transport->sends_once = true;
 	return rc == 0 || cli_wrong("--to: %s", live->error.text);
 }
 
