@@ -8,6 +8,8 @@
 #include <jansson.h>
 
 #include "tools/common/cli.h"
+#include "tools/replay/figures.h"
+#include "tools/replay/sold.h"
 
 /* A time without a packet that is reported. */
 static const uint64_t JUMP_TOLD_NS = UINT64_C(60000000000);
@@ -30,6 +32,16 @@ static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals
 		shard_hash_add(&hash, shard_hash(shard));
 	}
 	snprintf(hash_text, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+}
+
+/* Of all orders. JSON has it as text: it may pass 64 bits. */
+static minor_units revenue_of(const struct offline_run *run, const struct sale *sale)
+{
+	minor_units revenue = 0;
+
+	for (uint16_t lane = 0; lane < run->options->shards; lane++)
+		revenue += sold_revenue_of(offline_shard(sale->engine, lane));
+	return revenue;
 }
 
 static double rate_of(const struct offline_run *run)
@@ -208,6 +220,8 @@ void report_offline_json(const struct offline_run *run)
 		json_object_set_new(object, "orders", number(sum.orders));
 		json_object_set_new(object, "units", number(sum.units_sold));
 		json_object_set_new(object, "units_free", number(sum.units_free));
+		json_object_set_new(object, "revenue",
+				    json_string(FIGURE_PLAIN(revenue_of(run, sale))));
 		json_object_set_new(object, "state_hash", json_string(hash));
 		json_object_set_new(object, "verdicts",
 				    verdicts_json(offline_verdicts(sale->engine)));

@@ -273,6 +273,7 @@ static bool tell_what_if(const struct offline_run *run, struct output files[WHAT
 {
 	const struct replay_options *options = run->options;
 	struct what_if what_if = {
+		.request_cnt = reader_counts(run->reader)->requests,
 		.first_ns = run->first_ns,
 		.last_ns = reader_counts(run->reader)->last_ns,
 		.capture = options->capture,
@@ -285,7 +286,7 @@ static bool tell_what_if(const struct offline_run *run, struct output files[WHAT
 	for (; good && what_if.cnt < run->sale_cnt; what_if.cnt++) {
 		what_if.names[what_if.cnt] = run->sales[what_if.cnt].name;
 		good = sold_take(&what_if.sold[what_if.cnt], run->sales[what_if.cnt].engine,
-				 options->shards) == 0 ||
+				 options->shards, run->first_ns) == 0 ||
 		       cli_wrong("no memory to find who got what");
 	}
 	if (good && !options->json)

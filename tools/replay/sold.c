@@ -38,15 +38,27 @@ static int by_sku(const void *a, const void *b)
 	return compare_u64(((const struct sold_sku *)a)->sku, ((const struct sold_sku *)b)->sku);
 }
 
-static void take_offers(struct sold *sold, const struct shard *shard, uint64_t cnt)
+static void take_offers(struct sold *sold, const struct shard *shard, uint64_t cnt,
+			uint64_t first_ns)
 {
 	for (uint64_t i = 0; i < cnt; i++) {
 		struct offer_view offer;
 
 		shard_offer_at(shard, i, &offer);
 		sold->skus[sold->sku_cnt++] = (struct sold_sku){
-			.sku = offer.sku, .stock = offer.stock, .left = offer.free};
+			.sku = offer.sku,
+			.unit_price = offer.unit_price,
+			.stock = offer.stock,
+			.left = offer.free,
+			.has_opening = offer.opens_at_ns > 0,
+			.opened_ns = offer.opens_at_ns > 0 ? offer.opens_at_ns : first_ns,
+		};
 	}
+}
+
+static uint32_t quantity_of(const struct snapshot_order *order)
+{
+	return (uint32_t)(order->lsn_quantity & ((1U << QUANTITY_BITS) - 1));
 }
 
 static void take_orders(struct sold *sold, const struct shard *shard, uint64_t cnt)
@@ -66,9 +78,9 @@ static void take_orders(struct sold *sold, const struct shard *shard, uint64_t c
 				.sku = offer.sku,
 				.at_ns = saved[i].at_ns,
 				.buyer = saved[i].buyer,
+				.unit_price = saved[i].unit_price,
 				.channel = saved[i].channel,
-				.quantity = (uint32_t)(saved[i].lsn_quantity &
-						       ((1U << QUANTITY_BITS) - 1)),
+				.quantity = quantity_of(&saved[i]),
 			};
 		}
 	}
@@ -104,18 +116,104 @@ static void sum_up(struct sold *sold)
 		struct sold_sku *sku = &sold->skus[i];
 
 		sku->first = order;
-		for (; order < sold->order_cnt && sold->orders[order].sku == sku->sku; order++)
+		for (; order < sold->order_cnt && sold->orders[order].sku == sku->sku; order++) {
 			sku->units += sold->orders[order].quantity;
+			sku->revenue += sold_revenue(&sold->orders[order]);
+		}
 		sku->order_cnt = order - sku->first;
 		if (sku->left == 0 && sku->order_cnt > 0)
 			sku->sold_out_ns = sold->orders[order - 1].at_ns;
 		for (; buyer < sold->buyer_cnt && sold->buyers[buyer].sku == sku->sku; buyer++)
 			sku->buyer_cnt++;
+		sold->total.stock += sku->stock;
+		sold->total.units += sku->units;
+		sold->total.left += sku->left;
+		sold->total.revenue += sku->revenue;
 	}
 	CHECK(order == sold->order_cnt && buyer == sold->buyer_cnt);
+	sold->total.order_cnt = sold->order_cnt;
 }
 
-int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards)
+static int by_number(const void *a, const void *b)
+{
+	return compare_u64(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+/* Counts the buyers of all SKUs. */
+static int count_persons(struct sold *sold)
+{
+	uint64_t *buyers = malloc((sold->buyer_cnt + 1) * sizeof(*buyers));
+
+	if (buyers == NULL)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < sold->buyer_cnt; i++)
+		buyers[i] = sold->buyers[i].buyer;
+	qsort(buyers, sold->buyer_cnt, sizeof(*buyers), by_number);
+	for (uint64_t i = 0; i < sold->buyer_cnt; i++)
+		sold->total.buyer_cnt += i == 0 || buyers[i] != buyers[i - 1];
+	free(buyers);
+	return 0;
+}
+
+static int by_channel(const void *a, const void *b)
+{
+	const struct sold_order *one = *(const struct sold_order *const *)a;
+	const struct sold_order *two = *(const struct sold_order *const *)b;
+
+	return one->channel < two->channel ? -1 : one->channel > two->channel;
+}
+
+static int by_channel_id(const void *a, const void *b)
+{
+	const struct sold_channel *one = a;
+	const struct sold_channel *two = b;
+
+	return one->id < two->id ? -1 : one->id > two->id;
+}
+
+static uint64_t count_different(const struct sold_order *const *sorted, uint64_t cnt)
+{
+	uint64_t different = 0;
+
+	for (uint64_t i = 0; i < cnt; i++)
+		different += i == 0 || sorted[i]->channel != sorted[i - 1]->channel;
+	return different;
+}
+
+int sold_take_channels(const struct sold_order *orders, uint64_t cnt, struct sold_channel **out,
+		       uint64_t *out_cnt)
+{
+	const struct sold_order **sorted = malloc((cnt + 1) * sizeof(*sorted));
+	struct sold_channel *channels = NULL;
+	uint64_t taken = 0;
+
+	if (sorted != NULL) {
+		for (uint64_t i = 0; i < cnt; i++)
+			sorted[i] = &orders[i];
+		qsort(sorted, cnt, sizeof(*sorted), by_channel);
+		channels = calloc(count_different(sorted, cnt) + 1, sizeof(*channels));
+	}
+	if (channels == NULL) {
+		free(sorted);
+		return -ENOMEM;
+	}
+	for (uint64_t i = 0; i < cnt; i++) {
+		struct sold_channel *channel;
+
+		taken += i == 0 || sorted[i]->channel != sorted[i - 1]->channel;
+		channel = &channels[taken - 1];
+		channel->id = sorted[i]->channel;
+		channel->order_cnt++;
+		channel->units += sorted[i]->quantity;
+		channel->revenue += sold_revenue(sorted[i]);
+	}
+	free(sorted);
+	*out = channels;
+	*out_cnt = taken;
+	return 0;
+}
+
+int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards, uint64_t first_ns)
 {
 	uint64_t orders = 0;
 	uint64_t offers = 0;
@@ -138,14 +236,37 @@ int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards)
 		const struct shard *shard = offline_shard(engine, i);
 
 		shard_totals(shard, &totals);
-		take_offers(sold, shard, totals.offers);
+		take_offers(sold, shard, totals.offers, first_ns);
 		take_orders(sold, shard, totals.orders);
 	}
 	qsort(sold->orders, sold->order_cnt, sizeof(*sold->orders), by_sku_time);
 	qsort(sold->skus, sold->sku_cnt, sizeof(*sold->skus), by_sku);
 	count_buyers(sold);
 	sum_up(sold);
-	return 0;
+	if (count_persons(sold) == 0 &&
+	    sold_take_channels(sold->orders, sold->order_cnt, &sold->channels,
+			       &sold->channel_cnt) == 0)
+		return 0;
+	sold_free(sold);
+	return -ENOMEM;
+}
+
+minor_units sold_revenue_of(const struct shard *shard)
+{
+	struct snapshot_order saved[SAVE_CNT];
+	struct shard_totals totals;
+	minor_units revenue = 0;
+
+	shard_totals(shard, &totals);
+	for (uint64_t first = 0; first < totals.orders; first += SAVE_CNT) {
+		const uint64_t left = totals.orders - first;
+		const uint32_t got = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
+
+		shard_save_orders(shard, first, got, saved);
+		for (uint32_t i = 0; i < got; i++)
+			revenue += (minor_units)saved[i].unit_price * quantity_of(&saved[i]);
+	}
+	return revenue;
 }
 
 void sold_free(struct sold *sold)
@@ -153,6 +274,7 @@ void sold_free(struct sold *sold)
 	free(sold->orders);
 	free(sold->buyers);
 	free(sold->skus);
+	free(sold->channels);
 	*sold = (struct sold){0};
 }
 
@@ -161,6 +283,47 @@ const struct sold_sku *sold_find(const struct sold *sold, uint64_t sku)
 	const struct sold_sku wanted = {.sku = sku};
 
 	return bsearch(&wanted, sold->skus, sold->sku_cnt, sizeof(*sold->skus), by_sku);
+}
+
+const struct sold_channel *sold_find_channel(const struct sold *sold, uint32_t id)
+{
+	const struct sold_channel wanted = {.id = id};
+
+	return sold->channel_cnt > 0 ? bsearch(&wanted, sold->channels, sold->channel_cnt,
+					       sizeof(*sold->channels), by_channel_id)
+				     : NULL;
+}
+
+/* Units of the orders from *at on that came at or before an instant; *at goes after them. */
+static uint64_t units_until(const struct sold_order *orders, uint64_t cnt, uint64_t *at,
+			    uint64_t until_ns)
+{
+	uint64_t units = 0;
+
+	for (; *at < cnt && orders[*at].at_ns <= until_ns; (*at)++)
+		units += orders[*at].quantity;
+	return units;
+}
+
+bool sold_same_curve(const struct sold *one, const struct sold_sku *sku, const struct sold *other,
+		     const struct sold_sku *other_sku)
+{
+	const struct sold_order *a = one->orders + sku->first;
+	const struct sold_order *b = other->orders + other_sku->first;
+	uint64_t a_idx = 0;
+	uint64_t b_idx = 0;
+
+	if (sku->stock != other_sku->stock || sku->units != other_sku->units)
+		return false;
+	while (a_idx < sku->order_cnt && b_idx < other_sku->order_cnt) {
+		const uint64_t at_ns =
+			a[a_idx].at_ns < b[b_idx].at_ns ? a[a_idx].at_ns : b[b_idx].at_ns;
+
+		if (units_until(a, sku->order_cnt, &a_idx, at_ns) !=
+		    units_until(b, other_sku->order_cnt, &b_idx, at_ns))
+			return false;
+	}
+	return a_idx == sku->order_cnt && b_idx == other_sku->order_cnt;
 }
 
 /* The first of a SKU's buyers. */

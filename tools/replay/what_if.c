@@ -13,10 +13,19 @@ enum {
 	TABLE_CHANNELS_MAX = 20,
 };
 
+/* A SKU or a channel, and the units that the sale that sold most of it sold. */
 struct ranked {
-	uint64_t sku;
+	uint64_t id;
 	uint64_t units;
 };
+
+static int by_id(const void *a, const void *b)
+{
+	const struct ranked *one = a;
+	const struct ranked *two = b;
+
+	return one->id < two->id ? -1 : one->id > two->id;
+}
 
 static int by_units(const void *a, const void *b)
 {
@@ -25,35 +34,29 @@ static int by_units(const void *a, const void *b)
 
 	if (one->units != two->units)
 		return one->units > two->units ? -1 : 1;
-	return one->sku < two->sku ? -1 : one->sku > two->sku;
+	return by_id(a, b);
 }
 
-static int by_sku(const void *a, const void *b)
+/* Makes one entry of those with the same id, with the most units of any, and puts the best first.
+ * How many are left. */
+static uint64_t rank(struct ranked *ranked, uint64_t cnt)
 {
-	const struct ranked *one = a;
-	const struct ranked *two = b;
+	uint64_t kept = 0;
 
-	return one->sku < two->sku ? -1 : one->sku > two->sku;
-}
-
-/* Units of a SKU in the sale that sold most of it. */
-static uint64_t most_units(const struct what_if *what_if, uint64_t sku)
-{
-	uint64_t most = 0;
-
-	for (uint32_t i = 0; i < what_if->cnt; i++) {
-		const struct sold_sku *sold = sold_find(&what_if->sold[i], sku);
-
-		if (sold != NULL && sold->units > most)
-			most = sold->units;
+	qsort(ranked, cnt, sizeof(*ranked), by_id);
+	for (uint64_t i = 0; i < cnt; i++) {
+		if (kept == 0 || ranked[kept - 1].id != ranked[i].id)
+			ranked[kept++] = ranked[i];
+		else if (ranked[kept - 1].units < ranked[i].units)
+			ranked[kept - 1].units = ranked[i].units;
 	}
-	return most;
+	qsort(ranked, kept, sizeof(*ranked), by_units);
+	return kept;
 }
 
 uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt, uint64_t *of)
 {
 	uint64_t all = 0;
-	uint64_t kept = 0;
 	struct ranked *ranked;
 	uint64_t *skus;
 
@@ -68,31 +71,49 @@ uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cn
 	}
 	all = 0;
 	for (uint32_t i = 0; i < what_if->cnt; i++) {
-		for (uint64_t k = 0; k < what_if->sold[i].sku_cnt; k++)
-			ranked[all++].sku = what_if->sold[i].skus[k].sku;
+		const struct sold *sold = &what_if->sold[i];
+
+		for (uint64_t k = 0; k < sold->sku_cnt; k++)
+			ranked[all++] = (struct ranked){.id = sold->skus[k].sku,
+							.units = sold->skus[k].units};
 	}
-	qsort(ranked, all, sizeof(*ranked), by_sku);
-	for (uint64_t i = 0; i < all; i++) {
-		if (kept > 0 && ranked[kept - 1].sku == ranked[i].sku)
-			continue;
-		ranked[kept++] = (struct ranked){.sku = ranked[i].sku,
-						 .units = most_units(what_if, ranked[i].sku)};
-	}
-	qsort(ranked, kept, sizeof(*ranked), by_units);
-	*of = kept;
-	*cnt = kept < max ? kept : max;
+	*of = rank(ranked, all);
+	*cnt = *of < max ? *of : max;
 	for (uint64_t i = 0; i < *cnt; i++)
-		skus[i] = ranked[i].sku;
+		skus[i] = ranked[i].id;
 	free(ranked);
 	return skus;
 }
 
-static void put_after(const struct what_if *what_if, uint64_t at_ns, FILE *out)
+uint32_t *what_if_channels(const struct what_if *what_if, uint64_t max, uint64_t *cnt, uint64_t *of)
 {
-	if (at_ns == 0)
-		fprintf(out, " %14s", "-");
-	else
-		fprintf(out, " %12.3f s", (double)(at_ns - what_if->first_ns) / 1e9);
+	uint64_t all = 0;
+	struct ranked *ranked;
+	uint32_t *ids;
+
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		all += what_if->sold[i].channel_cnt;
+	ranked = malloc((all + 1) * sizeof(*ranked));
+	ids = malloc((all + 1) * sizeof(*ids));
+	if (ranked == NULL || ids == NULL) {
+		free(ranked);
+		free(ids);
+		return NULL;
+	}
+	all = 0;
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold *sold = &what_if->sold[i];
+
+		for (uint64_t k = 0; k < sold->channel_cnt; k++)
+			ranked[all++] = (struct ranked){.id = sold->channels[k].id,
+							.units = sold->channels[k].units};
+	}
+	*of = rank(ranked, all);
+	*cnt = *of < max ? *of : max;
+	for (uint64_t i = 0; i < *cnt; i++)
+		ids[i] = (uint32_t)ranked[i].id;
+	free(ranked);
+	return ids;
 }
 
 static void put_sku(const struct what_if *what_if, uint64_t sku, FILE *out)
@@ -111,101 +132,50 @@ static void put_sku(const struct what_if *what_if, uint64_t sku, FILE *out)
 			fprintf(out, "  not on sale\n");
 			continue;
 		}
-		fprintf(out, " %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %10u", sold->units,
-			sold->order_cnt, sold->buyer_cnt, sold->left);
-		put_after(what_if, sold->sold_out_ns, out);
+		fprintf(out, " %13s %13s %13s %13s %22s %20s", FIGURE(sold->units),
+			FIGURE(sold->order_cnt), FIGURE(sold->buyer_cnt), FIGURE(sold->left),
+			FIGURE(sold->revenue),
+			sold->sold_out_ns != 0 ? FIGURE_SPAN(sold->sold_out_ns - sold->opened_ns)
+					       : "-");
 		if (i > 0) {
 			sold_compare_buyers(&what_if->sold[i], &what_if->sold[0], sku, &more,
 					    &fewer);
-			fprintf(out, " %10" PRIu64 " %10" PRIu64, more, fewer);
+			fprintf(out, " %12s %12s", FIGURE(more), FIGURE(fewer));
 		}
 		fputc('\n', out);
 	}
 }
 
-/* What a channel has of something. */
-struct channel {
-	uint32_t id;
-	uint64_t orders;
-	uint64_t units;
-};
-
-static int by_channel(const void *a, const void *b)
-{
-	const struct sold_order *one = *(const struct sold_order *const *)a;
-	const struct sold_order *two = *(const struct sold_order *const *)b;
-
-	return one->channel < two->channel ? -1 : one->channel > two->channel;
-}
-
-/* Calls the function with each channel of these orders, ascending. False: no memory. */
-static bool each_channel(const struct sold_order *orders, uint64_t cnt,
-			 void (*put)(const struct channel *channel, void *context), void *context)
-{
-	const struct sold_order **sorted = malloc((cnt + 1) * sizeof(*sorted));
-	struct channel channel = {0};
-
-	if (sorted == NULL)
-		return false;
-	for (uint64_t i = 0; i < cnt; i++)
-		sorted[i] = &orders[i];
-	qsort(sorted, cnt, sizeof(*sorted), by_channel);
-	for (uint64_t i = 0; i < cnt; i++) {
-		if (channel.orders > 0 && channel.id != sorted[i]->channel) {
-			put(&channel, context);
-			channel = (struct channel){0};
-		}
-		channel.id = sorted[i]->channel;
-		channel.orders++;
-		channel.units += sorted[i]->quantity;
-	}
-	if (channel.orders > 0)
-		put(&channel, context);
-	free(sorted);
-	return true;
-}
-
-struct channel_line {
-	FILE *out;
-	const struct what_if *what_if;
-	uint64_t sku;
-	uint32_t sale; /* from 0 */
-};
-
-/* The best channels of a sale so far, the best first. */
-struct best_channels {
-	struct channel channels[TABLE_CHANNELS_MAX];
-	unsigned kept;
-	uint64_t cnt;
-};
-
-static void rank_channel(const struct channel *channel, void *context)
-{
-	struct best_channels *best = context;
-	unsigned at;
-
-	best->cnt++;
-	if (best->kept < TABLE_CHANNELS_MAX)
-		best->kept++;
-	else if (best->channels[best->kept - 1].units >= channel->units)
-		return;
-	for (at = best->kept - 1; at > 0 && best->channels[at - 1].units < channel->units; at--)
-		best->channels[at] = best->channels[at - 1];
-	best->channels[at] = *channel;
-}
-
 static void put_channels(const struct what_if *what_if, uint32_t sale, FILE *out)
 {
-	struct best_channels best = {0};
+	const struct sold *sold = &what_if->sold[sale];
+	const struct what_if one = {.sold = {*sold}, .cnt = 1};
+	uint64_t cnt = 0;
+	uint64_t of = 0;
+	uint32_t *ids = what_if_channels(&one, TABLE_CHANNELS_MAX, &cnt, &of);
 
-	(void)each_channel(what_if->sold[sale].orders, what_if->sold[sale].order_cnt, rank_channel,
-			   &best);
-	for (unsigned i = 0; i < best.kept; i++)
-		fprintf(out, "channel %-12u %4u %10" PRIu64 " %10" PRIu64 "\n", best.channels[i].id,
-			sale + 1, best.channels[i].units, best.channels[i].orders);
-	if (best.cnt > best.kept)
-		fprintf(out, "(the %u best of %" PRIu64 " channels of sale %u; --csv has all)\n",
-			best.kept, best.cnt, sale + 1);
+	for (uint64_t i = 0; ids != NULL && i < cnt; i++) {
+		const struct sold_channel *channel = sold_find_channel(sold, ids[i]);
+
+		fprintf(out, "channel %-12u %4u %13s %13s %22s\n", channel->id, sale + 1,
+			FIGURE(channel->units), FIGURE(channel->order_cnt),
+			FIGURE(channel->revenue));
+	}
+	if (cnt < of)
+		fprintf(out,
+			"(the %" PRIu64 " best of %" PRIu64
+			" channels of sale %u; --csv has all)\n",
+			cnt, of, sale + 1);
+	free(ids);
+}
+
+static void put_total(const struct what_if *what_if, uint32_t sale, FILE *out)
+{
+	const struct sold_total *total = &what_if->sold[sale].total;
+
+	fprintf(out, "%-20s %4u %13s %13s %13s %13s %22s\n", sale == 0 ? "all SKUs" : "", sale + 1,
+		FIGURE(total->units), FIGURE(total->order_cnt), FIGURE(total->buyer_cnt),
+		FIGURE(total->left), FIGURE(total->revenue));
 }
 
 void what_if_table(const struct what_if *what_if, FILE *out)
@@ -218,14 +188,20 @@ void what_if_table(const struct what_if *what_if, FILE *out)
 		return;
 	for (uint32_t i = 0; i < what_if->cnt; i++)
 		fprintf(out, "%ssale %u: %s\n", i == 0 ? "\n" : "", i + 1, what_if->names[i]);
-	fprintf(out, "\n%-20s %4s %10s %10s %10s %10s %14s %10s %10s\n", "SKU", "sale", "units",
-		"orders", "buyers", "left", "sold out after", "more than", "fewer than 1");
+	fprintf(out,
+		"\n%-20s %4s %13s %13s %13s %13s %22s %20s %12s %12s\n"
+		"%-20s %4s %13s %13s %13s %13s %22s %20s %12s %12s\n",
+		"", "", "units", "", "", "units", "revenue", "sold out after", "buyers with",
+		"buyers with", "SKU", "sale", "sold", "orders", "buyers", "left", "(minor units)",
+		"its opening", "more than 1", "fewer than 1");
 	for (uint64_t i = 0; i < cnt; i++)
 		put_sku(what_if, skus[i], out);
 	if (cnt < of)
 		fprintf(out, "(the %" PRIu64 " best sold of %" PRIu64 " SKUs; --csv has all)\n",
 			cnt, of);
-	fprintf(out, "\n%-20s %4s %10s %10s\n", "", "sale", "units", "orders");
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		put_total(what_if, i, out);
+	fprintf(out, "\n%-20s %4s %13s %13s %22s\n", "", "sale", "units sold", "orders", "revenue");
 	for (uint32_t i = 0; i < what_if->cnt; i++)
 		put_channels(what_if, i, out);
 	free(skus);
@@ -249,35 +225,47 @@ static void put_sale(const struct what_if *what_if, uint32_t sale, FILE *out)
 	fputc('"', out);
 }
 
-static void put_channel_line(const struct channel *channel, void *context)
+/* A line for each channel of a sale's SKU. */
+static void put_channel_lines(const struct what_if *what_if, uint32_t sale,
+			      const struct sold_sku *sku, FILE *out)
 {
-	const struct channel_line *line = context;
+	struct sold_channel *channels = NULL;
+	uint64_t cnt = 0;
 
-	put_sale(line->what_if, line->sale, line->out);
-	fprintf(line->out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",,,,\n", line->sku, channel->id,
-		channel->orders, channel->units);
+	if (sold_take_channels(what_if->sold[sale].orders + sku->first, sku->order_cnt, &channels,
+			       &cnt) != 0)
+		return;
+	for (uint64_t i = 0; i < cnt; i++) {
+		put_sale(what_if, sale, out);
+		fprintf(out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",,,,,,%s\n", sku->sku,
+			channels[i].id, channels[i].order_cnt, channels[i].units,
+			FIGURE_PLAIN(channels[i].revenue));
+	}
+	free(channels);
 }
 
 void what_if_csv(const struct what_if *what_if, FILE *out)
 {
-	fprintf(out, "sale,name,sku,channel,orders,units,buyers,stock,left,sold_out_at\n");
+	fprintf(out, "sale,name,sku,channel,orders,units,buyers,stock,left,sold_out_at,opened_at,"
+		     "revenue\n");
 	for (uint32_t i = 0; i < what_if->cnt; i++) {
 		const struct sold *sold = &what_if->sold[i];
 
 		for (uint64_t k = 0; k < sold->sku_cnt; k++) {
 			const struct sold_sku *sku = &sold->skus[k];
-			struct channel_line line = {
-				.out = out, .what_if = what_if, .sale = i, .sku = sku->sku};
 			char at[RFC3339_BYTES] = "";
+			char opened[RFC3339_BYTES];
 
 			if (sku->sold_out_ns != 0)
 				rfc3339_format(sku->sold_out_ns, at);
+			rfc3339_format(sku->opened_ns, opened);
 			put_sale(what_if, i, out);
-			fprintf(out, ",%" PRIu64 ",,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%u,%u,%s\n",
+			fprintf(out,
+				",%" PRIu64 ",,%" PRIu64 ",%" PRIu64 ",%" PRIu64
+				",%u,%u,%s,%s,%s\n",
 				sku->sku, sku->order_cnt, sku->units, sku->buyer_cnt, sku->stock,
-				sku->left, at);
-			(void)each_channel(sold->orders + sku->first, sku->order_cnt,
-					   put_channel_line, &line);
+				sku->left, at, opened, FIGURE_PLAIN(sku->revenue));
+			put_channel_lines(what_if, i, sku, out);
 		}
 	}
 }

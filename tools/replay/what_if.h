@@ -1,6 +1,7 @@
 /*
- * what_if: offline sales side by side: who would have got units, when it would have sold out, by
- * channel. As a table, as CSV, and as a page with the burn-down curves over each other.
+ * what_if: offline sales side by side: who would have got units, when it would have sold out, for
+ * how much, by channel. As a table, as CSV, and as a page with the burn-down curves over each
+ * other.
  */
 #ifndef DB_TOOLS_REPLAY_WHAT_IF_H
 #define DB_TOOLS_REPLAY_WHAT_IF_H
@@ -17,7 +18,8 @@ struct what_if {
 	const char *names[VARIANTS_MAX];
 	struct sold sold[VARIANTS_MAX];
 	uint32_t cnt;
-	uint64_t first_ns; /* of the capture's requests */
+	uint64_t request_cnt; /* that were decided, of the capture */
+	uint64_t first_ns;    /* of them */
 	uint64_t last_ns;
 	const char *capture;
 };
@@ -25,6 +27,10 @@ struct what_if {
 /* The best sold SKUs of those that any of the sales has, each by the sale that sold most of it:
  * *cnt, at most max, of so many. The caller's to free; NULL: no memory. */
 uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cnt, uint64_t *of);
+
+/* The best channels of any of the sales in the same way, by their units of all SKUs. */
+uint32_t *what_if_channels(const struct what_if *what_if, uint64_t max, uint64_t *cnt,
+			   uint64_t *of);
 
 void what_if_table(const struct what_if *what_if, FILE *out);
 
@@ -34,7 +40,7 @@ void what_if_csv(const struct what_if *what_if, FILE *out);
 /* One line a SKU and buyer whose units are not the same in all sales. */
 void what_if_buyers_csv(const struct what_if *what_if, FILE *out);
 
-/* Self-contained HTML; page.c. */
+/* Self-contained HTML that is well-formed XML too; page.c. */
 void what_if_page(const struct what_if *what_if, FILE *out);
 
 enum {
