@@ -152,6 +152,7 @@ $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
                     tools/buy/outcome.c tools/journal/orders.c $(COMMON_SRCS) \
+                    $(addprefix tools/sink/,rows.c sqlstate.c tables.c) \
                     $(DOWNSTREAM_SRCS) $(filter-out %/main.c,$(wildcard tools/relay/*.c)) \
                     $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit

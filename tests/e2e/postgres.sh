@@ -51,6 +51,38 @@ stop_postgres() {
 	rm -r "$PG_DIR"
 }
 
-sql() { # QUERY
-	"$PG_BIN/psql" -X -h "$PG_DIR" -U nobody -d postgres -Atq -c "$1"
+sql() { # QUERY, or queries on stdin
+	"$PG_BIN/psql" -X -h "$PG_DIR" -U nobody -d postgres -Atq -v ON_ERROR_STOP=1 ${1:+-c "$1"}
+}
+
+# A real PgBouncer in transaction mode before it: PGBOUNCER_URL, in front of which `user=` goes. It
+# has few connections to the server, so that clients meet what others left there.
+PGBOUNCER_URL="host=$PG_DIR port=6432 dbname=postgres"
+PGBOUNCER=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
+
+start_pgbouncer() { # USER...
+	[ -x "$PGBOUNCER" ] || skip "no PgBouncer"
+	printf '"%s" ""\n' "$@" >"$PG_DIR/users"
+	cat >"$PG_DIR/pgbouncer.ini" <<-END
+		[databases]
+		postgres = host=$PG_DIR
+		[pgbouncer]
+		pool_mode = transaction
+		default_pool_size = 2
+		server_login_retry = 1
+		unix_socket_dir = $PG_DIR
+		auth_type = trust
+		auth_file = $PG_DIR/users
+		admin_users = nobody
+	END
+	chmod 644 "$PG_DIR/users" "$PG_DIR/pgbouncer.ini"
+	setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$PGBOUNCER" "$PG_DIR/pgbouncer.ini" >>"$WORK/pgbouncer.log" 2>&1 &
+	PGBOUNCER_PID=$!
+	wait_for "PgBouncer" as_nobody "$PG_BIN/pg_isready" -h "$PG_DIR" -p 6432
+}
+
+stop_pgbouncer() {
+	kill -TERM "$PGBOUNCER_PID"
+	wait "$PGBOUNCER_PID" || true
 }

@@ -17,7 +17,7 @@ packages="
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
 	wireshark-common tcpdump tcpreplay python3-scapy zstd
-	nats-server libnats-dev librdkafka-dev postgresql libpq-dev openssl
+	nats-server libnats-dev librdkafka-dev postgresql pgbouncer libpq-dev openssl
 	bpftool python3 python3-jsonschema valgrind
 	clang-format clang-tidy cppcheck shellcheck git
 "

@@ -2,97 +2,237 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libpq-fe.h>
 
+#include "engine/base/clock.h"
+#include "engine/base/signals.h"
 #include "tools/common/cli.h"
+#include "tools/sink/rows.h"
+#include "tools/sink/sqlstate.h"
+#include "tools/sink/tables.h"
 
 enum {
-	SQL_BYTES = 2048,
-	/* Given to libpq at a time. */
-	COPY_BYTES = 256 << 10,
-	COPY_LINE_BYTES_MAX = 320,
+	STEPS_MAX = 16,
+	CONNECT_POLL_MS = 100,
 };
+
+/* All hosts of a conninfo together. */
+#define CONNECT_NS UINT64_C(30000000000)
 
 struct database {
 	PGconn *connection;
-	uint64_t staged; /* orders of the COPY under way; 0: none is */
-	size_t used;
-	char bytes[COPY_BYTES];
+	const char *schema;
+	struct rows orders;
+	struct rows offers;
+	struct rows lanes;
+	struct cursor stored; /* what the table of lanes has, as far as this sink knows */
+	struct cursor seen;   /* what it had at the beginning of this transaction */
 };
 
-/* Makes one line of a server's error of several lines. */
-static int say(const struct database *database, int rc, const char *what, struct error *error)
+/* Makes one line of libpq's text about a connection, without the server's file and line. */
+static void one_line(const char *text, char *out, size_t out_bytes)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	while (*(text += strspn(text, "\t\n ")) != '\0' && used < out_bytes) {
+		const size_t bytes = strcspn(text, "\n");
+
+		if (strncmp(text, "LOCATION:", strlen("LOCATION:")) != 0)
+			used += (size_t)snprintf(out + used, out_bytes - used, "%s%.*s",
+						 used > 0 ? "; " : "", (int)bytes, text);
+		text += bytes;
+	}
+}
+
+/* Says what failed, with the server's words. Its details are left out: they show buyers. */
+static int say(const struct database *database, const PGresult *result, const char *what,
+	       struct error *error)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const bool lost = PQstatus(database->connection) != CONNECTION_OK;
+	char text[512];
+	char remedy[512];
+
+	if (state == NULL || message == NULL) {
+		one_line(PQerrorMessage(database->connection), text, sizeof(text));
+		error_set(error, "PostgreSQL: cannot %s: %s", what, text);
+		return lost ? -ENOTCONN : -EPROTO;
+	}
+	tables_expand(sqlstate_remedy(state), database->schema, remedy, sizeof(remedy));
+	error_set(error, "PostgreSQL: cannot %s: %s (SQLSTATE %s)%s%s", what, message, state,
+		  remedy[0] != '\0' ? "; " : "", remedy);
+	return lost ? -ENOTCONN : sqlstate_passes(state) ? -ECANCELED : -EPROTO;
+}
+
+/* A connection that was not made has no result, but a text that may have the server's code. */
+static int say_connect(const struct database *database, struct error *error)
 {
 	char text[512];
+	char remedy[512] = "";
+	char state[SQLSTATE_BYTES];
+	bool refused;
 
-	if (PQstatus(database->connection) != CONNECTION_OK)
-		rc = -ENOTCONN;
-	snprintf(text, sizeof(text), "%s", PQerrorMessage(database->connection));
-	text[strcspn(text, "\n")] = '\0';
-	return error_say(error, rc, "PostgreSQL: %s: %s", what, text);
+	one_line(PQerrorMessage(database->connection), text, sizeof(text));
+	refused = sqlstate_find(text, state) && !sqlstate_passes(state);
+	if (refused)
+		tables_expand(sqlstate_remedy(state), database->schema, remedy, sizeof(remedy));
+	error_set(error, "PostgreSQL: cannot connect: %s%s%s", text, remedy[0] != '\0' ? "; " : "",
+		  remedy);
+	return refused ? -EACCES : -ENOTCONN;
 }
 
-static int run(struct database *database, const char *sql, struct error *error)
+static void drop_notice(void *context, const PGresult *notice)
 {
-	PGresult *result = PQexec(database->connection, sql);
-	const ExecStatusType status = PQresultStatus(result);
-	const bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-
-	PQclear(result);
-	return good ? 0 : say(database, -EPROTO, sql, error);
+	(void)context;
+	(void)notice;
 }
 
-/*
- * The tables. u64 fits no integer of SQL. The advisory lock ends with the connection; statements of
- * a connection that is lost are over when the lock is.
+/* Waits for the server's next answer. False: it took too long, or the program ends. */
+static bool await(PGconn *connection, PostgresPollingStatusType state, uint64_t deadline_ns)
+{
+	struct pollfd fd = {.fd = PQsocket(connection),
+			    .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+
+	while (poll(&fd, 1, CONNECT_POLL_MS) == 0) {
+		if (clock_now_ns() > deadline_ns || signals_end_pending())
+			return false;
+	}
+	return true;
+}
+
+/* Asks libpq for the SQLSTATE in its texts, which it gives only if told before the server answers.
  */
-static const char tables[] =
-	"CREATE TABLE IF NOT EXISTS orders ("
-	" lane smallint, lsn bigint, order_id bigint NOT NULL, at_ns bigint NOT NULL,"
-	" request_id uuid NOT NULL, buyer numeric(20) NOT NULL, sku numeric(20) NOT NULL,"
-	" quantity integer NOT NULL, unit_price numeric(20) NOT NULL,"
-	" max_price numeric(20) NOT NULL, channel bigint NOT NULL, PRIMARY KEY (lane, lsn));"
-	"CREATE TABLE IF NOT EXISTS lanes ("
-	" lane smallint PRIMARY KEY, journal_id text NOT NULL, next_lsn bigint NOT NULL,"
-	" segment bigint NOT NULL, block_offset bigint NOT NULL, checksum text NOT NULL,"
-	" extra bigint NOT NULL);"
-	"CREATE TEMPORARY TABLE staging (LIKE orders) ON COMMIT DELETE ROWS;";
-
-/* Makes what isn't there. The schema's name was checked: letters, digits, _. */
-static int prepare(struct database *database, const char *schema, struct error *error)
+static int connect_to(struct database *database, const char *conninfo, struct error *error)
 {
-	char sql[SQL_BYTES];
-	PGresult *result;
-	bool locked;
-	int rc;
+	static const char *const names[] = {"dbname", "fallback_application_name", NULL};
+	const char *values[] = {conninfo, "doorbuster sink", NULL};
+	const uint64_t deadline_ns = clock_now_ns() + CONNECT_NS;
+	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+	char *wrong = NULL;
+	PQconninfoOption *parsed = PQconninfoParse(conninfo, &wrong);
 
-	snprintf(sql, sizeof(sql),
-		 "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS %s; "
-		 "SET search_path = %s",
-		 schema, schema);
-	rc = run(database, sql, error);
+	if (parsed == NULL) {
+		error_set(error, "--to: %.*s", wrong != NULL ? (int)strcspn(wrong, "\n") : 9,
+			  wrong != NULL ? wrong : "no memory");
+		PQfreemem(wrong);
+		return -EINVAL;
+	}
+	PQconninfoFree(parsed);
+	database->connection = PQconnectStartParams(names, values, 1);
+	if (database->connection == NULL)
+		return error_say(error, -ENOMEM, "no memory");
+	PQsetNoticeReceiver(database->connection, drop_notice, NULL);
+	PQsetErrorVerbosity(database->connection, PQERRORS_VERBOSE);
+	while (PQstatus(database->connection) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
+	       state != PGRES_POLLING_FAILED) {
+		if (!await(database->connection, state, deadline_ns))
+			return error_say(error, -ENOTCONN,
+					 "PostgreSQL: cannot connect: no answer in time from %s",
+					 PQhost(database->connection));
+		state = PQconnectPoll(database->connection);
+	}
+	PQsetErrorVerbosity(database->connection, PQERRORS_DEFAULT);
+	return PQstatus(database->connection) == CONNECTION_OK ? 0 : say_connect(database, error);
+}
+
+static bool good(const PGresult *result)
+{
+	const ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/* Runs statements that hold '@' for the schema. *out gets the last one's result; NULL: drop it. */
+static int run(struct database *database, const char *sql, const char *what, PGresult **out,
+	       struct error *error)
+{
+	char text[TABLES_SQL_BYTES];
+	PGresult *result;
+	int rc = 0;
+
+	tables_expand(sql, database->schema, text, sizeof(text));
+	result = PQexec(database->connection, text);
+	if (!good(result))
+		rc = say(database, result, what, error);
+	if (rc == 0 && out != NULL)
+		*out = result;
+	else
+		PQclear(result);
+	return rc;
+}
+
+static bool is_true(const PGresult *result, int column)
+{
+	return PQgetvalue(result, 0, column)[0] == 't';
+}
+
+static int busy(const struct database *database, struct error *error)
+{
+	return error_say(error, -EBUSY,
+			 "another sink fills schema %s: stop that one, or name another with "
+			 "--schema",
+			 database->schema);
+}
+
+/* Begins a transaction that sees what others committed before it got the lock. */
+static int begin(struct database *database, struct error *error)
+{
+	PGresult *result;
+	int rc = run(database, "BEGIN ISOLATION LEVEL READ COMMITTED", "begin", NULL, error);
+
+	if (rc == 0)
+		rc = run(database,
+			 "SELECT pg_try_advisory_xact_lock(hashtext(replace('doorbuster sink @', "
+			 "'\"', '')))",
+			 "take the schema's lock", &result, error);
 	if (rc != 0)
 		return rc;
-	snprintf(sql, sizeof(sql), "SELECT pg_try_advisory_lock(hashtext('doorbuster sink %s'))",
-		 schema);
-	result = PQexec(database->connection, sql);
-	locked = PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't';
-	if (!locked)
-		rc = PQresultStatus(result) == PGRES_TUPLES_OK
-			     ? error_say(error, -EBUSY,
-					 "another sink fills schema %s: stop that one, or name "
-					 "another with --schema",
-					 schema)
-			     : say(database, -EPROTO, sql, error);
+	rc = is_true(result, 0) ? 0 : busy(database, error);
 	PQclear(result);
-	return rc == 0 ? run(database, tables, error) : rc;
+	return rc;
 }
 
-static bool parse_lane(PGresult *result, int row, struct cursor *cursor)
+static int take_step(struct database *database, const struct tables_step *step, struct error *error)
+{
+	char what[64];
+
+	if (step->note != NULL)
+		cli_wrong("%s: %s", database->schema, step->note);
+	snprintf(what, sizeof(what), "make %s", step->name);
+	return run(database, step->make, what, NULL, error);
+}
+
+/* Makes what isn't there, in the order of the steps. */
+static int prepare(struct database *database, struct error *error)
+{
+	char sql[TABLES_SQL_BYTES] = "SELECT ";
+	size_t used = strlen(sql);
+	PGresult *result;
+	int rc;
+
+	for (const struct tables_step *step = tables_steps; step->name != NULL; step++)
+		used += (size_t)snprintf(sql + used, sizeof(sql) - used, "%s%s",
+					 step == tables_steps ? "" : ", ", step->missing);
+	CHECK(used < sizeof(sql));
+	rc = run(database, sql, "look for the tables", &result, error);
+	if (rc != 0)
+		return rc;
+	for (int i = 0; rc == 0 && tables_steps[i].name != NULL; i++) {
+		if (is_true(result, i))
+			rc = take_step(database, &tables_steps[i], error);
+	}
+	PQclear(result);
+	return rc;
+}
+
+static bool parse_lane(const PGresult *result, int row, struct cursor *cursor)
 {
 	struct cursor_lane *lane = &cursor->lane[row];
 	uint64_t number = 0;
@@ -109,192 +249,268 @@ static bool parse_lane(PGresult *result, int row, struct cursor *cursor)
 
 static int load_cursor(struct database *database, struct cursor *cursor, struct error *error)
 {
-	static const char sql[] = "SELECT lane, journal_id, next_lsn, segment, block_offset, "
-				  "checksum, extra FROM lanes ORDER BY lane";
-	PGresult *result = PQexec(database->connection, sql);
-	int rc = 0;
+	PGresult *result;
+	int rc = run(database,
+		     "SELECT lane, journal_id, next_lsn, segment, block_offset, checksum, extra "
+		     "FROM @.lanes ORDER BY lane",
+		     "read table lanes", &result, error);
 
 	memset(cursor, 0, sizeof(*cursor));
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		rc = say(database, -EPROTO, sql, error);
+	if (rc != 0)
+		return rc;
 	for (int row = 0; rc == 0 && row < PQntuples(result); row++) {
-		if (row < SHARDS_MAX && parse_lane(result, row, cursor))
+		if (row < SHARDS_MAX && parse_lane(result, row, cursor)) {
 			cursor->lanes++;
-		else
-			rc = error_say(error, -EPROTO,
-				       "table lanes: row %d is not one of ours: name another "
-				       "schema",
-				       row);
+			continue;
+		}
+		error_set(error,
+			  "%s.lanes: row %d is not one of ours: name another schema with --schema",
+			  database->schema, row);
+		rc = -EPROTO;
 	}
 	PQclear(result);
 	return rc;
+}
+
+static int open_rows(struct database *database, struct error *error)
+{
+	const uint64_t max = DATABASE_ROWS_FULL + BLOCK_RECORDS_MAX;
+	char name[3][128];
+
+	tables_expand("@.orders", database->schema, name[0], sizeof(name[0]));
+	tables_expand("@.offers", database->schema, name[1], sizeof(name[1]));
+	tables_expand("@.lanes", database->schema, name[2], sizeof(name[2]));
+	if (rows_open(&database->orders, max, name[0], tables_orders, tables_orders_conflict) !=
+		    0 ||
+	    rows_open(&database->offers, max, name[1], tables_offers, tables_offers_conflict) !=
+		    0 ||
+	    rows_open(&database->lanes, SHARDS_MAX, name[2], tables_lanes, tables_lanes_conflict) !=
+		    0) {
+		error_set(error, "no memory");
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int database_open(struct database **out, const char *conninfo, const char *schema,
 		  struct cursor *cursor, struct error *error)
 {
 	struct database *database = calloc(1, sizeof(*database));
-	int rc = 0;
+	int rc;
 
 	if (database == NULL)
 		return error_say(error, -ENOMEM, "no memory");
-	database->connection = PQconnectdb(conninfo);
-	if (PQstatus(database->connection) != CONNECTION_OK)
-		rc = say(database, -ENOTCONN, "cannot connect", error);
+	database->schema = schema;
+	rc = open_rows(database, error);
 	if (rc == 0)
-		rc = prepare(database, schema, error);
+		rc = connect_to(database, conninfo, error);
 	if (rc == 0)
-		rc = load_cursor(database, cursor, error);
-	if (rc != 0)
+		rc = begin(database, error);
+	if (rc == 0)
+		rc = prepare(database, error);
+	if (rc == 0)
+		rc = load_cursor(database, &database->stored, error);
+	if (rc == 0)
+		rc = run(database, "COMMIT", "make the tables", NULL, error);
+	if (rc != 0) {
 		database_close(database);
-	else
-		*out = database;
-	return rc;
-}
-
-static int begin_copy(struct database *database, struct error *error)
-{
-	PGresult *result;
-	bool good;
-	int rc = run(database, "BEGIN", error);
-
-	if (rc != 0)
 		return rc;
-	result = PQexec(database->connection, "COPY staging FROM STDIN");
-	good = PQresultStatus(result) == PGRES_COPY_IN;
-	PQclear(result);
-	return good ? 0 : say(database, -EPROTO, "COPY", error);
-}
-
-static int flush_copy(struct database *database, struct error *error)
-{
-	if (database->used > 0 &&
-	    PQputCopyData(database->connection, database->bytes, (int)database->used) != 1)
-		return say(database, -EPROTO, "COPY", error);
-	database->used = 0;
+	}
+	*cursor = database->stored;
+	*out = database;
 	return 0;
 }
 
-static void put_order(struct database *database, uint16_t lane, uint64_t lsn,
-		      const struct record *record)
+static void add_order(struct rows *rows, uint16_t lane, uint64_t lsn, const struct record *record)
 {
 	char id[33];
 
 	cli_request_id_text(record->order.request_id, id);
-	database->used +=
-		(size_t)snprintf(database->bytes + database->used, COPY_LINE_BYTES_MAX,
-				 "%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%" PRIu64
-				 "\t%" PRIu64 "\t%u\t%" PRIu64 "\t%" PRIu64 "\t%u\n",
-				 lane, lsn, order_id_of(lane, lsn), record->at_ns, id,
-				 record->order.buyer, record->sku, record->quantity,
-				 record->unit_price, record->order.max_price, record->channel);
+	rows_put_u64(rows, lane);
+	rows_put_u64(rows, lsn);
+	rows_put_u64(rows, order_id_of(lane, lsn));
+	rows_put_instant(rows, record->at_ns);
+	rows_put_u64(rows, record->at_ns);
+	rows_put_text(rows, id);
+	rows_put_u64(rows, record->order.buyer);
+	rows_put_u64(rows, record->sku);
+	rows_put_u64(rows, record->quantity);
+	rows_put_u64(rows, record->unit_price);
+	rows_put_u64(rows, record->order.max_price);
+	rows_put_u64(rows, record->channel);
 }
 
-int database_add(struct database *database, const struct consumer_batch *batch, struct error *error)
+static void add_offer(struct rows *rows, uint16_t lane, uint64_t lsn, const struct record *record)
 {
-	for (uint32_t i = 0; i < batch->record_cnt; i++) {
-		int rc = 0;
+	rows_put_u64(rows, lane);
+	rows_put_u64(rows, lsn);
+	rows_put_instant(rows, record->at_ns);
+	rows_put_u64(rows, record->at_ns);
+	rows_put_u64(rows, record->sku);
+	rows_put_u64(rows, record->offer.stock);
+	rows_put_u64(rows, record->unit_price);
+	rows_put_u64(rows, record->offer.limit_per_buyer);
+	if (record->offer.opens_at_ns == 0)
+		rows_put_null(rows);
+	else
+		rows_put_instant(rows, record->offer.opens_at_ns);
+	if (record->offer.closes_at_ns == INSTANT_NEVER)
+		rows_put_null(rows);
+	else
+		rows_put_instant(rows, record->offer.closes_at_ns);
+	rows_put_u64(rows, record->offer.hold_seconds);
+}
 
-		if (batch->records[i].kind != RECORD_ORDER)
-			continue;
-		if (database->staged == 0)
-			rc = begin_copy(database, error);
-		if (rc == 0 && database->used + COPY_LINE_BYTES_MAX > COPY_BYTES)
-			rc = flush_copy(database, error);
-		if (rc != 0)
-			return rc;
-		put_order(database, batch->lane, batch->first_lsn + i, &batch->records[i]);
-		database->staged++;
+void database_add(struct database *database, const struct consumer_batch *batch)
+{
+	DCHECK(database_pending(database) < DATABASE_ROWS_FULL);
+	for (uint32_t i = 0; i < batch->record_cnt; i++) {
+		const struct record *record = &batch->records[i];
+
+		if (record->kind == RECORD_ORDER)
+			add_order(&database->orders, batch->lane, batch->first_lsn + i, record);
+		else if (record->kind == RECORD_OFFER)
+			add_offer(&database->offers, batch->lane, batch->first_lsn + i, record);
 	}
-	return 0;
 }
 
 uint64_t database_pending(const struct database *database)
 {
-	return database->staged;
+	return database->orders.cnt + database->offers.cnt;
 }
 
-static int end_copy(struct database *database, struct error *error)
+static int run_rows(struct database *database, struct rows *rows, const char *sql, const char *what,
+		    PGresult **out, struct error *error)
+{
+	const char *values[ROWS_COLUMNS_MAX];
+
+	rows_values(rows, values);
+	*out = PQexecParams(database->connection, sql, (int)rows->column_cnt, NULL, values, NULL,
+			    NULL, 0);
+	if (good(*out))
+		return 0;
+	const int rc = say(database, *out, what, error);
+
+	PQclear(*out);
+	return rc;
+}
+
+/* Some rows were neither inserted nor there with the same content. Are they there at all? */
+static int say_others(struct database *database, struct rows *rows, uint64_t lacking,
+		      const char *table, struct error *error)
 {
 	PGresult *result;
-	bool good;
-	int rc = flush_copy(database, error);
+	uint64_t there = 0;
+	int rc = run_rows(database, rows, rows->count, "count the rows", &result, error);
 
 	if (rc != 0)
 		return rc;
-	if (PQputCopyEnd(database->connection, NULL) != 1)
-		return say(database, -EPROTO, "COPY", error);
-	result = PQgetResult(database->connection);
-	good = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (cli_parse_u64(PQgetvalue(result, 0, 0), UINT64_MAX, &there) && there < rows->cnt)
+		error_set(error,
+			  "table %s leaves out %" PRIu64 " of %" PRIu64 " new rows: a trigger or "
+			  "rule that is not the sink's does that; drop it",
+			  table, rows->cnt - there, rows->cnt);
+	else
+		error_set(error,
+			  "table %s has %" PRIu64 " of these LSNs with other %s: the lane was cut "
+			  "by `journal repair` and gives them twice; settle the orders that the "
+			  "cut lost (DATA/repaired-*), then fill another schema",
+			  table, lacking, table);
 	PQclear(result);
-	while ((result = PQgetResult(database->connection)) != NULL)
-		PQclear(result);
-	return good ? 0 : say(database, -EPROTO, "COPY", error);
+	return -EPROTO;
 }
 
-/* Each staged order is inserted, or is there already with the same content. */
-static int upsert(struct database *database, struct error *error)
+static int store_rows(struct database *database, struct rows *rows, const char *table,
+		      struct error *error)
 {
-	static const char sql[] =
-		"INSERT INTO orders SELECT * FROM staging ON CONFLICT (lane, lsn) "
-		"DO UPDATE SET lsn = EXCLUDED.lsn WHERE orders.request_id = EXCLUDED.request_id "
-		"AND orders.order_id = EXCLUDED.order_id AND orders.buyer = EXCLUDED.buyer "
-		"AND orders.sku = EXCLUDED.sku AND orders.quantity = EXCLUDED.quantity";
-	PGresult *result = PQexec(database->connection, sql);
-	uint64_t rows = 0;
-	int rc = 0;
+	PGresult *result;
+	char what[64];
+	uint64_t stored = 0;
+	int rc;
 
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		rc = say(database, -EPROTO, "INSERT", error);
-	else if (!cli_parse_u64(PQcmdTuples(result), UINT64_MAX, &rows) || rows != database->staged)
-		rc = error_say(error, -EPROTO,
-			       "table orders has %" PRIu64 " of these LSNs with other orders: "
-			       "the lane was cut by `journal repair` and gives them twice; "
-			       "settle the orders that the cut lost (DATA/repaired-*), then "
-			       "fill another schema",
-			       database->staged - rows);
+	if (rows->cnt == 0)
+		return 0;
+	snprintf(what, sizeof(what), "store %s", table);
+	rc = run_rows(database, rows, rows->insert, what, &result, error);
+	if (rc != 0)
+		return rc;
+	if (!cli_parse_u64(PQcmdTuples(result), UINT64_MAX, &stored) || stored != rows->cnt)
+		rc = say_others(database, rows, rows->cnt - stored, table, error);
 	PQclear(result);
 	return rc;
+}
+
+static bool same_lane(const struct cursor_lane *a, const struct cursor_lane *b)
+{
+	return a->mark.next_lsn == b->mark.next_lsn && a->mark.checksum == b->mark.checksum &&
+	       a->mark.place.segment == b->mark.place.segment &&
+	       a->mark.place.offset == b->mark.place.offset && a->extra == b->extra;
+}
+
+/* Another sink that stored something since has its cursor there. */
+static int check_cursor(struct database *database, struct error *error)
+{
+	const struct cursor *seen = &database->seen;
+	const struct cursor *stored = &database->stored;
+	int rc = load_cursor(database, &database->seen, error);
+
+	if (rc != 0)
+		return rc;
+	if (seen->lanes != stored->lanes || seen->journal_id != stored->journal_id)
+		return busy(database, error);
+	for (uint16_t i = 0; i < seen->lanes; i++) {
+		if (!same_lane(&seen->lane[i], &stored->lane[i]))
+			return busy(database, error);
+	}
+	return 0;
 }
 
 static int store_cursor(struct database *database, const struct cursor *cursor, struct error *error)
 {
-	char sql[SQL_BYTES];
-	int rc = 0;
+	struct rows *rows = &database->lanes;
+	char hex[17];
 
-	for (uint16_t i = 0; rc == 0 && i < cursor->lanes; i++) {
+	for (uint16_t i = 0; i < cursor->lanes; i++) {
 		const struct cursor_lane *lane = &cursor->lane[i];
 
-		snprintf(sql, sizeof(sql),
-			 "INSERT INTO lanes VALUES (%u, '%016" PRIx64 "', %" PRIu64 ", %" PRIu64
-			 ", %" PRIu64 ", '%016" PRIx64 "', %" PRIu64
-			 ") ON CONFLICT (lane) DO UPDATE SET next_lsn = EXCLUDED.next_lsn, "
-			 "segment = EXCLUDED.segment, block_offset = EXCLUDED.block_offset, "
-			 "checksum = EXCLUDED.checksum, extra = EXCLUDED.extra",
-			 i, cursor->journal_id, lane->mark.next_lsn, lane->mark.place.segment,
-			 lane->mark.place.offset, lane->mark.checksum, lane->extra);
-		rc = run(database, sql, error);
+		if (i < database->stored.lanes && same_lane(lane, &database->stored.lane[i]))
+			continue;
+		rows_put_u64(rows, i);
+		snprintf(hex, sizeof(hex), "%016" PRIx64, cursor->journal_id);
+		rows_put_text(rows, hex);
+		rows_put_u64(rows, lane->mark.next_lsn);
+		rows_put_u64(rows, lane->mark.place.segment);
+		rows_put_u64(rows, lane->mark.place.offset);
+		snprintf(hex, sizeof(hex), "%016" PRIx64, lane->mark.checksum);
+		rows_put_text(rows, hex);
+		rows_put_u64(rows, lane->extra);
 	}
-	return rc;
+	return store_rows(database, rows, "lanes", error);
 }
 
-int database_commit(struct database *database, const struct cursor *cursor, struct error *error)
+int database_commit(struct database *database, const struct cursor *cursor, uint64_t *orders,
+		    struct error *error)
 {
-	int rc = 0;
+	int rc = begin(database, error);
 
-	if (database->staged == 0)
-		rc = run(database, "BEGIN", error);
-	else
-		rc = end_copy(database, error);
-	if (rc == 0 && database->staged > 0)
-		rc = upsert(database, error);
+	if (rc == 0)
+		rc = check_cursor(database, error);
+	if (rc == 0)
+		rc = store_rows(database, &database->orders, "orders", error);
+	if (rc == 0)
+		rc = store_rows(database, &database->offers, "offers", error);
 	if (rc == 0)
 		rc = store_cursor(database, cursor, error);
 	if (rc == 0)
-		rc = run(database, "COMMIT", error);
-	if (rc == 0)
-		database->staged = 0;
-	return rc;
+		rc = run(database, "COMMIT", "commit", NULL, error);
+	if (rc != 0)
+		return rc;
+	*orders += database->orders.cnt;
+	database->stored = *cursor;
+	rows_clear(&database->orders);
+	rows_clear(&database->offers);
+	rows_clear(&database->lanes);
+	return 0;
 }
 
 void database_close(struct database *database)
@@ -302,5 +518,8 @@ void database_close(struct database *database)
 	if (database == NULL)
 		return;
 	PQfinish(database->connection);
+	rows_close(&database->orders);
+	rows_close(&database->offers);
+	rows_close(&database->lanes);
 	free(database);
 }

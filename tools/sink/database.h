@@ -1,8 +1,17 @@
 /*
- * database: the PostgreSQL side of the sink: a table of orders, and in the same transactions how
- * far it is. After any crash of either side the table has each order once.
+ * database: the PostgreSQL side of the sink: tables of orders and offers, and in the same
+ * transactions how far it is. After any crash of either side the tables have each once.
  *
- * Cold calls that wait for the server, one thread at a time.
+ * Guarantees: a connection is used as a pooler in transaction mode allows (PgBouncer): all names
+ * are qualified, and no setting, lock, prepared statement or temporary table outlives a
+ * transaction. Two sinks of one schema don't fill it twice: each transaction takes the schema's
+ * lock, and stores nothing if the stored cursor is not the one that this sink knows.
+ *
+ * Cold calls that wait for the server, one thread at a time. Errors are one line; they show what
+ * the server said with its SQLSTATE, never the content of a row, and what to do.
+ * -ENOTCONN: out of reach, or the connection was lost; -ECANCELED: the server refused for a reason
+ * that passes (sqlstate.h); -EBUSY: another sink fills this schema; -EACCES: user, password or
+ * database refused; -EINVAL: a conninfo that is none; -EPROTO: what doesn't pass.
  */
 #ifndef DB_TOOLS_SINK_DATABASE_H
 #define DB_TOOLS_SINK_DATABASE_H
@@ -16,26 +25,32 @@
 
 struct database;
 
+enum {
+	/* A transaction is full with so many rows; one block more fits. */
+	DATABASE_ROWS_FULL = 20000,
+};
+
 /*
- * Connects (conninfo as libpq takes it), makes schema and tables if they aren't there, and loads
- * the cursor, all zero if nothing was stored yet. -ENOTCONN: out of reach; -EBUSY: another sink
- * fills this schema; with a line.
+ * Connects (conninfo as libpq takes it), makes what isn't there of schema, tables and indexes, and
+ * loads the cursor, all zero if nothing was stored yet. After an error *out stays as it was.
  */
 int database_open(struct database **out, const char *conninfo, const char *schema,
 		  struct cursor *cursor, struct error *error);
 
-/* Adds the orders of a batch to the open transaction. -ENOTCONN, or another -errno. */
-int database_add(struct database *database, const struct consumer_batch *batch,
-		 struct error *error);
+/* Keeps the orders and offers of a batch for the next transaction, which has less than
+ * DATABASE_ROWS_FULL rows. */
+void database_add(struct database *database, const struct consumer_batch *batch);
 
-/* Orders in the open transaction. */
+/* Rows of the next transaction. */
 uint64_t database_pending(const struct database *database);
 
 /*
- * Ends the transaction: orders and cursor are there together, or neither is. -ENOTCONN: it is
- * unknown which: open it again to learn that. -EPROTO: an LSN is there with another order.
+ * The transaction: rows and cursor are there together, or neither is; *orders is raised by the
+ * orders. After -ENOTCONN it is unknown which: open it again to learn that. After any error only
+ * database_close may follow.
  */
-int database_commit(struct database *database, const struct cursor *cursor, struct error *error);
+int database_commit(struct database *database, const struct cursor *cursor, uint64_t *orders,
+		    struct error *error);
 
 /* NULL is allowed. */
 void database_close(struct database *database);

@@ -1,6 +1,6 @@
 /*
- * doorbuster-sink: keeps a table of orders in PostgreSQL, the worked example of an order management
- * system on top of the consumer library.
+ * doorbuster-sink: keeps tables of orders and offers in PostgreSQL, the worked example of an order
+ * management system on top of the consumer library.
  *
  * Guarantees: each committed order is in the table once. Orders and cursor are stored in one
  * transaction, so that this may be killed, and the server too, at any moment: what was not
@@ -19,13 +19,26 @@
 #include "tools/common/cli.h"
 #include "tools/downstream/consumer.h"
 #include "tools/sink/database.h"
+#include "tools/sink/tables.h"
 
 enum {
-	/* A transaction is ended when it has so many orders, or when nothing more comes. */
-	COMMIT_ORDERS = 20000,
+	/* A transaction begins when it is full, when nothing more comes, or after this time. */
 	COMMIT_NS = 200000000,
 	IDLE_NS = 5000000,
-	AWAY_NS = 300000000,
+	/* Between two tries the wait doubles, from the first to the last of these. */
+	AWAY_FIRST_MS = 100,
+	AWAY_LAST_MS = 5000,
+	AWAY_SLICE_MS = 50,
+	/* Without --follow, some 26 s of tries without any progress. */
+	ONCE_TRIES_MAX = 10,
+};
+
+/* What run() remembers between two tries. */
+struct tries {
+	uint64_t stored; /* transactions, to see progress */
+	unsigned cnt;    /* failed ones since the last progress */
+	bool let_in;     /* both sides accepted it once */
+	char said[ERROR_BYTES];
 };
 
 struct sink_options {
@@ -33,23 +46,36 @@ struct sink_options {
 	const char *to;
 	const char *schema;
 	bool follow;
+	bool print_sql;
+};
+
+/* What is in the tables since the start. */
+struct sink_counts {
+	uint64_t orders;
+	uint64_t commits;
 };
 
 static const char usage[] =
 	"usage: doorbuster sink --from SOURCE --to CONNINFO [--schema NAME] [--follow]\n"
 	"                       [--skip-pruned] [--set KEY=VALUE]...\n"
+	"       doorbuster sink --print-sql [--schema NAME]\n"
 	"\n"
-	"Keeps a table of all committed orders in PostgreSQL: NAME.orders, and in\n"
-	"NAME.lanes how far it is, both in the same transactions. Kill it at any moment,\n"
-	"and start it again.\n"
+	"Keeps tables of all committed orders and of the offers they are from in\n"
+	"PostgreSQL, NAME.orders and NAME.offers, and in NAME.lanes how far it is, all in\n"
+	"the same transactions. Kill it at any moment, and start it again. Works through\n"
+	"PgBouncer in transaction mode. Columns that you add to its tables stay yours:\n"
+	"let them be NULL, or give them a default.\n"
 	"\n"
 	"  --from SOURCE      as `doorbuster consume` takes it\n"
 	"  --to CONNINFO      as libpq takes it: postgresql://user@host/database,\n"
 	"                     'host=... dbname=...'\n"
-	"  --schema NAME      made if it isn't there (default doorbuster). One journal\n"
-	"                     and one sink for a schema\n"
+	"  --schema NAME      made if it isn't there (default doorbuster), and so are its\n"
+	"                     tables and indexes. One journal and one sink for a schema\n"
+	"  --print-sql        print the statements that make them, and end\n"
 	"  --follow           wait for more, until SIGTERM, also while source or server\n"
-	"                     are away\n"
+	"                     are away, or the server refuses for a reason that passes\n"
+	"                     (read-only, deadlock, timeout, full disk); without it such a\n"
+	"                     reason may last half a minute\n"
 	"  --skip-pruned      an empty table begins with what the source still has\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
@@ -59,7 +85,7 @@ static const char usage[] =
 
 /* Moves batches until the end, a signal or an error. A failed transaction leaves nothing. */
 static int pump(const struct sink_options *options, struct database *database,
-		struct consumer *consumer, uint64_t *orders, struct error *error)
+		struct consumer *consumer, struct sink_counts *counts, struct error *error)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	uint64_t begun_ns = clock_now_ns();
@@ -81,32 +107,30 @@ static int pump(const struct sink_options *options, struct database *database,
 		if (rc == 1) {
 			begun_ns = dirty ? begun_ns : clock_now_ns();
 			dirty = true;
-			rc = database_add(database, &batch, error);
-			if (rc != 0)
-				return rc;
+			database_add(database, &batch);
 		} else if (!dirty && !options->follow) {
 			return behind ? -EAGAIN : 0;
 		} else if (!dirty) {
 			nanosleep(&idle, NULL);
 			continue;
 		}
-		if (rc == 0 || database_pending(database) >= COMMIT_ORDERS ||
+		if (rc == 0 || database_pending(database) >= DATABASE_ROWS_FULL ||
 		    clock_now_ns() > begun_ns + COMMIT_NS) {
-			const uint64_t pending = database_pending(database);
-
-			rc = database_commit(database, consumer_cursor(consumer), error);
+			rc = database_commit(database, consumer_cursor(consumer), &counts->orders,
+					     error);
 			if (rc != 0)
 				return rc;
-			*orders += pending;
+			counts->commits++;
 			dirty = false;
 		}
 	}
-	return dirty ? database_commit(database, consumer_cursor(consumer), error) : 0;
+	return dirty ? database_commit(database, consumer_cursor(consumer), &counts->orders, error)
+		     : 0;
 }
 
 /* Connects both sides once, and runs from where the table ends; *connected: both sides accepted it.
  */
-static int run_once(const struct sink_options *options, uint64_t *orders, bool *connected,
+static int run_once(const struct sink_options *options, struct sink_counts *counts, bool *connected,
 		    struct error *error)
 {
 	static struct cursor cursor; /* big */
@@ -118,50 +142,74 @@ static int run_once(const struct sink_options *options, uint64_t *orders, bool *
 	consumer_options.start = &cursor;
 	if (rc == 0)
 		rc = consumer_open(&consumer, &consumer_options, error);
-	*connected = rc == 0;
+	*connected = *connected || rc == 0;
 	if (rc == 0)
-		rc = pump(options, database, consumer, orders, error);
+		rc = pump(options, database, consumer, counts, error);
 	consumer_close(consumer);
 	database_close(database);
 	return rc;
 }
 
+/*
+ * Whether another try may succeed. A killed sink's transaction ends when the server notices: so
+ * -EBUSY may pass, too, and so may a refusal after an earlier success.
+ */
+static bool may_pass(const struct sink_options *options, int rc, const struct tries *tries)
+{
+	if (rc != -ENOTCONN && rc != -EBUSY && rc != -ECANCELED &&
+	    !(rc == -EACCES && tries->let_in))
+		return false;
+	if (signals_end_pending())
+		return false;
+	return options->follow ||
+	       (rc != -EBUSY && tries->cnt < ONCE_TRIES_MAX && (tries->let_in || rc == -ECANCELED));
+}
+
+/* Waits before the next try; says each reason once, until there is progress. */
+static void wait_for_next(struct tries *tries, uint64_t stored, const struct error *error)
+{
+	const struct timespec slice = {.tv_nsec = AWAY_SLICE_MS * 1000000L};
+	unsigned wait_ms;
+
+	if (stored != tries->stored) {
+		tries->stored = stored;
+		tries->cnt = 0;
+		tries->said[0] = '\0';
+	}
+	if (strcmp(tries->said, error->text) != 0)
+		cli_wrong("%s; trying again until it is back", error->text);
+	snprintf(tries->said, sizeof(tries->said), "%s", error->text);
+	wait_ms = tries->cnt < 6 ? (unsigned)AWAY_FIRST_MS << tries->cnt : AWAY_LAST_MS;
+	tries->cnt++;
+	for (unsigned ms = 0; ms < wait_ms && !signals_end_pending(); ms += AWAY_SLICE_MS)
+		nanosleep(&slice, NULL);
+}
+
 static int run(const struct sink_options *options)
 {
-	const struct timespec away = {.tv_nsec = AWAY_NS};
+	struct sink_counts counts = {0};
+	struct tries tries = {0};
 	struct error error;
-	uint64_t orders = 0;
-	bool connected = false;
-	bool let_in = false;
-	bool told = false;
 	sigset_t signals;
 	int rc;
 
 	signals_block_end(&signals);
-	/* A killed sink's lock ends when the server notices: so -EBUSY may pass, too, and so may a
-	 * refusal after an earlier success. */
-	while ((rc = run_once(options, &orders, &connected, &error)) == -ENOTCONN || rc == -EBUSY ||
-	       (rc == -EACCES && let_in)) {
-		let_in = let_in || connected;
-		/* Each time that it is away is reported once. */
-		told = told && !connected;
-		if (!options->follow || signals_end_pending())
-			break;
-		if (!told)
-			told = !cli_wrong("%s; trying again until it is back", error.text);
-		nanosleep(&away, NULL);
-	}
+	while ((rc = run_once(options, &counts, &tries.let_in, &error)) != 0 &&
+	       may_pass(options, rc, &tries))
+		wait_for_next(&tries, counts.commits, &error);
 	if (options->follow && signals_end_pending() &&
-	    (rc == -ENOTCONN || rc == -EBUSY || rc == -EACCES))
+	    (rc == -ENOTCONN || rc == -EBUSY || rc == -EACCES || rc == -ECANCELED))
 		rc = 0;
 	if (rc == 0)
-		printf("stored orders=%" PRIu64 "\n", orders);
+		printf("stored orders=%" PRIu64 "\n", counts.orders);
 	else
 		cli_wrong("%s", error.text);
 	if (rc == 0)
 		return CLI_EXIT_GOOD;
-	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL || rc == -EACCES ? CLI_EXIT_FAILED
-										 : CLI_EXIT_BAD;
+	return rc == -ENOTCONN || rc == -EBUSY || rc == -EINVAL || rc == -EACCES ||
+			       rc == -ECANCELED || rc == -ENOMEM
+		       ? CLI_EXIT_FAILED
+		       : CLI_EXIT_BAD;
 }
 
 enum flag {
@@ -171,6 +219,7 @@ enum flag {
 	FLAG_FOLLOW,
 	FLAG_SKIP_PRUNED,
 	FLAG_SET,
+	FLAG_PRINT_SQL,
 };
 
 static const struct option flags[] = {
@@ -180,6 +229,7 @@ static const struct option flags[] = {
 	{"follow", no_argument, NULL, FLAG_FOLLOW},
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"set", required_argument, NULL, FLAG_SET},
+	{"print-sql", no_argument, NULL, FLAG_PRINT_SQL},
 	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -202,6 +252,8 @@ static bool parse_flag(int flag, void *context)
 		       cli_wrong("--schema: '%s' is not a letter, then a-z, 0-9 and _", optarg);
 	case FLAG_FOLLOW:
 		return options->follow = true;
+	case FLAG_PRINT_SQL:
+		return options->print_sql = true;
 	case FLAG_SET:
 		return downstream_parse_setting(optarg, options->consumer.settings,
 						&options->consumer.setting_cnt);
@@ -219,6 +271,10 @@ int main(int argc, char **argv)
 	rc = cli_flags(argc, argv, usage, flags, parse_flag, &options);
 	if (rc >= 0)
 		return rc;
+	if (options.print_sql) {
+		tables_print(options.schema, stdout);
+		return cli_end(CLI_EXIT_GOOD);
+	}
 	if (options.consumer.from == NULL || options.to == NULL) {
 		cli_wrong("--from SOURCE and --to CONNINFO are needed");
 		return cli_usage(usage);
