@@ -137,6 +137,11 @@ wait $RELAY || fail "relay: $(cat "$WORK/nats.err")"
 relay_once || fail "relay: $(cat "$WORK/once")"
 expect_stream
 
+echo "what a message expects: what is the same on each node of a cluster, and no ids"
+expect_eq "headers of NATS" "Nats-Expected-Last-Sequence: 1" \
+	"$(nats_ask 4222 '$JS.API.STREAM.MSG.GET.doorbuster-lane-000' '{"seq":2}' |
+		jq -r .message.hdrs | base64 -d | tr -d '\r' | grep '^Nats-')"
+
 echo "JSON, an order a message"
 relay_once --format json --name json || fail "relay: $(cat "$WORK/once")"
 expect_eq "messages of the JSON stream" "$(wc -l <"$WORK/stream")" \
@@ -165,10 +170,13 @@ echo "a message of somebody else, in the middle of what a relay sends"
 start_engine --port "$PORT"
 relay_beside nats
 nats_publish 4222 doorbuster.lane.000 hello
+foreign=$(stream_info 4222 doorbuster-lane-000 .state.last_seq)
 sell 7 20000
 rc=0
 wait $RELAY || rc=$?
 expect_eq "exit code of the relay" 1 $rc
+# Its first block goes alone, so that none of those that follow takes the place after it.
+expect_eq "the last message" "$foreign" "$(stream_info 4222 doorbuster-lane-000 .state.last_seq)"
 expect_match "why" 'message [0-9]+ is no message of a relay; nobody but one relay may' \
 	"$(cat "$WORK/nats.err")"
 stop_engine

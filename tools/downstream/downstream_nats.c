@@ -1,8 +1,11 @@
 /*
  * nats://, tls://: NATS JetStream. A stream a lane, a message a block (or, with --format json, a
- * record), its id lane:LSN, and with each the sequence that the stream must have and the id that
- * must come before. So the stream itself refuses a second writer, a gap, and a message that was
- * sent twice.
+ * record), and with each the sequence that the stream must have. So the stream itself refuses a
+ * second writer, a gap, and a message that was sent twice.
+ *
+ * Rests on nothing else: what a server remembers for a while only (ids of messages, for the window
+ * of de-duplication) differs between the nodes of a cluster, and a follower that refuses what its
+ * leader took has it never, in silence. So messages bear no Nats-Msg-Id and name none.
  *
  * Guarantees: acknowledged means that the stream has the block at the sequence that follows the one
  * before it. When a message is refused, the one in its place is looked up. If this relay wrote it,
@@ -49,7 +52,7 @@ struct nats_downstream {
 	natsSubscription *acks;   /* inbox.N acknowledges message N */
 	uint64_t base_seq;        /* of the stream, before message 0 */
 	uint64_t skip_lsn;        /* JSON: the stream has records up to here of the block to come */
-	char last_id[TEXT_BYTES]; /* of the message sent last; empty: none since this was opened */
+	bool alone;               /* the first block after none was in flight is not acknowledged */
 
 	/* Messages: sent, and acknowledged without a gap. The ring says which are acknowledged. */
 	uint64_t message_end;
@@ -239,7 +242,8 @@ static int read_last(struct nats_downstream *nats, uint64_t seq, struct lane_mar
 		wrong = frame_block_wrong(&frame, journal_id, nats->base.lane,
 					  natsMsg_GetData(message),
 					  (uint64_t)natsMsg_GetDataLength(message));
-	else if (natsMsgHeader_Get(message, "Nats-Msg-Id", &id) != NATS_OK ||
+	else if ((natsMsgHeader_Get(message, nats_header_id, &id) != NATS_OK &&
+		  natsMsgHeader_Get(message, "Nats-Msg-Id", &id) != NATS_OK) ||
 		 sscanf(id, "%*u:%" SCNu64, &lsn) != 1 || lsn >= last->next_lsn)
 		wrong = "a message with a wrong id";
 	nats->skip_lsn = lsn;
@@ -300,12 +304,7 @@ static natsStatus set_headers(struct nats_downstream *nats, natsMsg *message,
 	else
 		snprintf(id, sizeof(id), "%u:%" PRIu64 ":%" PRIu64 ".%" PRIu64, nats->base.lane,
 			 lsn, block->place.segment, block->place.offset);
-	status = natsMsgHeader_Set(message, "Nats-Msg-Id", id);
-	/* If a foreign message took the place of the one before, the sequence alone would still be
-	 * right. */
-	if (status == NATS_OK && nats->last_id[0] != '\0')
-		status = natsMsgHeader_Set(message, "Nats-Expected-Last-Msg-Id", nats->last_id);
-	snprintf(nats->last_id, sizeof(nats->last_id), "%s", id);
+	status = natsMsgHeader_Set(message, nats_header_id, id);
 	snprintf(text, sizeof(text), "%" PRIu64, seq);
 	/* The server takes 0 as "any", but not for the last of a subject. */
 	if (status == NATS_OK)
@@ -372,8 +371,14 @@ static int publish_nats(struct downstream *downstream, const struct lane_block *
 	if (nats->block_end - nats->block_acked >= settings_of(nats)->in_flight ||
 	    nats->message_end - nats->message_acked + BLOCK_RECORDS_MAX > MESSAGES_MAX)
 		return -EAGAIN;
-	if (nats->message_end == nats->message_acked)
+	/* Where another's message takes the place of a block in flight, the block after it fits by
+	 * its sequence. So none follows until the first has shown that the place is ours. */
+	if (nats->alone && nats->block_end != nats->block_acked)
+		return -EAGAIN;
+	if (nats->message_end == nats->message_acked) {
 		nats->progress_ns = clock_now_ns();
+		nats->alone = true;
+	}
 	if (is_json(nats))
 		status = send_records(nats, block);
 	else
@@ -489,6 +494,8 @@ static int reap_nats(struct downstream *downstream, struct error *error)
 	       nats->ends[nats->block_acked % DOWNSTREAM_IN_FLIGHT_MAX] <= nats->message_acked;
 	     nats->block_acked++)
 		cnt++;
+	if (cnt > 0)
+		nats->alone = false;
 	if (nats->message_acked != before)
 		nats->progress_ns = clock_now_ns();
 	if (nats->message_acked != nats->message_end &&

@@ -13,6 +13,7 @@
 const char nats_header_block[] = "Doorbuster-Block";
 const char nats_header_mark[] = "Doorbuster-Mark";
 const char nats_header_relay[] = "Doorbuster-Relay";
+const char nats_header_id[] = "Doorbuster-Id";
 
 enum {
 	CONNECT_MS = 2000,

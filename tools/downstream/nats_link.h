@@ -51,6 +51,7 @@ struct nats_link {
 extern const char nats_header_block[]; /* frame_to_text */
 extern const char nats_header_mark[];  /* next LSN and checksum of the block */
 extern const char nats_header_relay[]; /* who sent it */
+extern const char nats_header_id[];    /* LANE:LSN, of a block without records with its place */
 
 /* Parses addresses and settings. 0, or -EINVAL with a line. */
 int nats_settings_parse(struct nats_settings *settings, const char *to, bool json,
