@@ -223,8 +223,8 @@ $(PEER_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(PEER_SUPPORT) $(LIB)
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SUPPORT := $(call obj,$(addprefix tests/support/,checkpoints.c memory_disk.c sale.c) \
-                     $(addprefix tools/replay/,capture_file.c capture_magic.c link.c \
-                       pcap_file.c pcapng.c reader.c stream.c))
+                     $(addprefix tools/replay/,capture_file.c capture_magic.c \
+                       capture_set.c link.c member.c pcap_file.c pcapng.c reader.c stream.c))
 $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)

@@ -107,6 +107,57 @@ expect_eq "all of the noise is skipped" "$(field noise "$counts")" \
 expect_skipped NOT_UDP $((3 * 86))
 expect_skipped NOT_OUR_PORT 86
 
+# A rotation's files, as a pattern, out of order and as a directory; captures joined with cat; frames
+# of zstd to be skipped; what the capture says it lost; a packet of a year ahead.
+mkdir parts
+editcap -F nsecpcap -c 5 plain.pcap parts/part.pcap
+[ "$(find parts -type f | wc -l)" -ge 15 ] || fail "editcap made few files"
+expect_sale 'parts/part*'
+expect_sale parts
+expect_eq "files of a directory" "$(find parts -type f | wc -l)" "$(json .files out.json)"
+REPLAY_RC=0
+find parts -type f | sort -r | xargs "$BIN/doorbuster" replay --offline --catalog "$CATALOG" \
+	--keys "$KEYS" --json >out.json 2>err || REPLAY_RC=$?
+expect_eq "state hash of files out of order" $HASH "$(json '.sales[0].state_hash' out.json)"
+find parts -type f | sort | xargs cat >joined.pcap
+expect_sale joined.pcap
+expect_eq "captures joined" $(($(find parts -type f | wc -l) - 1)) "$(json .joined out.json)"
+cat plain.pcap plain.pcap >joined.pcap
+replay joined.pcap
+expect_eq "requests of joined.pcap" 1200 "$(json .requests out.json)"
+pzstd -q -f plain.pcap -o by_pzstd
+expect_sale by_pzstd
+/usr/bin/python3 - <<'PYTHON'
+import struct
+raw = open("plain.pcap", "rb").read()
+sections = struct.pack("<IIIHHqI", 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28)
+sections += struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
+lost = struct.pack("<IIIIIHHQII", 5, 40, 0, 0, 0, 5, 8, 4321, 0, 40)
+open("lost.pcapng", "wb").write(sections + lost)
+at, out = 24, [raw[:24]]
+while at < len(raw):
+    s, ns, kept, sent = struct.unpack("<4I", raw[at:at + 16])
+    end = at + 16 + kept
+    out.append(raw[at:end])
+    if len(out) == 7:  # the same once more, by a clock that is a year ahead
+        out.append(struct.pack("<4I", s + 31536000, ns, kept, sent) + raw[at + 16:end])
+    at = end
+open("ahead.pcap", "wb").write(b"".join(out))
+PYTHON
+cat plain.pcap lost.pcapng >lost.pcap
+expect_sale lost.pcap
+expect_eq "what the capture lost" 4321 "$(json .capture_lost out.json)"
+"$BIN/doorbuster" replay lost.pcap --offline --catalog "$CATALOG" --keys "$KEYS" --strict \
+	>out 2>err && fail "a loss passes --strict"
+expect_match "the words of a loss" 'lost 4321 packets' "$(cat err)"
+"$BIN/doorbuster" replay ahead.pcap --offline --catalog "$CATALOG" --keys "$KEYS" >out
+expect_match "which packet is far ahead" 'before packet 7 there is none for 31' "$(cat out)"
+"$BIN/doorbuster" replay ahead.pcap --offline --catalog "$CATALOG" --keys "$KEYS" --json \
+	--max-gap 3600 >out.json
+expect_skipped MAX_GAP 1
+expect_eq "state hash without the packet far ahead" $HASH \
+	"$(json '.sales[0].state_hash' out.json)"
+
 # tcprewrite: tags added and taken off, addresses and MACs changed, our port moved there and back.
 tcprewrite --enet-vlan=add --enet-vlan-tag=40 --enet-vlan-cfi=1 --enet-vlan-pri=4 \
 	-i plain.pcap -o tagged.pcap >/dev/null

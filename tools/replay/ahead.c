@@ -36,6 +36,7 @@ static void put(struct ahead *ahead, uint64_t tail, const struct captured *captu
 
 	item->at_ns = captured->at_ns;
 	reader_progress(ahead->options.reader, &item->done_bytes, &total_bytes);
+	item->packet = captured->packet;
 	item->bytes = captured->bytes;
 	item->shard = captured->shard;
 	item->kind = (uint8_t)captured->kind;

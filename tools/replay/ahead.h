@@ -21,6 +21,7 @@ struct ahead;
 struct ahead_item {
 	uint64_t at_ns;
 	uint64_t done_bytes; /* of the file, when it was read */
+	uint64_t packet;     /* its number in the capture */
 	uint32_t bytes;
 	uint16_t shard;
 	uint8_t kind; /* enum captured_kind */

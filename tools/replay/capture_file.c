@@ -192,6 +192,9 @@ static bool continues(struct capture_file *file)
 
 void capture_notes_add(struct capture_notes *sum, const struct capture_notes *more)
 {
+	sum->files += more->files;
+	sum->damaged += more->damaged;
+	sum->late += more->late;
 	sum->joined += more->joined;
 	sum->carried += more->carried;
 	sum->read_as_ns += more->read_as_ns;

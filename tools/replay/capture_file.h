@@ -22,6 +22,7 @@ struct packet {
 	bool cut;         /* not all of it was kept */
 	bool has_instant; /* one that 64 bits of nanoseconds hold */
 	bool timeless;    /* the file keeps no instant of it */
+	bool beyond_gap;  /* of capture_set.h */
 	uint64_t at_ns;   /* since the epoch */
 };
 
@@ -32,6 +33,7 @@ struct capture_options {
 
 /* What was found in files, besides packets. */
 struct capture_notes {
+	uint64_t files;
 	uint64_t joined;         /* captures that follow another one in its file */
 	uint64_t carried;        /* packets whose fraction of a second was a second or more */
 	uint64_t read_as_ns;     /* packets with nanoseconds where microseconds were announced */
@@ -39,6 +41,8 @@ struct capture_notes {
 	uint64_t lost_interface; /* packets that the capture says it lost, in three ways */
 	uint64_t lost_system;
 	uint64_t lost_between;
+	uint64_t damaged; /* files */
+	uint64_t late;    /* files that were read later than their instants, as too many overlap */
 };
 
 void capture_notes_add(struct capture_notes *sum, const struct capture_notes *more);

@@ -10,9 +10,19 @@
 #include "tools/replay/run_offline.h"
 #include "tools/replay/run_write.h"
 
-static int run(int argc, char **argv)
+static int run(const struct replay_options *options)
+{
+	if (!outputs_spare_inputs(options))
+		return CLI_EXIT_FAILED;
+	return options->offline         ? run_offline(options)
+	       : options->write != NULL ? run_write(options)
+					: run_live(options);
+}
+
+static int parse_and_run(int argc, char **argv)
 {
 	struct replay_options options;
+	int rc = CLI_EXIT_FAILED;
 
 	if (sodium_init() < 0) {
 		cli_wrong("libsodium does not start");
@@ -20,20 +30,19 @@ static int run(int argc, char **argv)
 	}
 	switch (replay_options_parse(&options, argc, argv)) {
 	case OPTIONS_HELP:
-		return CLI_EXIT_GOOD;
+		rc = CLI_EXIT_GOOD;
+		break;
 	case OPTIONS_WRONG:
-		return CLI_EXIT_FAILED;
+		break;
 	default:
-		if (!outputs_spare_inputs(&options))
-			return CLI_EXIT_FAILED;
-		return options.offline         ? run_offline(&options)
-		       : options.write != NULL ? run_write(&options)
-					       : run_live(&options);
+		rc = run(&options);
 	}
+	replay_options_free(&options);
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
 	cli_program("doorbuster-replay");
-	return cli_end(run(argc, argv));
+	return cli_end(parse_and_run(argc, argv));
 }

@@ -10,11 +10,14 @@
 #include "tools/common/cli.h"
 
 static const char help[] =
-	"usage: doorbuster replay CAPTURE --offline --catalog FILE --keys FILE [options]\n"
+	"usage: doorbuster replay CAPTURE... --offline --catalog FILE --keys FILE\n"
+	"       [options]\n"
 	"\n"
 	"Runs the requests of a capture (pcap or pcapng, also in gzip or zstd; - is\n"
 	"stdin) through the engine's own code in virtual time: no network, no clock, no\n"
-	"waiting for a disk.\n"
+	"waiting for a disk. A capture of several files (a rotation, several interfaces)\n"
+	"is read in the order of its packets' instants; a CAPTURE may also be a pattern in\n"
+	"quotes or a directory.\n"
 	"\n"
 	"  --catalog FILE       what is on sale; several of them run side by side\n"
 	"  --keys FILE          the keys that the captured requests were signed with\n"
@@ -26,7 +29,7 @@ static const char help[] =
 	"                       keys always give the same bytes. May be in memory (tmpfs)\n"
 	"  --segment-mib N      size of its segments (default 64)\n"
 	"\n"
-	"usage: doorbuster replay CAPTURE --to HOST:PORT|PORT [options] [-- EAL ARGS]\n"
+	"usage: doorbuster replay CAPTURE... --to HOST:PORT|PORT [options] [-- EAL ARGS]\n"
 	"\n"
 	"Sends the requests of a capture to an engine, each once, on time, and reports\n"
 	"how late they left. PORT is memif:SOCKET or af_xdp:IFACE, a DPDK port.\n"
@@ -70,6 +73,12 @@ static const char help[] =
 	"                       channels, instants and order ids stay: whoever knows one\n"
 	"                       of those of a purchase knows its buyer's others\n"
 	"\n"
+	"Captures that are not as they should be:\n"
+	"  --nanoseconds        fractions of a second are nanoseconds, whatever the file\n"
+	"                       says (where most show it they are taken as that anyway)\n"
+	"  --max-gap S          pass over packets that were captured more than S seconds\n"
+	"                       after those before them in their file: a wrong clock\n"
+	"\n"
 	"Sent or written with --keys, a forged request becomes a real one:\n"
 	"  --captured-keys FILE with --to and --write: leave out what was signed with\n"
 	"                       none of these keys\n"
@@ -102,6 +111,8 @@ enum {
 	OPT_CAPTURED_KEYS,
 	OPT_SHARDS,
 	OPT_BASE_PORT,
+	OPT_NANOSECONDS,
+	OPT_MAX_GAP,
 	OPT_UNDATED,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
@@ -137,6 +148,8 @@ static const struct option long_options[] = {
 	{"captured-keys", required_argument, NULL, OPT_CAPTURED_KEYS},
 	{"shards", required_argument, NULL, OPT_SHARDS},
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
+	{"nanoseconds", no_argument, NULL, OPT_NANOSECONDS},
+	{"max-gap", required_argument, NULL, OPT_MAX_GAP},
 	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
@@ -283,6 +296,24 @@ static bool read_write(int option, const char *text, struct replay_options *opti
 	}
 }
 
+/* How the files of a capture are read. */
+static bool read_files(int option, const char *text, struct replay_options *options)
+{
+	uint64_t gap_s;
+
+	switch (option) {
+	case OPT_NANOSECONDS:
+		return options->source.options.nanoseconds = true;
+	case OPT_MAX_GAP:
+		if (!cli_u64("--max-gap", text, 1, 1000000000, &gap_s))
+			return false;
+		options->source.max_gap_ns = gap_s * 1000000000;
+		return true;
+	default:
+		return read_write(option, text, options);
+	}
+}
+
 static bool read_option(int option, const char *text, struct replay_options *options)
 {
 	switch (option) {
@@ -299,7 +330,7 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 	case OPT_DIFFERENCES:
 		return cli_u32("--differences", text, 0, 1000000, &options->differences_max);
 	default:
-		return read_write(option, text, options);
+		return read_files(option, text, options);
 	}
 }
 
@@ -426,6 +457,7 @@ static bool check_offline(const struct replay_options *options)
 
 static bool check_together(const struct replay_options *options, uint64_t given)
 {
+	const bool reads = is_given(given, OPT_NANOSECONDS) || is_given(given, OPT_MAX_GAP);
 	const int paces = is_given(given, OPT_SPEED) + is_given(given, OPT_RATE) +
 			  is_given(given, OPT_FLAT_OUT);
 
@@ -437,6 +469,8 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 				 "--help");
 	if (!check_needed(options, given))
 		return false;
+	if (reads && options->from_journal != NULL)
+		return cli_wrong("--nanoseconds, --max-gap: of a CAPTURE; leave them out");
 	if (paces > 1)
 		return cli_wrong("--speed, --rate and --flat-out exclude each other");
 	if (options->key_id != UINT64_MAX && options->keys == NULL)
@@ -444,6 +478,35 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 	return options->offline         ? check_offline(options)
 	       : options->write != NULL ? check_write(options, is_given(given, OPT_BASE_PORT))
 					: true;
+}
+
+static bool add_capture(struct replay_options *options, const char *argument)
+{
+	struct error error;
+
+	if (options->capture == NULL)
+		options->capture = argument;
+	return capture_list_add(&options->captures, argument, &error) == 0 ||
+	       cli_wrong("%s", error.text);
+}
+
+static bool name_captures(struct replay_options *options)
+{
+	const struct capture_list *list = &options->captures;
+	struct error error;
+
+	if (list->cnt == 0)
+		return true;
+	if (capture_list_check(list, &error) != 0)
+		return cli_wrong("%s", error.text);
+	options->source.paths = (const char *const *)list->paths;
+	options->source.cnt = list->cnt;
+	if (list->cnt > 1) {
+		snprintf(options->capture_name, sizeof(options->capture_name), "%s and %u more",
+			 list->paths[0], list->cnt - 1);
+		options->capture = options->capture_name;
+	}
+	return true;
 }
 
 enum options_result replay_options_parse(struct replay_options *options, int argc, char **argv)
@@ -467,19 +530,21 @@ enum options_result replay_options_parse(struct replay_options *options, int arg
 			fputs(help, stdout);
 			return OPTIONS_HELP;
 		}
-		if (option == 1 && options->capture != NULL) {
-			cli_wrong("'%s': one capture at a time; mergecap makes one of several",
-				  optarg);
+		if (option == 1 && !add_capture(options, optarg))
 			return OPTIONS_WRONG;
-		}
 		if (option == 1)
-			options->capture = optarg;
-		else if (!read_option(option, optarg != NULL ? optarg : "", options))
+			continue;
+		if (!read_option(option, optarg != NULL ? optarg : "", options))
 			return OPTIONS_WRONG;
-		else
-			given |= UINT64_C(1) << (option - OPT_OFFLINE);
+		given |= UINT64_C(1) << (option - OPT_OFFLINE);
 	}
 	options->port.eal_args = argv + optind;
 	options->port.eal_arg_cnt = argc - optind;
-	return check_together(options, given) ? OPTIONS_OK : OPTIONS_WRONG;
+	return check_together(options, given) && name_captures(options) ? OPTIONS_OK
+									: OPTIONS_WRONG;
+}
+
+void replay_options_free(struct replay_options *options)
+{
+	capture_list_free(&options->captures);
 }

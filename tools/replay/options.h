@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "tools/common/transport_port.h"
+#include "tools/replay/capture_list.h"
+#include "tools/replay/capture_set.h"
 #include "tools/replay/pace.h"
 
 enum {
@@ -22,7 +24,10 @@ struct variant_option {
 };
 
 struct replay_options {
-	const char *capture;
+	const char *capture;          /* what messages call it; NULL: none was named */
+	char capture_name[256];       /* of several files */
+	struct capture_list captures; /* its files */
+	struct capture_source source; /* how to read them */
 	const char *keys;
 	const char *captured_keys; /* NULL: the tags of the capture are not checked */
 	uint64_t key_id;    /* for requests whose key is not in keys; UINT64_MAX: the lowest */
@@ -66,6 +71,8 @@ enum options_result {
 	OPTIONS_WRONG, /* complained */
 };
 
+/* The options are to be freed, whatever the result. */
 enum options_result replay_options_parse(struct replay_options *options, int argc, char **argv);
+void replay_options_free(struct replay_options *options);
 
 #endif

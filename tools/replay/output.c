@@ -15,7 +15,7 @@
 
 enum {
 	OUTPUTS_MAX = 5,
-	INPUTS_MAX = 4 + VARIANTS_MAX,
+	INPUTS_MAX = 3 + VARIANTS_MAX,
 	/* Of temporary names, before one is free. */
 	NAMES_MAX = 100,
 };
@@ -133,6 +133,24 @@ struct named {
 	const char *path; /* NULL: not given */
 };
 
+/* Of one file, or of thousands. */
+static bool spares_captures(const struct named *output, const struct capture_list *captures)
+{
+	struct stat written;
+	struct stat read;
+
+	if (!look_at(output->path, STDOUT_FILENO, &written))
+		return true;
+	for (uint32_t i = 0; i < captures->cnt; i++) {
+		if (look_at(captures->paths[i], STDIN_FILENO, &read) &&
+		    is_one_file(&written, &read))
+			return cli_wrong(
+				"%s %s: is the file of CAPTURE, which is an input; name another",
+				output->flag, output->path);
+	}
+	return true;
+}
+
 static bool spares_inputs(const struct named *output, const struct named *inputs, uint32_t cnt)
 {
 	struct stat written;
@@ -157,16 +175,16 @@ bool outputs_spare_inputs(const struct replay_options *options)
 		{"--html", options->html},
 	};
 	struct named inputs[INPUTS_MAX] = {
-		{"CAPTURE", options->capture},
 		{"--keys", options->keys},
 		{"--scrub", options->scrub},
 		{"--captured-keys", options->captured_keys},
 	};
 
 	for (uint32_t i = 0; i < options->variant_cnt; i++)
-		inputs[4 + i] = (struct named){"--catalog", options->variants[i].catalog};
+		inputs[3 + i] = (struct named){"--catalog", options->variants[i].catalog};
 	for (uint32_t i = 0; i < OUTPUTS_MAX; i++) {
-		if (!spares_inputs(&outputs[i], inputs, INPUTS_MAX))
+		if (!spares_inputs(&outputs[i], inputs, INPUTS_MAX) ||
+		    !spares_captures(&outputs[i], &options->captures))
 			return false;
 		for (uint32_t k = 0; k < i && outputs[i].path != NULL; k++) {
 			if (outputs[k].path != NULL &&

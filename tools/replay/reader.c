@@ -10,7 +10,7 @@
 
 #include "engine/base/check.h"
 #include "net/tag.h"
-#include "tools/replay/capture_file.h"
+#include "tools/replay/capture_set.h"
 
 enum {
 	DAMAGE_BYTES = 2 * PCAP_ERRBUF_SIZE,
@@ -18,7 +18,7 @@ enum {
 };
 
 struct reader {
-	struct capture_file *file;
+	struct capture_set *set;
 	uint16_t base_port;
 	uint64_t furthest_ns;                          /* instant, so far */
 	bool (*over)(void);                            /* NULL: never asked */
@@ -39,26 +39,34 @@ static int refuse_link(int link_type, const char *path, struct error *error)
 		path, link_type, name != NULL ? name : "unknown");
 }
 
-int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error)
+int reader_open_source(struct reader **out, const struct capture_source *source, uint16_t base_port,
+		       struct error *error)
 {
 	struct reader *reader = calloc(1, sizeof(*reader));
 	int link_type = -1;
 	int rc;
 
 	if (reader == NULL)
-		return error_say(error, -ENOMEM, "%s: no memory to read it", path);
+		return error_say(error, -ENOMEM, "%s: no memory to read it", source->paths[0]);
 	reader->base_port = base_port;
-	rc = capture_file_open(&reader->file, path, &(struct capture_options){0}, error);
+	rc = capture_set_open(&reader->set, source, error);
 	if (rc == 0)
-		link_type = capture_file_link_type(reader->file);
+		link_type = capture_set_link_type(reader->set);
 	if (link_type >= 0 && !link_known(link_type))
-		rc = refuse_link(link_type, path, error);
+		rc = refuse_link(link_type, source->paths[0], error);
 	if (rc != 0) {
 		reader_close(reader);
 		return rc;
 	}
 	*out = reader;
 	return 0;
+}
+
+int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error)
+{
+	const struct capture_source source = {.paths = &path, .cnt = 1};
+
+	return reader_open_source(out, &source, base_port, error);
 }
 
 /* Notes of packets with an instant which go back in time, and the biggest jump. */
@@ -73,6 +81,7 @@ static void look_at_clock(struct reader *reader, uint64_t at_ns)
 	if (reader->furthest_ns != 0 && at_ns - reader->furthest_ns > counts->jump_ns) {
 		counts->jump_ns = at_ns - reader->furthest_ns;
 		counts->jump_packet = counts->packets;
+		counts->jump_path = capture_set_where(reader->set, &counts->jump_in_path);
 	}
 	reader->furthest_ns = at_ns;
 }
@@ -107,6 +116,8 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 		skip = SKIP_SNAPLEN_CUT;
 	if (skip == SKIP_CNT && !packet->has_instant && !packet->timeless)
 		skip = SKIP_INSTANT;
+	if (packet->beyond_gap)
+		skip = SKIP_MAX_GAP;
 	if (skip != SKIP_CNT) {
 		counts->skips[skip]++;
 		return false;
@@ -121,6 +132,7 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 		return false;
 	}
 	out->at_ns = packet->at_ns;
+	out->packet = reader->counts.packets;
 	if (packet->timeless)
 		find_instant(reader, out);
 	return true;
@@ -142,8 +154,7 @@ static void take_damage(struct reader *reader)
 	/* Ended by us in the middle of a packet: that is not damage. */
 	if ((reader->over != NULL && reader->over()) || reader->damage[0] != '\0')
 		return;
-	snprintf(reader->damage, sizeof(reader->damage), "ends after packet %" PRIu64 ": %s",
-		 reader->counts.packets, capture_file_damage(reader->file));
+	snprintf(reader->damage, sizeof(reader->damage), "%s", capture_set_damage(reader->set));
 }
 
 void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies)
@@ -172,7 +183,7 @@ enum reader_step reader_step(struct reader *reader, struct captured *out)
 	struct packet packet = {0};
 
 	for (unsigned i = 0; i < STEP_PACKETS; i++) {
-		const int rc = capture_file_next(reader->file, &packet);
+		const int rc = capture_set_next(reader->set, &packet);
 
 		if (rc < 0)
 			take_damage(reader);
@@ -211,7 +222,7 @@ bool reader_next(struct reader *reader, struct captured *out)
 void reader_end_when(struct reader *reader, bool (*over)(void))
 {
 	reader->over = over;
-	capture_file_end_when(reader->file, over);
+	capture_set_end_when(reader->set, over);
 }
 
 void reader_refuse(struct reader *reader, const struct reader_counts *refused)
@@ -231,6 +242,11 @@ const char *reader_damage(const struct reader *reader)
 	return reader->damage[0] != '\0' ? reader->damage : NULL;
 }
 
+void reader_notes(const struct reader *reader, struct capture_notes *notes)
+{
+	capture_set_notes(reader->set, notes);
+}
+
 const struct reader_counts *reader_counts(const struct reader *reader)
 {
 	return &reader->counts;
@@ -238,13 +254,13 @@ const struct reader_counts *reader_counts(const struct reader *reader)
 
 void reader_progress(const struct reader *reader, uint64_t *done_bytes, uint64_t *total_bytes)
 {
-	capture_file_progress(reader->file, done_bytes, total_bytes);
+	capture_set_progress(reader->set, done_bytes, total_bytes);
 }
 
 void reader_close(struct reader *reader)
 {
 	if (reader == NULL)
 		return;
-	capture_file_close(reader->file);
+	capture_set_close(reader->set);
 	free(reader);
 }

@@ -1,5 +1,5 @@
 /*
- * reader: the requests and replies of a capture (capture_file.h), in the order they were captured.
+ * reader: the requests and replies of a capture (capture_set.h), in the order they were captured.
  * The engine's own decoder (net/decode.h) finds what is in a packet.
  *
  * Links, in pcapng one an interface: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw
@@ -18,6 +18,7 @@
 #include "engine/base/error.h"
 #include "net/decode.h"
 #include "net/keys.h"
+#include "tools/replay/capture_set.h"
 
 enum skip {
 #define SKIP(name, text) SKIP_##name,
@@ -40,8 +41,9 @@ enum captured_kind {
 struct captured {
 	uint64_t at_ns; /* since the epoch, as captured */
 	const uint8_t *datagram;
-	uint32_t bytes; /* as its header's count and flags say */
-	uint16_t shard; /* of the UDP port: the request's destination, the reply's source */
+	uint32_t bytes;  /* as its header's count and flags say */
+	uint16_t shard;  /* of the UDP port: the request's destination, the reply's source */
+	uint64_t packet; /* its number, from 1 */
 	enum captured_kind kind;
 };
 
@@ -55,6 +57,8 @@ struct reader_counts {
 	uint64_t jump_ns;   /* the longest time without a packet, and the number of the packet after
 			       it */
 	uint64_t jump_packet;
+	const char *jump_path; /* its file, and its number there; NULL: no time passed */
+	uint64_t jump_in_path;
 	uint64_t timeless; /* requests and replies of which the file keeps no instant */
 	uint64_t drops[DROP_CNT];
 	uint64_t skips[SKIP_CNT];
@@ -65,6 +69,10 @@ struct reader_counts {
 struct reader;
 
 /* base_port: the UDP port of shard 0 in the capture. 0 or -errno with a line in error. */
+int reader_open_source(struct reader **out, const struct capture_source *source, uint16_t base_port,
+		       struct error *error);
+
+/* The same of one file, as it is. */
 int reader_open(struct reader **out, const char *path, uint16_t base_port, struct error *error);
 
 /* From now on only requests, replies or both that these keys signed are given; the rest is counted
@@ -92,6 +100,9 @@ void reader_refuse(struct reader *reader, const struct reader_counts *refused);
 /* A line about what ended the capture before its end; NULL: nothing did. After reader_next returned
  * false. */
 const char *reader_damage(const struct reader *reader);
+
+/* What was found in the files besides packets. */
+void reader_notes(const struct reader *reader, struct capture_notes *notes);
 
 const struct reader_counts *reader_counts(const struct reader *reader);
 

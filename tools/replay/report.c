@@ -9,10 +9,8 @@
 
 #include "tools/common/cli.h"
 #include "tools/replay/figures.h"
+#include "tools/replay/report_files.h"
 #include "tools/replay/sold.h"
-
-/* A time without a packet that is reported. */
-static const uint64_t JUMP_TOLD_NS = UINT64_C(60000000000);
 
 static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals *sum,
 		   char hash_text[33])
@@ -70,18 +68,7 @@ void report_reading(const struct reader *reader, FILE *out)
 			fprintf(out, "skipped %-17s %12" PRIu64 "  %s\n", drop_name(drop),
 				counts->drops[drop], drop_text(drop));
 	}
-	if (counts->went_back > 0)
-		fprintf(out,
-			"%" PRIu64 " packets were captured before the furthest instant until "
-			"then; time stands still there\n",
-			counts->went_back);
-	if (counts->jump_ns >= JUMP_TOLD_NS)
-		fprintf(out,
-			"before packet %" PRIu64 " there is none for %" PRIu64
-			" s; a wrong clock?\n",
-			counts->jump_packet, counts->jump_ns / 1000000000);
-	if (reader_damage(reader) != NULL)
-		fprintf(out, "DAMAGED: %s\n", reader_damage(reader));
+	report_files(reader, out);
 }
 
 static void report_sale(const struct offline_run *run, const struct sale *sale)
@@ -194,13 +181,8 @@ static json_t *reading_json(const struct reader *reader)
 	json_object_set_new(object, "requests", number(counts->requests));
 	json_object_set_new(object, "reply_datagrams", number(counts->reply_datagrams));
 	json_object_set_new(object, "replies", number(counts->replies));
-	json_object_set_new(object, "went_back", number(counts->went_back));
-	json_object_set_new(object, "jump_ns", number(counts->jump_ns));
-	json_object_set_new(object, "jump_packet", number(counts->jump_packet));
 	json_object_set_new(object, "skipped", skipped);
-	json_object_set_new(object, "damage",
-			    reader_damage(reader) != NULL ? json_string(reader_damage(reader))
-							  : json_null());
+	report_files_json(reader, object);
 	return object;
 }
 

@@ -24,6 +24,7 @@
 #include "tools/replay/progress.h"
 #include "tools/replay/reader.h"
 #include "tools/replay/report.h"
+#include "tools/replay/report_files.h"
 
 enum {
 	RECEIVE_CNT = 64,
@@ -257,8 +258,10 @@ static void tell_pause(struct live *live, const struct ahead_item *item, uint64_
 		return;
 	live->told_ns = item->at_ns;
 	progress_end(&live->progress);
-	fprintf(stderr, "the capture pauses: the next packet is due in %" PRIu64 " s\n",
-		(due_ns - now_ns) / NS_PER_S);
+	fprintf(stderr,
+		"the capture pauses: packet %" PRIu64 " is due in %" PRIu64
+		" s; with --max-gap S it would be passed over if that is a wrong clock\n",
+		item->packet, (due_ns - now_ns) / NS_PER_S);
 }
 
 static uint64_t later(uint64_t one_ns, uint64_t other_ns)
@@ -402,7 +405,8 @@ static bool open_capture(struct live *live)
 	live->compare = compare_open(options->differences_max);
 	if (live->compare == NULL)
 		return cli_wrong("no memory to compare replies");
-	if (reader_open(&live->reader, options->capture, options->base_port, &live->error) != 0)
+	if (reader_open_source(&live->reader, &options->source, options->base_port, &live->error) !=
+	    0)
 		return cli_wrong("%s", live->error.text);
 	reader_end_when(live->reader, progress_interrupted);
 	reader_verify(live->reader, live->captured_keys, true, true);
@@ -416,7 +420,10 @@ static bool open_capture(struct live *live)
 
 static int result_of(const struct live *live)
 {
-	if (live->counts.interrupted || reader_damage(live->reader) != NULL)
+	if (!files_have_instants(live->reader) || live->counts.interrupted ||
+	    reader_damage(live->reader) != NULL)
+		return CLI_EXIT_BAD;
+	if (live->options->strict && !files_are_whole(live->reader))
 		return CLI_EXIT_BAD;
 	if (live->options->strict && !compare_same(live->compare))
 		return CLI_EXIT_BAD;

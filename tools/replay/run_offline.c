@@ -17,6 +17,7 @@
 #include "tools/replay/offline_run.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/report.h"
+#include "tools/replay/report_files.h"
 #include "tools/replay/what_if.h"
 
 enum {
@@ -306,7 +307,10 @@ static int result_of(const struct offline_run *run)
 			  run->options->capture);
 		return CLI_EXIT_FAILED;
 	}
-	if (run->interrupted || reader_damage(run->reader) != NULL)
+	if (!files_have_instants(run->reader) || run->interrupted ||
+	    reader_damage(run->reader) != NULL)
+		return CLI_EXIT_BAD;
+	if (run->options->strict && !files_are_whole(run->reader))
 		return CLI_EXIT_BAD;
 	for (uint32_t i = 0; i < run->sale_cnt && run->options->strict; i++) {
 		if (!compare_same(run->sales[i].compare))
@@ -339,8 +343,8 @@ static int run(struct feed *feed)
 	}
 	if (!load_sales(feed) || !what_if_open(feed->files, options))
 		return CLI_EXIT_FAILED;
-	if (reader_open(&feed->run.reader, options->capture, options->base_port, &feed->error) !=
-	    0) {
+	if (reader_open_source(&feed->run.reader, &options->source, options->base_port,
+			       &feed->error) != 0) {
 		cli_wrong("%s", feed->error.text);
 		return CLI_EXIT_FAILED;
 	}

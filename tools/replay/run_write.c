@@ -18,6 +18,7 @@
 #include "tools/replay/progress.h"
 #include "tools/replay/reader.h"
 #include "tools/replay/report.h"
+#include "tools/replay/report_files.h"
 #include "tools/replay/scrub.h"
 
 struct writing {
@@ -178,7 +179,8 @@ static int write_capture(struct writing *writing, struct reader *reader)
 			  options->capture, options->base_port);
 		return CLI_EXIT_FAILED;
 	}
-	return reader_damage(reader) != NULL ? CLI_EXIT_BAD : CLI_EXIT_GOOD;
+	return !files_have_instants(reader) || reader_damage(reader) != NULL ? CLI_EXIT_BAD
+									     : CLI_EXIT_GOOD;
 }
 
 /* The readable part of a damaged capture gets the name; an interrupted one does not. */
@@ -218,7 +220,8 @@ static int open_and_write(struct writing *writing)
 	if (options->from_journal != NULL)
 		rc = from_journal_open(&journal, options->from_journal, &writing->error);
 	else
-		rc = reader_open(&reader, options->capture, options->base_port, &writing->error);
+		rc = reader_open_source(&reader, &options->source, options->base_port,
+					&writing->error);
 	if (rc != 0) {
 		cli_wrong("%s%s", options->from_journal != NULL ? "--from-journal: " : "",
 			  writing->error.text);
