@@ -84,6 +84,8 @@ static char *page_of(struct made *sales, const char *const *names, uint32_t cnt,
 		struct sold *sold = &sales[i].sold;
 
 		what_if.names[i] = names[i];
+		sold->skus = sales[i].skus;
+		sold->orders = sales[i].orders;
 		cr_assert_eq(sold_take_channels(sold->orders, sold->order_cnt, &sold->channels,
 						&sold->channel_cnt),
 			     0);
