@@ -16,7 +16,10 @@ sealed_at() { # LSN: the last block has no records and says that it was on disk
 }
 # Some block is as late as the offer's end, which the recovery then knows.
 block_at_the_end() {
-	[ "$(blocks | awk '($4 "") > t { t = $4 "" } END { print t }')" \> "$(printf '%016x' "$CLOSES_NS")" ]
+	local latest
+	latest=$(blocks | awk '{ print $4 }' | sort | tail -n 1)
+
+	[[ $latest > $(printf '%016x' "$CLOSES_NS") ]]
 }
 closed() { # More than there are: SOLD_OUT while it is open.
 	[[ $(ask "sku=2,buyer=1,quantity=100,id=$(id 1)") == CLOSED* ]]
