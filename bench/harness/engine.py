@@ -67,7 +67,7 @@ class Engine:
             ",".join(map(str, cores)), "--shards", len(cores), "--max-orders", orders_max,
             "--metrics", metrics],
             cpu=None)
-        self.server.wait_for(lambda: self.server.says("ready "), seconds=120)
+        self.server.wait_for(lambda: self.server.says("ready "))
         self.start_s = time.monotonic() - began
         self.report = {}
 

@@ -85,7 +85,7 @@ class Server:
             self.process = subprocess.Popen(prefix + [str(word) for word in command], stdout=out,
                                             stderr=err, stdin=subprocess.DEVNULL, env=env)
 
-    def wait_for(self, ready, seconds=60, pause=0.02):
+    def wait_for(self, ready, seconds=600, pause=0.02):
         """Waits until ready() is true; Failed with its output if it ends or time runs out."""
         end = time.monotonic() + seconds
         while not ready():
@@ -100,7 +100,7 @@ class Server:
     def says(self, word):
         return word in self.out.read_text(errors="replace")
 
-    def stop(self, how=signal.SIGTERM, seconds=60, good=(0,)):
+    def stop(self, how=signal.SIGTERM, seconds=600, good=(0,)):
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
@@ -128,7 +128,7 @@ def serving(server, **stop):
     server.stop(**stop)
 
 
-def run_json(command, cpu=LOAD_CPU, good=(0,), seconds=120):
+def run_json(command, cpu=LOAD_CPU, good=(0,), seconds=1200):
     """The JSON object on the last line of what a program prints."""
     prefix = ["taskset", "-c", str(cpu)] if cpu is not None else []
     done = subprocess.run(prefix + [str(word) for word in command], capture_output=True, text=True,

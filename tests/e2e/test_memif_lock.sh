@@ -11,7 +11,7 @@ serve() { # DATA; for the background
 refused() { # PATTERN
 	local rc=0
 
-	timeout 20 "$SERVE" --data "$WORK/other" --catalog "$CATALOG" --keys "$KEYS" \
+	timeout 300 "$SERVE" --data "$WORK/other" --catalog "$CATALOG" --keys "$KEYS" \
 		--port memif:"$SOCKET" >"$WORK/refused.out" 2>"$WORK/refused.err" || rc=$?
 	expect_eq "exit code" 2 "$rc"
 	expect_match "last line" "$1" "$(tail -n 1 "$WORK/refused.err")"

@@ -8,7 +8,7 @@ make_catalog 1,10,100,0,,,
 
 # Starts an engine with a /run of its own.
 elsewhere() { # SERVE-ARGS...
-	unshare --mount bash -c 'mount -t tmpfs tmpfs /run && exec "$@"' - timeout 60 "$SERVE" \
+	unshare --mount bash -c 'mount -t tmpfs tmpfs /run && exec "$@"' - timeout 300 "$SERVE" \
 		--catalog "$CATALOG" --keys "$KEYS" "$@"
 }
 

@@ -16,7 +16,7 @@ refused() { # PATTERN COMMAND...
 	shift
 
 	before=$(machine)
-	timeout 20 "$@" >"$WORK/refused.out" 2>"$WORK/refused.err" || rc=$?
+	timeout 300 "$@" >"$WORK/refused.out" 2>"$WORK/refused.err" || rc=$?
 	[ "$rc" = 2 ] || cat "$WORK/refused.err"
 	expect_eq "exit code of: $*" 2 "$rc"
 	expect_match "last line of: $*" "^doorbuster-serve: .*$pattern" \

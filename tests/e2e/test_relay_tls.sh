@@ -45,7 +45,7 @@ stop_nats() {
 
 relay() { # ADDRESS ARGS...
 	# Each server is a downstream of its own, with its own position.
-	timeout 20 "$BIN/doorbuster-relay" --data "$DATA" --name "${1%%:*}-${1##*:}" --to "$1" \
+	timeout 300 "$BIN/doorbuster-relay" --data "$DATA" --name "${1%%:*}-${1##*:}" --to "$1" \
 		--once "${@:2}" >"$WORK/out" 2>&1
 }
 

@@ -30,7 +30,7 @@ refused() { # PATTERN SERVE-ARGS...
 	local pattern=$1 rc=0
 	shift
 
-	timeout 20 "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" "$@" \
+	timeout 300 "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$KEYS" "$@" \
 		>/dev/null 2>"$WORK/refused.err" || rc=$?
 	expect_eq "exit code of $*" 2 "$rc"
 	expect_match "last line of $*" "$pattern" "$(tail -n 1 "$WORK/refused.err")"
