@@ -224,7 +224,8 @@ $(PEER_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(PEER_SUPPORT) $(LIB)
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SUPPORT := $(call obj,$(addprefix tests/support/,checkpoints.c memory_disk.c sale.c) \
                      $(addprefix tools/replay/,capture_file.c capture_magic.c \
-                       capture_set.c link.c member.c pcap_file.c pcapng.c reader.c stream.c))
+                       capture_set.c captured.c copies.c link.c member.c pcap_file.c pcapng.c \
+                       reader.c stream.c unwrap.c unwrap_tunnel.c))
 $(FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(FUZZ_SUPPORT) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CAPTURE_LDLIBS) $(LDLIBS)

@@ -1,7 +1,7 @@
 # Captures that other programs made: scapy puts our requests into frames of every kind, whole and in
 # fragments, among traffic that only looks like ours; tcprewrite and editcap change what was
-# captured. Every request is found, and the state in the end is the same; all else is counted under
-# its reason.
+# captured. Every request is found, also in the tunnels of mirrors, and the state in the end is the
+# same; all else is counted under its reason.
 # time limit: 120 s
 . "$(dirname "$0")/lib.sh"
 
@@ -12,16 +12,17 @@ CATALOG=$GOLDEN/catalog.csv
 (umask 077; echo "1 $KEY" >"$KEYS")
 cd "$WORK" || exit
 
-replay() { # CAPTURE ; leaves out.json
+replay() { # CAPTURE ARGS... ; leaves out.json
 	REPLAY_RC=0
-	"$BIN/doorbuster" replay "$1" --offline --catalog "$CATALOG" --keys "$KEYS" --json \
+	"$BIN/doorbuster" replay "$@" --offline --catalog "$CATALOG" --keys "$KEYS" --json \
 		>out.json 2>err || REPLAY_RC=$?
 }
-expect_sale() { # CAPTURE: the golden one, in another shape
-	replay "$1"
+expect_sale() { # CAPTURE ARGS...: the golden one, in another shape
+	replay "$@"
 	expect_eq "exit code of $1: $(cat err)" 0 $REPLAY_RC
 	expect_eq "state hash of $1" $HASH "$(json '.sales[0].state_hash' out.json)"
-	expect_eq "packets of $1 counted" "$(json .packets out.json)" "$(json \
+	expect_eq "packets of $1 counted" \
+		"$(json '.packets - .joined.packets + .joined.datagrams' out.json)" "$(json \
 		'.request_datagrams + .reply_datagrams + ([.skipped[]] | add // 0)' out.json)"
 }
 expect_skipped() { # REASON COUNT
@@ -32,8 +33,15 @@ expect_skipped() { # REASON COUNT
 	--seed 42 >plain.pcap
 # scapy is a package of Debian's Python.
 /usr/bin/python3 - <<'PYTHON' >scapy.log 2>&1 || fail "scapy: $(tail -n 5 scapy.log)"
-from scapy.all import (GRE, ICMP, IP, TCP, UDP, Dot1AD, Dot1Q, Ether, IPOption_NOP, IPv6,
-                       IPv6ExtHdrFragment, Raw, fragment, fragment6, rdpcap, wrpcap, wrpcapng)
+import itertools
+from scapy.all import (GRE, ICMP, IP, LLC, SNAP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether,
+                       IPOption_NOP, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, Raw, fragment,
+                       fragment6, rdpcap, wrpcap, wrpcapng)
+from scapy.contrib.erspan import ERSPAN_II, ERSPAN_III
+from scapy.contrib.geneve import GENEVE, GeneveOptions
+from scapy.contrib.mpls import MPLS
+from scapy.layers.ppp import PPP, PPPoE
+from scapy.layers.vxlan import VXLAN
 packets = rdpcap("plain.pcap")
 MACS = dict(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
 
@@ -67,16 +75,40 @@ counts = {
     "fragments6": made("fragments6.pcap", lambda udp: [
         Ether(**MACS) / p for p in fragment6(IPv6(**v6) / IPv6ExtHdrFragment() / udp, 280)]),
 }
+# As mirrors and overlays send it on: the packet of a tagged network inside another.
+inner4 = lambda udp: Ether(**MACS) / Dot1Q(vlan=8) / IP(**v4) / udp
+inner6 = lambda udp: Ether(**MACS) / IPv6(**v6) / udp
+out4 = Ether(**MACS) / IP(src="10.1.0.9", dst="10.1.0.8")
+out6 = (Ether(**MACS) / Dot1AD(vlan=3) / Dot1Q(vlan=4) /
+        IPv6(src="2001:db8:1::9", dst="2001:db8:1::8"))
+mirrors = {
+    "VXLAN": lambda udp: out6 / UDP(sport=49152, dport=4789) / VXLAN(vni=77) / inner4(udp),
+    "GENEVE": lambda udp: out4 / UDP(sport=49152, dport=6081) / GENEVE(
+        vni=5, options=[GeneveOptions(data=b"12345678")]) / inner6(udp),
+    "GRE": lambda udp: out4 / GRE(chksum_present=1, key_present=1, key=9, seqnum_present=1) /
+        IPv6(**v6) / udp,
+    "ERSPAN_II": lambda udp: out6 / IPv6ExtHdrDestOpt() / GRE(
+        proto=0x88be, seqnum_present=1) / ERSPAN_II() / inner6(udp),
+    "ERSPAN_III": lambda udp: out4 / GRE(proto=0x22eb, seqnum_present=1) / ERSPAN_III() /
+        inner4(udp),
+    "IP_IN_IP": lambda udp: out4 / IPv6(**v6) / udp,
+    "MPLS": lambda udp: Ether(**MACS) / MPLS(label=16, s=0) / MPLS(label=17, s=1) / IP(**v4) / udp,
+    "MPLS_ETHERNET": lambda udp: Ether(**MACS) / MPLS(label=17, s=1) / Raw(
+        b"\0\0\0\7" + bytes(inner4(udp))),
+    "PPPOE": lambda udp: Ether(**MACS) / PPPoE(sessionid=1) / PPP(proto=0x57) / IPv6(**v6) / udp,
+    "LLC_SNAP": lambda udp: Dot3(**MACS) / LLC() / SNAP() / IP(**v4) / udp,
+}
+shapes = itertools.cycle(mirrors.values())
+made("mirrors.pcap", lambda udp: next(shapes)(udp))
+counts["mirrors"] = len(mirrors)
 # What only looks like ours: the datagram inside something else, or beside it.
 def noise(udp):
     inner = IP(**v4) / udp
     return [
         Ether(**MACS) / IP(**v4) / ICMP(type=3, code=3) / inner,
-        Ether(**MACS) / IP(**v4) / GRE() / inner,
         Ether(**MACS) / IP(**v4) / TCP(sport=40000, dport=7700) / udp.payload,
         Ether(**MACS) / IP(**v4) / UDP(sport=53, dport=53) / udp.payload,
         Ether(**MACS) / IP(**v4) / UDP(sport=40000, dport=7700) / Raw(b"\x00" * 64),
-        Ether(**MACS) / Dot1Q() / Dot1Q() / Dot1Q() / inner,
         Ether(**MACS, type=0x88b5) / Raw(b"local experiment"),
     ]
 counts["noise"] = made("noise.pcap", noise)
@@ -88,6 +120,14 @@ for name in qinq.pcap vlan6.pcap raw4.pcap raw6.pcap by_scapy.pcapng; do
 	expect_sale $name
 	expect_eq "requests of $name" 600 "$(json .requests out.json)"
 done
+expect_sale mirrors.pcap
+expect_eq "requests of mirrors" 600 "$(json .requests out.json)"
+# Each kind took its turn; two of them have VLAN tags outside, MPLS is in both its kinds.
+expect_eq "kinds of mirrors with 8 packets or more" $(($(field mirrors "$counts") + 1)) \
+	"$(json '[.encapsulated[] | select(. >= 8)] | length' out.json)"
+replay mirrors.pcap --no-decapsulation
+expect_eq "exit code of mirrors left alone" 2 $REPLAY_RC
+expect_match "what is said of them" 'most of its 86 packets, [0-9]+, were skipped as' "$(cat err)"
 replay options.pcap
 expect_skipped IP_OPTIONS 86
 for version in 4 6; do
@@ -104,7 +144,7 @@ mergecap -F nsecpcap -w with.pcap plain.pcap noise.pcap
 expect_sale with.pcap
 expect_eq "all of the noise is skipped" "$(field noise "$counts")" \
 	"$(json '[.skipped[]] | add' out.json)"
-expect_skipped NOT_UDP $((3 * 86))
+expect_skipped NOT_UDP $((2 * 86))
 expect_skipped NOT_OUR_PORT 86
 
 # A rotation's files, as a pattern, out of order and as a directory; captures joined with cat; frames
@@ -170,6 +210,7 @@ expect_sale moved.pcap
 tcprewrite --portmap=7700:9900 -i plain.pcap -o port.pcap >/dev/null
 replay port.pcap
 expect_skipped NOT_OUR_PORT 86
+expect_match "the remedy" '--base-port 9900: requests to that port are in it' "$(cat err)"
 tcprewrite --portmap=9900:7700 -i port.pcap -o back.pcap >/dev/null
 expect_sale back.pcap
 
@@ -177,6 +218,25 @@ expect_sale back.pcap
 editcap -s 100 plain.pcap cut.pcap
 replay cut.pcap
 expect_skipped SNAPLEN_CUT 86
+mergecap -F nsecpcap -w with.pcap plain.pcap cut.pcap
+expect_sale with.pcap
+replay with.pcap --strict
+expect_eq "exit code of --strict where packets are cut" 1 $REPLAY_RC
+expect_match "what it says" '86 packets could not be read .* SNAPLEN_CUT' "$(cat err)"
 mergecap -F nsecpcap -w doubled.pcap plain.pcap plain.pcap
 expect_sale doubled.pcap
-expect_eq "requests of doubled.pcap" 1200 "$(json .requests out.json)"
+expect_eq "requests of doubled.pcap" 600 "$(json .requests out.json)"
+expect_eq "copies in doubled.pcap" 86 "$(json .copies out.json)"
+expect_sale doubled.pcap --keep-copies
+expect_eq "requests of doubled.pcap, each" 1200 "$(json .requests out.json)"
+# Written, too, they are one.
+"$BIN/doorbuster" replay doubled.pcap --write once.pcap >/dev/null || fail "--write"
+expect_sale once.pcap --keep-copies
+expect_eq "requests of once.pcap" 600 "$(json .requests out.json)"
+# A retry of our client comes 10 ms later, or more: no copy.
+editcap -t 0.010 plain.pcap later.pcap
+mergecap -F nsecpcap -w retried.pcap plain.pcap later.pcap
+replay retried.pcap
+expect_eq "requests and retries" 1200 "$(json .requests out.json)"
+expect_sale retried.pcap --copies-within-us 10000
+expect_eq "requests without retries" 600 "$(json .requests out.json)"

@@ -123,7 +123,8 @@ cmp orders.pcap kept.pcap || fail "the capture was overwritten"
 cp orders.pcap old.pcap
 refuse 'no.pcap' no.pcap --write old.pcap
 refuse '--from-journal: nowhere' --from-journal nowhere --write old.pcap --keys "$KEYS"
-refuse '--base-port\?' orders.pcap --write old.pcap --base-port 9000
+refuse '--base-port 7700: requests to that port are in it' orders.pcap --write old.pcap \
+	--base-port 9000
 refuse '--base-port: of a CAPTURE' --from-journal "$DATA" --write old.pcap --keys "$KEYS" \
 	--base-port 9000
 refuse '--write: /dev/full: No space left' mixed.pcap --write /dev/full

@@ -1,6 +1,7 @@
 /*
  * fuzz_capture: arbitrary bytes as a capture file and as a packet of any link. What the reader
- * gives must lie inside the packet and be what it says; every packet is counted exactly once.
+ * gives must lie inside the packet and be what it says; every packet, and every datagram of a
+ * packet that holds several, is counted exactly once.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "tools/replay/reader.h"
+#include "tools/replay/unwrap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -30,10 +32,45 @@ static void check_captured(const struct captured *captured)
 	      (captured->kind == CAPTURED_REPLY ? WIRE_KIND_REPLY : WIRE_KIND_REQUEST));
 }
 
+/* What is inside lies inside. */
+static void check_inside(const uint8_t *frame, uint32_t bytes)
+{
+	struct unwrapped inside;
+	const enum skip skip = unwrap(frame, bytes, 7700, &inside);
+
+	CHECK(inside.network >= frame && inside.network + inside.bytes <= frame + bytes);
+	CHECK(inside.seen >> ENCAPSULATION_CNT == 0);
+	if (skip != SKIP_CNT)
+		return;
+	for (uint32_t i = 0; i < inside.bytes; i++)
+		seen += inside.network[i];
+}
+
 static void as_packet(const uint8_t *data, size_t bytes)
 {
-	static const int links[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,
-				    DLT_IPV4,   DLT_IPV6,      DLT_NULL,       DLT_LOOP};
+	static const int links[] = {DLT_EN10MB,
+				    DLT_LINUX_SLL,
+				    DLT_LINUX_SLL2,
+				    DLT_RAW,
+				    DLT_IPV4,
+				    DLT_IPV6,
+				    DLT_NULL,
+				    DLT_LOOP,
+				    DLT_NFLOG,
+				    DLT_PKTAP,
+				    DLT_PPP,
+				    DLT_PPP_SERIAL,
+				    DLT_PPP_ETHER,
+				    DLT_PPP_PPPD,
+				    DLT_PPP_WITH_DIR,
+				    DLT_C_HDLC,
+				    DLT_ERF,
+				    DLT_MPLS,
+				    DLT_DSA_TAG_DSA,
+				    DLT_DSA_TAG_EDSA,
+				    DLT_DSA_TAG_BRCM,
+				    DLT_C_HDLC_WITH_DIR,
+				    DLT_DSA_TAG_BRCM_PREPEND};
 	static uint8_t room[LINK_FRAME_BYTES_MAX];
 	/* A block of its own: AddressSanitizer sees the first byte behind it. */
 	uint8_t *packet = malloc(bytes);
@@ -52,6 +89,7 @@ static void as_packet(const uint8_t *data, size_t bytes)
 		if (skip != SKIP_CNT)
 			continue;
 		CHECK(frame_bytes <= bytes + ETHER_HEADER_BYTES);
+		check_inside(frame, frame_bytes);
 		for (unsigned cut = 0; cut < 2; cut++) {
 			if (!captured_find(frame, frame_bytes, cut != 0, 7700, &captured, &drop,
 					   &skip)) {
@@ -59,8 +97,11 @@ static void as_packet(const uint8_t *data, size_t bytes)
 				CHECK(cut != 0 || skip != SKIP_SNAPLEN_CUT);
 				continue;
 			}
-			CHECK(captured.datagram + captured.bytes <= frame + frame_bytes);
+			CHECK(captured.datagram + captured.bytes + captured.rest_bytes <=
+			      frame + frame_bytes);
 			check_captured(&captured);
+			while (captured.rest_bytes > 0 && captured_rest(&captured))
+				check_captured(&captured);
 		}
 	}
 	free(packet);
@@ -80,6 +121,10 @@ static void as_file(const uint8_t *data, size_t bytes)
 		const struct reader_counts *counts = reader_counts(reader);
 		uint64_t sum;
 
+		/* Their memory is big: not each time. */
+		if (bytes % 8 == 0)
+			CHECK(reader_find_copies(reader, 5000000) == 0);
+
 		while (reader_next(reader, &captured))
 			check_captured(&captured);
 		sum = counts->request_datagrams + counts->reply_datagrams;
@@ -87,7 +132,8 @@ static void as_file(const uint8_t *data, size_t bytes)
 			sum += counts->drops[i];
 		for (unsigned i = 0; i < SKIP_CNT; i++)
 			sum += counts->skips[i];
-		CHECK(sum == counts->packets);
+		CHECK(sum == counts->packets - counts->joined_packets + counts->joined_datagrams +
+				     counts->skips[SKIP_JOINED_REST]);
 		reader_close(reader);
 	}
 	close(fd);

@@ -8,6 +8,7 @@
 #include "engine/base/limits.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
+#include "tools/replay/copies.h"
 
 static const char help[] =
 	"usage: doorbuster replay CAPTURE... --offline --catalog FILE --keys FILE\n"
@@ -83,10 +84,20 @@ static const char help[] =
 	"  --captured-keys FILE with --to and --write: leave out what was signed with\n"
 	"                       none of these keys\n"
 	"\n"
+	"Tags, labels and tunnels (VXLAN, GENEVE, GRE, ERSPAN, IP in IP, TZSP, MPLS,\n"
+	"PPPoE and others) are looked into, and of a packet that was captured several\n"
+	"times the first is taken:\n"
+	"  --no-decapsulation   look no further than two VLAN tags\n"
+	"  --keep-copies        take each of them\n"
+	"  --copies-within-us N how far apart the copies of a packet are (default 5000);\n"
+	"                       less than half of the clients' retry_first_ms, or a retry\n"
+	"                       counts as a copy\n"
+	"\n"
 	"Where the capture has replies, they are compared with the new ones:\n"
 	"  --differences N      print the first N (default 10)\n"
-	"  --strict             exit code 1 if there is any, or if a captured reply has\n"
-	"                       no new one\n"
+	"  --strict             exit code 1 if there is any, if a captured reply has no\n"
+	"                       new one, or if packets that may have held requests could\n"
+	"                       not be read (cut, in fragments of a tunnel)\n"
 	"\n"
 	"  --json               one JSON object instead of words\n"
 	"  --quiet              no progress on stderr\n"
@@ -113,6 +124,9 @@ enum {
 	OPT_BASE_PORT,
 	OPT_NANOSECONDS,
 	OPT_MAX_GAP,
+	OPT_NO_DECAPSULATION,
+	OPT_KEEP_COPIES,
+	OPT_COPIES_WITHIN_US,
 	OPT_UNDATED,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
@@ -150,6 +164,9 @@ static const struct option long_options[] = {
 	{"base-port", required_argument, NULL, OPT_BASE_PORT},
 	{"nanoseconds", no_argument, NULL, OPT_NANOSECONDS},
 	{"max-gap", required_argument, NULL, OPT_MAX_GAP},
+	{"no-decapsulation", no_argument, NULL, OPT_NO_DECAPSULATION},
+	{"keep-copies", no_argument, NULL, OPT_KEEP_COPIES},
+	{"copies-within-us", required_argument, NULL, OPT_COPIES_WITHIN_US},
 	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
@@ -314,6 +331,27 @@ static bool read_files(int option, const char *text, struct replay_options *opti
 	}
 }
 
+/* How the packets of a capture are looked at. */
+static bool read_packets(int option, const char *text, struct replay_options *options)
+{
+	uint64_t us;
+
+	switch (option) {
+	case OPT_NO_DECAPSULATION:
+		return options->no_decapsulation = true;
+	case OPT_KEEP_COPIES:
+		options->copy_window_ns = UINT64_MAX;
+		return true;
+	case OPT_COPIES_WITHIN_US:
+		if (!cli_u64("--copies-within-us", text, 0, 1000000, &us))
+			return false;
+		options->copy_window_ns = us * 1000;
+		return true;
+	default:
+		return read_files(option, text, options);
+	}
+}
+
 static bool read_option(int option, const char *text, struct replay_options *options)
 {
 	switch (option) {
@@ -330,7 +368,7 @@ static bool read_option(int option, const char *text, struct replay_options *opt
 	case OPT_DIFFERENCES:
 		return cli_u32("--differences", text, 0, 1000000, &options->differences_max);
 	default:
-		return read_files(option, text, options);
+		return read_packets(option, text, options);
 	}
 }
 
@@ -458,6 +496,9 @@ static bool check_offline(const struct replay_options *options)
 static bool check_together(const struct replay_options *options, uint64_t given)
 {
 	const bool reads = is_given(given, OPT_NANOSECONDS) || is_given(given, OPT_MAX_GAP);
+	const bool looks = is_given(given, OPT_NO_DECAPSULATION) ||
+			   is_given(given, OPT_KEEP_COPIES) ||
+			   is_given(given, OPT_COPIES_WITHIN_US);
 	const int paces = is_given(given, OPT_SPEED) + is_given(given, OPT_RATE) +
 			  is_given(given, OPT_FLAT_OUT);
 
@@ -471,6 +512,11 @@ static bool check_together(const struct replay_options *options, uint64_t given)
 		return false;
 	if (reads && options->from_journal != NULL)
 		return cli_wrong("--nanoseconds, --max-gap: of a CAPTURE; leave them out");
+	if (looks && options->from_journal != NULL)
+		return cli_wrong("--no-decapsulation, --keep-copies, --copies-within-us: of a "
+				 "CAPTURE; leave them out");
+	if (is_given(given, OPT_KEEP_COPIES) && is_given(given, OPT_COPIES_WITHIN_US))
+		return cli_wrong("--keep-copies and --copies-within-us exclude each other");
 	if (paces > 1)
 		return cli_wrong("--speed, --rate and --flat-out exclude each other");
 	if (options->key_id != UINT64_MAX && options->keys == NULL)
@@ -520,6 +566,7 @@ enum options_result replay_options_parse(struct replay_options *options, int arg
 		.wait_ms = 1000,
 		.port = {.server = "198.18.0.1:7700", .address = "198.18.0.2", .queue_cnt = 1},
 		.base_port = WIRE_BASE_PORT,
+		.copy_window_ns = COPIES_WINDOW_NS,
 		.shards = 1,
 		.segment_mib = SEGMENT_BYTES >> 20,
 		.differences_max = 10,

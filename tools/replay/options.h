@@ -32,6 +32,8 @@ struct replay_options {
 	const char *captured_keys; /* NULL: the tags of the capture are not checked */
 	uint64_t key_id;    /* for requests whose key is not in keys; UINT64_MAX: the lowest */
 	uint16_t base_port; /* of the capture */
+	bool no_decapsulation;
+	uint64_t copy_window_ns; /* UINT64_MAX: copies are kept */
 	uint16_t shards;
 
 	/* Writing a capture. */

@@ -11,6 +11,8 @@
 #include "engine/base/check.h"
 #include "net/tag.h"
 #include "tools/replay/capture_set.h"
+#include "tools/replay/copies.h"
+#include "tools/replay/unwrap.h"
 
 enum {
 	DAMAGE_BYTES = 2 * PCAP_ERRBUF_SIZE,
@@ -23,6 +25,9 @@ struct reader {
 	uint64_t furthest_ns;                          /* instant, so far */
 	bool (*over)(void);                            /* NULL: never asked */
 	const struct key_ring *verify[CAPTURED_KINDS]; /* NULL: tags are not checked */
+	bool stays_outside;                            /* of tunnels */
+	struct copies *copies;                         /* NULL: each copy is given */
+	struct captured joined; /* the last datagram of a packet that holds more, if it does */
 	struct reader_counts counts;
 	char damage[DAMAGE_BYTES]; /* "": none */
 	uint8_t room[LINK_FRAME_BYTES_MAX];
@@ -34,8 +39,9 @@ static int refuse_link(int link_type, const char *path, struct error *error)
 
 	return error_say(
 		error, -EPROTONOSUPPORT,
-		"%s: captured on a link of type %d (%s); Ethernet, Linux cooked, raw IP and BSD "
-		"loopback can be replayed",
+		"%s: captured on a link of type %d (%s); Ethernet, Linux cooked, raw IP, BSD "
+		"loopback, NFLOG, PKTAP, PPP, Cisco HDLC, ERF, MPLS and DSA can be replayed; where "
+		"Ethernet follows a header of N bytes, editcap -C N -T ether takes it off",
 		path, link_type, name != NULL ? name : "unknown");
 }
 
@@ -100,6 +106,58 @@ static void find_instant(struct reader *reader, struct captured *captured)
 	reader->counts.timeless++;
 }
 
+/* Looks into the tags, labels and tunnels of a frame. As captured_find. */
+static bool look_inside(struct reader *reader, const uint8_t *frame, uint32_t bytes, bool cut,
+			struct captured *out, enum drop *drop, enum skip *skip)
+{
+	struct unwrapped inside;
+	const enum skip why = unwrap(frame, bytes, reader->base_port, &inside);
+
+	for (unsigned i = 0; i < ENCAPSULATION_CNT; i++)
+		reader->counts.encapsulated[i] += inside.seen >> i & 1;
+	if (why != SKIP_CNT) {
+		/* Without a tunnel, what was said of the frame itself is as true. */
+		if (why != SKIP_TUNNEL_SHORT || inside.seen != 0)
+			*skip = why == SKIP_TUNNEL_SHORT && cut ? SKIP_SNAPLEN_CUT : why;
+		return false;
+	}
+	cut = cut || inside.cut;
+	if (inside.seen != 0) {
+		link_put_ether(inside.ethertype, inside.network, inside.bytes, reader->room,
+			       &bytes);
+		if (captured_find(reader->room, bytes, cut, reader->base_port, out, drop, skip))
+			return true;
+	}
+	/* What was cut off another's packet is not missing. */
+	if (*skip == SKIP_SNAPLEN_CUT && inside.foreign != DROP_NONE) {
+		*skip = SKIP_CNT;
+		*drop = inside.foreign;
+	}
+	return false;
+}
+
+/* Up to two VLAN tags need no look inside, but are counted all the same. */
+static void count_tags(struct reader_counts *counts, const uint8_t *frame, uint32_t bytes)
+{
+	const uint8_t *type = frame + ETHER_HEADER_BYTES - 2;
+
+	if (bytes >= ETHER_HEADER_BYTES &&
+	    ((type[0] == 0x81 && type[1] == 0x00) || (type[0] == 0x88 && type[1] == 0xa8)))
+		counts->encapsulated[ENCAPSULATION_VLAN]++;
+}
+
+static bool find(struct reader *reader, const struct packet *packet, const uint8_t *frame,
+		 uint32_t bytes, struct captured *out, enum drop *drop, enum skip *skip)
+{
+	if (captured_find(frame, bytes, packet->cut, reader->base_port, out, drop, skip)) {
+		count_tags(&reader->counts, frame, bytes);
+		out->point = link_point(packet->link_type, packet->bytes, packet->kept);
+		return true;
+	}
+	return !reader->stays_outside &&
+	       look_inside(reader, frame, bytes, packet->cut, out, drop, skip);
+}
+
 /* One packet: true if it is for the caller, else it is counted. */
 static bool look_at(struct reader *reader, const struct packet *packet, struct captured *out)
 {
@@ -124,17 +182,39 @@ static bool look_at(struct reader *reader, const struct packet *packet, struct c
 	}
 	if (packet->has_instant)
 		look_at_clock(reader, packet->at_ns);
-	if (!captured_find(frame, bytes, packet->cut, reader->base_port, out, &drop, &skip)) {
+	*out = (struct captured){0};
+	if (!find(reader, packet, frame, bytes, out, &drop, &skip)) {
 		if (skip != SKIP_CNT)
 			counts->skips[skip]++;
 		else
 			counts->drops[drop]++;
+		if (out->other_port != 0 &&
+		    (counts->other_port == 0 || out->other_port < counts->other_port))
+			counts->other_port = out->other_port;
 		return false;
 	}
 	out->at_ns = packet->at_ns;
 	out->packet = reader->counts.packets;
 	if (packet->timeless)
 		find_instant(reader, out);
+	if (out->rest_bytes > 0) {
+		counts->joined_packets++;
+		counts->joined_datagrams++;
+	}
+	reader->joined = *out;
+	return true;
+}
+
+/* The next datagram of the last packet, which holds more. True if it is for the caller. */
+static bool look_at_rest(struct reader *reader, struct captured *out)
+{
+	if (!captured_rest(&reader->joined)) {
+		reader->joined.rest_bytes = 0;
+		reader->counts.skips[SKIP_JOINED_REST]++;
+		return false;
+	}
+	reader->counts.joined_datagrams++;
+	*out = reader->joined;
 	return true;
 }
 
@@ -163,6 +243,17 @@ void reader_verify(struct reader *reader, const struct key_ring *keys, bool requ
 	reader->verify[CAPTURED_REPLY] = replies ? keys : NULL;
 }
 
+void reader_no_decapsulation(struct reader *reader)
+{
+	reader->stays_outside = true;
+}
+
+int reader_find_copies(struct reader *reader, uint64_t window_ns)
+{
+	reader->copies = copies_open(window_ns);
+	return reader->copies != NULL ? 0 : -ENOMEM;
+}
+
 static enum drop verify(const struct key_ring *keys, const struct captured *captured)
 {
 	const struct wire_header *header = (const struct wire_header *)captured->datagram;
@@ -177,34 +268,55 @@ static enum drop verify(const struct key_ring *keys, const struct captured *capt
 									   : DROP_BAD_TAG;
 }
 
-enum reader_step reader_step(struct reader *reader, struct captured *out)
+/* The next datagram: 1 and *out; 0: something was passed over; -1 at the end. */
+static int next_datagram(struct reader *reader, struct captured *out)
+{
+	struct packet packet = {0};
+	int rc;
+
+	if (reader->joined.rest_bytes > 0)
+		return look_at_rest(reader, out);
+	rc = capture_set_next(reader->set, &packet);
+	if (rc < 0)
+		take_damage(reader);
+	if (rc != 1)
+		return -1;
+	reader->counts.packets++;
+	return look_at(reader, &packet, out);
+}
+
+/* Whether it is for the caller; else it is counted. */
+static bool is_wanted(struct reader *reader, const struct captured *captured)
 {
 	struct reader_counts *counts = &reader->counts;
-	struct packet packet = {0};
+	enum drop drop;
 
+	if (reader->copies != NULL && copies_is_one(reader->copies, captured)) {
+		counts->skips[SKIP_COPY]++;
+		return false;
+	}
+	drop = verify(reader->verify[captured->kind], captured);
+	if (drop != DROP_NONE) {
+		counts->drops[drop]++;
+		return false;
+	}
+	if (counts->request_datagrams + counts->reply_datagrams == 0)
+		counts->first_ns = captured->at_ns;
+	count(counts, captured);
+	if (captured->at_ns > counts->last_ns)
+		counts->last_ns = captured->at_ns;
+	return true;
+}
+
+enum reader_step reader_step(struct reader *reader, struct captured *out)
+{
 	for (unsigned i = 0; i < STEP_PACKETS; i++) {
-		const int rc = capture_set_next(reader->set, &packet);
+		const int rc = next_datagram(reader, out);
 
 		if (rc < 0)
-			take_damage(reader);
-		if (rc != 1)
 			return READER_END;
-		counts->packets++;
-		if (!look_at(reader, &packet, out))
-			continue;
-
-		const enum drop drop = verify(reader->verify[out->kind], out);
-
-		if (drop != DROP_NONE) {
-			counts->drops[drop]++;
-			continue;
-		}
-		if (counts->request_datagrams + counts->reply_datagrams == 0)
-			counts->first_ns = out->at_ns;
-		count(counts, out);
-		if (out->at_ns > counts->last_ns)
-			counts->last_ns = out->at_ns;
-		return READER_FOUND;
+		if (rc == 1 && is_wanted(reader, out))
+			return READER_FOUND;
 	}
 	return READER_NOT_YET;
 }
@@ -262,5 +374,6 @@ void reader_close(struct reader *reader)
 	if (reader == NULL)
 		return;
 	capture_set_close(reader->set);
+	copies_close(reader->copies);
 	free(reader);
 }

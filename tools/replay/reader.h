@@ -2,9 +2,15 @@
  * reader: the requests and replies of a capture (capture_set.h), in the order they were captured.
  * The engine's own decoder (net/decode.h) finds what is in a packet.
  *
- * Links, in pcapng one an interface: Ethernet with up to two VLAN tags, Linux cooked v1 and v2, raw
- * IP, BSD loopback. A packet that is neither request nor reply is passed over and counted under one
- * reason. Damage ends the capture where it begins, and is reported; what came before counts.
+ * Links, in pcapng one an interface: Ethernet, Linux cooked v1 and v2, raw IP, BSD loopback, NFLOG,
+ * PKTAP, PPP, Cisco HDLC, ERF, MPLS, switch tags (DSA, Broadcom). Tags, labels and tunnels are
+ * looked into (unwrap.h). Datagrams that one packet holds together (UDP GSO and GRO) are taken
+ * apart. What was captured several times may be given once (copies.h).
+ *
+ * A packet that is neither request nor reply is passed over and counted under one reason. So each
+ * packet, or each datagram of a packet that holds several, is a request datagram, a reply datagram,
+ * or under one of drops and skips; a rest of such a packet that is no datagram is there too. Damage
+ * ends the capture where it begins, and is reported; what came before counts.
  *
  * Streaming: memory does not grow with the capture. One thread; nothing here trusts its input.
  */
@@ -16,36 +22,9 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
-#include "net/decode.h"
 #include "net/keys.h"
 #include "tools/replay/capture_set.h"
-
-enum skip {
-#define SKIP(name, text) SKIP_##name,
-#include "tools/replay/skip.def"
-#undef SKIP
-	SKIP_CNT,
-};
-
-/* "SNAPLEN_CUT" and its text. */
-const char *skip_name(enum skip skip);
-const char *skip_text(enum skip skip);
-
-enum captured_kind {
-	CAPTURED_REQUEST,
-	CAPTURED_REPLY,
-	CAPTURED_KINDS,
-};
-
-/* A datagram; what it points to is valid until the next call. */
-struct captured {
-	uint64_t at_ns; /* since the epoch, as captured */
-	const uint8_t *datagram;
-	uint32_t bytes;  /* as its header's count and flags say */
-	uint16_t shard;  /* of the UDP port: the request's destination, the reply's source */
-	uint64_t packet; /* its number, from 1 */
-	enum captured_kind kind;
-};
+#include "tools/replay/captured.h"
 
 struct reader_counts {
 	uint64_t packets;
@@ -62,7 +41,11 @@ struct reader_counts {
 	uint64_t timeless; /* requests and replies of which the file keeps no instant */
 	uint64_t drops[DROP_CNT];
 	uint64_t skips[SKIP_CNT];
-	uint64_t first_ns; /* of requests and replies, if there are any */
+	uint64_t encapsulated[ENCAPSULATION_CNT]; /* packets that came in it */
+	uint16_t other_port; /* the lowest port of no shard that a request went to; 0: none did */
+	uint64_t joined_packets;   /* that held several datagrams, */
+	uint64_t joined_datagrams; /* and how many */
+	uint64_t first_ns;         /* of requests and replies, if there are any */
 	uint64_t last_ns;
 };
 
@@ -78,6 +61,13 @@ int reader_open(struct reader **out, const char *path, uint16_t base_port, struc
 /* From now on only requests, replies or both that these keys signed are given; the rest is counted
  * as UNKNOWN_KEY or BAD_TAG. The caller keeps the keys. Before the first reader_next. */
 void reader_verify(struct reader *reader, const struct key_ring *keys, bool requests, bool replies);
+
+/* Leaves tags, labels and tunnels alone, but for two VLAN tags. Before the first reader_next. */
+void reader_no_decapsulation(struct reader *reader);
+
+/* Of a datagram that was captured several times within the window, the first is given, and the
+ * others are counted (SKIP_COPY). Once, before the first reader_next. 0 or -ENOMEM. */
+int reader_find_copies(struct reader *reader, uint64_t window_ns);
 
 /* When `over` returns true, the capture ends there. The thread that reads calls it. */
 void reader_end_when(struct reader *reader, bool (*over)(void));
@@ -111,26 +101,5 @@ void reader_progress(const struct reader *reader, uint64_t *done_bytes, uint64_t
 
 /* NULL is allowed. */
 void reader_close(struct reader *reader);
-
-/* Room for the largest frame of a link without an Ethernet header, with one in front. */
-enum {
-	LINK_FRAME_BYTES_MAX = ETHER_HEADER_BYTES + UINT16_MAX + 1,
-};
-
-/* Whether packets of this link type of libpcap (DLT_...) can be read. Any thread. */
-bool link_known(int link_type);
-
-/*
- * A packet of that link as an Ethernet frame: the packet itself where it is one, else the part of
- * it after its link header, with an Ethernet header before it (in room, of LINK_FRAME_BYTES_MAX).
- * SKIP_CNT, or the reason. Pure.
- */
-enum skip link_frame(int link_type, const uint8_t *packet, uint32_t bytes, uint8_t *room,
-		     const uint8_t **frame, uint32_t *frame_bytes);
-
-/* What a frame is, for the shards from base_port on. True and *out, except its instant; else false
- * and *drop, or *skip if that is not SKIP_CNT. cut: not all of the packet was captured. Pure. */
-bool captured_find(const uint8_t *frame, uint32_t bytes, bool cut, uint16_t base_port,
-		   struct captured *out, enum drop *drop, enum skip *skip);
 
 #endif

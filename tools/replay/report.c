@@ -11,6 +11,7 @@
 #include "tools/replay/figures.h"
 #include "tools/replay/report_files.h"
 #include "tools/replay/sold.h"
+#include "tools/replay/unwrap.h"
 
 static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals *sum,
 		   char hash_text[33])
@@ -58,6 +59,16 @@ void report_reading(const struct reader *reader, FILE *out)
 		" replies in %" PRIu64 "\n",
 		counts->packets, counts->requests, counts->request_datagrams, counts->replies,
 		counts->reply_datagrams);
+	for (enum encapsulation i = 0; i < ENCAPSULATION_CNT; i++) {
+		if (counts->encapsulated[i] > 0)
+			fprintf(out, "came in %-17s %12" PRIu64 "  %s\n", encapsulation_name(i),
+				counts->encapsulated[i], encapsulation_text(i));
+	}
+	if (counts->joined_packets > 0)
+		fprintf(out,
+			"%" PRIu64 " packets held %" PRIu64 " datagrams (UDP offload, GSO or GRO); "
+			"they were taken apart\n",
+			counts->joined_packets, counts->joined_datagrams);
 	for (enum skip skip = 0; skip < SKIP_CNT; skip++) {
 		if (counts->skips[skip] > 0)
 			fprintf(out, "skipped %-17s %12" PRIu64 "  %s\n", skip_name(skip),
@@ -162,6 +173,27 @@ static json_t *compared_json(const struct compare *compare)
 	return object;
 }
 
+static json_t *encapsulated_json(const struct reader_counts *counts)
+{
+	json_t *object = json_object();
+
+	for (enum encapsulation i = 0; i < ENCAPSULATION_CNT; i++) {
+		if (counts->encapsulated[i] > 0)
+			json_object_set_new(object, encapsulation_name(i),
+					    number(counts->encapsulated[i]));
+	}
+	return object;
+}
+
+static json_t *joined_json(const struct reader_counts *counts)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "packets", number(counts->joined_packets));
+	json_object_set_new(object, "datagrams", number(counts->joined_datagrams));
+	return object;
+}
+
 static json_t *reading_json(const struct reader *reader)
 {
 	const struct reader_counts *counts = reader_counts(reader);
@@ -181,6 +213,9 @@ static json_t *reading_json(const struct reader *reader)
 	json_object_set_new(object, "requests", number(counts->requests));
 	json_object_set_new(object, "reply_datagrams", number(counts->reply_datagrams));
 	json_object_set_new(object, "replies", number(counts->replies));
+	json_object_set_new(object, "encapsulated", encapsulated_json(counts));
+	json_object_set_new(object, "joined", joined_json(counts));
+	json_object_set_new(object, "copies", number(counts->skips[SKIP_COPY]));
 	json_object_set_new(object, "skipped", skipped);
 	report_files_json(reader, object);
 	return object;

@@ -23,6 +23,7 @@
 #include "tools/replay/pace.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/reader.h"
+#include "tools/replay/reading.h"
 #include "tools/replay/report.h"
 #include "tools/replay/report_files.h"
 
@@ -406,7 +407,8 @@ static bool open_capture(struct live *live)
 	if (live->compare == NULL)
 		return cli_wrong("no memory to compare replies");
 	if (reader_open_source(&live->reader, &options->source, options->base_port, &live->error) !=
-	    0)
+		    0 ||
+	    reading_begin(live->reader, options, &live->error) != 0)
 		return cli_wrong("%s", live->error.text);
 	reader_end_when(live->reader, progress_interrupted);
 	reader_verify(live->reader, live->captured_keys, true, true);
@@ -425,9 +427,21 @@ static int result_of(const struct live *live)
 		return CLI_EXIT_BAD;
 	if (live->options->strict && !files_are_whole(live->reader))
 		return CLI_EXIT_BAD;
+	if (live->options->strict &&
+	    !reading_is_whole(reader_counts(live->reader), live->options->capture))
+		return CLI_EXIT_BAD;
 	if (live->options->strict && !compare_same(live->compare))
 		return CLI_EXIT_BAD;
 	return CLI_EXIT_GOOD;
+}
+
+static void complain_empty(const struct live *live)
+{
+	char why[READING_WHY_BYTES];
+
+	reading_why(reader_counts(live->reader), why);
+	cli_wrong("%s: no request to port %u and the following is in it: %s",
+		  live->options->capture, live->options->base_port, why);
 }
 
 static int run(struct live *live)
@@ -456,8 +470,7 @@ static int run(struct live *live)
 		if (rc != 0)
 			return CLI_EXIT_FAILED;
 		report_reading(live->reader, stdout);
-		cli_wrong("%s: no request to port %u and the following is in it; --base-port?",
-			  options->capture, options->base_port);
+		complain_empty(live);
 		return CLI_EXIT_FAILED;
 	}
 	compare_finish(live->compare);

@@ -16,6 +16,7 @@
 #include "tools/replay/fresh.h"
 #include "tools/replay/offline_run.h"
 #include "tools/replay/progress.h"
+#include "tools/replay/reading.h"
 #include "tools/replay/report.h"
 #include "tools/replay/report_files.h"
 #include "tools/replay/what_if.h"
@@ -301,16 +302,23 @@ static bool tell_what_if(const struct offline_run *run, struct output files[WHAT
 
 static int result_of(const struct offline_run *run)
 {
+	const struct reader_counts *counts = reader_counts(run->reader);
+
 	if (!run->begun) {
+		char why[READING_WHY_BYTES];
+
+		reading_why(counts, why);
 		cli_wrong("%s: no request that these --keys, --shards and --base-port admit is in "
-			  "it",
-			  run->options->capture);
+			  "it: %s",
+			  run->options->capture, why);
 		return CLI_EXIT_FAILED;
 	}
 	if (!files_have_instants(run->reader) || run->interrupted ||
 	    reader_damage(run->reader) != NULL)
 		return CLI_EXIT_BAD;
 	if (run->options->strict && !files_are_whole(run->reader))
+		return CLI_EXIT_BAD;
+	if (run->options->strict && !reading_is_whole(counts, run->options->capture))
 		return CLI_EXIT_BAD;
 	for (uint32_t i = 0; i < run->sale_cnt && run->options->strict; i++) {
 		if (!compare_same(run->sales[i].compare))
@@ -344,7 +352,8 @@ static int run(struct feed *feed)
 	if (!load_sales(feed) || !what_if_open(feed->files, options))
 		return CLI_EXIT_FAILED;
 	if (reader_open_source(&feed->run.reader, &options->source, options->base_port,
-			       &feed->error) != 0) {
+			       &feed->error) != 0 ||
+	    reading_begin(feed->run.reader, options, &feed->error) != 0) {
 		cli_wrong("%s", feed->error.text);
 		return CLI_EXIT_FAILED;
 	}

@@ -17,6 +17,7 @@
 #include "tools/replay/output.h"
 #include "tools/replay/progress.h"
 #include "tools/replay/reader.h"
+#include "tools/replay/reading.h"
 #include "tools/replay/report.h"
 #include "tools/replay/report_files.h"
 #include "tools/replay/scrub.h"
@@ -174,9 +175,11 @@ static int write_capture(struct writing *writing, struct reader *reader)
 	if (writing->interrupted)
 		return CLI_EXIT_BAD;
 	if (writing->datagrams == 0) {
-		cli_wrong("%s: no request to port %u and the following, and no reply, is in it; "
-			  "--base-port?",
-			  options->capture, options->base_port);
+		char why[READING_WHY_BYTES];
+
+		reading_why(reader_counts(reader), why);
+		cli_wrong("%s: no request to port %u and the following, and no reply, is in it: %s",
+			  options->capture, options->base_port, why);
 		return CLI_EXIT_FAILED;
 	}
 	return !files_have_instants(reader) || reader_damage(reader) != NULL ? CLI_EXIT_BAD
@@ -222,9 +225,12 @@ static int open_and_write(struct writing *writing)
 	else
 		rc = reader_open_source(&reader, &options->source, options->base_port,
 					&writing->error);
+	if (rc == 0 && reader != NULL)
+		rc = reading_begin(reader, options, &writing->error);
 	if (rc != 0) {
 		cli_wrong("%s%s", options->from_journal != NULL ? "--from-journal: " : "",
 			  writing->error.text);
+		reader_close(reader);
 		return options->from_journal != NULL && rc == -EBADMSG ? CLI_EXIT_BAD
 								       : CLI_EXIT_FAILED;
 	}

@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "tests/support/frames.h"
+#include "tools/replay/copies.h"
 #include "tools/replay/reader.h"
 
 /* A file in memory, with a name for whoever opens it. */
@@ -195,12 +196,38 @@ Test(reader, refuses_what_is_no_capture)
 static const struct {
 	int link;
 	uint32_t bytes;
-	uint8_t header[20];
+	uint8_t header[44];
+	bool is_ether; /* an Ethernet frame follows */
 } link_headers[] = {
-	{DLT_LINUX_SLL, 16, {[3] = 1, [14] = 0x08}},
-	{DLT_LINUX_SLL2, 20, {[0] = 0x08}},
-	{DLT_RAW, 0, {0}},
-	{DLT_NULL, 4, {2}},
+	{DLT_LINUX_SLL, 16, {[3] = 1, [14] = 0x08}, false},
+	{DLT_LINUX_SLL2, 20, {[0] = 0x08}, false},
+	{DLT_RAW, 0, {0}, false},
+	{14, 0, {0}, false},
+	{101, 0, {0}, false},
+	{DLT_NULL, 4, {2}, false},
+	{DLT_NFLOG, 16, {2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 0, 0, 0xff, 0xff, 9, 0}, false},
+	{DLT_NFLOG, 16, {2, 0, 0, 0, 0, 8, 0, 1, 8, 0, 0, 0, 0xff, 0xff, 0, 9}, false},
+	{DLT_PKTAP, 44, {44, [4] = 1, [8] = 1}, true},
+	{DLT_PKTAP, 16, {12, [4] = 1, [12] = 2}, false},
+	{149, 12, {12, [4] = 1, [8] = 12}, false},
+	{DLT_PPP, 2, {0x00, 0x21}, false},
+	{DLT_PPP, 1, {0x21}, false},
+	{DLT_PPP, 4, {0xff, 0x03, 0x00, 0x21}, false},
+	{DLT_PPP_SERIAL, 4, {0xff, 0x03, 0x00, 0x21}, false},
+	{DLT_PPP_SERIAL, 4, {0x0f, 0x00, 0x08, 0x00}, false},
+	{DLT_PPP_PPPD, 4, {0x01, 0x03, 0x00, 0x21}, false},
+	{DLT_PPP_WITH_DIR, 5, {0x01, 0xff, 0x03, 0x00, 0x21}, false},
+	{DLT_C_HDLC, 4, {0x8f, 0x00, 0x08, 0x00}, false},
+	{DLT_C_HDLC_WITH_DIR, 5, {0x01, 0x0f, 0x00, 0x08, 0x00}, false},
+	{DLT_ERF, 18, {[8] = 2}, true},
+	{DLT_ERF, 34, {[8] = 0x82, [16] = 0x84, [24] = 0x04}, true},
+	{DLT_ERF, 20, {[8] = 1, [16] = 0x0f, [18] = 0x08}, false},
+	{DLT_ERF_POS, 20, {[8] = 1, [16] = 0xff, [17] = 0x03, [19] = 0x21}, false},
+	{DLT_ERF, 16, {[8] = 22}, false},
+	{DLT_DSA_TAG_DSA, 18, {[12] = 0x40, [16] = 0x08}, false},
+	{DLT_DSA_TAG_EDSA, 22, {[12] = 0xda, [13] = 0xda, [20] = 0x08}, false},
+	{DLT_DSA_TAG_BRCM, 18, {[12] = 0x20, [16] = 0x08}, false},
+	{DLT_DSA_TAG_BRCM_PREPEND, 4, {0x20}, true},
 };
 
 Test(reader, finds_the_request_behind_every_link_header)
@@ -209,7 +236,8 @@ Test(reader, finds_the_request_behind_every_link_header)
 
 	for (size_t i = 0; i < sizeof(link_headers) / sizeof(link_headers[0]); i++) {
 		uint8_t frame[FRAME_ROOM_BYTES];
-		const uint32_t network_bytes = request_frame(frame, 4, 0, 2) - ETHER_HEADER_BYTES;
+		const uint32_t taken = link_headers[i].is_ether ? 0 : ETHER_HEADER_BYTES;
+		const uint32_t network_bytes = request_frame(frame, 4, 0, 2) - taken;
 		const uint32_t bytes = link_headers[i].bytes + network_bytes;
 		const uint8_t *found = NULL;
 		uint8_t *packet = malloc(bytes);
@@ -219,7 +247,7 @@ Test(reader, finds_the_request_behind_every_link_header)
 		enum skip skip;
 
 		memcpy(packet, link_headers[i].header, link_headers[i].bytes);
-		memcpy(packet + link_headers[i].bytes, frame + ETHER_HEADER_BYTES, network_bytes);
+		memcpy(packet + link_headers[i].bytes, frame + taken, network_bytes);
 		cr_expect_eq(
 			link_frame(link_headers[i].link, packet, bytes, room, &found, &found_bytes),
 			SKIP_CNT);
@@ -227,12 +255,17 @@ Test(reader, finds_the_request_behind_every_link_header)
 					&skip),
 			  "link %d", link_headers[i].link);
 		cr_expect_eq(captured.bytes, wire_datagram_bytes(2));
-		if (link_headers[i].bytes > 0)
-			cr_expect_eq(link_frame(link_headers[i].link, packet,
-						link_headers[i].bytes - 1, room, &found,
-						&found_bytes),
-				     SKIP_LINK_HEADER);
 		free(packet);
+		/* A part of the header: nothing is read beyond it. */
+		for (uint32_t part = 0; part < link_headers[i].bytes; part++) {
+			packet = malloc(part > 0 ? part : 1);
+			memcpy(packet, link_headers[i].header, part);
+			cr_expect_eq(link_frame(link_headers[i].link, packet, part, room, &found,
+						&found_bytes),
+				     SKIP_LINK_HEADER, "%u bytes of link %d", part,
+				     link_headers[i].link);
+			free(packet);
+		}
 	}
 }
 
@@ -247,4 +280,190 @@ Test(reader, tells_other_protocols_of_raw_links)
 		     SKIP_LINK_PROTOCOL);
 	cr_expect_eq(link_frame(DLT_RAW, packet, 0, room, &frame, &bytes), SKIP_LINK_HEADER);
 	cr_expect_not(link_known(105));
+}
+
+/* What a sender's kernel takes at once: several datagrams in one packet, and `extra` bytes. */
+static uint32_t joined_frame(uint8_t out[16384], unsigned parts, uint8_t cnt, uint32_t extra)
+{
+	static uint8_t payload[16384];
+	static uint8_t frame[FRAME_ROOM_BYTES];
+	const uint32_t headers = ETHER_HEADER_BYTES + IPV4_HEADER_BYTES;
+	uint32_t bytes = 0;
+
+	for (unsigned i = 0; i < parts; i++) {
+		const uint32_t one = frame_datagram(payload + bytes, cnt);
+
+		payload[bytes + 16] = (uint8_t)i; /* no two are the same: its echo */
+		bytes += one;
+	}
+	memset(payload + bytes, 0x5a, extra);
+	bytes += extra;
+	frame_build(frame, 4, 0, payload, 1);
+	memcpy(out, frame, headers + UDP_HEADER_BYTES);
+	memcpy(out + headers + UDP_HEADER_BYTES, payload, bytes);
+	bytes += UDP_HEADER_BYTES;
+	out[headers + 4] = (uint8_t)(bytes >> 8);
+	out[headers + 5] = (uint8_t)bytes;
+	bytes += IPV4_HEADER_BYTES;
+	out[ETHER_HEADER_BYTES + 2] = (uint8_t)(bytes >> 8);
+	out[ETHER_HEADER_BYTES + 3] = (uint8_t)bytes;
+	return ETHER_HEADER_BYTES + bytes;
+}
+
+static const struct reader_counts *read_all(const struct pcap_file *pcap, struct reader **reader)
+{
+	struct captured captured;
+	struct file file;
+
+	*reader = open_pcap(pcap, &file);
+	cr_assert_eq(reader_find_copies(*reader, COPIES_WINDOW_NS), 0);
+	while (reader_next(*reader, &captured))
+		cr_expect_eq(captured.bytes, wire_bytes(captured.datagram));
+	close(file.fd);
+	return reader_counts(*reader);
+}
+
+Test(reader, takes_joined_datagrams_apart)
+{
+	static const struct {
+		unsigned parts;
+		uint32_t extra;
+		uint64_t requests;
+		uint64_t rests;
+		uint64_t refused;
+	} rows[] = {{4, 0, 12, 0, 0}, {2, 0, 6, 0, 0},  {3, 1, 9, 1, 0},    {3, 90, 9, 1, 0},
+		    {1, 0, 3, 0, 0},  {1, 90, 0, 0, 1}, {40, 87, 120, 1, 0}};
+	static struct pcap_file pcap;
+	static uint8_t frame[16384];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint32_t bytes = joined_frame(frame, rows[i].parts, 3, rows[i].extra);
+		const bool is_joined = rows[i].parts > 1;
+		struct reader *reader;
+
+		begin(&pcap, DLT_EN10MB);
+		put_packet(&pcap, 10, 0, frame, bytes, bytes);
+
+		const struct reader_counts *counts = read_all(&pcap, &reader);
+
+		cr_expect_eq(counts->packets, 1);
+		cr_expect_eq(counts->requests, rows[i].requests);
+		cr_expect_eq(counts->joined_packets, is_joined);
+		cr_expect_eq(counts->joined_datagrams, is_joined ? rows[i].parts : 0);
+		cr_expect_eq(counts->skips[SKIP_JOINED_REST], rows[i].rests);
+		cr_expect_eq(counts->drops[DROP_BAD_COUNT], rows[i].refused, "%zu", i);
+		reader_close(reader);
+	}
+}
+
+/* The joined packet at one place, its datagrams one by one at another: each counts once. */
+Test(reader, finds_copies_of_joined_datagrams)
+{
+	static struct pcap_file pcap;
+	static uint8_t frame[16384];
+	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
+	struct reader *reader;
+	uint32_t bytes = joined_frame(frame, 3, 1, 0);
+
+	begin(&pcap, DLT_EN10MB);
+	put_packet(&pcap, 10, 0, frame, bytes, bytes);
+	for (uint8_t i = 0; i < 4; i++) {
+		const uint32_t cnt = frame_datagram(datagram, 1);
+
+		datagram[16] = i;
+		bytes = frame_build(frame, 4, 0, datagram, cnt);
+		frame[ETHER_HEADER_BYTES + 5] = i + 1; /* identifications, as the kernel gives */
+		put_packet(&pcap, 10, 1000U + i, frame, bytes, bytes);
+	}
+
+	const struct reader_counts *counts = read_all(&pcap, &reader);
+
+	cr_expect_eq(counts->request_datagrams, 4);
+	cr_expect_eq(counts->skips[SKIP_COPY], 3);
+	reader_close(reader);
+}
+
+/* The same packet through three interfaces of one host. */
+static void three_times(struct pcap_file *pcap, uint32_t s, uint32_t us)
+{
+	uint8_t frame[FRAME_ROOM_BYTES];
+	uint8_t packet[FRAME_ROOM_BYTES];
+	const uint32_t bytes = request_frame(frame, 6, 0, 2) - ETHER_HEADER_BYTES;
+
+	for (uint8_t i = 0; i < 3; i++) {
+		memset(packet, 0, 20);
+		packet[0] = 0x86;
+		packet[1] = 0xdd;
+		packet[7] = i + 2;
+		packet[10] = i == 2 ? 4 : 0;
+		memcpy(packet + 20, frame + ETHER_HEADER_BYTES, bytes);
+		packet[20 + 7] = 64 - i;
+		put_packet(pcap, s, us * 1000 + 900U * i, packet, 20 + bytes, 20 + bytes);
+	}
+}
+
+Test(reader, gives_a_packet_once_and_its_retry_again)
+{
+	static struct pcap_file pcap;
+	struct captured captured;
+	struct reader *reader;
+	struct file file;
+	uint64_t cnt = 0;
+
+	begin(&pcap, DLT_LINUX_SLL2);
+	three_times(&pcap, 10, 0);
+	three_times(&pcap, 10, 2000); /* a client in a hurry */
+	three_times(&pcap, 10, 20000);
+
+	const struct reader_counts *counts = read_all(&pcap, &reader);
+
+	cr_expect_eq(counts->request_datagrams, 3);
+	cr_expect_eq(counts->skips[SKIP_COPY], 6);
+	reader_close(reader);
+
+	reader = open_pcap(&pcap, &file);
+	while (reader_next(reader, &captured))
+		cnt++;
+	cr_expect_eq(cnt, 9);
+	cr_expect_eq(reader_counts(reader)->skips[SKIP_COPY], 0);
+	reader_close(reader);
+	close(file.fd);
+}
+
+Test(reader, looks_into_tunnels_unless_told)
+{
+	static const uint8_t outer[] = {
+		0x12, 0xaa, 0,    0, 0,    2,    2, 0xaa, 0,  0,  0, 1, 0x08, 0x00, /* Ethernet */
+		0x45, 0,    0,    0, 0,    0,    0, 0,    64, 17, 0, 0, 10,   1,    0, 9, 10, 1,
+		0,    8,    0xc0, 0, 0x12, 0xb5, 0, 0,    0,  0,  8, 0, 0,    0,    0, 0, 1,  0};
+	static struct pcap_file pcap;
+	struct reader *reader;
+	struct captured captured;
+	struct file file;
+	static uint8_t frame[2 * FRAME_ROOM_BYTES];
+	uint32_t bytes = sizeof(outer);
+
+	memcpy(frame, outer, sizeof(outer));
+	bytes += request_frame(frame + sizeof(outer), 4, 1, 2);
+	frame[ETHER_HEADER_BYTES + 3] = (uint8_t)(bytes - ETHER_HEADER_BYTES);
+	frame[ETHER_HEADER_BYTES + 2] = (uint8_t)((bytes - ETHER_HEADER_BYTES) >> 8);
+	frame[39] = (uint8_t)(bytes - 34);
+	frame[38] = (uint8_t)((bytes - 34) >> 8);
+	begin(&pcap, DLT_EN10MB);
+	put_packet(&pcap, 10, 0, frame, bytes, bytes);
+
+	const struct reader_counts *counts = read_all(&pcap, &reader);
+
+	cr_expect_eq(counts->requests, 2);
+	cr_expect_eq(counts->encapsulated[ENCAPSULATION_VXLAN], 1);
+	cr_expect_eq(counts->encapsulated[ENCAPSULATION_VLAN], 1);
+	reader_close(reader);
+
+	reader = open_pcap(&pcap, &file);
+	reader_no_decapsulation(reader);
+	cr_expect_not(reader_next(reader, &captured));
+	cr_expect_eq(reader_counts(reader)->drops[DROP_NOT_OUR_PORT], 1);
+	cr_expect_eq(reader_counts(reader)->encapsulated[ENCAPSULATION_VXLAN], 0);
+	reader_close(reader);
+	close(file.fd);
 }
