@@ -17,6 +17,8 @@ enum {
 
 	SLL_HEADER_BYTES = 16,
 	SLL2_HEADER_BYTES = 20,
+	SLL_802_2 = 4,
+	ETHER_LENGTH_MAX = 1500, /* of an 802.3 frame; more is a type */
 	SLL2_INDEX_OFFSET = 4,
 	SLL2_TYPE_OFFSET = 10,
 	LOOPBACK_HEADER_BYTES = 4,
@@ -100,20 +102,35 @@ static enum skip ether(struct link *link)
 	return SKIP_CNT;
 }
 
-/* Its last 14 bytes end with the protocol, as an Ethernet header does. */
+/* Linux cooked: an Ethernet type, or that an 802.2 header comes first. */
+static enum skip cooked(struct link *link, uint32_t header, uint32_t type_at)
+{
+	uint32_t type;
+
+	if (link->bytes < header)
+		return SKIP_LINK_HEADER;
+	type = read_be16(link->packet + type_at);
+	if (type == SLL_802_2) {
+		type = link->bytes - header;
+		if (type > ETHER_LENGTH_MAX)
+			type = ETHER_LENGTH_MAX;
+	}
+	return put(link, header, (uint16_t)type);
+}
+
 static enum skip sll(struct link *link)
 {
-	if (link->bytes < SLL_HEADER_BYTES)
-		return SKIP_LINK_HEADER;
+	/* Mostly its last 14 bytes serve as an Ethernet header: they end with the type. */
+	if (link->bytes < SLL_HEADER_BYTES ||
+	    read_be16(link->packet + SLL_HEADER_BYTES - 2) == SLL_802_2)
+		return cooked(link, SLL_HEADER_BYTES, SLL_HEADER_BYTES - 2);
 	(void)take(link, SLL_HEADER_BYTES - ETHER_HEADER_BYTES);
 	return ether(link);
 }
 
 static enum skip sll2(struct link *link)
 {
-	return link->bytes < SLL2_HEADER_BYTES
-		       ? SKIP_LINK_HEADER
-		       : put(link, SLL2_HEADER_BYTES, read_be16(link->packet));
+	return cooked(link, SLL2_HEADER_BYTES, 0);
 }
 
 /* A packet of a link that says nothing but "IP": its version is in its first half byte. */

@@ -269,6 +269,40 @@ Test(reader, finds_the_request_behind_every_link_header)
 	}
 }
 
+/* A capture on all interfaces, and a frame of 802.3: no type, but LLC and SNAP. */
+Test(reader, finds_the_request_in_cooked_802_3)
+{
+	static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00};
+	static const struct {
+		int link;
+		uint32_t bytes;
+		uint32_t type_at;
+	} rows[] = {{DLT_LINUX_SLL, 16, 14}, {DLT_LINUX_SLL2, 20, 0}};
+	static struct pcap_file pcap;
+	uint8_t frame[FRAME_ROOM_BYTES];
+	const uint32_t bytes = request_frame(frame, 4, 0, 2) - ETHER_HEADER_BYTES;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static uint8_t packet[2 * FRAME_ROOM_BYTES];
+		const uint32_t header = rows[i].bytes + sizeof(snap);
+		struct captured captured;
+		struct reader *reader;
+		struct file file;
+
+		memset(packet, 0, header);
+		packet[rows[i].type_at + 1] = 4;
+		memcpy(packet + rows[i].bytes, snap, sizeof(snap));
+		memcpy(packet + header, frame + ETHER_HEADER_BYTES, bytes);
+		begin(&pcap, (uint32_t)rows[i].link);
+		put_packet(&pcap, 10, 0, packet, header + bytes, header + bytes);
+		reader = open_pcap(&pcap, &file);
+		cr_expect(reader_next(reader, &captured));
+		cr_expect_eq(reader_counts(reader)->encapsulated[ENCAPSULATION_LLC_SNAP], 1);
+		reader_close(reader);
+		close(file.fd);
+	}
+}
+
 Test(reader, tells_other_protocols_of_raw_links)
 {
 	static uint8_t room[LINK_FRAME_BYTES_MAX];
