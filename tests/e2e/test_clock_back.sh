@@ -32,7 +32,8 @@ dump() {
 	"$BIN/doorbuster" journal dump "$DATA" --json
 }
 clocks() { # LANE: CLOCK records of it
-	dump | jq -r "select(.kind == \"clock\" and .lane == $1) | \"\(.lsn) \(.was_ns - .at_ns)\""
+	dump | jq -r "select(.kind == \"clock\" and .lane == $1) |
+		\"\(.lsn) \((.was_ns | tonumber) - (.at_ns | tonumber))\""
 }
 relay() {
 	"$BIN/doorbuster-relay" --data "$DATA" --name copy --to file:"$COPY" --once \

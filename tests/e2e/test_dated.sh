@@ -74,7 +74,7 @@ done
 expect_verdict NOT_FOUND "op=lookup,sku=1,id=$(id 3)"
 buy 0 --sku 1 --buyer 1 --json
 expect_eq "of the client" ACCEPTED "$(jq -r .verdict <<<"$BOUGHT")"
-[ "$(jq .not_after_ns <<<"$BOUGHT")" -gt "$(date +%s)000000000" ] || fail "its end: $BOUGHT"
+[ "$(jq -r .not_after_ns <<<"$BOUGHT")" -gt "$(date +%s)000000000" ] || fail "its end: $BOUGHT"
 buy 1 --sku 1 --buyer 1 --undated
 expect_match "of a client without dates" '^too old, .*the date or the sale is another' "$BOUGHT"
 stop_engine

@@ -72,6 +72,10 @@ done
 head -n 3000 "$LINES/lane-000.jsonl" >"$WORK/some"
 expect_eq "kinds of records that the schema was asked about" "offer order" \
 	"$(python3 tests/e2e/check_schema.py tools/downstream/record.schema.json "$WORK/some")"
+"$BIN/doorbuster-relay" --data "$DATA" --name numbers --to - --format json --numbers --once \
+	2>"$WORK/err" | head -n 3000 >"$WORK/numbers" || true
+expect_eq "kinds with numbers" "offer order" "$(python3 tests/e2e/check_schema.py --numbers \
+	tools/downstream/record.schema.json "$WORK/numbers")"
 
 echo "what a crash of the machine leaves: the last blocks of the copy torn, lost, out of order"
 last=$(find "$COPY/lane-000" -name 'seg-*' | sort | tail -n 1)

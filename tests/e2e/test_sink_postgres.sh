@@ -1,7 +1,7 @@
 # The sink with a real PostgreSQL through a real PgBouncer: sink and server are killed at any moment
 # beside a sale, and the table has every order of the lanes once, with the same fields. What passes
 # is tried again, what does not is final and named. A lane that was cut is refused.
-# time limit: 180 s
+# time limit: 400 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
 

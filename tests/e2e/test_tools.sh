@@ -35,13 +35,16 @@ done
 
 make_keys
 make_catalog 2,10,18446744073709551615,0,,, 3,10,500,0,,,
-start_engine --max-orders 4
+start_engine --max-orders 5
 
 # shellcheck disable=SC2086
 {
 	expect_rc 0 buy $TO --sku 2 --buyer 18446744073709551615 --json
-	expect_eq "a price in full" 1 "$(grep -c '"unit_price":18446744073709551615,' "$WORK/out")"
+	expect_eq "a price in full" 18446744073709551615 "$(json .unit_price "$WORK/out")"
 	expect_match "as JSON" ACCEPTED "$(json .verdict "$WORK/out")"
+	expect_rc 0 buy $TO --sku 2 --buyer 18446744073709551614 --json --numbers \
+		--request-id 123456789012345678901234567890e1
+	expect_eq "a number" 1 "$(grep -c '"unit_price":18446744073709551615,' "$WORK/out")"
 	expect_rc 1 buy $TO --sku 2 --buyer 1 --quantity 10
 	expect_rc 1 buy $TO --sku 4711 --buyer 1
 	expect_rc 1 buy $TO --sku 2 --buyer 1 --lookup --request-id "$(id 1)"
@@ -79,7 +82,12 @@ start_engine --max-orders 4
 	expect_match "verdict" 'tables full' "$(cat "$WORK/out")"
 }
 stop_engine
-expect_eq "orders" 4 "$(drained orders)"
+expect_eq "orders" 5 "$(drained orders)"
+
+echo "what others make of values of 64 bits"
+"$BIN/doorbuster" consume --from data:"$DATA" --format csv >"$WORK/orders.csv"
+"$BIN/doorbuster" consume --from data:"$DATA" >"$WORK/orders.jsonl"
+python3 "$(dirname "$0")/read_wide.py" "$WORK/orders.csv" "$WORK/orders.jsonl"
 
 echo "a seed can be given back"
 rm "$CATALOG"

@@ -32,8 +32,9 @@ static const char help[] =
 	"  --undated            send no date, as older clients do: for an engine with\n"
 	"                       --undated accept. Whoever records the request can send\n"
 	"                       it again for ever\n"
-	"  --json               one JSON object instead of words; its numbers are whole,\n"
-	"                       up to 2^64 - 1\n"
+	"  --json               one JSON object instead of words; values of 64 bits are\n"
+	"                       strings of digits, for readers that round numbers\n"
+	"  --numbers            with --json: they are numbers, up to 2^64 - 1\n"
 	"\n"
 	"Exit code 0: accepted; 1: nothing was changed (refused, or the engine could\n"
 	"not); 2: no answer or UNAVAILABLE (the outcome is unknown: ask again with the\n"
@@ -49,6 +50,7 @@ struct buy_options {
 	bool has_buyer;
 	bool undated;
 	bool json;
+	bool numbers;
 };
 
 enum {
@@ -65,6 +67,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_UNDATED,
 	OPT_JSON,
+	OPT_NUMBERS,
 	OPT_HELP,
 };
 
@@ -82,6 +85,7 @@ static const struct option long_options[] = {
 	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
 	{"undated", no_argument, NULL, OPT_UNDATED},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"numbers", no_argument, NULL, OPT_NUMBERS},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -124,6 +128,9 @@ static bool read_option(int option, const char *text, struct buy_options *option
 	case OPT_JSON:
 		options->json = true;
 		return true;
+	case OPT_NUMBERS:
+		options->numbers = true;
+		return true;
 	default:
 		return cli_wrong("see doorbuster buy --help");
 	}
@@ -143,17 +150,19 @@ static bool check_together(const struct buy_options *options)
 }
 
 /* By hand: no text here needs escaping, and jansson's integers end at 2^63 - 1. */
-static void print_json(const struct client_answer *answer, const char *request_id)
+static void print_json(const struct client_answer *answer, const char *request_id, bool numbers)
 {
 	const struct wire_reply *reply = &answer->reply;
+	const char *q = numbers ? "" : "\"";
 
 	printf("{\"verdict\":\"%s\",\"request_id\":\"%s\",\"answered\":%s,",
 	       verdict_name(reply->verdict), request_id, answer->answered ? "true" : "false");
-	printf("\"order_id\":%" PRIu64 ",\"unit_price\":%" PRIu64 ",\"instant_ns\":%" PRIu64 ",",
-	       reply->order_id, reply->unit_price, reply->instant_ns);
+	printf("\"order_id\":%s%" PRIu64 "%s,\"unit_price\":%s%" PRIu64 "%s,", q, reply->order_id,
+	       q, q, reply->unit_price, q);
+	printf("\"instant_ns\":%s%" PRIu64 "%s,", q, reply->instant_ns, q);
 	printf("\"quantity\":%u,\"stock_left\":%u,\"durability\":\"%s\",", reply->quantity,
 	       reply->stock_left, durability_name(reply->durability));
-	printf("\"not_after_ns\":%" PRIu64 ",", answer->not_after_ns);
+	printf("\"not_after_ns\":%s%" PRIu64 "%s,", q, answer->not_after_ns, q);
 	printf("\"attempts\":%u,\"round_trip_us\":%" PRIu64 "}\n", answer->attempts,
 	       answer->latency_ns / 1000);
 }
@@ -249,7 +258,10 @@ static int buy(struct buy_options *options)
 	const uint64_t id[2] = {answer.reply.id[0], answer.reply.id[1]};
 
 	cli_request_id_text(id, request_id);
-	(options->json ? print_json : print_words)(&answer, request_id);
+	if (options->json)
+		print_json(&answer, request_id, options->numbers);
+	else
+		print_words(&answer, request_id);
 	return outcome_exit(&answer);
 }
 

@@ -35,6 +35,30 @@ static void put_u64(struct print *out, const char *name, uint64_t value)
 		out->bytes[out->used++] = digits[--cnt];
 }
 
+static bool as_numbers;
+
+void print_json_numbers(void)
+{
+	as_numbers = true;
+}
+
+bool print_json_has_numbers(void)
+{
+	return as_numbers;
+}
+
+/* A value of JSON that may be 2^53 or above. */
+static void put_wide(struct print *out, const char *name, uint64_t value)
+{
+	if (as_numbers) {
+		put_u64(out, name, value);
+		return;
+	}
+	put_text(out, name);
+	put_u64(out, "\"", value);
+	put_text(out, "\"");
+}
+
 static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
 {
 	char id[33];
@@ -42,29 +66,29 @@ static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const stru
 	cli_request_id_text(record->order.request_id, id);
 	put_text(out, ",\"kind\":\"order\",\"request_id\":\"");
 	put_text(out, id);
-	put_u64(out, "\",\"buyer\":", record->order.buyer);
-	put_u64(out, ",\"sku\":", record->sku);
+	put_wide(out, "\",\"buyer\":", record->order.buyer);
+	put_wide(out, ",\"sku\":", record->sku);
 	put_u64(out, ",\"quantity\":", record->quantity);
-	put_u64(out, ",\"unit_price\":", record->unit_price);
-	put_u64(out, ",\"max_price\":", record->order.max_price);
+	put_wide(out, ",\"unit_price\":", record->unit_price);
+	put_wide(out, ",\"max_price\":", record->order.max_price);
 	put_u64(out, ",\"channel\":", record->channel);
-	put_u64(out, ",\"order_id\":", order_id_of(lane, lsn));
+	put_wide(out, ",\"order_id\":", order_id_of(lane, lsn));
 }
 
 /* An offer has the fields of an order too, so that every line has the same ones. */
 static void put_offer(struct print *out, const struct record *record)
 {
 	put_text(out, ",\"kind\":\"offer\",\"request_id\":null,\"buyer\":null");
-	put_u64(out, ",\"sku\":", record->sku);
+	put_wide(out, ",\"sku\":", record->sku);
 	put_u64(out, ",\"quantity\":", record->offer.stock);
-	put_u64(out, ",\"unit_price\":", record->unit_price);
+	put_wide(out, ",\"unit_price\":", record->unit_price);
 	put_text(out, ",\"max_price\":null,\"channel\":null,\"order_id\":null");
 	put_u64(out, ",\"limit_per_buyer\":", record->offer.limit_per_buyer);
-	put_u64(out, ",\"opens_at_ns\":", record->offer.opens_at_ns);
+	put_wide(out, ",\"opens_at_ns\":", record->offer.opens_at_ns);
 	if (record->offer.closes_at_ns == INSTANT_NEVER)
 		put_text(out, ",\"closes_at_ns\":null");
 	else
-		put_u64(out, ",\"closes_at_ns\":", record->offer.closes_at_ns);
+		put_wide(out, ",\"closes_at_ns\":", record->offer.closes_at_ns);
 	put_u64(out, ",\"hold_seconds\":", record->offer.hold_seconds);
 }
 
@@ -74,7 +98,7 @@ static void put_clock(struct print *out, const struct record *record)
 	put_text(out, ",\"kind\":\"clock\",\"request_id\":null,\"buyer\":null,\"sku\":null"
 		      ",\"quantity\":null,\"unit_price\":null,\"max_price\":null"
 		      ",\"channel\":null,\"order_id\":null");
-	put_u64(out, ",\"was_ns\":", record->clock.was_ns);
+	put_wide(out, ",\"was_ns\":", record->clock.was_ns);
 }
 
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
@@ -93,7 +117,7 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 		put_text(out, ",\"kind\":\"unknown\"");
 		put_u64(out, ",\"kind_number\":", record->kind);
 	}
-	put_u64(out, ",\"at_ns\":", record->at_ns);
+	put_wide(out, ",\"at_ns\":", record->at_ns);
 	put_text(out, "}\n");
 }
 

@@ -24,6 +24,14 @@ struct print {
 	char bytes[PRINT_BYTES];
 };
 
+/*
+ * JSON writes what may be 2^53 or above (buyers, SKUs, prices, order ids, instants) as strings of
+ * digits: most readers make floating point of numbers, jq 1.6 and JavaScript among them. This turns
+ * them back into numbers, for the whole program; before the first line.
+ */
+void print_json_numbers(void);
+bool print_json_has_numbers(void);
+
 /* Prints the line above the lines of text. */
 void print_columns(struct print *out);
 

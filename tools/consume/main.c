@@ -40,7 +40,7 @@ struct consume_options {
 
 static const char usage[] =
 	"usage: doorbuster consume --from SOURCE [--cursor FILE] [--out FILE] [--follow]\n"
-	"                          [--format json|csv] [--skip-pruned]\n"
+	"                          [--format json|csv] [--numbers] [--skip-pruned]\n"
 	"                          [--set KEY=VALUE]...\n"
 	"\n"
 	"Prints every committed record once, in lane order, and checks each block: place,\n"
@@ -59,6 +59,8 @@ static const char usage[] =
 	"                     is killed\n"
 	"  --follow           wait for more, until SIGTERM, also while the source is away\n"
 	"  --format json      a line for each record, as `journal dump --json` (default)\n"
+	"  --numbers          JSON has 64-bit values as numbers, not as strings: many\n"
+	"                     readers round them\n"
 	"  --format csv       orders only, with a line of names\n"
 	"  --skip-pruned      without a cursor, begin with what is still there\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
@@ -75,6 +77,7 @@ enum flag {
 	FLAG_FORMAT,
 	FLAG_SKIP_PRUNED,
 	FLAG_SET,
+	FLAG_NUMBERS,
 };
 
 static const struct option flags[] = {
@@ -85,6 +88,7 @@ static const struct option flags[] = {
 	{"format", required_argument, NULL, FLAG_FORMAT},
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"set", required_argument, NULL, FLAG_SET},
+	{"numbers", no_argument, NULL, FLAG_NUMBERS},
 	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -251,6 +255,9 @@ static bool parse_flag(int flag, void *context)
 		options->csv = strcmp(optarg, "csv") == 0;
 		return options->csv || strcmp(optarg, "json") == 0 ||
 		       cli_wrong("--format: '%s' is neither json nor csv", optarg);
+	case FLAG_NUMBERS:
+		print_json_numbers();
+		return true;
 	case FLAG_SET:
 		return downstream_parse_setting(optarg, options->consumer.settings,
 						&options->consumer.setting_cnt);

@@ -5,6 +5,7 @@
 
 #include "engine/base/limits.h"
 #include "tools/common/cli.h"
+#include "tools/common/record_print.h"
 
 enum {
 	KEEP_CNT = 2,
@@ -25,6 +26,7 @@ enum flag {
 	FLAG_CUT,
 	FLAG_CUT_AT,
 	FLAG_JSON,
+	FLAG_NUMBERS,
 	FLAG_HELP,
 };
 
@@ -44,6 +46,7 @@ static const struct {
 	{{"cut", no_argument, NULL, FLAG_CUT}, OF(REPAIR)},
 	{{"cut-at", required_argument, NULL, FLAG_CUT_AT}, OF(REPAIR)},
 	{{"json", no_argument, NULL, FLAG_JSON}, ~0U},
+	{{"numbers", no_argument, NULL, FLAG_NUMBERS}, OF(DUMP) | OF(REPAIR)},
 	{{"help", no_argument, NULL, FLAG_HELP}, ~0U},
 };
 
@@ -88,6 +91,9 @@ static bool take(int flag, struct tool_options *options)
 		return cli_u64("--cut-at", optarg, 1, LSN_MAX, &options->cut_at);
 	case FLAG_JSON:
 		return options->json = true;
+	case FLAG_NUMBERS:
+		print_json_numbers();
+		return options->numbers = true;
 	default:
 		return options->help = true;
 	}
@@ -103,6 +109,8 @@ static bool fit_together(enum journal_verb verb, struct tool_options *options)
 		options->every_orders = EVERY_ORDERS;
 	if (options->cut_at > 0 && options->lane == EVERY_LANE)
 		return cli_wrong("--cut-at: LSNs are a lane's own; say which with --lane");
+	if (options->numbers && !options->json)
+		return cli_wrong("--numbers: only with --json");
 	if (verb == VERB_PRUNE && options->has_downstream && options->no_downstream)
 		return cli_wrong("prune: --downstream-has or --no-downstream, not both");
 	return true;

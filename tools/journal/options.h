@@ -25,6 +25,7 @@ struct tool_options {
 	int lane;           /* or EVERY_LANE */
 	const char *orders; /* CSV of acknowledged orders, or NULL */
 	bool json;
+	bool numbers; /* of JSON: 64-bit values as numbers */
 	bool help;
 	bool follow;
 	bool cut;

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -162,6 +163,17 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
+/* As a record's at_ns: a string, if not asked otherwise. */
+static json_t *instant(uint64_t at_ns)
+{
+	char text[24];
+
+	if (print_json_has_numbers())
+		return number(at_ns);
+	snprintf(text, sizeof(text), "%" PRIu64, at_ns);
+	return json_string(text);
+}
+
 static json_t *faults_json(const struct fault_list *list)
 {
 	json_t *faults = json_array();
@@ -198,7 +210,7 @@ static json_t *lane_json(const struct lane_case *one)
 	json_object_set_new(root, "faults", faults_json(&one->faults));
 	json_object_set_new(root, "bad_lsn", one->bad_lsn > 0 ? number(one->bad_lsn) : json_null());
 	json_object_set_new(root, "kept_last_lsn", number(damage->tail.next_lsn - 1));
-	json_object_set_new(root, "kept_last_at_ns", number(damage->tail.last_at_ns));
+	json_object_set_new(root, "kept_last_at_ns", instant(damage->tail.last_at_ns));
 	json_object_set_new(root, "kept_by_checkpoint_lsn", number(base_lsn(plan)));
 	json_object_set_new(root, "kept_by_blocks_alone_lsn", number(plan->alone_lsn - 1));
 	json_object_set_new(root, "begins_anew", json_boolean(plan->trims));

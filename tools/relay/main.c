@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "tools/common/cli.h"
+#include "tools/common/record_print.h"
 #include "tools/relay/relay.h"
 
 static const char usage[] =
@@ -37,6 +38,8 @@ static const char usage[] =
 	"  --format block     the blocks as they are on disk (default)\n"
 	"  --format json      an object for each record, as `journal dump --json` prints\n"
 	"                     it; schema in tools/downstream/record.schema.json\n"
+	"  --numbers          its 64-bit values are numbers, not strings: many readers\n"
+	"                     round them\n"
 	"  --once             end when the downstream has all that is known to be on disk\n"
 	"  --json             a report a second on stdout, as JSON; without it as text,\n"
 	"                     on a terminal\n"
@@ -79,6 +82,7 @@ enum flag {
 	FLAG_SKIP_PRUNED,
 	FLAG_FORGET,
 	FLAG_METRICS,
+	FLAG_NUMBERS,
 };
 
 static const struct option flags[] = {
@@ -93,6 +97,7 @@ static const struct option flags[] = {
 	{"skip-pruned", no_argument, NULL, FLAG_SKIP_PRUNED},
 	{"forget", no_argument, NULL, FLAG_FORGET},
 	{"metrics", required_argument, NULL, FLAG_METRICS},
+	{"numbers", no_argument, NULL, FLAG_NUMBERS},
 	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -147,6 +152,9 @@ static bool parse_flag(int flag, void *context)
 	case FLAG_SET:
 		return downstream_parse_setting(optarg, options->downstream.settings,
 						&options->downstream.setting_cnt);
+	case FLAG_NUMBERS:
+		print_json_numbers();
+		return true;
 	case FLAG_SKIP_PRUNED:
 		return options->skip_pruned = true;
 	case FLAG_METRICS:
