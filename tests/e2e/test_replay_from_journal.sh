@@ -40,7 +40,11 @@ tcpdump -v -n -r orders.pcap 2>/dev/null >seen || fail "tcpdump"
 
 # Pseudonyms are the same from the journal and from the capture; no name is left; the sale is the
 # same.
-"$BIN/doorbuster" keygen scrub.key
+expect_match "what is said of a scrub key" '^scrub key written to scrub.key; keep it at home' \
+	"$("$BIN/doorbuster" keygen scrub.key --scrub)"
+expect_eq "mode of the scrub key" 600 "$(stat -c %a scrub.key)"
+! "$BIN/doorbuster" keygen scrub.key --scrub --append 2>err || fail "a second scrub key"
+expect_match "why" '^doorbuster-keygen: --scrub: a scrub key is alone' "$(cat err)"
 "$BIN/doorbuster" keygen away.keys --id 5
 write --from-journal "$DATA" --write scrubbed.pcap --keys away.keys --scrub scrub.key
 write orders.pcap --write scrubbed_too.pcap --keys away.keys --scrub scrub.key
