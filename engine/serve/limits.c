@@ -83,7 +83,7 @@ static void *wait_for_end(void *context)
 /* Starts as many threads as the engine will have, all at once, and ends them. Returns how many
  * there were. No limit tells as much: pids.max, RLIMIT_NPROC, threads-max, and what else uses them
  * up. */
-static unsigned try_threads(unsigned cnt)
+static unsigned try_threads(unsigned cnt, int *error)
 {
 	pthread_mutex_t end = PTHREAD_MUTEX_INITIALIZER;
 	pthread_t threads[WORKERS_MAX + THREADS_BASE];
@@ -93,8 +93,11 @@ static unsigned try_threads(unsigned cnt)
 	pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_mutex_lock(&end);
-	while (made < cnt && pthread_create(&threads[made], &attr, wait_for_end, &end) == 0)
-		made++;
+	*error = 0;
+	while (made < cnt && *error == 0) {
+		*error = pthread_create(&threads[made], &attr, wait_for_end, &end);
+		made += *error == 0;
+	}
 	pthread_mutex_unlock(&end);
 	for (unsigned i = 0; i < made; i++)
 		pthread_join(threads[i], NULL);
@@ -105,7 +108,8 @@ static unsigned try_threads(unsigned cnt)
 static int check_threads(struct server *server)
 {
 	const unsigned need = THREADS_BASE + server->options->core_cnt;
-	const unsigned got = try_threads(need);
+	int error;
+	const unsigned got = try_threads(need, &error);
 	const uint64_t left = cgroup_left("", CGROUP_THREADS);
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
 
@@ -114,7 +118,11 @@ static int check_threads(struct server *server)
 	(void)getrlimit(RLIMIT_NPROC, &limit);
 	error_set(&server->error, "this process can have %u more threads, and %u are needed: ", got,
 		  need);
-	if (left <= need)
+	if (error != EAGAIN)
+		error_add(&server->error,
+			  "%s; a seccomp profile forbids it: allow clone and clone3",
+			  strerror(error));
+	else if (left <= need)
 		error_add(&server->error,
 			  "raise pids.max of its cgroup (TasksMax= of a systemd unit, --pids-limit "
 			  "of docker, podPidsLimit of Kubernetes)");

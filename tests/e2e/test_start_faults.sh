@@ -154,7 +154,7 @@ done
 # Failures for which DPDK and libc end the process.
 for name in epoll_create epoll_ctl rseq; do
 	try lo "${NUMBERS[$name]}" EPERM 1 1
-	expect_match "said of $name" '^doorbuster-serve: DPDK: ended by signal 6 ' \
+	expect_match "said of $name" '^doorbuster-serve: (limits|DPDK): ended by signal 6 ' \
 		"$(grep '^doorbuster-serve: ' "$WORK/run.err")"
 done
 echo "SEED=$SEED"
