@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,14 +137,48 @@ static int read_keys(const char *path, FILE *file, struct key_ring *ring, struct
 	return 0;
 }
 
-/* Opens a key file if only its owner can read or write it. 0 or -errno. */
+/* Whether the process has this group: its own, or one of those beside it. */
+static bool is_own_group(gid_t group)
+{
+	static gid_t groups[NGROUPS_MAX];
+	const int cnt = getgroups(NGROUPS_MAX, groups);
+
+	for (int i = 0; i < cnt; i++) {
+		if (groups[i] == group)
+			return true;
+	}
+	return group == getegid();
+}
+
+/* Its group may read it where that is ours, as the secrets of Kubernetes have it (fsGroup). */
+static int check_mode(const char *path, const struct stat *info, struct error *error)
+{
+	const unsigned mode = info->st_mode & 07777;
+
+	if (!S_ISREG(info->st_mode))
+		return error_say(error, -EACCES, "%s: not a regular file", path);
+	if ((mode & (S_IRWXO | S_IWGRP | S_IXGRP)) != 0)
+		return error_say(error, -EACCES,
+				 "%s: others can read or write it (mode %04o); chmod 600 %s (a "
+				 "Kubernetes secret: defaultMode: 0440)",
+				 path, mode, path);
+	if ((mode & S_IRGRP) != 0 && !is_own_group(info->st_gid))
+		return error_say(error, -EACCES,
+				 "%s: group %u can read it (mode %04o), and is none of this "
+				 "process's; chmod 600 %s, or run with that group (Kubernetes: "
+				 "fsGroup)",
+				 path, info->st_gid, mode, path);
+	return 0;
+}
+
+/* Opens a key file if nobody else can read or write it. 0 or -errno. */
 static int open_private(const char *path, int flags, FILE **out, struct error *error)
 {
 	/* A FIFO must not make us wait for its writer. */
 	const int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	FILE *file = fd >= 0 ? fdopen(fd, (flags & O_ACCMODE) == O_RDONLY ? "r" : "a+") : NULL;
 	struct stat info;
-	int rc = -EACCES;
+	int rc;
 
 	if (file == NULL) {
 		rc = -errno;
@@ -152,16 +187,13 @@ static int open_private(const char *path, int flags, FILE **out, struct error *e
 		return error_say(error, rc, "%s: %s%s", path, strerror(-rc),
 				 rc == -ENOENT ? "; `doorbuster keygen` makes a key file" : "");
 	}
-	if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
-		error_set(error, "%s: not a regular file", path);
-	} else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-		error_set(error, "%s: others can read or write it (mode %04o); chmod 600 %s", path,
-			  (unsigned)(info.st_mode & 07777), path);
-	} else {
+	rc = fstat(fileno(file), &info) == 0
+		     ? check_mode(path, &info, error)
+		     : error_say(error, -errno, "%s: %s", path, strerror(errno));
+	if (rc == 0)
 		*out = file;
-		return 0;
-	}
-	fclose(file);
+	else
+		fclose(file);
 	return rc;
 }
 

@@ -1,7 +1,10 @@
 /*
  * The key file: lines of `key_id hex-128-bit-key`, '#' starts a comment. Key ids are 32-bit
  * decimal, unique; at most KEYS_MAX (engine/base/limits.h) keys. The file must be a regular file
- * that only its owner can read or write.
+ * that only its owner can write, and nobody else can read but a group that this process has (mode
+ * 0440 or 0640: Kubernetes secrets under fsGroup). Links in its path are followed, as a secret's
+ * file is one to `..data/FILE`: what counts is the file they lead to, which is only read, and which
+ * whoever names the path chose. Each load resolves it anew.
  */
 #ifndef DB_NET_KEYS_H
 #define DB_NET_KEYS_H

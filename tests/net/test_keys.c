@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -156,7 +157,7 @@ Test(keys, lines_may_be_long)
 
 Test(keys, a_file_that_others_can_read_is_refused)
 {
-	static const mode_t modes[] = {0604, 0602, 0640, 0620, 0610, 0666};
+	static const mode_t modes[] = {0604, 0602, 0620, 0610, 0660, 0666, 0444, 0644};
 
 	write_text(path, "1 " HEX "\n");
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -166,6 +167,56 @@ Test(keys, a_file_that_others_can_read_is_refused)
 	}
 	cr_assert(eq(int, chmod(path, 0400), 0));
 	cr_assert(eq(int, keys_load(path, &ring, &error), 0));
+}
+
+/* A Kubernetes secret under fsGroup: root's, mode 0440, group one of the process's. */
+Test(keys, a_group_of_our_own_may_read_it)
+{
+	static const mode_t modes[] = {0440, 0640};
+	const gid_t beside[] = {61235};
+
+	write_text(path, "1 " HEX "\n");
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(eq(int, chmod(path, modes[i]), 0));
+		cr_assert(eq(int, chown(path, (uid_t)-1, getegid()), 0));
+		cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
+		keys_free(ring);
+		ring = NULL;
+		if (geteuid() != 0)
+			continue;
+		cr_assert(eq(int, chown(path, 0, 61235), 0));
+		cr_assert(eq(int, keys_load(path, &ring, &error), -EACCES));
+		cr_assert(strstr(error.text, "group 61235 can read it") != NULL, "%s", error.text);
+		cr_assert(eq(int, setgroups(1, beside), 0));
+		cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
+		keys_free(ring);
+		ring = NULL;
+		cr_assert(eq(int, setgroups(0, NULL), 0));
+	}
+}
+
+/* Its mount: keys -> ..data/keys, and ..data -> a directory with a time in its name. An update
+ * renames a new ..data over the old one. */
+Test(keys, a_mounted_secret_is_followed_and_renewed)
+{
+	cr_assert(eq(int, mkdir(temp_path("..2026_1"), 0755), 0));
+	cr_assert(eq(int, mkdir(temp_path("..2026_2"), 0755), 0));
+	write_text(temp_path("..2026_1/keys"), "1 " HEX "\n");
+	write_text(temp_path("..2026_2/keys"), "1 " HEX "\n2 " HEX "\n");
+	cr_assert(eq(int, chmod(temp_path("..2026_1/keys"), 0440), 0));
+	cr_assert(eq(int, chmod(temp_path("..2026_2/keys"), 0440), 0));
+	cr_assert(eq(int, symlink("..2026_1", temp_path("..data")), 0));
+	path = temp_path("keys");
+	cr_assert(eq(int, symlink("..data/keys", path), 0));
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
+	cr_assert(eq(u32, ring->cnt, 1));
+	keys_free(ring);
+	ring = NULL;
+	cr_assert(eq(int, symlink("..2026_2", temp_path("..data_tmp")), 0));
+	cr_assert(eq(int, rename(temp_path("..data_tmp"), temp_path("..data")), 0));
+	path = temp_path("keys");
+	cr_assert(eq(int, keys_load(path, &ring, &error), 0), "%s", error.text);
+	cr_assert(eq(u32, ring->cnt, 2));
 }
 
 Test(keys, only_regular_files_are_read, .timeout = 5)
