@@ -22,6 +22,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "engine/base/backing.h"
 #include "engine/base/error.h"
 #include "net/lock_file.h"
 #include "net/port_kinds.h"
@@ -128,10 +129,12 @@ static int check(const struct port_options *options, struct error *error)
 	}
 	if (access(dir, W_OK | X_OK) != 0) {
 		rc = -errno;
-		return error_say(
-			error, rc,
-			"memif:%s: directory %s: %s; name a socket in one that is writable", path,
-			dir, strerror(-rc));
+		error_set(error,
+			  "memif:%s: directory %s: %s; name a socket in one that is writable", path,
+			  dir, strerror(-rc));
+		if (rc == -EROFS)
+			backing_add_read_only(error, dir, "mount it read-write, or use another");
+		return rc;
 	}
 	/* Only looks: makes no lock, and leaves one that is there. */
 	rc = lock_socket(path, 0, LOCK_SH, error);

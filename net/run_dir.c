@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/backing.h"
+
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
@@ -57,6 +59,13 @@ static int refuse_open(const char *path, int rc, struct error *error)
 			error, -EPERM,
 			"%s is a link or not a directory: remove it, the start makes it again",
 			path);
+	}
+	if (rc == -EROFS) {
+		error_set(error, "%s: %s", path, strerror(-rc));
+		backing_add_read_only(error, path,
+				      "mount a tmpfs at /run (docker run --tmpfs /run, an emptyDir "
+				      "in Kubernetes)");
+		return rc;
 	}
 	return error_say(
 		error, rc,

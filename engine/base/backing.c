@@ -178,6 +178,25 @@ static bool find_mount(unsigned id, struct backing_mount *out)
 	return found;
 }
 
+void backing_add_read_only(struct error *error, const char *path, const char *remedy)
+{
+	struct backing_mount *mount = malloc(sizeof(*mount));
+	char at[PATH_MAX];
+	unsigned id;
+
+	snprintf(at, sizeof(at), "%s", path);
+	while ((id = backing_mount_id(at)) == 0 && strrchr(at, '/') > at)
+		*strrchr(at, '/') = '\0';
+	/* What is to be made in the working directory, or in the root itself. */
+	if (id == 0)
+		id = backing_mount_id(at[0] == '/' ? "/" : ".");
+	if (mount != NULL && find_mount(id, mount))
+		error_add(error, "; what is mounted at %s (%s) is read-only", mount->point,
+			  mount->type);
+	error_add(error, ": %s", remedy);
+	free(mount);
+}
+
 /* The first line of a file in a device's directory, "" if there is none. */
 static void read_line(const char *dir, const char *name, char *out, size_t out_bytes)
 {

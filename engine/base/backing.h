@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/base/error.h"
+
 enum backing_kind {
 	BACKING_DISK,       /* or another machine; nothing speaks against it */
 	BACKING_UNSEEN,     /* a file system with extents; which disk it is on can't be seen here */
@@ -54,6 +56,12 @@ void backing_of_device(const char *sys, unsigned major, unsigned minor, struct b
 
 /* Looks at what a directory or file is on. */
 void backing_of_path(const char *path, struct backing *out);
+
+/*
+ * Adds to the line which mount keeps the path, or the directory that it would be made in, from
+ * being written, and the remedy. For errors that are EROFS.
+ */
+void backing_add_read_only(struct error *error, const char *path, const char *remedy);
 
 /* The number of the mount that a path is on; 0: unknown. */
 unsigned backing_mount_id(const char *path);

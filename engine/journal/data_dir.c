@@ -53,6 +53,10 @@ __attribute__((format(printf, 3, 4))) static int tell(const struct teller *telle
 	va_start(args, format);
 	error_vadd(teller->error, format, args);
 	va_end(args);
+	if (rc == -EROFS)
+		backing_add_read_only(teller->error, teller->path,
+				      "mount it read-write, or name a directory on another; in a "
+				      "container, on a volume that may be written");
 	return rc;
 }
 
@@ -363,6 +367,8 @@ static int take_lock(struct data_dir *dir, const struct teller *teller)
 			": %s appears and disappears, or is a link to nothing: start again when "
 			"no other doorbuster starts on it, and look where its links lead",
 			path);
+	if (rc == -EROFS)
+		return tell(teller, rc, ": %s cannot be locked: %s", path, safe_strerror(rc));
 	return tell(teller, rc, ": %s cannot be locked: %s; %s", path, safe_strerror(rc),
 		    rc == -EMFILE || rc == -ENFILE
 			    ? "raise the limit of open files (ulimit -n)"

@@ -87,8 +87,12 @@ for threads in 1 3 6 9; do
 done
 
 echo "files"
-chmod 640 "$KEYS"
+chmod 644 "$KEYS"
 serve "$KEYS.*chmod 600"
+chmod 640 "$KEYS"
+chgrp 61234 "$KEYS"
+serve "$KEYS: group 61234 can read it .*chmod 600.*fsGroup"
+chgrp 0 "$KEYS"
 chmod 600 "$KEYS"
 refused 'no-keys' "$SERVE" --data "$DATA" --catalog "$CATALOG" --keys "$WORK/no-keys"
 refused 'no-catalog' "$SERVE" --data "$DATA" --catalog "$WORK/no-catalog" --keys "$KEYS"
@@ -153,6 +157,20 @@ echo "a damaged journal"
 # A byte in the first block, which a later watermark covers.
 printf x | dd of="$DATA/lane-000/seg-000000000000" bs=1 seek=4176 conv=notrunc status=none
 serve 'lane-000.*seg-000000000000'
+
+echo "what is read-only"
+mkdir "$WORK/ro"
+mount --bind "$DATA" "$WORK/ro"
+mount -o remount,bind,ro "$WORK/ro"
+refused "lock cannot be locked: .*mounted at $WORK/ro .* is read-only: mount it read-write" \
+	"$SERVE" --data "$WORK/ro" --catalog "$CATALOG" --keys "$KEYS"
+refused "cannot be made: .*mounted at $WORK/ro .* is read-only: .*volume" \
+	"$SERVE" --data "$WORK/ro/new" --catalog "$CATALOG" --keys "$KEYS"
+serve "memif:.*mounted at $WORK/ro .* is read-only" --port memif:"$WORK/ro/socket"
+umount "$WORK/ro"
+mount -o remount,ro /run
+serve 'mounted at /run .tmpfs. is read-only: mount a tmpfs at /run .docker'
+mount -o remount,rw /run
 
 echo "disks that are none"
 refused_on() { # PATTERN DIR [EAL-ARGS...]
