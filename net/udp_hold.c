@@ -16,6 +16,7 @@
 #include <linux/filter.h>
 
 #include "engine/base/predecessor.h"
+#include "net/socket_owner.h"
 
 enum {
 	/* sd_listen_fds(3): SD_LISTEN_FDS_START. */
@@ -123,7 +124,7 @@ static bool is_passed(const struct udp_passed *passed, int family, uint16_t port
 }
 
 /* Calls visit with each UDP socket of this network namespace until it returns true. */
-typedef bool visit_fn(void *context, uint16_t port, uid_t uid);
+typedef bool visit_fn(void *context, uint16_t port, uid_t uid, uint64_t inode);
 static bool visit_sockets(visit_fn *visit, void *context)
 {
 	static const char *const tables[] = {"/proc/self/net/udp", "/proc/self/net/udp6"};
@@ -134,13 +135,15 @@ static bool visit_sockets(visit_fn *visit, void *context)
 		char line[512];
 
 		while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+			uint64_t inode;
 			unsigned port;
 			unsigned uid;
 
-			/* sl local:port remote:port st tx:rx tr:when retransmits uid ... */
-			if (sscanf(line, " %*d: %*[0-9A-F]:%x %*s %*x %*s %*s %*x %u", &port,
-				   &uid) == 2)
-				found = visit(context, (uint16_t)port, (uid_t)uid);
+			/* sl local:port remote:port st tx:rx tr:when retransmits uid timeout inode
+			 */
+			if (sscanf(line, " %*d: %*[0-9A-F]:%x %*s %*x %*s %*s %*x %u %*u %" SCNu64,
+				   &port, &uid, &inode) == 3)
+				found = visit(context, (uint16_t)port, (uid_t)uid, inode);
 		}
 		if (file != NULL)
 			fclose(file);
@@ -153,16 +156,39 @@ struct holder {
 	uint16_t port;
 	bool foreign_only; /* neither root nor we */
 	uid_t uid;
+	struct socket_owner owner; /* pid 0: unknown */
 };
 
-static bool is_holder(void *context, uint16_t port, uid_t uid)
+/* Sockets of this process itself hold the port at its other addresses. */
+static bool is_holder(void *context, uint16_t port, uid_t uid, uint64_t inode)
 {
 	struct holder *holder = context;
+	const bool foreign = uid != 0 && uid != geteuid();
 
-	if (port != holder->port || (holder->foreign_only && (uid == 0 || uid == geteuid())))
+	if (port != holder->port || (holder->foreign_only && !foreign))
 		return false;
 	holder->uid = uid;
-	return true;
+	holder->owner = (struct socket_owner){0};
+	return !socket_owner_find(inode, &holder->owner) || holder->owner.pid != getpid();
+}
+
+/* Writes `a program of user 7 (dnsmasq, PID 31)`, or as much of it as is known. */
+static void name_holder(uint16_t port, char *out, size_t out_bytes)
+{
+	struct holder holder = {.port = port, .foreign_only = true};
+	const bool foreign = visit_sockets(is_holder, &holder);
+	size_t used;
+
+	holder.foreign_only = false;
+	if (foreign)
+		used = (size_t)snprintf(out, out_bytes, "a program of user %u", holder.uid);
+	else
+		used = (size_t)snprintf(out, out_bytes, "another program");
+	/* If no other user has the port, our own user or root has it. */
+	if ((foreign || visit_sockets(is_holder, &holder)) && holder.owner.pid > 0 &&
+	    used < out_bytes)
+		snprintf(out + used, out_bytes - used, " (%s, PID %d)", holder.owner.name,
+			 holder.owner.pid);
 }
 
 static int bind_once(const struct sockaddr *address, const char *interface, uint16_t port)
@@ -200,8 +226,7 @@ static int bind_once(const struct sockaddr *address, const char *interface, uint
 static int refuse(const struct sockaddr *address, const char *interface, uint16_t port, int rc,
 		  struct error *error)
 {
-	struct holder holder = {.port = port, .foreign_only = true};
-	char who[64] = "another program";
+	char who[128];
 
 	if (rc == -EMFILE) {
 		return error_say(
@@ -214,10 +239,7 @@ static int refuse(const struct sockaddr *address, const char *interface, uint16_
 				 interface, address->sa_family == AF_INET ? '4' : '6',
 				 strerror(-rc));
 	}
-	/* If no other user has the port, our own user or root has it, as with the ports that we
-	 * hold. */
-	if (visit_sockets(is_holder, &holder))
-		snprintf(who, sizeof(who), "a program of user %u", holder.uid);
+	name_holder(port, who, sizeof(who));
 	return error_say(
 		error, rc,
 		"UDP port %u is taken on %s by %s: stop that one (`ss -lunp sport = :%u` names "
@@ -246,9 +268,13 @@ int udp_hold(const struct udp_passed *passed, const struct sockaddr *address, co
 			"get its datagrams: stop that one (`ss -lunp sport = :%u` names it)",
 			port, sharer.uid, port);
 	}
-	/* A port that needs a privilege is not open to other users either. */
+	/* A port that needs a privilege is not open to other users either; but a program that had
+	 * the privilege may have it. */
+	sharer.foreign_only = false;
 	if (rc == -EACCES)
-		return 0;
+		return visit_sockets(is_holder, &sharer)
+			       ? refuse(address, interface, port, -EADDRINUSE, error)
+			       : 0;
 	/* A kernel, or an interface, without IPv6. */
 	if (address->sa_family == AF_INET6 && (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL))
 		return 0;

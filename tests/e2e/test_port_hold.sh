@@ -53,11 +53,27 @@ for taken in "127.0.0.1 7701" "0.0.0.0 7700" "::1 7701" "127.0.0.9 7700 reuseadd
 	# shellcheck disable=SC2086
 	squat $taken
 	set -- $taken
-	refused "UDP port $2 is taken on lo by a program of user 4242: .*--base-port" --shards 2
+	who='a program of user 4242 .python3, PID [0-9]*'
+	refused "UDP port $2 is taken on lo by $who.: .*--base-port" --shards 2
 	[ ! -e "$DATA" ] || fail "the refused start made $DATA"
 	[ ! -e /run/doorbuster ] || fail "the refused start made /run/doorbuster"
 	leave
 done
+
+echo "also one that the engine may not bind itself"
+printf '#!/bin/sh\nexec setpriv --bounding-set=-net_bind_service %s "$@"\n' "$SERVE" >"$WORK/poor"
+chmod +x "$WORK/poor"
+python3 -c 'import signal, socket, sys
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("127.0.0.53", 700))
+open(sys.argv[1], "w").close()
+signal.pause()' "$WORK/bound" &
+holder=$!
+wait_for "the program" test -e "$WORK/bound"
+(SERVE=$WORK/poor refused "UDP port 700 is taken on lo by another program .python3, PID $holder" \
+	--base-port 700)
+kill $holder
+wait $holder 2>/dev/null || true
 
 echo "nobody gets them while the engine runs, and it sells; not killed nor again"
 start_engine --shards 2
