@@ -238,6 +238,21 @@ int safe_open_or_make(const char *path, int flags, bool *made)
 	return rc;
 }
 
+int safe_make_private(const char *path)
+{
+	const int fd = safe_open(path, O_RDONLY);
+	struct stat info;
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &info) != 0 ||
+	    ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0 && fchmod(fd, info.st_mode & S_IRWXU) != 0))
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
 FILE *safe_stream(int fd, const char *mode)
 {
 	FILE *file = fd >= 0 ? fdopen(fd, mode) : NULL;

@@ -57,6 +57,9 @@ int safe_make_anew(const char *path, int flags);
 /* Opens a file that exists, or makes a new one: for files that are locked. *made may be NULL. */
 int safe_open_or_make(const char *path, int flags, bool *made);
 
+/* Takes all rights to a file that exists from everybody but its owner. */
+int safe_make_private(const char *path);
+
 /* A stream from what such a call returned: a descriptor, which it takes over, or -errno. NULL:
  * errno. */
 FILE *safe_stream(int fd, const char *mode);
