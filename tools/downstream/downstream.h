@@ -27,6 +27,7 @@ enum {
 	DOWNSTREAM_SETTINGS_MAX = 64,
 	DOWNSTREAM_ADDRESS_BYTES = 512, /* of an address that is shown */
 	DOWNSTREAM_RELAY_BYTES = 64,    /* of the publisher's name, as a text */
+	DOWNSTREAM_WHO_BYTES = 64,      /* of what a downstream says of itself */
 	/* Blocks of a lane that may be in flight; a downstream may take fewer. */
 	DOWNSTREAM_IN_FLIGHT_MAX = 256,
 };
@@ -76,7 +77,10 @@ int downstream_open(struct downstream **out, struct downstream_target *target, u
 /*
  * Asks where it ended: the last block that it has; all zero: none. *part: it lacks records of that
  * block, which must be published once more; records that it has are left out. Only while nothing is
- * in flight.
+ * in flight. After it returned 0, downstream->who says which one it is: the instant at which its
+ * stream was made, or the id of its cluster; empty if there is nothing of that kind.
+ *
+ * Makes what isn't there; but where `met` is set, -ENOENT: it was there before.
  */
 int downstream_end(struct downstream *downstream, struct lane_mark *last, bool *part,
 		   struct error *error);
@@ -122,6 +126,9 @@ struct downstream_target {
 struct downstream {
 	struct downstream_target *target;
 	uint16_t lane;
+	bool met; /* set by its owner: its stream was seen before, maybe by an earlier process */
+	char who[DOWNSTREAM_WHO_BYTES]; /* a text without blanks */
+	struct error note;              /* what its owner should tell people; empty: nothing */
 };
 
 /* Appends KEY=VALUE, which is cut in place. False, with a complaint about --set. */

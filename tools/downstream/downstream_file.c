@@ -195,6 +195,19 @@ static int sync_found(struct file_downstream *file, uint64_t segment)
 	return rc == 0 ? directory_sync(file->files->path) : rc;
 }
 
+/* A copy names buyers, also one that others could read until now. */
+static int make_private(const struct file_downstream *file, const uint64_t *numbers, int64_t cnt)
+{
+	char path[SEGMENT_PATH_BYTES];
+	int rc = 0;
+
+	for (int64_t i = 0; rc == 0 && i < cnt; i++) {
+		segment_path(file->files->path, numbers[i], path);
+		rc = safe_make_private(path);
+	}
+	return rc;
+}
+
 static int file_end(struct downstream *downstream, struct lane_mark *last, bool *part,
 		    struct error *error)
 {
@@ -203,11 +216,13 @@ static int file_end(struct downstream *downstream, struct lane_mark *last, bool 
 	const int64_t cnt = file->files->ops->list(file->files, &numbers);
 	struct lane_tail tail;
 	bool whole = true;
-	int rc = cnt < 0 ? (int)cnt : 0;
+	int rc = cnt < 0 ? (int)cnt : make_private(file, numbers, cnt);
 
 	(void)part;
-	if (rc != 0)
+	if (rc != 0) {
+		free(numbers);
 		return say_disk(file, 0, rc, error);
+	}
 	/* The blocks of the last segment that has any; all before it were synced. */
 	for (int64_t i = cnt - 1; rc == 0 && i >= 0 && last->next_lsn == 0; i--) {
 		rc = read_segment(file, numbers[i], last, &tail, &whole, error);

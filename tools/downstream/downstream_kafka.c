@@ -19,6 +19,7 @@
 
 #include "engine/base/error.h"
 #include "tools/downstream/kafka_link.h"
+#include "tools/downstream/kafka_topic.h"
 
 enum {
 	/* Enough for the request that is out and for the next one. */
@@ -40,6 +41,7 @@ struct kafka_downstream {
 	uint64_t acked;             /* of those, without a gap */
 	int64_t offsets[IN_FLIGHT]; /* of those acknowledged */
 	uint64_t checksums[IN_FLIGHT];
+	bool looked; /* at the topic's configuration */
 	bool failed;
 	char why[256];
 };
@@ -204,6 +206,25 @@ static int read_last(struct kafka_downstream *kafka, int64_t offset, struct lane
 	return wrong == NULL ? 0 : say_foreign(kafka, offset, wrong, error);
 }
 
+/* Which cluster it is, and, asked once for all lanes, whether the topic keeps all. */
+static int look_at_topic(struct kafka_downstream *kafka, struct error *error)
+{
+	char *cluster = rd_kafka_clusterid(kafka->consumer, DOWNSTREAM_WAIT_MS);
+	struct error note;
+	int rc = 0;
+
+	if (cluster != NULL)
+		snprintf(kafka->base.who, sizeof(kafka->base.who), "cluster-%s", cluster);
+	if (cluster != NULL)
+		rd_kafka_mem_free(kafka->consumer, cluster);
+	if (kafka->base.lane == 0 && !kafka->looked)
+		rc = kafka_topic_check(kafka->consumer, topic_of(kafka), &note);
+	kafka->looked = true;
+	if (rc == -EAGAIN)
+		kafka->base.note = note;
+	return rc == -EPROTO ? error_say(error, rc, "%s", note.text) : 0;
+}
+
 static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool *part,
 		     struct error *error)
 {
@@ -213,6 +234,8 @@ static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool
 	const rd_kafka_resp_err_t code =
 		rd_kafka_query_watermark_offsets(kafka->consumer, topic_of(kafka), downstream->lane,
 						 &low, &high, DOWNSTREAM_WAIT_MS);
+
+	int rc;
 
 	(void)part;
 	if (code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
@@ -228,6 +251,9 @@ static int end_kafka(struct downstream *downstream, struct lane_mark *last, bool
 				 "%" PRId64 "): keep all with retention.ms=-1, and begin a new "
 				 "one with --set topic=NAME",
 				 topic_of(kafka), downstream->lane, high);
+	rc = look_at_topic(kafka, error);
+	if (rc != 0)
+		return rc;
 	kafka->base_offset = high - (int64_t)kafka->end;
 	return high > low ? read_last(kafka, high - 1, last, error) : 0;
 }

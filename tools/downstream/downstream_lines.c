@@ -138,6 +138,14 @@ static int lines_open(struct downstream **out, struct downstream_target *base, u
 	snprintf(lines->cursor_path, sizeof(lines->cursor_path), "%s/lane-%03u.cursor", target->dir,
 		 lane);
 	fd = safe_open_or_make(lines->path, O_RDWR, NULL);
+	if (fd >= 0) {
+		const int rc = safe_make_private(lines->path);
+
+		if (rc != 0) {
+			close(fd);
+			fd = rc;
+		}
+	}
 	lines->print.file = fd >= 0 ? fdopen(fd, "r+") : NULL;
 	if (lines->print.file == NULL) {
 		const int rc = fd < 0 ? fd : -errno;

@@ -25,9 +25,11 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/rfc3339.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"
 #include "tools/downstream/nats_link.h"
+#include "tools/downstream/nats_stream.h"
 
 enum {
 	/* Messages in flight: with JSON there are many a block. */
@@ -35,6 +37,10 @@ enum {
 	TEXT_BYTES = 96,
 };
 static_assert((int)MESSAGES_MAX >= 2 * (int)BLOCK_RECORDS_MAX, "a block's records fit");
+
+static const char needs[] =
+	"to publish to $JS.API.STREAM.INFO.*, $JS.API.STREAM.CREATE.* (unless the streams are "
+	"there), $JS.API.STREAM.MSG.GET.* and STREAM.lane.*";
 
 static const uint64_t ACK_WAIT_NS = (uint64_t)DOWNSTREAM_WAIT_MS * 1000000;
 
@@ -49,10 +55,10 @@ struct nats_downstream {
 	char stream[NATS_NAME_BYTES];
 	char subject[NATS_NAME_BYTES];
 	natsInbox *inbox;
-	natsSubscription *acks;   /* inbox.N acknowledges message N */
-	uint64_t base_seq;        /* of the stream, before message 0 */
-	uint64_t skip_lsn;        /* JSON: the stream has records up to here of the block to come */
-	bool alone;               /* the first block after none was in flight is not acknowledged */
+	natsSubscription *acks; /* inbox.N acknowledges message N */
+	uint64_t base_seq;      /* of the stream, before message 0 */
+	uint64_t skip_lsn;      /* JSON: the stream has records up to here of the block to come */
+	bool alone;             /* the first block after none was in flight is not acknowledged */
 
 	/* Messages: sent, and acknowledged without a gap. The ring says which are acknowledged. */
 	uint64_t message_end;
@@ -118,8 +124,7 @@ static void close_nats(struct downstream *downstream)
 
 static int say_away(const struct nats_downstream *nats, natsStatus status, struct error *error)
 {
-	return error_say(error, -ENOTCONN, "stream %s: %s", nats->stream,
-			 natsStatus_GetText(status));
+	return nats_link_failed(&nats->link, nats->stream, status, 0, error);
 }
 
 static int open_nats(struct downstream **out, struct downstream_target *target, uint16_t lane,
@@ -136,7 +141,7 @@ static int open_nats(struct downstream **out, struct downstream_target *target, 
 	nats->base.lane = lane;
 	nats_stream_name(settings_of(nats), lane, nats->stream);
 	nats_subject(settings_of(nats), lane, nats->subject);
-	rc = nats_link_open(&nats->link, settings_of(nats), "doorbuster relay", error);
+	rc = nats_link_open(&nats->link, settings_of(nats), "doorbuster relay", needs, error);
 	if (rc != 0) {
 		free(nats);
 		return rc;
@@ -152,58 +157,6 @@ static int open_nats(struct downstream **out, struct downstream_target *target, 
 		return rc;
 	}
 	*out = &nats->base;
-	return 0;
-}
-
-static int make_stream(struct nats_downstream *nats, jsStreamInfo **info, struct error *error)
-{
-	const char *subjects[] = {nats->subject};
-	jsStreamConfig config;
-	jsErrCode code = 0;
-	natsStatus status;
-
-	jsStreamConfig_Init(&config);
-	config.Name = nats->stream;
-	config.Description = "committed blocks of a doorbuster lane";
-	config.Subjects = subjects;
-	config.SubjectsLen = 1;
-	config.Storage = js_FileStorage;
-	/* It must hold also if somebody sets a limit later. */
-	config.Discard = js_DiscardNew;
-	config.Replicas = settings_of(nats)->replicas;
-	config.DenyDelete = true;
-	config.DenyPurge = true;
-	status = js_AddStream(info, nats->link.js, &config, NULL, &code);
-	if (status == NATS_OK)
-		return 0;
-	return error_say(error, -ENOTCONN,
-			 "stream %s cannot be made: %s (error %d); a new one has %u replicas",
-			 nats->stream, natsStatus_GetText(status), code,
-			 settings_of(nats)->replicas);
-}
-
-/* Whether a stream of this name is one of ours. */
-static int check_config(const struct nats_downstream *nats, const jsStreamInfo *info,
-			struct error *error)
-{
-	const jsStreamConfig *config = info->Config;
-	const char *forgets = nats_stream_forgets(config);
-
-	if (config->SubjectsLen != 1 || strcmp(config->Subjects[0], nats->subject) != 0)
-		return error_say(error, -EPROTO,
-				 "stream %s takes other subjects than %s: name another with "
-				 "--set stream=NAME",
-				 nats->stream, nats->subject);
-	if (forgets != NULL)
-		return error_say(error, -EPROTO,
-				 "stream %s forgets what it acknowledged (%s): take that out, "
-				 "or name another with --set stream=NAME",
-				 nats->stream, forgets);
-	if (info->State.NumDeleted > 0)
-		return error_say(error, -EPROTO,
-				 "stream %s has a gap: %" PRIu64 " messages were removed from "
-				 "its middle; begin a new one with --set stream=NAME",
-				 nats->stream, info->State.NumDeleted);
 	return 0;
 }
 
@@ -258,29 +211,21 @@ static int end_nats(struct downstream *downstream, struct lane_mark *last, bool 
 		    struct error *error)
 {
 	struct nats_downstream *nats = of(downstream);
-	jsStreamInfo *info = NULL;
-	jsErrCode code = 0;
-	natsStatus status = js_GetStreamInfo(&info, nats->link.js, nats->stream, NULL, &code);
-	int rc = 0;
+	char made[RFC3339_BYTES];
+	jsStreamInfo *info;
+	int rc;
 
 	CHECK(nats->message_acked == nats->message_end);
-	if (status == NATS_NOT_FOUND)
-		rc = make_stream(nats, &info, error);
-	else if (status != NATS_OK)
-		rc = say_away(nats, status, error);
-	if (rc == 0)
-		rc = check_config(nats, info, error);
-	if (rc == 0) {
-		nats->base_seq = info->State.LastSeq - nats->message_end;
-		nats->progress_ns = clock_now_ns();
-		if (info->State.Msgs == 0 && info->State.LastSeq > 0)
-			rc = error_say(error, -EPROTO,
-				       "stream %s was emptied; begin a new one with "
-				       "--set stream=NAME",
-				       nats->stream);
-		else if (info->State.Msgs > 0)
-			rc = read_last(nats, info->State.LastSeq, last, part, error);
-	}
+	rc = nats_stream_open(&info, &nats->link, settings_of(nats), downstream->lane,
+			      !downstream->met, error);
+	if (rc != 0)
+		return rc;
+	nats->base_seq = info->State.LastSeq - nats->message_end;
+	nats->progress_ns = clock_now_ns();
+	rfc3339_format((uint64_t)info->Created, made);
+	snprintf(downstream->who, sizeof(downstream->who), "made-%s", made);
+	if (info->State.Msgs > 0)
+		rc = read_last(nats, info->State.LastSeq, last, part, error);
 	jsStreamInfo_Destroy(info);
 	return rc;
 }
@@ -500,8 +445,7 @@ static int reap_nats(struct downstream *downstream, struct error *error)
 		nats->progress_ns = clock_now_ns();
 	if (nats->message_acked != nats->message_end &&
 	    clock_now_ns() > nats->progress_ns + ACK_WAIT_NS)
-		return error_say(error, -ENOTCONN, "stream %s: nothing was acknowledged for %d ms",
-				 nats->stream, DOWNSTREAM_WAIT_MS);
+		return say_away(nats, NATS_TIMEOUT, error);
 	return cnt;
 }
 

@@ -20,9 +20,10 @@ enum {
 	/* A server that is stopped, not dead, is noticed after two of these. */
 	PING_MS = 2000,
 	IN_FLIGHT = 128,
+	/* nats-server's numbers of errors. */
+	ERROR_NOT_ENABLED = 10076,
+	ERROR_NOT_ENABLED_FOR_ACCOUNT = 10039,
 	REPLICAS_MAX = 5,
-	/* At most, of a block's message. */
-	HEADERS_BYTES = 1024,
 };
 
 /* Splits nats://a,b,c: addresses without a scheme have that of the first. */
@@ -157,6 +158,17 @@ void nats_subject(const struct nats_settings *settings, uint16_t lane, char out[
 	snprintf(out, NATS_NAME_BYTES, "%s.lane.%03u", settings->stream, lane);
 }
 
+/* The server refuses a subject beside the request, which then gets no answer: without the
+ * connection its sender learns at once that there is none. Called on a thread of libnats. */
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
+		     void *context)
+{
+	(void)subscription;
+	(void)context;
+	if (status == NATS_NOT_PERMITTED)
+		natsConnection_Close(connection);
+}
+
 static natsStatus set_options(natsOptions *options, const struct nats_settings *settings,
 			      const char *name)
 {
@@ -167,6 +179,8 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 		status = natsOptions_SetName(options, name);
 	if (status == NATS_OK)
 		status = natsOptions_SetAllowReconnect(options, false);
+	if (status == NATS_OK)
+		status = natsOptions_SetErrorHandler(options, on_error, NULL);
 	if (status == NATS_OK)
 		status = natsOptions_SetTimeout(options, CONNECT_MS);
 	if (status == NATS_OK)
@@ -191,8 +205,7 @@ static natsStatus set_options(natsOptions *options, const struct nats_settings *
 	return status;
 }
 
-/* libnats's own text for an error, without the place in its source. */
-static const char *last_error(natsStatus status)
+const char *nats_why(natsStatus status)
 {
 	natsStatus last = NATS_OK;
 	const char *text = nats_GetLastError(&last);
@@ -229,7 +242,7 @@ static int say_unconnected(const struct nats_settings *settings, natsStatus stat
 			remedy = "; if the server wants certificates of its clients: --set "
 				 "tls-cert= and tls-key=";
 	}
-	return error_say(error, rc, "%s: %s%s", settings->shown, last_error(status), remedy);
+	return error_say(error, rc, "%s: %s%s", settings->shown, nats_why(status), remedy);
 }
 
 /* A block and its headers must fit into a message. */
@@ -238,28 +251,28 @@ static int check_payload(const struct nats_link *link, const struct nats_setting
 {
 	const int64_t max = natsConnection_GetMaxPayload(link->connection);
 
-	if (max >= BLOCK_BYTES_MAX + HEADERS_BYTES)
+	if (max >= BLOCK_BYTES_MAX + NATS_HEADERS_BYTES)
 		return 0;
 	return error_say(error, -EINVAL,
 			 "%s: the server takes messages of at most %" PRId64
 			 " bytes: set its max_payload to %d or more",
-			 settings->shown, max, BLOCK_BYTES_MAX + HEADERS_BYTES);
+			 settings->shown, max, BLOCK_BYTES_MAX + NATS_HEADERS_BYTES);
 }
 
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
-		   struct error *error)
+		   const char *needs, struct error *error)
 {
 	jsOptions js_options;
 	natsStatus status;
 	int rc = 0;
 
-	*link = (struct nats_link){0};
+	*link = (struct nats_link){.settings = settings, .needs = needs};
 	status = natsOptions_Create(&link->options);
 	if (status == NATS_OK)
 		status = set_options(link->options, settings, name);
 	if (status != NATS_OK) {
 		nats_link_close(link);
-		return error_say(error, -EINVAL, "NATS settings: %s", last_error(status));
+		return error_say(error, -EINVAL, "NATS settings: %s", nats_why(status));
 	}
 	status = natsConnection_Connect(&link->connection, link->options);
 	if (status == NATS_OK)
@@ -284,6 +297,45 @@ void nats_link_close(struct nats_link *link)
 	*link = (struct nats_link){0};
 }
 
+/* What the server refused since the connection was made, as "Permissions Violation for Publish to
+ * ..."; NULL: nothing. It says so beside the request, which gets no answer. */
+static const char *refused(const struct nats_link *link)
+{
+	const char *text = NULL;
+
+	(void)natsConnection_GetLastError(link->connection, &text);
+	return text != NULL && strcasestr(text, "permissions violation") != NULL ? text : NULL;
+}
+
+int nats_link_failed(const struct nats_link *link, const char *stream, natsStatus status, int code,
+		     struct error *error)
+{
+	const char *refusal = refused(link);
+
+	if (refusal != NULL)
+		return error_say(
+			error, -EACCES,
+			"stream %s: the server refuses this user: %s. Needed here: %s; and "
+			"to subscribe to _INBOX.>",
+			stream, refusal, link->needs);
+	if (code == ERROR_NOT_ENABLED || code == ERROR_NOT_ENABLED_FOR_ACCOUNT)
+		return error_say(error, -EINVAL,
+				 "stream %s: %s has no JetStream for this user's account: switch "
+				 "it on there (jetstream: enabled), or use another user",
+				 stream, link->settings->shown);
+	if (status == NATS_NO_RESPONDERS)
+		return error_say(
+			error, -ENOTCONN,
+			"stream %s: no JetStream answers at %s: it is not ready yet, has no "
+			"leader, or is not switched on (jetstream {} in the server's "
+			"configuration)",
+			stream, link->settings->shown);
+	if (status == NATS_TIMEOUT)
+		return error_say(error, -ENOTCONN, "stream %s: no answer for %d ms", stream,
+				 DOWNSTREAM_WAIT_MS);
+	return error_say(error, -ENOTCONN, "stream %s: %s", stream, nats_why(status));
+}
+
 bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark *mark)
 {
 	const char *block = NULL;
@@ -296,23 +348,4 @@ bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark 
 	*mark = (struct lane_mark){.place.segment = frame->segment, .place.offset = frame->offset};
 	return sscanf(text, "%" SCNu64 " %16" SCNx64, &mark->next_lsn, &mark->checksum) == 2 &&
 	       mark->next_lsn > 0;
-}
-
-const char *nats_stream_forgets(const jsStreamConfig *config)
-{
-	if (config->Storage != js_FileStorage)
-		return "storage=memory";
-	if (config->Retention != js_LimitsPolicy)
-		return "a retention other than limits";
-	if (config->MaxAge > 0)
-		return "max_age";
-	/* All our messages have one subject: the oldest would be removed. */
-	if (config->MaxMsgsPerSubject > 0)
-		return "max_msgs_per_subject";
-	/* With discard=new the stream refuses messages above its limit, and the relay waits. */
-	if (config->Discard == js_DiscardNew)
-		return NULL;
-	if (config->MaxMsgs > 0)
-		return "max_msgs with discard=old";
-	return config->MaxBytes > 0 ? "max_bytes with discard=old" : NULL;
 }

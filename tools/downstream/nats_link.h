@@ -21,6 +21,7 @@ enum {
 	NATS_NAME_BYTES = 128,
 	NATS_SERVERS_MAX = 16,
 	NATS_SERVERS_BYTES = 2048,
+	NATS_HEADERS_BYTES = 1024, /* at most, of a block's message */
 };
 
 /* KEY=VALUE settings, parsed. Texts are the command line's. */
@@ -43,6 +44,8 @@ struct nats_settings {
 };
 
 struct nats_link {
+	const struct nats_settings *settings;
+	const char *needs; /* what its user must be allowed to publish to */
 	natsOptions *options;
 	natsConnection *connection;
 	jsCtx *js;
@@ -61,15 +64,26 @@ void nats_stream_name(const struct nats_settings *settings, uint16_t lane,
 		      char out[NATS_NAME_BYTES]);
 void nats_subject(const struct nats_settings *settings, uint16_t lane, char out[NATS_NAME_BYTES]);
 
-/* Connects. 0, or -ENOTCONN, -EACCES or -EINVAL with a line. */
+/*
+ * Connects. `settings` and `needs` (subjects that its user must be allowed to publish to, for a
+ * message) outlive the link. 0, or -ENOTCONN, -EACCES or -EINVAL with a line.
+ */
 int nats_link_open(struct nats_link *link, const struct nats_settings *settings, const char *name,
-		   struct error *error);
+		   const char *needs, struct error *error);
+
+/*
+ * Says why a request failed; code: the server's error, 0: none. -EACCES: this user may not send it,
+ * or not get the answer (the server reports that beside the request, which then has no answer);
+ * -EINVAL: its account has no JetStream; -ENOTCONN: all else.
+ */
+int nats_link_failed(const struct nats_link *link, const char *stream, natsStatus status, int code,
+		     struct error *error);
+
+/* libnats's own text for an error of this thread, without the place in its source. */
+const char *nats_why(natsStatus status);
 
 /* One of all zeros is allowed. */
 void nats_link_close(struct nats_link *link);
-
-/* What makes a stream lose messages that it acknowledged, as a static text; NULL: nothing does. */
-const char *nats_stream_forgets(const jsStreamConfig *config);
 
 /* What a message's headers say of its block. False: it is not a relay's message. */
 bool nats_message_block(natsMsg *message, struct frame *frame, struct lane_mark *mark);

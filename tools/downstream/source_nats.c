@@ -62,9 +62,13 @@ static void close_nats(struct source *base)
 	free(source);
 }
 
-static int say_away(const char *stream, natsStatus status, struct error *error)
+static const char needs[] = "to publish to $JS.API.STREAM.INFO.*, $JS.API.STREAM.MSG.GET.*, "
+			    "$JS.API.CONSUMER.CREATE.>, $JS.API.CONSUMER.DELETE.> and $JS.FC.>";
+
+static int say_away(const struct nats_source *source, const char *stream, natsStatus status,
+		    struct error *error)
 {
-	return error_say(error, -ENOTCONN, "stream %s: %s", stream, natsStatus_GetText(status));
+	return nats_link_failed(&source->link, stream, status, 0, error);
 }
 
 /* The state of a lane's stream. 0, -ENOENT, or an error with a line. */
@@ -82,7 +86,7 @@ static int stream_state(struct nats_source *source, uint16_t lane, jsStreamState
 	if (status == NATS_NOT_FOUND)
 		return -ENOENT;
 	if (status != NATS_OK)
-		return say_away(stream, status, error);
+		return nats_link_failed(&source->link, stream, status, code, error);
 	*state = info->State;
 	jsStreamInfo_Destroy(info);
 	return 0;
@@ -105,7 +109,7 @@ static int journal_of(struct nats_source *source, uint16_t lane, const jsStreamS
 	nats_stream_name(&source->settings, lane, stream);
 	status = js_GetMsg(&message, source->link.js, stream, state->FirstSeq, NULL, &code);
 	if (status != NATS_OK)
-		return say_away(stream, status, error);
+		return say_away(source, stream, status, error);
 	ours = nats_message_block(message, &frame, &mark);
 	natsMsg_Destroy(message);
 	if (!ours)
@@ -160,7 +164,8 @@ static int open_nats(struct source **out, const struct consumer_options *options
 	rc = nats_settings_parse(&source->settings, options->from, false, options->settings,
 				 options->setting_cnt, error);
 	if (rc == 0)
-		rc = nats_link_open(&source->link, &source->settings, "doorbuster consume", error);
+		rc = nats_link_open(&source->link, &source->settings, "doorbuster consume", needs,
+				    error);
 	if (rc == 0)
 		rc = find_lanes(source, error);
 	if (rc != 0)
@@ -185,7 +190,7 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 
 	nats_stream_name(&source->settings, number, stream);
 	if (rc != 0)
-		return rc == -ENOENT ? say_away(stream, NATS_NOT_FOUND, error) : rc;
+		return rc == -ENOENT ? say_away(source, stream, NATS_NOT_FOUND, error) : rc;
 	close_lane(lane);
 	nats_subject(&source->settings, number, subject);
 	jsSubOptions_Init(&options);
@@ -202,7 +207,7 @@ static int seek_nats(struct source *base, uint16_t number, const struct cursor_l
 	status = js_SubscribeSync(&lane->messages, source->link.js, subject, NULL, &options, &code);
 	lane->seq = options.Config.OptStartSeq > 0 ? options.Config.OptStartSeq - 1 : 0;
 	lane->end_seq = state.LastSeq;
-	return status == NATS_OK ? 0 : say_away(stream, status, error);
+	return status == NATS_OK ? 0 : say_away(source, stream, status, error);
 }
 
 /* A message of the lane. If the stream is known to have more, it waits for it. */
@@ -247,8 +252,9 @@ static int next_nats(struct source *base, uint16_t number, struct source_block *
 	if (status == NATS_OK)
 		status = natsMsg_GetMetaData(&meta, lane->message);
 	if (status != NATS_OK)
-		return error_is_set(error) ? -ENOTCONN
-					   : say_away(source->settings.stream, status, error);
+		return error_is_set(error)
+			       ? -ENOTCONN
+			       : say_away(source, source->settings.stream, status, error);
 	lane->seq = meta->Sequence.Stream;
 	jsMsgMetaData_Destroy(meta);
 	ours = nats_message_block(lane->message, &block->frame, &mark);

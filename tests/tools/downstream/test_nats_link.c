@@ -90,33 +90,6 @@ Test(nats_link, refuses_settings_by_name)
 	}
 }
 
-/* A stream of any other hand: what would drop a block behind the relay's back is named. */
-Test(nats_link, names_what_makes_a_stream_forget)
-{
-	static const struct {
-		jsStreamConfig config;
-		const char *what; /* NULL: it keeps all */
-	} cases[] = {
-		{{.Discard = js_DiscardOld}, NULL},
-		{{.MaxMsgs = -1, .MaxBytes = -1, .MaxMsgsPerSubject = -1}, NULL},
-		{{.MaxMsgs = 5, .MaxBytes = 5, .Discard = js_DiscardNew}, NULL},
-		{{.Storage = js_MemoryStorage}, "storage=memory"},
-		{{.Retention = js_WorkQueuePolicy}, "a retention other than limits"},
-		{{.MaxAge = 1, .Discard = js_DiscardNew}, "max_age"},
-		{{.MaxMsgsPerSubject = 1, .Discard = js_DiscardNew}, "max_msgs_per_subject"},
-		{{.MaxMsgs = 5}, "max_msgs with discard=old"},
-		{{.MaxBytes = 5}, "max_bytes with discard=old"},
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *what = nats_stream_forgets(&cases[i].config);
-
-		cr_expect(eq(int, what == NULL, cases[i].what == NULL), "case %zu", i);
-		cr_expect(what == NULL || cases[i].what == NULL || strcmp(what, cases[i].what) == 0,
-			  "case %zu: %s", i, what);
-	}
-}
-
 /* A server that says hello, and then reads nothing any more. */
 static void *stop_reading(void *context)
 {
@@ -158,7 +131,8 @@ Test(nats_link, does_not_wait_for_ever_for_a_server_that_stops_reading, .timeout
 	cr_assert(eq(int, pthread_create(&server, NULL, stop_reading, &listener), 0));
 	snprintf(to, sizeof(to), "nats://127.0.0.1:%u", ntohs(address.sin_port));
 	cr_assert(eq(int, parse(to, NULL, 0), 0), "%s", error.text);
-	cr_assert(eq(int, nats_link_open(&link, &settings, "test", &error), 0), "%s", error.text);
+	cr_assert(eq(int, nats_link_open(&link, &settings, "test", "nothing", &error), 0), "%s",
+		  error.text);
 	cr_assert(eq(int, pthread_join(server, NULL), 0));
 	while (status == NATS_OK)
 		status = natsConnection_Publish(link.connection, "a", data, sizeof(data));
