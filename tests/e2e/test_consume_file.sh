@@ -109,6 +109,17 @@ stop_engine
 "$BIN/doorbuster" journal checkpoint "$DATA" >/dev/null
 "$BIN/doorbuster" relay --data "$DATA" --to file:"$COPY" --once 2>/dev/null
 cp -a "$DATA" "$WORK/whole"
+# A relay that has not reached its downstream counts as long as it runs, and leaves nothing.
+"$BIN/doorbuster-relay" --data "$DATA" --name typo --to nats://127.0.0.1:1 2>"$WORK/err" &
+typo=$!
+wait_for "the relay to try" grep -q 'lane 1: downstream is away' "$WORK/err"
+"$BIN/doorbuster" journal prune "$DATA" --lane 0 --json >"$WORK/prune" 2>"$WORK/err"
+expect_eq "removed while a relay tries" 0 "$(json .removed "$WORK/prune")"
+expect_match "why" "MiB stay for relay 'typo', which runs and has not reached its downstream yet" \
+	"$(cat "$WORK/err")"
+kill -TERM $typo
+wait $typo || fail "SIGTERM: $(cat "$WORK/err")"
+[ ! -e "$DATA/downstream-typo" ] || fail "a downstream that was never reached has a position"
 rc=0
 "$BIN/doorbuster" journal prune "$DATA" --no-downstream >"$WORK/prune" 2>&1 || rc=$?
 expect_eq "exit code, --no-downstream with a relay" 2 $rc
@@ -119,7 +130,8 @@ sed -i 's/^lane 0 .*/lane 0 next-lsn 1500 segment 0 offset 4096 checksum 01 extr
 	s/^budget-bytes .*/budget-bytes 1000000/' "$DATA/downstream-slow"
 "$BIN/doorbuster" journal prune "$DATA" --lane 0 --json >"$WORK/prune" 2>"$WORK/err"
 expect_eq "removed while a relay lacks it" 0 "$(json .removed "$WORK/prune")"
-expect_match "why" "ALARM: lane 0: [0-9]+ MiB stay for relay 'slow'.* up to LSN 1499" \
+expect_match "why" \
+	"ALARM: lane 0: [0-9]+ MiB stay for relay 'slow', .* at file:.* up to LSN 1499; if it" \
 	"$(cat "$WORK/err")"
 "$BIN/doorbuster" relay --data "$DATA" --forget --name slow
 "$BIN/doorbuster" journal prune "$DATA" >"$WORK/prune" 2>"$WORK/err" || fail "$(cat "$WORK/err")"

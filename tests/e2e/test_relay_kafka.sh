@@ -96,3 +96,39 @@ stop_engine
 kill -TERM $RELAY
 wait $RELAY || fail "relay: $(cat "$WORK/relay.err")"
 expect_topic
+
+echo "a topic that forgets is refused by name, before anything is sent or kept"
+grep -q 'topic doorbuster: its retention and compaction are not checked' "$WORK/relay.err" ||
+	fail "the mock knows what a topic is set to"
+# Runs a relay with a name on a broker of a cluster whose topic has settings.
+relay_to() { # NAME CLUSTER KEY=VALUE...
+	rm -f "$WORK/broker"
+	python3 tests/e2e/kafka_configs.py "$2" doorbuster "${@:3}" >"$WORK/broker" &
+	BROKER=$!
+	wait_for "the broker" test -s "$WORK/broker"
+	rc=0
+	"$BIN/doorbuster-relay" --data "$DATA" --name "$1" --once \
+		--to "kafka://$(cat "$WORK/broker")" 2>"$WORK/err" || rc=$?
+	kill $BROKER
+	wait $BROKER || true
+	expect_eq "exit code with ${*:2}" 1 $rc
+}
+relay_to fussy c1 cleanup.policy=compact retention.ms=-1
+expect_match "why" 'topic doorbuster \(cleanup.policy=compact\) is compacted' "$(cat "$WORK/err")"
+relay_to fussy c1 cleanup.policy=delete retention.bytes=-1 retention.ms=604800000
+expect_match "why" 'topic doorbuster \(retention.ms=604800000\) loses blocks by their age' \
+	"$(cat "$WORK/err")"
+
+echo "a topic of the same name in another cluster; a broker that is not there"
+relay_to kafka c2 cleanup.policy=delete retention.ms=-1
+expect_match "why" "is another one \(cluster-c2\) than the relay named 'kafka' served" \
+	"$(cat "$WORK/err")"
+rc=0
+"$BIN/doorbuster-relay" --data "$DATA" --name nowhere --to kafka://127.0.0.1:1 --once \
+	--timeout 1 2>"$WORK/err" || rc=$?
+expect_eq "exit code of --timeout" 1 $rc
+expect_match "why" 'took nothing for 1 s \(--timeout\), the last error: topic doorbuster: ' \
+	"$(cat "$WORK/err")"
+for name in fussy nowhere; do
+	[ ! -e "$DATA/downstream-$name" ] || fail "$name has a position"
+done

@@ -2,7 +2,7 @@
 # a sale, the broker's directory is put back to an older copy, and the stream has every block of the
 # lane once, in order. Another relay, a foreign message, a gap, a lane that was cut: the relay names
 # it and stops.
-# time limit: 150 s
+# time limit: 200 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/nats.sh"
 
@@ -208,3 +208,34 @@ nats_ask 4222 '$JS.API.STREAM.CREATE.old-lane-000' '{"name":"old-lane-000","rete
 expect_stopped "a limit" \
 	'stream old-lane-000 forgets what it acknowledged \(max_msgs with discard=old\)' \
 	relay_once --name old --set stream=old
+
+echo "a stream that acknowledges nothing, and one whose subject another takes"
+nats_ask 4222 '$JS.API.STREAM.CREATE.mute-lane-000' '{"name":"mute-lane-000","retention":"limits",
+	"storage":"file","num_replicas":1,"no_ack":true,"subjects":["mute.lane.000"]}' |
+	jq -e .config >"$WORK/mute"
+expect_stopped "no_ack" 'stream mute-lane-000 acknowledges nothing \(no_ack\)' \
+	relay_once --name mute --set stream=mute
+nats_ask 4222 '$JS.API.STREAM.CREATE.all' '{"name":"all","retention":"limits","storage":"file",
+	"num_replicas":1,"subjects":["over.>"]}' | jq -e .config >"$WORK/all"
+expect_stopped "an overlap" 'stream all takes its subject over.lane.000 already' \
+	relay_once --name over --set stream=over
+for name in mute over; do
+	[ ! -e "$DATA/downstream-$name" ] || fail "a stream that was refused has a position"
+done
+
+echo "the same stream by another address; another stream of the same name"
+relay_once --name who --set stream=who || fail "relay: $(cat "$WORK/once")"
+relay_once --name who --set stream=who --to nats://localhost:4222,127.0.0.1:4222 ||
+	fail "another address: $(cat "$WORK/once")"
+expect_stream --set stream=who
+nats_ask 4222 '$JS.API.STREAM.DELETE.who-lane-000' '' | jq -e .success >"$WORK/delete"
+expect_stopped "a stream that was removed" \
+	'stream who-lane-000 is not at nats://127.0.0.1:4222, and this relay filled it before' \
+	relay_once --name who --set stream=who
+nats_ask 4222 '$JS.API.STREAM.CREATE.who-lane-000' '{"name":"who-lane-000","retention":"limits",
+	"storage":"file","num_replicas":1,"subjects":["who.lane.000"]}' | jq -e .config >"$WORK/who"
+expect_stopped "a stream made anew" "is another one .* than the relay named 'who' served" \
+	relay_once --name who --set stream=who
+"$BIN/doorbuster" relay --data "$DATA" --forget --name who
+relay_once --name who --set stream=who || fail "relay: $(cat "$WORK/once")"
+expect_stream --set stream=who

@@ -85,7 +85,7 @@ CA=(--set tls-ca="$WORK/ca.pem")
 echo "user and password"
 start_tls 4301 good '' 'authorization { user: shop, password: right }'
 expect_relayed "user and password" tls://shop:right@localhost:4301 "${CA[@]}"
-grep -q '^to tls://localhost:4301$' "$DATA/downstream-tls-4301" ||
+grep -q '^address tls://localhost:4301$' "$DATA/downstream-tls-4301" ||
 	fail "the position has a password"
 expect_refused "a wrong password" 'Authorization Violation: the server wants another user' \
 	tls://shop:wrong@localhost:4301 "${CA[@]}"
@@ -144,6 +144,44 @@ start_tls 4308 good
 wait_for "the relay to be back" grep -q 'downstream is back' "$WORK/beside"
 kill -TERM $RELAY
 wait $RELAY || fail "SIGTERM: $(cat "$WORK/beside")"
+stop_nats
+
+echo "a user who may not do all that is needed: which subject, and which are"
+may() { # SUBJECT...
+	local subjects
+	subjects=$(printf '"%s",' "$@")
+	start_tls 4310 good '' "authorization { users: [ { user: shop, password: right,
+		permissions: { publish: [ ${subjects%,} ], subscribe: \"_INBOX.>\" } } ] }"
+}
+API='$JS.API'
+BOTH=("$API.STREAM.INFO.*" "$API.STREAM.MSG.GET.*")
+SHOP=(tls://shop:right@localhost:4310 "${CA[@]}")
+may none
+expect_refused "no right at all" \
+	'this user: .*Publish to "\$JS.API.STREAM.INFO.doorbuster-lane-000".* Needed .*INFO\.\*' \
+	"${SHOP[@]}"
+stop_nats
+may "${BOTH[@]}"
+rc=0
+relay "${SHOP[@]}" || rc=$?
+expect_eq "exit code without the right to make a stream" 2 $rc
+expect_match "why" 'Publish to "\$JS.API.STREAM.CREATE.doorbuster-lane-000"' "$(cat "$WORK/out")"
+stop_nats
+may "${BOTH[@]}" "$API.STREAM.CREATE.*"
+rc=0
+relay "${SHOP[@]}" || rc=$?
+expect_eq "exit code without the right to fill it" 2 $rc
+expect_match "why" 'Publish to "doorbuster.lane.000"' "$(cat "$WORK/out")"
+stop_nats
+# All that is needed, as the messages and DOWNSTREAM.md have it.
+may "${BOTH[@]}" "$API.STREAM.CREATE.*" 'doorbuster.lane.*' "$API.CONSUMER.CREATE.>" \
+	"$API.CONSUMER.DELETE.>" '$JS.FC.>'
+expect_relayed "all rights that are needed" "${SHOP[@]}"
+stop_nats
+start_tls 4311 good '' 'accounts { A { users: [ { user: shop, password: right } ] },
+	B { jetstream: enabled, users: [ { user: other, password: right } ] } }'
+expect_refused "an account without JetStream" "has no JetStream for this user's account" \
+	tls://shop:right@localhost:4311 "${CA[@]}"
 stop_nats
 
 echo "a server that takes small messages only"

@@ -16,7 +16,6 @@ enum {
 	LINE_BYTES = 1024,
 };
 
-/* One line after the first. False: not one of ours. */
 /* A lane of which nothing was read is at no place. */
 static bool is_mark(const struct lane_mark *mark)
 {
@@ -24,21 +23,32 @@ static bool is_mark(const struct lane_mark *mark)
 	       (mark->place.segment == 0 && mark->place.offset == 0 && mark->checksum == 0);
 }
 
+/* The text after a word; false: too long. */
+static bool parse_text(const char *text, char *out, size_t out_bytes)
+{
+	const size_t bytes = strcspn(text, "\n");
+
+	if (bytes >= out_bytes)
+		return false;
+	memcpy(out, text, bytes);
+	out[bytes] = '\0';
+	return true;
+}
+
+/* One line after the first. False: not one of ours. */
 static bool parse_line(struct cursor *cursor, const char *line)
 {
 	struct cursor_lane entry = {0};
 	unsigned lane;
 	int end = 0;
 
-	if (strncmp(line, "to ", 3) == 0) {
-		const size_t bytes = strcspn(line + 3, "\n");
-
-		if (bytes >= sizeof(cursor->to))
-			return false;
-		memcpy(cursor->to, line + 3, bytes);
-		cursor->to[bytes] = '\0';
-		return true;
-	}
+	if (strncmp(line, "to ", 3) == 0)
+		return parse_text(line + 3, cursor->to, sizeof(cursor->to));
+	if (strncmp(line, "address ", 8) == 0)
+		return parse_text(line + 8, cursor->address, sizeof(cursor->address));
+	if (sscanf(line, "who %u %n%63s", &lane, &end, entry.who) == 2)
+		return lane < cursor->lanes && parse_text(line + end, cursor->lane[lane].who,
+							  sizeof(cursor->lane[lane].who));
 	if (sscanf(line, "journal %16" SCNx64 " %n", &cursor->journal_id, &end) == 1 ||
 	    sscanf(line, "budget-bytes %" SCNu64 " %n", &cursor->budget_bytes, &end) == 1 ||
 	    sscanf(line, "out-bytes %" SCNu64 " %n", &cursor->out_bytes, &end) == 1 ||
@@ -78,6 +88,10 @@ int cursor_load(struct cursor *cursor, const char *path, struct error *error)
 	bool good;
 
 	memset(cursor, 0, sizeof(*cursor));
+	/* It names what buyers bought. One that isn't ours to change is replaced by the next save.
+	 */
+	if (file != NULL)
+		(void)safe_make_private(path);
 	if (file == NULL) {
 		const int rc = -errno;
 
@@ -86,7 +100,7 @@ int cursor_load(struct cursor *cursor, const char *path, struct error *error)
 		return rc;
 	}
 	good = fgets(line, sizeof(line), file) != NULL &&
-	       sscanf(line, "doorbuster-cursor %u", &format) == 1 && format == 1;
+	       sscanf(line, "doorbuster-cursor %u", &format) == 1 && (format == 1 || format == 2);
 	while (good && fgets(line, sizeof(line), file) != NULL)
 		good = parse_line(cursor, line);
 	good = good && ferror(file) == 0 && cursor->journal_id != 0;
@@ -101,9 +115,12 @@ int cursor_load(struct cursor *cursor, const char *path, struct error *error)
 
 static bool write_lines(const struct cursor *cursor, FILE *file)
 {
-	fprintf(file, "doorbuster-cursor 1\njournal %016" PRIx64 "\n", cursor->journal_id);
+	fprintf(file, "doorbuster-cursor %d\njournal %016" PRIx64 "\n",
+		cursor->address[0] != '\0' ? 2 : 1, cursor->journal_id);
 	if (cursor->to[0] != '\0')
 		fprintf(file, "to %s\n", cursor->to);
+	if (cursor->address[0] != '\0')
+		fprintf(file, "address %s\n", cursor->address);
 	if (cursor->budget_bytes != 0)
 		fprintf(file, "budget-bytes %" PRIu64 "\n", cursor->budget_bytes);
 	if (cursor->out_bytes != 0)
@@ -119,6 +136,8 @@ static bool write_lines(const struct cursor *cursor, FILE *file)
 			" checksum %016" PRIx64 " extra %" PRIu64 "\n",
 			i, lane->mark.next_lsn, lane->mark.place.segment, lane->mark.place.offset,
 			lane->mark.checksum, lane->extra);
+		if (lane->who[0] != '\0')
+			fprintf(file, "who %u %s\n", i, lane->who);
 		if (lane->settling_at_ns == 0)
 			continue;
 		fprintf(file,

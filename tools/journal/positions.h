@@ -1,10 +1,12 @@
 /*
  * positions: how far the downstreams of this journal's relays have its lanes, from the relays'
- * files in the data directory. Segments that a relay still needs stay, whether it runs or not.
+ * files in the data directory. Segments that a relay still needs stay, whether it runs or not. One
+ * that has not reached its downstream yet has no position: it counts as long as it runs.
  */
 #ifndef DB_TOOLS_JOURNAL_POSITIONS_H
 #define DB_TOOLS_JOURNAL_POSITIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +19,13 @@ enum {
 };
 
 struct positions {
-	unsigned cnt; /* relays that have a position */
+	unsigned cnt; /* relays that have a position, or run without one */
 	struct position {
 		uint64_t lsn; /* the last one that the slowest of them has */
 		uint64_t budget_bytes;
+		bool waiting;                   /* it runs and has not reached its downstream */
 		char name[POSITION_NAME_BYTES]; /* of that relay */
+		char address[512]; /* where it reached its downstream; empty: unknown */
 	} lane[SHARDS_MAX];
 };
 

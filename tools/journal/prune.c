@@ -47,12 +47,22 @@ static void tell_held(uint16_t lane, const struct positions *positions,
 		if (strcmp(positions->lane[i].name, position->name) == 0)
 			together += held_bytes[i];
 	}
+	if (position->waiting) {
+		fprintf(stderr,
+			"lane %u: %" PRIu64 " MiB stay for relay '%s', which runs and has not "
+			"reached its downstream yet: end it if its --to is wrong\n",
+			lane, held_bytes[lane] >> 20, position->name);
+		return;
+	}
 	fprintf(stderr,
-		"%slane %u: %" PRIu64 " MiB stay for relay '%s', whose downstream has it up to LSN "
-		"%" PRIu64 "\n",
+		"%slane %u: %" PRIu64 " MiB stay for relay '%s', whose downstream%s%s has it up to "
+		"LSN %" PRIu64 "; if it will not run again: doorbuster relay --data DIR --forget "
+		"--name %s\n",
 		position->budget_bytes > 0 && together > position->budget_bytes / 2 ? "ALARM: "
 										    : "",
-		lane, held_bytes[lane] >> 20, position->name, position->lsn);
+		lane, held_bytes[lane] >> 20, position->name,
+		position->address[0] != '\0' ? " at " : "", position->address, position->lsn,
+		position->name);
 }
 
 static int prune_one(const struct data_dir *dir, uint16_t lane, const struct tool_options *options,
@@ -75,6 +85,10 @@ static int prune_one(const struct data_dir *dir, uint16_t lane, const struct too
 /* Whether it is known who else needs the segments. */
 static bool downstream_known(const struct tool_options *options, const struct positions *positions)
 {
+	if (options->no_downstream && positions->cnt > 0 && positions->lane[0].waiting)
+		return cli_wrong("--no-downstream: but relay '%s' runs here, and has not reached "
+				 "its downstream yet: end it first if its --to is wrong",
+				 positions->lane[0].name);
 	if (options->no_downstream && positions->cnt > 0)
 		return cli_wrong("--no-downstream: but relay '%s' has a position here; if it will "
 				 "not run again: doorbuster relay --data DIR --forget --name %s",

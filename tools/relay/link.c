@@ -74,10 +74,15 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	bool part = false;
 	int rc = downstream_open(&lane->downstream, relay->target, lane->lane, &relay->error);
 
-	if (rc == 0)
+	if (rc == 0) {
+		lane->downstream->met = relay->position.lane[lane->lane].who[0] != '\0';
 		rc = downstream_end(lane->downstream, &end, &part, &relay->error);
-	/* A certificate or password that was good once may be good again. */
-	if (rc == -EACCES && lane->link_cnt > 0)
+	}
+	if (rc == 0)
+		rc = relay_position_meet(relay, lane);
+	/* What was there once, and a certificate or password that was good once, may be so again.
+	 */
+	if ((rc == -EACCES || rc == -ENOENT) && lane->link_cnt > 0)
 		rc = -ENOTCONN;
 	if (rc == -ENOTCONN)
 		go_away(relay, lane, now_ns);
@@ -89,6 +94,8 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	rc = lane_tailer_open(&lane->tailer, &options, &end, &relay->error);
 	if (rc != 0)
 		return rc;
+	if (lane->link_cnt == 0 && error_is_set(&lane->downstream->note))
+		relay_tell(lane, "%s", lane->downstream->note.text);
 	tell_linked(lane, &end);
 	if (end.next_lsn < lane->safe.next_lsn)
 		lane->safe = end;
@@ -210,12 +217,16 @@ int relay_step(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 		if (rc != 0)
 			reaped = rc;
 	}
-	if (published == -ENOTCONN || reaped == -ENOTCONN) {
+	if (published < 0 || reaped < 0) {
+		const int rc = published < 0 ? published : reaped;
+
+		/* Rights that sufficed until now may be given back; those that never did are not.
+		 */
+		if (rc != -ENOTCONN && !(rc == -EACCES && lane->status.block_cnt > 0))
+			return rc;
 		go_away(relay, lane, now_ns);
 		return 0;
 	}
-	if (published < 0 || reaped < 0)
-		return published < 0 ? published : reaped;
 	if (lane->away_since_ns != 0 &&
 	    (reaped > 0 || (lane->ended && lane->sent_head == lane->sent_tail)))
 		come_back(lane, now_ns);

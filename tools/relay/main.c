@@ -13,7 +13,8 @@
 
 static const char usage[] =
 	"usage: doorbuster relay --data DIR --to DOWNSTREAM [--format block|json]\n"
-	"                        [--once] [--json] [--disk-budget-mib N] [--name NAME]\n"
+	"                        [--once [--timeout SECONDS]] [--json]\n"
+	"                        [--disk-budget-mib N] [--name NAME]\n"
 	"                        [--set KEY=VALUE]... [--skip-pruned]\n"
 	"                        [--metrics ADDR:PORT]\n"
 	"       doorbuster relay --data DIR --forget --name NAME\n"
@@ -41,6 +42,8 @@ static const char usage[] =
 	"  --numbers          its 64-bit values are numbers, not strings: many readers\n"
 	"                     round them\n"
 	"  --once             end when the downstream has all that is known to be on disk\n"
+	"  --timeout SECONDS  with --once: give up when the downstream took nothing for so\n"
+	"                     long (default: 60; 0: never)\n"
 	"  --json             a report a second on stdout, as JSON; without it as text,\n"
 	"                     on a terminal\n"
 	"  --disk-budget-mib N\n"
@@ -50,8 +53,9 @@ static const char usage[] =
 	"  --name NAME        of this relay's position in DIR/downstream-NAME, which\n"
 	"                     makes `journal prune` keep what the downstream does not\n"
 	"                     have yet (default: the scheme). A position is for one\n"
-	"                     downstream: one with another --to, format, stream or topic\n"
-	"                     is refused\n"
+	"                     downstream, at whatever address: one with another format,\n"
+	"                     stream, topic or directory, or in another cluster, is\n"
+	"                     refused. It is written once the downstream was reached\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"  --skip-pruned      an empty downstream begins with the first LSN that the\n"
 	"                     lane still has\n"
@@ -62,10 +66,13 @@ static const char usage[] =
 	"  --forget           remove the position of a relay that will not run again\n"
 	"\n"
 	"Exit code 0: stopped by SIGTERM, or --once and all is there; 1: stopped by what\n"
-	"it found: a gap, a foreign message, another relay, a lane that was cut or\n"
-	"pruned; 2: wrong usage, or settings, a password or a certificate were refused.\n";
+	"it found: a gap, a foreign message, another relay, a stream or topic that\n"
+	"forgets, a lane that was cut or pruned, or --timeout passed; 2: wrong usage, or\n"
+	"settings, rights, a password or a certificate were refused.\n";
 
 enum {
+	TIMEOUT_S = 60,
+	TIMEOUT_MAX_S = 1000000,
 	BUSY_TRIES = 40,
 	BUSY_PAUSE_NS = 50000000,
 };
@@ -83,6 +90,7 @@ enum flag {
 	FLAG_FORGET,
 	FLAG_METRICS,
 	FLAG_NUMBERS,
+	FLAG_TIMEOUT,
 };
 
 static const struct option flags[] = {
@@ -98,6 +106,7 @@ static const struct option flags[] = {
 	{"forget", no_argument, NULL, FLAG_FORGET},
 	{"metrics", required_argument, NULL, FLAG_METRICS},
 	{"numbers", no_argument, NULL, FLAG_NUMBERS},
+	{"timeout", required_argument, NULL, FLAG_TIMEOUT},
 	{"help", no_argument, NULL, CLI_FLAG_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -127,6 +136,7 @@ static bool parse_name(const char *text, char name[RELAY_NAME_BYTES])
 static bool parse_flag(int flag, void *context)
 {
 	struct relay_options *options = context;
+	uint64_t seconds;
 	uint64_t mib;
 
 	switch (flag) {
@@ -157,6 +167,12 @@ static bool parse_flag(int flag, void *context)
 		return true;
 	case FLAG_SKIP_PRUNED:
 		return options->skip_pruned = true;
+	case FLAG_TIMEOUT:
+		if (!cli_u64("--timeout", optarg, 0, TIMEOUT_MAX_S, &seconds))
+			return false;
+		options->timed = true;
+		options->timeout_ns = seconds * 1000000000;
+		return true;
 	case FLAG_METRICS:
 		options->metrics = optarg;
 		return true;
@@ -184,6 +200,11 @@ static bool complete(struct relay_options *options)
 	if (options->downstream.to == NULL)
 		return cli_wrong("--to DOWNSTREAM is missing: file:DIR, nats://HOST:PORT, "
 				 "kafka://HOST:PORT or -");
+	if (options->timed && !options->once)
+		return cli_wrong("--timeout: only with --once; a relay that stays waits for its "
+				 "downstream");
+	if (!options->timed && options->once)
+		options->timeout_ns = TIMEOUT_S * UINT64_C(1000000000);
 	default_name(options);
 	return true;
 }

@@ -17,6 +17,7 @@
 #include "engine/base/error.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_files.h"
+#include "tools/downstream/identity.h"
 #include "tools/relay/relay.h"
 
 static int take_lock(struct relay *relay)
@@ -44,31 +45,38 @@ static uint64_t half_of_free(const char *path)
 	return statvfs(path, &info) == 0 ? (uint64_t)info.f_bavail * info.f_frsize / 2 : 0;
 }
 
-/* Describes the downstream of the position: its address, and what else would make it another one.
- */
-static void describe_to(const struct relay *relay, char *out, size_t bytes)
+/* Nothing of a downstream was ever met: an older relay wrote its address before it reached it. */
+static bool is_unmet(const struct cursor *position)
 {
-	const struct downstream_options *options = &relay->options.downstream;
-	size_t used;
-
-	downstream_address(options->to, out, bytes);
-	used = strlen(out);
-	if (options->format == FORMAT_JSON)
-		used += (size_t)snprintf(out + used, bytes - used, " json");
-	for (unsigned i = 0; i < options->setting_cnt && used < bytes; i++) {
-		const struct downstream_setting *setting = &options->settings[i];
-
-		if (strcmp(setting->key, "stream") == 0 || strcmp(setting->key, "topic") == 0)
-			used += (size_t)snprintf(out + used, bytes - used, " %s=%s", setting->key,
-						 setting->value);
+	for (unsigned i = 0; i < position->lanes; i++) {
+		if (position->lane[i].mark.next_lsn != 0 || position->lane[i].settling_at_ns != 0 ||
+		    position->lane[i].who[0] != '\0')
+			return false;
 	}
+	return true;
+}
+
+/* A position is of one downstream, wherever that is reached. */
+static int check_identity(struct relay *relay, const struct cursor *loaded)
+{
+	char now[IDENTITY_BYTES];
+
+	if (is_unmet(loaded) || identity_matches(loaded->to, &relay->options.downstream))
+		return 0;
+	identity_describe(&relay->options.downstream, now);
+	return error_say(&relay->error, -EINVAL,
+			 "the relay named '%s' serves '%s'%s%s, not '%s': give this one "
+			 "another --name; or if that one will not run again, first: "
+			 "doorbuster relay --data %s --forget --name %s",
+			 relay->options.name, loaded->to,
+			 loaded->address[0] != '\0' ? ", reached last at " : "", loaded->address,
+			 now, relay->options.data, relay->options.name);
 }
 
 int relay_position_open(struct relay *relay)
 {
 	struct cursor *position = &relay->position;
 	struct cursor loaded;
-	char to[sizeof(position->to)];
 	int rc;
 
 	snprintf(relay->position_path, sizeof(relay->position_path), "%s/downstream-%s",
@@ -87,19 +95,15 @@ int relay_position_open(struct relay *relay)
 			loaded.lanes != position->lanes || loaded.relay_id == 0))
 		return error_say(&relay->error, -EINVAL, "%s is of another journal: remove it",
 				 relay->position_path);
-	describe_to(relay, to, sizeof(to));
-	if (rc == 0 && strcmp(loaded.to, to) != 0)
-		return error_say(&relay->error, -EINVAL,
-				 "the relay named '%s' serves %s, not %s: give this one "
-				 "another --name; or if that one will not run again, first: "
-				 "doorbuster relay --data %s --forget --name %s",
-				 relay->options.name, loaded.to, to, relay->options.data,
-				 relay->options.name);
+	if (rc == 0 && check_identity(relay, &loaded) != 0)
+		return -EINVAL;
 	relay->positioned = rc == 0;
 	if (rc == 0)
 		*position = loaded;
 	position->run++;
-	memcpy(position->to, to, sizeof(to));
+	identity_describe(&relay->options.downstream, position->to);
+	downstream_address(relay->options.downstream.to, position->address,
+			   sizeof(position->address));
 	if (relay->options.budget_bytes > 0)
 		position->budget_bytes = relay->options.budget_bytes;
 	else if (position->budget_bytes == 0)
@@ -114,14 +118,16 @@ static void save(struct relay *relay)
 	struct error why;
 	const int rc = cursor_save(&relay->position, relay->position_path, &why);
 
-	if (rc != 0 && !relay->unsaved)
+	if (rc != 0 && !relay->failing)
 		fprintf(stderr, "%s; continuing, and trying again\n", why.text);
-	if (rc == 0 && relay->unsaved)
+	if (rc == 0 && relay->failing)
 		fprintf(stderr, "%s: written again\n", relay->position_path);
-	relay->unsaved = rc != 0;
+	relay->unsaved = relay->failing = rc != 0;
 }
 
-int relay_position_begin(struct relay *relay)
+/* The first position of a relay must be there before anything is downstream, or prune knows nothing
+ * of it. */
+static int begin(struct relay *relay)
 {
 	int rc = 0;
 
@@ -129,8 +135,33 @@ int relay_position_begin(struct relay *relay)
 		save(relay);
 	else
 		rc = cursor_save(&relay->position, relay->position_path, &relay->error);
-	relay->positioned = rc == 0;
+	relay->positioned = relay->begun = rc == 0;
 	return rc;
+}
+
+int relay_position_meet(struct relay *relay, const struct relay_lane *lane)
+{
+	const char *who = lane->downstream->who;
+	char *known = relay->position.lane[lane->lane].who;
+
+	/* A pipe has none. */
+	if (relay->lock_fd < 0)
+		return 0;
+	if (known[0] != '\0' && who[0] != '\0' && strcmp(known, who) != 0)
+		return error_say(&relay->error, -EPROTO,
+				 "lane %u: '%s' at %s is another one (%s) than the relay named "
+				 "'%s' served until now (%s): another cluster, or it was removed "
+				 "and made anew. Give this relay another --name; or if the other "
+				 "is gone for good, first: doorbuster relay --data %s --forget "
+				 "--name %s",
+				 lane->lane, relay->position.to, relay->position.address, who,
+				 relay->options.name, known, relay->options.data,
+				 relay->options.name);
+	if (known[0] == '\0' && who[0] != '\0') {
+		snprintf(known, CURSOR_WHO_BYTES, "%s", who);
+		relay->unsaved = true;
+	}
+	return relay->begun ? 0 : begin(relay);
 }
 
 void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns)

@@ -1,6 +1,7 @@
 #include "tools/relay/relay.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,9 +63,6 @@ int relay_open(struct relay *relay, const struct relay_options *options)
 		relay_position_load_lane(relay, lane, clock_now_ns());
 	}
 	rc = downstream_target_open(&relay->target, &relay->options.downstream, &relay->error);
-	/* Written only here, so that a wrong --to leaves no position, which would block prune. */
-	if (rc == 0 && relay->lock_fd >= 0)
-		rc = relay_position_begin(relay);
 	if (rc == 0 && options->metrics != NULL)
 		rc = relay_metrics_open(relay);
 	return rc;
@@ -105,21 +103,58 @@ static void leave(struct relay *relay)
 	}
 }
 
+/* What grows as long as a relay gets on: blocks that were acknowledged, and lanes that have all. */
+static uint64_t progress_of(const struct relay *relay)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = 0; i < relay->lane_cnt; i++) {
+		const struct relay_lane *lane = &relay->lanes[i];
+
+		sum += lane->status.block_cnt + (lane->link_cnt > 0);
+	}
+	return sum;
+}
+
+/* 0, or -ETIMEDOUT: with --once, nothing moved for too long. */
+static int check_progress(struct relay *relay, uint64_t now_ns)
+{
+	const uint64_t sum = progress_of(relay);
+	char last[ERROR_BYTES];
+
+	if (relay->options.timeout_ns == 0 || sum != relay->progress || relay->progress_ns == 0) {
+		relay->progress = sum;
+		relay->progress_ns = now_ns;
+		return 0;
+	}
+	if (now_ns - relay->progress_ns < relay->options.timeout_ns)
+		return 0;
+	snprintf(last, sizeof(last), "%s", relay->error.text);
+	error_set(&relay->error,
+		  "--once: the downstream took nothing for %" PRIu64
+		  " s (--timeout)%s%s; not all is "
+		  "there. The next relay goes on where it ended",
+		  relay->options.timeout_ns / 1000000000,
+		  last[0] != '\0' ? ", the last error: " : "", last);
+	return -ETIMEDOUT;
+}
+
 static int run(struct relay *relay)
 {
 	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
 	uint64_t reported_ns = clock_now_ns();
+	int rc = 0;
 
-	while (!signals_end_pending()) {
+	while (rc == 0 && !signals_end_pending()) {
 		const uint64_t now_ns = clock_now_ns();
 		int steps = 0;
 
 		for (uint16_t i = 0; i < relay->lane_cnt; i++) {
-			const int rc = relay_step(relay, &relay->lanes[i], now_ns);
+			const int step = relay_step(relay, &relay->lanes[i], now_ns);
 
-			if (rc < 0)
-				return rc;
-			steps += rc;
+			if (step < 0)
+				return step;
+			steps += step;
 		}
 		if (now_ns - reported_ns >= REPORT_NS) {
 			relay_position_save(relay, now_ns);
@@ -130,6 +165,7 @@ static int run(struct relay *relay)
 			continue;
 		if (relay->options.once && all_done(relay))
 			break;
+		rc = check_progress(relay, now_ns);
 		nanosleep(&pause, NULL);
 	}
 	leave(relay);
@@ -137,7 +173,7 @@ static int run(struct relay *relay)
 	for (uint16_t i = 0; i < relay->lane_cnt; i++)
 		relay_settle_last(&relay->lanes[i], clock_now_ns());
 	relay_position_save(relay, clock_now_ns());
-	return 0;
+	return rc;
 }
 
 int relay_run(struct relay *relay)

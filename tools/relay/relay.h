@@ -27,6 +27,8 @@ struct relay_options {
 	char name[RELAY_NAME_BYTES];
 	uint64_t budget_bytes; /* 0: half of what is free */
 	bool once;             /* ends when the downstream has all */
+	bool timed;            /* --timeout was given */
+	uint64_t timeout_ns;   /* with once: ends when it took nothing for so long; 0: never */
 	bool json;
 	bool skip_pruned;
 	bool forget;
@@ -87,11 +89,15 @@ struct relay {
 	struct cursor position;
 	char position_path[PATH_MAX];
 	bool positioned; /* it has a position file */
-	bool unsaved;    /* that couldn't be written last time */
+	bool begun;      /* that names this run */
+	bool unsaved;    /* that has to be written: it couldn't be, or it lacks whom we met */
+	bool failing;    /* it couldn't be written last time */
 	int lock_fd;
 	uint16_t lane_cnt;
 	struct relay_lane *lanes;
 	bool alarmed;
+	uint64_t progress; /* as of progress_ns */
+	uint64_t progress_ns;
 	struct relay_metrics *metrics; /* NULL: nobody asks */
 	struct error error;
 };
@@ -99,7 +105,8 @@ struct relay {
 /* 0, or -errno with relay->error. Closed by relay_close in both cases. */
 int relay_open(struct relay *relay, const struct relay_options *options);
 
-/* Runs until all is downstream (once), a signal, or an error with relay->error: 0 or -errno. */
+/* Runs until all is downstream (once), a signal, or an error with relay->error: 0 or -errno;
+ * -ETIMEDOUT: options.timeout_ns passed without progress. */
 int relay_run(struct relay *relay);
 
 void relay_close(struct relay *relay);
@@ -120,9 +127,12 @@ void relay_settle_last(struct relay_lane *lane, uint64_t now_ns);
 
 /* The position file. position.c */
 int relay_position_open(struct relay *relay); /* takes the lock and loads it, or makes one up */
-/* Writes it, before anything is published in the name of this run; fails only if it is the first.
+/*
+ * A lane's downstream was reached: checks that it is the one of this position, and writes the
+ * position if that wasn't done in this run, before anything is published in its name. 0, or
+ * -EPROTO: another one; or -errno if the very first can't be written.
  */
-int relay_position_begin(struct relay *relay);
+int relay_position_meet(struct relay *relay, const struct relay_lane *lane);
 void relay_position_load_lane(const struct relay *relay, struct relay_lane *lane, uint64_t now_ns);
 void relay_position_save(struct relay *relay, uint64_t now_ns);
 int relay_forget(const struct relay_options *options, struct error *error);

@@ -13,6 +13,7 @@
 
 static struct relay relay;
 static struct relay_lane lanes[2];
+static struct downstream downstream;
 
 static void set_up(void)
 {
@@ -25,6 +26,8 @@ static void set_up(void)
 		.lanes = lanes,
 		.lock_fd = -1,
 	};
+	lanes[0].downstream = lanes[1].downstream = &downstream;
+	lanes[1].lane = 1;
 }
 
 static void tear_down(void)
@@ -40,15 +43,16 @@ static int open_again(void)
 {
 	if (relay.lock_fd >= 0)
 		close(relay.lock_fd);
+	relay.begun = false;
 	return relay_position_open(&relay);
 }
 
-/* Opens it as a start does: 0, or -errno with relay.error. */
+/* Opens it as a start does that reaches its downstream: 0, or -errno with relay.error. */
 static int start(void)
 {
 	const int rc = open_again();
 
-	return rc == 0 ? relay_position_begin(&relay) : rc;
+	return rc == 0 ? relay_position_meet(&relay, &lanes[0]) : rc;
 }
 
 /* Who it is stays, how often it has started grows; before anything is sent in its name. */
@@ -60,7 +64,9 @@ Test(relay_position, keeps_who_it_is_and_counts_its_lives)
 	id = relay.position.relay_id;
 	cr_assert(all(ne(u64, id, 0), eq(u64, relay.position.run, 1),
 		      gt(u64, relay.position.budget_bytes, 0)));
-	cr_assert(eq(str, relay.position.to, "nats://n1:4222"), "no password in a file");
+	cr_assert(all(eq(str, relay.position.to, "nats doorbuster"),
+		      eq(str, relay.position.address, "nats://n1:4222")),
+		  "no password in a file");
 	relay.options.budget_bytes = 1 << 20;
 	for (uint64_t run = 2; run < 5; run++) {
 		cr_assert(eq(int, start(), 0), "%s", relay.error.text);
@@ -127,19 +133,29 @@ Test(relay_position, goes_when_it_is_to_be_forgotten)
 	cr_assert(not(path_exists(temp_path("downstream-one"))));
 }
 
-/* A position is of one downstream: another would move it, and prune what the first lacks. */
+/* Something is downstream, and safe there. */
+static void carry(void)
+{
+	lanes[0].safe = lanes[0].settling = (struct lane_mark){42, {1, 4096}, 4};
+	relay_position_save(&relay, 0);
+}
+
+/* A position is of one downstream: another would move it, and prune what the first lacks. By what
+ * address that is reached doesn't matter. */
 Test(relay_position, is_of_one_downstream)
 {
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
-	relay.options.downstream.to = "nats://n2:4222";
-	cr_assert(eq(int, start(), -EINVAL));
-	cr_assert(strstr(relay.error.text, "serves nats://n1:4222, not nats://n2:4222") != NULL,
-		  "%s", relay.error.text);
-	cr_assert(strstr(relay.error.text, "another --name") != NULL, "%s", relay.error.text);
-	relay.options.downstream.to = "nats://other:password@n1:4222";
+	carry();
+	relay.options.downstream.to = "tls://other:password@n2:4222,n1:4222";
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+	cr_assert(eq(str, relay.position.address, "tls://n2:4222,n1:4222"));
 	relay.options.downstream.format = FORMAT_JSON;
 	cr_assert(eq(int, start(), -EINVAL));
+	cr_assert(strstr(relay.error.text,
+			 "serves 'nats doorbuster', reached last at tls://n2:4222,n1:4222, not "
+			 "'nats doorbuster-json json'") != NULL,
+		  "%s", relay.error.text);
+	cr_assert(strstr(relay.error.text, "another --name") != NULL, "%s", relay.error.text);
 	relay.options.downstream.format = FORMAT_BLOCK;
 	relay.options.downstream.settings[0] = (struct downstream_setting){"stream", "gap"};
 	relay.options.downstream.setting_cnt = 1;
@@ -148,12 +164,63 @@ Test(relay_position, is_of_one_downstream)
 	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
 }
 
-/* Until its downstream is good, a start leaves nothing that keeps prune from segments. */
-Test(relay_position, is_written_only_when_it_begins)
+/* A stream of the same name in another cluster is another downstream; so is one that was removed
+ * and made anew. */
+Test(relay_position, knows_its_streams_again)
+{
+	snprintf(downstream.who, sizeof(downstream.who), "made-2026-11-11T00:00:00Z");
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+	for (int i = 0; i < 2; i++) {
+		cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+		cr_assert(eq(str, relay.position.lane[0].who, downstream.who));
+	}
+	snprintf(downstream.who, sizeof(downstream.who), "made-2026-11-12T00:00:00Z");
+	cr_assert(eq(int, start(), -EPROTO));
+	cr_assert(strstr(relay.error.text, "another one (made-2026-11-12T00:00:00Z) than") != NULL,
+		  "%s", relay.error.text);
+	cr_assert(strstr(relay.error.text, "--forget --name one") != NULL, "%s", relay.error.text);
+	/* Of the other lane nothing is known: it is met, and that is written with the next save. */
+	cr_assert(eq(int, relay_position_meet(&relay, &lanes[1]), 0), "%s", relay.error.text);
+	relay_position_save(&relay, 0);
+	cr_assert(
+		eq(int,
+		   relay_position_open(&(struct relay){.options = relay.options, .dir = relay.dir}),
+		   -EBUSY));
+	cr_assert(eq(int, open_again(), 0), "%s", relay.error.text);
+	cr_assert(eq(str, relay.position.lane[1].who, downstream.who));
+	downstream.who[0] = '\0';
+}
+
+/* An older relay wrote the address that it was given, before it reached anything there. */
+Test(relay_position, takes_over_what_older_relays_wrote)
+{
+	static struct cursor old;
+
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+	old = relay.position;
+	old.address[0] = '\0';
+	snprintf(old.to, sizeof(old.to), "kafka://never-reached:9092");
+	cr_assert(eq(int, cursor_save(&old, relay.position_path, &relay.error), 0));
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+	cr_assert(eq(str, relay.position.to, "nats doorbuster"));
+	old.lane[0].mark = (struct lane_mark){42, {1, 4096}, 4};
+	cr_assert(eq(int, cursor_save(&old, relay.position_path, &relay.error), 0));
+	cr_assert(eq(int, start(), -EINVAL));
+	snprintf(old.to, sizeof(old.to), "nats://n0:4222,n1:4222 stream=doorbuster");
+	cr_assert(eq(int, cursor_save(&old, relay.position_path, &relay.error), 0));
+	cr_assert(eq(int, start(), 0), "%s", relay.error.text);
+	cr_assert(eq(int, cursor_load(&old, relay.position_path, &relay.error), 0));
+	cr_assert(all(eq(str, old.to, "nats doorbuster"), eq(str, old.address, "nats://n1:4222"),
+		      eq(u64, old.lane[0].mark.next_lsn, 42)));
+}
+
+/* Until its downstream is reached, a start leaves nothing that keeps prune from segments. */
+Test(relay_position, is_written_only_when_its_downstream_was_reached)
 {
 	cr_assert(eq(int, relay_position_open(&relay), 0), "%s", relay.error.text);
+	relay_position_save(&relay, 0);
 	cr_assert(not(path_exists(temp_path("downstream-one"))));
-	cr_assert(eq(int, relay_position_begin(&relay), 0), "%s", relay.error.text);
+	cr_assert(eq(int, relay_position_meet(&relay, &lanes[0]), 0), "%s", relay.error.text);
 	cr_assert(path_exists(temp_path("downstream-one")));
 }
 
@@ -174,6 +241,7 @@ Test(relay_position, may_be_unwritable_for_a_while)
 	/* But the first one must be there, or prune knows nothing of this relay. */
 	relay.options.name[0] = 't';
 	cr_assert(eq(int, mkdir(temp_path("downstream-tne.new"), 0700), 0));
+	relay.positioned = false;
 	cr_assert(eq(int, start(), -EISDIR));
 }
 
