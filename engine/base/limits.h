@@ -86,6 +86,10 @@ enum {
 	/* A line for the operator: two paths of some hundred bytes, what failed, and the remedy. */
 	ERROR_BYTES = 1024,
 
+	/* Faults of one file that are printed, and differences of one kind between a catalog and
+	 * its journal: more than a screen's worth to mend, few enough for a log. */
+	FAULTS_SHOWN_MAX = 100,
+
 	/* Units of one purchase: 16 bits on the wire. */
 	QUANTITY_MAX = UINT16_MAX,
 };

@@ -2,199 +2,228 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/base/faults.h"
 #include "engine/base/limits.h"
-#include "engine/base/rfc3339.h"
-
-static const char *const column_names[] = {
-	"sku", "stock", "unit_price", "limit_per_buyer", "opens_at", "closes_at", "hold_seconds",
-};
+#include "engine/base/place.h"
+#include "engine/catalog/csv.h"
 
 enum {
-	COLUMN_CNT = sizeof(column_names) / sizeof(column_names[0]),
-	LINE_BYTES_MAX = 512,
+	NOT_THERE = -1,
 };
 
 struct reader {
-	const char *path;
-	uint32_t line;
+	struct csv csv;
+	struct faults faults;
 	struct error *error;
+	int at[CATALOG_COLUMN_CNT]; /* which field of a row, or NOT_THERE */
+	unsigned field_cnt;         /* of the header */
+	struct catalog *catalog;
+	uint32_t room;
 };
 
-/* Says what is wrong at a column of the current line (1-based; 0: the line as a whole). */
-__attribute__((format(printf, 3, 4))) static int wrong(const struct reader *reader, unsigned column,
-						       const char *format, ...)
+/* Adds a fault of a line; column CATALOG_COLUMN_CNT: of the line as a whole. */
+__attribute__((format(printf, 4, 5))) static void wrong(struct reader *reader, uint64_t line,
+							enum catalog_column column,
+							const char *format, ...)
 {
+	const bool whole = column == CATALOG_COLUMN_CNT;
+	struct error fault;
 	va_list args;
 
-	error_set(reader->error, "%s:%u: ", reader->path, reader->line);
-	if (column > 0)
-		error_add(reader->error, "column %u (%s): ", column, column_names[column - 1]);
+	place_set(&fault, reader->faults.path, line, whole ? 0 : (unsigned)reader->at[column] + 1U,
+		  whole ? "" : catalog_column_name(column));
 	va_start(args, format);
-	error_vadd(reader->error, format, args);
+	error_vadd(&fault, format, args);
 	va_end(args);
-	return -EINVAL;
+	faults_add(&reader->faults, &fault);
 }
 
-/* Cuts a line into its fields, in place, and removes quotes around a whole field. */
-static unsigned split(char *line, char *fields[COLUMN_CNT + 1])
+#define WRONG_ROW(reader, ...) wrong(reader, (reader)->csv.line, CATALOG_COLUMN_CNT, __VA_ARGS__)
+
+/* Fails for a reason that is not in the file's content. */
+static int fail(struct reader *reader, int rc, const char *what)
 {
-	unsigned cnt = 0;
+	place_set(reader->error, reader->faults.path, reader->csv.line, 0, "");
+	error_add(reader->error, "%s", what);
+	return rc;
+}
 
-	for (char *at = line; at != NULL && cnt <= COLUMN_CNT; cnt++) {
-		char *comma = strchr(at, ',');
+static bool is_known(const char *field)
+{
+	return catalog_column_find(field) != CATALOG_COLUMN_CNT;
+}
 
-		if (comma != NULL)
-			*comma++ = '\0';
-		while (*at == ' ')
-			at++;
+/* Says which columns are not read: a note, no fault. */
+static void say_unread(const struct reader *reader)
+{
+	const char *before = "not read:";
+	struct error note;
 
-		size_t bytes = strlen(at);
+	place_set(&note, reader->faults.path, reader->csv.line, 0, "");
+	for (unsigned i = 0; i < reader->csv.cnt; i++) {
+		const char *field = reader->csv.fields[i];
 
-		while (bytes > 0 && at[bytes - 1] == ' ')
-			at[--bytes] = '\0';
-		if (bytes >= 2 && at[0] == '"' && at[bytes - 1] == '"') {
-			at[bytes - 1] = '\0';
-			at++;
-		}
-		fields[cnt] = at;
-		at = comma;
+		if (field[0] == '\0' || is_known(field))
+			continue;
+		error_add(&note, "%s column %u ('%.60s')", before, i + 1U, field);
+		before = ",";
 	}
-	return cnt;
+	faults_note(&reader->faults, &note);
 }
 
-static int read_number(const struct reader *reader, unsigned column, const char *text, uint64_t max,
-		       uint64_t *out)
+/* A column that the header lacks. */
+static void check_missing(struct reader *reader, enum catalog_column column, unsigned unknown_cnt)
 {
-	char *end = NULL;
+	const bool needed = column <= CATALOG_LIMIT_PER_BUYER;
 
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *out > max)
-		return wrong(reader, column, "'%s' is not a whole number from 0 to %" PRIu64, text,
-			     max);
-	return 0;
+	if (needed)
+		WRONG_ROW(reader, "the header has no column %s; its columns are, in any order, %s",
+			  catalog_column_name(column), CATALOG_HEADER);
+	else if (unknown_cnt > 0)
+		WRONG_ROW(
+			reader,
+			"the header has no column %s, but columns that are not ours, one of which "
+			"may be meant for it; add an empty column %s if none is",
+			catalog_column_name(column), catalog_column_name(column));
 }
 
-static int read_instant(const struct reader *reader, unsigned column, const char *text,
-			uint64_t if_empty_ns, uint64_t *out)
+static void take_header(struct reader *reader)
 {
-	*out = if_empty_ns;
-	if (text[0] == '\0')
+	const struct csv *csv = &reader->csv;
+	unsigned known_cnt = 0;
+	unsigned unknown_cnt = 0;
+
+	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++)
+		reader->at[i] = NOT_THERE;
+	for (unsigned i = 0; i < csv->cnt; i++) {
+		const enum catalog_column column = catalog_column_find(csv->fields[i]);
+
+		unknown_cnt += column == CATALOG_COLUMN_CNT && csv->fields[i][0] != '\0';
+		if (column == CATALOG_COLUMN_CNT)
+			continue;
+		if (reader->at[column] != NOT_THERE)
+			WRONG_ROW(reader, "the header has column %s twice; rename one of them",
+				  catalog_column_name(column));
+		reader->at[column] = (int)i;
+		known_cnt++;
+	}
+	reader->field_cnt = csv->cnt;
+	if (known_cnt == 0) {
+		WRONG_ROW(reader, "the first line must be the header %s", CATALOG_HEADER);
+		return;
+	}
+	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
+		if (reader->at[i] == NOT_THERE)
+			check_missing(reader, (enum catalog_column)i, unknown_cnt);
+	}
+	if (unknown_cnt > 0 && reader->faults.cnt == 0)
+		say_unread(reader);
+}
+
+/* Fields that the header has no name for must be empty, and none may be missing. */
+static bool check_count(struct reader *reader)
+{
+	const struct csv *csv = &reader->csv;
+
+	if (csv->cnt < reader->field_cnt) {
+		WRONG_ROW(reader, "%u fields, the header has %u", csv->cnt, reader->field_cnt);
+		return false;
+	}
+	for (unsigned i = reader->field_cnt; i < csv->cnt; i++) {
+		if (csv->fields[i][0] == '\0')
+			continue;
+		WRONG_ROW(reader, "more than %u fields: '%.60s' has no column in the header",
+			  reader->field_cnt, csv->fields[i]);
+		return false;
+	}
+	return true;
+}
+
+/* True if the row is an offer; otherwise its faults were added. */
+static bool read_offer(struct reader *reader, struct catalog_offer *offer)
+{
+	const uint64_t fault_cnt = reader->faults.cnt;
+
+	*offer = (struct catalog_offer){
+		.closes_at_ns = INSTANT_NEVER,
+		.line = (uint32_t)reader->csv.line,
+	};
+	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
+		const enum catalog_column column = (enum catalog_column)i;
+		struct error what;
+
+		if (reader->at[i] != NOT_THERE &&
+		    catalog_column_read(offer, column, reader->csv.fields[reader->at[i]], &what) !=
+			    0)
+			wrong(reader, reader->csv.line, column, "%s", what.text);
+	}
+	if (reader->faults.cnt == fault_cnt && offer->closes_at_ns <= offer->opens_at_ns)
+		wrong(reader, reader->csv.line, CATALOG_CLOSES_AT,
+		      "closes before it opens; give a later instant or none");
+	return reader->faults.cnt == fault_cnt;
+}
+
+static int grow(struct reader *reader)
+{
+	struct catalog *grown;
+
+	if (reader->catalog != NULL && reader->catalog->cnt < reader->room)
 		return 0;
-	if (rfc3339_parse(text, out) != 0)
-		return wrong(reader, column,
-			     "'%s' is not an RFC 3339 instant; write it like "
-			     "2026-11-11T00:00:00+08:00 or leave it empty",
-			     text);
-	return 0;
-}
-
-static int read_offer(const struct reader *reader, char *fields[], struct catalog_offer *offer)
-{
-	uint64_t stock = 0;
-	uint64_t limit = 0;
-	uint64_t hold = 0;
-	int rc = read_number(reader, 1, fields[0], UINT64_MAX, &offer->sku);
-
-	if (rc == 0)
-		rc = read_number(reader, 2, fields[1], UINT32_MAX, &stock);
-	if (rc == 0)
-		rc = read_number(reader, 3, fields[2], UINT64_MAX, &offer->unit_price);
-	if (rc == 0)
-		rc = read_number(reader, 4, fields[3], UINT32_MAX, &limit);
-	if (rc == 0)
-		rc = read_instant(reader, 5, fields[4], 0, &offer->opens_at_ns);
-	if (rc == 0)
-		rc = read_instant(reader, 6, fields[5], INSTANT_NEVER, &offer->closes_at_ns);
-	if (rc == 0 && fields[6][0] != '\0')
-		rc = read_number(reader, 7, fields[6], UINT32_MAX, &hold);
-	if (rc != 0)
-		return rc;
-	if (offer->closes_at_ns <= offer->opens_at_ns)
-		return wrong(reader, 6, "closes before it opens; give a later instant or none");
-	offer->stock = (uint32_t)stock;
-	offer->limit_per_buyer = (uint32_t)limit;
-	offer->hold_seconds = (uint32_t)hold;
-	offer->line = reader->line;
-	return 0;
-}
-
-static int read_header(const struct reader *reader, char *line)
-{
-	char *fields[COLUMN_CNT + 1];
-	const unsigned cnt = split(line, fields);
-	bool same = cnt == COLUMN_CNT;
-
-	for (unsigned i = 0; same && i < COLUMN_CNT; i++)
-		same = strcmp(fields[i], column_names[i]) == 0;
-	if (!same)
-		return wrong(reader, 0,
-			     "the first line must be the header sku,stock,unit_price,"
-			     "limit_per_buyer,opens_at,closes_at,hold_seconds");
-	return 0;
-}
-
-/* Removes the line's end and a byte order mark. -EINVAL if it is too long or holds a zero byte. */
-static int clean_line(const struct reader *reader, char *buffer, ssize_t bytes, char **line)
-{
-	if (bytes > LINE_BYTES_MAX || memchr(buffer, '\0', (size_t)bytes) != NULL)
-		return wrong(reader, 0, "this is not a line of a catalog; expected %d fields",
-			     COLUMN_CNT);
-	while (bytes > 0 && (buffer[bytes - 1] == '\n' || buffer[bytes - 1] == '\r'))
-		buffer[--bytes] = '\0';
-	*line = buffer;
-	if (reader->line == 1 && strncmp(buffer, "\xef\xbb\xbf", 3) == 0)
-		*line += 3;
-	return 0;
-}
-
-static int grow(struct catalog **catalog, uint32_t *room)
-{
-	if ((*catalog)->cnt < *room)
-		return 0;
-	*room *= 2;
-
-	struct catalog *grown =
-		realloc(*catalog, sizeof(**catalog) + *room * sizeof((*catalog)->offers[0]));
-
+	reader->room = reader->room == 0 ? 1024 : reader->room * 2;
+	grown = realloc(reader->catalog, sizeof(*grown) + reader->room * sizeof(grown->offers[0]));
 	if (grown == NULL)
-		return -ENOMEM;
-	*catalog = grown;
+		return fail(reader, -ENOMEM, "no memory for more offers");
+	if (reader->catalog == NULL)
+		grown->cnt = 0;
+	reader->catalog = grown;
 	return 0;
 }
 
-static int read_line(const struct reader *reader, char *line, struct catalog **catalog,
-		     uint32_t *room)
+static int read_row(struct reader *reader)
 {
-	char *fields[COLUMN_CNT + 1];
+	struct catalog *catalog = reader->catalog;
 
-	if (line[0] == '\0')
+	if (!check_count(reader) || !read_offer(reader, &catalog->offers[catalog->cnt]))
 		return 0;
+	catalog->cnt++;
+	return grow(reader);
+}
 
-	const unsigned cnt = split(line, fields);
+/* Reads rows up to the end, or to where nothing after it can be read. 0 or -ENOMEM. */
+static int read_rows(struct reader *reader)
+{
+	struct csv *csv = &reader->csv;
+	struct error what = {.text = ""};
+	enum csv_read read = csv_header(csv, is_known, &what);
+	int rc = grow(reader);
 
-	if (cnt != COLUMN_CNT)
-		return wrong(reader, 0, "%s%u fields, expected %d (sku,stock,unit_price,...)",
-			     cnt > COLUMN_CNT ? "more than " : "",
-			     cnt > COLUMN_CNT ? COLUMN_CNT : cnt, COLUMN_CNT);
-	if ((*catalog)->cnt == OFFERS_MAX)
-		return wrong(reader, 0, "more than %d offers; split the catalog", OFFERS_MAX);
-	if (grow(catalog, room) != 0) {
-		wrong(reader, 0, "no memory for more offers");
-		return -ENOMEM;
+	if (read == CSV_ROW)
+		take_header(reader);
+	else if (read != CSV_END)
+		WRONG_ROW(reader, "%s", what.text);
+	/* Without a right header every row would be wrong. */
+	if (reader->faults.cnt > 0)
+		read = CSV_STOP;
+	while (rc == 0 && (read == CSV_ROW || read == CSV_BAD_ROW)) {
+		read = csv_next(csv, &what);
+		if (read == CSV_ROW && reader->catalog->cnt == OFFERS_MAX) {
+			WRONG_ROW(reader, "more than %d offers; split the catalog", OFFERS_MAX);
+			return 0;
+		}
+		if (read == CSV_ROW)
+			rc = read_row(reader);
+		else if (read != CSV_END)
+			WRONG_ROW(reader, "%s", what.text);
 	}
-
-	const int rc = read_offer(reader, fields, &(*catalog)->offers[(*catalog)->cnt]);
-
-	if (rc == 0)
-		(*catalog)->cnt++;
+	if (rc == 0 && ferror(csv->file))
+		rc = fail(reader, -EIO, what.text);
+	if (rc == 0 && reader->faults.cnt == 0 && reader->catalog->cnt == 0)
+		WRONG_ROW(reader, "no offers; add a line like 1,15000,4990,1,,,");
 	return rc;
 }
 
@@ -209,67 +238,30 @@ static int by_sku(const void *a, const void *b)
 }
 
 /* Every SKU once: with two lines for one SKU its stock would be unclear. */
-static int check_unique(struct reader *reader, const struct catalog *catalog)
+static int check_unique(struct reader *reader)
 {
-	const struct catalog_offer **sorted = calloc(catalog->cnt + 1, sizeof(*sorted));
-	int rc = 0;
+	const struct catalog *catalog = reader->catalog;
+	const struct catalog_offer **sorted = calloc(catalog->cnt + 1U, sizeof(*sorted));
 
-	if (sorted == NULL) {
-		wrong(reader, 0, "no memory to check the SKUs");
-		return -ENOMEM;
-	}
+	if (sorted == NULL)
+		return fail(reader, -ENOMEM, "no memory to check the SKUs");
 	for (uint32_t i = 0; i < catalog->cnt; i++)
 		sorted[i] = &catalog->offers[i];
 	qsort(sorted, catalog->cnt, sizeof(*sorted), by_sku);
-	for (uint32_t i = 1; i < catalog->cnt && rc == 0; i++) {
-		if (sorted[i]->sku != sorted[i - 1]->sku)
-			continue;
-		reader->line = sorted[i]->line;
-		rc = wrong(reader, 1, "SKU %" PRIu64 " is already in line %u; keep one of them",
-			   sorted[i]->sku, sorted[i - 1]->line);
+	for (uint32_t i = 1, first = 0; i < catalog->cnt; i++) {
+		if (sorted[i]->sku != sorted[first]->sku)
+			first = i;
+		else
+			wrong(reader, sorted[i]->line, CATALOG_SKU,
+			      "SKU %" PRIu64 " is already in line %u; keep one of them",
+			      sorted[i]->sku, sorted[first]->line);
 	}
 	free(sorted);
-	return rc;
+	return 0;
 }
 
-static int read_file(struct reader *reader, FILE *file, struct catalog **catalog)
+static int open_file(const char *path, FILE **out, struct error *error)
 {
-	char *buffer = NULL;
-	size_t buffer_bytes = 0;
-	uint32_t room = 1024;
-	int rc = 0;
-
-	*catalog = malloc(sizeof(**catalog) + room * sizeof((*catalog)->offers[0]));
-	if (*catalog == NULL)
-		return -ENOMEM;
-	(*catalog)->cnt = 0;
-	while (rc == 0) {
-		const ssize_t bytes = getline(&buffer, &buffer_bytes, file);
-
-		if (bytes < 0 || buffer == NULL)
-			break;
-		char *line = buffer;
-
-		reader->line++;
-		rc = clean_line(reader, buffer, bytes, &line);
-		if (rc == 0)
-			rc = reader->line == 1 ? read_header(reader, line)
-					       : read_line(reader, line, catalog, &room);
-	}
-	free(buffer);
-	if (rc == 0 && ferror(file)) {
-		wrong(reader, 0, "cannot read further: %s", strerror(errno));
-		rc = -EIO;
-	}
-	if (rc == 0 && (*catalog)->cnt == 0)
-		rc = wrong(reader, 0, "no offers; add a line like 1,15000,4990,1,,,");
-	return rc != 0 ? rc : check_unique(reader, *catalog);
-}
-
-int catalog_load(const char *path, struct catalog **out, struct error *error)
-{
-	struct reader reader = {.path = path, .error = error};
-	struct catalog *catalog = NULL;
 	struct stat info;
 	FILE *file = fopen(path, "re");
 
@@ -283,17 +275,37 @@ int catalog_load(const char *path, struct catalog **out, struct error *error)
 		fclose(file);
 		return -EINVAL;
 	}
-	error_set(error, "--catalog %s: no memory to read it", path);
+	*out = file;
+	return 0;
+}
 
-	const int rc = read_file(&reader, file, &catalog);
+int catalog_load_saying(const char *path, FILE *say, struct catalog **out, struct error *error)
+{
+	struct reader reader = {.faults = {.path = path, .out = say}, .error = error};
+	FILE *file = NULL;
+	int rc = open_file(path, &file, error);
 
+	if (rc != 0)
+		return rc;
+	csv_open(&reader.csv, file);
+	rc = read_rows(&reader);
+	if (rc == 0)
+		rc = check_unique(&reader);
+	csv_close(&reader.csv);
 	fclose(file);
+	if (rc == 0)
+		rc = faults_end(&reader.faults, error);
 	if (rc != 0) {
-		free(catalog);
+		free(reader.catalog);
 		return rc;
 	}
-	*out = catalog;
+	*out = reader.catalog;
 	return 0;
+}
+
+int catalog_load(const char *path, struct catalog **out, struct error *error)
+{
+	return catalog_load_saying(path, NULL, out, error);
 }
 
 struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns)
@@ -309,6 +321,22 @@ struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns)
 			  .closes_at_ns = line->closes_at_ns,
 			  .hold_seconds = line->hold_seconds},
 	};
+}
+
+void catalog_write_header(FILE *out)
+{
+	fputs(CATALOG_HEADER "\n", out);
+}
+
+void catalog_write_offer(const struct catalog_offer *offer, FILE *out)
+{
+	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
+		char text[CATALOG_VALUE_BYTES];
+
+		catalog_column_text(offer, (enum catalog_column)i, text);
+		fprintf(out, "%s%s", i > 0 ? "," : "", text);
+	}
+	fputc('\n', out);
 }
 
 void catalog_free(struct catalog *catalog)

@@ -1,28 +1,19 @@
 /*
- * catalog: the file that says what is put on sale. CSV with the header
- * sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds; instants are RFC 3339 or
- * empty (open now, never closing). CRLF, a byte order mark, quotes around a field and empty lines
- * are fine.
+ * catalog: the file that says what is put on sale: a row a SKU, under a header with the names of
+ * the columns (column.h), in any order; csv.h says what of the file's form is read. Columns of
+ * other names are not read. A column may be missing only if it has a meaning when it is empty, and
+ * only if no column has a name that could be a slip of it: then every column must be ours.
  */
 #ifndef DB_ENGINE_CATALOG_CATALOG_H
 #define DB_ENGINE_CATALOG_CATALOG_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "engine/base/error.h"
+#include "engine/catalog/column.h"
 #include "engine/sale/record.h"
-
-struct catalog_offer {
-	uint64_t sku;
-	uint64_t unit_price;      /* minor units */
-	uint64_t opens_at_ns;     /* 0: open now */
-	uint64_t closes_at_ns;    /* INSTANT_NEVER: never */
-	uint32_t stock;           /* units */
-	uint32_t limit_per_buyer; /* 0: none */
-	uint32_t hold_seconds;
-	uint32_t line; /* of the file, for messages */
-};
 
 /* In the order of the file. Immutable after catalog_load. */
 struct catalog {
@@ -32,9 +23,18 @@ struct catalog {
 
 /*
  * 0 and *out (owned by the caller), or -errno and a line in error that names file, line, column and
- * remedy. -EINVAL if the content is wrong; other errors if reading it failed.
+ * remedy. -EINVAL if the content is wrong; other errors if reading it failed. With more than one
+ * fault each is printed to `say`, as faults.h says, and what of the file is not read; NULL:
+ * nowhere.
  */
+int catalog_load_saying(const char *path, FILE *say, struct catalog **out, struct error *error);
+
+/* The same, with the first fault in error alone. */
 int catalog_load(const char *path, struct catalog **out, struct error *error);
+
+/* Writes it as catalog_load reads it. Errors stay in the FILE. */
+void catalog_write_header(FILE *out);
+void catalog_write_offer(const struct catalog_offer *offer, FILE *out);
 
 /* The record that puts a line on sale at an instant of its lane's clock. */
 struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns);

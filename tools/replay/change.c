@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "engine/base/limits.h"
-#include "engine/base/rfc3339.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -23,36 +22,6 @@ struct catalog *catalog_copy(const struct catalog *catalog)
 	if (copy != NULL)
 		memcpy(copy, catalog, bytes);
 	return copy;
-}
-
-/* A column's new value in one offer. False: no such column, or no such value. */
-static bool set_column(struct catalog_offer *offer, const char *name, const char *value)
-{
-	uint64_t number = 0;
-	const bool is_instant = strcmp(name, "opens_at") == 0 || strcmp(name, "closes_at") == 0;
-	const uint64_t max = strcmp(name, "unit_price") == 0 ? UINT64_MAX : UINT32_MAX;
-
-	if (is_instant && value[0] != '\0') {
-		if (rfc3339_parse(value, &number) != 0)
-			return false;
-	} else if (!is_instant && !cli_parse_u64(value, max, &number)) {
-		return false;
-	}
-	if (strcmp(name, "stock") == 0)
-		offer->stock = (uint32_t)number;
-	else if (strcmp(name, "unit_price") == 0)
-		offer->unit_price = number;
-	else if (strcmp(name, "limit_per_buyer") == 0)
-		offer->limit_per_buyer = (uint32_t)number;
-	else if (strcmp(name, "hold_seconds") == 0)
-		offer->hold_seconds = (uint32_t)number;
-	else if (strcmp(name, "opens_at") == 0)
-		offer->opens_at_ns = number;
-	else if (strcmp(name, "closes_at") == 0)
-		offer->closes_at_ns = value[0] != '\0' ? number : INSTANT_NEVER;
-	else
-		return false;
-	return true;
 }
 
 /* The next word of *at, up to a blank, a ';' or the end. False: none is left in this part. */
@@ -83,25 +52,29 @@ static bool read_subject(const char *word, struct subject *subject)
 				cli_parse_u64(word + 4, UINT64_MAX, &subject->sku));
 }
 
-/* True if there was such an offer and the value fits. */
-static bool change_offers(struct catalog *catalog, const struct subject *subject, char *word,
-			  bool *found)
+/* 0, or -EINVAL with what is wrong with the word. *found: there was such an offer. */
+static int change_offers(struct catalog *catalog, const struct subject *subject, char *word,
+			 bool *found, struct error *error)
 {
 	char *value = strchr(word, '=');
+	enum catalog_column column = CATALOG_COLUMN_CNT;
 
-	if (value == NULL)
-		return false;
-	*value++ = '\0';
+	if (value != NULL) {
+		*value++ = '\0';
+		column = catalog_column_find(word);
+	}
+	if (column == CATALOG_COLUMN_CNT || column == CATALOG_SKU)
+		return error_say(error, -EINVAL, "it names no column that can be changed");
 	for (uint32_t i = 0; i < catalog->cnt; i++) {
 		struct catalog_offer *offer = &catalog->offers[i];
 
 		if (!subject->all && offer->sku != subject->sku)
 			continue;
 		*found = true;
-		if (!set_column(offer, word, value))
-			return false;
+		if (catalog_column_read(offer, column, value, error) != 0)
+			return -EINVAL;
 	}
-	return true;
+	return 0;
 }
 
 static int change_part(struct catalog *catalog, const char **at, struct error *error)
@@ -119,11 +92,11 @@ static int change_part(struct catalog *catalog, const char **at, struct error *e
 	while (next_word(at, word)) {
 		any = true;
 		memcpy(shown, word, sizeof(shown));
-		if (!change_offers(catalog, &subject, word, &found)) {
+		if (change_offers(catalog, &subject, word, &found, error) != 0)
 			return error_say(error, -EINVAL,
-					 "'%s' is not a column of the catalog with a valid value",
-					 shown);
-		}
+					 "'%s' is not a column of the catalog with a valid value: "
+					 "%s",
+					 shown, error->text);
 		if (!found) {
 			return error_say(error, -EINVAL, "SKU %" PRIu64 " is not in the catalog",
 					 subject.sku);

@@ -7,7 +7,7 @@
 
 #include "alloc/arena.h"
 #include "engine/base/check.h"
-#include "engine/base/rfc3339.h"
+#include "engine/catalog/catalog.h"
 #include "engine/journal/data_dir.h"
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
@@ -258,28 +258,22 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 	return true;
 }
 
-static void put_instant(uint64_t at_ns, FILE *out)
-{
-	char text[RFC3339_BYTES] = "";
-
-	if (at_ns != 0 && at_ns != INSTANT_NEVER)
-		rfc3339_format(at_ns, text);
-	fprintf(out, "%s,", text);
-}
-
 void from_journal_catalog(const struct from_journal *journal, FILE *out)
 {
-	fprintf(out, "sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n");
+	catalog_write_header(out);
 	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
 		const struct offer_view *offer = &journal->offers[i];
+		const struct catalog_offer line = {
+			.sku = offer->sku,
+			.unit_price = offer->unit_price,
+			.opens_at_ns = offer->opens_at_ns,
+			.closes_at_ns = offer->closes_at_ns,
+			.stock = offer->stock,
+			.limit_per_buyer = offer->limit_per_buyer,
+			.hold_seconds = offer->hold_seconds,
+		};
 
-		fprintf(out, "%" PRIu64 ",%u,%" PRIu64 ",%u,", offer->sku, offer->stock,
-			offer->unit_price, offer->limit_per_buyer);
-		put_instant(offer->opens_at_ns, out);
-		put_instant(offer->closes_at_ns, out);
-		if (offer->hold_seconds != 0)
-			fprintf(out, "%u", offer->hold_seconds);
-		fputc('\n', out);
+		catalog_write_offer(&line, out);
 	}
 }
 

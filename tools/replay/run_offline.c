@@ -51,7 +51,8 @@ static bool load_catalog(struct feed *feed, struct sale *sale, const struct vari
 {
 	sale->name = variant->set != NULL ? variant->set : variant->catalog;
 	if (variant->set == NULL)
-		return catalog_load(variant->catalog, &sale->catalog, &feed->error) == 0 ||
+		return catalog_load_saying(variant->catalog, stderr, &sale->catalog,
+					   &feed->error) == 0 ||
 		       cli_wrong("%s", feed->error.text);
 	sale->catalog = catalog_copy(feed->run.sales[0].catalog);
 	if (sale->catalog == NULL)

@@ -10,13 +10,16 @@
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 
-#define HEADER "sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n"
+#define HEADER CATALOG_HEADER "\n"
 
 static struct error error;
+static char *said; /* what was printed at the last load */
 
 /* Loads a catalog of this text; NULL and error if it is refused. */
 static struct catalog *load(const char *text, size_t bytes)
 {
+	size_t said_bytes;
+	FILE *say = open_memstream(&said, &said_bytes);
 	char path[] = "/tmp/test-catalog-XXXXXX";
 	struct catalog *catalog = NULL;
 	const int fd = mkstemp(path);
@@ -25,8 +28,9 @@ static struct catalog *load(const char *text, size_t bytes)
 	cr_assert(eq(long, write(fd, text, bytes), (long)bytes));
 	close(fd);
 	error_clear(&error);
-	if (catalog_load(path, &catalog, &error) != 0)
+	if (catalog_load_saying(path, say, &catalog, &error) != 0)
 		catalog = NULL;
+	fclose(say);
 	unlink(path);
 	return catalog;
 }
@@ -65,16 +69,18 @@ Test(catalog, names_line_and_column_of_what_is_wrong)
 		const char *named;
 	} cases[] = {
 		{"", "no offers"},
-		{"sku,stock\n1,2\n", ":1: the first line"},
+		{"sku,stock\n1,2\n", ":1: the header has no column unit_price"},
+		{"1,2,3,4,,,\n", ":1: the first line must be the header sku,stock"},
 		{HEADER, "no offers"},
 		{HEADER "1,2,3,4,,\n", ":2: 6 fields"},
-		{HEADER "1,2,3,4,,,,\n", ":2: more than 7 fields"},
+		{HEADER "1,2,3,4,,,,x\n", ":2: more than 7 fields"},
 		{HEADER "x,2,3,4,,,\n", ":2: column 1 (sku): 'x'"},
 		{HEADER "18446744073709551616,2,3,4,,,\n", ":2: column 1 (sku)"},
 		{HEADER "1,-2,3,4,,,\n", ":2: column 2 (stock): '-2'"},
 		{HEADER "1,4294967296,3,4,,,\n", ":2: column 2 (stock)"},
 		{HEADER "1,2,3.50,4,,,\n", ":2: column 3 (unit_price): '3.50'"},
-		{HEADER "1,2,3,,,,\n", ":2: column 4 (limit_per_buyer): ''"},
+		{HEADER "1,2,3,,,,\n",
+		 ":2: column 4 (limit_per_buyer): it is empty; write 0 for no limit"},
 		{HEADER "1,2,3,4,tomorrow,,\n", ":2: column 5 (opens_at): 'tomorrow'"},
 		{HEADER "1,2,3,4,,2026-02-30T00:00:00Z,\n", ":2: column 6 (closes_at)"},
 		{HEADER "1,2,3,4,2026-11-11T00:00:00Z,2026-11-11T00:00:00Z,\n",
@@ -100,4 +106,219 @@ Test(catalog, refuses_binary_and_endless_lines)
 	cr_assert(load(text, sizeof(text)) == NULL);
 	memcpy(text + strlen(HEADER), "1\0,2", 4);
 	cr_assert(load(text, strlen(HEADER) + 10) == NULL);
+}
+
+/* The row that the next test's files say in their own ways. */
+static void check_bottle(const struct catalog *catalog, const char *text)
+{
+	const struct catalog_offer *offer;
+
+	cr_assert(catalog != NULL, "%s: %s", text, error.text);
+	cr_assert(eq(u32, catalog->cnt, 1), "%s", text);
+	offer = &catalog->offers[0];
+	cr_expect(eq(u64, offer->sku, 1001), "%s", text);
+	cr_expect(eq(u32, offer->stock, 15000), "%s", text);
+	cr_expect(eq(u64, offer->unit_price, 4990), "%s", text);
+	cr_expect(eq(u32, offer->limit_per_buyer, 1), "%s", text);
+	cr_expect(eq(u64, offer->opens_at_ns, UINT64_C(1794326400000000000)), "%s", text);
+	cr_expect(eq(u64, offer->closes_at_ns, INSTANT_NEVER), "%s", text);
+	cr_expect(eq(u32, offer->hold_seconds, 0), "%s", text);
+}
+
+Test(catalog, reads_what_spreadsheets_and_programs_write)
+{
+	static const char *const texts[] = {
+		/* Separators, line ends, marks. */
+		"sku;stock;unit_price;limit_per_buyer;opens_at;closes_at;hold_seconds\r\n"
+		"1001;15000;4990;1;2026-11-11T00:00:00+08:00;;\r\n",
+		"sku\tstock\tunit_price\tlimit_per_buyer\topens_at\tcloses_at\thold_seconds\n"
+		"1001\t15000\t4990\t1\t2026-11-11T00:00:00+08:00\t\t\n",
+		"sku|stock|unit_price|limit_per_buyer|opens_at|closes_at|hold_seconds\n"
+		"1001|15000|4990|1|2026-11-11T00:00:00+08:00||\n",
+		"\xef\xbb\xbfsep=;\r\n\r\n"
+		"SKU;Stock;Unit_Price;Limit_per_buyer;Opens_at;Closes_at;Hold_seconds\r\n"
+		"1001;15000;4990;1;2026-11-11T00:00:00+08:00;;\r\n",
+		"\xef\xbb\xbf\"sku\",\"stock\",\"unit_price\",\"limit_per_buyer\",\"opens_at\","
+		"\"closes_at\",\"hold_seconds\"\n"
+		"\"1001\",\"15000\",\"4990\",\"1\",\"2026-11-11T00:00:00+08:00\",\"\",\"\"",
+		/* Rows of separators only, and more of them at the end of each row. */
+		HEADER
+		",,,,,,\n1001,15000,4990,1,2026-11-11T00:00:00+08:00,,\n,,,,,,\r\n , ,,,,,,\n",
+		HEADER "1001,15000,4990,1,2026-11-11T00:00:00+08:00,,,,,\n,,,,,,,,,\n",
+		/* Other orders, more columns, fewer. */
+		"unit_price,closes_at,stock,opens_at,sku,hold_seconds,limit_per_buyer\n"
+		"4990,,15000,2026-11-11T00:00:00+08:00,1001,,1\n",
+		"sku,title,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds,note\n"
+		"1001,\"Bottle, 75 cl \"\"Grand Cru\"\"\nboxed\",15000,4990,1,"
+		"2026-11-11T00:00:00+08:00,,,5\" x 3\"\n",
+		"sku,stock,unit_price,limit_per_buyer,opens_at\n"
+		"1001,15000,4990,1,2026-11-11T00:00:00+08:00\n",
+		/* Numbers and instants. */
+		HEADER "1001.0,15000.00,4990,1.0,2026-11-11T00:00:00+08:00,,0.0\n",
+		HEADER "1001,15 000,4990,1,2026-11-11T00:00:00+08:00,,\n",
+		HEADER "1001,15'000,4_990,1,2026-11-11 00:00:00+08,,\n",
+		HEADER "1001,15\xc2\xa0"
+		       "000,4\xe2\x80\xaf"
+		       "990,1,2026-11-10T16:00:00.0000000000Z,,\n",
+		HEADER "1001,15000,4990,1,2026-11-11T00:00:00+08:00,9999-12-31T23:59:59Z,\n",
+		HEADER "1001,15000,4990,1,2026-11-11T00:00:00+08:00,0001-01-01T00:00:00Z,\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct catalog *catalog = load_text(texts[i]);
+
+		check_bottle(catalog, texts[i]);
+		catalog_free(catalog);
+	}
+}
+
+Test(catalog, reads_instants_that_have_one_meaning)
+{
+	struct catalog *catalog =
+		load_text(HEADER "1,2,3,0,0001-01-01T00:00:00Z,2016-12-31T23:59:60Z,\n");
+
+	cr_assert(catalog != NULL, "%s", error.text);
+	cr_assert(eq(u64, catalog->offers[0].opens_at_ns, 0));
+	cr_assert(eq(u64, catalog->offers[0].closes_at_ns, UINT64_C(1483228800000000000)));
+	catalog_free(catalog);
+}
+
+Test(catalog, says_which_columns_it_does_not_read)
+{
+	struct catalog *catalog =
+		load_text("sku,title,stock,unit_price,limit_per_buyer,opens_at,closes_at,"
+			  "hold_seconds,note\n1,a,2,3,4,,,,b\n");
+
+	cr_assert(catalog != NULL, "%s", error.text);
+	cr_assert(strstr(said, ":1: not read: column 2 ('title'), column 9 ('note')\n") != NULL,
+		  "%s", said);
+	catalog_free(catalog);
+}
+
+Test(catalog, names_a_value_as_what_it_is)
+{
+	static const struct {
+		const char *text;
+		const char *named;
+	} cases[] = {
+		{HEADER "1,\"15,000\",3,4,,,\n", "(stock): '15,000' may have thousands or decimals "
+						 "after its mark; write 15000"},
+		{HEADER "1,15.000,3,4,,,\n", "(stock): '15.000' may have"},
+		{HEADER "1,2,49.90,4,,,\n", "in minor units: write 4990"},
+		{HEADER "1,2,\"49,9\",4,,,\n", "in minor units: write 4990"},
+		{HEADER "1,2,4990.00,4,,,\n", "in minor units: write 499000"},
+		{HEADER "4.0123E+12,2,3,4,,,\n", "(sku): '4.0123E+12' is in scientific notation"},
+		{HEADER "1,1e4,3,4,,,\n", "(stock): '1e4' is in scientific notation"},
+		{HEADER "90071992547409930.0,2,3,4,,,\n",
+		 "(sku): '90071992547409930.0' went through"},
+		{HEADER "1,15 00,3,4,,,\n", "'15 00' is not a whole number"},
+		{HEADER "1,1 000'000,3,4,,,\n", "is not a whole number"},
+		{HEADER "1,4 294 967 296,3,4,,,\n", "is not a whole number"},
+		{HEADER "1,2,3,4,2026-11-11T00:00:00,,\n", "has no time zone; end it with Z"},
+		{HEADER "1,2,3,4,1794326400,,\n", "is a Unix time; write 2026-11-10T16:00:00Z"},
+		{HEADER "1,2,3,4,,1794326400000,\n", "is a Unix time; write 2026-11-10T16:00:00Z"},
+		{HEADER "1,2,3,4,,2026-11-11T00:00:60Z,\n", "has second 60"},
+		{HEADER "1,2,3,4,2026-02-30T00:00:00Z,,\n", "that month has no such day"},
+		{HEADER "1,2,3,4,1969-12-31T00:00:00Z,,\n",
+		 "is before 1970; leave it empty for open"},
+		{HEADER "1,2,3,4,9999-12-31T00:00:00Z,,\n",
+		 "after the year 2500: it would never open"},
+		{"sku,stock,unit_price,limit_per_buyer,opens_at,close_at\n1,2,3,4,,\n",
+		 "no column closes_at, but columns that are not ours"},
+		{"sku,stock,stock,unit_price,limit_per_buyer\n1,2,3,4,5\n",
+		 "has column stock twice"},
+		{"\xff\xfes\0k\0u\0", "is UTF-16"},
+		{"PK\x03\x04", "is a spreadsheet's own file"},
+		{"\x1f\x8b\x08", "is compressed"},
+		{"sku,stock\r1,2\r", "lines end with CR alone"},
+		{HEADER "1,2,3,4,,,\"30\"s\n",
+		 ":2: field 7: there is text after its closing quote"},
+		{HEADER "1,2,3,4,,,\"30\n", ":2: its quoted field does not end"},
+		{"sku,\"stock", ":1: its quoted field does not end"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_expect(load_text(cases[i].text) == NULL, "case %zu was taken", i);
+		cr_expect(strstr(error.text, cases[i].named) != NULL, "case %zu: %s", i,
+			  error.text);
+	}
+}
+
+/* All of a file's faults at once: each is a line, in the order of the file. */
+Test(catalog, says_all_that_is_wrong)
+{
+	const char *at;
+
+	cr_assert(load_text(HEADER "x,2,3.50,4,tomorrow,,\n"
+				   "2,2,3,4,,,\n"
+				   "3,,3,4,,,\n"
+				   "2,9,9,9,,,\n"
+				   "5,5,5,5,,\"soon\"er,\n"
+				   "2,8,8,8,,,\n") == NULL);
+	cr_assert(strstr(error.text, ": 7 faults; the first: ") != NULL, "%s", error.text);
+	cr_assert(strstr(error.text, ":2: column 1 (sku): 'x'") != NULL, "%s", error.text);
+	at = said;
+	for (const char *const *wanted =
+		     (const char *const[]){
+			     ":2: column 1 (sku): 'x'", ":2: column 3 (unit_price): '3.50'",
+			     ":2: column 5 (opens_at): 'tomorrow'",
+			     ":4: column 2 (stock): it is empty", ":6: field 6: there is text",
+			     ":5: column 1 (sku): SKU 2 is already in "
+			     "line 3",
+			     ":7: column 1 (sku): SKU 2 is already in "
+			     "line 3",
+			     NULL};
+	     *wanted != NULL; wanted++) {
+		at = strstr(at, *wanted);
+		cr_assert(at != NULL, "no '%s' in its place in %s", *wanted, said);
+	}
+}
+
+Test(catalog, bounds_what_it_says)
+{
+	static char text[200 * 16];
+	size_t used = (size_t)snprintf(text, sizeof(text), HEADER);
+	unsigned lines = 0;
+
+	for (unsigned i = 0; i < 150; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "x,2,3,4,,,\n");
+	cr_assert(load(text, used) == NULL);
+	for (const char *at = said; (at = strchr(at, '\n')) != NULL; at++)
+		lines++;
+	cr_assert(eq(u32, lines, FAULTS_SHOWN_MAX + 1));
+	cr_assert(strstr(said, ": and 50 more\n") != NULL, "%s", said);
+	cr_assert(strstr(error.text, ": 150 faults; the first: ") != NULL, "%s", error.text);
+}
+
+/* What a file holds can't command the terminal. */
+Test(catalog, says_no_control_characters)
+{
+	cr_assert(load_text(HEADER "\x1b[2J,2,3,4,,,\n") == NULL);
+	cr_assert(strstr(error.text, "(sku): '?[2J'") != NULL, "%s", error.text);
+}
+
+/* One fault is said once: in what the program ends with. */
+Test(catalog, says_one_fault_once)
+{
+	cr_assert(load_text(HEADER "x,2,3,4,,,\n") == NULL);
+	cr_assert(eq(str, said, (char *)""));
+}
+
+Test(catalog, writes_what_it_reads)
+{
+	static const char text[] = HEADER
+		"1,15000,4990,1,,,\n"
+		"18446744073709551615,0,0,0,2026-11-11T00:00:00.5Z,2026-11-12T00:00:00Z,30\n";
+	struct catalog *catalog = load_text(text);
+	char *written = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&written, &bytes);
+
+	cr_assert(catalog != NULL, "%s", error.text);
+	catalog_write_header(out);
+	for (uint32_t i = 0; i < catalog->cnt; i++)
+		catalog_write_offer(&catalog->offers[i], out);
+	fclose(out);
+	cr_assert(eq(str, written, (char *)text));
+	catalog_free(catalog);
 }
