@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "engine/base/check.h"
-#include "engine/base/rfc3339.h"
+#include "engine/base/limits.h"
+#include "engine/catalog/difference.h"
 #include "engine/serve/start_turn.h"
 #include "engine/serve/state.h"
 #include "net/wire.h"
@@ -60,70 +61,90 @@ int serve_offers_size(const struct catalog *catalog, const struct recover_scan *
 	return 0;
 }
 
-/* A column of a line and what the lane has of it. */
-struct column {
-	const char *name;
-	uint64_t says;
-	uint64_t has;
-	bool is_instant;
+/* Prints differences, so many of each kind. */
+struct listing {
+	const char *path;
+	uint64_t cnt[CATALOG_DIFFERENCE_CNT];
 };
 
-/* The first that differs; false if none does. */
-static bool find_difference(const struct catalog_offer *line, const struct offer_view *offer,
-			    struct column *out)
+static void list_difference(void *context, const struct catalog_difference *difference)
 {
-	const struct column columns[] = {
-		{"stock", line->stock, offer->stock, false},
-		{"unit_price", line->unit_price, offer->unit_price, false},
-		{"limit_per_buyer", line->limit_per_buyer, offer->limit_per_buyer, false},
-		{"opens_at", line->opens_at_ns, offer->opens_at_ns, true},
-		{"closes_at", line->closes_at_ns, offer->closes_at_ns, true},
-		{"hold_seconds", line->hold_seconds, offer->hold_seconds, false},
-	};
+	struct listing *listing = context;
+	struct error text;
 
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		*out = columns[i];
-		if (out->says != out->has)
-			return true;
-	}
-	return false;
+	if (listing->cnt[difference->kind]++ >= FAULTS_SHOWN_MAX)
+		return;
+	catalog_difference_text(listing->path, difference, &text);
+	fprintf(stderr, "%s\n", text.text);
 }
 
-/* Writes the value as a catalog has it. */
-static void value_text(const struct column *column, uint64_t value, char out[RFC3339_BYTES])
+static void say_difference(const struct server *server, const struct listing *listing,
+			   const struct catalog_differences *found)
 {
-	if (!column->is_instant)
-		snprintf(out, RFC3339_BYTES, "%" PRIu64, value);
-	else if (value == 0 || value == INSTANT_NEVER)
-		snprintf(out, RFC3339_BYTES, "nothing");
-	else
-		rfc3339_format(value, out);
+	const char *path = server->options->catalog;
+	bool cut = false;
+
+	for (unsigned i = 0; i < CATALOG_DIFFERENCE_CNT; i++)
+		cut |= listing->cnt[i] > FAULTS_SHOWN_MAX;
+	fprintf(stderr,
+		"%s and the %" PRIu64 " SKUs on sale in %s: %" PRIu64 " the same, %" PRIu64
+		" with other terms, %" PRIu64 " missing in the file, %" PRIu64 " new in it%s\n",
+		path, found->on_sale, server->options->data, found->same, found->cnt[CATALOG_OTHER],
+		found->cnt[CATALOG_MISSING], found->cnt[CATALOG_NEW],
+		cut ? "; `doorbuster journal dump DATA --catalog --against FILE` lists all" : "");
 }
 
-int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
-		       const struct lane *lanes, uint16_t shards, struct error *error)
+/* 0 if --catalog-differs lets the start go on with what differs. */
+static int judge(struct server *server, const struct catalog_differences *found)
 {
-	for (uint32_t i = 0; i < catalog->cnt; i++) {
-		const struct catalog_offer *line = &catalog->offers[i];
-		const struct lane *lane = &lanes[wire_shard_of(line->sku, shards)];
-		struct offer_view offer;
-		struct column column;
-		char says[RFC3339_BYTES];
-		char has[RFC3339_BYTES];
+	const struct serve_options *options = server->options;
+	const enum catalog_differs mode = options->catalog_differs;
+	const uint64_t contradicted = found->cnt[CATALOG_MISSING] + found->cnt[CATALOG_OTHER];
 
-		if (!shard_find_offer(lane->shard, line->sku, &offer) ||
-		    !find_difference(line, &offer, &column))
-			continue;
-		value_text(&column, column.says, says);
-		value_text(&column, column.has, has);
-		return error_say(
-			error, -EINVAL,
-			"%s:%u: column %s: SKU %" PRIu64
-			" is already on sale with %s, the catalog says %s; put the old value "
-			"back, or start a new sale with another --data",
-			catalog_path, line->line, column.name, line->sku, has, says);
+	if (found->same + found->cnt[CATALOG_OTHER] == 0)
+		return FAIL(
+			server, -EINVAL,
+			"%s: none of its SKUs is on sale in %s, as if it were of another event; "
+			"start that event with a --data of its own, or add its lines to what "
+			"`doorbuster journal dump %s --catalog` prints",
+			options->catalog, options->data, options->data);
+	if (mode == CATALOG_DIFFERS_KEEP || (mode == CATALOG_DIFFERS_ADD && contradicted == 0))
+		return 0;
+	if (contradicted == 0)
+		return FAIL(server, -EINVAL,
+			    "%s: %" PRIu64 " SKUs are new, see above; --catalog-differs add puts "
+			    "them on sale",
+			    options->catalog, found->cnt[CATALOG_NEW]);
+	return FAIL(server, -EINVAL,
+		    "%s: of the SKUs on sale %" PRIu64 " have other terms and %" PRIu64
+		    " are missing, see above. What is on sale goes on as it is: put it into the "
+		    "file (`doorbuster journal dump %s --catalog` prints it), or say so with "
+		    "--catalog-differs keep, or start a new sale with another --data",
+		    options->catalog, found->cnt[CATALOG_OTHER], found->cnt[CATALOG_MISSING],
+		    options->data);
+}
+
+int serve_offers_checked(struct server *server)
+{
+	struct listing listing = {.path = server->options->catalog};
+	struct catalog_differences found;
+	struct catalog *journal = NULL;
+	int rc = 0;
+
+	for (uint16_t i = 0; rc == 0 && i < server->options->shards; i++)
+		rc = catalog_add_records(&journal, server->scans[i].offers,
+					 server->scans[i].offer_cnt);
+	if (rc == 0 && journal != NULL && journal->cnt > 0)
+		rc = catalog_compare(server->catalog, journal, list_difference, &listing, &found);
+	if (rc != 0)
+		rc = FAIL(server, rc, "no memory to compare %s with the lanes",
+			  server->options->catalog);
+	else if (journal != NULL && journal->cnt > 0 && catalog_differs(&found)) {
+		say_difference(server, &listing, &found);
+		rc = judge(server, &found);
 	}
-	return 0;
+	catalog_free(journal);
+	return rc;
 }
 
 /* Which lines of the catalog were sent to the lanes of one worker. */

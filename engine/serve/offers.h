@@ -1,6 +1,6 @@
 /*
  * offers: brings the catalog and the lanes together. What a lane already sells keeps the lane's
- * terms; a catalog line with other terms is refused; what is new in the catalog is put on sale.
+ * terms; what is new in the catalog is put on sale. state.h has the step that compares both first.
  */
 #ifndef DB_ENGINE_SERVE_OFFERS_H
 #define DB_ENGINE_SERVE_OFFERS_H
@@ -23,10 +23,6 @@ struct server;
  */
 int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
 		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size);
-
-/* -EINVAL and a line naming file, line and column if the catalog contradicts a lane. */
-int serve_offers_check(const struct catalog *catalog, const char *catalog_path,
-		       const struct lane *lanes, uint16_t shards, struct error *error);
 
 /*
  * Puts on sale, by commands, what the lanes of a worker do not have yet: one durable record each.

@@ -22,6 +22,12 @@ static const char help[] =
 	"  --data DIR        the journal: made if it isn't there, recovered if it is\n"
 	"  --catalog FILE    CSV: sku,stock,unit_price,limit_per_buyer,opens_at,\n"
 	"                    closes_at,hold_seconds\n"
+	"  --catalog-differs MODE\n"
+	"                    where the file differs from what the journal has on sale,\n"
+	"                    all of which is said. add (default): new SKUs go on sale,\n"
+	"                    missing ones and other terms are refused; refuse: new ones\n"
+	"                    too; keep: new ones go on sale, the rest stays as the\n"
+	"                    journal has it. A file without any SKU on sale is refused\n"
 	"  --keys FILE       lines of `key_id hex-128-bit-key`; see `doorbuster keygen`\n"
 	"  --port PORT       lo (default), af_xdp:IFACE or memif:SOCKET\n"
 	"  --shards N        split the SKUs over N shards, 1 to 256 (default 1)\n"
@@ -62,6 +68,7 @@ static const char help[] =
 enum {
 	OPT_DATA = 256,
 	OPT_CATALOG,
+	OPT_CATALOG_DIFFERS,
 	OPT_KEYS,
 	OPT_PORT,
 	OPT_SHARDS,
@@ -81,6 +88,7 @@ enum {
 static const struct option long_options[] = {
 	{"data", required_argument, NULL, OPT_DATA},
 	{"catalog", required_argument, NULL, OPT_CATALOG},
+	{"catalog-differs", required_argument, NULL, OPT_CATALOG_DIFFERS},
 	{"keys", required_argument, NULL, OPT_KEYS},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"shards", required_argument, NULL, OPT_SHARDS},
@@ -137,6 +145,22 @@ static bool read_ack(const char *text, bool *memory)
 	if (*memory || strcmp(text, "durable") == 0)
 		return true;
 	return wrong("ack", text, "expected durable or memory");
+}
+
+static bool read_catalog_differs(const char *text, enum catalog_differs *out)
+{
+	static const char *const names[] = {
+		[CATALOG_DIFFERS_ADD] = "add",
+		[CATALOG_DIFFERS_REFUSE] = "refuse",
+		[CATALOG_DIFFERS_KEEP] = "keep",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		*out = (enum catalog_differs)i;
+		if (strcmp(text, names[i]) == 0)
+			return true;
+	}
+	return wrong("catalog-differs", text, "expected add, refuse or keep");
 }
 
 static bool read_undated(const char *text, bool *refused)
@@ -245,6 +269,8 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 	case OPT_CATALOG:
 		options->catalog = text;
 		return true;
+	case OPT_CATALOG_DIFFERS:
+		return read_catalog_differs(text, &options->catalog_differs);
 	case OPT_KEYS:
 		options->keys = text;
 		return true;

@@ -11,11 +11,19 @@
 #include "engine/base/limits.h"
 #include "net/port.h"
 
+/* What a start does where the catalog is not what the journal has on sale. */
+enum catalog_differs {
+	CATALOG_DIFFERS_ADD,    /* new SKUs go on sale; missing ones and other terms are refused */
+	CATALOG_DIFFERS_REFUSE, /* anything that differs is refused */
+	CATALOG_DIFFERS_KEEP,   /* new SKUs go on sale, all else stays as the journal has it */
+};
+
 struct serve_options {
 	struct port_spec port;
 	const char *port_text;
 	const char *data;
 	const char *catalog;
+	enum catalog_differs catalog_differs;
 	const char *keys;
 	uint16_t shards;
 	uint16_t base_port;

@@ -110,7 +110,8 @@ static bool is_end(int signal)
 
 static int catalog_up(struct server *server)
 {
-	return catalog_load(server->options->catalog, &server->catalog, &server->error);
+	return catalog_load_saying(server->options->catalog, stderr, &server->catalog,
+				   &server->error);
 }
 
 static void catalog_down(struct server *server)
@@ -436,6 +437,7 @@ static const struct step {
 	{"UDP ports", ports_held, NULL},
 	{"data directory", serve_data_up, serve_data_down},
 	{"lane scan", serve_scan_up, serve_scan_down},
+	{"catalog and lanes", serve_offers_checked, NULL},
 	{"tables", serve_shards_up, serve_shards_down},
 	{"recovery", serve_recovery_up, NULL},
 	{"DPDK", eal_up, eal_down},

@@ -80,6 +80,9 @@ void serve_data_down(struct server *server);
 int serve_scan_up(struct server *server);
 void serve_scan_down(struct server *server);
 
+/* catalog and lanes: what differs is said, and --catalog-differs decides. Changes nothing. */
+int serve_offers_checked(struct server *server);
+
 /* tables: of the size that lanes and catalog ask for. recovery: the lanes' state in them. */
 int serve_shards_up(struct server *server);
 void serve_shards_down(struct server *server);

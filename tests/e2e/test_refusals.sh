@@ -45,6 +45,7 @@ serve 'shards 0: expected a number from 1 to 256' --shards 0
 serve 'shards 1x: expected' --shards 1x
 serve 'shards 257: expected' --shards 257
 serve 'ack maybe: expected durable or memory' --ack maybe
+serve 'catalog-differs maybe: expected add, refuse or keep' --catalog-differs maybe
 serve 'undated maybe: expected refuse or accept' --undated maybe
 serve 'base-port 70000: expected' --base-port 70000
 serve 'goes beyond port 65535; choose a lower' --base-port 65535 --shards 2
@@ -100,6 +101,10 @@ make_catalog 1,10,100,0,,, 2,ten,100,0,,,
 serve 'catalog.csv:3: column 2 .stock.: .ten. is not a whole number'
 make_catalog 1,10,100,0,,, 1,10,100,0,,,
 serve 'catalog.csv:3:.*1'
+make_catalog x,10,100,0,,, 1,10,1.50,0,,,
+serve 'catalog.csv: 2 faults; the first: .*catalog.csv:2: column 1 .sku.'
+expect_match "every fault" 'catalog.csv:3: column 3 .unit_price.: .1.50. has a decimal mark' \
+	"$(cat "$WORK/refused.err")"
 make_catalog 1,10,100,0,yesterday,,
 serve 'catalog.csv:2: column 5 .opens_at.'
 make_catalog 1,4000000000,100,0,,,
@@ -142,7 +147,9 @@ refused 'another doorbuster serves lo' \
 stop_engine
 serve 'was written with 1 shards, --shards says 2' --shards 2
 make_catalog 1,11,100,0,,, 2,10,100,0,,,
-serve 'catalog.csv:2: column stock: SKU 1 is already on sale with 10, the catalog says 11'
+serve 'catalog.csv: of the SKUs on sale 1 have other terms and 0 are missing, see above'
+expect_match "what differs" 'catalog.csv:2: SKU 1 is on sale with stock 10, the file says 11' \
+	"$(cat "$WORK/refused.err")"
 # The offers of a refused start are not on sale.
 make_catalog 1,10,100,0,,, 2,10,100,0,,, 3,10,1,0,,,
 serve '' -- -m 30

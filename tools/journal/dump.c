@@ -130,6 +130,8 @@ int journal_dump(const struct tool_options *options)
 	struct dump dump = {.options = options, .out = &out};
 	int worst = CLI_EXIT_GOOD;
 
+	if (options->catalog)
+		return journal_catalog(options);
 	if (!journal_open_dir(&dump.dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
 	out.file = stdout;

@@ -17,6 +17,7 @@
 /* Each prints to stdout, complaints to stderr, and returns the exit code (enum of tools/common). */
 int journal_verify(const struct tool_options *options);
 int journal_dump(const struct tool_options *options);
+int journal_catalog(const struct tool_options *options); /* dump --catalog */
 int journal_checkpoint(const struct tool_options *options);
 int journal_prune(const struct tool_options *options);
 int journal_repair(const struct tool_options *options);

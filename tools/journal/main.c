@@ -13,6 +13,7 @@
 static const char usage[] =
 	"usage: doorbuster journal verify DIR [--orders FILE] [--json]\n"
 	"       doorbuster journal dump DIR [--lane N] [--json [--numbers]]\n"
+	"       doorbuster journal dump DIR --catalog [--against FILE]\n"
 	"       doorbuster journal checkpoint DIR [--lane N] [--keep N] [--json]\n"
 	"                          [--follow [--every-orders N]]\n"
 	"       doorbuster journal prune DIR [--downstream-has LSN | --no-downstream]\n"
@@ -38,6 +39,10 @@ static const char usage[] =
 	"\n"
 	"  --orders FILE   acknowledged orders, as `doorbuster load --orders FILE` writes\n"
 	"                  them: each must be in the journal with the same content\n"
+	"  --catalog       dump: what is on sale, as the file that `doorbuster serve\n"
+	"                  --catalog` takes\n"
+	"  --against FILE  dump --catalog: instead, every difference between that and\n"
+	"                  FILE; exit code 1 if there is one\n"
 	"  --lane N        only this lane\n"
 	"  --keep N        remove older checkpoints, but none of the N newest good ones\n"
 	"                  (default 2)\n"

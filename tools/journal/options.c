@@ -18,6 +18,8 @@ enum {
 enum flag {
 	FLAG_ORDERS = 1,
 	FLAG_LANE,
+	FLAG_CATALOG,
+	FLAG_AGAINST,
 	FLAG_FOLLOW,
 	FLAG_EVERY_ORDERS,
 	FLAG_KEEP,
@@ -38,6 +40,8 @@ static const struct {
 } flags[] = {
 	{{"orders", required_argument, NULL, FLAG_ORDERS}, OF(VERIFY)},
 	{{"lane", required_argument, NULL, FLAG_LANE}, ~OF(VERIFY)},
+	{{"catalog", no_argument, NULL, FLAG_CATALOG}, OF(DUMP)},
+	{{"against", required_argument, NULL, FLAG_AGAINST}, OF(DUMP)},
 	{{"follow", no_argument, NULL, FLAG_FOLLOW}, OF(CHECKPOINT)},
 	{{"every-orders", required_argument, NULL, FLAG_EVERY_ORDERS}, OF(CHECKPOINT)},
 	{{"keep", required_argument, NULL, FLAG_KEEP}, OF(CHECKPOINT)},
@@ -73,6 +77,11 @@ static bool take(int flag, struct tool_options *options)
 		return true;
 	case FLAG_LANE:
 		return take_lane(options);
+	case FLAG_CATALOG:
+		return options->catalog = true;
+	case FLAG_AGAINST:
+		options->against = optarg;
+		return true;
 	case FLAG_FOLLOW:
 		return options->follow = true;
 	case FLAG_EVERY_ORDERS:
@@ -111,6 +120,11 @@ static bool fit_together(enum journal_verb verb, struct tool_options *options)
 		return cli_wrong("--cut-at: LSNs are a lane's own; say which with --lane");
 	if (options->numbers && !options->json)
 		return cli_wrong("--numbers: only with --json");
+	if (options->catalog && (options->json || options->lane != EVERY_LANE))
+		return cli_wrong("--catalog: prints the CSV of all lanes; without --json and "
+				 "--lane");
+	if (options->against != NULL && !options->catalog)
+		return cli_wrong("--against: only with --catalog");
 	if (verb == VERB_PRUNE && options->has_downstream && options->no_downstream)
 		return cli_wrong("prune: --downstream-has or --no-downstream, not both");
 	return true;

@@ -22,8 +22,10 @@ enum journal_verb {
 
 struct tool_options {
 	const char *path;
-	int lane;           /* or EVERY_LANE */
-	const char *orders; /* CSV of acknowledged orders, or NULL */
+	int lane;            /* or EVERY_LANE */
+	const char *orders;  /* CSV of acknowledged orders, or NULL */
+	bool catalog;        /* dump: the catalog instead of records */
+	const char *against; /* the catalog file to compare with, or NULL */
 	bool json;
 	bool numbers; /* of JSON: 64-bit values as numbers */
 	bool help;
