@@ -14,6 +14,7 @@
 #include <sodium.h>
 
 #include "engine/base/limits.h"
+#include "engine/base/place.h"
 #include "engine/base/secret.h"
 
 enum {
@@ -69,25 +70,35 @@ static char *bare(char *line)
 	return line;
 }
 
-/* Takes a line's key, if it has one. */
+/* Takes a line's key, if it has one; lines[i] is the line of key i. */
 static int read_line(const char *path, unsigned line, char *text, struct key_ring *ring,
-		     struct error *error)
+		     unsigned lines[KEYS_MAX], struct error *error)
 {
+	struct key *key = &ring->keys[ring->cnt];
+
 	text = bare(text);
 	if (text[0] == '\0')
 		return 0;
+	place_set(error, path, line, 0, "");
 	if (ring->cnt == KEYS_MAX) {
-		return error_say(error, -E2BIG, "%s:%u: more than %d keys; remove old ones", path,
-				 line, KEYS_MAX);
+		error_add(error, "more than %d keys; remove old ones", KEYS_MAX);
+		return -E2BIG;
 	}
-	if (!parse_line(text, &ring->keys[ring->cnt])) {
-		return error_say(
-			error, -EINVAL,
-			"%s:%u: not a key; write the key id, a blank and %d hex digits, or "
-			"let `doorbuster keygen` do it",
-			path, line, HEX_CHARS);
+	if (!parse_line(text, key)) {
+		error_add(error,
+			  "not a key; write the key id, a blank and %d hex digits, or let "
+			  "`doorbuster keygen` do it",
+			  HEX_CHARS);
+		return -EINVAL;
 	}
-	ring->cnt++;
+	for (uint32_t i = 0; i < ring->cnt; i++) {
+		if (ring->keys[i].id != key->id)
+			continue;
+		error_add(error, "key id %" PRIu32 " is already in line %u; keep one of them",
+			  key->id, lines[i]);
+		return -EINVAL;
+	}
+	lines[ring->cnt++] = line;
 	return 0;
 }
 
@@ -100,16 +111,18 @@ static size_t ring_bytes(void)
  * unwiped, so it begins with one that only a long comment outgrows. */
 static int read_lines(const char *path, FILE *file, struct key_ring *ring, struct error *error)
 {
+	unsigned lines[KEYS_MAX] = {0};
 	size_t buffer_bytes = LINE_BYTES;
 	char *buffer = malloc(buffer_bytes);
 	unsigned line = 0;
 	int rc = 0;
 
 	while (rc == 0 && buffer != NULL && getline(&buffer, &buffer_bytes, file) >= 0)
-		rc = read_line(path, ++line, buffer, ring, error);
+		rc = read_line(path, ++line, buffer, ring, lines, error);
 	if (rc == 0 && (buffer == NULL || feof(file) == 0)) {
 		rc = errno != 0 ? -errno : -EIO;
-		error_set(error, "%s:%u: cannot be read: %s", path, line + 1, strerror(-rc));
+		place_set(error, path, line + 1U, 0, "");
+		error_add(error, "cannot be read: %s", strerror(-rc));
 	}
 	if (buffer != NULL)
 		sodium_memzero(buffer, buffer_bytes);
@@ -128,12 +141,6 @@ static int read_keys(const char *path, FILE *file, struct key_ring *ring, struct
 				 path);
 	}
 	qsort(ring->keys, ring->cnt, sizeof(ring->keys[0]), by_id);
-	for (uint32_t i = 1; i < ring->cnt; i++) {
-		if (ring->keys[i].id != ring->keys[i - 1].id)
-			continue;
-		return error_say(error, -EINVAL, "%s: key id %" PRIu32 " is there twice; keep one",
-				 path, ring->keys[i].id);
-	}
 	return 0;
 }
 

@@ -109,7 +109,8 @@ Test(keys, none_at_all_is_refused)
 
 Test(keys, the_same_id_twice_is_refused)
 {
-	check_refused("5 " HEX "\n3 " HEX "\n5 " HEX "\n", -EINVAL, "key id 5 is there twice");
+	check_refused("5 " HEX "\n3 " HEX "\n5 " HEX "\n", -EINVAL,
+		      ":3: key id 5 is already in line 1; keep one");
 }
 
 static void write_many(unsigned cnt)

@@ -8,12 +8,16 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/place.h"
 #include "engine/checkpoint/records.h"
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_reader.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
 
+static const char *const column_names[] = {
+	"order_id", "request_id", "buyer", "sku", "quantity", "unit_price", "durability",
+};
 static const char header[] = "order_id,request_id,buyer,sku,quantity,unit_price,durability";
 
 enum column {
@@ -127,8 +131,9 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, struc
 		if (number == 1) {
 			if (strcmp(line, header) == 0)
 				continue;
-			return error_say(error, -EINVAL, "%s:1: the first line must be %s", path,
-					 header);
+			place_set(error, path, number, 0, "");
+			error_add(error, "the first line must be the header %s", header);
+			return -EINVAL;
 		}
 		if (line[0] == '\0')
 			continue;
@@ -142,9 +147,10 @@ static int load_lines(struct orders *orders, FILE *file, const char *path, struc
 		const enum column wrong = parse_claim(line, claim);
 
 		if (wrong != COLUMN_CNT) {
-			return error_say(error, -EINVAL,
-					 "%s:%u: column %u is wrong; the columns are %s", path,
-					 number, wrong + 1U, header);
+			place_set(error, path, number, wrong + 1U, column_names[wrong]);
+			error_add(error, "missing, or not what it should be; the columns are %s",
+				  header);
+			return -EINVAL;
 		}
 	}
 	if (number > 0 && !ferror(file))

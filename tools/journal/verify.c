@@ -252,7 +252,7 @@ static void print_json(const struct verify *verify)
 	json_decref(root);
 }
 
-static void print_orders(const struct verify *verify)
+static void print_orders(const struct verify *verify, const char *path)
 {
 	const struct orders_result *found = &verify->found;
 
@@ -262,7 +262,7 @@ static void print_orders(const struct verify *verify)
 		printf(", %" PRIu64 " forgotten that were acknowledged from memory",
 		       found->forgotten);
 	if (found->first_bad_line > 0)
-		printf("; the first is line %" PRIu64, found->first_bad_line);
+		printf("; the first is %s:%" PRIu64, path, found->first_bad_line);
 	printf("\nbuyers   %" PRIu64 " distinct, %" PRIu64 " beyond their limit, %" PRIu64
 	       " orders under a request id that was used before\n",
 	       found->distinct_buyers, found->buyers_over_limit, found->doubled);
@@ -277,7 +277,7 @@ static void print_clocks(const struct verify *verify)
 	}
 }
 
-static void print_text(const struct verify *verify)
+static void print_text(const struct verify *verify, const char *orders)
 {
 	const struct shard_totals *sum = &verify->sum;
 	char hash[33];
@@ -313,7 +313,7 @@ static void print_text(const struct verify *verify)
 		printf("         %" PRIu64 " SKUs are wrong, the first is %" PRIu64 "\n",
 		       sum->offers_broken, sum->first_broken_sku);
 	if (verify->orders != NULL)
-		print_orders(verify);
+		print_orders(verify, orders);
 	print_clocks(verify);
 	hash_text(verify, hash);
 	printf("state    %s\n", hash);
@@ -338,7 +338,7 @@ int journal_verify(const struct tool_options *options)
 	if (options->json)
 		print_json(&verify);
 	else
-		print_text(&verify);
+		print_text(&verify, options->orders);
 	if (!all_right(&verify))
 		result = CLI_EXIT_BAD;
 	if (verify.unreadable && !verify.damaged)
