@@ -151,8 +151,8 @@ $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
-                    tools/buy/outcome.c tools/journal/orders.c $(COMMON_SRCS) \
-                    $(addprefix tools/sink/,rows.c sqlstate.c tables.c) \
+                    tools/buy/outcome.c tools/buy/report_line.c tools/journal/orders.c \
+                    $(COMMON_SRCS) $(addprefix tools/sink/,rows.c sqlstate.c tables.c) \
                     $(DOWNSTREAM_SRCS) $(filter-out %/main.c,$(wildcard tools/relay/*.c)) \
                     $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))
 UNIT := $(BUILD)/tests/unit

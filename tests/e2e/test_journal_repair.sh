@@ -151,8 +151,41 @@ lost_block=$(lane_line .unreadable)
 expect_eq "readable" $((last - kept_lsn - lost_block)) "$(lane_line .readable)"
 check_case "$kept_lsn"
 
-# The lane continues: new orders, and all of it is right.
+# The lane continues. What could be read is sold again, in order, with the content of the requests;
+# the same again changes nothing.
+again() { # RC FILE; output in $WORK/again
+	local want=$1 rc=0
+	"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 60000 \
+		--again "$2" >"$WORK/again" 2>"$WORK/err" || rc=$?
+	[ "$want" = "$rc" ] || fail "buy --again: $rc, not $want: $(cat "$WORK/again" "$WORK/err")"
+}
 start_engine --shards 2 --cores 0
+jq -c 'select(.kind == "order")' "$(kept)/report" >"$WORK/reported"
+again 0 "$(kept)/report"
+expect_match "what was sold again" "^$(wc -l <"$WORK/reported") orders are sold .* 0 were refused" \
+	"$(cat "$WORK/err")"
+requests='[.request_id, .buyer, .sku, .quantity, .unit_price, .max_price, .channel]'
+"$BIN/doorbuster" journal dump "$DATA" --lane 0 --json |
+	jq -c "select(.kind == \"order\" and .lsn > $kept_lsn) | $requests" >"$WORK/resold"
+diff <(jq -c "$requests" "$WORK/reported") "$WORK/resold" || fail "sold again, but not the same"
+sed 1d "$WORK/again" | cut -d, -f1 >"$WORK/old"
+jq .order_id "$WORK/reported" | diff - "$WORK/old" || fail "old ids"
+sed 1d "$WORK/again" | cut -d, -f2 >"$WORK/new"
+"$BIN/doorbuster" journal dump "$DATA" --lane 0 --json |
+	jq "select(.kind == \"order\" and .lsn > $kept_lsn) | .order_id" |
+	diff - "$WORK/new" || fail "new ids"
+cp "$WORK/again" "$WORK/again.first"
+again 0 "$WORK/reported"
+cmp "$WORK/again" "$WORK/again.first" || fail "the same again, and another answer"
+# A unit that another buyer has got meanwhile is refused, and the rest sold.
+head -n 1 "$WORK/reported" | jq -c '.request_id = "f" + .request_id[1:] | .sku = 999' >"$WORK/mixed"
+cat "$WORK/reported" >>"$WORK/mixed"
+again 1 "$WORK/mixed"
+expect_match "what is refused" ' 1 were refused' "$(cat "$WORK/err")"
+expect_match "why" ',UNKNOWN_SKU$' "$(sed -n 2p "$WORK/again")"
+again 2 "$CATALOG"
+expect_match "another file" "$CATALOG:1: not a line of a report" "$(cat "$WORK/err")"
+# The buyers that ask again get what was sold again; what could not be read is sold now.
 while read -r request sku; do
 	buy "$request" "$sku"
 done <"$WORK/wanted"

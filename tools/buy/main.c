@@ -1,6 +1,6 @@
 /*
  * doorbuster-buy: one purchase over an ordinary socket, retried under one request id until it is
- * answered or times out. A thin user of the client library.
+ * answered or times out; or all of a repair's report again. A thin user of the client library.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -12,11 +12,13 @@
 
 #include "engine/base/error.h"
 #include "net/client.h"
+#include "tools/buy/again.h"
 #include "tools/buy/outcome.h"
 #include "tools/common/cli.h"
 
 static const char help[] =
 	"usage: doorbuster buy --server HOST:PORT --keys FILE --sku N --buyer N [options]\n"
+	"       doorbuster buy --server HOST:PORT --keys FILE --again REPORT [options]\n"
 	"\n"
 	"  --server HOST:PORT   the engine's first UDP port: 127.0.0.1:7700, [::1]:7700\n"
 	"  --keys FILE          the key file; --key-id N picks a key (default: lowest)\n"
@@ -27,6 +29,11 @@ static const char help[] =
 	"  --max-price N        highest unit price, minor units (default: any)\n"
 	"  --channel N          where the sale came from (default 0)\n"
 	"  --lookup             only ask whether the request was committed\n"
+	"  --again REPORT       sell the orders that `doorbuster journal repair` cut off\n"
+	"                       again, in order, under their old request ids: the file\n"
+	"                       report in DATA/repaired-TIME, or lines of `journal dump\n"
+	"                       --json`. Prints each order's old and new id as CSV. The\n"
+	"                       same again is harmless: what is sold stays as it is\n"
 	"  --timeout-ms N       give up after so long (default 10000); the request is\n"
 	"                       good for as long and no longer\n"
 	"  --undated            send no date, as older clients do: for an engine with\n"
@@ -36,13 +43,15 @@ static const char help[] =
 	"                       strings of digits, for readers that round numbers\n"
 	"  --numbers            with --json: they are numbers, up to 2^64 - 1\n"
 	"\n"
-	"Exit code 0: accepted; 1: nothing was changed (refused, or the engine could\n"
+	"Exit code 0: accepted (--again: all of them); 1: nothing was changed (refused, or the "
+	"engine could\n"
 	"not); 2: no answer or UNAVAILABLE (the outcome is unknown: ask again with the\n"
 	"same --request-id), bad usage, or the answer could not be printed.\n";
 
 struct buy_options {
 	const char *server;
 	const char *keys;
+	const char *again; /* NULL: one purchase */
 	uint64_t key_id;
 	struct client_request request;
 	uint32_t timeout_ms;
@@ -64,6 +73,7 @@ enum {
 	OPT_MAX_PRICE,
 	OPT_CHANNEL,
 	OPT_LOOKUP,
+	OPT_AGAIN,
 	OPT_TIMEOUT,
 	OPT_UNDATED,
 	OPT_JSON,
@@ -82,6 +92,7 @@ static const struct option long_options[] = {
 	{"max-price", required_argument, NULL, OPT_MAX_PRICE},
 	{"channel", required_argument, NULL, OPT_CHANNEL},
 	{"lookup", no_argument, NULL, OPT_LOOKUP},
+	{"again", required_argument, NULL, OPT_AGAIN},
 	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
 	{"undated", no_argument, NULL, OPT_UNDATED},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -120,6 +131,9 @@ static bool read_option(int option, const char *text, struct buy_options *option
 	case OPT_LOOKUP:
 		request->op = WIRE_OP_LOOKUP;
 		return true;
+	case OPT_AGAIN:
+		options->again = text;
+		return true;
 	case OPT_TIMEOUT:
 		return cli_u32("--timeout-ms", text, 1, 3600000, &options->timeout_ms);
 	case OPT_UNDATED:
@@ -142,6 +156,13 @@ static bool check_together(const struct buy_options *options)
 		return cli_wrong("--server HOST:PORT is missing");
 	if (options->keys == NULL)
 		return cli_wrong("--keys FILE is missing");
+	if (options->again != NULL) {
+		if (options->has_sku || options->has_buyer || options->json ||
+		    options->request.op != WIRE_OP_BUY)
+			return cli_wrong("--again: the file says what and for whom; without "
+					 "--sku, --buyer, --lookup and --json");
+		return true;
+	}
 	if (!options->has_sku)
 		return cli_wrong("--sku N is missing");
 	if (!options->has_buyer && options->request.op == WIRE_OP_BUY)
@@ -241,6 +262,8 @@ static int buy(struct buy_options *options)
 		.say = say,
 	};
 
+	if (options->again != NULL)
+		return again(options->again, &client_options);
 	if (client_open(&client, &client_options, keep_answer, &answer, &error) != 0) {
 		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;

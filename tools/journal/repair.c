@@ -300,9 +300,11 @@ static int cut_all(struct repair *repair)
 	if (lost_cnt(repair) > 0)
 		fprintf(stderr,
 			"The units of lost orders are free again, and their order ids will be "
-			"given again: settle those orders first\n(the same sale again: "
-			"`doorbuster buy --request-id ID --buyer B --sku S --quantity Q`, once it "
-			"sells).\n");
+			"given again. Sell what can be read again, in order and under the old "
+			"request ids, as soon as the engine sells:\n"
+			"`doorbuster buy --server HOST:PORT --keys FILE --again %s/report`. "
+			"Settle the rest first.\n",
+			keep.path);
 	if (needs_checkpoint(repair))
 		fprintf(stderr,
 			"A lane that begins after a checkpoint cannot be read without one, and "
