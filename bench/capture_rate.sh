@@ -36,7 +36,7 @@ until grep -q "^ready" engine.out 2>/dev/null; do kill -0 $engine; sleep 0.05; d
 sleep 2
 printf '%12s %12s %12s %12s %10s\n' requests/s frames/s MB/s frames lost
 for rate in "$@"; do
-	"$build/doorbuster" capture --data data --write c.pcap >capture.out 2>capture.err &
+	"$build/doorbuster" capture --data data --write c.pcap 2>capture.err &
 	capture=$!
 	until grep -q '^capturing' capture.err; do kill -0 $capture; sleep 0.05; done
 	"$build/doorbuster" load --scenario drop --keys keys --server 198.18.0.1:7700 \
@@ -45,7 +45,7 @@ for rate in "$@"; do
 		>load.json 2>load.err || true
 	kill -INT $capture
 	wait $capture || true
-	told=$(tail -n 1 capture.out)
+	told=$(grep '^captured ' capture.err)
 	awk -v rate="$rate" -v seconds="$(jq .seconds load.json)" \
 		-v frames=$(($(field received "$told") + $(field sent "$told"))) \
 		-v lost=$(($(field lost_received "$told") + $(field lost_sent "$told"))) \

@@ -12,21 +12,21 @@ make_keys
 start_capture() { # FILE ARGS...
 	rm -f capture.err
 	: >capture.err
-	"$BIN/doorbuster" capture --data "$DATA" --write "$@" >capture.out 2>capture.err &
+	"$BIN/doorbuster" capture --data "$DATA" --write "$@" 2>capture.err &
 	CAPTURE_PID=$!
-	for _ in $(seq 100); do
-		! grep -q '^capturing' capture.err || return 0
-		kill -0 $CAPTURE_PID 2>/dev/null || fail "capture: $(cat capture.err)"
-		sleep 0.05
-	done
-	fail "no capture after 5 s"
+	wait_for "the capture to begin" capture_began
+}
+capture_began() {
+	kill -0 $CAPTURE_PID 2>/dev/null || grep -q '^captured ' capture.err ||
+		fail "capture: $(cat capture.err)"
+	grep -q '^capturing' capture.err
 }
 end_capture() { # EXIT-CODE
 	local rc=0
 
 	wait $CAPTURE_PID || rc=$?
-	expect_eq "exit code of capture: $(cat capture.out capture.err)" "$1" $rc
-	CAPTURED=$(tail -n 1 capture.out)
+	expect_eq "exit code of capture: $(cat capture.err)" "$1" $rc
+	CAPTURED=$(grep '^captured ' capture.err)
 }
 load() { # ARGS...
 	"$BIN/doorbuster" load --scenario drop --keys "$KEYS" --seed 4 --timeout-ms 60000 "$@" \
@@ -50,6 +50,12 @@ rmdir "$DATA"
 start_engine
 start_capture sale.pcap
 load --server 127.0.0.1:7700 --requests 20000
+# All of it is in the file soon, while the capture goes on.
+holds() { # CAPTURE REQUESTS
+	"$BIN/doorbuster" replay "$1" --offline --catalog "$CATALOG" --keys "$KEYS" --json \
+		>held.json && [ "$(json .requests held.json)" -ge "$2" ]
+}
+wait_for "the frames in the file" holds sale.pcap 20000
 rc=0
 "$BIN/doorbuster" capture --data "$DATA" --write second.pcap 2>err || rc=$?
 expect_eq "exit code of a second capture" 2 $rc
@@ -92,8 +98,67 @@ expect_eq "files" "$files" "$(find . -name 'sales.pcap.0*' | wc -l)"
 for file in sales.pcap.0*; do
 	[ "$(stat -c %s "$file")" -le $((1 << 20)) ] || fail "$file is too big"
 done
-mergecap -a -F nsecpcap -w sales.pcap sales.pcap.0*
-expect_sale_in sales.pcap 4
+expect_sale_in 'sales.pcap.0*' 4
+
+# Nothing is overwritten or mixed with what is there, unless that is wanted.
+refuse_capture() { # PATTERN ARGS...
+	local pattern=$1 rc=0
+	shift
+
+	"$BIN/doorbuster" capture --data "$DATA" --seconds 1 "$@" 2>err || rc=$?
+	expect_eq "exit code of capture $*" 2 $rc
+	expect_match "what capture $* says" "$pattern" "$(cat err)"
+}
+before=$(cat sales.pcap.0* sale.pcap | cksum)
+refuse_capture 'sale.pcap: is there already; .*--force' --write sale.pcap
+refuse_capture "$files files of an earlier rotation .*--force" --write sales.pcap --rotate-mib 1
+refuse_capture 'stream has one file' --write - --rotate-mib 1
+exec 8<sale.pcap
+flock 8
+refuse_capture 'sale.pcap: another capture writes it' --write sale.pcap --force
+exec 8<&-
+exec 8<sales.pcap.00002
+flock 8
+refuse_capture 'another capture writes such files' --write sales.pcap --rotate-mib 1 --force
+exec 8<&-
+expect_eq "what was captured before" "$before" "$(cat sales.pcap.0* sale.pcap | cksum)"
+rc=0
+script -qec "'$BIN/doorbuster' capture --data '$DATA' --write - --seconds 1" /dev/null >err || rc=$?
+expect_eq "exit code of a capture to a terminal" 2 $rc
+expect_match "what is said of a terminal" 'a terminal, which would show nonsense' "$(cat err)"
+start_capture sales.pcap --rotate-mib 1 --seconds 1 --force
+end_capture 0
+expect_eq "files of the new rotation" 1 "$(find . -name 'sales.pcap.0*' | wc -l)"
+
+# A pipe gets frames as they come, with nothing else on it; its reader's end is the capture's.
+mkfifo frames
+cat frames >piped.pcap &
+reader=$!
+"$BIN/doorbuster" capture --data "$DATA" --write - >frames 2>capture.err &
+CAPTURE_PID=$!
+wait_for "the capture to begin" capture_began
+load --port memif:/run/memif.sock --queues 2 --server 198.18.0.1:7700 --requests 300 --seed 8
+piped() {
+	"$BIN/doorbuster" replay piped.pcap --offline --catalog "$CATALOG" --keys "$KEYS" \
+		--shards 4 --json >held.json && [ "$(json .requests held.json)" -ge 300 ]
+}
+wait_for "the frames in the pipe" piped
+kill $reader
+wait $reader || true
+end_capture 1
+expect_match "what the end of a reader says" 'its reader has ended' "$(cat capture.err)"
+
+# A capture that is killed leaves all that came until shortly before, and no half frame.
+start_capture killed9.pcap
+load --port memif:/run/memif.sock --queues 2 --server 198.18.0.1:7700 --requests 3000 --seed 9
+holds_killed() {
+	"$BIN/doorbuster" replay killed9.pcap --offline --catalog "$CATALOG" --keys "$KEYS" \
+		--shards 4 --json >held.json && [ "$(json .requests held.json)" -ge 3000 ]
+}
+wait_for "the frames in the file" holds_killed
+kill -KILL $CAPTURE_PID
+wait $CAPTURE_PID || true
+holds_killed || fail "the file of a killed capture: $(cat held.json)"
 
 # A full disk ends it at once, with the file and the reason; the engine sells on.
 mkdir full
@@ -109,9 +174,8 @@ umount full
 start_capture few.pcap --rotate-mib 1 --files 2 --buffer-mib 2 --requests-only
 kill -STOP $CAPTURE_PID
 load --port memif:/run/memif.sock --queues 2 --server 198.18.0.1:7700 --requests 200000 --seed 5
-kill -CONT $CAPTURE_PID
-sleep 0.3
 kill -INT $CAPTURE_PID
+kill -CONT $CAPTURE_PID
 end_capture 1
 [ "$(field lost_received "$CAPTURED")" -gt 1000 ] || fail "lost little: $CAPTURED"
 expect_eq "replies captured" 0 "$(field sent "$CAPTURED")"
@@ -125,7 +189,7 @@ mkfifo slow.pcap
 reader=$!
 start_capture slow.pcap --buffer-mib 16
 "$BIN/doorbuster" load --scenario drop --keys "$KEYS" --seed 6 --port memif:/run/memif.sock \
-	--server 198.18.0.1:7700 --requests 2000000 --rate 100000 >load.json 2>load.err &
+	--server 198.18.0.1:7700 --requests 4000000 --rate 40000 >load.json 2>load.err &
 load=$!
 has_passed() { # BYTES
 	[ "$(stat -c %s passed)" -ge "$1" ]

@@ -11,15 +11,16 @@ make_keys
 captured_load() { # DATA PORT SEED
 	local capture
 
-	"$BIN/doorbuster" capture --data "$1" --write "$3.pcap" >"$3.out" 2>"$3.err" &
+	"$BIN/doorbuster" capture --data "$1" --write "$3.pcap" 2>"$3.err" &
 	capture=$!
 	wait_for "the capture of $1" grep -q '^capturing' "$3.err"
 	"$BIN/doorbuster" load --scenario drop --keys "$KEYS" --port memif:"$2" \
-		--server 198.18.0.1:7700 --requests 2000 --seed "$3" >"$3.load" 2>&1 ||
+		--server 198.18.0.1:7700 --requests 2000 --seed "$3" --timeout-ms 60000 \
+		>"$3.load" 2>&1 ||
 		fail "load: $(cat "$3.load")"
 	kill -INT $capture
-	wait $capture || fail "capture of $1: $(cat "$3.out" "$3.err")"
-	RECEIVED=$(field received "$(tail -n 1 "$3.out")")
+	wait $capture || fail "capture of $1: $(cat "$3.err")"
+	RECEIVED=$(field received "$(grep '^captured ' "$3.err")")
 }
 
 start_engine --port memif:"$WORK/one"

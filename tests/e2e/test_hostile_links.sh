@@ -115,7 +115,7 @@ refused 'capture: it is a symbolic link' timeout -s INT 20 "$BIN/doorbuster" cap
 	--data "$DATA" --write "$WORK/his/capture"
 echo old >"$WORK/wide.pcap"
 chmod 644 "$WORK/wide.pcap"
-"$BIN/doorbuster" capture --data "$DATA" --write "$WORK/wide.pcap" 2>"$WORK/capture.err" &
+"$BIN/doorbuster" capture --data "$DATA" --write "$WORK/wide.pcap" --force 2>"$WORK/capture.err" &
 capture=$!
 wait_for "the capture to begin" grep -q . "$WORK/capture.err"
 sell 3 1000

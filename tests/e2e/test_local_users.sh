@@ -120,7 +120,7 @@ kill9
 [ -S "$DATA/capture" ] || fail "no socket was left, so nothing is tried"
 [ -n "$(find /run/doorbuster -name 'xdp-*.lock')" ] || fail "no lock was left"
 start_engine
-"$BIN/doorbuster" capture --data "$DATA" --write "$WORK/captured.pcap" --seconds 1 ||
+"$BIN/doorbuster" capture --data "$DATA" --write "$WORK/captured.pcap" --force --seconds 1 ||
 	fail "no capture with a long path"
 stop_engine
 [ ! -e /run/doorbuster ] || fail "left: $(find /run/doorbuster)"

@@ -147,8 +147,8 @@ expect_eq "all of the noise is skipped" "$(field noise "$counts")" \
 expect_skipped NOT_UDP $((2 * 86))
 expect_skipped NOT_OUR_PORT 86
 
-# A rotation's files, as a pattern, out of order and as a directory; captures joined with cat; frames
-# of zstd to be skipped; what the capture says it lost; a packet of a year ahead.
+# A rotation's files, as a pattern, out of order and as a directory; captures joined with cat;
+# frames of zstd to be skipped; what the capture says it lost; a packet of a year ahead.
 mkdir parts
 editcap -F nsecpcap -c 5 plain.pcap parts/part.pcap
 [ "$(find parts -type f | wc -l)" -ge 15 ] || fail "editcap made few files"

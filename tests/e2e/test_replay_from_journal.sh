@@ -108,6 +108,14 @@ refuse() { # PATTERN ARGS...
 	expect_match "what $* says" "$pattern" "$(cat err)"
 }
 
+# Frames are no words for a terminal; nor are a relay's blocks.
+for command in "replay orders.pcap --write -" "relay --data '$DATA' --to - --once"; do
+	rc=0
+	script -qec "'$BIN/doorbuster' $command" /dev/null >out || rc=$?
+	expect_eq "exit code of $command to a terminal: $(cat -v out)" 2 $rc
+	expect_match "what $command says" 'terminal' "$(cat out)"
+done
+
 # Writing a file never destroys one that is there: not the capture that is read, and not the file of
 # that name if the new one fails, is interrupted or is empty. Only its owner may read it.
 expect_eq "mode of what is written" 600 "$(stat -c %a orders.pcap)"

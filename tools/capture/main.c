@@ -25,6 +25,8 @@ enum {
 	/* Frames taken from one ring before the next. */
 	BURST_CNT = 256,
 	PAUSE_NS = 200000,
+	/* What is not with the kernel yet is lost by a kill -9. */
+	FLUSH_EVERY_NS = 250000000,
 };
 
 static const uint64_t NS_PER_S = 1000000000;
@@ -37,8 +39,11 @@ static const char help[] =
 	"no worker has. It finds the engine by the socket DIR/capture, whatever network\n"
 	"namespace it runs in.\n"
 	"\n"
-	"  --write FILE       the capture, for its owner only; with --rotate-mib the\n"
-	"                     files are FILE.00001 and so on\n"
+	"  --write FILE       the capture, for its owner only; - is stdout; with\n"
+	"                     --rotate-mib the files are FILE.00001 and so on. Frames are\n"
+	"                     in the file within a second, in a pipe at once\n"
+	"  --force            replace FILE if it is there, or all files of an earlier\n"
+	"                     rotation of this name\n"
 	"  --rotate-mib N     begin another file after so much\n"
 	"  --files N          keep the N newest files only\n"
 	"  --seconds N        end after so long (default: Ctrl-C)\n"
@@ -46,8 +51,9 @@ static const char help[] =
 	"  --buffer-mib N     memory for each worker's frames that are not written yet\n"
 	"                     (default 256)\n"
 	"\n"
-	"Exit code 0: every frame was recorded; 1: some were lost; 2: could not run, or a\n"
-	"file could not be written.\n";
+	"What was captured is said on stderr. Exit code 0: every frame was recorded; 1:\n"
+	"some were lost, or the reader of the pipe ended; 2: could not run, or a file could\n"
+	"not be written.\n";
 
 struct capture_options {
 	const char *data;
@@ -57,6 +63,7 @@ struct capture_options {
 	uint32_t seconds;
 	uint32_t buffer_mib;
 	bool requests_only;
+	bool force;
 };
 
 enum {
@@ -67,6 +74,7 @@ enum {
 	OPT_SECONDS,
 	OPT_REQUESTS_ONLY,
 	OPT_BUFFER,
+	OPT_FORCE,
 	OPT_HELP,
 };
 
@@ -77,6 +85,7 @@ static const struct option long_options[] = {
 	{"files", required_argument, NULL, OPT_FILES},
 	{"seconds", required_argument, NULL, OPT_SECONDS},
 	{"requests-only", no_argument, NULL, OPT_REQUESTS_ONLY},
+	{"force", no_argument, NULL, OPT_FORCE},
 	{"buffer-mib", required_argument, NULL, OPT_BUFFER},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -109,6 +118,8 @@ static bool read_option(int option, const char *text, struct capture_options *op
 		return cli_u32("--buffer-mib", text, 2, 1600, &options->buffer_mib);
 	case OPT_REQUESTS_ONLY:
 		return options->requests_only = true;
+	case OPT_FORCE:
+		return options->force = true;
 	default:
 		return cli_wrong("see doorbuster capture --help");
 	}
@@ -158,6 +169,22 @@ static int drain(struct source *source, struct files *files, struct totals *tota
 	return cnt;
 }
 
+/* Gives what was written to the kernel: to a reader at once when nothing more comes, else from time
+ * to time. 0 or -errno. */
+static int flush(struct files *files, bool is_idle, uint64_t *flushed_ns)
+{
+	const uint64_t now_ns = clock_now_ns();
+
+	if (now_ns - *flushed_ns < FLUSH_EVERY_NS && !(is_idle && files_have_reader(files)))
+		return 0;
+	if (now_ns - *flushed_ns >= FLUSH_EVERY_NS) {
+		*flushed_ns = now_ns;
+		if (files_reader_ended(files))
+			return -EPIPE;
+	}
+	return files_are_behind(files) ? files_flush(files) : 0;
+}
+
 /* Records until a signal, the time limit or the engine's end. 0 or -errno. */
 static int record(const struct capture_options *options, struct source *source, struct files *files,
 		  struct totals *totals)
@@ -165,11 +192,13 @@ static int record(const struct capture_options *options, struct source *source, 
 	static const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	const uint64_t end_ns =
 		options->seconds > 0 ? clock_now_ns() + options->seconds * NS_PER_S : UINT64_MAX;
+	uint64_t flushed_ns = 0;
 
 	for (;;) {
 		/* Read before the rings: so what came before the end is written. */
 		const bool over = ended != 0 || clock_now_ns() >= end_ns || source_ended(source);
 		int cnt;
+		int rc;
 
 		/* Checked after each burst, so that a capture that is too slow can be ended, too.
 		 */
@@ -178,21 +207,49 @@ static int record(const struct capture_options *options, struct source *source, 
 		cnt = drain(source, files, totals);
 		if (cnt < 0 || (cnt == 0 && over))
 			return cnt;
+		rc = flush(files, cnt == 0, &flushed_ns);
+		if (rc != 0)
+			return rc;
 		if (cnt == 0)
 			nanosleep(&pause, NULL);
 	}
 }
 
+/* On stderr, as the frames may be on stdout. */
 static int tell(const struct source *source, const struct files *files, const struct totals *totals)
 {
 	uint64_t lost[TAP_DIRECTIONS];
 
 	source_lost(source, lost);
-	printf("captured received=%" PRIu64 " sent=%" PRIu64 " bytes=%" PRIu64 " files=%" PRIu64
-	       " cut=%" PRIu64 " lost_received=%" PRIu64 " lost_sent=%" PRIu64 "\n",
-	       totals->frames[TAP_RECEIVED], totals->frames[TAP_SENT], files_bytes(files),
-	       files_cnt(files), totals->cut, lost[TAP_RECEIVED], lost[TAP_SENT]);
+	fprintf(stderr,
+		"captured received=%" PRIu64 " sent=%" PRIu64 " bytes=%" PRIu64 " files=%" PRIu64
+		" cut=%" PRIu64 " lost_received=%" PRIu64 " lost_sent=%" PRIu64 "\n",
+		totals->frames[TAP_RECEIVED], totals->frames[TAP_SENT], files_bytes(files),
+		files_cnt(files), totals->cut, lost[TAP_RECEIVED], lost[TAP_SENT]);
 	return lost[TAP_RECEIVED] + lost[TAP_SENT] > 0 ? CLI_EXIT_BAD : CLI_EXIT_GOOD;
+}
+
+/* Records and reports. The exit code. */
+static int record_and_tell(const struct capture_options *options, struct source *source,
+			   struct files *files)
+{
+	struct totals totals = {0};
+	char name[256];
+	int result;
+	int rc;
+
+	fprintf(stderr, "capturing from %s into %s\n", options->data, options->path);
+	rc = record(options, source, files, &totals);
+	if (rc == 0)
+		rc = files_end(files);
+	files_name(files, name, sizeof(name));
+	if (rc == -EPIPE)
+		cli_wrong("--write %s: its reader has ended; what came after that is not recorded",
+			  name);
+	else if (rc != 0)
+		cli_wrong("--write %s: %s", name, safe_strerror(rc));
+	result = tell(source, files, &totals);
+	return rc == 0 ? result : rc == -EPIPE ? CLI_EXIT_BAD : CLI_EXIT_FAILED;
 }
 
 static int capture(const struct capture_options *options)
@@ -204,35 +261,29 @@ static int capture(const struct capture_options *options)
 		.directions = options->requests_only ? 1U << TAP_RECEIVED
 						     : 1U << TAP_RECEIVED | 1U << TAP_SENT,
 	};
+	const struct files_options written = {
+		.path = options->path,
+		.rotate_bytes = (uint64_t)options->rotate_mib << 20,
+		.keep = options->files,
+		.force = options->force,
+	};
 	struct source *source = NULL;
 	struct files *files = NULL;
-	struct totals totals = {0};
 	struct data_dir dir;
 	struct error error;
-	char name[256];
 	int result = CLI_EXIT_FAILED;
 	int rc = data_dir_read(&dir, options->data, &error);
 
 	if (rc == 0)
+		rc = files_check(&written, &error);
+	if (rc == 0)
 		rc = source_open(&source, options->data, &request, &error);
 	if (rc == 0)
-		rc = files_open(&files, options->path, (uint64_t)options->rotate_mib << 20,
-				options->files, &error);
-	if (rc == 0) {
-		fprintf(stderr, "capturing from %s into %s\n", options->data, options->path);
-		rc = record(options, source, files, &totals);
-		if (rc == 0)
-			rc = files_flush(files);
-		if (rc != 0) {
-			files_name(files, name, sizeof(name));
-			error_set(&error, "--write %s: %s", name, safe_strerror(rc));
-		}
-		result = tell(source, files, &totals);
-	}
-	if (rc != 0) {
+		rc = files_open(&files, &written, &error);
+	if (rc == 0)
+		result = record_and_tell(options, source, files);
+	else
 		cli_wrong("%s", error.text);
-		result = CLI_EXIT_FAILED;
-	}
 	source_close(source);
 	files_close(files);
 	return result;
@@ -261,6 +312,8 @@ static int run(int argc, char **argv)
 	}
 	if (!check_together(&options))
 		return CLI_EXIT_FAILED;
+	/* A reader that ends is an error of a write. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	/* With nohup SIGHUP stays ignored. */

@@ -13,8 +13,9 @@
 #include "engine/worker/capture_socket.h"
 
 enum {
-	/* An engine on a busy machine may take its time. */
-	ANSWER_WAIT_MS = 10000,
+	/* An engine on a busy machine may take its time: first in silence. */
+	ANSWER_QUIET_MS = 2000,
+	ANSWER_WAIT_MS = 120000,
 };
 
 struct source {
@@ -43,8 +44,11 @@ static int receive_answer(int fd, struct tap_answer *answer)
 	int memory_fd = -1;
 	ssize_t got;
 
-	if (poll(&waited, 1, ANSWER_WAIT_MS) == 0)
-		return -ETIMEDOUT;
+	if (poll(&waited, 1, ANSWER_QUIET_MS) == 0) {
+		fprintf(stderr, "waiting for the engine's answer\n");
+		if (poll(&waited, 1, ANSWER_WAIT_MS) == 0)
+			return -ETIMEDOUT;
+	}
 	got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	/* An engine that refuses doesn't read our request: that error comes before its answer. */
 	if (got < 0 && errno == ECONNRESET)
@@ -79,7 +83,9 @@ static int map(struct source *source, const struct tap_request *request, struct 
 			  : memory_fd == -EPERM  ? "only root, the engine's own user and the owner "
 						   "of its data directory may capture"
 			  : memory_fd == -EPROTO ? "the engine is of another version"
-						 : strerror(-memory_fd));
+			  : memory_fd == -ETIMEDOUT
+				  ? "the engine does not answer; is its machine too busy?"
+				  : strerror(-memory_fd));
 		return memory_fd;
 	}
 	memory = mmap(NULL, answer.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);

@@ -80,6 +80,8 @@ static int open_present(int dir, const char *name, unsigned flags)
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
 		return -errno;
 	rc = check(&info);
+	if (rc == 0 && (flags & OUTPUT_NEW) != 0 && S_ISREG(info.st_mode))
+		rc = -EEXIST;
 	if (rc != 0)
 		return rc;
 	fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);

@@ -19,6 +19,7 @@
 enum output_flags {
 	OUTPUT_KEEP = 1,   /* the file's content stays; without it the file is emptied */
 	OUTPUT_PUBLIC = 2, /* it names no buyers: a new file gets the mode that the umask allows */
+	OUTPUT_NEW = 4,    /* an existing regular file is refused: -EEXIST */
 };
 
 /* Whether the path names a stream that is open already. */

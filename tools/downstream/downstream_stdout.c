@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/error.h"
 #include "tools/common/record_print.h"
@@ -29,6 +30,10 @@ static int target_open(struct downstream_target **out, const struct downstream_o
 	if (options->setting_cnt > 0)
 		return error_say(error, -EINVAL, "--set %s: - has no settings",
 				 options->settings[0].key);
+	if (options->format != FORMAT_JSON && isatty(STDOUT_FILENO) == 1)
+		return error_say(error, -ENOTTY,
+				 "--to -: blocks would show as nonsense on a terminal; redirect "
+				 "them to a file or a pipe, or --format json");
 	*out = calloc(1, sizeof(**out));
 	return *out != NULL ? 0 : error_say(error, -ENOMEM, "no memory");
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pcap/pcap.h>
 
@@ -49,6 +50,13 @@ int capture_writer_open(struct capture_writer **out, const char *path, struct er
 	}
 	writer->path = path;
 	rc = output_open(&writer->output, path);
+	if (rc == 0 && isatty(fileno(writer->output.file)) == 1) {
+		capture_writer_discard(writer);
+		return error_say(error, -ENOTTY,
+				 "%s: a terminal, which would show nonsense; redirect it to a file "
+				 "or a pipe",
+				 path);
+	}
 	errno = 0;
 	if (rc == 0)
 		writer->dumper = pcap_dump_fopen(writer->pcap, writer->output.file);
