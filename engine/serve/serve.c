@@ -481,6 +481,7 @@ static enum serve_exit start(struct server *server, int *step)
 
 		/* A recovery can take long. */
 		if (signals_end_pending()) {
+			progress_hush(&server->progress);
 			fprintf(stderr, "doorbuster-serve: told to end before it sold anything\n");
 			return SERVE_EXIT_REFUSED;
 		}
@@ -488,6 +489,8 @@ static enum serve_exit start(struct server *server, int *step)
 		serve_guard_step(this->name);
 		progress_step(&server->progress, this->name);
 		if (this->up != NULL && this->up(server) != 0) {
+			/* What is put back now is no start any more. */
+			progress_hush(&server->progress);
 			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name,
 				server->error.text);
 			return SERVE_EXIT_REFUSED;
