@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -37,6 +38,7 @@ struct files {
 	uint64_t file_bytes;    /* of the one being written */
 	uint64_t flushed_bytes; /* of these, with the kernel */
 	bool regular;
+	bool is_stream; /* whoever opened it emptied it, or not */
 	pcap_t *pcap;
 	pcap_dumper_t *file;
 	char buffer[BUFFER_BYTES];
@@ -62,11 +64,15 @@ int files_flush(struct files *files)
 	errno = 0;
 	if (pcap_dump_flush(files->file) != 0 || ferror(pcap_dump_file(files->file)) != 0)
 		rc = errno != 0 ? -errno : -EIO;
-	if (rc == 0)
+	if (rc == 0) {
 		files->flushed_bytes = files->file_bytes;
-	/* A full disk may have taken a part of a frame. */
-	else if (files->regular)
-		(void)!ftruncate(fd_of(files), (off_t)files->flushed_bytes);
+		return 0;
+	}
+	/* A full disk may have taken a part of a frame, and must not get the rest later. */
+	__fpurge(pcap_dump_file(files->file));
+	if (files->regular && !files->is_stream &&
+	    ftruncate(fd_of(files), (off_t)files->flushed_bytes) == 0)
+		files->file_bytes = files->flushed_bytes;
 	return rc;
 }
 
@@ -113,6 +119,8 @@ static int take_over(struct files *files, int fd)
 	/* The lock is the file's: it ends with us, however that happens. */
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (files->is_stream)
+		return info.st_size == 0 || files->force ? 0 : -EEXIST;
 	return ftruncate(fd, 0) == 0 ? 0 : -errno;
 }
 
@@ -154,8 +162,8 @@ static int refuse(const char *name, int rc, struct error *error)
 {
 	if (rc == -EEXIST)
 		error_set(error,
-			  "--write %s: is there already; name another file, or --force writes "
-			  "over it",
+			  "--write %s: is there already; name another file, or "
+			  "--force writes it all the same",
 			  name);
 	else if (rc == -EBUSY)
 		error_set(error, "--write %s: another capture writes it; name another file", name);
@@ -205,6 +213,7 @@ static int prepare(struct files *files, const struct files_options *options, str
 	if (rc != 0)
 		return rc;
 	memcpy(files->path, path, strlen(path) + 1);
+	files->is_stream = output_file_is_stream(path);
 	files->rotate_bytes = options->rotate_bytes;
 	files->keep = options->keep;
 	files->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, SNAPLEN,

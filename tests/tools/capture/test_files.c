@@ -92,6 +92,7 @@ Test(files, a_full_disk_leaves_whole_frames)
 {
 	const long room = HEADER_BYTES + 5 * RECORD_BYTES + 50;
 	const struct rlimit limit = {.rlim_cur = (rlim_t)room, .rlim_max = RLIM_INFINITY};
+	const struct rlimit all = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(open_named("a", 0, false), 0);
@@ -100,6 +101,11 @@ Test(files, a_full_disk_leaves_whole_frames)
 	put(4);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	cr_expect_eq(files_flush(files), -EFBIG);
+	cr_expect_eq(bytes_of("a"), HEADER_BYTES + 3 * RECORD_BYTES);
+	/* Room again: the rest would be half a frame. */
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+	files_close(files);
+	files = NULL;
 	cr_expect_eq(bytes_of("a"), HEADER_BYTES + 3 * RECORD_BYTES);
 }
 
@@ -118,6 +124,23 @@ Test(files, what_is_there_stays_unless_it_is_forced)
 	cr_expect_eq(bytes_of("a"), HEADER_BYTES);
 	cr_assert_eq(stat(temp_path("a"), &info), 0);
 	cr_expect_eq(info.st_mode & 0777, 0600);
+}
+
+Test(files, what_a_shell_appends_to_is_not_emptied)
+{
+	char path[32];
+	int fd;
+
+	write_text(temp_path("a"), "old");
+	fd = open(temp_path("a"), O_WRONLY | O_APPEND | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	cr_expect_eq(files_open(&files, &(struct files_options){.path = path}, &error), -EEXIST);
+	cr_expect_eq(bytes_of("a"), 3);
+	cr_assert_eq(
+		files_open(&files, &(struct files_options){.path = path, .force = true}, &error), 0,
+		"%s", error.text);
+	cr_expect_eq(bytes_of("a"), 3 + HEADER_BYTES);
+	close(fd);
 }
 
 Test(files, no_second_capture_writes_into_a_file)
