@@ -209,12 +209,15 @@ static void add_current(const struct capture_file *file, struct capture_notes *n
 {
 	const struct pcap_file *pcap = &file->pcap;
 	struct pcapng_lost lost = {0};
+	uint64_t read_as_ns = pcap->read_as_ns;
 
-	if (file->pcapng != NULL)
+	if (file->pcapng != NULL) {
 		pcapng_lost(file->pcapng, &lost);
+		read_as_ns += pcapng_read_as_ns(file->pcapng);
+	}
 	capture_notes_add(notes, &(struct capture_notes){
 					 .carried = pcap->carried,
-					 .read_as_ns = pcap->read_as_ns,
+					 .read_as_ns = read_as_ns,
 					 .read_as_us = pcap->read_as_ns > 0 ? pcap->read_as_us : 0,
 					 .lost_interface = lost.interface,
 					 .lost_system = lost.system,

@@ -40,9 +40,12 @@ enum {
 };
 
 static const uint64_t NS_PER_S = 1000000000;
+/* Microseconds: the year 5138; nanoseconds: March 1973. */
+static const uint64_t NS_TICKS_MIN = UINT64_C(100000000000000000);
 
 struct interface {
 	uint64_t ticks_per_s; /* 0: a clock too fine for us */
+	bool told;            /* the file gives the resolution */
 	int64_t offset_s;
 	int link_type;
 	struct pcapng_lost lost;
@@ -57,6 +60,7 @@ struct pcapng {
 	uint32_t interface_cnt;
 	const uint8_t *body;     /* of the block */
 	struct pcapng_lost lost; /* in earlier sections */
+	uint64_t read_as_ns;
 	struct interface interfaces[INTERFACES_MAX];
 };
 
@@ -198,10 +202,12 @@ static void take_options(const struct pcapng *pcapng, uint32_t at, uint32_t byte
 static void of_description(const struct pcapng *pcapng, struct interface *interface, uint16_t code,
 			   const uint8_t *value, uint16_t bytes)
 {
-	if (code == OPTION_RESOLUTION && bytes == 1)
+	if (code == OPTION_RESOLUTION && bytes == 1) {
 		interface->ticks_per_s = ticks_of(value[0]);
-	else if (code == OPTION_OFFSET && bytes == sizeof(uint64_t))
+		interface->told = true;
+	} else if (code == OPTION_OFFSET && bytes == sizeof(uint64_t)) {
 		interface->offset_s = (int64_t)get_u64(pcapng, value);
+	}
 }
 
 static uint64_t higher(uint64_t one, uint64_t other)
@@ -249,16 +255,18 @@ static int add_interface(struct pcapng *pcapng, uint32_t bytes)
 	return 1;
 }
 
-static void tell_instant(const struct interface *interface, uint64_t ticks,
+static void tell_instant(struct pcapng *pcapng, struct interface *interface, uint64_t ticks,
 			 struct pcapng_packet *out)
 {
+	const bool fine = !interface->told && !pcapng->nanoseconds && ticks >= NS_TICKS_MIN;
+	const uint64_t ticks_per_s = fine ? NS_PER_S : interface->ticks_per_s;
 	__int128 at_ns;
 
-	if (interface->ticks_per_s == 0)
+	if (ticks_per_s == 0)
 		return;
-	at_ns = (__int128)(ticks / interface->ticks_per_s) + interface->offset_s;
-	at_ns = at_ns * NS_PER_S +
-		(__int128)(ticks % interface->ticks_per_s) * NS_PER_S / interface->ticks_per_s;
+	pcapng->read_as_ns += fine;
+	at_ns = (__int128)(ticks / ticks_per_s) + interface->offset_s;
+	at_ns = at_ns * NS_PER_S + (__int128)(ticks % ticks_per_s) * NS_PER_S / ticks_per_s;
 	out->has_instant = at_ns >= 0 && at_ns <= UINT64_MAX;
 	out->at_ns = out->has_instant ? (uint64_t)at_ns : 0;
 }
@@ -290,7 +298,7 @@ static int take_packet(struct pcapng *pcapng, uint32_t type, uint32_t bytes,
 			     interface);
 	else if (get_u16(pcapng, body + 2) != DROPS_UNKNOWN)
 		interface->lost.between += get_u16(pcapng, body + 2);
-	tell_instant(interface,
+	tell_instant(pcapng, interface,
 		     (uint64_t)get_u32(pcapng, body + 4) << 32 | get_u32(pcapng, body + 8), out);
 	return 1;
 }
@@ -390,6 +398,11 @@ struct pcapng *pcapng_open(struct stream *stream, bool nanoseconds, const char *
 const char *pcapng_damage(const struct pcapng *pcapng)
 {
 	return pcapng->damage;
+}
+
+uint64_t pcapng_read_as_ns(const struct pcapng *pcapng)
+{
+	return pcapng->read_as_ns;
 }
 
 void pcapng_lost(const struct pcapng *pcapng, struct pcapng_lost *out)

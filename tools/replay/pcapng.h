@@ -45,6 +45,10 @@ int pcapng_next(struct pcapng *pcapng, struct pcapng_packet *out);
 /* What is wrong with it, once pcapng_next returned -1. Static text. */
 const char *pcapng_damage(const struct pcapng *pcapng);
 
+/* Packets so far that were read as nanoseconds although their file, which gives no resolution, has
+ * microseconds: these would be of the year 5138 and later. */
+uint64_t pcapng_read_as_ns(const struct pcapng *pcapng);
+
 /* So far. Of an interface's statistics the highest counts. */
 void pcapng_lost(const struct pcapng *pcapng, struct pcapng_lost *out);
 

@@ -394,3 +394,27 @@ Test(pcapng, a_simple_packet_needs_the_description_of_an_interface)
 	cr_expect_eq(read_all(&why), 0);
 	cr_expect_not_null(strstr(why, "no interface was described"));
 }
+
+Test(pcapng, nanoseconds_without_a_resolution_are_recognised)
+{
+	struct pcapng *pcapng;
+	struct stream *stream;
+
+	made.bytes = 0;
+	put_section(false);
+	put_interface(1, 0xff, 0); /* so microseconds */
+	put_interface(1, 6, 0);    /* it says so */
+	put_packet(0, UINT64_C(1700000000123456789), "nano", 4);
+	put_packet(0, UINT64_C(1700000000123456), "micro", 5);
+	put_packet(1, UINT64_C(1700000000123456), "said", 4);
+	put_packet(1, UINT64_C(1700000000123456789), "far off", 7);
+	pcapng = open_made(&stream);
+	cr_assert_not_null(pcapng);
+	expect_packet(pcapng, DLT_EN10MB, UINT64_C(1700000000123456789), "nano");
+	expect_packet(pcapng, DLT_EN10MB, UINT64_C(1700000000123456000), "micro");
+	expect_packet(pcapng, DLT_EN10MB, UINT64_C(1700000000123456000), "said");
+	cr_expect_eq(pcapng_next(pcapng, &(struct pcapng_packet){0}), 1);
+	cr_expect_eq(pcapng_read_as_ns(pcapng), 1);
+	pcapng_close(pcapng);
+	stream_close(stream);
+}
