@@ -185,3 +185,16 @@ Test(relay_link, waits_longer_for_who_takes_nothing)
 	cr_assert(eq(int, reap(1, 104), 1));
 	cr_assert(eq(u64, away_for(105), 100));
 }
+
+/* A right that never sufficed does not come by itself; one that did may be given back. */
+Test(relay_link, ends_where_it_was_never_allowed)
+{
+	send(DOWNSTREAM_IN_FLIGHT_MAX);
+	acknowledged = -EACCES;
+	cr_assert(eq(int, relay_step(&relay, &lane, 101 * S), -EACCES));
+	cr_assert(eq(int, reap(1, 102), 1));
+	send(1);
+	acknowledged = -EACCES;
+	cr_assert(eq(int, relay_step(&relay, &lane, 103 * S), 0));
+	cr_assert(all(not(lane.up), eq(u64, lane.away_since_ns, 103 * S)));
+}
