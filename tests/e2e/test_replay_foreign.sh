@@ -22,7 +22,7 @@ expect_sale() { # CAPTURE ARGS...: the golden one, in another shape
 	expect_eq "exit code of $1: $(cat err)" 0 $REPLAY_RC
 	expect_eq "state hash of $1" $HASH "$(json '.sales[0].state_hash' out.json)"
 	expect_eq "packets of $1 counted" \
-		"$(json '.packets - .joined.packets + .joined.datagrams' out.json)" "$(json \
+		"$(json '.packets - .offloaded.packets + .offloaded.datagrams' out.json)" "$(json \
 		'.request_datagrams + .reply_datagrams + ([.skipped[]] | add // 0)' out.json)"
 }
 expect_skipped() { # REASON COUNT
@@ -163,7 +163,7 @@ find parts -type f | sort | xargs cat >joined.pcap
 expect_sale joined.pcap
 expect_eq "captures joined" $(($(find parts -type f | wc -l) - 1)) "$(json .joined out.json)"
 cat plain.pcap plain.pcap >joined.pcap
-replay joined.pcap
+replay joined.pcap --keep-copies
 expect_eq "requests of joined.pcap" 1200 "$(json .requests out.json)"
 pzstd -q -f plain.pcap -o by_pzstd
 expect_sale by_pzstd

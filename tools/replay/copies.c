@@ -5,16 +5,19 @@
 
 #include <xxhash.h>
 
-#include "engine/base/check.h"
+#include "engine/base/limits.h"
 
 enum {
-	/* A datagram is in one bucket, by its hash; the oldest of a full bucket is forgotten. */
-	WAYS = 8,
-	BUCKETS = COPIES_REMEMBERED / WAYS,
+	/* A datagram is in one bucket, by its hash; the oldest of a full bucket is forgotten. That
+	 * is one of a thousand: the buckets have room for three times as many as are remembered. */
+	WAYS = 7,
+	BUCKETS = COPIES_REMEMBERED / 2,
 	/* Interfaces and ways through them on one host; more of them are forgotten. */
 	POINTS = 4,
 };
 static_assert((BUCKETS & (BUCKETS - 1)) == 0, "picked by bits of the hash");
+static_assert((COPIES_REMEMBERED & (COPIES_REMEMBERED - 1)) == 0, "a ring of sightings");
+static_assert(COPIES_REMEMBERED <= 1 << 16, "a sighting's number and a part of its hash: 32 bits");
 
 struct sighting {
 	uint64_t hash[2];
@@ -22,25 +25,33 @@ struct sighting {
 	uint16_t points[POINTS]; /* where it was seen; 0: nowhere that is known */
 	uint16_t ip_id;          /* 0: none */
 	uint8_t point_cnt;       /* 0 to POINTS */
-	bool used;
 };
 
+/* Half a cache line. Each way has a sighting's number, and bits of its hash above, never 0. */
 struct bucket {
-	struct sighting sightings[WAYS];
 	uint32_t next; /* to be overwritten */
+	uint32_t ways[WAYS];
 };
+static_assert(sizeof(struct bucket) * 2 == CACHE_LINE_BYTES, "as it says");
 
+/* The sightings are a ring: what is new is written beside what was new before, and only the small
+ * buckets are all over memory. */
 struct copies {
-	uint64_t window_ns;
-	struct bucket buckets[BUCKETS];
+	_Alignas(CACHE_LINE_BYTES) uint64_t window_ns;
+	uint32_t next; /* sighting, to be overwritten */
+	_Alignas(CACHE_LINE_BYTES) struct bucket buckets[BUCKETS];
+	struct sighting sightings[COPIES_REMEMBERED];
 };
 
 struct copies *copies_open(uint64_t window_ns)
 {
-	struct copies *copies = calloc(1, sizeof(*copies));
+	struct copies *copies = aligned_alloc(CACHE_LINE_BYTES, sizeof(*copies));
 
-	if (copies != NULL)
-		copies->window_ns = window_ns;
+	if (copies == NULL)
+		return NULL;
+	memset(copies->buckets, 0, sizeof(copies->buckets));
+	copies->window_ns = window_ns;
+	copies->next = 0;
 	return copies;
 }
 
@@ -59,7 +70,7 @@ static bool is_copy(const struct copies *copies, const struct sighting *first,
 	const uint64_t apart_ns =
 		now->at_ns > first->at_ns ? now->at_ns - first->at_ns : first->at_ns - now->at_ns;
 
-	if (!first->used || first->hash[0] != now->hash[0] || first->hash[1] != now->hash[1] ||
+	if (first->hash[0] != now->hash[0] || first->hash[1] != now->hash[1] ||
 	    apart_ns > copies->window_ns)
 		return false;
 	if (first->ip_id != 0 && now->ip_id != 0)
@@ -69,28 +80,31 @@ static bool is_copy(const struct copies *copies, const struct sighting *first,
 
 bool copies_is_one(struct copies *copies, const struct captured *captured)
 {
-	const uint64_t seed = (uint64_t)captured->shard << 8 | captured->kind;
-	const XXH128_hash_t hash = XXH3_128bits_withSeed(captured->datagram, captured->bytes, seed);
+	const XXH128_hash_t hash = XXH3_128bits(captured->datagram, captured->bytes);
 	const struct sighting now = {
-		.hash = {hash.low64, hash.high64},
+		.hash = {hash.low64,
+			 hash.high64 ^ ((uint64_t)captured->shard << 8 | captured->kind)},
 		.at_ns = captured->at_ns,
 		.points = {captured->point},
 		.ip_id = captured->ip_id,
 		.point_cnt = captured->point != 0,
-		.used = true,
 	};
+	const uint32_t bits = (uint32_t)(hash.high64 >> 32 | 1 << 16) & 0xffff0000;
 	struct bucket *bucket = &copies->buckets[hash.low64 & (BUCKETS - 1)];
 
 	for (unsigned i = 0; i < WAYS; i++) {
-		struct sighting *first = &bucket->sightings[i];
+		struct sighting *first = &copies->sightings[bucket->ways[i] & 0xffff];
 
-		if (!is_copy(copies, first, &now))
+		if ((bucket->ways[i] & 0xffff0000) != bits || !is_copy(copies, first, &now))
 			continue;
 		if (captured->point != 0 && first->point_cnt < POINTS)
 			first->points[first->point_cnt++] = captured->point;
 		return true;
 	}
-	bucket->sightings[bucket->next++ % WAYS] = now;
+	bucket->ways[bucket->next] = bits | copies->next;
+	bucket->next = (bucket->next + 1) % WAYS;
+	copies->sightings[copies->next] = now;
+	copies->next = (copies->next + 1) % COPIES_REMEMBERED;
 	return false;
 }
 

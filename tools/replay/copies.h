@@ -15,7 +15,7 @@
  *  - where the capture says which interface a packet passed which way (Linux cooked v2, not in a
  *    tunnel): a packet passes there once.
  *
- * Memory of a fixed size: the last COPIES_REMEMBERED datagrams, more or less, as they hash.
+ * Memory of a fixed size: the last COPIES_REMEMBERED datagrams.
  *
  * One thread.
  */
@@ -28,8 +28,8 @@
 #include "tools/replay/captured.h"
 
 enum {
-	/* At 5 M datagrams a second, more than the window of 5 ms has four times over. */
-	COPIES_REMEMBERED = 1 << 17,
+	/* What a window of 5 ms has at 6.5 M datagrams a second. */
+	COPIES_REMEMBERED = 1 << 15,
 };
 
 /* A mirror or a bridge takes microseconds, a router and a network of mirrors less than this. */

@@ -214,7 +214,7 @@ static json_t *reading_json(const struct reader *reader)
 	json_object_set_new(object, "reply_datagrams", number(counts->reply_datagrams));
 	json_object_set_new(object, "replies", number(counts->replies));
 	json_object_set_new(object, "encapsulated", encapsulated_json(counts));
-	json_object_set_new(object, "joined", joined_json(counts));
+	json_object_set_new(object, "offloaded", joined_json(counts));
 	json_object_set_new(object, "copies", number(counts->skips[SKIP_COPY]));
 	json_object_set_new(object, "skipped", skipped);
 	report_files_json(reader, object);
