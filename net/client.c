@@ -608,6 +608,7 @@ int client_submit(struct client *client, const struct client_request *request)
 		.channel = request->channel,
 		.quantity = request->quantity,
 		.op = request->op,
+		.flags = request->flags,
 	};
 	const uint16_t shard =
 		request->op == WIRE_OP_PING ? 0 : wire_shard_of(request->sku, client->shards);

@@ -97,10 +97,12 @@ struct client_request {
 	uint64_t id[2];
 	uint64_t buyer;
 	uint64_t sku;
-	uint64_t price_or_order;
+	uint64_t price_or_order; /* highest unit price; 0: any */
 	uint32_t channel;
 	uint16_t quantity;
 	uint8_t op;
+	uint8_t flags;        /* WIRE_ENTRY_AT_MOST_0, with price_or_order 0; an engine that does
+				 not know it answers BAD_REQUEST and sells nothing */
 	uint64_t user;        /* returned with the answer */
 	uint64_t intended_ns; /* when it should have left, by the transport's clock; 0: now. Base of
 				 latency */

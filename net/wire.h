@@ -30,6 +30,10 @@ enum {
 	WIRE_FLAG_DATED = 1 << 1, /* a wire_date is between the last entry and the tag */
 	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET | WIRE_FLAG_DATED,
 
+	/* Of an entry: the highest unit price is 0 indeed, and not "any". price_or_order is 0. */
+	WIRE_ENTRY_AT_MOST_0 = 1 << 0,
+	WIRE_ENTRY_FLAGS_KNOWN = WIRE_ENTRY_AT_MOST_0,
+
 	WIRE_HEADER_BYTES = 24,
 	WIRE_ENTRY_BYTES = 48,
 	WIRE_DATE_BYTES = 16,
@@ -98,12 +102,12 @@ struct wire_request {
 	uint64_t id[2]; /* 16 opaque bytes, not all zero; compared as bytes */
 	uint64_t buyer;
 	uint64_t sku;
-	uint64_t price_or_order; /* BUY, HOLD: highest unit price, 0 = any; CONFIRM, RELEASE: order
-				    id */
+	uint64_t price_or_order; /* BUY, HOLD: highest unit price, 0 = any, or 0 with
+				    WIRE_ENTRY_AT_MOST_0; CONFIRM, RELEASE: order id */
 	uint32_t channel;
 	uint16_t quantity;
 	uint8_t op;
-	uint8_t reserved; /* 0 */
+	uint8_t flags; /* WIRE_ENTRY_...; the other bits are 0 */
 } __attribute__((packed, may_alias));
 
 struct wire_reply {
@@ -145,7 +149,7 @@ WIRE_AT(wire_request, price_or_order, 32);
 WIRE_AT(wire_request, channel, 40);
 WIRE_AT(wire_request, quantity, 44);
 WIRE_AT(wire_request, op, 46);
-WIRE_AT(wire_request, reserved, 47);
+WIRE_AT(wire_request, flags, 47);
 static_assert(sizeof(struct wire_reply) == WIRE_ENTRY_BYTES, "reply entry size");
 WIRE_AT(wire_reply, id, 0);
 WIRE_AT(wire_reply, order_id, 16);

@@ -60,9 +60,29 @@ static void answer_again(const struct shard *shard, const struct order *order,
 	decision->wait_lsn = order->lsn;
 }
 
+static bool is_at_most_0(const struct wire_request *request)
+{
+	return (request->flags & WIRE_ENTRY_AT_MOST_0) != 0;
+}
+
+/* One content has one form: a bound of 0 names no other price beside it. */
+static bool bad_flags(const struct wire_request *request)
+{
+	return (request->flags & ~WIRE_ENTRY_FLAGS_KNOWN) != 0 ||
+	       (is_at_most_0(request) && request->price_or_order != 0);
+}
+
+/* The highest price as an order keeps it. */
+static uint64_t max_price_of(const struct wire_request *request)
+{
+	return is_at_most_0(request) ? PRICE_AT_MOST_0 : request->price_or_order;
+}
+
+/* An order that cost something never answers "at most 0", whatever number its buyer had named. */
 static bool same_content(const struct order *order, const struct wire_request *request)
 {
-	return order->buyer == request->buyer && order->max_price == request->price_or_order &&
+	return order->buyer == request->buyer && order->max_price == max_price_of(request) &&
+	       !(is_at_most_0(request) && order->unit_price > 0) &&
 	       order->channel == request->channel && order->quantity == request->quantity;
 }
 
@@ -85,7 +105,9 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t
 		decision->instant_ns = offer->closes_at_ns;
 		return VERDICT_CLOSED;
 	}
-	if (request->price_or_order != 0 && offer->unit_price > request->price_or_order)
+	if (is_at_most_0(request)
+		    ? offer->unit_price > 0
+		    : request->price_or_order != 0 && offer->unit_price > request->price_or_order)
 		return VERDICT_PRICE_TOO_HIGH;
 	if (request->quantity > offer->free)
 		return VERDICT_SOLD_OUT;
@@ -134,7 +156,7 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 		.unit_price = offer->unit_price,
 		.order = {.request_id = {request->id[0], request->id[1]},
 			  .buyer = request->buyer,
-			  .max_price = request->price_or_order},
+			  .max_price = max_price_of(request)},
 	};
 	decision->verdict = VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
@@ -147,6 +169,7 @@ static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == now_ns);
 	/* A record that apply_order would refuse is never written. */
 	DCHECK(now_ns >= offer->opens_at_ns && now_ns < offer->closes_at_ns);
+	DCHECK(!is_at_most_0(request) || record->unit_price == 0);
 }
 
 /* The table never holds offers of other shards' SKUs: only a SKU that isn't in it may be theirs. */
@@ -175,7 +198,7 @@ void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	DCHECK(key->offer_hash == shard_offer_hash(shard, request->sku));
 	DCHECK(key->order_hash == shard_order_hash(shard, id, request->sku));
 	*decision = (struct decision){0};
-	if (request->op < WIRE_OP_BUY || request->op > WIRE_OP_PING || request->reserved != 0 ||
+	if (request->op < WIRE_OP_BUY || request->op > WIRE_OP_PING || bad_flags(request) ||
 	    (id[0] | id[1]) == 0) {
 		refuse(decision, VERDICT_BAD_REQUEST);
 		return;

@@ -22,6 +22,10 @@ enum {
 	RECORD_BYTES = 64,
 };
 
+/* max_price of an order whose buyer said "at most 0". Its unit price is 0. What an older buyer says
+ * as "at most 2^64 - 1" is the same number; both are kept by a price of 0. */
+#define PRICE_AT_MOST_0 UINT64_MAX
+
 /*
  * A record. Its LSN is the block's first_lsn plus its index; LSNs of a lane are 1, 2, 3, ...
  * without a gap. The id of an order is order_id(lane, lsn).
@@ -39,7 +43,8 @@ struct record {
 		struct {
 			uint64_t request_id[2];
 			uint64_t buyer;
-			uint64_t max_price; /* as the request said: part of its content */
+			uint64_t max_price; /* as the request said, 0: any, PRICE_AT_MOST_0: 0;
+					       part of its content */
 		} order;
 		struct {
 			uint32_t stock;           /* units put on sale */

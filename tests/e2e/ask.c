@@ -30,7 +30,7 @@ static const char usage[] =
 	"           [--timeout-ms N] [--undated] [--age-ms N] [--valid-ms N] [--sale N]\n"
 	"           [--record FILE] [--copies N] ENTRY... | --again FILE\n"
 	"ENTRY: key=value,... of op (buy, hold, confirm, release, lookup, ping or a number), sku,\n"
-	"buyer, id (32 hex digits), quantity, max, order, channel, reserved\n";
+	"buyer, id (32 hex digits), quantity, max, order, channel, flags\n";
 
 enum {
 	EXIT_WRONG = 2,
@@ -125,8 +125,8 @@ static void read_field(struct wire_request *request, const char *name, const cha
 		request->price_or_order = number(value);
 	else if (strcmp(name, "channel") == 0)
 		request->channel = (uint32_t)number(value);
-	else if (strcmp(name, "reserved") == 0)
-		request->reserved = (uint8_t)number(value);
+	else if (strcmp(name, "flags") == 0)
+		request->flags = (uint8_t)number(value);
 	else
 		refuse("no such field", name);
 }

@@ -10,6 +10,7 @@ offers=(
 	"1003,9,100,2,$opens,,"
 	"1004,9,100,2,2020-01-01T00:00:00Z,2020-01-02T00:00:00Z,"
 	"1005,9,100,3,,,"
+	"1007,9,0,0,,,"
 )
 make_catalog "${offers[@]}"
 start_engine
@@ -49,9 +50,26 @@ expect_verdict NOT_SUPPORTED op=hold,sku=1005,buyer=1,id=$(id 15)
 expect_verdict NOT_SUPPORTED op=confirm,sku=1005,buyer=1,id=$(id 15)
 expect_verdict NOT_SUPPORTED op=release,sku=1005,buyer=1,id=$(id 15)
 expect_verdict BAD_REQUEST op=9,sku=1005,buyer=1,id=$(id 15)
-expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),reserved=1
+expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=2
+expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=1,max=5
+expect_verdict PRICE_TOO_HIGH sku=1005,buyer=1,id=$(id 15),flags=1
 expect_verdict BAD_REQUEST sku=1005,buyer=1
 expect_verdict NOT_SUPPORTED --basket sku=1005,buyer=1,id=$(id 16)
+
+# A free item: "at most 0" is another content than "any", and both get it.
+expect_verdict ACCEPTED sku=1007,buyer=1,id=$(id 17),flags=1
+free=$REPLY_LINE
+expect_verdict ACCEPTED sku=1007,buyer=1,id=$(id 17),flags=1
+expect_eq "answer to the repeated request" "$free" "$REPLY_LINE"
+expect_verdict CONFLICT sku=1007,buyer=1,id=$(id 17)
+expect_verdict CONFLICT sku=1001,buyer=1,id=$(id 1),channel=77,flags=1
+rc=0
+"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku 1005 --buyer 1 --max-price 0 \
+	>"$WORK/buy.out" || rc=$?
+expect_eq "exit code of a purchase that costs more than nothing" 1 $rc
+expect_match "what is said" 'it costs 100' "$(cat "$WORK/buy.out")"
+"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku 1007 --buyer 1 --max-price 0 ||
+	fail "a purchase of a free item"
 
 expect_verdict NOT_OPEN sku=1003,buyer=1,id=$(id 20)
 expect_eq "opening instant" "$opens_ns" "$(field instant "$REPLY_LINE")"
@@ -77,6 +95,6 @@ wait_for "the offer to open" opened
 expect_verdict PONG op=ping,id=$(id 30)
 expect_eq "shards told" 1 "$(field quantity "$REPLY_LINE")"
 stop_engine
-expect_eq "orders" 5 "$(drained orders)"
-expect_eq "units" 9 "$(drained units)"
+expect_eq "orders" 7 "$(drained orders)"
+expect_eq "units" 11 "$(drained units)"
 verify_agrees

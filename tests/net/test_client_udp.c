@@ -74,6 +74,7 @@ static uint16_t take(int fd, struct sockaddr_in *from)
 	socklen_t bytes = sizeof(*from);
 	uint8_t room[WIRE_DATAGRAM_BYTES_MAX];
 
+	memset(from, 0, sizeof(*from));
 	return recvfrom(fd, room, sizeof(room), MSG_DONTWAIT, (struct sockaddr *)from, &bytes) > 0
 		       ? ntohs(from->sin_port)
 		       : 0;

@@ -107,6 +107,20 @@ static void make_reply(uint8_t *built)
 	reply_header(built, 0, WIRE_SHARD_MAP_VERSION);
 }
 
+/* The same buyer, who takes it only if it is free. */
+Test(wire, request_of_at_most_0_of_the_document_byte_for_byte)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+	const uint32_t bytes = build_request(built);
+
+	wire_requests(built)->price_or_order = 0;
+	wire_requests(built)->flags = WIRE_ENTRY_AT_MOST_0;
+	tag_sign(built, bytes, frame_key);
+	cr_assert(eq(u32, read_example("example: free request", want), bytes));
+	cr_assert(memcmp(want, built, bytes) == 0);
+}
+
 Test(wire, reply_of_the_document_byte_for_byte)
 {
 	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];

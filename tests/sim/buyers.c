@@ -34,6 +34,7 @@ static struct wire_request request_of(const struct wish *wish, bool content, uin
 		.channel = wish->channel + content,
 		.quantity = (uint16_t)(wish->quantity + content),
 		.op = op,
+		.flags = wish->at_most_0 ? WIRE_ENTRY_AT_MOST_0 : 0,
 	};
 }
 
@@ -65,6 +66,8 @@ static uint32_t new_wish(struct buyers *buyers)
 	};
 	if (random_chance(random, 300))
 		wish->max_price = 1 + random_below(random, 2 * buyers->price_max);
+	else if (mix64(wish->id[0]) % 8 == 0)
+		wish->at_most_0 = true;
 	/* The same id for another SKU is another request. */
 	if (old != NULL && old->sku != wish->sku && random_chance(random, 100)) {
 		bool there = false;
@@ -224,7 +227,9 @@ static void check_content(const struct wish *wish, const struct record *record)
 {
 	CHECK(record->quantity == wish->quantity + wish->winner);
 	CHECK(record->channel == wish->channel + wish->winner);
-	CHECK(record->order.buyer == wish->buyer && record->order.max_price == wish->max_price);
+	CHECK(record->order.buyer == wish->buyer);
+	CHECK(record->order.max_price == (wish->at_most_0 ? PRICE_AT_MOST_0 : wish->max_price));
+	CHECK(!wish->at_most_0 || record->unit_price == 0);
 }
 
 static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,

@@ -29,6 +29,7 @@ struct wish {
 	uint64_t sku;
 	uint64_t buyer;
 	uint64_t max_price;
+	bool at_most_0; /* and max_price is 0 */
 	uint32_t channel;
 	uint16_t quantity;
 	bool bought;  /* got a yes: `answer` is final */

@@ -70,6 +70,9 @@ static void choose_offers(struct run *run, struct sim_lane *lane)
 			.offer = {.stock = 1 + (uint32_t)random_below(random, 400),
 				  .closes_at_ns = INSTANT_NEVER},
 		};
+		/* Some are free. */
+		if (mix64(offer->sku) % 4 == 0)
+			offer->unit_price = 0;
 		if (random_chance(random, 500))
 			offer->offer.limit_per_buyer = 1 + (uint32_t)random_below(random, 8);
 		if (random_chance(random, 300))

@@ -74,7 +74,7 @@ static void check_request(const struct fake_engine *engine, const struct client_
 	cr_assert(tag_verify(packet->bytes, packet->len, engine->key.bytes));
 	for (unsigned i = 0; i < header->count; i++) {
 		cr_assert(ne(u64, requests[i].id[0] | requests[i].id[1], 0));
-		cr_assert(eq(u8, requests[i].reserved, 0));
+		cr_assert(eq(u8, requests[i].flags & ~WIRE_ENTRY_FLAGS_KNOWN, 0));
 	}
 }
 

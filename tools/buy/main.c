@@ -26,7 +26,8 @@ static const char help[] =
 	"  --quantity N         units (default 1)\n"
 	"  --request-id HEX     32 hex digits: ask again for an earlier purchase\n"
 	"                       (default: random)\n"
-	"  --max-price N        highest unit price, minor units (default: any)\n"
+	"  --max-price N        highest unit price, minor units; 0: only if it is free\n"
+	"                       (default: any)\n"
 	"  --channel N          where the sale came from (default 0)\n"
 	"  --lookup             only ask whether the request was committed\n"
 	"  --again REPORT       sell the orders that `doorbuster journal repair` cut off\n"
@@ -125,7 +126,10 @@ static bool read_option(int option, const char *text, struct buy_options *option
 	case OPT_REQUEST_ID:
 		return cli_request_id("--request-id", text, request->id);
 	case OPT_MAX_PRICE:
-		return cli_u64("--max-price", text, 0, UINT64_MAX, &request->price_or_order);
+		if (!cli_u64("--max-price", text, 0, UINT64_MAX, &request->price_or_order))
+			return false;
+		request->flags = request->price_or_order == 0 ? WIRE_ENTRY_AT_MOST_0 : 0;
+		return true;
 	case OPT_CHANNEL:
 		return cli_u32("--channel", text, 0, UINT32_MAX, &request->channel);
 	case OPT_LOOKUP:

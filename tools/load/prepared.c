@@ -115,6 +115,7 @@ static void close_datagram(struct prepared *prepared, const struct prepared_opti
 			.channel = requests[i].channel,
 			.quantity = requests[i].quantity,
 			.op = requests[i].op,
+			.flags = requests[i].flags,
 		};
 	}
 	if (prepared->date_bytes > 0)

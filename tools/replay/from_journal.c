@@ -181,6 +181,12 @@ static void begin(struct from_journal *journal, uint8_t kind, uint32_t cnt, uint
 	};
 }
 
+/* At a price of 0 both forms get the same answer, so it does not matter which one it was. */
+static bool is_at_most_0(const struct told *told)
+{
+	return told->order.max_price == PRICE_AT_MOST_0 && told->order.unit_price == 0;
+}
+
 static void make_request(struct from_journal *journal)
 {
 	struct wire_request *entries =
@@ -193,10 +199,11 @@ static void make_request(struct from_journal *journal)
 			.id = {told->order.request_id[0], told->order.request_id[1]},
 			.buyer = told->order.buyer,
 			.sku = journal->offers[told->offer].sku,
-			.price_or_order = told->order.max_price,
+			.price_or_order = is_at_most_0(told) ? 0 : told->order.max_price,
 			.channel = told->order.channel,
 			.quantity = quantity_of(told),
 			.op = WIRE_OP_BUY,
+			.flags = is_at_most_0(told) ? WIRE_ENTRY_AT_MOST_0 : 0,
 		};
 	}
 }

@@ -195,6 +195,36 @@ Test(decide, price_guard)
 	cr_assert(eq(u8, verdict_of(&request), VERDICT_ACCEPTED));
 }
 
+/* 0 is "any" unless the entry says that it is a bound. */
+Test(decide, price_guard_of_0)
+{
+	struct record record = {0};
+	struct wire_request request = sale_buy(1, 1, 7);
+
+	open_one(sale_offer(7, 100, 4990, 0));
+	request.flags = WIRE_ENTRY_AT_MOST_0;
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_PRICE_TOO_HIGH));
+	request.price_or_order = 5000;
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_BAD_REQUEST), "two bounds");
+
+	/* What cost something never answers it, not even an order at most 2^64 - 1. */
+	request.flags = 0;
+	request.price_or_order = UINT64_MAX;
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_ACCEPTED));
+	request.flags = WIRE_ENTRY_AT_MOST_0;
+	request.price_or_order = 0;
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_CONFLICT));
+
+	close_shard();
+	open_one(sale_offer(7, 100, 0, 0));
+	cr_assert(eq(u8, sale_decide(shard, NOW_NS, &request, &record).verdict, VERDICT_ACCEPTED));
+	cr_assert(eq(u64, record.unit_price, 0));
+	cr_assert(eq(u64, record.order.max_price, PRICE_AT_MOST_0));
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_ACCEPTED), "the same again");
+	request.flags = 0;
+	cr_assert(eq(u8, verdict_of(&request), VERDICT_CONFLICT), "any is another content");
+}
+
 Test(decide, refuses_what_makes_no_sense)
 {
 	open_one(sale_offer(7, 100, 1, 0));
@@ -206,7 +236,7 @@ Test(decide, refuses_what_makes_no_sense)
 	request.quantity = 0;
 	cr_assert(eq(u8, verdict_of(&request), VERDICT_BAD_QUANTITY));
 	request = sale_buy(1, 1, 7);
-	request.reserved = 1;
+	request.flags = 2;
 	cr_assert(eq(u8, verdict_of(&request), VERDICT_BAD_REQUEST));
 	request = sale_buy(1, 1, 7);
 	request.id[0] = request.id[1] = 0;
