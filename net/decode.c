@@ -165,6 +165,20 @@ enum drop decode_frame(const uint8_t *frame, uint32_t bytes, uint16_t port_first
 	return DROP_NONE;
 }
 
+/* Whether a whole datagram is followed by another: a sender batched them with UDP_SEGMENT, and
+ * nothing on the way cut the batch up. */
+static bool is_batch(const uint8_t *datagram, uint32_t bytes)
+{
+	const struct wire_header *header = (const struct wire_header *)datagram;
+	const struct wire_header *next;
+
+	if (header->magic != WIRE_MAGIC || header->count == 0 ||
+	    header->count > WIRE_ENTRY_CNT_MAX || bytes < wire_bytes(datagram) + WIRE_HEADER_BYTES)
+		return false;
+	next = (const struct wire_header *)(datagram + wire_bytes(datagram));
+	return next->magic == WIRE_MAGIC;
+}
+
 enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
@@ -172,7 +186,7 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 	if (bytes < WIRE_DATAGRAM_BYTES_MIN)
 		return DROP_TOO_SHORT;
 	if (bytes > WIRE_DATAGRAM_BYTES_MAX)
-		return DROP_TOO_LONG;
+		return is_batch(datagram, bytes) ? DROP_BATCHED : DROP_TOO_LONG;
 	if (header->magic != WIRE_MAGIC)
 		return DROP_BAD_MAGIC;
 	if (header->version != WIRE_VERSION)
@@ -183,6 +197,6 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 		return DROP_BAD_FLAGS;
 	if (header->count == 0 || header->count > WIRE_ENTRY_CNT_MAX ||
 	    wire_bytes(datagram) != bytes)
-		return DROP_BAD_COUNT;
+		return is_batch(datagram, bytes) ? DROP_BATCHED : DROP_BAD_COUNT;
 	return DROP_NONE;
 }

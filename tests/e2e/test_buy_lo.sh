@@ -92,6 +92,33 @@ opened() {
 wait_for "the offer to open" opened
 [ "$(date +%s%N)" -ge "$opens_ns" ] || fail "sold before it opened"
 
+# A client that batches with UDP_SEGMENT: lo hands the batch on as one packet, unless told not to.
+cat >"$WORK/batch.py" <<'END'
+import socket, sys
+one, cnt = open(sys.argv[1], "rb").read(), int(sys.argv[2])
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.setsockopt(17, 103, len(one))  # SOL_UDP, UDP_SEGMENT
+client.settimeout(float(sys.argv[3]))
+client.sendto(one * cnt, ("127.0.0.1", 7700))
+answers = 0
+try:
+    while answers < cnt:
+        client.recv(2000)
+        answers += 1
+except socket.timeout:
+    pass
+print(answers)
+END
+ask --undated --record "$WORK/one" op=ping,id="$(id 40)" >/dev/null
+expect_eq "answers to a small batch" 0 "$(python3 "$WORK/batch.py" "$WORK/one" 5 0.2)"
+expect_eq "answers to a big one" 0 "$(python3 "$WORK/batch.py" "$WORK/one" 40 0.2)"
+wait_for "what to do about it" grep -q '^drops BATCHED: .*tx-udp-segmentation off' "$ENGINE_OUT.err"
+wait_for "what to do about big ones" grep -q '^drops TOO_LONG: .*UDP_SEGMENT' "$ENGINE_OUT.err"
+ethtool -K lo tx-udp-segmentation off
+expect_eq "answers when the kernel cuts it" 5 "$(python3 "$WORK/batch.py" "$WORK/one" 5 30)"
+expect_eq "and the big one" 40 "$(python3 "$WORK/batch.py" "$WORK/one" 40 30)"
+ethtool -K lo tx-udp-segmentation on
+
 expect_verdict PONG op=ping,id=$(id 30)
 expect_eq "shards told" 1 "$(field quantity "$REPLY_LINE")"
 stop_engine

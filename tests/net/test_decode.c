@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -202,6 +203,30 @@ Test(decode, the_date_lies_before_the_tag)
 	cr_assert(eq(u32, wire_date_of(datagram).sale, 77));
 	datagram[5] = 0;
 	cr_assert(eq(int, check(bytes), DROP_BAD_COUNT));
+}
+
+/* Several datagrams in one packet, as UDP_SEGMENT leaves them where nobody cuts them up. */
+Test(decode, a_batch_is_named)
+{
+	uint8_t *batch = calloc(1, 65536);
+	const struct wire_header header = {.magic = WIRE_MAGIC,
+					   .version = WIRE_VERSION,
+					   .kind = WIRE_KIND_REQUEST,
+					   .count = 1};
+	const uint32_t one_bytes = wire_datagram_bytes(1);
+
+	for (uint32_t i = 0; i < 40; i++)
+		memcpy(batch + i * one_bytes, &header, sizeof(header));
+	cr_assert(eq(int, decode_datagram(batch, one_bytes), DROP_NONE));
+	cr_assert(eq(int, decode_datagram(batch, 2 * one_bytes), DROP_BATCHED));
+	cr_assert(eq(int, decode_datagram(batch, 40 * one_bytes), DROP_BATCHED));
+	/* The second must be there, and one of ours. */
+	cr_assert(
+		eq(int, decode_datagram(batch, one_bytes + WIRE_HEADER_BYTES - 1), DROP_BAD_COUNT));
+	batch[one_bytes] ^= 1;
+	cr_assert(eq(int, decode_datagram(batch, 2 * one_bytes), DROP_BAD_COUNT));
+	cr_assert(eq(int, decode_datagram(batch, 40 * one_bytes), DROP_TOO_LONG));
+	free(batch);
 }
 
 Test(decode, every_reason_has_a_name_and_a_text)
