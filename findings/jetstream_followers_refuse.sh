@@ -80,6 +80,13 @@ ended() { # PID
 	! kill -0 "$1" 2>/dev/null
 }
 
+ready() {
+	local node
+	for node in 1 2 3; do
+		[ "$(ask $node '$JS.API.INFO' '' | jq .error.code 2>/dev/null)" = null ] || return 1
+	done
+}
+
 made() {
 	ask 1 '$JS.API.STREAM.CREATE.s' '{"name":"s","subjects":["a"],"retention":"limits",
 		"storage":"file","num_replicas":3,"duplicate_window":500000000}' |
@@ -105,6 +112,7 @@ put() { # N
 }
 
 for node in 1 2 3; do start $node; done
+wait_until ready
 wait_until made
 wait_until led 1 none
 put 1 >answer.1
