@@ -35,7 +35,7 @@ load() { # ARGS...
 }
 expect_sale_in() { # CAPTURE SHARDS
 	"$BIN/doorbuster" replay "$1" --offline --catalog "$CATALOG" --keys "$KEYS" --strict \
-		--shards "$2" --json >replay.json 2>replay.err ||
+		--keep-copies --shards "$2" --json >replay.json 2>replay.err ||
 		fail "$(cat replay.err replay.json)"
 	expect_eq "requests compared" "$(json .requests replay.json)" \
 		"$(json '.sales[0].comparison.compared' replay.json)"
