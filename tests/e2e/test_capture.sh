@@ -189,7 +189,7 @@ mkfifo slow.pcap
 reader=$!
 start_capture slow.pcap --buffer-mib 16
 "$BIN/doorbuster" load --scenario drop --keys "$KEYS" --seed 6 --port memif:/run/memif.sock \
-	--server 198.18.0.1:7700 --requests 4000000 --rate 40000 >load.json 2>load.err &
+	--server 198.18.0.1:7700 --requests 20000000 --rate 40000 >load.json 2>load.err &
 load=$!
 has_passed() { # BYTES
 	[ "$(stat -c %s passed)" -ge "$1" ]

@@ -2,7 +2,7 @@
 # fragments, among traffic that only looks like ours; tcprewrite and editcap change what was
 # captured. Every request is found, also in the tunnels of mirrors, and the state in the end is the
 # same; all else is counted under its reason.
-# time limit: 120 s
+# time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
 GOLDEN=$(cd "$(dirname "$0")/golden" && pwd)

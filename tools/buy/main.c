@@ -44,10 +44,10 @@ static const char help[] =
 	"                       strings of digits, for readers that round numbers\n"
 	"  --numbers            with --json: they are numbers, up to 2^64 - 1\n"
 	"\n"
-	"Exit code 0: accepted (--again: all of them); 1: nothing was changed (refused, or the "
-	"engine could\n"
-	"not); 2: no answer or UNAVAILABLE (the outcome is unknown: ask again with the\n"
-	"same --request-id), bad usage, or the answer could not be printed.\n";
+	"Exit code 0: accepted (--again: all of them); 1: nothing was changed (refused,\n"
+	"or the engine could not); 2: no answer or UNAVAILABLE (the outcome is unknown:\n"
+	"ask again with the same --request-id), bad usage, or the answer could not be\n"
+	"printed.\n";
 
 struct buy_options {
 	const char *server;

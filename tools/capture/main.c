@@ -52,8 +52,8 @@ static const char help[] =
 	"                     (default 256)\n"
 	"\n"
 	"What was captured is said on stderr. Exit code 0: every frame was recorded; 1:\n"
-	"some were lost, or the reader of the pipe ended; 2: could not run, or a file could\n"
-	"not be written.\n";
+	"some were lost, or the reader of the pipe ended; 2: could not run, or a file\n"
+	"could not be written.\n";
 
 struct capture_options {
 	const char *data;
