@@ -49,6 +49,7 @@ static const struct remedy drop_remedies[DROP_CNT] = {
 	[DROP_BAD_MAGIC] = {OTHER_PORT, false},
 	[DROP_BAD_VERSION] = {OTHER_PORT, false},
 	[DROP_BAD_KIND] = {OTHER_PORT, false},
+	[DROP_BATCHED] = {"ethtool -K IFACE tx-udp-segmentation off, where they are sent", false},
 	[DROP_BAD_COUNT] = {SENDS_IT, false},
 	[DROP_BAD_FLAGS] = {SENDS_IT, false},
 	[DROP_UNKNOWN_KEY] = {"the key file must have the keys that signed the capture", false},
@@ -103,14 +104,16 @@ static struct most most_of(const struct reader_counts *counts, bool lost)
 	return most;
 }
 
-void reading_why(const struct reader_counts *counts, char why[READING_WHY_BYTES])
+void reading_why(const struct reader_counts *counts, const char *damage,
+		 char why[READING_WHY_BYTES])
 {
 	const struct most most = most_of(counts, false);
 	char port[64];
 
 	if (most.cnt == 0) {
-		snprintf(why, READING_WHY_BYTES, "%s",
-			 counts->reply_datagrams > 0
+		snprintf(why, READING_WHY_BYTES, "%s%s", damage != NULL ? "it " : "",
+			 damage != NULL ? damage
+			 : counts->reply_datagrams > 0
 				 ? "it has replies only; capture what the engine receives, too"
 				 : "it has no packets");
 		return;

@@ -22,9 +22,10 @@ int reading_begin(struct reader *reader, const struct replay_options *options, s
  * fragments of tunnels, and the like. With --strict a replay without them has failed. */
 uint64_t reading_lost_cnt(const struct reader_counts *counts);
 
-/* Why no request, or hardly one, was found: what most packets were passed over for, and what helps.
- */
-void reading_why(const struct reader_counts *counts, char why[READING_WHY_BYTES]);
+/* Why no request, or hardly one, was found: what most packets were passed over for, and what helps;
+ * if none was, the damage that ended the capture (reader_damage), or NULL. */
+void reading_why(const struct reader_counts *counts, const char *damage,
+		 char why[READING_WHY_BYTES]);
 
 /* Under --strict: complains of lost packets. False: there are some. */
 bool reading_is_whole(const struct reader_counts *counts, const char *capture);

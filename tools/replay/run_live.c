@@ -439,7 +439,7 @@ static void complain_empty(const struct live *live)
 {
 	char why[READING_WHY_BYTES];
 
-	reading_why(reader_counts(live->reader), why);
+	reading_why(reader_counts(live->reader), reader_damage(live->reader), why);
 	cli_wrong("%s: no request to port %u and the following is in it: %s",
 		  live->options->capture, live->options->base_port, why);
 }

@@ -308,7 +308,7 @@ static int result_of(const struct offline_run *run)
 	if (!run->begun) {
 		char why[READING_WHY_BYTES];
 
-		reading_why(counts, why);
+		reading_why(counts, reader_damage(run->reader), why);
 		cli_wrong("%s: no request that these --keys, --shards and --base-port admit is in "
 			  "it: %s",
 			  run->options->capture, why);

@@ -177,7 +177,7 @@ static int write_capture(struct writing *writing, struct reader *reader)
 	if (writing->datagrams == 0) {
 		char why[READING_WHY_BYTES];
 
-		reading_why(reader_counts(reader), why);
+		reading_why(reader_counts(reader), reader_damage(reader), why);
 		cli_wrong("%s: no request to port %u and the following, and no reply, is in it: %s",
 			  options->capture, options->base_port, why);
 		return CLI_EXIT_FAILED;

@@ -12,14 +12,18 @@ static void expect_why(const char *part)
 {
 	char why[READING_WHY_BYTES];
 
-	reading_why(&counts, why);
+	reading_why(&counts, NULL, why);
 	cr_expect_not_null(strstr(why, part), "%s", why);
 }
 
 Test(reading, names_what_most_packets_were_skipped_for, .init = cr_redirect_stderr)
 {
+	char damaged[READING_WHY_BYTES];
+
 	counts = (struct reader_counts){0};
 	expect_why("no packets");
+	reading_why(&counts, "ends after packet 0: cut", damaged);
+	cr_expect_str_eq(damaged, "it ends after packet 0: cut");
 	counts.packets = counts.reply_datagrams = 100;
 	expect_why("replies only");
 	counts.skips[SKIP_COPY] = 90; /* their originals are what counts */
@@ -48,7 +52,7 @@ Test(reading, has_a_remedy_for_each_reason)
 	for (unsigned i = 0; i < SKIP_CNT; i++) {
 		counts = (struct reader_counts){.packets = 1};
 		counts.skips[i] = 1;
-		reading_why(&counts, why);
+		reading_why(&counts, NULL, why);
 		cr_expect(i == SKIP_COPY || strstr(why, "; ") != NULL, "%s", skip_name(i));
 	}
 	for (unsigned i = DROP_FRAME_TRUNCATED; i <= DROP_BAD_TAG; i++) {
@@ -56,7 +60,7 @@ Test(reading, has_a_remedy_for_each_reason)
 			continue;
 		counts = (struct reader_counts){.packets = 1};
 		counts.drops[i] = 1;
-		reading_why(&counts, why);
+		reading_why(&counts, NULL, why);
 		cr_expect_not_null(strstr(why, "; "), "%s", drop_name(i));
 	}
 }
