@@ -57,7 +57,7 @@ sql() { # QUERY, or queries on stdin
 
 # A real PgBouncer in transaction mode before it: PGBOUNCER_URL, in front of which `user=` goes. It
 # has few connections to the server, so that clients meet what others left there.
-PGBOUNCER_URL="host=$PG_DIR port=6432 dbname=postgres"
+export PGBOUNCER_URL="host=$PG_DIR port=6432 dbname=postgres"
 PGBOUNCER=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
 
 start_pgbouncer() { # USER...
