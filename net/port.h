@@ -200,6 +200,14 @@ struct port_losses port_losses(const struct port *port, uint16_t queue);
 /* Zero-copy: frames that the card had no buffer for, also those not for us. Others: 0. */
 uint64_t port_nic_missed(const struct port *port);
 
+/*
+ * Whether the port's interface is known to hand a batch that a client made with UDP_SEGMENT on as
+ * one packet, which gets no answer: `lo` with its tx-udp-segmentation on. False also where the
+ * kernel does not say it, and on other ports: there the sender's interface decides. Needs no
+ * privileges. Any thread.
+ */
+bool port_hands_batches_on(const struct port_spec *spec);
+
 /* AF_XDP: frames to our ports too long for any packet buffer, dropped before us. Others: 0. */
 uint64_t port_oversized(const struct port *port);
 

@@ -291,6 +291,11 @@ static int port_up(struct server *server)
 
 	int rc = port_open(&server->port, &server->error);
 
+	if (rc == 0 && port_hands_batches_on(&server->options->port))
+		fprintf(stderr,
+			"port lo: tx-udp-segmentation is on, so clients of this machine that batch "
+			"with UDP_SEGMENT get no answer. If there are any: `ethtool -K lo "
+			"tx-udp-segmentation off`, which takes effect at once\n");
 	memcpy(server->shared.self.mac, server->port.mac, sizeof(server->shared.self.mac));
 	/* An engine that can't be captured still sells. */
 	if (rc == 0 && tap_open(&server->tap, &server->port, &server->shared.now,

@@ -92,7 +92,16 @@ opened() {
 wait_for "the offer to open" opened
 [ "$(date +%s%N)" -ge "$opens_ns" ] || fail "sold before it opened"
 
-# A client that batches with UDP_SEGMENT: lo hands the batch on as one packet, unless told not to.
+# A client that batches with UDP_SEGMENT. A start says what lo does to its batches: here it is on.
+grep -q '^port lo: .*`ethtool -K lo tx-udp-segmentation off`' "$ENGINE_OUT.err" ||
+	fail "nothing about batches: $(cat "$ENGINE_OUT.err")"
+stop_engine
+ethtool -K lo tx-udp-segmentation off
+start_engine
+! grep '^port lo: ' "$ENGINE_OUT.err" || fail "batches are cut, and it says that they are not"
+ethtool -K lo tx-udp-segmentation on
+
+# lo hands the batch on as one packet, unless told not to.
 cat >"$WORK/batch.py" <<'END'
 import socket, sys
 one, cnt = open(sys.argv[1], "rb").read(), int(sys.argv[2])
