@@ -18,11 +18,16 @@ extern volatile sig_atomic_t drive_stop;
 
 struct drive_result {
 	uint64_t submitted;
+	uint64_t came_back; /* of them, asked again when their offer opened */
 	uint64_t elapsed_ns;
 	bool stopped;
 };
 
-/* 0 or -errno of the transport. */
+/*
+ * Ends when every request is answered, and nobody waits in the tally for an opening any more. While
+ * nothing else is to be done, a line on stderr says what the run waits for. 0 or -errno of the
+ * transport.
+ */
 int drive_sale(struct client *client, const struct scenario *scenario, uint64_t rate,
 	       const struct tally *tally, struct drive_result *result);
 

@@ -89,7 +89,11 @@ static int finish(const struct report *report)
 			  report->options->kind == SCENARIO_MIXED || tally_fits(tally);
 
 	(report->options->json ? report_json : report_table)(report);
-	if (!fits)
+	if (!fits && report->options->catalog != NULL)
+		cli_wrong("the engine does not sell what %s says, see the verdicts; start it with "
+			  "this catalog",
+			  report->options->catalog);
+	else if (!fits)
 		cli_wrong("the engine does not sell what the scenario buys, see the verdicts; give "
 			  "it the catalog that --catalog-out writes");
 	return tally->unanswered == 0 && tally->contradictions == 0 && fits &&
@@ -217,20 +221,37 @@ static bool close_orders(const char *path, FILE *file)
 static int sell(const struct load_options *options, struct scenario *scenario)
 {
 	static struct tally tally;
+	struct waiting waiting = {0};
 	FILE *orders = NULL;
 	int rc = CLI_EXIT_FAILED;
 
 	if (!open_orders(options->orders_out, &orders))
 		return CLI_EXIT_FAILED;
 	tally.least_durability = options->ack;
-	if (tally_open(&tally, scenario, orders)) {
+	tally.waiting = options->catalog != NULL ? &waiting : NULL;
+	if (tally_open(&tally, scenario, orders) &&
+	    (tally.waiting == NULL || waiting_open(&waiting, scenario->distinct_cnt))) {
 		catch_signals();
 		rc = (options->prepared ? run_whole : run_sale)(options, scenario, &tally);
 	} else {
 		cli_wrong("no memory for the answers; lower --requests");
 	}
 	tally_close(&tally);
+	waiting_close(&waiting);
 	return close_orders(options->orders_out, orders) ? rc : CLI_EXIT_FAILED;
+}
+
+static bool open_scenario(const struct load_options *options, struct scenario *scenario)
+{
+	struct error error;
+
+	if (options->catalog == NULL)
+		return scenario_open(scenario, options->kind, options->seed, options->requests,
+				     options->skus) ||
+		       cli_wrong("no memory for the scenario; lower --requests");
+	return scenario_open_catalog(scenario, options->catalog, options->seed, options->requests,
+				     &error) == 0 ||
+	       cli_wrong("%s", error.text);
 }
 
 static int run(int argc, char **argv)
@@ -253,9 +274,8 @@ static int run(int argc, char **argv)
 	}
 	if (!load_options_recorded(&options))
 		return CLI_EXIT_FAILED;
-	if (!scenario_open(&scenario, options.kind, options.seed, options.requests, options.skus)) {
+	if (!open_scenario(&options, &scenario)) {
 		free(options.instants_ns);
-		cli_wrong("no memory for the scenario; lower --requests");
 		return CLI_EXIT_FAILED;
 	}
 	scenario.channel = options.channel;

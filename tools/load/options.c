@@ -23,6 +23,7 @@ enum {
 static const char help[] =
 	"usage: doorbuster load --scenario NAME --server HOST:PORT --keys FILE [options]\n"
 	"       doorbuster load --scenario NAME --catalog-out FILE [options]\n"
+	"       doorbuster load --catalog FILE --server HOST:PORT --keys FILE [options]\n"
 	"\n"
 	"Drives a sale and checks every answer. Scenarios:\n"
 	"  drop          one SKU, 15,000 units, one a buyer; 2.7 M buyers, 5 % of whom\n"
@@ -34,15 +35,23 @@ static const char help[] =
 	"  echo          no sale: datagrams to a port that sends them back (testpmd\n"
 	"                5tswap). Prepared\n"
 	"\n"
+	"  --catalog FILE       instead of a scenario: buyers for your own catalog. Each\n"
+	"                       unit on sale draws as many as any other. They ask for\n"
+	"                       one, and pay at most FILE's price. Buyers that get\n"
+	"                       NOT_OPEN come back when the offer opens, under the same\n"
+	"                       request id; the run lasts until all are back (16 bytes\n"
+	"                       of memory each while they wait). Without --requests two\n"
+	"                       for each unit, at most 4 M. Not with --prepared\n"
 	"  --catalog-out FILE   write the catalog that the scenario needs, and end\n"
 	"  --requests N         distinct requests (default: as the scenario says);\n"
 	"                       echo: so many datagrams\n"
 	"  --skus N             SKUs of singles-day (default 100000), mixed (10000)\n"
-	"  --buyers N           singles-day and mixed: so many buy (default: another\n"
-	"                       buyer for each request)\n"
+	"  --buyers N           singles-day, mixed and --catalog: so many buy (default:\n"
+	"                       another buyer for each request)\n"
 	"  --limit N            singles-day: units a buyer, in the catalog (default 0:\n"
 	"                       no limit)\n"
-	"  --units-max N        singles-day: 1 to N units a request (default 3, the most)\n"
+	"  --units-max N        1 to N units a request, at most 3 (default: singles-day\n"
+	"                       3; --catalog 1, and never above the offer's limit)\n"
 	"  --rate N             open loop at N requests/s (echo: datagrams/s); latency\n"
 	"                       counts from when a request was due (default: closed\n"
 	"                       loop, as fast as it goes)\n"
@@ -103,6 +112,7 @@ enum {
 	OPT_SERVER,
 	OPT_KEYS,
 	OPT_KEY_ID,
+	OPT_CATALOG,
 	OPT_CATALOG_OUT,
 	OPT_ORDERS,
 	OPT_REQUESTS,
@@ -138,6 +148,7 @@ static const struct option long_options[] = {
 	{"server", required_argument, NULL, OPT_SERVER},
 	{"keys", required_argument, NULL, OPT_KEYS},
 	{"key-id", required_argument, NULL, OPT_KEY_ID},
+	{"catalog", required_argument, NULL, OPT_CATALOG},
 	{"catalog-out", required_argument, NULL, OPT_CATALOG_OUT},
 	{"orders", required_argument, NULL, OPT_ORDERS},
 	{"requests", required_argument, NULL, OPT_REQUESTS},
@@ -269,6 +280,9 @@ static bool read_names(int option, const char *text, struct load_options *option
 	case OPT_KEYS:
 		options->keys = text;
 		return true;
+	case OPT_CATALOG:
+		options->catalog = text;
+		return true;
 	case OPT_CATALOG_OUT:
 		options->catalog_out = text;
 		return true;
@@ -348,7 +362,9 @@ static bool read_option(int option, const char *text, struct load_options *optio
 enum need {
 	NEED_SALE,
 	NEED_SKUS,
+	NEED_BUYERS,
 	NEED_SINGLES_DAY,
+	NEED_UNITS,
 	NEED_PREPARED,
 	NEED_RATE,
 	NEED_CLOSED,
@@ -359,18 +375,14 @@ static const struct {
 	int option;
 	enum need need;
 } needs[] = {
-	{OPT_SKUS, NEED_SKUS},         {OPT_BUYERS, NEED_SKUS},
-	{OPT_LIMIT, NEED_SINGLES_DAY}, {OPT_UNITS_MAX, NEED_SINGLES_DAY},
-	{OPT_KEYS, NEED_SALE},         {OPT_KEY_ID, NEED_SALE},
-	{OPT_ORDERS, NEED_SALE},       {OPT_CHANNEL, NEED_SALE},
-	{OPT_ARRIVALS, NEED_PREPARED}, {OPT_SECONDS, NEED_PREPARED},
-	{OPT_RAMP, NEED_PREPARED},     {OPT_SPIKE, NEED_PREPARED},
-	{OPT_WINDOW, NEED_PREPARED},   {OPT_SECONDS, NEED_RATE},
-	{OPT_RAMP, NEED_RATE},         {OPT_SPIKE, NEED_RATE},
-	{OPT_IN_FLIGHT, NEED_CLOSED},  {OPT_ADDRESS, NEED_PORT},
-	{OPT_QUEUES, NEED_PORT},       {OPT_CORE, NEED_PORT},
-	{OPT_ACK, NEED_SALE},          {OPT_WORKER, NEED_SALE},
-	{OPT_UNDATED, NEED_SALE},      {OPT_WORKER, NEED_PREPARED},
+	{OPT_SKUS, NEED_SKUS},        {OPT_BUYERS, NEED_BUYERS},    {OPT_LIMIT, NEED_SINGLES_DAY},
+	{OPT_UNITS_MAX, NEED_UNITS},  {OPT_KEYS, NEED_SALE},        {OPT_KEY_ID, NEED_SALE},
+	{OPT_ORDERS, NEED_SALE},      {OPT_CHANNEL, NEED_SALE},     {OPT_ARRIVALS, NEED_PREPARED},
+	{OPT_SECONDS, NEED_PREPARED}, {OPT_RAMP, NEED_PREPARED},    {OPT_SPIKE, NEED_PREPARED},
+	{OPT_WINDOW, NEED_PREPARED},  {OPT_SECONDS, NEED_RATE},     {OPT_RAMP, NEED_RATE},
+	{OPT_SPIKE, NEED_RATE},       {OPT_IN_FLIGHT, NEED_CLOSED}, {OPT_ADDRESS, NEED_PORT},
+	{OPT_QUEUES, NEED_PORT},      {OPT_CORE, NEED_PORT},        {OPT_ACK, NEED_SALE},
+	{OPT_WORKER, NEED_SALE},      {OPT_UNDATED, NEED_SALE},     {OPT_WORKER, NEED_PREPARED},
 	{OPT_WORKER, NEED_PORT},
 };
 
@@ -395,6 +407,15 @@ static const char *unmet(const struct load_options *options, enum need need)
 		return kind == SCENARIO_SINGLES_DAY || kind == SCENARIO_MIXED
 			       ? NULL
 			       : "only singles-day and mixed can have more or fewer";
+	case NEED_BUYERS:
+		return kind == SCENARIO_SINGLES_DAY || kind == SCENARIO_MIXED ||
+				       kind == SCENARIO_CATALOG
+			       ? NULL
+			       : "only singles-day, mixed and --catalog can have more or fewer";
+	case NEED_UNITS:
+		return kind == SCENARIO_SINGLES_DAY || kind == SCENARIO_CATALOG
+			       ? NULL
+			       : "only singles-day and --catalog have a choice";
 	case NEED_SINGLES_DAY:
 		return kind == SCENARIO_SINGLES_DAY ? NULL : "only singles-day has a choice";
 	case NEED_PREPARED:
@@ -445,10 +466,28 @@ static bool check_arrivals(struct load_options *options)
 	return true;
 }
 
+/* What the buyers buy: those of a scenario, or of a catalog. */
+static bool check_kind(struct load_options *options)
+{
+	if (options->catalog == NULL)
+		return options->has_scenario ||
+		       cli_wrong("--scenario NAME or --catalog FILE is missing; see doorbuster "
+				 "load --help");
+	if (options->has_scenario)
+		return cli_wrong("--catalog: the scenario has a catalog of its own; leave one out");
+	if (options->catalog_out != NULL)
+		return cli_wrong("--catalog-out: the catalog is yours already; leave it out");
+	if (options->prepared)
+		return cli_wrong("--prepared: its datagrams are sent once, but buyers of a "
+				 "--catalog come back when an offer opens; leave it out");
+	options->kind = SCENARIO_CATALOG;
+	return true;
+}
+
 static bool check_together(struct load_options *options)
 {
-	if (!options->has_scenario)
-		return cli_wrong("--scenario NAME is missing; see doorbuster load --help");
+	if (!check_kind(options))
+		return false;
 	if (!check_arrivals(options))
 		return false;
 	if (options->catalog_out != NULL)

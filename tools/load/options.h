@@ -20,6 +20,7 @@ struct load_options {
 	enum scenario_kind kind;
 	const char *server;
 	const char *keys;
+	const char *catalog; /* of the operator's own, with kind SCENARIO_CATALOG; else NULL */
 	const char *catalog_out;
 	const char *orders_out;
 	const char *port; /* NULL: a kernel socket */

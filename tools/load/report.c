@@ -73,6 +73,8 @@ void report_table(const struct report *report)
 	       report->options->seed, report->result->stopped ? ", stopped early" : "");
 	if (!is_echo(report))
 		print_sale(tally);
+	if (tally->waiting != NULL)
+		print_count("came back after NOT_OPEN", report->result->came_back);
 	if (report->prepared != NULL)
 		print_prepared(report);
 	else
@@ -187,6 +189,8 @@ void report_json(const struct report *report)
 	set_count(object, "orders_again", tally->accepted_again);
 	set_count(object, "units", tally->units);
 	set_count(object, "contradictions", tally->contradictions);
+	if (tally->waiting != NULL)
+		set_count(object, "came_back", report->result->came_back);
 	set_real(object, "requests_per_s", rate_of(tally->answered, elapsed_ns));
 	set_real(object, "orders_per_s", rate_of(tally->accepted_new, elapsed_ns));
 	json_object_set_new(object, "latency_us", histogram_json(&tally->latency_ns));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/catalog/catalog.h"
 #include "tools/common/output_file.h"
 #include "tools/load/mixed.h"
 
@@ -33,11 +34,11 @@ struct alias {
 	uint32_t other;
 };
 
-static const char *const names[] = {"drop", "singles-day", "mixed", "echo"};
+static const char *const names[] = {"drop", "singles-day", "mixed", "echo", "catalog"};
 
 bool scenario_kind_of(const char *name, enum scenario_kind *out)
 {
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (unsigned i = 0; i < SCENARIO_CATALOG; i++) {
 		if (strcmp(name, names[i]) == 0) {
 			*out = (enum scenario_kind)i;
 			return true;
@@ -66,11 +67,16 @@ static double weight_sum(uint32_t sku_cnt)
 	return sum;
 }
 
-/* Pairs columns that hold too little with columns that hold too much. */
-static bool make_aliases(struct scenario *scenario)
+/* Of a SKU's index, unscaled. */
+static double demand_of(const struct scenario *scenario, uint32_t i)
+{
+	return scenario->catalog != NULL ? scenario->catalog->offers[i].stock : weight_of(i);
+}
+
+/* Pairs columns that hold too little with columns that hold too much. sum: of the demands. */
+static bool make_aliases(struct scenario *scenario, double sum)
 {
 	const uint32_t cnt = scenario->sku_cnt;
-	const double sum = weight_sum(cnt);
 	double *height = malloc(cnt * sizeof(*height));
 	uint32_t *work = malloc(cnt * sizeof(*work));
 	uint32_t small = 0;   /* stack of too low columns grows from the front */
@@ -83,7 +89,7 @@ static bool make_aliases(struct scenario *scenario)
 		return false;
 	}
 	for (uint32_t i = 0; i < cnt; i++) {
-		height[i] = weight_of(i) / sum * cnt;
+		height[i] = demand_of(scenario, i) / sum * cnt;
 		work[height[i] < 1.0 ? small++ : --large] = i;
 	}
 	while (small > 0 && large < cnt) {
@@ -152,34 +158,110 @@ bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t 
 		scenario->sku_cnt = sku_cnt > 0 ? sku_cnt : mixed ? MIXED_SKUS : SINGLES_DAY_SKUS;
 		scenario->quantity_max = SINGLES_DAY_QUANTITY_MAX;
 		if (kind == SCENARIO_SINGLES_DAY)
-			made = make_aliases(scenario);
+			made = make_aliases(scenario, weight_sum(scenario->sku_cnt));
 	}
 	if (!made)
 		scenario_close(scenario);
 	return made;
 }
 
+/* Two buyers for each unit: nearly every offer sells out. */
+static uint32_t catalog_requests(uint64_t units)
+{
+	const uint64_t wanted = 2 * units;
+
+	return wanted < SCENARIO_CATALOG_REQUESTS ? (uint32_t)wanted : SCENARIO_CATALOG_REQUESTS;
+}
+
+int scenario_open_catalog(struct scenario *scenario, const char *path, uint64_t seed,
+			  uint32_t request_cnt, struct error *error)
+{
+	uint64_t units = 0;
+	int rc;
+
+	*scenario = (struct scenario){
+		.kind = SCENARIO_CATALOG,
+		.seed = mix64(seed),
+		.quantity_max = 1,
+	};
+	rc = catalog_load_saying(path, stderr, &scenario->catalog, error);
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < scenario->catalog->cnt; i++)
+		units += scenario->catalog->offers[i].stock;
+	scenario->sku_cnt = scenario->catalog->cnt;
+	scenario->distinct_cnt = request_cnt > 0 ? request_cnt : catalog_requests(units);
+	scenario->send_cnt = scenario->distinct_cnt;
+	if (units == 0) {
+		error_set(error, "%s: no offer has any stock, so there is nothing to buy", path);
+		rc = -EINVAL;
+	} else if (!make_aliases(scenario, (double)units)) {
+		error_set(error, "no memory for the scenario");
+		rc = -ENOMEM;
+	}
+	if (rc != 0)
+		scenario_close(scenario);
+	return rc;
+}
+
 void scenario_close(struct scenario *scenario)
 {
 	free(scenario->order);
 	free(scenario->aliases);
+	catalog_free(scenario->catalog);
 	scenario->order = NULL;
 	scenario->aliases = NULL;
+	scenario->catalog = NULL;
+}
+
+/* The request with this index has its own random number, from which its SKU follows, and its buyer
+ * where buyers are numbered. mix64 is a bijection: no two indexes share one. */
+static uint64_t random_of(const struct scenario *scenario, uint32_t idx)
+{
+	return mix64(scenario->seed + idx);
+}
+
+/* The index of the SKU that a request asks for. */
+static uint32_t drawn_sku(const struct scenario *scenario, uint64_t draw)
+{
+	const uint32_t column = (uint32_t)(((draw >> 32) * scenario->sku_cnt) >> 32);
+	const struct alias *alias = &scenario->aliases[column];
+
+	return (uint32_t)draw <= alias->share ? column : alias->other;
+}
+
+const struct catalog_offer *scenario_offer(const struct scenario *scenario, uint32_t idx)
+{
+	return &scenario->catalog->offers[drawn_sku(scenario, mix64(random_of(scenario, idx)))];
 }
 
 uint16_t scenario_quantity(const struct scenario *scenario, uint32_t idx)
 {
-	if (scenario->kind != SCENARIO_SINGLES_DAY || scenario->quantity_max == 1)
+	uint32_t limit;
+	uint16_t quantity;
+
+	if (scenario->aliases == NULL || scenario->quantity_max == 1)
 		return 1;
-	return (uint16_t)(1 + mix64(mix64(mix64(scenario->seed + idx))) % scenario->quantity_max);
+	quantity = (uint16_t)(1 + mix64(mix64(random_of(scenario, idx))) % scenario->quantity_max);
+	if (scenario->catalog == NULL)
+		return quantity;
+	limit = scenario_offer(scenario, idx)->limit_per_buyer;
+	return limit == 0 || quantity < limit ? quantity : (uint16_t)limit;
+}
+
+/* At most the price of the file. */
+static void ask_for_offer(const struct catalog_offer *offer, struct client_request *out)
+{
+	out->sku = offer->sku;
+	out->price_or_order = offer->unit_price;
+	out->flags = offer->unit_price == 0 ? WIRE_ENTRY_AT_MOST_0 : 0;
 }
 
 void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out)
 {
 	const uint32_t idx = scenario->order != NULL ? scenario->order[n] : n;
-	/* mix64 is a bijection: no two indexes share an id or, unless buyers are numbered, a buyer.
-	 */
-	const uint64_t random = mix64(scenario->seed + idx);
+	/* No two indexes share an id or, unless buyers are numbered, a buyer. */
+	const uint64_t random = random_of(scenario, idx);
 
 	if (scenario->kind == SCENARIO_MIXED) {
 		mixed_request(scenario, n, out);
@@ -196,10 +278,11 @@ void scenario_request(const struct scenario *scenario, uint32_t n, struct client
 	};
 	if (scenario->aliases != NULL) {
 		const uint64_t draw = mix64(random);
-		const uint32_t column = (uint32_t)(((draw >> 32) * scenario->sku_cnt) >> 32);
-		const struct alias *alias = &scenario->aliases[column];
 
-		out->sku = 1 + ((uint32_t)draw <= alias->share ? column : alias->other);
+		if (scenario->catalog != NULL)
+			ask_for_offer(scenario_offer(scenario, idx), out);
+		else
+			out->sku = 1 + drawn_sku(scenario, draw);
 		out->quantity = scenario_quantity(scenario, idx);
 		if (scenario->buyer_cnt > 0)
 			out->buyer = mix64(~scenario->seed + mix64(~draw) % scenario->buyer_cnt);

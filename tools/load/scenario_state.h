@@ -18,6 +18,9 @@ enum scenario_kind {
 	SCENARIO_MIXED,
 	/* No sale: datagrams to a port that sends them back as they are (testpmd 5tswap). */
 	SCENARIO_ECHO,
+	/* The offers of a catalog of the operator's own, by their stock: each unit on sale draws as
+	 * many buyers as any other. A buyer pays at most the price in the file. */
+	SCENARIO_CATALOG,
 };
 
 struct scenario {
@@ -28,12 +31,13 @@ struct scenario {
 	uint32_t sku_cnt;
 	uint32_t channel;
 	bool dated; /* mixed: its datagrams are, and some are stale; set after scenario_open */
-	/* May be set after scenario_open, singles-day and mixed: */
-	uint32_t buyer_cnt;    /* who buys; 0: a buyer a request */
-	uint32_t limit;        /* singles-day: units a buyer, in the catalog; 0: none */
-	uint16_t quantity_max; /* singles-day: units a request, from 1 */
-	uint32_t *order;       /* drop: what is sent when, as indexes; else NULL: 0, 1, 2, ... */
-	struct alias *aliases; /* singles-day: the distribution over SKUs */
+	/* May be set after scenario_open, singles-day, mixed and catalog: */
+	uint32_t buyer_cnt;      /* who buys; 0: a buyer a request */
+	uint32_t limit;          /* singles-day: units a buyer, in the catalog; 0: none */
+	uint16_t quantity_max;   /* singles-day, catalog: units a request, from 1 */
+	uint32_t *order;         /* drop: what is sent when, as indexes; else NULL: 0, 1, 2, ... */
+	struct alias *aliases;   /* singles-day, catalog: the distribution over SKUs */
+	struct catalog *catalog; /* catalog: what is on sale; else NULL */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "engine/catalog/catalog.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -44,6 +45,18 @@ static void write_order(struct tally *tally, uint64_t user, const struct wire_re
 		durability_name(reply->durability));
 }
 
+/* Whether an order is not what the buyer asked for. */
+static bool is_wrong(const struct tally *tally, uint64_t user, const struct wire_reply *reply)
+{
+	const struct scenario *scenario = tally->scenario;
+
+	return reply->order_id == 0 || reply->durability < tally->least_durability ||
+	       (tally->mixed == NULL &&
+		reply->quantity != scenario_quantity(scenario, (uint32_t)user)) ||
+	       (scenario->catalog != NULL &&
+		reply->unit_price > scenario_offer(scenario, (uint32_t)user)->unit_price);
+}
+
 static void accept_order(struct tally *tally, uint64_t user, const struct wire_reply *reply)
 {
 	uint64_t *known = &tally->order_ids[user];
@@ -52,10 +65,7 @@ static void accept_order(struct tally *tally, uint64_t user, const struct wire_r
 		*known = reply->order_id;
 		tally->accepted_new++;
 		tally->units += reply->quantity;
-		tally->contradictions +=
-			reply->order_id == 0 || reply->durability < tally->least_durability ||
-			(tally->mixed == NULL &&
-			 reply->quantity != scenario_quantity(tally->scenario, (uint32_t)user));
+		tally->contradictions += is_wrong(tally, user, reply);
 		if (tally->orders_file != NULL)
 			write_order(tally, user, reply);
 	} else if (*known == reply->order_id) {
@@ -82,6 +92,10 @@ bool tally_fits(const struct tally *tally)
 				 tally->verdicts[VERDICT_SOLD_OUT] +
 				 tally->verdicts[VERDICT_LIMIT_REACHED];
 
+	/* The buyers of a catalog know its prices. */
+	if (tally->scenario->kind == SCENARIO_CATALOG &&
+	    tally->verdicts[VERDICT_PRICE_TOO_HIGH] > 0)
+		return false;
 	return tally->answered == 0 || (of_sale > 0 && tally->verdicts[VERDICT_UNKNOWN_SKU] == 0);
 }
 
@@ -111,6 +125,8 @@ void tally_reply(struct tally *tally, uint64_t user, const struct wire_reply *re
 		accept_order(tally, user, reply);
 	else
 		tally->contradictions += denies(tally, user, reply->verdict);
+	if (reply->verdict == VERDICT_NOT_OPEN && tally->waiting != NULL)
+		waiting_add(tally->waiting, reply->instant_ns, (uint32_t)user);
 }
 
 void tally_answer(void *context, const struct client_answer *answer)

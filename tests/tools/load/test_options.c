@@ -110,6 +110,18 @@ Test(load_options, everything_a_scenario_knows_is_read)
 	cr_assert(eq(str, (char *)options.recorded, "file"));
 }
 
+Test(load_options, a_catalog_takes_the_place_of_a_scenario)
+{
+	cr_assert(eq(int,
+		     parse("--catalog own.csv " SALE "--requests 7 --buyers 5 --units-max 2 "
+			   "--rate 9 --orders file"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(all(eq(int, options.kind, SCENARIO_CATALOG), not(options.prepared)));
+	cr_assert(all(eq(str, (char *)options.catalog, "own.csv"), eq(u32, options.requests, 7)));
+	cr_assert(all(eq(u32, options.buyers, 5), eq(u16, options.units_max, 2)));
+	cr_assert(eq(u32, options.timeout_ms, 10000));
+}
+
 /* Requests that a line asks for with a file of ten instants; 0: refused. */
 static uint32_t with_recording(const char *line)
 {
@@ -174,6 +186,14 @@ Test(load_options, flags_that_would_be_ignored_are_refused)
 		"--scenario drop " SALE "-- --no-pci",
 		"--scenario drop " SALE "now",
 		SALE "--rate 5",
+		"--catalog own.csv --scenario drop " SALE,
+		"--scenario catalog " SALE,
+		"--catalog own.csv " SALE "--prepared",
+		"--catalog own.csv " SALE "--skus 7",
+		"--catalog own.csv " SALE "--limit 7",
+		"--catalog own.csv --catalog-out file",
+		"--catalog own.csv --keys keys",
+		"--catalog own.csv --server 127.0.0.1:7700",
 	};
 
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

@@ -1,10 +1,14 @@
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "engine/catalog/catalog.h"
+#include "tests/support/temp_dir.h"
 #include "tools/load/scenario.h"
 
 static struct scenario scenario;
@@ -71,6 +75,8 @@ Test(scenario, has_a_name)
 	cr_assert(eq(str, (char *)scenario_name(SCENARIO_SINGLES_DAY), "singles-day"));
 	cr_assert(not(scenario_kind_of("drops", &kind)));
 	cr_assert(not(scenario_kind_of("", &kind)));
+	cr_assert(not(scenario_kind_of("catalog", &kind)), "it needs a file");
+	cr_assert(eq(str, (char *)scenario_name(SCENARIO_CATALOG), "catalog"));
 }
 
 Test(scenario, sizes_are_its_own_or_the_asked_for)
@@ -237,6 +243,105 @@ static void check_share(uint32_t got, uint32_t draws, double share)
 
 	cr_assert(lt(dbl, fabs(got - expected), 5 * sqrt(expected * (1 - share))),
 		  "%u draws, %.0f expected", got, expected);
+}
+
+static void set_up_dir(void)
+{
+	(void)temp_dir_make();
+}
+
+static const char *catalog_of(const char *lines)
+{
+	const char *path = temp_path("catalog.csv");
+	FILE *file = fopen(path, "we");
+
+	fprintf(file, CATALOG_HEADER "\n%s", lines);
+	cr_assert(eq(int, fclose(file), 0));
+	return path;
+}
+
+static void open_catalog(const char *lines, uint32_t requests)
+{
+	struct error error;
+
+	cr_assert(eq(int, scenario_open_catalog(&scenario, catalog_of(lines), 3, requests, &error),
+		     0),
+		  "%s", error.text);
+}
+
+/* Each unit on sale draws as many buyers as any other. */
+Test(scenario, catalog_is_drawn_by_stock, .init = set_up_dir, .fini = temp_dir_remove)
+{
+	enum {
+		DRAWS = 100000,
+	};
+	static const uint64_t skus[] = {7, 18446744073709551615U, 9, 1000};
+	static const double shares[] = {0.1, 0.3, 0, 0.6};
+	uint32_t drawn[4] = {0};
+
+	open_catalog("7,100,4990,0,,,\n18446744073709551615,300,0,0,,,\n9,0,5,0,,,\n"
+		     "1000,600,5,0,,,\n",
+		     DRAWS);
+	cr_assert(all(eq(u32, scenario.send_cnt, DRAWS), eq(u32, scenario.sku_cnt, 4)));
+	scenario.channel = 3;
+	for (uint32_t n = 0; n < DRAWS; n++) {
+		const struct client_request request = request_at(n);
+		unsigned i = 0;
+
+		while (i < 4 && skus[i] != request.sku)
+			i++;
+		if (i == 4 || request.quantity != 1 || request.channel != 3 || request.user != n)
+			cr_fail("request %u is for SKU %lu", n, (unsigned long)request.sku);
+		drawn[i]++;
+		cr_assert(eq(u64, request.price_or_order, i == 0 ? 4990 : i == 1 ? 0 : 5));
+		cr_assert(eq(u8, request.flags, i == 1 ? WIRE_ENTRY_AT_MOST_0 : 0));
+		cr_assert(eq(u64, scenario_offer(&scenario, n)->sku, request.sku));
+	}
+	cr_assert(eq(u32, drawn[2], 0), "an offer without stock has buyers");
+	for (unsigned i = 0; i < 4; i++) {
+		if (i != 2)
+			check_share(drawn[i], DRAWS, shares[i]);
+	}
+	stop();
+}
+
+Test(scenario, catalog_asks_for_no_more_than_the_limit, .init = set_up_dir, .fini = temp_dir_remove)
+{
+	uint32_t asked[4][4] = {0};
+
+	open_catalog("1,100,1,1,,,\n2,100,1,2,,,\n3,100,1,0,,,\n", 3000);
+	scenario.quantity_max = 3;
+	scenario.buyer_cnt = 10;
+	for (uint32_t n = 0; n < scenario.send_cnt; n++) {
+		const struct client_request request = request_at(n);
+
+		cr_assert(all(ge(u64, request.sku, 1), le(u64, request.sku, 3)));
+		cr_assert(all(ge(u16, request.quantity, 1), le(u16, request.quantity, 3)));
+		cr_assert(eq(u16, request.quantity, scenario_quantity(&scenario, n)));
+		asked[request.sku][request.quantity]++;
+	}
+	cr_assert(all(eq(u32, asked[1][2] + asked[1][3], 0), eq(u32, asked[2][3], 0)));
+	cr_assert(all(gt(u32, asked[2][2], 0), gt(u32, asked[3][3], 0), gt(u32, asked[3][1], 0)));
+	stop();
+}
+
+Test(scenario, catalog_has_two_buyers_a_unit, .init = set_up_dir, .fini = temp_dir_remove)
+{
+	struct error error;
+
+	open_catalog("1,100,1,1,,,\n2,50,1,2,,,\n", 0);
+	cr_assert(eq(u32, scenario.send_cnt, 300));
+	stop();
+	open_catalog("1,4000000000,1,1,,,\n2,4000000000,1,2,,,\n", 0);
+	cr_assert(eq(u32, scenario.send_cnt, SCENARIO_CATALOG_REQUESTS));
+	stop();
+	cr_assert(eq(int,
+		     scenario_open_catalog(&scenario, catalog_of("1,0,1,1,,,\n"), 3, 0, &error),
+		     -EINVAL));
+	cr_assert(ne(ptr, strstr(error.text, "no offer has any stock"), NULL), "%s", error.text);
+	cr_assert(eq(int, scenario_open_catalog(&scenario, temp_path("none.csv"), 3, 0, &error),
+		     -ENOENT));
+	stop();
 }
 
 Test(scenario, singles_day_follows_zipf)

@@ -252,6 +252,61 @@ Test(tally, orders_file_is_what_verify_loads, .init = set_up_dir, .fini = stop_a
 	check_orders_file(SCENARIO_SINGLES_DAY);
 }
 
+/* Whom the engine asks to come back, the tally puts where the drive looks. */
+Test(tally, not_open_waits_for_its_instant, .init = start_drop)
+{
+	const struct client_answer told = {
+		.user = 5,
+		.answered = true,
+		.reply = {.instant_ns = 777, .verdict = VERDICT_NOT_OPEN},
+	};
+	struct waiting waiting;
+
+	tally_answer(&tally, &told);
+	cr_assert(waiting_open(&waiting, REQUESTS));
+	tally.waiting = &waiting;
+	answer(4, VERDICT_SOLD_OUT, 0);
+	cr_assert(eq(u32, waiting.cnt, 0));
+	tally_answer(&tally, &told);
+	cr_assert(eq(u32, waiting.cnt, 1));
+	cr_assert(all(eq(u32, waiting_first(&waiting)->idx, 5),
+		      eq(u64, waiting_first(&waiting)->at_ns, 777)));
+	answer(5, VERDICT_ACCEPTED, 7);
+	check_accepted(1, 0, 0);
+	waiting_close(&waiting);
+	tally.waiting = NULL;
+}
+
+static void start_catalog(const char *lines)
+{
+	const char *path = temp_path("catalog.csv");
+	FILE *file = fopen(path, "we");
+	struct error error;
+
+	fprintf(file, "sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n%s",
+		lines);
+	cr_assert(eq(int, fclose(file), 0));
+	cr_assert(eq(int, scenario_open_catalog(&scenario, path, 1, REQUESTS, &error), 0));
+	cr_assert(tally_open(&tally, &scenario, NULL));
+}
+
+/* answer() has a price of 4990. */
+Test(tally, a_catalog_has_prices, .init = set_up_dir, .fini = stop_and_remove)
+{
+	start_catalog("1,10,4990,0,,,\n");
+	answer(0, VERDICT_ACCEPTED, 7);
+	check_accepted(1, 0, 0);
+	cr_assert(tally_fits(&tally));
+	answer(1, VERDICT_PRICE_TOO_HIGH, 0);
+	check_accepted(1, 0, 0);
+	cr_assert(not(tally_fits(&tally)), "the engine's price is another");
+	stop();
+	tally = (struct tally){0};
+	start_catalog("1,10,4989,0,,,\n");
+	answer(0, VERDICT_ACCEPTED, 7);
+	check_accepted(1, 0, 1);
+}
+
 Test(tally, fits_only_a_sale_of_what_the_scenario_buys)
 {
 	start_drop();
