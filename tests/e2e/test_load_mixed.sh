@@ -1,7 +1,7 @@
 # The mixed scenario against two workers over memif: closed loop, as a Poisson process of single
 # requests, and as a recording. Every request gets the answer that it must get. Then a load that
 # sends more than the port takes reports what was lost. Last, buyers for a catalog of our own.
-# time limit: 120 s
+# time limit: 200 s
 . "$(dirname "$0")/lib.sh"
 
 SOCKET=$WORK/memif
