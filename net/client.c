@@ -561,17 +561,28 @@ static void give_up_all(struct client *client)
 	}
 }
 
-void client_split(struct client *client)
+/* Sends the datagrams in flight again that have more entries than so many. */
+static void send_again(struct client *client, uint32_t more_than)
 {
 	for (uint32_t i = 0; i < client->slot_cnt; i++) {
 		struct slot *slot = &client->slots[i];
 
-		if (slot->state != SLOT_WAITING || header_of(slot)->count <= client->fill_max)
+		if (slot->state != SLOT_WAITING || header_of(slot)->count <= more_than)
 			continue;
 		timer_wheel_stop(&client->wheel, (int32_t)i);
 		slot->backoff_ms = client->retry_first_ms;
 		queue_slot(client, (int32_t)i);
 	}
+}
+
+void client_split(struct client *client)
+{
+	send_again(client, client->fill_max);
+}
+
+void client_ask_anew(struct client *client)
+{
+	send_again(client, 0);
 }
 
 int client_poll(struct client *client, uint32_t timeout_us)

@@ -261,6 +261,9 @@ static void tend_silence(struct client *client)
 	client->stats.renewals++;
 	client->transport->renew(client->transport, &what);
 	client_path_begin(client);
+	/* The PING waits longer and longer, an address has its share of the time only. */
+	if (client->opening)
+		client_ask_anew(client);
 	if (client->opening || path->silence_said)
 		return;
 	path->silence_said = true;

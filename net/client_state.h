@@ -146,6 +146,9 @@ int client_path_tend(struct client *client);
 /* Sends the datagrams in flight that are longer than the path carries again, split. */
 void client_split(struct client *client);
 
+/* Sends all datagrams in flight again, now. */
+void client_ask_anew(struct client *client);
+
 /* Puts a slot on the free list. */
 void client_free_slot(struct client *client, int32_t idx);
 

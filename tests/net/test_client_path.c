@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/base/limits.h"
 #include "tests/support/client_rig.h"
 
 enum {
@@ -259,6 +260,15 @@ Test(client_path, opening_asks_every_address)
 	cr_assert(le(u32, engine.renewed_cnt, 6));
 	cr_assert(strstr(error.text, "All 5 addresses were asked.") != NULL, "%s", error.text);
 	cr_assert(eq(u32, said_cnt, 0));
+	cr_assert(eq(u32, engine.asked & 0x1f, 0x1f));
+
+	/* However many there are: the PING's waits have grown to a second by then, and an address
+	 * has less. */
+	fake_engine_init(&engine, 1);
+	engine.mute = true;
+	engine.addresses = SERVER_ADDRESSES_MAX;
+	cr_assert(eq(int, open_with(10000, 20, 0, 0), -ETIMEDOUT));
+	cr_assert(eq(u32, engine.asked & 0xffff, 0xffff));
 }
 
 /* A transport that ends takes nobody's answer with it. */

@@ -153,6 +153,8 @@ static int fake_send(struct client_transport *transport, const struct client_pac
 	struct fake_engine *engine = (struct fake_engine *)transport;
 	const int taken = cnt < engine->sent_max ? cnt : engine->sent_max;
 
+	if (taken > 0)
+		engine->asked |= UINT32_C(1) << (engine->renewed_cnt & 31);
 	for (int i = 0; i < taken; i++) {
 		struct fake_datagram datagram = {.len = packets[i].len};
 

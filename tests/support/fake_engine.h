@@ -58,6 +58,7 @@ struct fake_engine {
 	uint32_t path_bytes;     /* what the transport says that the path carries; 0: nothing */
 	uint32_t renewed_cnt;    /* by the client */
 	uint32_t addresses;      /* of the name; 0: one */
+	uint32_t asked;          /* bit n: something was sent after n renewals */
 	uint32_t pings;          /* answered */
 	bool closed;             /* by the client */
 	uint32_t seen;           /* datagrams, PINGs not counted; the rule sees itself counted */
