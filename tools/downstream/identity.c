@@ -28,11 +28,15 @@ static void absolute(const char *path, char out[PATH_MAX])
 	if (realpath(path, out) != NULL)
 		return;
 	snprintf(out, PATH_MAX, "%s", path);
-	snprintf(parent, sizeof(parent), "%s", path);
+	/* Slashes at the end name nothing that is to be made. */
+	for (size_t bytes = strlen(out); bytes > 1 && out[bytes - 1] == '/'; bytes--)
+		out[bytes - 1] = '\0';
+	snprintf(parent, sizeof(parent), "%s", out);
 	slash = strrchr(parent, '/');
 	if (slash == NULL) {
 		if (realpath(".", real) != NULL)
-			snprintf(out, PATH_MAX, "%.*s/%s", PATH_MAX / 2, real, path);
+			snprintf(out, PATH_MAX, "%.*s/%.*s", PATH_MAX / 2, real, PATH_MAX / 2 - 2,
+				 parent);
 		return;
 	}
 	*slash = '\0';

@@ -66,6 +66,13 @@ Test(identity, takes_a_directory_by_its_place)
 	cr_assert(eq(int, chdir(temp_path("")), 0));
 	identity_describe(&options, before);
 	cr_assert(eq(str, before, want));
+	/* As a shell's completion leaves it. */
+	options.to = "file:copy//";
+	cr_assert(identity_matches(want, &options));
+	snprintf(to, sizeof(to), "file:%s/copy/", temp_path(""));
+	options.to = to;
+	cr_assert(identity_matches(want, &options));
+	options.to = "file:copy";
 	cr_assert(eq(int, mkdir("copy", 0700), 0));
 	identity_describe(&options, want);
 	cr_assert(eq(str, before, want));
