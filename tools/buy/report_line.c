@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "engine/sale/record.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -109,6 +110,11 @@ enum report_line report_line_read(const char *line, struct report_order *out)
 	    !find_u64(line, "unit_price", UINT64_MAX, &out->unit_price) ||
 	    !find_u64(line, "order_id", UINT64_MAX, &out->order_id))
 		return REPORT_WRONG;
+	/* Also where the offer has a price by now, the buyer pays none. */
+	if (request->price_or_order == PRICE_AT_MOST_0 && out->unit_price == 0) {
+		request->price_or_order = 0;
+		request->flags = WIRE_ENTRY_AT_MOST_0;
+	}
 	request->quantity = (uint16_t)quantity;
 	request->channel = (uint32_t)channel;
 	return REPORT_ORDER;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -35,6 +36,26 @@ Test(report_line, reads_numbers_and_numbers_in_strings)
 		    "\"kind\":\"order\",\"request_id\":\"000102030405060708090a0b0c0d0e0f\","
 		    "\"buyer\":\"18446744073709551615\",\"sku\":\"3\",\"quantity\":2,"
 		    "\"unit_price\":\"499\",\"max_price\":\"500\",\"channel\":77}");
+}
+
+/* 2^64 - 1 stands for "at most 0" in an order that cost nothing, and for itself in others. */
+Test(report_line, knows_at_most_0)
+{
+	static const char format[] =
+		"{\"kind\":\"order\",\"request_id\":\"000102030405060708090a0b0c0d0e0f\","
+		"\"buyer\":\"1\",\"sku\":\"3\",\"quantity\":2,\"unit_price\":\"%u\","
+		"\"max_price\":\"18446744073709551615\",\"channel\":77,\"order_id\":\"2\"}";
+	struct report_order order;
+	char line[sizeof(format)];
+
+	snprintf(line, sizeof(line), format, 0);
+	cr_assert(eq(int, report_line_read(line, &order), REPORT_ORDER));
+	cr_expect(eq(u64, order.request.price_or_order, 0));
+	cr_expect(eq(u8, order.request.flags, WIRE_ENTRY_AT_MOST_0));
+	snprintf(line, sizeof(line), format, 4);
+	cr_assert(eq(int, report_line_read(line, &order), REPORT_ORDER));
+	cr_expect(eq(u64, order.request.price_or_order, UINT64_MAX));
+	cr_expect(eq(u8, order.request.flags, 0));
 }
 
 Test(report_line, passes_over_other_lines)
