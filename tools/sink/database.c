@@ -491,6 +491,7 @@ static int store_cursor(struct database *database, const struct cursor *cursor, 
 int database_commit(struct database *database, const struct cursor *cursor, uint64_t *orders,
 		    struct error *error)
 {
+	const uint16_t lanes = database->stored.lanes;
 	int rc = begin(database, error);
 
 	if (rc == 0)
@@ -507,6 +508,9 @@ int database_commit(struct database *database, const struct cursor *cursor, uint
 		return rc;
 	*orders += database->orders.cnt;
 	database->stored = *cursor;
+	/* A broker may lack lanes of which nothing was read yet; the table has their rows. */
+	if (database->stored.lanes < lanes)
+		database->stored.lanes = lanes;
 	rows_clear(&database->orders);
 	rows_clear(&database->offers);
 	rows_clear(&database->lanes);
