@@ -139,6 +139,17 @@ static int check_progress(struct relay *relay, uint64_t now_ns)
 	return -ETIMEDOUT;
 }
 
+/* Whether to end between two lanes: to find out that brokers are away may take seconds for each. */
+static bool ends_early(struct relay *relay, uint64_t begun_ns, int *rc)
+{
+	const uint64_t now_ns = clock_now_ns();
+
+	if (now_ns - begun_ns < IDLE_NS)
+		return false;
+	*rc = check_progress(relay, now_ns);
+	return *rc != 0 || signals_end_pending();
+}
+
 static int run(struct relay *relay)
 {
 	const struct timespec pause = {.tv_nsec = (long)IDLE_NS};
@@ -155,7 +166,11 @@ static int run(struct relay *relay)
 			if (step < 0)
 				return step;
 			steps += step;
+			if (ends_early(relay, now_ns, &rc))
+				break;
 		}
+		if (rc != 0)
+			break;
 		if (now_ns - reported_ns >= REPORT_NS) {
 			relay_position_save(relay, now_ns);
 			relay_report(relay, (double)(now_ns - reported_ns) / 1e9, false);
@@ -165,7 +180,7 @@ static int run(struct relay *relay)
 			continue;
 		if (relay->options.once && all_done(relay))
 			break;
-		rc = check_progress(relay, now_ns);
+		rc = check_progress(relay, clock_now_ns());
 		nanosleep(&pause, NULL);
 	}
 	leave(relay);
