@@ -13,7 +13,7 @@
 
 static const char usage[] =
 	"usage: doorbuster relay --data DIR --to DOWNSTREAM [--format block|json]\n"
-	"                        [--once [--timeout SECONDS]] [--json]\n"
+	"                        [--numbers] [--once [--timeout SECONDS]] [--json]\n"
 	"                        [--disk-budget-mib N] [--name NAME]\n"
 	"                        [--set KEY=VALUE]... [--skip-pruned]\n"
 	"                        [--metrics ADDR:PORT]\n"
