@@ -153,6 +153,7 @@ void client_path_doubt(struct client *client, uint16_t shard, uint16_t count)
 {
 	struct client_path *path = &client->path;
 
+	path->unheard = true;
 	if (count <= 1 || path->probe_cnt != 0 || client->now_ns < path->next_search_ns)
 		return;
 	path->shard = shard;
@@ -239,6 +240,7 @@ void client_path_answered(struct client *client)
 	struct error line;
 
 	client->path.quiet_ns = 0;
+	client->path.unheard = false;
 	if (!client->path.silence_said)
 		return;
 	client->path.silence_said = false;
@@ -253,8 +255,12 @@ static void tend_silence(struct client *client)
 	struct error what;
 	struct error line;
 
+	/* The first request after a time without any must have its chance of an answer. */
+	if (client->pending == 0)
+		path->unheard = false;
 	if (client->transport->renew == NULL || path->quiet_ns == 0 || client->pending == 0 ||
-	    client->now_ns - path->quiet_ns < path->silence_ns)
+	    client->now_ns - path->quiet_ns < path->silence_ns ||
+	    !(path->unheard || client->opening))
 		return;
 	path->quiet_ns = client->now_ns;
 	path->probe_cnt = 0;

@@ -61,6 +61,7 @@ struct client_path {
 	uint64_t quiet_ns;   /* since when datagrams go out that nobody answers; 0: answered */
 	uint64_t silence_ns; /* how long that may last */
 	bool silence_said;
+	bool unheard; /* of what is pending, a datagram was sent more than once without an answer */
 	/* The search for bytes_max where long datagrams vanish: PINGs of so many entries. */
 	uint16_t probe_cnt;    /* entries of the PING in flight; 0: no search */
 	uint16_t answered_cnt; /* the most that were answered; 0: none yet */
@@ -126,8 +127,8 @@ void client_path_begin(struct client *client);
  * False: it was a single entry, and nothing can be done. */
 bool client_path_too_long(struct client *client, uint32_t count);
 
-/* A datagram of a shard with so many entries was sent more than once without an answer: begins to
- * look for the path's limit, if it is time for that. */
+/* A datagram of a shard with so many entries was sent more than once without an answer: a silence
+ * may end, and the search for the path's limit begins, if it is time for that. */
 void client_path_doubt(struct client *client, uint16_t shard, uint16_t count);
 
 /* A signed reply to a probe came. False: not to the one in flight. */

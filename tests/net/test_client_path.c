@@ -246,6 +246,31 @@ Test(client_path, silence_renews_the_transport)
 	submit(1);
 	cr_assert(eq(int, client_drain(client), 0));
 	cr_assert(eq(u32, engine.renewed_cnt, 3));
+	/* Nor is it after a request that nobody answered. */
+	engine.mute = true;
+	submit(2);
+	cr_assert(eq(int, client_drain(client), 0));
+	cr_assert(not(answers.last[2].answered));
+	engine.renewed_cnt = 0;
+	pass_ms(60000);
+	submit(3);
+	for (unsigned i = 0; i < 5; i++)
+		cr_assert(ge(int, client_poll(client, 1000), 0));
+	cr_assert(eq(u32, engine.renewed_cnt, 0));
+	engine.mute = false;
+	cr_assert(eq(int, client_drain(client), 0));
+	cr_assert(answers.last[3].answered);
+	cr_assert(eq(u32, engine.renewed_cnt, 0));
+	/* But if it has none, that is the same silence. */
+	engine.mute = true;
+	submit(4);
+	cr_assert(eq(int, client_drain(client), 0));
+	engine.renewed_cnt = 0;
+	pass_ms(60000);
+	submit(5);
+	for (unsigned i = 0; i < 200; i++)
+		cr_assert(ge(int, client_poll(client, 1000), 0));
+	cr_assert(eq(u32, engine.renewed_cnt, 1));
 	stop();
 }
 
