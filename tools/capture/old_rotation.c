@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -14,6 +16,9 @@
 enum {
 	DIGITS_MIN = 5,
 };
+
+/* As libpcap writes it for nanoseconds. */
+static const uint32_t PCAP_MAGIC_NS = 0xa1b23c4d;
 
 /* What is done with each file of the rotation: 0 to go on. */
 typedef int visit_fn(int dir, const char *name, void *context);
@@ -25,6 +30,20 @@ static bool is_of_rotation(const char *name, const char *base)
 
 	return strncmp(name, base, bytes) == 0 && name[bytes] == '.' &&
 	       strlen(digits) >= DIGITS_MIN && strspn(digits, "0123456789") == strlen(digits);
+}
+
+/* A capture, or one that was ended before its header. Others' files may have such names. */
+static bool may_be_capture(int dir, const char *name)
+{
+	const int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint32_t magic = 0;
+	ssize_t bytes;
+
+	if (fd < 0)
+		return true;
+	bytes = read(fd, &magic, sizeof(magic));
+	close(fd);
+	return bytes == 0 || (bytes == sizeof(magic) && magic == PCAP_MAGIC_NS);
 }
 
 static int visit_all(int dir, const char *base, visit_fn *visit, void *context)
@@ -72,6 +91,15 @@ static int check_unused(int dir, const char *name, void *context)
 	return rc;
 }
 
+/* -ENOTUNIQ, if a file of such a name is no capture: its own name is left in context. */
+static int check_ours(int dir, const char *name, void *context)
+{
+	if (may_be_capture(dir, name))
+		return 0;
+	snprintf(context, NAME_MAX + 1, "%s", name);
+	return -ENOTUNIQ;
+}
+
 static int remove_one(int dir, const char *name, void *context)
 {
 	(void)context;
@@ -98,6 +126,7 @@ static int clear(const char *path, bool force, bool remove, struct error *error)
 {
 	const char *base;
 	const int dir = safe_parent_open(path, &base);
+	char foreign[NAME_MAX + 1];
 	uint64_t cnt = 0;
 	int rc;
 
@@ -108,9 +137,18 @@ static int clear(const char *path, bool force, bool remove, struct error *error)
 		rc = -EEXIST;
 	if (rc == 0 && cnt > 0)
 		rc = visit_all(dir, base, check_unused, NULL);
+	if (rc == 0 && cnt > 0)
+		rc = visit_all(dir, base, check_ours, foreign);
 	if (rc == 0 && cnt > 0 && remove)
 		rc = visit_all(dir, base, remove_one, NULL);
 	close(dir);
+	if (rc == -ENOTUNIQ) {
+		error_set(error,
+			  "--write %s: %s beside it is no capture, which a rotation would take it "
+			  "for; name another, or move it away",
+			  path, foreign);
+		return rc;
+	}
 	return rc == 0 ? 0 : complain(path, rc, cnt, error);
 }
 

@@ -163,20 +163,27 @@ Test(files, an_older_rotation_is_not_mixed_with_a_new_one)
 {
 	int fd;
 
-	write_text(temp_path("r.00001"), "old");
-	write_text(temp_path("r.00700"), "old");
-	write_text(temp_path("r.123456"), "old");
+	write_text(temp_path("r.00001"), "\x4d\x3c\xb2\xa1");
+	write_text(temp_path("r.00700"), "\x4d\x3c\xb2\xa1 and more");
+	write_text(temp_path("r.123456"), "");
 	write_text(temp_path("r.0001"), "another's");
 	write_text(temp_path("r.00001.gz"), "another's");
 	write_text(temp_path("rr.00001"), "another's");
 	cr_expect_eq(open_named("r", 1 << 20, false), -EEXIST);
 	cr_expect_not_null(strstr(error.text, "3 files of an earlier rotation"), "%s", error.text);
-	cr_expect_eq(bytes_of("r.00001"), 3);
+	cr_expect_eq(bytes_of("r.00001"), 4);
 	fd = open(temp_path("r.00700"), O_RDONLY | O_CLOEXEC);
 	cr_assert_eq(flock(fd, LOCK_EX), 0);
 	cr_expect_eq(open_named("r", 1 << 20, true), -EBUSY);
-	cr_expect_eq(bytes_of("r.00001"), 3);
+	cr_expect_eq(bytes_of("r.00001"), 4);
 	close(fd);
+	write_text(temp_path("r.20261130"), "an operator's notes");
+	cr_expect_eq(open_named("r", 1 << 20, true), -ENOTUNIQ);
+	cr_expect_not_null(strstr(error.text, "r.20261130 beside it is no capture"), "%s",
+			   error.text);
+	cr_expect_eq(bytes_of("r.20261130"), 19);
+	cr_expect_eq(bytes_of("r.00001"), 4);
+	cr_assert_eq(unlink(temp_path("r.20261130")), 0);
 	cr_assert_eq(open_named("r", 1 << 20, true), 0, "%s", error.text);
 	cr_expect_eq(bytes_of("r.00001"), HEADER_BYTES);
 	cr_expect_eq(bytes_of("r.00700"), -1);
