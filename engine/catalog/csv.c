@@ -6,6 +6,10 @@
 #include <strings.h>
 #include <sys/types.h>
 
+enum {
+	LINE_BYTES = 256, /* usual */
+};
+
 static const char separators[] = ",;\t|";
 
 void csv_open(struct csv *csv, FILE *file)
@@ -19,31 +23,49 @@ void csv_close(struct csv *csv)
 	csv->buffer = NULL;
 }
 
-/* Reads a line to the end of what is in the buffer. Its bytes, or -1. */
+static bool has_room(struct csv *csv, size_t bytes)
+{
+	size_t room = csv->buffer_bytes > 0 ? csv->buffer_bytes : LINE_BYTES;
+	char *more;
+
+	if (bytes <= csv->buffer_bytes)
+		return true;
+	while (room < bytes)
+		room *= 2;
+	more = realloc(csv->buffer, room);
+	if (more == NULL)
+		return false;
+	csv->buffer = more;
+	csv->buffer_bytes = room;
+	return true;
+}
+
+/* Reads a line with its end to what is in the buffer, of a row that is too long only a part. Its
+ * bytes, or -1. */
 static ssize_t get_line(struct csv *csv)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t bytes;
+	size_t end = csv->used;
+	int c = 0;
 
-	if (csv->used == 0)
-		return getline(&csv->buffer, &csv->buffer_bytes, csv->file);
-	bytes = getline(&line, &room, csv->file);
-	if (bytes >= 0) {
-		/* The line end before it, the line, a zero. */
-		const size_t needed = csv->used + (size_t)bytes + 2;
-		char *more = realloc(csv->buffer, needed);
-
-		if (more != NULL) {
-			csv->buffer = more;
-			csv->buffer_bytes = needed;
-			more[csv->used++] = '\n';
-			memcpy(more + csv->used, line, (size_t)bytes + 1);
-		}
-		bytes = more != NULL ? bytes : -1;
+	/* The line end before it. */
+	if (csv->used > 0) {
+		if (!has_room(csv, end + 1))
+			return -1;
+		csv->buffer[end++] = '\n';
 	}
-	free(line);
-	return bytes;
+	csv->used = end;
+	while (c != '\n' && end <= CSV_ROW_BYTES_MAX) {
+		c = getc_unlocked(csv->file);
+		if (c == EOF)
+			break;
+		if (!has_room(csv, end + 2))
+			return -1;
+		csv->buffer[end++] = (char)c;
+	}
+	if (end == csv->used)
+		return -1;
+	csv->buffer[end] = '\0';
+	return (ssize_t)(end - csv->used);
 }
 
 /* Adds the next line to the row in the buffer, without its end. CSV_END: there is none. */
