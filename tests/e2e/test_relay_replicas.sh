@@ -82,5 +82,8 @@ done
 wait_for "the others to be read" consumed
 expect_eq "records that were acknowledged, and are on the nodes that are left" "$acked" \
 	"$(head -n "$acked" "$WORK/stream" | wc -l)"
+# The relay knows it again under another leader.
+"$BIN/doorbuster-relay" --data "$DATA" --to "${others%,}" --once 2>"$WORK/relay.err" ||
+	fail "the relay, under another leader: $(cat "$WORK/relay.err")"
 cmp "$WORK/stream" <("$BIN/doorbuster" journal dump "$DATA" --json | head -n "$acked") ||
 	fail "the stream differs from the lane"

@@ -164,7 +164,7 @@ static bool parse_flag(int flag, void *context)
 						&options->downstream.setting_cnt);
 	case FLAG_NUMBERS:
 		print_json_numbers();
-		return true;
+		return options->numbers = true;
 	case FLAG_SKIP_PRUNED:
 		return options->skip_pruned = true;
 	case FLAG_TIMEOUT:
@@ -200,6 +200,8 @@ static bool complete(struct relay_options *options)
 	if (options->downstream.to == NULL)
 		return cli_wrong("--to DOWNSTREAM is missing: file:DIR, nats://HOST:PORT, "
 				 "kafka://HOST:PORT or -");
+	if (options->numbers && options->downstream.format != FORMAT_JSON)
+		return cli_wrong("--numbers: only with --format json");
 	if (options->timed && !options->once)
 		return cli_wrong("--timeout: only with --once; a relay that stays waits for its "
 				 "downstream");

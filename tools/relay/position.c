@@ -158,6 +158,11 @@ int relay_position_meet(struct relay *relay, const struct relay_lane *lane)
 				 relay->options.name, known, relay->options.data,
 				 relay->options.name);
 	if (known[0] == '\0' && who[0] != '\0') {
+		if (relay->position.lane[lane->lane].mark.next_lsn > 1)
+			fprintf(stderr,
+				"lane %u: the position is of an older relay, which did not note "
+				"whom it served; from now on that is '%s' at %s (%s)\n",
+				lane->lane, relay->position.to, relay->position.address, who);
 		snprintf(known, CURSOR_WHO_BYTES, "%s", who);
 		relay->unsaved = true;
 	}
