@@ -111,8 +111,15 @@ static bool await(PGconn *connection, PostgresPollingStatusType state, uint64_t 
  */
 static int connect_to(struct database *database, const char *conninfo, struct error *error)
 {
-	static const char *const names[] = {"dbname", "fallback_application_name", NULL};
-	const char *values[] = {conninfo, "doorbuster sink", NULL};
+	/* A server that is gone without a word must be found out; --to may say otherwise. */
+	static const char *const names[] = {"keepalives_idle",
+					    "keepalives_interval",
+					    "keepalives_count",
+					    "tcp_user_timeout",
+					    "dbname",
+					    "fallback_application_name",
+					    NULL};
+	const char *values[] = {"20", "5", "3", "30000", conninfo, "doorbuster sink", NULL};
 	const uint64_t deadline_ns = clock_now_ns() + CONNECT_NS;
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 	char *wrong = NULL;
