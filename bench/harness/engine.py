@@ -133,7 +133,7 @@ def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
 
 def scrape(address):
     """The engine's metrics of its time: {(name, stage): sum over workers}."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=300) as answer:
         text = answer.read().decode()
     sums = {}
     for name, labels, value in re.findall(r"^(doorbuster_worker_\w+)\{([^}]*)\} (\S+)", text,

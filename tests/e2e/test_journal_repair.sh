@@ -169,10 +169,10 @@ requests='[.request_id, .buyer, .sku, .quantity, .unit_price, .max_price, .chann
 	jq -c "select(.kind == \"order\" and .lsn > $kept_lsn) | $requests" >"$WORK/resold"
 diff <(jq -c "$requests" "$WORK/reported") "$WORK/resold" || fail "sold again, but not the same"
 sed 1d "$WORK/again" | cut -d, -f1 >"$WORK/old"
-jq .order_id "$WORK/reported" | diff - "$WORK/old" || fail "old ids"
+jq -r .order_id "$WORK/reported" | diff - "$WORK/old" || fail "old ids"
 sed 1d "$WORK/again" | cut -d, -f2 >"$WORK/new"
 "$BIN/doorbuster" journal dump "$DATA" --lane 0 --json |
-	jq "select(.kind == \"order\" and .lsn > $kept_lsn) | .order_id" |
+	jq -r "select(.kind == \"order\" and .lsn > $kept_lsn) | .order_id" |
 	diff - "$WORK/new" || fail "new ids"
 cp "$WORK/again" "$WORK/again.first"
 again 0 "$WORK/reported"
