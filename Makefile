@@ -177,7 +177,7 @@ $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 
 # The queues between threads under load. MODE=debug, asan or tsan; links only what TSan can judge.
 STRESS_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/stress/stress_*.c))
-STRESS_SRCS := engine/lane/command.c engine/worker/mailbox.c
+STRESS_SRCS := engine/base/log.c engine/lane/command.c engine/worker/mailbox.c
 $(STRESS_BINS): $(BUILD)/tests/stress/%: $(BUILD)/tests/stress/%.o $(call obj,$(STRESS_SRCS))
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread

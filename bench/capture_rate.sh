@@ -38,14 +38,14 @@ printf '%12s %12s %12s %12s %10s\n' requests/s frames/s MB/s frames lost
 for rate in "$@"; do
 	"$build/doorbuster" capture --data data --write c.pcap 2>capture.err &
 	capture=$!
-	until grep -q '^capturing' capture.err; do kill -0 $capture; sleep 0.05; done
+	until grep -q 'capturing from' capture.err; do kill -0 $capture; sleep 0.05; done
 	"$build/doorbuster" load --scenario drop --keys keys --server 198.18.0.1:7700 \
 		--port memif:/run/m.sock --core 0 --fill "$fill" --rate "$rate" \
 		--requests $((rate * ${SECONDS_EACH:-4})) --in-flight 512 --json \
 		>load.json 2>load.err || true
 	kill -INT $capture
 	wait $capture || true
-	told=$(grep '^captured ' capture.err)
+	told=$(grep -o 'captured received=.*' capture.err)
 	awk -v rate="$rate" -v seconds="$(jq .seconds load.json)" \
 		-v frames=$(($(field received "$told") + $(field sent "$told"))) \
 		-v lost=$(($(field lost_received "$told") + $(field lost_sent "$told"))) \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "net/port_kinds.h"
 #include "net/udp_hold.h"
 
@@ -77,9 +78,9 @@ static void warn_of_strangers(const struct hold *hold)
 		    port - options->udp_port_first < options->udp_port_cnt)
 			continue;
 		fprintf(stderr,
-			"a socket that was passed (number %u, UDP port %u) holds no port of this "
+			"%sa socket that was passed (number %u, UDP port %u) holds no port of this "
 			"engine: look at the socket unit\n",
-			i, port);
+			log_mark(LOG_AS_WARNING), i, port);
 	}
 }
 

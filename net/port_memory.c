@@ -13,6 +13,7 @@
 #include <rte_errno.h>
 #include <rte_memory.h>
 
+#include "engine/base/log.h"
 #include "engine/base/secret.h"
 #include "net/port_kinds.h"
 
@@ -71,10 +72,10 @@ bool port_memory_huge(unsigned mib)
 	rc = try_hugepages((size_t)(mib + HUGEPAGE_MIB - 1) / HUGEPAGE_MIB * HUGEPAGE_MIB << 20);
 	if (rc != 0)
 		fprintf(stderr,
-			"hugepages: the machine has %u MiB free, but this process can't have %u "
+			"%shugepages: the machine has %u MiB free, but this process can't have %u "
 			"MiB of them: %s (a container's hugetlb limit, or another NUMA node's). "
 			"Packet buffers go on normal pages\n",
-			free_cnt * HUGEPAGE_MIB, mib, strerror(-rc));
+			log_mark(LOG_AS_WARNING), free_cnt * HUGEPAGE_MIB, mib, strerror(-rc));
 	return rc == 0;
 }
 

@@ -181,8 +181,9 @@ def parse_report(out, err):
             port = report["ready"].get("port", "")
             report["ready"]["port"] = port.split(":")[0]
     report["conserved"] = "conserved=no" not in out and "conserved=yes" in out
-    report["hugepages"] = next((line for line in err.splitlines()
-                                if line.startswith("hugepages:")), "")
+    # Time and level stand before the text.
+    found = re.search(r"hugepages: .*", err)
+    report["hugepages"] = found.group() if found else ""
     if not report["conserved"]:
         raise process.Failed("the engine's sums are not conserved: " + out)
     return report

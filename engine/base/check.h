@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/log.h"
+
 #define CHECK(expr)                                                                                \
 	do {                                                                                       \
 		if (__builtin_expect(!(expr), 0)) {                                                \
-			fprintf(stderr, "%s:%d: %s: check failed: %s\n", __FILE__, __LINE__,       \
-				__func__, #expr);                                                  \
+			fprintf(stderr, "%s%s:%d: %s: check failed: %s\n", log_mark(LOG_AS_ERROR), \
+				__FILE__, __LINE__, __func__, #expr);                              \
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/log.h"
 #include "engine/base/signals.h"
 
 /* The kernel cuts a process's name at 15 characters. */
@@ -112,7 +113,8 @@ bool predecessor_is_ending(unsigned *tries)
 	if (!ending || signals_end_pending())
 		return false;
 	if (!said)
-		fprintf(stderr, "waiting for a killed doorbuster to end\n");
+		fprintf(stderr, "%swaiting for a killed doorbuster to end\n",
+			log_mark(LOG_AS_WARNING));
 	said = true;
 	nanosleep(&pause, NULL);
 	return true;

@@ -15,6 +15,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/base/log.h"
 #include "engine/base/safe_file.h"
 #include "engine/base/signals.h"
 
@@ -218,7 +219,8 @@ static int directory_settle(struct lane_files *files, uint64_t segment)
 		return fd;
 	for (unsigned i = 0; i < SETTLE_TRIES_MAX && rc == -EBUSY; i++) {
 		if (i == SETTLE_SAY_TRIES)
-			fprintf(stderr, "%s: waiting for the last writes to it to end\n", path);
+			fprintf(stderr, "%s%s: waiting for the last writes to it to end\n",
+				log_mark(LOG_AS_WARNING), path);
 		if (signals_end_pending())
 			rc = -EINTR;
 		else if (flock(fd, LOCK_EX | LOCK_NB) == 0)

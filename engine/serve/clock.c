@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/base/signals.h"
 #include "engine/serve/start_turn.h"
 #include "engine/serve/state.h"
@@ -69,6 +70,7 @@ static void tell_at_start(const struct server *server, enum wall_event event)
 
 	if (event == WALL_STEP_BEGAN)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"clock: the machine's clock has jumped %.3f s %s since this start began. "
 			"Which time is right is not known: nothing is sold until the clock has "
 			"gone back, or has stayed so for %" PRIu64 " s\n",
@@ -84,6 +86,7 @@ static void tell(const struct server *server, enum wall_event event)
 
 	if (event == WALL_STEP_BEGAN)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"clock: the machine's clock has jumped %.3f s %s; the lanes keep their "
 			"time, and follow if it stays so for %" PRIu64
 			" s. If it is wrong, set it right before that\n",
@@ -95,12 +98,14 @@ static void tell(const struct server *server, enum wall_event event)
 			step_s(step_ns), direction_of(step_ns));
 	else if (event == WALL_STEP_FOLLOWED && step_ns > 0)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"clock: the machine's clock stayed %.3f s ahead: the lanes have followed. "
 			"If it is wrong all the same, stop selling, set it right, and start with "
 			"--clock-back\n",
 			step_s(step_ns));
 	else if (event == WALL_STEP_FOLLOWED)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"clock: the machine's clock stayed %.3f s back: the lanes have followed; "
 			"their clocks stand still until the machine's has caught up. If you "
 			"cannot wait that long, stop the engine and start it with --clock-back\n",
@@ -141,6 +146,7 @@ static void warn_ahead(const struct lane *lane, uint64_t now_ns)
 	if (!is_ahead(lane, now_ns))
 		return;
 	fprintf(stderr,
+		LOG_AS_WARNING
 		"lane %u: its clock is %.3f s ahead of the machine's. It stands still until the "
 		"machine's has caught up, and offers open and close by it. If the machine's clock "
 		"is right, stop and start with --clock-back; if it is wrong, set it right\n",

@@ -8,6 +8,7 @@
 
 #include <rte_launch.h>
 
+#include "engine/base/log.h"
 #include "engine/serve/state.h"
 
 enum {
@@ -43,7 +44,7 @@ void serve_give_up(struct server *server)
 	if (server->gave_up)
 		return;
 	server->gave_up = true;
-	fprintf(stderr, "giving up on what the disk has not finished\n");
+	fprintf(stderr, LOG_AS_WARNING "giving up on what the disk has not finished\n");
 	send_to_lanes(server, (struct command){.verb = COMMAND_ABANDON, .error = ETIMEDOUT});
 }
 
@@ -114,6 +115,7 @@ static void use_keys(struct server *server, struct key_ring *fresh)
 		say_in_force(server);
 	else
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"keys: %u loaded from %s; worker %d has not taken them over within %d s: "
 			"a system call holds it up. Until it does, it goes by the old ones; a "
 			"line here says when they are in force\n",
@@ -128,13 +130,15 @@ void serve_reload_keys(struct server *server)
 	serve_watch_keys(server);
 	if (server->old_keys != NULL) {
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"keys: not reloaded: worker %d has not taken over those of the last "
 			"reload yet; send SIGHUP again when they are in force\n",
 			silent_worker(server));
 		return;
 	}
 	if (keys_load(server->options->keys, &fresh, &server->error) != 0) {
-		fprintf(stderr, "keys: not reloaded, the old ones stay: %s\n", server->error.text);
+		fprintf(stderr, LOG_AS_WARNING "keys: not reloaded, the old ones stay: %s\n",
+			server->error.text);
 		return;
 	}
 	use_keys(server, fresh);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/safe_file.h"
 #include "engine/serve/exit.h"
 #include "engine/serve/state.h"
@@ -190,12 +191,14 @@ int serve_guard_put_back(char **argv)
 	withdraw(argv, lock_fd);
 	if (argv[ARG_STEP][0] != '\0') {
 		fprintf(stderr,
+			LOG_AS_ERROR
 			"doorbuster-serve: %s: ended by signal %d (%s): the lines above say why; "
 			"what the start had changed was put back\n",
 			argv[ARG_STEP], signal, strsignal(signal));
 		return SERVE_EXIT_REFUSED;
 	}
 	fprintf(stderr,
+		LOG_AS_ERROR
 		"doorbuster-serve: ended by signal %d (%s): the lines above say why; the machine "
 		"was put back. Start it again: it recovers what was acknowledged\n",
 		signal, strsignal(signal));

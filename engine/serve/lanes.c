@@ -12,6 +12,7 @@
 #include "alloc/arena.h"
 #include "alloc/pages.h"
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/recover/cut.h"
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
@@ -35,6 +36,7 @@ int serve_data_up(struct server *server)
 
 	if (rc == 0 && server->data_dir.disk_unseen)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"--data %s lies on the container's own layer: which disk that is on can't "
 			"be seen from here, and all of it goes when the container is removed. Put "
 			"it on a volume\n",
@@ -145,6 +147,8 @@ static void say_recovered(const struct server *server, uint64_t records, uint64_
 
 	if (records == 0)
 		return;
+	/* Another thread says how far a start is: not in the middle of this line. */
+	flockfile(stderr);
 	fprintf(stderr, "recovered: %" PRIu64 " records from %s", records, server->options->data);
 	if (loaded_cnt > 0 && shards == 1)
 		fprintf(stderr, ", from a checkpoint at LSN %" PRIu64, loaded_lsn);
@@ -152,6 +156,7 @@ static void say_recovered(const struct server *server, uint64_t records, uint64_
 		fprintf(stderr, ", %u of %u lanes from checkpoints with %" PRIu64 " of them",
 			loaded_cnt, shards, loaded_lsn);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 /* Rebuilds the state from the lanes' records. */
@@ -172,7 +177,7 @@ int serve_recovery_up(struct server *server)
 		if (rc != 0)
 			return rc;
 		if (error_is_set(&scan->note))
-			fprintf(stderr, "%s\n", scan->note.text);
+			fprintf(stderr, LOG_AS_WARNING "%s\n", scan->note.text);
 		lane->clock_ns = scan->tail.last_at_ns;
 		records += scan->tail.next_lsn - 1;
 		loaded_lsn += recover_checkpoint_lsn(scan);
@@ -194,8 +199,8 @@ static int journal_up_one(struct server *server, uint16_t idx)
 		return rc;
 	if (scan->torn)
 		fprintf(stderr,
-			"lane %u: cut a torn tail after LSN %" PRIu64
-			": no block says that any of it was on disk\n",
+			LOG_AS_WARNING "lane %u: cut a torn tail after LSN %" PRIu64
+				       ": no block says that any of it was on disk\n",
 			idx, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&server->data_dir, idx, lane_path, sizeof(lane_path));
 	rc = segment_source_open(&server->segments[idx], server->preparer, lane_path,

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "engine/base/log.h"
 #include "engine/serve/state.h"
 
 enum {
@@ -47,11 +48,13 @@ static void say(const struct server *server, uint16_t idx, enum port_link link)
 
 	if (link != PORT_LINK_UP && memif)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"port %s: the peer of worker %u has left: no request arrives there and no "
 			"answer leaves; %s\n",
 			server->options->port_text, idx, texts[link].remedy);
 	else if (link != PORT_LINK_UP)
-		fprintf(stderr, "port %s: %s: no request arrives and no answer leaves; %s\n",
+		fprintf(stderr,
+			LOG_AS_WARNING "port %s: %s: no request arrives and no answer leaves; %s\n",
 			server->options->port_text, texts[link].what, texts[link].remedy);
 	else if (memif)
 		fprintf(stderr, "port %s: worker %u has a peer again\n", server->options->port_text,

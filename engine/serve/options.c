@@ -62,6 +62,9 @@ static const char help[] =
 	"                    versions of doorbuster refuse the data directory after it\n"
 	"  --help            print this text\n"
 	"\n"
+	"Lines on stderr have time and level, or for journald a priority; not with\n"
+	"DOORBUSTER_LOG=plain in the environment.\n"
+	"\n"
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained;\n"
 	"1: a lane failed; 2: could not start (the machine is as it was).\n";
 

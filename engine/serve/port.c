@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/base/relaxed.h"
 #include "engine/serve/state.h"
 
@@ -50,6 +51,7 @@ static void say_deaf(const struct server *server, uint16_t idx, uint64_t now_ns)
 	const struct queue_watch *watch = &server->port_watch.queues[idx].watch;
 
 	fprintf(stderr,
+		LOG_AS_WARNING
 		"port %s: worker %u is deaf: for %" PRIu64
 		" ms it has read its queue and got nothing, while the kernel dropped %" PRIu64
 		" datagrams for want of a buffer; their buyers get no answer. The port is opened "
@@ -104,6 +106,7 @@ static void say_reopened(struct server *server, int rc, uint32_t lost_cnt, uint6
 			server->options->port_text, took_ns / 1000000, lost_cnt);
 	else if (!watch->failing)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"port %s: can't be opened anew: %s. It is tried again every %u s; if that "
 			"does not help, restart the engine: nothing acknowledged is lost\n",
 			server->options->port_text,

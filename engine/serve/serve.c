@@ -15,6 +15,7 @@
 
 #include "alloc/arena.h"
 #include "alloc/pages.h"
+#include "engine/base/log.h"
 #include "engine/base/secret.h"
 #include "engine/base/signals.h"
 #include "engine/serve/guard.h"
@@ -217,6 +218,7 @@ static int eal_up(struct server *server)
 		argv[argc++] = options->eal_args[i];
 	}
 	argv[argc] = NULL;
+	serve_eal_log();
 	if (rte_eal_init(argc, (char **)argv) < 0)
 		return FAIL(server, -EIO,
 			    "the DPDK environment does not start (its own lines above say why); "
@@ -301,6 +303,7 @@ static int port_up(struct server *server)
 	if (rc == 0 && tap_open(&server->tap, &server->port, &server->shared.now,
 				server->data_dir.path, &server->error) != 0)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"capture: %s; the engine sells, but `doorbuster capture` can't record it "
 			"before another start\n",
 			server->error.text);
@@ -363,11 +366,12 @@ static void say_draining(struct server *server)
 	const int silent = serve_silent_lane(server);
 
 	if (serve_any_stalled(server) && !server->gave_up)
-		fprintf(stderr,
+		fprintf(stderr, LOG_AS_WARNING
 			"still draining: waiting for the disk; another SIGTERM gives up: what is "
 			"on its way to it is then answered UNAVAILABLE\n");
 	else if (silent >= 0)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"still draining: lane %d has not answered: a system call holds its worker "
 			"up. If that does not end, end the engine with SIGKILL: nothing "
 			"acknowledged is lost\n",
@@ -487,7 +491,8 @@ static enum serve_exit start(struct server *server, int *step)
 		/* A recovery can take long. */
 		if (signals_end_pending()) {
 			progress_hush(&server->progress);
-			fprintf(stderr, "doorbuster-serve: told to end before it sold anything\n");
+			fprintf(stderr, LOG_AS_WARNING
+				"doorbuster-serve: told to end before it sold anything\n");
 			return SERVE_EXIT_REFUSED;
 		}
 		error_clear(&server->error);
@@ -496,7 +501,7 @@ static enum serve_exit start(struct server *server, int *step)
 		if (this->up != NULL && this->up(server) != 0) {
 			/* What is put back now is no start any more. */
 			progress_hush(&server->progress);
-			fprintf(stderr, "doorbuster-serve: %s: %s\n", this->name,
+			fprintf(stderr, LOG_AS_ERROR "doorbuster-serve: %s: %s\n", this->name,
 				server->error.text);
 			return SERVE_EXIT_REFUSED;
 		}

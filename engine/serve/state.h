@@ -74,6 +74,9 @@ struct server {
 /* limits: descriptors and threads that the engine will need can be had. */
 int serve_limits_up(struct server *server);
 
+/* What DPDK says gets time and level. Before rte_eal_init. */
+void serve_eal_log(void);
+
 /* data directory: opened, or made; its lanes read up to their ends. */
 int serve_data_up(struct server *server);
 void serve_data_down(struct server *server);

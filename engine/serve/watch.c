@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/base/log.h"
 #include "engine/serve/state.h"
 
 static void watch_failure(struct server *server, uint16_t idx)
@@ -19,12 +20,14 @@ static void watch_failure(struct server *server, uint16_t idx)
 	server->failed = true;
 	if (server->gave_up && error == ETIMEDOUT) {
 		fprintf(stderr,
+			LOG_AS_ERROR
 			"lane %u: ended before its disk had finished all writes; recovery finds "
 			"out what was written\n",
 			idx);
 		return;
 	}
 	fprintf(stderr,
+		LOG_AS_ERROR
 		"lane %u: a journal write failed: %s; the lane answers UNAVAILABLE from now on. "
 		"Check the disk of %s, then restart: recovery finds out what was written\n",
 		idx, strerror(error), server->options->data);
@@ -38,8 +41,9 @@ static void watch_stall(struct server *server, uint16_t idx)
 		return;
 	server->told[idx].stalled = stalled;
 	fprintf(stderr,
-		stalled ? "lane %u: the disk of %s has made no progress for 2 s; until it does, "
-			  "nothing sold is acknowledged\n"
+		stalled ? LOG_AS_WARNING
+			"lane %u: the disk of %s has made no progress for 2 s; until it does, "
+			"nothing sold is acknowledged\n"
 			: "lane %u: the disk of %s makes progress again\n",
 		idx, server->options->data);
 }
@@ -55,6 +59,7 @@ static void watch_space(struct server *server, uint16_t idx)
 		fprintf(stderr, "lane %u: segments are made again\n", idx);
 	else
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"lane %u: no further segment can be made in %s: %s; when those that are "
 			"ready are full, the lane answers JOURNAL_FULL. It goes on by itself when "
 			"there is space\n",
@@ -72,6 +77,7 @@ static void watch_journal(struct server *server, uint16_t idx)
 	server->told[idx].full = full;
 	if (full)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"lane %u: the journal in %s is full: %s. The lane sells nothing and "
 			"answers JOURNAL_FULL. Make space (`doorbuster journal prune`); it goes on "
 			"by itself\n",
@@ -90,6 +96,7 @@ static void watch_tables(struct server *server, uint16_t idx)
 	server->told[idx].table_full = full;
 	if (full)
 		fprintf(stderr,
+			LOG_AS_WARNING
 			"lane %u: it remembers as many orders as --max-orders lets it, and has "
 			"units left: new buyers get TABLE_FULL. Restart the engine with a larger "
 			"--max-orders to sell them\n",

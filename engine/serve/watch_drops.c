@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "engine/base/log.h"
 #include "engine/base/relaxed.h"
 #include "engine/serve/state.h"
 
@@ -42,6 +43,7 @@ void serve_watch_drops(struct server *server)
 		if (cnt == 0 || (server->drops_told >> i & 1) != 0)
 			continue;
 		server->drops_told |= UINT32_C(1) << i;
-		fprintf(stderr, "drops %s: %s\n", drop_name(hints[i].reason), hints[i].line);
+		fprintf(stderr, LOG_AS_WARNING "drops %s: %s\n", drop_name(hints[i].reason),
+			hints[i].line);
 	}
 }

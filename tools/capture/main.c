@@ -14,6 +14,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/data_dir.h"
 #include "engine/worker/tap_format.h"
@@ -51,9 +52,10 @@ static const char help[] =
 	"  --buffer-mib N     memory for each worker's frames that are not written yet\n"
 	"                     (default 256)\n"
 	"\n"
-	"What was captured is said on stderr. Exit code 0: every frame was recorded; 1:\n"
-	"some were lost, or the reader of the pipe ended; 2: could not run, or a file\n"
-	"could not be written.\n";
+	"What was captured is said on stderr, where lines have time and level; not with\n"
+	"DOORBUSTER_LOG=plain. Exit code 0: every frame was recorded; 1: some were lost,\n"
+	"or the reader of the pipe ended; 2: could not run, or a file could not be\n"
+	"written.\n";
 
 struct capture_options {
 	const char *data;
@@ -319,6 +321,7 @@ static int run(int argc, char **argv)
 	/* With nohup SIGHUP stays ignored. */
 	if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 		(void)sigaction(SIGHUP, &action, NULL);
+	log_begin();
 	return capture(&options);
 }
 

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 
 static const char *program = "doorbuster";
 
@@ -18,18 +19,34 @@ void cli_program(const char *name)
 	program = name;
 }
 
+static void complain(const char *mark, const char *format, va_list args)
+{
+	/* If both streams go to one file, this keeps the lines in order. */
+	fflush(stdout);
+	flockfile(stderr);
+	fprintf(stderr, "%s%s: ", log_mark(mark), program);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	funlockfile(stderr);
+}
+
 bool cli_wrong(const char *format, ...)
 {
 	va_list args;
 
-	/* If both streams go to one file, this keeps the lines in order. */
-	fflush(stdout);
-	fprintf(stderr, "%s: ", program);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	complain(LOG_AS_ERROR, format, args);
 	va_end(args);
-	fputc('\n', stderr);
 	return false;
+}
+
+void cli_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(LOG_AS_WARNING, format, args);
+	va_end(args);
 }
 
 int cli_end(int rc)

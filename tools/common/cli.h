@@ -28,6 +28,9 @@ void cli_program(const char *name);
 /* Complains; printf-like. Always false. */
 __attribute__((format(printf, 1, 2))) bool cli_wrong(const char *format, ...);
 
+/* The same of what passes or does no harm. */
+__attribute__((format(printf, 1, 2))) void cli_warn(const char *format, ...);
+
 /* The exit code of a program that would end with rc. CLI_EXIT_FAILED, with a complaint, if not all
  * that it printed on stdout could be written. */
 int cli_end(int rc);

@@ -16,6 +16,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/safe_file.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
@@ -65,6 +66,8 @@ static const char usage[] =
 	"  --skip-pruned      without a cursor, begin with what is still there\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
+	"With --follow, lines on stderr have time and level; not with\n"
+	"DOORBUSTER_LOG=plain.\n"
 	"Exit code 0: all that is there was printed, or SIGTERM; 1: damage, a gap, a\n"
 	"foreign block, LSNs given twice, or a source that lacks what the cursor is at;\n"
 	"2: could not run.\n";
@@ -146,7 +149,7 @@ static int pump(const struct consume_options *options, struct consumer *consumer
 		if (rc < 0 && !((rc == -ENOTCONN || rc == -EAGAIN) && options->follow))
 			return rc;
 		if ((rc == -ENOTCONN && !away_told) || (rc == -EAGAIN && !behind_told))
-			cli_wrong("%s; trying again until it is back", error->text);
+			cli_warn("%s; trying again until it is back", error->text);
 		away_told = rc == -ENOTCONN;
 		behind_told = rc == -EAGAIN || (behind_told && rc != 0);
 		if (rc == 0 && !options->follow)
@@ -188,7 +191,8 @@ static int open_source(struct consumer **consumer, const struct consume_options 
 	while ((rc = consumer_open(consumer, &options->consumer, error)) == -ENOTCONN &&
 	       options->follow && !signals_end_pending()) {
 		if (!told)
-			told = !cli_wrong("%s; trying again until it is there", error->text);
+			cli_warn("%s; trying again until it is there", error->text);
+		told = true;
 		nanosleep(&away, NULL);
 	}
 	return rc;
@@ -281,5 +285,7 @@ int main(int argc, char **argv)
 		return cli_usage(usage);
 	}
 	options.consumer.follow = options.follow;
+	if (options.follow)
+		log_begin();
 	return cli_end(run(&options));
 }

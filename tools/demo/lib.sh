@@ -48,10 +48,10 @@ start_demo() { # BIN DIR
 	port=lo
 	try_port "$1" "$2" && return
 	# The steps of a start in which the port takes part.
-	local why='s/^doorbuster-serve: \(port check\|DPDK\|port\): //p'
+	local why='s/^.*doorbuster-serve: \(port check\|DPDK\|port\): //p'
 	if ! grep -q . <(sed -n "$why" "$2/engine.err"); then
 		say "The engine did not start:" >&2
-		grep '^doorbuster-serve: ' "$2/engine.err" >&2 || cat "$2/engine.err" >&2
+		grep 'doorbuster-serve: ' "$2/engine.err" >&2 || cat "$2/engine.err" >&2
 		exit 1
 	fi
 	say "Not over the loopback interface:" \

@@ -14,6 +14,7 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/signals.h"
 #include "engine/recover/follower.h"
 #include "tools/common/cli.h"
@@ -75,8 +76,13 @@ static int save(struct follower *follower, const struct tool_options *options, b
 	uint64_t bytes = 0;
 	const int rc = follower_save(follower, options->keep_cnt, &bytes, &removed, &error);
 
-	if (rc != 0 && !(again && rc == -ENOSPC))
+	/* With --follow it waits for space. */
+	if (rc == -ENOSPC && options->follow) {
+		if (!again)
+			cli_warn("%s", error.text);
+	} else if (rc != 0) {
 		cli_wrong("%s", error.text);
+	}
 	if (rc == 0)
 		print_saved(follower, bytes, removed, (double)(clock_now_ns() - begin_ns) / 1e6,
 			    options->json);
@@ -91,7 +97,7 @@ static int open_one(struct follower *follower, const struct data_dir *dir, uint1
 	if (rc != 0)
 		cli_wrong("%s", error.text);
 	else if (error_is_set(&follower->note))
-		fprintf(stderr, "%s\n", follower->note.text);
+		fprintf(stderr, "%s%s\n", log_mark(LOG_AS_WARNING), follower->note.text);
 	return rc;
 }
 
@@ -196,6 +202,8 @@ int journal_checkpoint(const struct tool_options *options)
 	uint16_t first = 0;
 	uint16_t end;
 
+	if (options->follow)
+		log_begin();
 	if (!journal_open_dir(&dir, options->path, options->lane))
 		return CLI_EXIT_FAILED;
 	end = dir.shards;

@@ -65,6 +65,8 @@ static const char usage[] =
 	"  --numbers       64-bit values are numbers, not strings, which many readers\n"
 	"                  round; only with --json\n"
 	"\n"
+	"With --follow, lines on stderr have time and level; not with\n"
+	"DOORBUSTER_LOG=plain.\n"
 	"Exit code 0: all is right, or repaired; 1: a lane or a checkpoint is damaged or\n"
 	"lacks what the other has, sums are wrong, or an order is missing; 2: cannot be\n"
 	"read, wrong usage, or not all could be printed. All but repair may run beside an\n"

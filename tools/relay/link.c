@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/base/log.h"
 #include "tools/relay/relay.h"
 
 /* How long between tries, the first and the longest. */
@@ -33,7 +34,8 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 	relay_unlink(lane);
 	if (lane->away_since_ns == 0) {
 		lane->away_since_ns = now_ns;
-		relay_tell(lane, "downstream is away: %s; trying again until it is back",
+		relay_tell(lane, LOG_AS_WARNING,
+			   "downstream is away: %s; trying again until it is back",
 			   relay->error.text);
 	}
 	/* The backoff does not begin anew for a downstream that can be opened but takes nothing. */
@@ -48,7 +50,8 @@ static void go_away(struct relay *relay, struct relay_lane *lane, uint64_t now_n
 /* A downstream is back when it takes something, or has all: opening works on a full disk, too. */
 static void come_back(struct relay_lane *lane, uint64_t now_ns)
 {
-	relay_tell(lane, "downstream is back after %.1f s, continues after LSN %" PRIu64,
+	relay_tell(lane, LOG_AS_INFO,
+		   "downstream is back after %.1f s, continues after LSN %" PRIu64,
 		   (double)(now_ns - lane->away_since_ns) / 1e9,
 		   lane->acked.mark.next_lsn > 0 ? lane->acked.mark.next_lsn - 1 : 0);
 	lane->away_since_ns = 0;
@@ -59,12 +62,12 @@ static void tell_linked(const struct relay_lane *lane, const struct lane_mark *e
 	const uint64_t lsn = end->next_lsn > 0 ? end->next_lsn - 1 : 0;
 
 	if (end->next_lsn < lane->acked.mark.next_lsn)
-		relay_tell(lane,
+		relay_tell(lane, LOG_AS_WARNING,
 			   "downstream had LSN %" PRIu64 " and ends with LSN %" PRIu64
 			   " now, so it lost what it had acknowledged; it gets that again",
 			   lane->acked.mark.next_lsn - 1, lsn);
 	if (lane->away_since_ns == 0 && lane->link_cnt == 0)
-		relay_tell(lane, "continues after LSN %" PRIu64, lsn);
+		relay_tell(lane, LOG_AS_INFO, "continues after LSN %" PRIu64, lsn);
 }
 
 int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
@@ -95,7 +98,7 @@ int relay_link(struct relay *relay, struct relay_lane *lane, uint64_t now_ns)
 	if (rc != 0)
 		return rc;
 	if (lane->link_cnt == 0 && error_is_set(&lane->downstream->note))
-		relay_tell(lane, "%s", lane->downstream->note.text);
+		relay_tell(lane, LOG_AS_WARNING, "%s", lane->downstream->note.text);
 	tell_linked(lane, &end);
 	if (end.next_lsn < lane->safe.next_lsn)
 		lane->safe = end;

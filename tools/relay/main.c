@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "engine/base/log.h"
 #include "tools/common/cli.h"
 #include "tools/common/record_print.h"
 #include "tools/relay/relay.h"
@@ -65,6 +66,8 @@ static const char usage[] =
 	"                     budget is used\n"
 	"  --forget           remove the position of a relay that will not run again\n"
 	"\n"
+	"Without --once, lines on stderr have time and level; not with\n"
+	"DOORBUSTER_LOG=plain.\n"
 	"Exit code 0: stopped by SIGTERM, or --once and all is there; 1: stopped by what\n"
 	"it found: a gap, a foreign message, another relay, a stream or topic that\n"
 	"forgets, a lane that was cut or pruned, or --timeout passed; 2: wrong usage, or\n"
@@ -250,5 +253,7 @@ int main(int argc, char **argv)
 		return rc;
 	if (!complete(&options))
 		return CLI_EXIT_FAILED;
+	if (!options.once && !options.forget)
+		log_begin();
 	return cli_end(run(&options));
 }

@@ -15,6 +15,7 @@
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/safe_file.h"
 #include "engine/journal/lane_files.h"
 #include "tools/downstream/identity.h"
@@ -119,7 +120,8 @@ static void save(struct relay *relay)
 	const int rc = cursor_save(&relay->position, relay->position_path, &why);
 
 	if (rc != 0 && !relay->failing)
-		fprintf(stderr, "%s; continuing, and trying again\n", why.text);
+		fprintf(stderr, "%s%s; continuing, and trying again\n", log_mark(LOG_AS_WARNING),
+			why.text);
 	if (rc == 0 && relay->failing)
 		fprintf(stderr, "%s: written again\n", relay->position_path);
 	relay->unsaved = relay->failing = rc != 0;

@@ -13,6 +13,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/base/signals.h"
 
 /* How long a lane rests when there was nothing to do: a single order waits no longer than this. */
@@ -21,15 +22,17 @@ static const uint64_t REPORT_NS = 1000000000;
 /* How long blocks that are in flight when a signal comes may take to be acknowledged. */
 static const uint64_t LEAVE_NS = 5000000000;
 
-void relay_tell(const struct relay_lane *lane, const char *format, ...)
+void relay_tell(const struct relay_lane *lane, const char *mark, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "lane %u: ", lane->lane);
+	flockfile(stderr);
+	fprintf(stderr, "%slane %u: ", log_mark(mark), lane->lane);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 int relay_open(struct relay *relay, const struct relay_options *options)

@@ -147,7 +147,7 @@ void relay_metrics_update(struct relay *relay);
 void relay_metrics_close(struct relay *relay);
 
 /* Reports what happened to a lane, on stderr. */
-__attribute__((format(printf, 2, 3))) void relay_tell(const struct relay_lane *lane,
-						      const char *format, ...);
+__attribute__((format(printf, 3, 4))) void relay_tell(const struct relay_lane *lane,
+						      const char *mark, const char *format, ...);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/log.h"
 #include "engine/journal/lane_end.h"
 #include "engine/journal/lane_files.h"
 #include "tools/relay/relay.h"
@@ -85,8 +86,9 @@ static void measure(const struct relay *relay, struct relay_lane *lane)
 static void print_json(const struct relay *relay, double records_s, double bytes_s,
 		       uint64_t behind_bytes, uint64_t kept_bytes, bool last, FILE *out)
 {
-	fprintf(out, "{\"time\":%.3f,\"records_per_s\":%.0f,\"bytes_per_s\":%.0f", wall_s(),
-		records_s, bytes_s);
+	flockfile(out);
+	fprintf(out, "%s{\"time\":%.3f,\"records_per_s\":%.0f,\"bytes_per_s\":%.0f",
+		out == stderr ? log_mark(LOG_AS_DATA) : "", wall_s(), records_s, bytes_s);
 	if (relay->positioned)
 		fprintf(out,
 			",\"budget_bytes\":%" PRIu64 ",\"behind_bytes\":%" PRIu64
@@ -109,6 +111,7 @@ static void print_json(const struct relay *relay, double records_s, double bytes
 	}
 	fprintf(out, "]}\n");
 	fflush(out);
+	funlockfile(out);
 }
 
 static void print_text(const struct relay *relay, double records_s, double bytes_s)
@@ -126,11 +129,13 @@ static void print_text(const struct relay *relay, double records_s, double bytes
 		seconds = lane->status.behind_s > seconds ? lane->status.behind_s : seconds;
 		away += lane->up ? 0 : 1;
 	}
+	flockfile(stderr);
 	fprintf(stderr, "%.0f records/s, %.1f MB/s; behind: %" PRIu64 " records, %.1f MB, %.1f s",
 		records_s, bytes_s / 1e6, records, (double)bytes / 1e6, seconds);
 	if (away > 0)
 		fprintf(stderr, "; downstream away for %u of %u lanes", away, relay->lane_cnt);
 	fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 static void alarm_budget(struct relay *relay, uint64_t kept_bytes)
@@ -140,10 +145,12 @@ static void alarm_budget(struct relay *relay, uint64_t kept_bytes)
 
 	if (over && !relay->alarmed)
 		fprintf(stderr,
-			"ALARM: %" PRIu64 " MiB wait on the disk for downstream, %u %% or more of "
+			"%sALARM: %" PRIu64
+			" MiB wait on the disk for downstream, %u %% or more of "
 			"the budget of %" PRIu64 " MiB; they stay until it has them: repair the "
 			"downstream, or make room\n",
-			kept_bytes >> 20, ALARM_PERCENT, budget_bytes >> 20);
+			log_mark(LOG_AS_WARNING), kept_bytes >> 20, ALARM_PERCENT,
+			budget_bytes >> 20);
 	if (!over && relay->alarmed)
 		fprintf(stderr, "the alarm is over: %" PRIu64 " MiB wait for downstream\n",
 			kept_bytes >> 20);

@@ -211,7 +211,7 @@ static int take_step(struct database *database, const struct tables_step *step, 
 	char what[64];
 
 	if (step->note != NULL)
-		cli_wrong("%s: %s", database->schema, step->note);
+		cli_warn("%s: %s", database->schema, step->note);
 	snprintf(what, sizeof(what), "make %s", step->name);
 	return run(database, step->make, what, NULL, error);
 }

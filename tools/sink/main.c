@@ -15,6 +15,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
 #include "tools/downstream/consumer.h"
@@ -79,6 +80,8 @@ static const char usage[] =
 	"  --skip-pruned      an empty table begins with what the source still has\n"
 	"  --set KEY=VALUE    a setting of the broker's client\n"
 	"\n"
+	"With --follow, lines on stderr have time and level; not with\n"
+	"DOORBUSTER_LOG=plain.\n"
 	"Exit code 0: all that is there is stored, or SIGTERM; 1: damage, a gap, a\n"
 	"foreign block, LSNs given twice, or a source that lacks what the table has;\n"
 	"2: could not run.\n";
@@ -99,7 +102,7 @@ static int pump(const struct sink_options *options, struct database *database,
 		/* The source does not have again what the table has: it waits, but that is not
 		 * success. */
 		if (rc == -EAGAIN && options->follow && !behind)
-			cli_wrong("%s; trying again until it is back", error->text);
+			cli_warn("%s; trying again until it is back", error->text);
 		behind = rc == -EAGAIN || (behind && rc == 1);
 		rc = rc == -EAGAIN ? 0 : rc;
 		if (rc < 0)
@@ -177,7 +180,7 @@ static void wait_for_next(struct tries *tries, uint64_t stored, const struct err
 		tries->said[0] = '\0';
 	}
 	if (strcmp(tries->said, error->text) != 0)
-		cli_wrong("%s; trying again until it is back", error->text);
+		cli_warn("%s; trying again until it is back", error->text);
 	snprintf(tries->said, sizeof(tries->said), "%s", error->text);
 	wait_ms = tries->cnt < 6 ? (unsigned)AWAY_FIRST_MS << tries->cnt : AWAY_LAST_MS;
 	tries->cnt++;
@@ -280,5 +283,7 @@ int main(int argc, char **argv)
 		return cli_usage(usage);
 	}
 	options.consumer.follow = options.follow;
+	if (options.follow)
+		log_begin();
 	return cli_end(run(&options));
 }
