@@ -40,7 +40,12 @@ get /healthz
 expect_eq "health" "503 port memif:$SOCKET: worker 0: the peer has left" \
 	"$HTTP_STATUS $(cat "$WORK/answer")"
 wait_for "the metric" metric_is 'doorbuster_port_link_up{worker="0"}' 0
-load --seed 5 --requests 20000
+# A peer that stays until it was seen, on any machine.
+load --seed 5 --requests 20000000 --rate 2000 &
+peer=$!
 wait_for "the line" grep -q 'worker 0 has a peer again' "$ENGINE_OUT.err"
+# shellcheck disable=SC2046
+kill -INT $(pgrep -P $peer)
+wait $peer || true
 stop_engine
 verify_agrees

@@ -40,7 +40,7 @@ mount -o bind,ro /proc/sys /proc/sys
 refused 'route_localnet.*--port memif' "${COMMAND[@]}"
 umount /proc/sys
 mount -o bind,ro /run /run
-refused '/run/doorbuster: Read-only.*--port memif' "${COMMAND[@]}"
+refused '/run/doorbuster: Read-only.*mount a tmpfs at /run' "${COMMAND[@]}"
 umount /run
 
 # shellcheck disable=SC2086
