@@ -27,9 +27,9 @@ struct relay_options {
 	char name[RELAY_NAME_BYTES];
 	uint64_t budget_bytes; /* 0: half of what is free */
 	bool numbers;
-	bool once;             /* ends when the downstream has all */
-	bool timed;            /* --timeout was given */
-	uint64_t timeout_ns;   /* with once: ends when it took nothing for so long; 0: never */
+	bool once;           /* ends when the downstream has all */
+	bool timed;          /* --timeout was given */
+	uint64_t timeout_ns; /* with once: ends when it took nothing for so long; 0: never */
 	bool json;
 	bool skip_pruned;
 	bool forget;

@@ -16,7 +16,7 @@ packages="
 	libmicrohttpd-dev
 	iproute2 procps util-linux ethtool
 	libcriterion-dev libclang-rt-14-dev dpdk-dev jq iputils-ping e2fsprogs
-	wireshark-common tcpdump tcpreplay python3-scapy zstd
+	wireshark-common tcpdump tcpreplay python3-scapy zstd sqlite3
 	nats-server libnats-dev librdkafka-dev postgresql pgbouncer libpq-dev openssl
 	bpftool python3 python3-jsonschema valgrind
 	clang-format clang-tidy cppcheck shellcheck git

@@ -392,6 +392,7 @@ Test(pcapng, a_simple_packet_needs_the_description_of_an_interface)
 	put_section(false);
 	put_words((const uint32_t[]){3, 20, 4, 0, 20}, 5);
 	cr_expect_eq(read_all(&why), 0);
+	cr_assert_not_null(why);
 	cr_expect_not_null(strstr(why, "no interface was described"));
 }
 
