@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/log.h"
+#include "engine/base/relaxed.h"
 #include "engine/serve/state.h"
 
 enum {
@@ -70,7 +71,9 @@ static void look(struct server *server, uint16_t idx, bool thorough)
 	const enum port_link link = port_link(&server->port, idx, thorough);
 	const enum port_link before = (enum port_link)atomic_load(&watched->link);
 
-	watched->was_up |= link == PORT_LINK_UP;
+	/* A peer may have come, sent and left between two looks. */
+	watched->was_up |= link == PORT_LINK_UP ||
+			   relaxed_u64(&worker_counters(server->workers[idx])->frames) > 0;
 	if (link == before || (link == PORT_LINK_NO_PEER && !watched->was_up))
 		return;
 	/* Only a thorough look sees that it is back. */
