@@ -30,7 +30,9 @@ stop_engine
 # A disk for lane 1 alone, in a file that has holes where the disk has zeros. Without space for the
 # file, the kernel fails every write to a hole.
 mkdir "$UNDER" "$BAD"
-mount -t tmpfs -o size=64m none "$UNDER"
+truncate -s 64M "$WORK/under.img"
+mkfs.ext4 -q -m 0 -b 4096 -O ^has_journal "$WORK/under.img"
+mount -o loop "$WORK/under.img" "$UNDER"
 truncate -s 32M "$UNDER/disk.img"
 mkfs.ext4 -q -m 0 -b 4096 -O ^has_journal "$UNDER/disk.img"
 mount -o loop "$UNDER/disk.img" "$BAD"
@@ -41,7 +43,7 @@ expect_verdict ACCEPTED --shard 1 "sku=$bad,buyer=1,id=$(id 1)"
 expect_verdict ACCEPTED --shard 1 "sku=$bad,buyer=2,id=$(id 2)"
 sync -f "$BAD"
 fallocate --dig-holes "$UNDER/disk.img"
-! dd if=/dev/zero of="$UNDER/filler" bs=4096 2>"$WORK/dd.err" || fail "a tmpfs without end"
+! dd if=/dev/zero of="$UNDER/filler" bs=4096 2>"$WORK/dd.err" || fail "a disk without end"
 
 expect_verdict UNAVAILABLE --shard 1 "sku=$bad,buyer=3,id=$(id 3)"
 wait_for "what the operator is told" grep -q 'lane 1: .*journal write failed' "$ENGINE_OUT.err"

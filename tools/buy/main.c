@@ -46,8 +46,7 @@ static const char help[] =
 	"\n"
 	"Exit code 0: accepted (--again: all of them); 1: nothing was changed (refused,\n"
 	"or the engine could not); 2: no answer or UNAVAILABLE (the outcome is unknown:\n"
-	"ask again with the same --request-id), bad usage, or the answer could not be\n"
-	"printed.\n";
+	"ask again with the same --request-id), bad usage, or no room for the output.\n";
 
 struct buy_options {
 	const char *server;

@@ -54,8 +54,7 @@ static const char help[] =
 	"\n"
 	"What was captured is said on stderr, where lines have time and level; not with\n"
 	"DOORBUSTER_LOG=plain. Exit code 0: every frame was recorded; 1: some were lost,\n"
-	"or the reader of the pipe ended; 2: could not run, or a file could not be\n"
-	"written.\n";
+	"or the pipe's reader ended; 2: could not run, or could not write a file.\n";
 
 struct capture_options {
 	const char *data;
