@@ -11,8 +11,8 @@
 #include "tools/replay/copies.h"
 
 static const char help[] =
-	"usage: doorbuster replay CAPTURE... --offline --catalog FILE --keys FILE\n"
-	"       [options]\n"
+	"usage: doorbuster replay CAPTURE... --offline --catalog FILE\n"
+	"       --keys FILE [options]\n"
 	"\n"
 	"Runs the requests of a capture (pcap or pcapng, also in gzip or zstd; - is\n"
 	"stdin) through the engine's own code in virtual time: no network, no clock, no\n"
