@@ -14,7 +14,6 @@
 enum {
 	/* Interfaces that are captured side by side, and some files whose ends overlap. */
 	OPEN_MAX = 64,
-	DAMAGE_BYTES = 1024,
 };
 
 struct file {
@@ -37,7 +36,7 @@ struct capture_set {
 	const char *last_path;
 	uint64_t last_number;
 	struct capture_notes notes; /* of files that are closed */
-	char damage[DAMAGE_BYTES];  /* "": none */
+	struct error damage;        /* of the first file that has any */
 	struct member open[OPEN_MAX];
 	struct file files[];
 };
@@ -75,14 +74,13 @@ static int begin(struct capture_set *set, struct member *member, const char *pat
 static void add_damage(struct capture_set *set, const char *path, uint64_t packets, const char *why)
 {
 	set->notes.damaged++;
-	if (set->damage[0] != '\0')
+	if (error_is_set(&set->damage))
 		return;
 	if (is_single(set))
-		snprintf(set->damage, sizeof(set->damage), "ends after packet %" PRIu64 ": %s",
-			 packets, why);
+		error_set(&set->damage, "ends after packet %" PRIu64 ": %s", packets, why);
 	else
-		snprintf(set->damage, sizeof(set->damage),
-			 "%s ends after its packet %" PRIu64 ": %s", path, packets, why);
+		error_set(&set->damage, "%s ends after its packet %" PRIu64 ": %s", path, packets,
+			  why);
 }
 
 /* Finds the instant of a file's first packet that has a good one. 1; 0: the file is empty, as a
@@ -215,7 +213,7 @@ int capture_set_next(struct capture_set *set, struct packet *out)
 	member = find_first(set);
 	set->last = member;
 	if (member == NULL)
-		return set->damage[0] != '\0' ? -1 : 0;
+		return error_is_set(&set->damage) ? -1 : 0;
 	set->last_path = set->files[member->idx].path;
 	set->last_number = member->given;
 	*out = member->head;
@@ -290,7 +288,7 @@ int capture_set_link_type(const struct capture_set *set)
 
 const char *capture_set_damage(const struct capture_set *set)
 {
-	return set->damage;
+	return set->damage.text;
 }
 
 const char *capture_set_where(const struct capture_set *set, uint64_t *number)
