@@ -49,9 +49,10 @@ static ssize_t get_line(struct csv *csv)
 
 	/* The line end before it. */
 	if (csv->used > 0) {
-		if (!has_room(csv, end + 1))
+		if (!has_room(csv, end + 2))
 			return -1;
 		csv->buffer[end++] = '\n';
+		csv->buffer[end] = '\0';
 	}
 	csv->used = end;
 	while (c != '\n' && end <= CSV_ROW_BYTES_MAX) {
