@@ -59,8 +59,11 @@ static ssize_t get_line(struct csv *csv)
 		c = getc_unlocked(csv->file);
 		if (c == EOF)
 			break;
-		if (!has_room(csv, end + 2))
+		if (!has_room(csv, end + 2)) {
+			if (end > 0)
+				csv->buffer[end] = '\0';
 			return -1;
+		}
 		csv->buffer[end++] = (char)c;
 	}
 	if (end == csv->used)
