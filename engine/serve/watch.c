@@ -33,13 +33,21 @@ static void watch_failure(struct server *server, uint16_t idx)
 		idx, strerror(error), server->options->data);
 }
 
+/* Whether a state is another one than was reported; notes it. */
+static bool has_turned(bool *told, bool now)
+{
+	const bool turned = now != *told;
+
+	*told = now;
+	return turned;
+}
+
 static void watch_stall(struct server *server, uint16_t idx)
 {
 	const bool stalled = lane_condition(&server->shared.lanes[idx]) == LANE_STALLED;
 
-	if (stalled == server->told[idx].stalled)
+	if (!has_turned(&server->told[idx].stalled, stalled))
 		return;
-	server->told[idx].stalled = stalled;
 	fprintf(stderr,
 		stalled ? LOG_AS_WARNING
 			"lane %u: the disk of %s has made no progress for 2 s; until it does, "
@@ -72,9 +80,8 @@ static void watch_journal(struct server *server, uint16_t idx)
 	const bool full = lane_condition(&server->shared.lanes[idx]) == LANE_FULL;
 	const int error = segment_source_error(server->segments[idx]);
 
-	if (full == server->told[idx].full)
+	if (!has_turned(&server->told[idx].full, full))
 		return;
-	server->told[idx].full = full;
 	if (full)
 		fprintf(stderr,
 			LOG_AS_WARNING
@@ -91,9 +98,8 @@ static void watch_tables(struct server *server, uint16_t idx)
 {
 	const bool full = serve_table_is_full(server->shared.lanes[idx].shard);
 
-	if (full == server->told[idx].table_full)
+	if (!has_turned(&server->told[idx].table_full, full))
 		return;
-	server->told[idx].table_full = full;
 	if (full)
 		fprintf(stderr,
 			LOG_AS_WARNING

@@ -3,15 +3,16 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const uint32_t PCAP_US = 0xa1b2c3d4;
-static const uint32_t PCAP_NS = 0xa1b23c4d;
+#include "tools/replay/pcap_file.h"
+
 static const uint32_t PCAPNG_SECTION = 0x0a0d0d0a;
 static const uint32_t PCAPNG_BYTE_ORDER = 0x1a2b3c4d;
 
 /* Of the only version in use. */
 static bool is_pcap(uint32_t magic, uint16_t major, uint16_t minor)
 {
-	return (magic == PCAP_US || magic == PCAP_NS) && major == 2 && minor == 4;
+	return (magic == (uint32_t)PCAP_FILE_MAGIC_US || magic == (uint32_t)PCAP_FILE_MAGIC_NS) &&
+	       major == 2 && minor == 4;
 }
 
 enum capture_magic capture_magic(const uint8_t *bytes, size_t cnt)

@@ -10,8 +10,8 @@ static const char *others[] = {"doorbuster.lane.*"};
 static const char *two[] = {"doorbuster.lane.000", "x"};
 static jsStreamSource source;
 
-/* A stream of any other hand: what would drop a block behind the relay's back, or never acknowledge
- * one, is named. */
+/* A stream that somebody else made: a setting that drops a block without a word, or never
+ * acknowledges one, is named. */
 Test(nats_stream, names_why_a_stream_cannot_be_relied_on)
 {
 	static const struct {
