@@ -3,16 +3,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "tools/replay/pcap_file.h"
-
 static const uint32_t PCAPNG_SECTION = 0x0a0d0d0a;
 static const uint32_t PCAPNG_BYTE_ORDER = 0x1a2b3c4d;
 
 /* Of the only version in use. */
 static bool is_pcap(uint32_t magic, uint16_t major, uint16_t minor)
 {
-	return (magic == (uint32_t)PCAP_FILE_MAGIC_US || magic == (uint32_t)PCAP_FILE_MAGIC_NS) &&
-	       major == 2 && minor == 4;
+	return (magic == PCAP_MAGIC_US || magic == PCAP_MAGIC_NS) && major == 2 && minor == 4;
 }
 
 enum capture_magic capture_magic(const uint8_t *bytes, size_t cnt)

@@ -21,6 +21,10 @@ enum {
 	CAPTURE_MAGIC_BYTES = 12,
 };
 
+/* The first bytes of a pcap, in its byte order. */
+static const uint32_t PCAP_MAGIC_US = 0xa1b2c3d4;
+static const uint32_t PCAP_MAGIC_NS = 0xa1b23c4d;
+
 enum capture_magic capture_magic(const uint8_t *bytes, size_t cnt);
 
 #endif

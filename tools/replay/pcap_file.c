@@ -68,9 +68,8 @@ bool pcap_file_open(struct pcap_file *file, struct stream *stream, bool nanoseco
 	if (cnt < PCAP_FILE_HEADER_BYTES)
 		return damaged(file, "cut short within its header") == 0;
 	memcpy(&magic, bytes, sizeof(magic));
-	file->swapped =
-		magic != (uint32_t)PCAP_FILE_MAGIC_US && magic != (uint32_t)PCAP_FILE_MAGIC_NS;
-	file->in_ns = nanoseconds || get_u32(file, bytes) == (uint32_t)PCAP_FILE_MAGIC_NS;
+	file->swapped = magic != PCAP_MAGIC_US && magic != PCAP_MAGIC_NS;
+	file->in_ns = nanoseconds || get_u32(file, bytes) == PCAP_MAGIC_NS;
 	file->link_type = (int)(get_u32(file, bytes + 20) & LINK_TYPE_MASK);
 	if (file->link_type == LINKTYPE_RAW)
 		file->link_type = DLT_RAW;

@@ -20,8 +20,6 @@
 #include "tools/replay/stream.h"
 
 enum {
-	PCAP_FILE_MAGIC_US = (int)0xa1b2c3d4,
-	PCAP_FILE_MAGIC_NS = (int)0xa1b23c4d,
 	PCAP_FILE_HEADER_BYTES = 24,
 	PCAP_FILE_RECORD_BYTES = 16,
 };
