@@ -27,12 +27,15 @@ enum {
 	WIRE_KIND_REPLY = 2,
 
 	WIRE_FLAG_BASKET = 1 << 0,
-	WIRE_FLAG_DATED = 1 << 1, /* a wire_date is between the last entry and the tag */
-	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET | WIRE_FLAG_DATED,
+	WIRE_FLAG_DATED = 1 << 1,         /* a wire_date is between the last entry and the tag */
+	WIRE_FLAG_WHAT_THERE_IS = 1 << 2, /* with BASKET: each line for itself */
+	WIRE_FLAGS_KNOWN = WIRE_FLAG_BASKET | WIRE_FLAG_DATED | WIRE_FLAG_WHAT_THERE_IS,
 
 	/* Of an entry: the highest unit price is 0 indeed, and not "any". price_or_order is 0. */
 	WIRE_ENTRY_AT_MOST_0 = 1 << 0,
-	WIRE_ENTRY_FLAGS_KNOWN = WIRE_ENTRY_AT_MOST_0,
+	WIRE_ENTRY_WRITE_OFF = 1 << 1, /* RETURN: the units are not for sale again */
+	WIRE_ENTRY_BY_ORDER = 1 << 2,  /* LOOKUP: of the order that price_or_order names */
+	WIRE_ENTRY_FLAGS_KNOWN = WIRE_ENTRY_AT_MOST_0 | WIRE_ENTRY_WRITE_OFF | WIRE_ENTRY_BY_ORDER,
 
 	WIRE_HEADER_BYTES = 24,
 	WIRE_ENTRY_BYTES = 48,
@@ -67,6 +70,9 @@ enum wire_op {
 	WIRE_OP_RELEASE = 4,
 	WIRE_OP_LOOKUP = 5,
 	WIRE_OP_PING = 6,
+	WIRE_OP_EXTEND = 7,
+	WIRE_OP_RETURN = 8,
+	WIRE_OP_END,
 };
 
 enum verdict {
@@ -103,7 +109,8 @@ struct wire_request {
 	uint64_t buyer;
 	uint64_t sku;
 	uint64_t price_or_order; /* BUY, HOLD: highest unit price, 0 = any, or 0 with
-				    WIRE_ENTRY_AT_MOST_0; CONFIRM, RELEASE: order id */
+				    WIRE_ENTRY_AT_MOST_0; CONFIRM, RELEASE, EXTEND, RETURN:
+				    order id; LOOKUP: that, with WIRE_ENTRY_BY_ORDER */
 	uint32_t channel;
 	uint16_t quantity;
 	uint8_t op;

@@ -90,6 +90,11 @@ enum {
 	 * its journal: more than a screen's worth to mend, few enough for a log. */
 	FAULTS_SHOWN_MAX = 100,
 
+	/* Holds that a lane ends in a turn, and records that say so: a few us, so that buyers wait
+	 * no longer for a million holds that end at once than for a burst. */
+	EXPIRE_HOLDS_PER_TURN_MAX = 256,
+	EXPIRE_RECORDS_PER_TURN_MAX = 32,
+
 	/* Units of one purchase: 16 bits on the wire. */
 	QUANTITY_MAX = UINT16_MAX,
 };

@@ -6,6 +6,7 @@
 #define DB_ENGINE_SALE_RECORD_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +20,31 @@ enum {
 	 * than at_ns of the records before. Always the first record of its block. */
 	RECORD_CLOCK = 3,
 
+	/* From here on, and with any flag: only in blocks of JOURNAL_FORMAT_HOLDS. */
+	RECORD_HOLD = 4,    /* units set aside for a buyer, at the price of this instant */
+	RECORD_CONFIRM = 5, /* a payment came for a hold: sold, in time or late, or a refund */
+	RECORD_RELEASE = 6, /* units of a hold given back */
+	RECORD_EXTEND = 7,  /* a hold lengthened */
+	RECORD_RETURN = 8,  /* units of a sold order given back */
+	RECORD_EXPIRE = 9,  /* holds that ran out: a run of one SKU's, or one buyer's */
+	RECORD_PLACED = 10, /* a SKU that this shard's number names is sold by another shard */
+	RECORD_KIND_END,
+
 	RECORD_BYTES = 64,
+};
+
+/* record.flags. One bit has a meaning for each kind; all others are 0. */
+enum {
+	OFFER_PLACED = 1 << 0,     /* OFFER: the catalog put it into this shard */
+	CONFIRM_LATE = 1 << 0,     /* the hold had run out, and the units were taken again */
+	CONFIRM_REFUND = 1 << 1,   /* it had run out, and they could not be: final */
+	RELEASE_ALL = 1 << 0,      /* the request named no quantity: all that is held */
+	RETURN_WRITE_OFF = 1 << 0, /* the units are not for sale again */
+	EXPIRE_EXTENDED = 1 << 0,  /* the run is of holds that were lengthened */
+	EXPIRE_OF_BUYER = 1 << 1,  /* those of one buyer that have ended, not a run */
+	/* ORDER, HOLD, CONFIRM, RELEASE: the next record of the lane is of the same basket, and in
+	 * the same block. */
+	RECORD_BASKET_GOES_ON = 1 << 7,
 };
 
 /* max_price of an order whose buyer said "at most 0". Its unit price is 0. What an older buyer says
@@ -32,33 +57,61 @@ enum {
  */
 struct record {
 	uint8_t kind;
-	uint8_t flags;     /* 0 */
-	uint16_t quantity; /* ORDER: units, 1.. */
-	uint32_t channel;  /* ORDER */
-	uint64_t at_ns; /* lane clock at the decision, ns since the epoch; falls at a CLOCK record
-			   only */
+	uint8_t flags;
+	/* ORDER, HOLD, CONFIRM, RELEASE, RETURN: units, 1..; EXTEND: as the request said; PLACED:
+	 * the shard; OFFER: the limit of its group. */
+	uint16_t quantity;
+	uint32_t channel; /* of the request; OFFER: its group, 0: none */
+	uint64_t at_ns;   /* lane clock at the decision, ns since the epoch; falls at a CLOCK record
+			     only */
 	uint64_t sku;
-	uint64_t unit_price; /* minor units */
+	uint64_t unit_price; /* minor units; of a change: the order's */
 	union {
-		struct {
+		struct { /* ORDER and HOLD; of the others the first three */
 			uint64_t request_id[2];
 			uint64_t buyer;
 			uint64_t max_price; /* as the request said, 0: any, PRICE_AT_MOST_0: 0;
 					       part of its content */
 		} order;
+		struct { /* CONFIRM, RELEASE, EXTEND, RETURN: what happened to an order */
+			uint64_t request_id[2];
+			uint64_t buyer;
+			uint64_t order_lsn; /* of this lane */
+		} change;
+		struct {
+			/* A run: all open holds of the SKU (EXPIRE_EXTENDED: those that were
+			 * lengthened, else the others) whose latest HOLD or EXTEND is at most this
+			 * LSN. 0 with EXPIRE_OF_BUYER. */
+			uint64_t up_to_lsn;
+			uint64_t buyer; /* EXPIRE_OF_BUYER: all his holds of the SKU that have ended
+					 */
+			uint32_t holds; /* how many these are, and their units: 1.. */
+			uint32_t units;
+			uint64_t reserved;
+		} expire;
 		struct {
 			uint32_t stock;           /* units put on sale */
 			uint32_t limit_per_buyer; /* 0: none */
 			uint64_t opens_at_ns;     /* 0: open now */
 			uint64_t closes_at_ns;    /* INSTANT_NEVER: never */
-			uint32_t hold_seconds;
-			uint32_t reserved;
+			uint32_t hold_seconds;    /* how long a hold lasts; 0: no holds */
+			/* What an EXTEND gives from its instant on, << EXTENSIONS_BITS | how often;
+			 * 0: none. */
+			uint32_t extend;
 		} offer;
 		struct {
 			uint64_t was_ns; /* the lane's clock before it, later than at_ns */
 			uint64_t reserved[3];
 		} clock;
 	};
+};
+
+enum {
+	EXTENSIONS_BITS = 8,
+	EXTENSIONS_MAX = (1 << EXTENSIONS_BITS) - 1,
+	EXTEND_SECONDS_MAX = (1 << 24) - 1, /* 194 days */
+	HOLD_SECONDS_MAX = (1 << 24) - 1,
+	GROUP_LIMIT_MAX = UINT16_MAX,
 };
 
 static_assert(sizeof(struct record) == RECORD_BYTES, "record size");
@@ -70,7 +123,13 @@ static_assert(offsetof(struct record, order.buyer) == 48, "stored as it is");
 static_assert(offsetof(struct record, order.max_price) == 56, "stored as it is");
 static_assert(offsetof(struct record, offer.opens_at_ns) == 40, "stored as it is");
 static_assert(offsetof(struct record, offer.hold_seconds) == 56, "stored as it is");
+static_assert(offsetof(struct record, offer.extend) == 60, "stored as it is");
 static_assert(offsetof(struct record, clock.was_ns) == 32, "stored as it is");
+static_assert(offsetof(struct record, change.buyer) == offsetof(struct record, order.buyer),
+	      "one buyer");
+static_assert(offsetof(struct record, change.order_lsn) == 56, "stored as it is");
+static_assert(offsetof(struct record, expire.up_to_lsn) == 32, "stored as it is");
+static_assert(offsetof(struct record, expire.holds) == 48, "stored as it is");
 static_assert(SHARDS_MAX <= 1 << (64 - ORDER_ID_LSN_BITS), "a lane's number fits above an LSN");
 
 static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
@@ -78,6 +137,14 @@ static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)
 	/* A greater LSN would name an order of another lane. */
 	DCHECK(lsn <= LSN_MAX);
 	return (uint64_t)lane << ORDER_ID_LSN_BITS | lsn;
+}
+
+/* Whether a record may only stand in a block of JOURNAL_FORMAT_HOLDS. */
+static inline bool record_is_new(const struct record *record)
+{
+	return record->kind >= RECORD_HOLD || record->flags != 0 ||
+	       (record->kind == RECORD_OFFER &&
+		(record->quantity | record->channel | record->offer.extend) != 0);
 }
 
 #endif

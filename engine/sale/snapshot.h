@@ -17,7 +17,8 @@ enum {
 	QUANTITY_BITS = 16,
 };
 
-/* An order. With the number of its lane it gives the lane's record again. */
+/* An order, or a change of one: CONFIRM, RELEASE, EXTEND, RETURN, whose max_price is the LSN of the
+ * order. With the number of its lane it gives the lane's record again. */
 struct snapshot_order {
 	uint64_t request_id[2];
 	uint64_t buyer;
@@ -25,9 +26,54 @@ struct snapshot_order {
 	uint64_t unit_price;
 	uint64_t at_ns;
 	uint64_t lsn_quantity; /* LSN << 16 | units */
-	uint32_t offer; /* which of the snapshot's offers, from 0 on, without CLOCK records */
+	/* Which of the snapshot's offers, from 0 on, without CLOCK records, in the lower
+	 * SNAPSHOT_OFFER_BITS; above them what made it (4 bits: 0 an ORDER record, else RECORD_HOLD
+	 * to RECORD_RETURN), then SNAPSHOT_* (4 bits). */
+	uint32_t offer;
 	uint32_t channel;
 };
+
+enum {
+	SNAPSHOT_OFFER_BITS = 24,
+	SNAPSHOT_KIND_SHIFT = 24,
+	SNAPSHOT_FLAGS_SHIFT = 28,
+	/* The first two bits are the record's flags. */
+	SNAPSHOT_CHANGED = 1 << 2, /* a bought order of which there is also a snapshot_hold */
+	SNAPSHOT_BASKET_GOES_ON = 1 << 3,
+};
+
+enum hold_state {
+	HOLD_OPEN = 1, /* units are held until ends_at_ns */
+	HOLD_SOLD,     /* confirmed, in time or late; or a bought order of which units came back */
+	HOLD_GONE,     /* released */
+	HOLD_RAN_OUT,  /* ended without a payment; a late one is still to be decided */
+	HOLD_REFUNDED, /* ended, and a payment came too late: final */
+	HOLD_STATE_END,
+};
+
+/* An order that was held, or a bought one of which units came back: as it was committed, and what
+ * has become of it since. */
+struct snapshot_hold {
+	struct snapshot_order order;
+	uint64_t ends_at_ns; /* 0: it was never held */
+	uint64_t since_lsn;  /* of its HOLD or latest EXTEND; 0: it was never held */
+	uint64_t last_lsn;   /* of the record that changed it last */
+	uint16_t held;       /* units: HOLD_OPEN */
+	uint16_t sold;       /* HOLD_SOLD: units that are with the buyer */
+	uint16_t returned;   /* came back for sale */
+	uint16_t written_off;
+	uint16_t ran_out; /* HOLD_RAN_OUT: what was held at its end */
+	uint8_t state;    /* enum hold_state */
+	uint8_t extensions;
+	uint32_t reserved_32; /* 0 */
+	uint64_t reserved[3]; /* 0 */
+};
+static_assert(sizeof(struct snapshot_hold) == 2 * SNAPSHOT_ORDER_BYTES, "two entries");
+static_assert(offsetof(struct snapshot_hold, ends_at_ns) == 64, "stored as it is");
+static_assert(offsetof(struct snapshot_hold, held) == 88, "stored as it is");
+static_assert(offsetof(struct snapshot_hold, state) == 98, "stored as it is");
+static_assert(OFFERS_MAX <= 1 << SNAPSHOT_OFFER_BITS, "an offer's number fits");
+
 static_assert(sizeof(struct snapshot_order) == SNAPSHOT_ORDER_BYTES, "order size");
 static_assert(offsetof(struct snapshot_order, buyer) == 16, "stored as it is");
 static_assert(offsetof(struct snapshot_order, at_ns) == 40, "stored as it is");
