@@ -8,11 +8,18 @@ static_assert(sizeof(struct wire_reply) == sizeof(struct wire_request) &&
 	      "a reply is written over its request, and the id stays");
 static_assert(VERDICT_END <= UINT8_MAX, "decision.verdict");
 
+enum {
+	/* One that answers it, and before it holds of its SKU and of its buyer that have ended. A
+	 * request that needs more of these, and finds no room, gets JOURNAL_FULL. */
+	RECORDS_PER_REQUEST = 3,
+};
+
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
 	DCHECK(request_cnt > 0 && request_cnt <= WIRE_ENTRY_CNT_MAX);
-	return journal_has_room(lane->journal, request_cnt) || lane->draining ||
-	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
+	return journal_has_room(lane->journal, request_cnt * RECORDS_PER_REQUEST) ||
+	       lane->draining || journal_error(lane->journal) != 0 ||
+	       journal_is_full(lane->journal) ||
 	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);
 }
 
@@ -31,34 +38,34 @@ static enum verdict datagram_verdict(const struct lane *lane, const struct wire_
 static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
 		       const struct lookup *key, struct decision *decision)
 {
-	struct record *slot = NULL;
+	do {
+		struct record *slot = NULL;
 
-	DCHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
-	if (!lane->draining && journal_has_room(lane->journal, 1))
-		slot = journal_slot(lane->journal);
-	decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
+		DCHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+		if (!lane->draining && journal_has_room(lane->journal, 1))
+			slot = journal_slot(lane->journal);
+		decide(lane->shard, lane->clock_ns, asked_ns, request, key, slot, decision);
+		/* A record needs the slot that it was written into. */
+		DCHECK(!(decision->committed || decision->again) || slot != NULL);
+		if (decision->committed || decision->again)
+			journal_commit(lane->journal);
+	} while (decision->again);
 	DCHECK(decision->verdict > VERDICT_NONE && decision->verdict < VERDICT_END);
-	/* A record needs the slot that it was written into. */
-	DCHECK(!decision->committed || slot != NULL);
-	DCHECK(!decision->committed || decision->verdict == VERDICT_ACCEPTED);
-	if (decision->committed) {
-		DCHECK(decision->wait_lsn == journal_next_lsn(lane->journal));
-		journal_commit(lane->journal);
-	} else if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL) {
+	DCHECK(!decision->committed || decision->wait_lsn == journal_next_lsn(lane->journal) - 1);
+	if (lane->draining && decision->verdict == VERDICT_JOURNAL_FULL)
 		decision->verdict = VERDICT_DRAINING;
-	} else if (decision->verdict == VERDICT_CLOSED) {
+	else if (decision->verdict == VERDICT_CLOSED)
 		journal_note_instant(lane->journal, decision->instant_ns);
-	} else if (decision->verdict == VERDICT_PONG) {
+	else if (decision->verdict == VERDICT_PONG)
 		decision->order_id = lane->sale;
-	}
 }
 
 /* Writes a reply over its request; the id stays where it is. */
 static void write_reply(const struct lane *lane, const struct decision *decision,
 			struct wire_reply *reply)
 {
-	DCHECK(decision->wait_lsn == 0 ||
-	       decision->order_id == order_id_of(lane->idx, decision->wait_lsn));
+	/* What an answer rests on is the order's record, or one that changed the order later. */
+	DCHECK(decision->wait_lsn == 0 || (decision->order_id & LSN_MAX) <= decision->wait_lsn);
 	reply->order_id = decision->order_id;
 	reply->unit_price = decision->unit_price;
 	reply->instant_ns = decision->instant_ns;
@@ -109,7 +116,8 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	return wait_lsn <= acknowledged_lsn(lane) ? 0 : wait_lsn;
 }
 
-void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt)
+void answer_unavailable(const struct lane *lane, uint8_t *datagram, uint64_t durable_lsn,
+			uint64_t *verdict_cnt)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
 	struct wire_reply *replies = (struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
@@ -120,10 +128,10 @@ void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdi
 
 		/* The order id alone does not show it: a PONG has the sale there. */
 		if (reply->durability == DURABILITY_NONE ||
-		    (reply->order_id & LSN_MAX) <= durable_lsn)
+		    shard_changed_lsn(lane->shard, reply->order_id & LSN_MAX) <= durable_lsn)
 			continue;
-		/* No refusal rests on a record, and what is taken back was counted. */
-		DCHECK(reply->verdict == VERDICT_ACCEPTED && verdict_cnt[VERDICT_ACCEPTED] > 0);
+		/* What is taken back was counted. */
+		DCHECK(verdict_cnt[reply->verdict] > 0);
 		verdict_cnt[reply->verdict]--;
 		verdict_cnt[VERDICT_UNAVAILABLE]++;
 		replies[i] = (struct wire_reply){

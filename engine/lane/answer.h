@@ -30,9 +30,11 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 			 uint64_t *verdict_cnt);
 
 /*
- * After a failed write: takes back those answers of a datagram that rest on records after
- * durable_lsn. Their outcome is unknown until recovery.
+ * After a failed write: takes back those answers of a datagram that may rest on records after
+ * durable_lsn: those about orders that such a record made or changed. Their outcome is unknown
+ * until recovery.
  */
-void answer_unavailable(uint8_t *datagram, uint64_t durable_lsn, uint64_t *verdict_cnt);
+void answer_unavailable(const struct lane *lane, uint8_t *datagram, uint64_t durable_lsn,
+			uint64_t *verdict_cnt);
 
 #endif

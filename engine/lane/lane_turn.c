@@ -233,7 +233,7 @@ static void release_lane(struct lane_turn *turn, struct lane *lane)
 	       turn->ops->has_room(turn->host, exchange)) {
 		reply_queue_pop(lane->reply_queue, up_to_lsn);
 		if (exchange->lsn > acknowledged)
-			answer_unavailable(exchange_datagram(exchange), acknowledged,
+			answer_unavailable(lane, exchange_datagram(exchange), acknowledged,
 					   turn->verdict_cnt);
 		turn->ops->reply(turn->host, exchange);
 	}
@@ -313,6 +313,30 @@ static void publish_condition(struct lane *lane, uint64_t monotonic_ns)
 	atomic_store_explicit(&lane->condition, condition, memory_order_release);
 }
 
+/* Ends holds that have run out, a bounded number. A lane that drains leaves them to the next start.
+ */
+static void end_holds(struct lane *lane)
+{
+	uint32_t holds_left = EXPIRE_HOLDS_PER_TURN_MAX;
+
+	for (unsigned i = 0; i < EXPIRE_RECORDS_PER_TURN_MAX && holds_left > 0; i++) {
+		struct record *slot;
+
+		/* Buyers' records come first: what they need of a hold's end they write themselves.
+		 */
+		if (lane->draining || journal_error(lane->journal) != 0 ||
+		    !journal_has_room(lane->journal, 2 * WIRE_ENTRY_CNT_MAX))
+			return;
+		slot = journal_slot(lane->journal);
+		if (!shard_expire(lane->shard, lane->clock_ns, holds_left, slot))
+			return;
+		DCHECK(slot->expire.holds > 0 && slot->expire.holds <= holds_left);
+		holds_left -= slot->expire.holds;
+		journal_commit(lane->journal);
+		DCHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+	}
+}
+
 void lane_turn_tend(struct lane_turn *turn)
 {
 	take_step(turn, LANE_TURN_TENDED);
@@ -320,6 +344,7 @@ void lane_turn_tend(struct lane_turn *turn)
 		lane_tick(lane, turn->wall_ns);
 		if (commands_any(lane->commands))
 			carry_out_commands(lane);
+		end_holds(lane);
 		close_idle(lane, turn->monotonic_ns);
 		publish_condition(lane, turn->monotonic_ns);
 		DCHECK(shard_check(lane->shard, &lane->check_cursor, SHARD_CHECKS_PER_TURN_CNT));

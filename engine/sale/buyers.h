@@ -1,6 +1,7 @@
 /*
- * buyers: how many units of an offer a buyer has, for offers with a limit. Four counts a cache
- * line, open addressing by lines: a lookup usually touches one line. The table never grows.
+ * buyers: how many units of an offer, or of a group of offers, a buyer has, where there is a limit.
+ * Four counts a cache line, open addressing by lines: a lookup usually touches one line. The table
+ * never grows. A count whose units went back to 0 keeps its slot.
  */
 #ifndef DB_ENGINE_SALE_BUYERS_H
 #define DB_ENGINE_SALE_BUYERS_H
@@ -20,12 +21,16 @@
 
 struct buyer_count {
 	uint64_t buyer;
-	uint32_t offer_idx;
-	uint32_t units; /* 0: empty slot */
+	uint32_t offer_idx; /* or BUYERS_GROUP | group */
+	uint32_t units_1;   /* units + 1; 0: empty slot */
 };
+
+#define BUYERS_GROUP (UINT32_C(1) << 31)
+/* Units that a buyer can have of an offer or a group. */
+#define BUYER_UNITS_MAX (UINT32_MAX - 1)
 static_assert(sizeof(struct buyer_count) == sizeof(__m128i), "buyer_bucket_find: a vector a slot");
 static_assert(offsetof(struct buyer_count, offer_idx) == 8, "its third word is the offer");
-static_assert(offsetof(struct buyer_count, units) == 12, "its fourth word says that it is empty");
+static_assert(offsetof(struct buyer_count, units_1) == 12, "its fourth word says that it is empty");
 
 enum {
 	BUYER_BUCKET_SLOTS = 4,
@@ -62,7 +67,7 @@ static inline struct buyer_count *buyer_bucket_find(struct buyer_bucket *bucket,
 {
 	const __m128i want = _mm_set_epi32(0, (int)offer_idx, (int)(buyer >> 32), (int)buyer);
 	const __m128i *at = (const __m128i *)bucket->counts;
-	/* Four bits a slot: the two halves of the buyer, the offer, and zero units (an empty slot).
+	/* Four bits a slot: the two halves of the buyer, the offer, and 0 (an empty slot).
 	 */
 	const uint32_t equal = (uint32_t)_mm_movemask_epi8(
 		_mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(at), want),
@@ -95,7 +100,7 @@ static inline struct buyer_count *buyers_find(const struct buyers *buyers, uint6
 
 	while ((slot = buyer_bucket_find(bucket, buyer, offer_idx)) == NULL)
 		bucket = buyer_bucket_after(buyers, bucket);
-	DCHECK(slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx));
+	DCHECK(slot->units_1 == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx));
 	return slot;
 }
 
@@ -117,32 +122,45 @@ static inline struct buyer_count *buyers_prefetch(const struct buyers *buyers, u
 static inline bool buyer_count_holds(const struct buyer_count *slot, uint64_t buyer,
 				     uint32_t offer_idx)
 {
-	return slot->units == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx);
+	return slot->units_1 == 0 || (slot->buyer == buyer && slot->offer_idx == offer_idx);
 }
 
 /* Whether the table has room for this slot: only a new count needs room. */
 static inline bool buyers_have_room(const struct buyers *buyers, const struct buyer_count *slot)
 {
 	DCHECK(buyers->cnt <= buyers->cnt_max);
-	return slot->units != 0 || buyers->cnt < buyers->cnt_max;
+	return slot->units_1 != 0 || buyers->cnt < buyers->cnt_max;
+}
+
+/* Units of a slot that buyers_find gave: 0 for an empty one. */
+static inline uint32_t buyer_units(const struct buyer_count *slot)
+{
+	return slot->units_1 - (slot->units_1 != 0);
 }
 
 /* Adds units to a slot that buyers_find gave for this buyer and offer. */
 static inline void buyers_take(struct buyers *buyers, struct buyer_count *slot, uint64_t buyer,
 			       uint32_t offer_idx, uint32_t units)
 {
-	DCHECK(units > 0);
 	DCHECK(slot >= buyers->buckets[0].counts &&
 	       slot < buyers->buckets[buyers->bucket_cnt].counts);
-	if (slot->units == 0) {
+	if (slot->units_1 == 0) {
 		DCHECK(buyers->cnt < buyers->cnt_max);
 		buyers->cnt++;
 		slot->buyer = buyer;
 		slot->offer_idx = offer_idx;
+		slot->units_1 = 1;
 	}
 	DCHECK(slot->buyer == buyer && slot->offer_idx == offer_idx);
-	DCHECK(slot->units <= UINT32_MAX - units);
-	slot->units += units;
+	DCHECK(slot->units_1 <= UINT32_MAX - units);
+	slot->units_1 += units;
+}
+
+/* Takes units from a count that has them. */
+static inline void buyers_give_back(struct buyer_count *slot, uint32_t units)
+{
+	DCHECK(buyer_units(slot) >= units);
+	slot->units_1 -= units;
 }
 
 #endif

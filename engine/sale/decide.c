@@ -1,7 +1,7 @@
 #include "engine/sale/decide.h"
 
 #include "engine/base/check.h"
-#include "engine/sale/shard_state.h"
+#include "engine/sale/decision.h"
 
 void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt)
 {
@@ -38,70 +38,38 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
 		lookup_pass(pass, shard, keys, cnt);
 }
 
-static void refuse(struct decision *decision, enum verdict verdict)
-{
-	DCHECK(verdict >= VERDICT_REFUSAL_FIRST && verdict < VERDICT_END);
-	/* A refusal changed nothing, and its answer rests on no record. */
-	DCHECK(!decision->committed && decision->wait_lsn == 0);
-	decision->verdict = (uint8_t)verdict;
-}
-
-/* The answer that the order got when it was committed. */
-static void answer_again(const struct shard *shard, const struct order *order,
-			 struct decision *decision)
-{
-	DCHECK(order->lsn > 0 && order->quantity > 0);
-	DCHECK(!decision->committed);
-	decision->verdict = VERDICT_ACCEPTED;
-	decision->order_id = order_id_of(shard->lane, order->lsn);
-	decision->unit_price = order->unit_price;
-	decision->instant_ns = order->at_ns;
-	decision->quantity = order->quantity;
-	decision->wait_lsn = order->lsn;
-}
-
-static bool is_at_most_0(const struct wire_request *request)
-{
-	return (request->flags & WIRE_ENTRY_AT_MOST_0) != 0;
-}
-
 /* One content has one form: a bound of 0 names no other price beside it. */
 static bool bad_flags(const struct wire_request *request)
 {
-	return (request->flags & ~WIRE_ENTRY_FLAGS_KNOWN) != 0 ||
-	       (is_at_most_0(request) && request->price_or_order != 0);
+	const uint8_t flags = request->flags;
+
+	if (flags == 0)
+		return false;
+	return (flags & ~WIRE_ENTRY_FLAGS_KNOWN) != 0 ||
+	       (is_at_most_0(request) && request->price_or_order != 0) ||
+	       ((flags & WIRE_ENTRY_WRITE_OFF) != 0 && request->op != WIRE_OP_RETURN) ||
+	       ((flags & WIRE_ENTRY_BY_ORDER) != 0 && request->op != WIRE_OP_LOOKUP);
 }
 
-/* The highest price as an order keeps it. */
-static uint64_t max_price_of(const struct wire_request *request)
+enum verdict purchase_refusal(const struct question *question, const struct offer *offer)
 {
-	return is_at_most_0(request) ? PRICE_AT_MOST_0 : request->price_or_order;
-}
+	const struct wire_request *request = question->request;
+	struct decision *decision = question->decision;
 
-/* An order that cost something never answers "at most 0", whatever number its buyer had named. */
-static bool same_content(const struct order *order, const struct wire_request *request)
-{
-	return order->buyer == request->buyer && order->max_price == max_price_of(request) &&
-	       !(is_at_most_0(request) && order->unit_price > 0) &&
-	       order->channel == request->channel && order->quantity == request->quantity;
-}
-
-/* Why a request for this offer is refused; VERDICT_NONE if it is not. */
-static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t asked_ns,
-			    const struct wire_request *request, struct decision *decision)
-{
-	if (asked_ns == ASKED_STALE) {
-		decision->instant_ns = now_ns;
+	if (question->asked_ns == ASKED_STALE) {
+		decision->instant_ns = question->now_ns;
 		return VERDICT_STALE;
 	}
 	if (request->quantity == 0)
 		return VERDICT_BAD_QUANTITY;
+	if (request->op == WIRE_OP_HOLD && offer->hold_seconds == 0)
+		return VERDICT_NO_HOLDS;
 	/* As of its issue: a copy that comes after the opening gets the answer of the first one. */
-	if (asked_ns < offer->opens_at_ns) {
+	if (question->asked_ns < offer->opens_at_ns) {
 		decision->instant_ns = offer->opens_at_ns;
 		return VERDICT_NOT_OPEN;
 	}
-	if (now_ns >= offer->closes_at_ns) {
+	if (question->now_ns >= offer->closes_at_ns) {
 		decision->instant_ns = offer->closes_at_ns;
 		return VERDICT_CLOSED;
 	}
@@ -114,69 +82,76 @@ static enum verdict refusal(const struct offer *offer, uint64_t now_ns, uint64_t
 	return VERDICT_NONE;
 }
 
-static void decide_buy(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
-		       const struct wire_request *request, const struct lookup *key,
-		       struct offer *offer, struct record *record, struct decision *decision)
+/* The buyer's counts, and whether they allow the purchase. */
+static enum verdict limit_refusal(const struct question *question, const struct offer *offer,
+				  struct limit_counts *counts)
 {
-	const enum verdict no = refusal(offer, now_ns, asked_ns, request, decision);
-	struct buyer_count *count = NULL;
+	const struct wire_request *request = question->request;
+	struct shard *shard = question->shard;
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 
-	if (no != VERDICT_NONE) {
-		refuse(decision, no);
-		return;
-	}
+	*counts = (struct limit_counts){NULL, NULL};
 	if (offer->limit_per_buyer > 0) {
 		/* A single request above the limit is refused without a slot. */
-		if (request->quantity > offer->limit_per_buyer) {
-			refuse(decision, VERDICT_LIMIT_REACHED);
-			return;
-		}
-		count = key_count(shard, key, request->sku, request->buyer,
-				  shard_offer_idx(shard, offer));
-		if ((uint64_t)count->units + request->quantity > offer->limit_per_buyer) {
-			refuse(decision, VERDICT_LIMIT_REACHED);
-			return;
-		}
+		if (request->quantity > offer->limit_per_buyer)
+			return VERDICT_LIMIT_REACHED;
+		counts->own =
+			key_count(shard, question->key, request->sku, request->buyer, offer_idx);
+		if (beyond_limit(counts->own, offer->limit_per_buyer, request->quantity))
+			return VERDICT_LIMIT_REACHED;
 	}
-	if (shard->orders.cnt == shard->orders.cnt_max ||
-	    (count != NULL && !buyers_have_room(&shard->buyers, count))) {
+	if (shard->has_groups && shard->offers.terms[offer_idx].group != 0) {
+		const struct terms *terms = &shard->offers.terms[offer_idx];
+
+		counts->group = group_count(shard, request->buyer, terms->group);
+		if (beyond_limit(counts->group, terms->group_limit, request->quantity))
+			return VERDICT_LIMIT_REACHED;
+	}
+	return VERDICT_NONE;
+}
+
+static void decide_buy(const struct question *question, struct offer *offer)
+{
+	struct shard *shard = question->shard;
+	struct decision *decision = question->decision;
+	struct limit_counts counts = {NULL, NULL};
+	enum verdict no = purchase_refusal(question, offer);
+
+	if (no == VERDICT_NONE)
+		no = limit_refusal(question, offer, &counts);
+	if (no != VERDICT_NONE) {
+		if (shard->holds.open_cnt == 0 || !ended_first(question, offer, no))
+			refuse(decision, no);
+		return;
+	}
+	if (shard->orders.cnt == shard->orders.cnt_max || !counts_have_room(shard, &counts)) {
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
-	if (record == NULL) {
+	if (question->record == NULL) {
 		refuse(decision, VERDICT_JOURNAL_FULL);
 		return;
 	}
-	*record = (struct record){
-		.kind = RECORD_ORDER,
-		.quantity = request->quantity,
-		.channel = request->channel,
-		.at_ns = now_ns,
-		.sku = request->sku,
-		.unit_price = offer->unit_price,
-		.order = {.request_id = {request->id[0], request->id[1]},
-			  .buyer = request->buyer,
-			  .max_price = max_price_of(request)},
-	};
+	*question->record = purchase_record(question, RECORD_ORDER, offer);
 	decision->verdict = VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
-	decision->instant_ns = now_ns;
-	decision->quantity = request->quantity;
+	decision->instant_ns = question->now_ns;
+	decision->quantity = question->request->quantity;
 	decision->wait_lsn = shard->next_lsn;
 	decision->committed = true;
-	shard_commit_order(shard, record, offer, count, key->order_hash);
+	shard_commit_order(shard, question->record, offer, &counts, question->key->order_hash);
 	decision->stock_left = offer->free;
-	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == now_ns);
+	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == question->now_ns);
 	/* A record that apply_order would refuse is never written. */
-	DCHECK(now_ns >= offer->opens_at_ns && now_ns < offer->closes_at_ns);
-	DCHECK(!is_at_most_0(request) || record->unit_price == 0);
+	DCHECK(question->now_ns >= offer->opens_at_ns && question->now_ns < offer->closes_at_ns);
+	DCHECK(!is_at_most_0(question->request) || question->record->unit_price == 0);
 }
 
 /* The table never holds offers of other shards' SKUs: only a SKU that isn't in it may be theirs. */
 static void not_on_sale(const struct shard *shard, const struct wire_request *request,
 			struct decision *decision)
 {
-	const uint16_t owner = wire_shard_of(request->sku, shard->shards);
+	const uint16_t owner = shard_owner(shard, request->sku);
 
 	DCHECK(owner < shard->shards);
 	if (owner == shard->lane) {
@@ -187,10 +162,18 @@ static void not_on_sale(const struct shard *shard, const struct wire_request *re
 	decision->quantity = owner;
 }
 
+static void pong(const struct question *question)
+{
+	question->decision->verdict = VERDICT_PONG;
+	question->decision->quantity = question->shard->shards;
+	question->decision->instant_ns = question->now_ns;
+}
+
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	    const struct wire_request *request, const struct lookup *key, struct record *record,
 	    struct decision *decision)
 {
+	const struct question question = {shard, now_ns, asked_ns, request, key, record, decision};
 	const uint64_t id[2] = {request->id[0], request->id[1]};
 
 	DCHECK(now_ns >= shard->last_at_ns);
@@ -198,19 +181,13 @@ void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	DCHECK(key->offer_hash == shard_offer_hash(shard, request->sku));
 	DCHECK(key->order_hash == shard_order_hash(shard, id, request->sku));
 	*decision = (struct decision){0};
-	if (request->op < WIRE_OP_BUY || request->op > WIRE_OP_PING || bad_flags(request) ||
+	if (request->op < WIRE_OP_BUY || request->op >= WIRE_OP_END || bad_flags(request) ||
 	    (id[0] | id[1]) == 0) {
 		refuse(decision, VERDICT_BAD_REQUEST);
 		return;
 	}
 	if (request->op == WIRE_OP_PING) {
-		decision->verdict = VERDICT_PONG;
-		decision->quantity = shard->shards;
-		decision->instant_ns = now_ns;
-		return;
-	}
-	if (request->op != WIRE_OP_BUY && request->op != WIRE_OP_LOOKUP) {
-		refuse(decision, VERDICT_NOT_SUPPORTED);
+		pong(&question);
 		return;
 	}
 
@@ -225,14 +202,14 @@ void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 
 	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
-	if (order != NULL) {
-		if (request->op == WIRE_OP_LOOKUP || same_content(order, request))
-			answer_again(shard, order, decision);
-		else
-			refuse(decision, VERDICT_CONFLICT);
-	} else if (request->op == WIRE_OP_LOOKUP) {
-		refuse(decision, VERDICT_NOT_FOUND);
-	} else {
-		decide_buy(shard, now_ns, asked_ns, request, key, offer, record, decision);
-	}
+	if (request->op == WIRE_OP_LOOKUP)
+		decide_lookup(&question, offer, order);
+	else if (order != NULL)
+		answer_committed(&question, order);
+	else if (request->op == WIRE_OP_BUY)
+		decide_buy(&question, offer);
+	else if (request->op == WIRE_OP_HOLD)
+		decide_hold(&question, offer);
+	else
+		decide_change(&question, offer);
 }

@@ -23,6 +23,10 @@ struct decision {
 	uint16_t quantity;
 	uint8_t verdict;
 	bool committed; /* *record was filled and is record wait_lsn */
+	/* *record was filled with holds that have ended, on which the answer depends, and was
+	 * applied; there is no answer yet: put the record into the lane and decide the same request
+	 * again. */
+	bool again;
 };
 
 /*
@@ -41,7 +45,8 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
  * is when it was made: an offer that opened after that is not open to it. ASKED_STALE: an order
  * committed before is answered again, but nothing new commits. On commit fills *record and changes
  * the state, exactly as shard_apply of that record would. `record` NULL means the journal has no
- * room: what would commit gets VERDICT_JOURNAL_FULL.
+ * room: what would commit gets VERDICT_JOURNAL_FULL. What depends on a hold that has ended by now
+ * is decided after a record of that end: see `again`.
  */
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	    const struct wire_request *request, const struct lookup *key, struct record *record,

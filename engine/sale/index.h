@@ -1,7 +1,7 @@
 /*
  * index: from a hash to the numbers that were added under it. Rarely it also gives a number of
  * another hash, so callers compare what it stands for. Buckets of one cache line, open addressing
- * by buckets: a search usually looks at one line. Nothing is ever removed.
+ * by buckets: a search usually looks at one line.
  */
 #ifndef DB_ENGINE_SALE_INDEX_H
 #define DB_ENGINE_SALE_INDEX_H
@@ -26,7 +26,7 @@ enum {
 struct index_bucket {
 	uint16_t tags[INDEX_BUCKET_SLOTS]; /* hash_tag */
 	uint16_t cnt;
-	uint16_t overflowed; /* numbers that went to the next bucket, saturating */
+	uint16_t overflowed; /* numbers that went to a later bucket, saturating */
 	uint32_t numbers[INDEX_BUCKET_SLOTS];
 };
 static_assert(sizeof(struct index_bucket) == CACHE_LINE_BYTES, "one line a bucket");
@@ -110,9 +110,6 @@ static inline bool index_next(const struct index *index, struct index_search *se
 	while (search->match == 0) {
 		if (search->bucket->overflowed == 0)
 			return false;
-		/* Only a full bucket may have overflowed: else searches that end here would miss a
-		 * number. */
-		DCHECK(search->bucket->cnt == INDEX_BUCKET_SLOTS);
 		search->bucket = index_after(index, search->bucket);
 		search->match = index_match(search->bucket, search->tag);
 	}
@@ -149,6 +146,50 @@ static inline void index_add(struct index *index, uint64_t hash, uint32_t number
 	bucket->numbers[bucket->cnt] = number;
 	bucket->cnt++;
 	DCHECK(index_has(index, hash, number));
+}
+
+/* Puts another number of the same hash in the place of one that is there. */
+static inline void index_replace(const struct index *index, uint64_t hash, uint32_t number,
+				 uint32_t other)
+{
+	struct index_search search = index_search(index, hash);
+	uint32_t found;
+
+	while (index_next(index, &search, &found)) {
+		for (unsigned i = 0; found == number && i < search.bucket->cnt; i++) {
+			if (search.bucket->numbers[i] != number)
+				continue;
+			search.bucket->numbers[i] = other;
+			return;
+		}
+	}
+	CHECK(!"a number to replace that is not there");
+}
+
+/* Removes a number that is there. What was found before in its bucket may have moved. */
+static inline void index_remove(const struct index *index, uint64_t hash, uint32_t number)
+{
+	struct index_search search = index_search(index, hash);
+	uint32_t found = ~number;
+	unsigned slot = 0;
+
+	while (found != number) {
+		const bool any = index_next(index, &search, &found);
+
+		CHECK(any);
+	}
+	for (struct index_bucket *bucket = index_home(index, hash); bucket != search.bucket;
+	     bucket = index_after(index, bucket)) {
+		/* What is saturated stays: searches go on where they need not. */
+		if (bucket->overflowed < UINT16_MAX)
+			bucket->overflowed--;
+	}
+	while (search.bucket->numbers[slot] != number)
+		slot++;
+	search.bucket->cnt--;
+	search.bucket->numbers[slot] = search.bucket->numbers[search.bucket->cnt];
+	search.bucket->tags[slot] = search.bucket->tags[search.bucket->cnt];
+	DCHECK(!index_has(index, hash, number));
 }
 
 #endif

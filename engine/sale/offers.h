@@ -13,6 +13,7 @@
 #include "alloc/arena.h"
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/base/timer_wheel.h"
 #include "engine/sale/index.h"
 
 struct offer {
@@ -20,7 +21,7 @@ struct offer {
 	uint64_t unit_price;
 	uint64_t opens_at_ns;
 	uint64_t closes_at_ns;
-	uint32_t stock; /* initial + restocked == free + held + sold */
+	uint32_t stock; /* initial + restocked == free + held + sold + terms.written_off */
 	uint32_t free;
 	uint32_t held;
 	uint32_t sold;
@@ -30,9 +31,31 @@ struct offer {
 };
 static_assert(sizeof(struct offer) == CACHE_LINE_BYTES, "one line an offer");
 
+/* A list of holds, by number (struct hold.next): the next to end first, and so the one with the
+ * lowest since_lsn. TIMER_NONE: empty. */
+struct hold_list {
+	int32_t first;
+	int32_t last;
+};
+
+/* What an offer has besides, in a line of its own: what most requests do not need. */
+struct terms {
+	struct timer
+		timer; /* runs while there are open holds: for the first that ends, or before */
+	struct hold_list fresh;    /* holds as they were made */
+	struct hold_list extended; /* those that were lengthened */
+	uint32_t written_off;      /* units */
+	uint32_t group;            /* 0: none */
+	uint32_t group_limit;
+	uint32_t extend; /* as its record has it */
+	bool placed;     /* the catalog put it into this shard */
+} __attribute__((aligned(CACHE_LINE_BYTES)));
+static_assert(sizeof(struct terms) == CACHE_LINE_BYTES, "one line an offer");
+
 struct offers {
 	struct index index; /* into list */
 	struct offer *list;
+	struct terms *terms; /* of the offers, by the same numbers */
 	uint64_t cnt;
 	uint64_t cnt_max;
 };
@@ -81,9 +104,16 @@ static inline struct offer *offers_find(const struct offers *offers, uint64_t ha
 /* Adds an offer of this SKU, which must not be there yet. NULL when full. */
 struct offer *offers_add(struct offers *offers, uint64_t hash, uint64_t sku);
 
-static inline bool offer_conserved(const struct offer *offer)
+static inline struct terms *offer_terms_of(const struct offers *offers, const struct offer *offer)
 {
-	return offer->stock == (uint64_t)offer->free + offer->held + offer->sold;
+	DCHECK(offer >= offers->list && offer < offers->list + offers->cnt);
+	return &offers->terms[offer - offers->list];
+}
+
+static inline bool offer_conserved(const struct offers *offers, const struct offer *offer)
+{
+	return offer->stock == (uint64_t)offer->free + offer->held + offer->sold +
+				       offer_terms_of(offers, offer)->written_off;
 }
 
 #endif

@@ -41,7 +41,7 @@ enum {
 	RELEASE_ALL = 1 << 0,      /* the request named no quantity: all that is held */
 	RETURN_WRITE_OFF = 1 << 0, /* the units are not for sale again */
 	EXPIRE_EXTENDED = 1 << 0,  /* the run is of holds that were lengthened */
-	EXPIRE_OF_BUYER = 1 << 1,  /* those of one buyer that have ended, not a run */
+	EXPIRE_ONE = 1 << 1,       /* no run: one hold, by the LSN of its order */
 	/* ORDER, HOLD, CONFIRM, RELEASE: the next record of the lane is of the same basket, and in
 	 * the same block. */
 	RECORD_BASKET_GOES_ON = 1 << 7,
@@ -81,13 +81,11 @@ struct record {
 		struct {
 			/* A run: all open holds of the SKU (EXPIRE_EXTENDED: those that were
 			 * lengthened, else the others) whose latest HOLD or EXTEND is at most this
-			 * LSN. 0 with EXPIRE_OF_BUYER. */
+			 * LSN. EXPIRE_ONE: of the order that was held. */
 			uint64_t up_to_lsn;
-			uint64_t buyer; /* EXPIRE_OF_BUYER: all his holds of the SKU that have ended
-					 */
 			uint32_t holds; /* how many these are, and their units: 1.. */
 			uint32_t units;
-			uint64_t reserved;
+			uint64_t reserved[2];
 		} expire;
 		struct {
 			uint32_t stock;           /* units put on sale */
@@ -112,6 +110,7 @@ enum {
 	EXTEND_SECONDS_MAX = (1 << 24) - 1, /* 194 days */
 	HOLD_SECONDS_MAX = (1 << 24) - 1,
 	GROUP_LIMIT_MAX = UINT16_MAX,
+	GROUP_MAX = INT32_MAX, /* so that it is told apart from an offer's number */
 };
 
 static_assert(sizeof(struct record) == RECORD_BYTES, "record size");
@@ -129,7 +128,7 @@ static_assert(offsetof(struct record, change.buyer) == offsetof(struct record, o
 	      "one buyer");
 static_assert(offsetof(struct record, change.order_lsn) == 56, "stored as it is");
 static_assert(offsetof(struct record, expire.up_to_lsn) == 32, "stored as it is");
-static_assert(offsetof(struct record, expire.holds) == 48, "stored as it is");
+static_assert(offsetof(struct record, expire.holds) == 40, "stored as it is");
 static_assert(SHARDS_MAX <= 1 << (64 - ORDER_ID_LSN_BITS), "a lane's number fits above an LSN");
 
 static inline uint64_t order_id_of(uint16_t lane, uint64_t lsn)

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "engine/base/check.h"
 #include "engine/base/relaxed.h"
 #include "engine/sale/shard_state.h"
@@ -14,7 +11,19 @@
 uint64_t shard_bytes(const struct shard_size *size)
 {
 	return sizeof(struct shard) + offers_bytes(size->offer_cnt) +
-	       orders_bytes(size->order_cnt) + buyers_bytes(size->buyer_cnt);
+	       orders_bytes(size->order_cnt, size->hold_cnt, size->change_cnt) +
+	       holds_bytes(size->hold_cnt) + buyers_bytes(size->buyer_cnt) +
+	       index_bytes(index_buckets_for(size->placed_cnt)) +
+	       (size->placed_cnt + 1) * sizeof(struct placed);
+}
+
+static int placed_open(struct shard *shard, uint64_t cnt_max)
+{
+	shard->placed_cnt_max = cnt_max;
+	shard->placed = arena_alloc(shard->arena, (cnt_max + 1) * sizeof(*shard->placed));
+	if (shard->placed == NULL)
+		return -ENOMEM;
+	return index_open(&shard->placed_index, shard->arena, index_buckets_for(cnt_max));
 }
 
 int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct shard_size *size)
@@ -36,11 +45,17 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 	if (rc == 0)
 		rc = offers_open(&shard->offers, arena, size->offer_cnt);
 	if (rc == 0)
-		rc = orders_open(&shard->orders, arena, size->order_cnt);
+		rc = orders_open(&shard->orders, arena, size->order_cnt, size->hold_cnt,
+				 size->change_cnt);
+	if (rc == 0)
+		rc = holds_open(&shard->holds, arena, size->hold_cnt, &shard->offers);
+	if (rc == 0)
+		rc = placed_open(shard, size->placed_cnt);
 	if (rc == 0)
 		rc = buyers_open(&shard->buyers, arena, size->buyer_cnt);
 	if (rc != 0)
 		goto fail;
+	shard->orders.holds = shard->holds.list;
 	*out = shard;
 	return 0;
 fail:
@@ -58,12 +73,17 @@ void shard_clear(struct shard *shard)
 {
 	offers_clear(&shard->offers);
 	orders_clear(&shard->orders);
+	holds_clear(&shard->holds, &shard->offers);
 	buyers_clear(&shard->buyers);
+	index_clear(&shard->placed_index);
+	shard->placed_cnt = 0;
+	shard->has_groups = false;
 	shard->next_lsn = 1;
 	shard->last_at_ns = 0;
 	shard->units_stocked = 0;
 	shard->units_held = 0;
 	shard->units_sold = 0;
+	shard->units_written_off = 0;
 	shard->clock_back_cnt = 0;
 }
 
@@ -73,163 +93,132 @@ void shard_sums(const struct shard *shard, struct shard_sums *sums)
 		.offers = relaxed_u64(&shard->offers.cnt),
 		.orders = relaxed_u64(&shard->orders.cnt),
 		.orders_max = shard->orders.cnt_max,
+		.holds = relaxed_u64(&shard->holds.cnt),
+		.holds_max = shard->holds.cnt_max,
+		.open_holds = relaxed_u64(&shard->holds.open_cnt),
+		.changes = relaxed_u32(&shard->orders.change_cnt),
+		.changes_max = shard->orders.change_cnt_max,
 		.units_stocked = relaxed_u64(&shard->units_stocked),
 		.units_held = relaxed_u64(&shard->units_held),
 		.units_sold = relaxed_u64(&shard->units_sold),
+		.units_written_off = relaxed_u64(&shard->units_written_off),
 	};
-	sums->units_free = sums->units_stocked - sums->units_held - sums->units_sold;
+	sums->units_free =
+		sums->units_stocked - sums->units_held - sums->units_sold - sums->units_written_off;
+}
+
+/* What the orders and holds of an offer say of its units. */
+struct offer_sum {
+	uint64_t held;
+	uint64_t sold;
+	uint64_t written_off;
+};
+
+/* Adds up what the orders and holds say, by offer. sums[0] alone if of_all. */
+static void add_up(const struct shard *shard, bool of_all, struct offer_sum *sums,
+		   struct shard_totals *totals)
+{
+	for (uint64_t i = 0; i < shard->orders.cnt; i++) {
+		const struct order *order = &shard->orders.log[i];
+
+		CHECK(order->offer_idx < shard->offers.cnt);
+		if ((order->flags & SNAPSHOT_CHANGED) == 0)
+			sums[of_all ? 0 : order->offer_idx].sold += order->quantity;
+	}
+	for (uint64_t i = 0; i < shard->holds.cnt; i++) {
+		const struct hold *hold = &shard->holds.list[i];
+		struct offer_sum *sum;
+
+		CHECK(hold->order.offer_idx < shard->offers.cnt);
+		sum = &sums[of_all ? 0 : hold->order.offer_idx];
+		sum->held += hold->held;
+		sum->sold += hold->sold;
+		sum->written_off += hold->written_off;
+		totals->open_holds += hold->state == HOLD_OPEN;
+	}
+}
+
+static bool offer_adds_up(const struct shard *shard, uint64_t idx, const struct offer_sum *sum)
+{
+	const struct offer *offer = &shard->offers.list[idx];
+
+	return offer_conserved(&shard->offers, offer) &&
+	       (sum == NULL || (sum->held == offer->held && sum->sold == offer->sold &&
+				sum->written_off == shard->offers.terms[idx].written_off));
 }
 
 void shard_totals(const struct shard *shard, struct shard_totals *totals)
 {
 	const struct offers *offers = &shard->offers;
-	const struct orders *orders = &shard->orders;
-	/* Without memory for one count an offer, only the sums are compared. */
-	uint64_t *ordered = calloc(offers->cnt + 1, sizeof(*ordered));
-	uint64_t ordered_sum = 0;
+	/* Without memory for one sum an offer, only the sums of all are compared. */
+	struct offer_sum *by_offer = calloc(offers->cnt + 1, sizeof(*by_offer));
+	struct offer_sum all = {0};
 
-	*totals = (struct shard_totals){.offers = offers->cnt, .orders = orders->cnt};
-	for (uint64_t i = 0; i < orders->cnt; i++) {
-		CHECK(orders->log[i].offer_idx < offers->cnt);
-		ordered_sum += orders->log[i].quantity;
-		if (ordered != NULL)
-			ordered[orders->log[i].offer_idx] += orders->log[i].quantity;
-	}
+	*totals = (struct shard_totals){
+		.offers = offers->cnt,
+		.orders = shard->orders.cnt,
+		.holds = shard->holds.cnt,
+		.changes = shard->orders.change_cnt,
+	};
+	add_up(shard, by_offer == NULL, by_offer != NULL ? by_offer : &all, totals);
 	for (uint64_t i = 0; i < offers->cnt; i++) {
 		const struct offer *offer = &offers->list[i];
+		const struct offer_sum *sum = by_offer != NULL ? &by_offer[i] : NULL;
 
 		totals->units_stocked += offer->stock;
 		totals->units_free += offer->free;
 		totals->units_held += offer->held;
 		totals->units_sold += offer->sold;
-		if (offer_conserved(offer) && (ordered == NULL || offer->sold == ordered[i]))
+		totals->units_written_off += offers->terms[i].written_off;
+		if (sum != NULL) {
+			all.held += sum->held;
+			all.sold += sum->sold;
+			all.written_off += sum->written_off;
+		}
+		if (offer_adds_up(shard, i, sum))
 			continue;
 		if (totals->offers_broken++ == 0)
 			totals->first_broken_sku = offer->sku;
 	}
 	totals->offers_broken +=
-		totals->offers_broken == 0 && (totals->units_sold != ordered_sum ||
-					       totals->units_stocked != shard->units_stocked ||
-					       totals->units_held != shard->units_held ||
-					       totals->units_sold != shard->units_sold);
-	free(ordered);
+		totals->offers_broken == 0 &&
+		(totals->units_sold != all.sold || totals->units_held != all.held ||
+		 totals->units_written_off != all.written_off ||
+		 totals->open_holds != shard->holds.open_cnt ||
+		 totals->units_stocked != shard->units_stocked ||
+		 totals->units_held != shard->units_held ||
+		 totals->units_written_off != shard->units_written_off ||
+		 totals->units_sold != shard->units_sold);
+	free(by_offer);
 }
 
 bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt)
 {
 	const struct offers *offers = &shard->offers;
 
-	DCHECK(shard->units_held + shard->units_sold <= shard->units_stocked);
+	DCHECK(shard->units_held + shard->units_sold + shard->units_written_off <=
+	       shard->units_stocked);
 	for (unsigned i = 0; i < cnt && i < offers->cnt; i++) {
 		*cursor = *cursor + 1 < offers->cnt ? *cursor + 1 : 0;
-		if (!offer_conserved(&offers->list[*cursor]))
+		if (!offer_conserved(offers, &offers->list[*cursor]))
 			return false;
 	}
 	return true;
 }
 
-/* What is hashed: one form for each order, without padding, independent of slots and table sizes.
- */
-struct hashed_order {
-	uint64_t order_id;
-	struct record record;
-};
-
-static_assert(sizeof(struct hashed_order) == sizeof(uint64_t) + RECORD_BYTES, "no padding");
-
-struct hashed_buyer {
-	uint64_t buyer;
-	uint64_t sku;
-	uint64_t units;
-};
-static_assert(sizeof(struct hashed_buyer) == 3 * sizeof(uint64_t), "no padding");
-
-enum hash_seed {
-	HASH_SEED_LANE = 1,
-	HASH_SEED_OFFER,
-	HASH_SEED_ORDER,
-	HASH_SEED_BUYER,
-	HASH_SEED_CLOCK,
-};
-
-static void hash_add(struct shard_hash *sum, enum hash_seed seed, const void *data, size_t bytes)
-{
-	const XXH128_hash_t hash = XXH3_128bits_withSeed(data, bytes, seed);
-
-	shard_hash_add(sum, (struct shard_hash){.low = hash.low64, .high = hash.high64});
-}
-
-static void hash_orders(const struct shard *shard, struct shard_hash *sum)
-{
-	for (uint64_t i = 0; i < shard->orders.cnt; i++) {
-		const struct order *order = &shard->orders.log[i];
-
-		CHECK(order->offer_idx < shard->offers.cnt);
-		CHECK(i == 0 || order[-1].lsn < order->lsn);
-
-		const struct hashed_order hashed = {
-			.order_id = order_id_of(shard->lane, order->lsn),
-			.record = {.kind = RECORD_ORDER,
-				   .quantity = order->quantity,
-				   .channel = order->channel,
-				   .at_ns = order->at_ns,
-				   .sku = shard->offers.list[order->offer_idx].sku,
-				   .unit_price = order->unit_price,
-				   .order = {.request_id = {order->request_id[0],
-							    order->request_id[1]},
-					     .buyer = order->buyer,
-					     .max_price = order->max_price}},
-		};
-
-		hash_add(sum, HASH_SEED_ORDER, &hashed, sizeof(hashed));
-	}
-}
-
-struct shard_hash shard_hash(const struct shard *shard)
-{
-	const uint64_t lane[] = {shard->lane, shard->shards, shard->next_lsn, shard->last_at_ns};
-	struct shard_hash sum = {0, 0};
-	uint64_t buyer_cnt = 0;
-
-	CHECK(shard->clock_back_cnt <= CLOCK_RECORDS_MAX);
-	hash_add(&sum, HASH_SEED_LANE, lane, sizeof(lane));
-	for (uint64_t i = 0; i < shard->offers.cnt; i++) {
-		struct offer_view view;
-
-		shard_offer_at(shard, i, &view);
-		hash_add(&sum, HASH_SEED_OFFER, &view, sizeof(view));
-	}
-	for (uint64_t i = 0; i < shard->clock_back_cnt; i++) {
-		const struct clock_back *back = &shard->clock_backs[i];
-		const uint64_t hashed[] = {i, back->at_ns, back->was_ns, back->offers_before};
-
-		hash_add(&sum, HASH_SEED_CLOCK, hashed, sizeof(hashed));
-	}
-	hash_orders(shard, &sum);
-	for (uint64_t i = 0; i < shard->buyers.bucket_cnt; i++) {
-		for (unsigned k = 0; k < BUYER_BUCKET_SLOTS; k++) {
-			const struct buyer_count *count = &shard->buyers.buckets[i].counts[k];
-
-			if (count->units == 0)
-				continue;
-			CHECK(count->offer_idx < shard->offers.cnt);
-			buyer_cnt++;
-
-			const struct hashed_buyer hashed = {
-				.buyer = count->buyer,
-				.sku = shard->offers.list[count->offer_idx].sku,
-				.units = count->units,
-			};
-
-			hash_add(&sum, HASH_SEED_BUYER, &hashed, sizeof(hashed));
-		}
-	}
-	CHECK(buyer_cnt == shard->buyers.cnt);
-	return sum;
-}
-
 uint16_t shard_owner(const struct shard *shard, uint64_t sku)
 {
+	const uint64_t hash = shard_offer_hash(shard, sku);
+	struct index_search search;
+	uint32_t number;
+
+	if (offers_find(&shard->offers, hash, sku) != NULL)
+		return shard->lane;
+	search = index_search(&shard->placed_index, hash);
+	while (shard->placed_cnt > 0 && index_next(&shard->placed_index, &search, &number)) {
+		if (shard->placed[number].sku == sku)
+			return shard->placed[number].shard;
+	}
 	return wire_shard_of(sku, shard->shards);
 }
 
@@ -245,7 +234,7 @@ uint64_t shard_last_at_ns(const struct shard *shard)
 
 uint64_t shard_entries(const struct shard *shard)
 {
-	return shard->offers.cnt + shard->clock_back_cnt;
+	return shard->offers.cnt + shard->clock_back_cnt + shard->placed_cnt;
 }
 
 uint32_t shard_clock_backs(const struct shard *shard)
@@ -285,8 +274,6 @@ bool shard_find_offer(const struct shard *shard, uint64_t sku, struct offer_view
 
 	if (offer == NULL)
 		return false;
-	/* The table never holds offers of other shards' SKUs. */
-	DCHECK(shard_owner(shard, sku) == shard->lane);
 	view_offer(offer, out);
 	return true;
 }
@@ -295,4 +282,52 @@ void shard_offer_at(const struct shard *shard, uint64_t idx, struct offer_view *
 {
 	CHECK(idx < shard->offers.cnt);
 	view_offer(&shard->offers.list[idx], out);
+}
+
+void shard_terms_at(const struct shard *shard, uint64_t idx, struct offer_terms *out)
+{
+	const struct terms *terms = &shard->offers.terms[idx];
+
+	CHECK(idx < shard->offers.cnt);
+	*out = (struct offer_terms){
+		.group = terms->group,
+		.group_limit = terms->group_limit,
+		.extend_seconds = terms->extend >> EXTENSIONS_BITS,
+		.extensions = terms->extend & EXTENSIONS_MAX,
+		.written_off = terms->written_off,
+		.placed = terms->placed,
+	};
+}
+
+void shard_hold_at(const struct shard *shard, uint64_t idx, struct hold_view *out)
+{
+	const struct hold *hold = &shard->holds.list[idx];
+
+	CHECK(idx < shard->holds.cnt);
+	*out = (struct hold_view){
+		.order_id = order_id_of(shard->lane, hold->order.lsn),
+		.sku = shard->offers.list[hold->order.offer_idx].sku,
+		.buyer = hold->order.buyer,
+		.unit_price = hold->order.unit_price,
+		.held_at_ns = hold->order.at_ns,
+		.ends_at_ns = hold->ends_at_ns,
+		.channel = hold->order.channel,
+		.quantity = (uint16_t)hold->order.quantity,
+		.held = hold->held,
+		.sold = hold->sold,
+		.returned = hold->returned,
+		.written_off = hold->written_off,
+		.state = hold->state,
+		.extensions = hold->extensions,
+		.bought = hold->order.kind == RECORD_ORDER,
+	};
+}
+
+uint64_t shard_changed_lsn(const struct shard *shard, uint64_t lsn)
+{
+	const struct hold *hold = NULL;
+
+	if (shard->holds.cnt > 0)
+		hold = holds_find(&shard->holds, shard_lsn_hash(shard, lsn), lsn);
+	return hold != NULL ? hold->last_lsn : lsn;
 }

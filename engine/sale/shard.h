@@ -195,6 +195,10 @@ struct offer_terms {
 };
 void shard_terms_at(const struct shard *shard, uint64_t idx, struct offer_terms *out);
 
+/* The LSN of the record that changed the order with this LSN last; its own if none did, or if there
+ * is no such order. */
+uint64_t shard_changed_lsn(const struct shard *shard, uint64_t lsn);
+
 /* The idx-th hold, 0 .. holds - 1. */
 struct hold_view {
 	uint64_t order_id;

@@ -1,30 +1,43 @@
 /*
- * How a record becomes state: records of the lane one by one, entries of a checkpoint in batches,
- * with the same checks.
+ * How a record of the lane becomes state.
  */
-#include <errno.h>
+#include "engine/sale/apply.h"
 
 #include "engine/base/check.h"
-#include "engine/sale/shard_state.h"
+#include "engine/sale/change.h"
 
-enum {
-	/* Orders whose passes are made together (lookup.h): a pass over them takes as long as
-	 * memory takes to arrive. */
-	BATCH_CNT = 64,
-};
-
-static int bad(const char **why, const char *text)
+/* What an offer's record says beside the offer's own line. */
+static void take_terms(struct shard *shard, const struct offer *offer, const struct record *record)
 {
-	*why = text;
-	return -EBADMSG;
+	struct terms *terms = offer_terms_of(&shard->offers, offer);
+
+	terms->group = record->channel;
+	terms->group_limit = record->quantity;
+	terms->extend = record->offer.extend;
+	terms->placed = (record->flags & OFFER_PLACED) != 0;
+	shard->has_groups |= terms->group != 0;
 }
 
-static int apply_offer(struct shard *shard, const struct record *record, const char **why)
+static const char *terms_wrong(const struct record *record)
+{
+	if (record->channel > GROUP_MAX || (record->channel == 0) != (record->quantity == 0))
+		return "offer of a group without a limit, or with an impossible number";
+	if (record->offer.extend != 0 && record->offer.hold_seconds == 0)
+		return "offer whose holds can be extended, but that allows none";
+	return NULL;
+}
+
+int apply_offer(struct shard *shard, const struct record *record, const char **why)
 {
 	const uint64_t hash = shard_offer_hash(shard, record->sku);
 
-	if (wire_shard_of(record->sku, shard->shards) != shard->lane)
+	const bool placed = wire_shard_of(record->sku, shard->shards) != shard->lane;
+
+	if (placed != ((record->flags & OFFER_PLACED) != 0) ||
+	    (!placed && shard_owner(shard, record->sku) != shard->lane))
 		return bad(why, "offer of a SKU that belongs to another shard");
+	if (terms_wrong(record) != NULL)
+		return bad(why, terms_wrong(record));
 	if (offers_find(&shard->offers, hash, record->sku) != NULL)
 		return bad(why, "SKU put on sale twice");
 
@@ -39,7 +52,8 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	offer->closes_at_ns = record->offer.closes_at_ns;
 	offer->stock = record->offer.stock;
 	offer->free = record->offer.stock;
-	DCHECK(offer_conserved(offer));
+	take_terms(shard, offer, record);
+	DCHECK(offer_conserved(&shard->offers, offer));
 	shard->units_stocked += record->offer.stock;
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
@@ -49,7 +63,31 @@ static int apply_offer(struct shard *shard, const struct record *record, const c
 	return 0;
 }
 
-static int apply_clock(struct shard *shard, const struct record *record, const char **why)
+int apply_placed(struct shard *shard, const struct record *record, const char **why)
+{
+	struct placed *placed = &shard->placed[shard->placed_cnt];
+
+	if (wire_shard_of(record->sku, shard->shards) != shard->lane ||
+	    record->quantity == shard->lane || record->quantity >= shard->shards)
+		return bad(why, "SKU placed into an impossible shard");
+	if (shard_owner(shard, record->sku) != shard->lane)
+		return bad(why, "SKU placed twice");
+	if (offers_find(&shard->offers, shard_offer_hash(shard, record->sku), record->sku) != NULL)
+		return bad(why, "SKU placed into another shard, but on sale in this one");
+	if (shard->placed_cnt == shard->placed_cnt_max) {
+		*why = "more placed SKUs than the table was made for";
+		return -ENOSPC;
+	}
+	*placed = (struct placed){
+		.sku = record->sku, .at_ns = record->at_ns, .shard = record->quantity};
+	index_add(&shard->placed_index, shard_offer_hash(shard, record->sku),
+		  (uint32_t)shard->placed_cnt++);
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+	return 0;
+}
+
+int apply_clock(struct shard *shard, const struct record *record, const char **why)
 {
 	const uint64_t *reserved = record->clock.reserved;
 
@@ -70,50 +108,164 @@ static int apply_clock(struct shard *shard, const struct record *record, const c
 	/* shard_save_offers needs this to find its place among the offers. */
 	DCHECK(shard->clock_back_cnt == 1 ||
 	       shard->clock_backs[shard->clock_back_cnt - 2].offers_before <= shard->offers.cnt);
+	holds_set_back(&shard->holds, &shard->offers, record->at_ns, record->clock.was_ns);
 	shard->next_lsn++;
 	shard->last_at_ns = record->at_ns;
 	return 0;
 }
 
-/* Everything that decide checked when it committed this order must hold again. */
-static int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
-		       const char **why)
+/* What is wrong with a purchase whatever its buyer has; NULL: nothing. */
+static const char *purchase_wrong(const struct record *record, const struct offer *offer)
+{
+	if (record->quantity == 0)
+		return "order of no units";
+	if (record->quantity > offer->free)
+		return "order of more units than are free";
+	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
+		return "order while the offer was not open";
+	if (record->unit_price != offer->unit_price)
+		return "order at another price than the offer's";
+	if (record->order.max_price != 0 && record->unit_price > record->order.max_price)
+		return "order above the highest price the buyer named";
+	if ((record->order.request_id[0] | record->order.request_id[1]) == 0)
+		return "order without a request id";
+	return NULL;
+}
+
+/* The buyer's counts; 0, or as shard_apply if they do not allow it. */
+static int take_limits(struct shard *shard, const struct record *record, const struct lookup *key,
+		       const struct offer *offer, struct limit_counts *counts, const char **why)
+{
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
+
+	*counts = (struct limit_counts){NULL, NULL};
+	if (offer->limit_per_buyer > 0)
+		counts->own = key_count(shard, key, record->sku, record->order.buyer, offer_idx);
+	if (shard->has_groups && shard->offers.terms[offer_idx].group != 0)
+		counts->group = group_count(shard, record->order.buyer,
+					    shard->offers.terms[offer_idx].group);
+	*why = "more orders than the tables were made for";
+	if (!counts_have_room(shard, counts))
+		return -ENOSPC;
+	if (counts->own != NULL &&
+	    beyond_limit(counts->own, offer->limit_per_buyer, record->quantity))
+		return bad(why, "order beyond the limit per buyer");
+	if (counts->group != NULL &&
+	    beyond_limit(counts->group, shard->offers.terms[offer_idx].group_limit,
+			 record->quantity))
+		return bad(why, "order beyond the limit of its group");
+	return 0;
+}
+
+/* Everything that decide checked when it committed this purchase must hold again. */
+int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
+		const char **why)
+{
+	const bool holds = record->kind == RECORD_HOLD;
+	struct offer *offer = key_offer(shard, key, record->sku);
+	struct limit_counts counts;
+	const char *wrong;
+	int rc;
+
+	if (offer == NULL)
+		return bad(why, "order of a SKU that was never put on sale");
+	wrong = purchase_wrong(record, offer);
+	if (wrong != NULL)
+		return bad(why, wrong);
+	if (holds && offer->hold_seconds == 0)
+		return bad(why, "hold of an offer that allows none");
+	if (key_order(shard, key, record->order.request_id, shard_offer_idx(shard, offer)) != NULL)
+		return bad(why, "request committed twice");
+	*why = "more orders than the tables were made for";
+	if (holds ? shard->holds.cnt == shard->holds.cnt_max
+		  : shard->orders.cnt == shard->orders.cnt_max)
+		return -ENOSPC;
+	rc = take_limits(shard, record, key, offer, &counts, why);
+	if (rc != 0)
+		return rc;
+	if (holds)
+		change_commit_hold(shard, record, offer, &counts, key->order_hash);
+	else
+		shard_commit_order(shard, record, offer, &counts, key->order_hash);
+	return 0;
+}
+
+/* A change says what change_judge says of it. */
+static int apply_change(struct shard *shard, const struct record *record, const struct lookup *key,
+			const char **why)
+{
+	struct offer *offer = key_offer(shard, key, record->sku);
+	struct change change = {
+		.kind = record->kind,
+		.write_off =
+			record->kind == RECORD_RETURN && (record->flags & RETURN_WRITE_OFF) != 0,
+		.quantity = record->quantity,
+		.buyer = record->change.buyer,
+		.at_ns = record->at_ns,
+	};
+	struct target target;
+	struct effect effect;
+
+	if (offer == NULL)
+		return bad(why, "change of an order of a SKU that was never put on sale");
+	if ((record->change.request_id[0] | record->change.request_id[1]) == 0)
+		return bad(why, "change without a request id");
+	if (key_order(shard, key, record->change.request_id, shard_offer_idx(shard, offer)) != NULL)
+		return bad(why, "request committed twice");
+	target = target_find(shard, record->change.order_lsn, shard_offer_idx(shard, offer));
+	if (target.order == NULL)
+		return bad(why, "change of an order that is not there");
+	if (record->unit_price != target.order->unit_price)
+		return bad(why, "change at another price than the order's");
+	if (target.hold != NULL && hold_has_ended(target.hold, record->at_ns))
+		return bad(why, "change of a hold that has ended");
+	if (record->kind == RECORD_RELEASE && (record->flags & RELEASE_ALL) != 0)
+		change.quantity = 0;
+	change_judge(shard, offer, &target, &change, &effect);
+	if (!effect.commits || effect.quantity != record->quantity ||
+	    effect.flags != (record->flags & ~RECORD_BASKET_GOES_ON))
+		return bad(why, "change that does not follow from its order");
+	*why = "more changes than the tables were made for";
+	if (shard->orders.change_cnt == shard->orders.change_cnt_max ||
+	    (target.hold == NULL && shard->holds.cnt == shard->holds.cnt_max))
+		return -ENOSPC;
+	change_commit(shard, record, offer, &target, key->order_hash);
+	return 0;
+}
+
+static int apply_expire(struct shard *shard, const struct record *record, const struct lookup *key,
+			const char **why)
 {
 	struct offer *offer = key_offer(shard, key, record->sku);
 
 	if (offer == NULL)
-		return bad(why, "order of a SKU that was never put on sale");
-	if (record->quantity == 0)
-		return bad(why, "order of no units");
-	if (record->quantity > offer->free)
-		return bad(why, "order of more units than are free");
-	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
-		return bad(why, "order while the offer was not open");
-	if (record->unit_price != offer->unit_price)
-		return bad(why, "order at another price than the offer's");
-	if (record->order.max_price != 0 && record->unit_price > record->order.max_price)
-		return bad(why, "order above the highest price the buyer named");
-	if ((record->order.request_id[0] | record->order.request_id[1]) == 0)
-		return bad(why, "order without a request id");
+		return bad(why, "end of holds of a SKU that was never put on sale");
+	if ((record->quantity | record->channel | record->unit_price | record->expire.reserved[0] |
+	     record->expire.reserved[1]) != 0)
+		return bad(why, "end of holds with reserved bytes in use");
+	return expire_apply(shard, record, offer, why);
+}
 
-	const uint32_t offer_idx = shard_offer_idx(shard, offer);
-
-	if (key_order(shard, key, record->order.request_id, offer_idx) != NULL)
-		return bad(why, "request committed twice");
-
-	struct buyer_count *count = NULL;
-	*why = "more orders than the tables were made for";
-	if (shard->orders.cnt == shard->orders.cnt_max)
-		return -ENOSPC;
-	if (offer->limit_per_buyer > 0) {
-		count = key_count(shard, key, record->sku, record->order.buyer, offer_idx);
-		if (!buyers_have_room(&shard->buyers, count))
-			return -ENOSPC;
-		if ((uint64_t)count->units + record->quantity > offer->limit_per_buyer)
-			return bad(why, "order beyond the limit per buyer");
+/* The flags that a kind of record knows. */
+static uint8_t known_flags(uint8_t kind)
+{
+	switch (kind) {
+	case RECORD_OFFER:
+		return OFFER_PLACED;
+	case RECORD_ORDER:
+	case RECORD_HOLD:
+		return RECORD_BASKET_GOES_ON;
+	case RECORD_CONFIRM:
+		return CONFIRM_LATE | CONFIRM_REFUND | RECORD_BASKET_GOES_ON;
+	case RECORD_RELEASE:
+		return RELEASE_ALL | RECORD_BASKET_GOES_ON;
+	case RECORD_RETURN:
+		return RETURN_WRITE_OFF;
+	case RECORD_EXPIRE:
+		return EXPIRE_EXTENDED | EXPIRE_ONE;
+	default:
+		return 0;
 	}
-	shard_commit_order(shard, record, offer, count, key->order_hash);
-	return 0;
 }
 
 static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
@@ -125,15 +277,25 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 		return bad(why, "LSN out of order");
 	if (record->at_ns < shard->last_at_ns && record->kind != RECORD_CLOCK)
 		return bad(why, "lane clock runs backwards");
-	if (record->flags != 0)
+	if ((record->flags & ~known_flags(record->kind)) != 0)
 		return bad(why, "record with unknown flags");
 	switch (record->kind) {
 	case RECORD_OFFER:
 		return apply_offer(shard, record, why);
 	case RECORD_ORDER:
+	case RECORD_HOLD:
 		return apply_order(shard, record, key, why);
 	case RECORD_CLOCK:
 		return apply_clock(shard, record, why);
+	case RECORD_CONFIRM:
+	case RECORD_RELEASE:
+	case RECORD_EXTEND:
+	case RECORD_RETURN:
+		return apply_change(shard, record, key, why);
+	case RECORD_EXPIRE:
+		return apply_expire(shard, record, key, why);
+	case RECORD_PLACED:
+		return apply_placed(shard, record, why);
 	default:
 		return bad(why, "record of unknown kind");
 	}
@@ -153,11 +315,10 @@ int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, 
 	return rc;
 }
 
-/* All passes over records of any kind, at most BATCH_CNT. */
-static void look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,
-		       uint32_t cnt)
+void apply_look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,
+		      uint32_t cnt)
 {
-	CHECK(cnt > 0 && cnt <= BATCH_CNT);
+	CHECK(cnt > 0 && cnt <= APPLY_BATCH_CNT);
 	for (uint32_t i = 0; i < cnt; i++)
 		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
 	for (uint32_t i = 0; i < cnt; i++)
@@ -171,7 +332,7 @@ static void look_ahead(const struct shard *shard, const struct record *records, 
 int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,
 		     uint32_t *applied, const char **why)
 {
-	struct lookup keys[BATCH_CNT];
+	struct lookup keys[APPLY_BATCH_CNT];
 
 	*why = "";
 	for (*applied = 0; *applied < cnt; (*applied)++) {
@@ -180,170 +341,13 @@ int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *rec
 
 		if (i > 0 && records[i].kind == RECORD_CLOCK)
 			return bad(why, "clock set back within a block");
-		if (i % BATCH_CNT == 0)
-			look_ahead(shard, &records[i], keys,
-				   cnt - i < BATCH_CNT ? cnt - i : BATCH_CNT);
-		rc = apply(shard, lsn + i, &records[i], &keys[i % BATCH_CNT], why);
+		if (i % APPLY_BATCH_CNT == 0)
+			apply_look_ahead(shard, &records[i], keys,
+					 cnt - i < APPLY_BATCH_CNT ? cnt - i : APPLY_BATCH_CNT);
+		rc = apply(shard, lsn + i, &records[i], &keys[i % APPLY_BATCH_CNT], why);
 		if (rc != 0)
 			return rc;
 	}
 	CHECK(cnt == 0 || shard->next_lsn == lsn + cnt);
-	return 0;
-}
-
-static struct record offer_record(const struct offer *offer)
-{
-	/* An offer's record does not say what is held: a hold needs an entry of its own. */
-	CHECK(offer->held == 0);
-	CHECK(offer_conserved(offer));
-	return (struct record){
-		.kind = RECORD_OFFER,
-		.at_ns = offer->added_at_ns,
-		.sku = offer->sku,
-		.unit_price = offer->unit_price,
-		.offer = {.stock = offer->stock,
-			  .limit_per_buyer = offer->limit_per_buyer,
-			  .opens_at_ns = offer->opens_at_ns,
-			  .closes_at_ns = offer->closes_at_ns,
-			  .hold_seconds = offer->hold_seconds},
-	};
-}
-
-static struct record clock_record(const struct clock_back *back)
-{
-	CHECK(back->at_ns < back->was_ns);
-	return (struct record){
-		.kind = RECORD_CLOCK, .at_ns = back->at_ns, .clock = {.was_ns = back->was_ns}};
-}
-
-void shard_save_offers(const struct shard *shard, uint64_t first, uint32_t cnt, struct record *out)
-{
-	const struct clock_back *backs = shard->clock_backs;
-	uint32_t back = 0;
-
-	CHECK(first + cnt <= shard_entries(shard));
-	while (back < shard->clock_back_cnt && backs[back].offers_before + back < first)
-		back++;
-	for (uint32_t i = 0; i < cnt; i++) {
-		const uint64_t offer = first + i - back;
-
-		if (back < shard->clock_back_cnt && backs[back].offers_before == offer)
-			out[i] = clock_record(&backs[back++]);
-		else
-			out[i] = offer_record(&shard->offers.list[offer]);
-		CHECK(first + i + 1 - back <= shard->offers.cnt);
-	}
-}
-
-void shard_save_orders(const struct shard *shard, uint64_t first, uint32_t cnt,
-		       struct snapshot_order *out)
-{
-	CHECK(first + cnt <= shard->orders.cnt);
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct order *order = &shard->orders.log[first + i];
-
-		CHECK(order->quantity > 0 && order->offer_idx < shard->offers.cnt);
-		CHECK(order->lsn > 0 && order->lsn < shard->next_lsn);
-		out[i] = (struct snapshot_order){
-			.request_id = {order->request_id[0], order->request_id[1]},
-			.buyer = order->buyer,
-			.max_price = order->max_price,
-			.unit_price = order->unit_price,
-			.at_ns = order->at_ns,
-			.lsn_quantity = (uint64_t)order->lsn << QUANTITY_BITS | order->quantity,
-			.offer = order->offer_idx,
-			.channel = order->channel,
-		};
-	}
-}
-
-int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
-		      const char **why)
-{
-	CHECK(shard->orders.cnt == 0);
-	for (uint32_t i = 0; i < cnt; i++) {
-		int rc;
-
-		if (offers[i].kind == RECORD_CLOCK)
-			rc = apply_clock(shard, &offers[i], why);
-		else if (offers[i].kind == RECORD_OFFER)
-			rc = apply_offer(shard, &offers[i], why);
-		else
-			return bad(why, "something else among its offers");
-		if (rc != 0)
-			return rc;
-	}
-	/* The entry has no LSN, and orders may have come before it: each order's entry has its own
-	 * LSN. */
-	shard->next_lsn = 1;
-	shard->last_at_ns = 0;
-	return 0;
-}
-
-/* Whether an instant is before the last one, in a lane whose clock was never set back. */
-static bool falls(const struct shard *shard, uint64_t at_ns)
-{
-	return at_ns < shard->last_at_ns && shard->clock_back_cnt == 0;
-}
-
-static int load_batch(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
-		      const char **why)
-{
-	struct record records[BATCH_CNT];
-	struct lookup keys[BATCH_CNT];
-
-	CHECK(cnt > 0 && cnt <= BATCH_CNT);
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct snapshot_order *order = &orders[i];
-
-		if (order->offer >= shard->offers.cnt)
-			return bad(why, "order of a SKU that was never put on sale");
-		records[i] = (struct record){
-			.kind = RECORD_ORDER,
-			.quantity = (uint16_t)order->lsn_quantity,
-			.channel = order->channel,
-			.at_ns = order->at_ns,
-			.sku = shard->offers.list[order->offer].sku,
-			.unit_price = order->unit_price,
-			.order = {.request_id = {order->request_id[0], order->request_id[1]},
-				  .buyer = order->buyer,
-				  .max_price = order->max_price},
-		};
-	}
-	look_ahead(shard, records, keys, cnt);
-	for (uint32_t i = 0; i < cnt; i++) {
-		const uint64_t lsn = orders[i].lsn_quantity >> QUANTITY_BITS;
-		int rc;
-
-		if (lsn < shard->next_lsn || falls(shard, records[i].at_ns))
-			return bad(why, "orders that are not in lane order");
-		shard->next_lsn = lsn;
-		rc = apply_order(shard, &records[i], &keys[i], why);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-int shard_load_orders(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
-		      const char **why)
-{
-	for (uint32_t i = 0; i < cnt; i += BATCH_CNT) {
-		const uint32_t left = cnt - i;
-		const int rc =
-			load_batch(shard, orders + i, left < BATCH_CNT ? left : BATCH_CNT, why);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why)
-{
-	if (next_lsn < shard->next_lsn || falls(shard, last_at_ns))
-		return bad(why, "orders after its end");
-	shard->next_lsn = next_lsn;
-	shard->last_at_ns = last_at_ns;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The inside of a shard, for shard.c, shard_apply.c and decide.c only.
+ * The inside of a shard, for the files of this room that work on it only.
  */
 #ifndef DB_ENGINE_SALE_SHARD_STATE_H
 #define DB_ENGINE_SALE_SHARD_STATE_H
@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/sale/buyers.h"
 #include "engine/sale/hash.h"
+#include "engine/sale/holds.h"
 #include "engine/sale/lookup.h"
 #include "engine/sale/offers.h"
 #include "engine/sale/orders.h"
@@ -18,6 +19,19 @@ struct clock_back {
 	uint64_t at_ns;
 	uint64_t was_ns;
 	uint64_t offers_before; /* put on sale before that */
+};
+
+/* A SKU of this shard's number that another shard sells. */
+struct placed {
+	uint64_t sku;
+	uint64_t at_ns;
+	uint16_t shard;
+};
+
+/* A buyer's counts that a sale is bound by: NULL where there is no such limit. */
+struct limit_counts {
+	struct buyer_count *own; /* of the offer */
+	struct buyer_count *group;
 };
 
 struct shard {
@@ -33,7 +47,14 @@ struct shard {
 	uint64_t units_sold;
 	uint16_t lane;
 	uint16_t shards;
+	bool has_groups; /* an offer has one */
 	struct arena *arena;
+	struct holds holds;
+	uint64_t units_written_off;
+	struct index placed_index;
+	struct placed *placed;
+	uint64_t placed_cnt;
+	uint64_t placed_cnt_max;
 	/* In lane order. */
 	uint32_t clock_back_cnt;
 	struct clock_back clock_backs[CLOCK_RECORDS_MAX];
@@ -56,6 +77,17 @@ static inline uint64_t shard_order_hash(const struct shard *shard, const uint64_
 static inline uint64_t shard_buyer_hash(const struct shard *shard, uint64_t buyer, uint64_t sku)
 {
 	return hash_end(&shard->key, hash_sku(&shard->key, sku) + hash_buyer(&shard->key, buyer));
+}
+
+/* Of a group: no SKU's hash but by chance. */
+static inline uint64_t shard_group_hash(const struct shard *shard, uint64_t buyer, uint32_t group)
+{
+	return shard_buyer_hash(shard, buyer, ~(uint64_t)group);
+}
+
+static inline uint64_t shard_lsn_hash(const struct shard *shard, uint64_t lsn)
+{
+	return shard_offer_hash(shard, lsn);
 }
 
 static inline uint32_t shard_offer_idx(const struct shard *shard, const struct offer *offer)
@@ -146,25 +178,59 @@ static inline struct buyer_count *key_count(const struct shard *shard, const str
 			   buyer, offer_idx);
 }
 
-/*
- * Commits an ORDER record as LSN next_lsn: the one place where stock becomes sold, for decide and
- * for recovery alike. The caller has checked stock, limit and room. count is the buyer's slot, NULL
- * for an offer without a limit.
- */
-static inline void shard_commit_order(struct shard *shard, const struct record *record,
-				      struct offer *offer, struct buyer_count *count,
-				      uint64_t order_hash)
+/* The buyer's count in a group; `group` is not 0. */
+static inline struct buyer_count *group_count(const struct shard *shard, uint64_t buyer,
+					      uint32_t group)
 {
-	const uint32_t offer_idx = shard_offer_idx(shard, offer);
-	struct order *order = orders_add(&shard->orders, order_hash);
+	return buyers_find(&shard->buyers, shard_group_hash(shard, buyer, group), buyer,
+			   BUYERS_GROUP | group);
+}
 
-	DCHECK(record->kind == RECORD_ORDER && record->sku == offer->sku);
-	DCHECK(record->quantity > 0 && record->quantity <= offer->free);
-	DCHECK((count != NULL) == (offer->limit_per_buyer > 0));
-	DCHECK(order != NULL && shard->next_lsn <= LSN_MAX);
-	/* Between two orders time goes back only where the clock was set back. */
-	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
-	*order = (struct order){
+/* Whether units more would pass a limit. `limit` 0: there is none. */
+static inline bool beyond_limit(const struct buyer_count *count, uint32_t limit, uint32_t units)
+{
+	return (uint64_t)buyer_units(count) + units >
+	       (limit < BUYER_UNITS_MAX ? limit : BUYER_UNITS_MAX);
+}
+
+static inline bool counts_have_room(const struct shard *shard, const struct limit_counts *counts)
+{
+	const uint64_t cnt = (counts->own != NULL && counts->own->units_1 == 0) +
+			     (uint64_t)(counts->group != NULL && counts->group->units_1 == 0);
+
+	return shard->buyers.cnt + cnt <= shard->buyers.cnt_max;
+}
+
+static inline void counts_take(struct shard *shard, const struct limit_counts *counts,
+			       uint64_t buyer, uint32_t offer_idx, uint32_t units)
+{
+	if (counts->own != NULL)
+		buyers_take(&shard->buyers, counts->own, buyer, offer_idx, units);
+	if (counts->group == NULL)
+		return;
+	/* The first of them may have taken the empty slot that was found for the second. */
+	if (!buyer_count_holds(counts->group, buyer,
+			       BUYERS_GROUP | shard->offers.terms[offer_idx].group))
+		buyers_take(&shard->buyers,
+			    group_count(shard, buyer, shard->offers.terms[offer_idx].group), buyer,
+			    BUYERS_GROUP | shard->offers.terms[offer_idx].group, units);
+	else
+		buyers_take(&shard->buyers, counts->group, buyer,
+			    BUYERS_GROUP | shard->offers.terms[offer_idx].group, units);
+}
+
+/* What the log keeps of a record's flags. */
+static inline uint32_t order_flags(const struct record *record)
+{
+	return (record->flags & 3U) |
+	       ((record->flags & RECORD_BASKET_GOES_ON) != 0 ? SNAPSHOT_BASKET_GOES_ON : 0U);
+}
+
+/* A request as the tables keep it, of the record that is LSN next_lsn. */
+static inline struct order order_of_record(const struct shard *shard, const struct record *record,
+					   uint32_t offer_idx)
+{
+	return (struct order){
 		.request_id = {record->order.request_id[0], record->order.request_id[1]},
 		.buyer = record->order.buyer,
 		.max_price = record->order.max_price,
@@ -173,18 +239,38 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 		.lsn = shard->next_lsn,
 		.quantity = record->quantity,
 		.offer_idx = offer_idx,
+		.kind = record->kind,
+		.flags = order_flags(record),
 		.channel = record->channel,
 	};
-	if (count != NULL)
-		buyers_take(&shard->buyers, count, record->order.buyer, offer_idx,
-			    record->quantity);
-	DCHECK(count == NULL || count->units <= offer->limit_per_buyer);
+}
+
+/*
+ * Commits an ORDER record as LSN next_lsn: the one place where free stock becomes sold, for decide
+ * and for recovery alike. The caller has checked stock, limits and room.
+ */
+static inline void shard_commit_order(struct shard *shard, const struct record *record,
+				      struct offer *offer, const struct limit_counts *counts,
+				      uint64_t order_hash)
+{
+	const uint32_t offer_idx = shard_offer_idx(shard, offer);
+	struct order *order = orders_add(&shard->orders, order_hash);
+
+	DCHECK(record->kind == RECORD_ORDER && record->sku == offer->sku);
+	DCHECK(record->quantity > 0 && record->quantity <= offer->free);
+	DCHECK((counts->own != NULL) == (offer->limit_per_buyer > 0));
+	DCHECK(order != NULL && shard->next_lsn <= LSN_MAX);
+	/* Between two orders time goes back only where the clock was set back. */
+	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
+	*order = order_of_record(shard, record, offer_idx);
+	counts_take(shard, counts, record->order.buyer, offer_idx, record->quantity);
+	DCHECK(counts->own == NULL || buyer_units(counts->own) <= offer->limit_per_buyer);
 	DCHECK(order == shard->orders.log || order[-1].lsn < order->lsn);
 	DCHECK(orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) ==
 	       order);
 	offer->free -= record->quantity;
 	offer->sold += record->quantity;
-	DCHECK(offer_conserved(offer));
+	DCHECK(offer_conserved(&shard->offers, offer));
 	shard->units_sold += record->quantity;
 	DCHECK(shard->units_held + shard->units_sold <= shard->units_stocked);
 	shard->next_lsn++;

@@ -37,7 +37,7 @@ enum {
 	SNAPSHOT_OFFER_BITS = 24,
 	SNAPSHOT_KIND_SHIFT = 24,
 	SNAPSHOT_FLAGS_SHIFT = 28,
-	/* The first two bits are the record's flags. */
+	/* The first two bits are the record's flags; of a hold: those of its CONFIRM. */
 	SNAPSHOT_CHANGED = 1 << 2, /* a bought order of which there is also a snapshot_hold */
 	SNAPSHOT_BASKET_GOES_ON = 1 << 3,
 };
@@ -62,11 +62,12 @@ struct snapshot_hold {
 	uint16_t sold;       /* HOLD_SOLD: units that are with the buyer */
 	uint16_t returned;   /* came back for sale */
 	uint16_t written_off;
-	uint16_t ran_out; /* HOLD_RAN_OUT: what was held at its end */
+	uint16_t ran_out; /* HOLD_RAN_OUT, HOLD_REFUNDED: what was held at its end */
 	uint8_t state;    /* enum hold_state */
 	uint8_t extensions;
 	uint32_t reserved_32; /* 0 */
-	uint64_t reserved[3]; /* 0 */
+	uint64_t sold_at_ns;  /* HOLD_SOLD: when it was confirmed, or bought */
+	uint64_t reserved[2]; /* 0 */
 };
 static_assert(sizeof(struct snapshot_hold) == 2 * SNAPSHOT_ORDER_BYTES, "two entries");
 static_assert(offsetof(struct snapshot_hold, ends_at_ns) == 64, "stored as it is");

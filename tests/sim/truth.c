@@ -167,7 +167,14 @@ void truth_check(const struct truth *truth, uint64_t last_lsn)
 
 struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t lane, uint16_t shards)
 {
-	const struct shard_size size = {last_lsn + 1, last_lsn + 1, 4 * last_lsn + 1};
+	const struct shard_size size = {
+		.offer_cnt = last_lsn + 1,
+		.order_cnt = last_lsn + 1,
+		.buyer_cnt = 4 * last_lsn + 1,
+		.hold_cnt = last_lsn + 1,
+		.change_cnt = last_lsn + 1,
+		.placed_cnt = last_lsn + 1,
+	};
 	struct shard *shard = NULL;
 	struct shard_hash hash;
 	const char *why;

@@ -159,7 +159,7 @@ Test(answer, failed_write_is_final_and_what_it_held_is_taken_back)
 	journal_pump(lane.journal, lane.clock_ns);
 	memory_disk_end(disk, 0, lane.journal, 0, -EIO);
 	cr_assert(eq(int, journal_error(lane.journal), EIO));
-	answer_unavailable(waiting, journal_durable_lsn(lane.journal), verdicts);
+	answer_unavailable(&lane, waiting, journal_durable_lsn(lane.journal), verdicts);
 	cr_assert(eq(u8, taken[0].verdict, VERDICT_ACCEPTED));
 	cr_assert(eq(u64, taken[0].order_id, 2));
 	cr_assert(eq(u8, taken[1].verdict, VERDICT_UNAVAILABLE));
@@ -378,7 +378,7 @@ Test(answer, a_failed_write_takes_no_pong_back)
 	requests[0].op = WIRE_OP_PING;
 	lookup_all(lane.shard, requests, keys, 2);
 	cr_assert(eq(u64, answer_datagram(&lane, datagram, keys, verdicts), 2));
-	answer_unavailable(datagram, 1, verdicts);
+	answer_unavailable(&lane, datagram, 1, verdicts);
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_PONG));
 	cr_assert(eq(u64, replies[0].order_id, UINT32_MAX));
 	cr_assert(eq(u8, replies[1].verdict, VERDICT_UNAVAILABLE));

@@ -139,7 +139,7 @@ Test(lane, holds_nothing_back_when_it_drains)
 /* A lane's clock goes back only by a record, in a block of format 2, and continues from there. */
 Test(lane, a_clock_is_set_back_by_a_record)
 {
-	const struct shard_size size = {1, 1, 1};
+	const struct shard_size size = {.offer_cnt = 1, .order_cnt = 1, .buyer_cnt = 1};
 	const struct block_header *block;
 	const struct record *record;
 

@@ -27,7 +27,7 @@ Test(buyers, counts_when_every_hash_collides)
 		for (uint64_t i = 0; i < 100; i++) {
 			struct buyer_count *count = buyers_find(&buyers, UINT64_MAX, i, 3);
 
-			cr_assert(eq(u32, count->units, round - 1));
+			cr_assert(eq(u32, buyer_units(count), round - 1));
 			cr_assert(buyers_have_room(&buyers, count));
 			buyers_take(&buyers, count, i, 3, 1);
 		}
@@ -35,9 +35,9 @@ Test(buyers, counts_when_every_hash_collides)
 
 	const struct buyer_count *new = buyers_find(&buyers, UINT64_MAX, 100, 3);
 
-	cr_assert(eq(u32, new->units, 0));
+	cr_assert(eq(u32, buyer_units(new), 0));
 	cr_assert(not(buyers_have_room(&buyers, new)), "full");
-	cr_assert(eq(u32, buyers_find(&buyers, UINT64_MAX, 99, 3)->units, 2));
+	cr_assert(eq(u32, buyer_units(buyers_find(&buyers, UINT64_MAX, 99, 3)), 2));
 	cr_assert(buyers_have_room(&buyers, buyers_find(&buyers, UINT64_MAX, 99, 3)));
 }
 
@@ -45,16 +45,16 @@ Test(buyers, counts_when_every_hash_collides)
 Test(buyers, tells_buyers_and_offers_apart)
 {
 	static const struct buyer_count others[BUYER_BUCKET_SLOTS] = {
-		{.buyer = 5, .offer_idx = 3, .units = 1},
-		{.buyer = 5 | UINT64_C(1) << 32, .offer_idx = 3, .units = 2},
-		{.buyer = 6, .offer_idx = 3, .units = 3},
-		{.buyer = 5, .offer_idx = 4, .units = 4},
+		{.buyer = 5, .offer_idx = 3, .units_1 = 1},
+		{.buyer = 5 | UINT64_C(1) << 32, .offer_idx = 3, .units_1 = 2},
+		{.buyer = 6, .offer_idx = 3, .units_1 = 3},
+		{.buyer = 5, .offer_idx = 4, .units_1 = 4},
 	};
 	struct buyer_bucket *home = buyers_home(&buyers, 0);
 
 	for (unsigned i = 0; i < BUYER_BUCKET_SLOTS; i++)
 		buyers_take(&buyers, &home->counts[i], others[i].buyer, others[i].offer_idx,
-			    others[i].units);
+			    others[i].units_1);
 	for (unsigned i = 0; i < BUYER_BUCKET_SLOTS; i++)
 		cr_assert(eq(ptr, buyers_find(&buyers, 0, others[i].buyer, others[i].offer_idx),
 			     &home->counts[i]));

@@ -244,10 +244,12 @@ Test(decide, refuses_what_makes_no_sense)
 	for (unsigned op = 0; op <= UINT8_MAX; op++) {
 		request = sale_buy(1, 1, 7);
 		request.op = (uint8_t)op;
-		if (op == 0 || op > WIRE_OP_PING)
+		if (op == 0 || op > WIRE_OP_RETURN)
 			cr_assert(eq(u8, verdict_of(&request), VERDICT_BAD_REQUEST));
-		else if (op == WIRE_OP_HOLD || op == WIRE_OP_CONFIRM || op == WIRE_OP_RELEASE)
-			cr_assert(eq(u8, verdict_of(&request), VERDICT_NOT_SUPPORTED));
+		else if (op == WIRE_OP_HOLD)
+			cr_assert(eq(u8, verdict_of(&request), VERDICT_NO_HOLDS));
+		else if (op == WIRE_OP_EXTEND)
+			cr_assert(eq(u8, verdict_of(&request), VERDICT_NOT_FOUND));
 	}
 }
 

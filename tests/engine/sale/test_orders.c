@@ -11,7 +11,7 @@ Test(orders, finds_all_when_every_hash_collides)
 	struct orders orders;
 
 	cr_assert(eq(int, arena_open(&arena), 0));
-	cr_assert(eq(int, orders_open(&orders, arena, 500), 0));
+	cr_assert(eq(int, orders_open(&orders, arena, 500, 0, 0), 0));
 	for (uint64_t i = 0; i < 500; i++) {
 		struct order *order = orders_add(&orders, 0);
 
@@ -37,7 +37,7 @@ Test(orders, holds_what_it_was_made_for)
 	struct orders orders;
 
 	cr_assert(eq(int, arena_open(&arena), 0));
-	cr_assert(eq(int, orders_open(&orders, arena, 100000), 0));
+	cr_assert(eq(int, orders_open(&orders, arena, 100000, 0, 0), 0));
 	for (unsigned i = 0; i < HASH_KEY_WORDS; i++)
 		key.words[i] = mix64(i + 1);
 	for (uint64_t i = 0; i < 100000; i++) {

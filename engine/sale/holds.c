@@ -1,0 +1,230 @@
+#include "engine/sale/holds.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+
+uint64_t holds_bytes(uint64_t cnt_max)
+{
+	if (cnt_max == 0)
+		return 0;
+	return cnt_max * sizeof(struct hold) + 2 * index_bytes(index_buckets_for(cnt_max)) +
+	       (HOLD_WHEEL_BUCKETS + 1) * sizeof(int32_t);
+}
+
+static void open_wheel(struct holds *holds, const struct offers *offers, uint64_t tick)
+{
+	timer_wheel_init(&holds->wheel, holds->heads, HOLD_WHEEL_BUCKETS, &offers->terms->timer,
+			 sizeof(struct terms), tick);
+}
+
+int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max,
+	       const struct offers *offers)
+{
+	int rc;
+
+	static_assert(offsetof(struct terms, timer) == 0, "the first timer is the first terms'");
+	CHECK(cnt_max <= ORDERS_MAX);
+	*holds = (struct holds){.cnt_max = cnt_max};
+	if (cnt_max == 0)
+		return 0;
+	holds->list = arena_alloc(arena, cnt_max * sizeof(struct hold));
+	holds->heads = arena_alloc(arena, (HOLD_WHEEL_BUCKETS + 1) * sizeof(int32_t));
+	rc = index_open(&holds->by_lsn, arena, index_buckets_for(cnt_max));
+	if (rc == 0)
+		rc = index_open(&holds->owners, arena, index_buckets_for(cnt_max));
+	if (rc != 0 || holds->list == NULL || holds->heads == NULL)
+		return -ENOMEM;
+	CHECK((uintptr_t)holds->list % CACHE_LINE_BYTES == 0);
+	open_wheel(holds, offers, 0);
+	return 0;
+}
+
+void holds_clear(struct holds *holds, const struct offers *offers)
+{
+	holds->cnt = 0;
+	holds->open_cnt = 0;
+	holds->undecided_cnt = 0;
+	if (holds->cnt_max == 0)
+		return;
+	index_clear(&holds->by_lsn);
+	index_clear(&holds->owners);
+	open_wheel(holds, offers, 0);
+}
+
+struct hold *holds_add(struct holds *holds, uint64_t hash)
+{
+	struct hold *hold = &holds->list[holds->cnt];
+
+	if (holds->cnt == holds->cnt_max)
+		return NULL;
+	index_add(&holds->by_lsn, hash, (uint32_t)holds->cnt++);
+	return hold;
+}
+
+/* The first tick at whose firing a hold that ends at this instant has ended. */
+static uint64_t tick_after(uint64_t ends_at_ns)
+{
+	return ends_at_ns / HOLD_TICK_NS + 1;
+}
+
+static void start_timer(struct holds *holds, const struct offers *offers, uint32_t offer_idx,
+			uint64_t tick)
+{
+	struct timer *timer = &offers->terms[offer_idx].timer;
+
+	if (timer_runs(timer)) {
+		if (timer->due_tick <= tick)
+			return;
+		timer_wheel_stop(&holds->wheel, (int32_t)offer_idx);
+	}
+	timer_wheel_start(&holds->wheel, (int32_t)offer_idx, tick);
+}
+
+void holds_push(struct holds *holds, const struct offers *offers, struct hold *hold)
+{
+	struct hold_list *list = hold_list_of(&offers->terms[hold->order.offer_idx], hold);
+	const int32_t number = (int32_t)hold_number(holds, hold);
+	struct hold *last = hold_at(holds, list->last);
+
+	DCHECK(last == NULL ||
+	       (last->ends_at_ns <= hold->ends_at_ns && last->since_lsn < hold->since_lsn));
+	hold->next = TIMER_NONE;
+	hold->prev = list->last;
+	if (last != NULL)
+		last->next = number;
+	else
+		list->first = number;
+	list->last = number;
+	start_timer(holds, offers, hold->order.offer_idx, tick_after(hold->ends_at_ns));
+}
+
+void holds_unlink(struct holds *holds, struct terms *terms, const struct hold *hold)
+{
+	struct hold_list *list = hold_list_of(terms, hold);
+	struct hold *prev = hold_at(holds, hold->prev);
+	struct hold *next = hold_at(holds, hold->next);
+
+	DCHECK(prev != NULL || hold_at(holds, list->first) == hold);
+	DCHECK(next != NULL || hold_at(holds, list->last) == hold);
+	if (prev != NULL)
+		prev->next = hold->next;
+	else
+		list->first = hold->next;
+	if (next != NULL)
+		next->prev = hold->prev;
+	else
+		list->last = hold->prev;
+}
+
+/* Whether a hold counts for this owner. */
+static bool owns(const struct offers *offers, const struct hold *hold, uint64_t buyer,
+		 uint32_t offer_idx)
+{
+	const uint32_t group = offers->terms[offer_idx].group;
+
+	return hold->order.buyer == buyer &&
+	       (hold->order.offer_idx == offer_idx ||
+		(group != 0 && offers->terms[hold->order.offer_idx].group == group));
+}
+
+struct hold *holds_owned(const struct holds *holds, const struct offers *offers, uint64_t hash,
+			 uint64_t buyer, const struct offer *offer)
+{
+	struct index_search search;
+	uint32_t number;
+
+	if (holds->open_cnt == 0)
+		return NULL;
+	search = index_search(&holds->owners, hash);
+	while (index_next(&holds->owners, &search, &number)) {
+		if (owns(offers, &holds->list[number], buyer, (uint32_t)(offer - offers->list)))
+			return &holds->list[number];
+	}
+	return NULL;
+}
+
+void holds_own(struct holds *holds, const struct offers *offers, uint64_t hash, struct hold *hold)
+{
+	const uint32_t number = hold_number(holds, hold);
+	struct hold *newest = holds_owned(holds, offers, hash, hold->order.buyer,
+					  &offers->list[hold->order.offer_idx]);
+
+	hold->owner_prev = TIMER_NONE;
+	hold->owner_next = TIMER_NONE;
+	if (newest == NULL) {
+		index_add(&holds->owners, hash, number);
+	} else {
+		hold->owner_next = (int32_t)hold_number(holds, newest);
+		newest->owner_prev = (int32_t)number;
+		index_replace(&holds->owners, hash, hold_number(holds, newest), number);
+	}
+	holds->open_cnt++;
+}
+
+void holds_disown(struct holds *holds, uint64_t hash, const struct hold *hold)
+{
+	struct hold *newer = hold_at(holds, hold->owner_prev);
+	struct hold *older = hold_at(holds, hold->owner_next);
+
+	DCHECK(holds->open_cnt > 0);
+	if (older != NULL)
+		older->owner_prev = hold->owner_prev;
+	if (newer != NULL)
+		newer->owner_next = hold->owner_next;
+	else if (older != NULL)
+		index_replace(&holds->owners, hash, hold_number(holds, hold),
+			      hold_number(holds, older));
+	else
+		index_remove(&holds->owners, hash, hold_number(holds, hold));
+	holds->open_cnt--;
+}
+
+struct hold_list *holds_first_list(const struct holds *holds, struct terms *terms)
+{
+	const struct hold *fresh = hold_at(holds, terms->fresh.first);
+	const struct hold *extended = hold_at(holds, terms->extended.first);
+
+	if (fresh == NULL)
+		return extended != NULL ? &terms->extended : NULL;
+	return extended == NULL || fresh->ends_at_ns <= extended->ends_at_ns ? &terms->fresh
+									     : &terms->extended;
+}
+
+struct offer *holds_next_due(struct holds *holds, const struct offers *offers, uint64_t now_ns)
+{
+	int32_t number;
+
+	if (holds->cnt_max == 0)
+		return NULL;
+	number = timer_wheel_next(&holds->wheel, now_ns / HOLD_TICK_NS);
+	return number == TIMER_NONE ? NULL : &offers->list[number];
+}
+
+void holds_arm(struct holds *holds, const struct offers *offers, const struct offer *offer)
+{
+	struct terms *terms = offer_terms_of(offers, offer);
+	const struct hold_list *list = holds_first_list(holds, terms);
+
+	if (list != NULL)
+		start_timer(holds, offers, (uint32_t)(offer - offers->list),
+			    tick_after(hold_at(holds, list->first)->ends_at_ns));
+}
+
+void holds_set_back(struct holds *holds, const struct offers *offers, uint64_t at_ns,
+		    uint64_t was_ns)
+{
+	if (holds->cnt_max == 0)
+		return;
+	for (uint64_t i = 0; i < holds->cnt; i++) {
+		if (holds->list[i].state == HOLD_OPEN)
+			holds->list[i].ends_at_ns -= was_ns - at_ns;
+	}
+	/* A wheel turns forward only: its timers are started anew. */
+	open_wheel(holds, offers, at_ns / HOLD_TICK_NS);
+	for (uint64_t i = 0; i < offers->cnt; i++) {
+		timer_init(&offers->terms[i].timer);
+		holds_arm(holds, offers, &offers->list[i]);
+	}
+}
