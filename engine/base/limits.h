@@ -90,6 +90,11 @@ enum {
 	 * its journal: more than a screen's worth to mend, few enough for a log. */
 	FAULTS_SHOWN_MAX = 100,
 
+	/* Records of one request: one that answers it, and before it holds of its SKU and of its
+	 * buyer that have ended. A request that needs more of these, and finds no room, gets
+	 * JOURNAL_FULL. */
+	REQUEST_RECORDS_MAX = 3,
+
 	/* Holds that a lane ends in a turn, and records that say so: a few us, so that buyers wait
 	 * no longer for a million holds that end at once than for a burst. */
 	EXPIRE_HOLDS_PER_TURN_MAX = 256,

@@ -8,16 +8,10 @@ static_assert(sizeof(struct wire_reply) == sizeof(struct wire_request) &&
 	      "a reply is written over its request, and the id stays");
 static_assert(VERDICT_END <= UINT8_MAX, "decision.verdict");
 
-enum {
-	/* One that answers it, and before it holds of its SKU and of its buyer that have ended. A
-	 * request that needs more of these, and finds no room, gets JOURNAL_FULL. */
-	RECORDS_PER_REQUEST = 3,
-};
-
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
 	DCHECK(request_cnt > 0 && request_cnt <= WIRE_ENTRY_CNT_MAX);
-	return journal_has_room(lane->journal, request_cnt * RECORDS_PER_REQUEST) ||
+	return journal_has_room(lane->journal, request_cnt * REQUEST_RECORDS_MAX) ||
 	       lane->draining || journal_error(lane->journal) != 0 ||
 	       journal_is_full(lane->journal) ||
 	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);

@@ -95,7 +95,9 @@ static inline bool lane_is_out_of_room(const struct lane *lane)
 {
 	const struct exchange *next = backlog_first(lane->backlog);
 
-	return !journal_has_room(lane->journal, next != NULL ? exchange_request_cnt(next) : 1);
+	return !journal_has_room(lane->journal,
+				 REQUEST_RECORDS_MAX *
+					 (next != NULL ? exchange_request_cnt(next) : 1));
 }
 
 /*

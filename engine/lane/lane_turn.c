@@ -322,10 +322,8 @@ static void end_holds(struct lane *lane)
 	for (unsigned i = 0; i < EXPIRE_RECORDS_PER_TURN_MAX && holds_left > 0; i++) {
 		struct record *slot;
 
-		/* Buyers' records come first: what they need of a hold's end they write themselves.
-		 */
 		if (lane->draining || journal_error(lane->journal) != 0 ||
-		    !journal_has_room(lane->journal, 2 * WIRE_ENTRY_CNT_MAX))
+		    !journal_has_room(lane->journal, 1))
 			return;
 		slot = journal_slot(lane->journal);
 		if (!shard_expire(lane->shard, lane->clock_ns, holds_left, slot))

@@ -235,7 +235,7 @@ static void commit_end(struct shard *shard, const struct record *record, const s
 	shard->last_at_ns = record->at_ns;
 }
 
-void hold_begin(struct shard *shard, struct hold *hold)
+static void hold_begin(struct shard *shard, struct hold *hold)
 {
 	const struct offer *offer = &shard->offers.list[hold->order.offer_idx];
 

@@ -84,7 +84,4 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 /* Of the owner that holds of this offer and buyer have. */
 uint64_t owner_hash(const struct shard *shard, const struct offer *offer, uint64_t buyer);
 
-/* Puts an open hold that was loaded among the others, in the order of since_lsn. */
-void hold_begin(struct shard *shard, struct hold *hold);
-
 #endif

@@ -38,6 +38,11 @@ void lookup_all(const struct shard *shard, const struct wire_request *requests, 
 		lookup_pass(pass, shard, keys, cnt);
 }
 
+static bool names_an_order(uint8_t op)
+{
+	return op == WIRE_OP_CONFIRM || op == WIRE_OP_RELEASE || op >= WIRE_OP_EXTEND;
+}
+
 /* One content has one form: a bound of 0 names no other price beside it. */
 static bool bad_flags(const struct wire_request *request)
 {
@@ -46,7 +51,8 @@ static bool bad_flags(const struct wire_request *request)
 	if (flags == 0)
 		return false;
 	return (flags & ~WIRE_ENTRY_FLAGS_KNOWN) != 0 ||
-	       (is_at_most_0(request) && request->price_or_order != 0) ||
+	       (is_at_most_0(request) &&
+		(request->price_or_order != 0 || names_an_order(request->op))) ||
 	       ((flags & WIRE_ENTRY_WRITE_OFF) != 0 && request->op != WIRE_OP_RETURN) ||
 	       ((flags & WIRE_ENTRY_BY_ORDER) != 0 && request->op != WIRE_OP_LOOKUP);
 }

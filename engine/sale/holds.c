@@ -218,8 +218,13 @@ void holds_set_back(struct holds *holds, const struct offers *offers, uint64_t a
 	if (holds->cnt_max == 0)
 		return;
 	for (uint64_t i = 0; i < holds->cnt; i++) {
-		if (holds->list[i].state == HOLD_OPEN)
-			holds->list[i].ends_at_ns -= was_ns - at_ns;
+		struct hold *hold = &holds->list[i];
+
+		/* One that had ended long ago, and is not recorded so, ends as early as can be. */
+		if (hold->state == HOLD_OPEN)
+			hold->ends_at_ns = hold->ends_at_ns > was_ns - at_ns
+						   ? hold->ends_at_ns - (was_ns - at_ns)
+						   : 1;
 	}
 	/* A wheel turns forward only: its timers are started anew. */
 	open_wheel(holds, offers, at_ns / HOLD_TICK_NS);

@@ -129,8 +129,8 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
 
 /*
  * Ends holds that have run out by now_ns, of one SKU, as one EXPIRE record of at most holds_max
- * holds: true, and *record is applied as the next LSN. False: none has run out. *record belongs
- * into the lane.
+ * holds: true, and *record is applied as the next LSN; it belongs into the lane. False: none has
+ * run out some ms ago, or so many offers were looked at in vain that the rest is for the next call.
  */
 bool shard_expire(struct shard *shard, uint64_t now_ns, uint32_t holds_max, struct record *record);
 

@@ -431,7 +431,16 @@ static bool fits_in_list(const struct shard *shard, const struct hold *hold)
 	       (last->ends_at_ns <= hold->ends_at_ns && last->since_lsn < hold->since_lsn);
 }
 
-/* Puts the open holds into their lists, in the order of the lane. */
+/* Puts an open hold before its owner's older ones. */
+static void own(struct shard *shard, struct hold *hold)
+{
+	const struct offer *offer = &shard->offers.list[hold->order.offer_idx];
+
+	holds_own(&shard->holds, &shard->offers, owner_hash(shard, offer, hold->order.buyer), hold);
+}
+
+/* Puts the open holds into their lists: of their owners in the order in which they were made, which
+ * is the table's, of their offers in that in which they end. */
 static int begin_holds(struct shard *shard, uint64_t open_cnt, const char **why)
 {
 	struct hold **open = calloc(open_cnt + 1, sizeof(struct hold *));
@@ -443,14 +452,16 @@ static int begin_holds(struct shard *shard, uint64_t open_cnt, const char **why)
 		return -ENOMEM;
 	}
 	for (uint64_t i = 0; i < shard->holds.cnt; i++) {
-		if (shard->holds.list[i].state == HOLD_OPEN)
-			open[cnt++] = &shard->holds.list[i];
+		if (shard->holds.list[i].state != HOLD_OPEN)
+			continue;
+		open[cnt++] = &shard->holds.list[i];
+		own(shard, &shard->holds.list[i]);
 	}
 	CHECK(cnt == open_cnt);
 	qsort(open, cnt, sizeof(struct hold *), compare_since);
 	for (uint64_t i = 0; i < cnt && rc == 0; i++) {
 		if (fits_in_list(shard, open[i]))
-			hold_begin(shard, open[i]);
+			holds_push(&shard->holds, &shard->offers, open[i]);
 		else
 			rc = bad(why, "holds that do not end in the order in which they began");
 	}
