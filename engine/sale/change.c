@@ -488,6 +488,8 @@ static int apply_one(struct shard *shard, const struct record *record, struct of
 	const struct target target =
 		target_find(shard, record->expire.up_to_lsn, shard_offer_idx(shard, offer));
 
+	if ((record->flags & EXPIRE_EXTENDED) != 0)
+		return wrong(why, "end of one hold with flags of a run");
 	if (target.hold == NULL || !hold_has_ended(target.hold, record->at_ns))
 		return wrong(why, "end of a hold that is not open, or has not ended");
 	if (record->expire.holds != 1 || record->expire.units != target.hold->held)
