@@ -477,7 +477,7 @@ static int make_journal(struct data_dir *dir, uint16_t shards, uint64_t journal_
 	/* A killed start with other --shards may have left some. */
 	remove_lanes(dir);
 	dir->shards = shards;
-	dir->format = JOURNAL_FORMAT;
+	dir->format = JOURNAL_FORMAT_MAX;
 	dir->journal_id = journal_id;
 	while (dir->journal_id == 0) {
 		errno = 0;

@@ -74,6 +74,38 @@ const char *block_shape_wrong(const struct block_header *block, uint16_t lane, u
 	return NULL;
 }
 
+uint16_t block_format_of(const struct record *records, uint32_t record_cnt)
+{
+	const bool sets_clock = record_cnt > 0 && records[0].kind == RECORD_CLOCK;
+	bool is_new = false;
+
+	DCHECK(record_cnt <= BLOCK_RECORDS_MAX);
+	for (uint32_t i = 0; i < record_cnt; i++)
+		is_new |= record_is_new(&records[i]);
+	if (is_new)
+		return sets_clock ? 0 : JOURNAL_FORMAT_HOLDS;
+	return sets_clock ? JOURNAL_FORMAT_CLOCK : JOURNAL_FORMAT;
+}
+
+/* Whether the basket of a record goes on in the next one. */
+static bool goes_on(const struct record *record)
+{
+	return (record->kind == RECORD_ORDER || record->kind == RECORD_HOLD ||
+		record->kind == RECORD_CONFIRM || record->kind == RECORD_RELEASE) &&
+	       (record->flags & RECORD_BASKET_GOES_ON) != 0;
+}
+
+const char *block_records_wrong(const struct block_header *block)
+{
+	const struct record *records = (const struct record *)(block + 1);
+
+	if (block->format != block_format_of(records, block->record_cnt))
+		return "block of another format than its records";
+	if (block->record_cnt > 0 && goes_on(&records[block->record_cnt - 1]))
+		return "block that ends within a basket";
+	return NULL;
+}
+
 const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,
 				 uint16_t lane, uint64_t segment)
 {

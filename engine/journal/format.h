@@ -1,5 +1,5 @@
 /*
- * The journal on disk, formats 1 and 2. JOURNAL.md is the prose.
+ * The journal on disk, formats 1 to 3. JOURNAL.md is the prose.
  *
  * DATA/journal          identity: format version, journal id, number of shards (text)
  * DATA/lock             flock: one engine a data directory
@@ -27,7 +27,9 @@ enum {
 	/* Of a block that begins with a CLOCK record, and of the identity of a journal that may
 	 * have one: programs that know format 1 only refuse it. */
 	JOURNAL_FORMAT_CLOCK = 2,
-	JOURNAL_FORMAT_MAX = JOURNAL_FORMAT_CLOCK,
+	/* The same of a block with a record that record_is_new. */
+	JOURNAL_FORMAT_HOLDS = 3,
+	JOURNAL_FORMAT_MAX = JOURNAL_FORMAT_HOLDS,
 	SEGMENT_MAGIC = 0x47534244, /* "DBSG" */
 	BLOCK_MAGIC = 0x4b4c4244,   /* "DBLK" */
 };
@@ -75,6 +77,8 @@ struct block_header {
 enum {
 	BLOCK_HEADER_BYTES = 64,
 	BLOCK_RECORDS_MAX = (BLOCK_BYTES_MAX - BLOCK_HEADER_BYTES) / RECORD_BYTES,
+	/* Of the shortest block: wherever a block begins, so many fit into it. */
+	BLOCK_RECORDS_MIN = (BLOCK_ALIGN_BYTES - BLOCK_HEADER_BYTES) / RECORD_BYTES,
 };
 
 static_assert(sizeof(struct segment_header) == 64, "segment header size");
@@ -122,22 +126,12 @@ uint64_t segment_checksum(const struct segment_header *header);
  */
 const char *block_shape_wrong(const struct block_header *block, uint16_t lane, uint64_t room_bytes);
 
-/* The format of a block with these records. */
-static inline uint16_t block_format_of(const struct record *records, uint32_t record_cnt)
-{
-	DCHECK(record_cnt <= BLOCK_RECORDS_MAX);
-	return record_cnt > 0 && records[0].kind == RECORD_CLOCK ? JOURNAL_FORMAT_CLOCK
-								 : JOURNAL_FORMAT;
-}
+/* The format of a block with these records; 0: no block may have them, as one that begins with a
+ * CLOCK record has no new ones. Reads them all. */
+uint16_t block_format_of(const struct record *records, uint32_t record_cnt);
 
 /* What is wrong with a whole block whose checksum is right, as a static text; NULL: nothing. */
-static inline const char *block_records_wrong(const struct block_header *block)
-{
-	return block->format == block_format_of((const struct record *)(block + 1),
-						block->record_cnt)
-		       ? NULL
-		       : "block of another format than its records";
-}
+const char *block_records_wrong(const struct block_header *block);
 
 /* What is wrong with a segment header, as a static text; NULL if nothing is. */
 const char *segment_header_wrong(const struct segment_header *header, uint64_t journal_id,

@@ -52,6 +52,7 @@ struct block_state {
 	uint32_t record_cnt;
 	uint32_t bytes;
 	int fd;
+	uint16_t format;
 	uint64_t sent_ns;  /* CLOCK_MONOTONIC */
 	bool ends_segment; /* the file is given back when this block is durable */
 	bool done;
@@ -63,6 +64,7 @@ struct journal {
 	uint32_t record_cnt;  /* in it */
 	uint32_t record_max;  /* that fit into it and into the segment; 0: no place for it yet */
 	int error;            /* errno of a failed write, positive; 0: none */
+	uint16_t format;      /* of the block being filled, as its records are so far */
 	uint64_t next_lsn;
 	uint64_t durable_lsn;
 
@@ -207,6 +209,7 @@ static void open_block(struct journal *journal)
 {
 	DCHECK(journal->record_cnt == 0);
 	DCHECK(journal->fill - journal->head <= BLOCK_BUFFERS_CNT);
+	journal->format = JOURNAL_FORMAT;
 	journal->record_max = 0;
 	if (journal->fill - journal->head == BLOCK_BUFFERS_CNT)
 		return;
@@ -237,6 +240,7 @@ static void close_block(struct journal *journal)
 		.record_cnt = journal->record_cnt,
 		.bytes = block_bytes_of(journal->record_cnt),
 		.fd = journal->fd,
+		.format = journal->format,
 	};
 	journal->offset += block->bytes;
 	DCHECK(journal->offset <= journal->segment_bytes);
@@ -257,7 +261,7 @@ static void seal_header(struct journal *journal, const struct block_state *block
 	DCHECK(journal->durable_lsn <= journal->written_lsn);
 	*header = (struct block_header){
 		.magic = BLOCK_MAGIC,
-		.format = block_format_of((const struct record *)(header + 1), block->record_cnt),
+		.format = block->format,
 		.lane = journal->lane,
 		.prev_checksum = journal->prev_checksum,
 		.first_lsn = first_lsn,
@@ -271,6 +275,7 @@ static void seal_header(struct journal *journal, const struct block_state *block
 		block_checksum(header, block_seed(journal->journal_id, journal->lane,
 						  block->segment, block->offset, first_lsn));
 	DCHECK(block_shape_wrong(header, journal->lane, journal->segment_bytes) == NULL);
+	DCHECK(block_records_wrong(header) == NULL);
 }
 
 /* Gives the oldest closed block to the disk. False: the disk takes it later, or never. */
@@ -367,14 +372,14 @@ int journal_open(struct journal **out, const struct journal_options *options, st
 	return 0;
 }
 
-/* Records that fit into the block after the one being filled. */
-static uint32_t room_behind(const struct journal *journal)
+/* Records that fit into the block after the one being filled, when that ends with so many. */
+static uint32_t room_behind(const struct journal *journal, uint32_t record_cnt)
 {
-	const uint64_t offset = journal->offset + block_bytes_of(journal->record_max);
+	const uint64_t offset = journal->offset + block_bytes_of(record_cnt);
 	uint32_t room = records_at(offset, journal->segment_bytes);
 	uint64_t bytes;
 
-	DCHECK(journal->record_max > 0);
+	DCHECK(journal->record_max > 0 && record_cnt > 0);
 	if (journal->fill + 1 - journal->head >= BLOCK_BUFFERS_CNT)
 		return 0;
 	if (room > 0)
@@ -389,7 +394,8 @@ uint32_t journal_room(const struct journal *journal)
 		return 0;
 	/* A block that is full was closed by its last record. */
 	DCHECK(journal->record_cnt < journal->record_max);
-	return journal->record_max - journal->record_cnt + room_behind(journal);
+	return journal->record_max - journal->record_cnt +
+	       room_behind(journal, journal->record_max);
 }
 
 bool journal_has_room(const struct journal *journal, uint32_t cnt)
@@ -398,6 +404,24 @@ bool journal_has_room(const struct journal *journal, uint32_t cnt)
 	DCHECK(journal->record_cnt <= journal->record_max);
 	return (journal->error == 0 && journal->record_max - journal->record_cnt >= cnt) ||
 	       journal_room(journal) >= cnt;
+}
+
+bool journal_has_room_together(const struct journal *journal, uint32_t cnt)
+{
+	DCHECK(cnt > 0 && cnt <= BLOCK_RECORDS_MIN);
+	if (journal->error != 0 || journal->record_max == 0)
+		return false;
+	return journal->record_max - journal->record_cnt >= cnt ||
+	       room_behind(journal, journal->record_cnt) >= cnt;
+}
+
+void journal_keep_together(struct journal *journal, uint32_t cnt)
+{
+	own(journal);
+	DCHECK(journal_has_room_together(journal, cnt));
+	if (journal->record_max - journal->record_cnt < cnt)
+		close_block(journal);
+	CHECK(journal->record_max - journal->record_cnt >= cnt);
 }
 
 bool journal_is_full(const struct journal *journal)
@@ -414,15 +438,35 @@ struct record *journal_slot(struct journal *journal)
 	return &journal->slots[journal->record_cnt];
 }
 
+/* Notes what a record other than a plain order means for its block. True: the block takes no more.
+ */
+static bool note_format(struct journal *journal, const struct record *record)
+{
+	if (record->kind == RECORD_CLOCK) {
+		CHECK(journal->record_cnt == 0 && record->flags == 0);
+		journal->format = JOURNAL_FORMAT_CLOCK;
+		return true;
+	}
+	if (record_is_new(record))
+		journal->format = JOURNAL_FORMAT_HOLDS;
+	return false;
+}
+
 void journal_commit(struct journal *journal)
 {
+	const struct record *record = &journal->slots[journal->record_cnt];
+	bool full = journal->record_cnt + 1 == journal->record_max;
+
 	DCHECK(journal->record_cnt < journal->record_max);
 	DCHECK(journal->next_lsn < LSN_MAX);
 	/* No record is durable before it is committed. */
 	DCHECK(journal->durable_lsn < journal->next_lsn);
+	/* The line was just written, and most records are plain orders. */
+	if (record->kind != RECORD_ORDER || record->flags != 0)
+		full |= note_format(journal, record);
 	journal->record_cnt++;
 	journal->next_lsn++;
-	if (journal->record_cnt == journal->record_max)
+	if (full)
 		close_block(journal);
 }
 

@@ -60,6 +60,15 @@ uint32_t journal_room(const struct journal *journal);
 bool journal_has_room(const struct journal *journal, uint32_t cnt);
 
 /*
+ * Whether the next cnt records can be appended to one block without waiting for the disk. cnt is at
+ * most BLOCK_RECORDS_MIN, so that a segment with any room has enough. journal_keep_together then
+ * makes sure that they are: it closes the block being filled if that has no room for all of them.
+ * What journal_room said before does not count any more.
+ */
+bool journal_has_room_together(const struct journal *journal, uint32_t cnt);
+void journal_keep_together(struct journal *journal, uint32_t cnt);
+
+/*
  * No room is left, and waiting brings none: nothing is in flight, and the next segment can't be
  * made (a full disk). Becomes false by itself when the segment can be made.
  */
@@ -69,7 +78,8 @@ bool journal_is_full(const struct journal *journal);
  * journal_next_lsn. */
 struct record *journal_slot(struct journal *journal);
 
-/* Commits the slot just filled. */
+/* Commits the slot just filled. A CLOCK record must be the first of its block, and stays alone in
+ * it: the block is closed at once. */
 void journal_commit(struct journal *journal);
 
 uint64_t journal_next_lsn(const struct journal *journal);

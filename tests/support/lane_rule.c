@@ -8,7 +8,11 @@
 enum {
 	UNIT = 4096,
 	RECORD = 64,
+	OFFER = 2,
 	CLOCK = 3, /* a record that sets the clock back, the first of a block of format 2 */
+	HOLD = 4,  /* it and the kinds after it: only in a block of format 3 */
+	RELEASE = 6,
+	BASKET_GOES_ON = 128,
 };
 
 struct block {
@@ -40,6 +44,31 @@ static bool zeros(const uint8_t *at, uint64_t bytes)
 	return true;
 }
 
+/* Whether a record needs a block of format 3. */
+static bool is_new(const uint8_t *at)
+{
+	return at[0] >= HOLD || at[1] != 0 ||
+	       (at[0] == OFFER &&
+		(le(at + 2, 2) != 0 || le(at + 4, 4) != 0 || le(at + 60, 4) != 0));
+}
+
+/* The format of a block with these records; 0: no block has them. */
+static unsigned format_of(const uint8_t *records, uint64_t cnt)
+{
+	const uint8_t *last = records + (cnt > 0 ? cnt - 1 : 0) * RECORD;
+	const bool sets_clock = cnt > 0 && records[0] == CLOCK;
+	bool has_new = false;
+
+	for (uint64_t i = 0; i < cnt; i++)
+		has_new |= is_new(records + i * RECORD);
+	if (cnt > 0 && (last[1] & BASKET_GOES_ON) != 0 && last[0] <= RELEASE && last[0] != OFFER &&
+	    last[0] != CLOCK)
+		return 0;
+	if (has_new)
+		return sets_clock ? 0 : 3;
+	return sets_clock ? 2 : 1;
+}
+
 /* The block at a place, if there is a valid one. */
 static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t offset,
 		     struct block *out)
@@ -47,7 +76,7 @@ static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t of
 	const uint8_t *at = lane->segments[segment].data + offset;
 	uint64_t seed;
 
-	if (le(at, 4) != 0x4b4c4244 || le(at + 4, 2) < 1 || le(at + 4, 2) > 2 ||
+	if (le(at, 4) != 0x4b4c4244 || le(at + 4, 2) < 1 || le(at + 4, 2) > 3 ||
 	    le(at + 6, 2) != lane->lane)
 		return false;
 	*out = (struct block){
@@ -71,7 +100,7 @@ static bool block_at(const struct rule_lane *lane, uint64_t segment, uint64_t of
 	seed = mix64(mix64(mix64(seed ^ segment) ^ offset) ^ out->first_lsn);
 	seed = mix64(seed ^ le(at, 8));
 	return out->checksum == XXH3_64bits_withSeed(at + 16, out->bytes - 16, seed) &&
-	       out->sets_clock == (out->record_cnt > 0 && at[RECORD] == CLOCK);
+	       le(at + 4, 2) == format_of(at + RECORD, out->record_cnt);
 }
 
 /* A segment got its name when it was whole: anything else is damage. */

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -195,9 +196,9 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 		assert_says("data/journal");
 		cr_assert(eq(int, data_dir_read(&dir, path, &error), -EINVAL));
 	}
-	write_text(temp_path("data/journal"), "doorbuster-journal 3\nwho knows\n");
+	write_text(temp_path("data/journal"), "doorbuster-journal 4\nwho knows\n");
 	cr_assert(eq(int, open_close(1, &dir), -ENOTSUP));
-	assert_says("journal format 3");
+	assert_says("journal format 4");
 	/* 1 in 32 bits. */
 	write_text(temp_path("data/journal"),
 		   "doorbuster-journal 4294967297\nid 00000000000000ab\nshards 1\n");
@@ -208,23 +209,50 @@ Test(data_dir, refuses_a_newer_format_and_a_damaged_identity, .init = set_up,
 	cr_assert(eq(u64, dir.journal_id, 0xab));
 }
 
+/* As an older program made it. */
+static void write_identity(unsigned format, uint64_t journal_id)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "doorbuster-journal %u\nid %016" PRIx64 "\nshards 3\n", format,
+		 journal_id);
+	write_text(temp_path("data/journal"), text);
+}
+
+Test(data_dir, a_new_one_says_what_may_come, .init = set_up, .fini = temp_dir_remove)
+{
+	struct data_dir made;
+	char text[32] = "";
+	FILE *file;
+
+	cr_assert(eq(int, open_close(3, &made), 0), "%s", error.text);
+	cr_assert(eq(uint, made.format, JOURNAL_FORMAT_HOLDS));
+	file = fopen(temp_path("data/journal"), "re");
+	cr_assert(eq(ptr, fgets(text, sizeof(text), file), text));
+	cr_assert(eq(str, text, "doorbuster-journal 3\n"));
+	fclose(file);
+}
+
 Test(data_dir, its_format_is_raised_for_good, .init = set_up, .fini = temp_dir_remove)
 {
 	struct data_dir dir;
 	struct data_dir made;
 
 	cr_assert(eq(int, open_close(3, &made), 0), "%s", error.text);
-	cr_assert(eq(uint, made.format, JOURNAL_FORMAT), "what older programs read");
-	for (unsigned i = 0; i < 2; i++) {
-		cr_assert(eq(int, data_dir_open(&dir, path, 3, &error), 0));
-		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT_CLOCK, &error), 0),
-			  "%s", error.text);
-		cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT, &error), 0));
-		data_dir_close(&dir);
-		cr_assert(eq(int, data_dir_read(&dir, path, &error), 0), "%s", error.text);
-		cr_assert(eq(uint, dir.format, JOURNAL_FORMAT_CLOCK));
-		cr_assert(eq(u64, dir.journal_id, made.journal_id));
-		cr_assert(eq(uint, dir.shards, 3));
+	for (uint16_t old = JOURNAL_FORMAT; old < JOURNAL_FORMAT_MAX; old++) {
+		write_identity(old, made.journal_id);
+		for (unsigned i = 0; i < 2; i++) {
+			cr_assert(eq(int, data_dir_open(&dir, path, 3, &error), 0));
+			cr_assert(eq(uint, dir.format, old + i));
+			cr_assert(eq(int, data_dir_raise_format(&dir, old + 1, &error), 0), "%s",
+				  error.text);
+			cr_assert(eq(int, data_dir_raise_format(&dir, JOURNAL_FORMAT, &error), 0));
+			data_dir_close(&dir);
+			cr_assert(eq(int, data_dir_read(&dir, path, &error), 0), "%s", error.text);
+			cr_assert(eq(uint, dir.format, old + 1U));
+			cr_assert(eq(u64, dir.journal_id, made.journal_id));
+			cr_assert(eq(uint, dir.shards, 3));
+		}
 	}
 }
 

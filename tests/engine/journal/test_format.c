@@ -13,7 +13,7 @@ static const uint16_t LANE = 2;
 static const uint64_t SEGMENT = 5;
 
 enum {
-	EXAMPLE_BYTES = 3 * BLOCK_ALIGN_BYTES,
+	EXAMPLE_BYTES = 4 * BLOCK_ALIGN_BYTES,
 };
 
 static _Alignas(8) uint8_t example[EXAMPLE_BYTES];
@@ -90,6 +90,68 @@ static void make_clock_block(void)
 		block, block_seed(JOURNAL_ID, LANE, SEGMENT, (uint64_t)2 * BLOCK_ALIGN_BYTES, 43));
 }
 
+static void fill_request_id(uint64_t request_id[2], uint8_t first)
+{
+	for (unsigned i = 0; i < 16; i++)
+		((uint8_t *)request_id)[i] = (uint8_t)(first + i);
+}
+
+/* The one after that has a placed SKU, a hold that is paid, and one that runs out. */
+static void make_holds_block(void)
+{
+	const uint64_t at_ns = 1794787320000000000;
+	const uint64_t s_ns = 1000000000;
+	const struct block_header *before =
+		(const struct block_header *)(example + 2 * BLOCK_ALIGN_BYTES);
+	struct block_header *block = (struct block_header *)(example + 3 * BLOCK_ALIGN_BYTES);
+	struct record *records = (struct record *)(block + 1);
+
+	records[0] =
+		(struct record){.kind = RECORD_PLACED, .quantity = 1, .at_ns = at_ns, .sku = 4713};
+	records[1] = (struct record){
+		.kind = RECORD_HOLD,
+		.quantity = 1,
+		.channel = 7,
+		.at_ns = at_ns,
+		.sku = 4711,
+		.unit_price = 1999,
+		.order = {.buyer = 43, .max_price = 2000},
+	};
+	fill_request_id(records[1].order.request_id, 0xb0);
+	records[2] = (struct record){
+		.kind = RECORD_CONFIRM,
+		.quantity = 1,
+		.at_ns = at_ns + 60 * s_ns,
+		.sku = 4711,
+		.unit_price = 1999,
+		.change = {.buyer = 43, .order_lsn = 45},
+	};
+	fill_request_id(records[2].change.request_id, 0xc0);
+	records[3] = records[1];
+	records[3].at_ns = at_ns + 60 * s_ns;
+	records[3].order.buyer = 44;
+	fill_request_id(records[3].order.request_id, 0xd0);
+	records[4] = (struct record){
+		.kind = RECORD_EXPIRE,
+		.at_ns = at_ns + 360 * s_ns,
+		.sku = 4711,
+		.expire = {.up_to_lsn = 47, .holds = 1, .units = 1},
+	};
+	*block = (struct block_header){
+		.magic = BLOCK_MAGIC,
+		.format = block_format_of(records, 5),
+		.lane = LANE,
+		.prev_checksum = before->checksum,
+		.first_lsn = 44,
+		.durable_lsn = 43,
+		.written_at_ns = at_ns + 360 * s_ns,
+		.record_cnt = 5,
+		.block_bytes = BLOCK_ALIGN_BYTES,
+	};
+	block->checksum = block_checksum(
+		block, block_seed(JOURNAL_ID, LANE, SEGMENT, (uint64_t)3 * BLOCK_ALIGN_BYTES, 44));
+}
+
 /* The document's indented lines that begin with eight hex digits: offset, two spaces, bytes. */
 static size_t read_document(uint8_t *out)
 {
@@ -127,8 +189,9 @@ Test(journal_format, the_document_shows_a_segment_byte_for_byte)
 
 	make_example();
 	make_clock_block();
-	cr_assert(eq(sz, read_document(document), 64 + 3 * 64 + 2 * 64),
-		  "header, two block headers, 3 records");
+	make_holds_block();
+	cr_assert(eq(sz, read_document(document), 64 + 3 * 64 + 2 * 64 + 6 * 64),
+		  "header, three block headers, 8 records");
 	for (size_t i = 0; i < EXAMPLE_BYTES; i++)
 		cr_assert(eq(u8, document[i], example[i]), "offset %zx", i);
 }
@@ -206,6 +269,12 @@ Test(journal_format, impossible_shapes_are_refused)
 	}
 }
 
+static const char *wrong(const struct block_header *block)
+{
+	cr_assert(eq(ptr, (void *)block_shape_wrong(block, LANE, BLOCK_ALIGN_BYTES), NULL));
+	return block_records_wrong(block);
+}
+
 Test(journal_format, a_block_of_format_2_begins_with_a_clock_record)
 {
 	struct block_header *block = (struct block_header *)(example + BLOCK_ALIGN_BYTES);
@@ -213,14 +282,82 @@ Test(journal_format, a_block_of_format_2_begins_with_a_clock_record)
 
 	make_example();
 	cr_assert(eq(uint, block_format_of(records, 2), JOURNAL_FORMAT));
-	cr_assert(eq(ptr, (void *)block_records_wrong(block), NULL));
+	cr_assert(eq(ptr, (void *)wrong(block), NULL));
 	block->format = JOURNAL_FORMAT_CLOCK;
-	cr_assert(eq(ptr, (void *)block_shape_wrong(block, LANE, BLOCK_ALIGN_BYTES), NULL));
-	cr_assert(ne(ptr, (void *)block_records_wrong(block), NULL));
-	records[0].kind = RECORD_CLOCK;
+	cr_assert(ne(ptr, (void *)wrong(block), NULL));
+	records[0] = (struct record){.kind = RECORD_CLOCK};
 	cr_assert(eq(uint, block_format_of(records, 2), JOURNAL_FORMAT_CLOCK));
 	cr_assert(eq(uint, block_format_of(records, 0), JOURNAL_FORMAT), "a closing block");
-	cr_assert(eq(ptr, (void *)block_records_wrong(block), NULL));
+	cr_assert(eq(ptr, (void *)wrong(block), NULL));
 	block->format = JOURNAL_FORMAT;
-	cr_assert(ne(ptr, (void *)block_records_wrong(block), NULL));
+	cr_assert(ne(ptr, (void *)wrong(block), NULL));
+	/* Nothing new is in a block that sets the clock back, under no format. */
+	records[1].kind = RECORD_HOLD;
+	for (uint16_t format = JOURNAL_FORMAT; format <= JOURNAL_FORMAT_MAX; format++) {
+		block->format = format;
+		cr_assert(ne(ptr, (void *)wrong(block), NULL), "format %u", format);
+	}
+}
+
+/* If and only if one of its records is new: older programs decide by the format. */
+Test(journal_format, a_block_of_format_3_has_a_new_record)
+{
+	struct block_header *block = (struct block_header *)(example + BLOCK_ALIGN_BYTES);
+	struct record *records = (struct record *)(block + 1);
+	struct record good[2];
+
+	make_example();
+	memcpy(good, records, sizeof(good));
+	for (unsigned way = 0; way < 7; way++) {
+		memcpy(records, good, sizeof(good));
+		switch (way) {
+		case 0:
+			records[1].kind = RECORD_HOLD;
+			break;
+		case 1:
+			records[1].kind = RECORD_KIND_END; /* of a newer program still */
+			break;
+		case 2:
+			records[1].flags = 1;
+			break;
+		case 3:
+			records[0].flags = OFFER_PLACED;
+			break;
+		case 4:
+			records[0].quantity = 1;
+			break;
+		case 5:
+			records[0].channel = 1;
+			break;
+		default:
+			records[0].offer.extend = 1;
+			break;
+		}
+		block->format = JOURNAL_FORMAT;
+		cr_assert(ne(ptr, (void *)wrong(block), NULL), "way %u", way);
+		block->format = JOURNAL_FORMAT_CLOCK;
+		cr_assert(ne(ptr, (void *)wrong(block), NULL), "way %u", way);
+		block->format = JOURNAL_FORMAT_HOLDS;
+		cr_assert(eq(ptr, (void *)wrong(block), NULL), "way %u", way);
+	}
+	memcpy(records, good, sizeof(good));
+	cr_assert(ne(ptr, (void *)wrong(block), NULL), "nothing new");
+}
+
+Test(journal_format, no_block_ends_within_a_basket)
+{
+	static const uint8_t kinds[] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM, RECORD_RELEASE};
+	struct block_header *block = (struct block_header *)(example + BLOCK_ALIGN_BYTES);
+	struct record *records = (struct record *)(block + 1);
+
+	make_example();
+	block->format = JOURNAL_FORMAT_HOLDS;
+	for (unsigned i = 0; i < 4; i++) {
+		records[0].kind = records[1].kind = kinds[i];
+		records[0].flags = RECORD_BASKET_GOES_ON;
+		records[1].flags = 0;
+		cr_assert(eq(ptr, (void *)wrong(block), NULL), "kind %u", kinds[i]);
+		records[1].flags = RECORD_BASKET_GOES_ON;
+		cr_assert(ne(ptr, (void *)wrong(block), NULL), "kind %u", kinds[i]);
+	}
 }

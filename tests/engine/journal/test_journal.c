@@ -418,3 +418,135 @@ Test(journal, its_figures_are_those_of_what_was_written)
 	cr_assert(eq(u64, sum_of(stats.fill_cells, JOURNAL_FILL_BOUND_CNT + 1), 4));
 	close_disk();
 }
+
+static void append(const struct record *record)
+{
+	cr_assert(gt(u32, journal_room(journal), 0));
+	*journal_slot(journal) = *record;
+	journal_commit(journal);
+}
+
+/* A block's format is that of its records, wherever in it they are, and says nothing of the next
+ * block. */
+Test(journal, a_block_with_a_new_record_has_format_3)
+{
+	static const struct record news[] = {
+		{.kind = RECORD_HOLD, .quantity = 1},
+		{.kind = RECORD_PLACED},
+		{.kind = RECORD_OFFER, .channel = 1},
+		{.kind = RECORD_ORDER, .quantity = 1, .flags = RECORD_BASKET_GOES_ON},
+	};
+
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	for (unsigned i = 0; i < 4; i++) {
+		append_records(journal, i % 2);
+		append(&news[i]);
+		append_records(journal, 1);
+		journal_pump(journal, NOW_NS);
+		cr_assert(eq(uint, nth_write(0)->format, JOURNAL_FORMAT_HOLDS), "way %u", i);
+		cr_assert(eq(ptr, (void *)block_records_wrong(nth_write(0)), NULL));
+		memory_disk_complete_all(disk, journal);
+		append_records(journal, 2);
+		append(&(struct record){.kind = RECORD_OFFER});
+		journal_pump(journal, NOW_NS);
+		cr_assert(eq(uint, nth_write(0)->format, JOURNAL_FORMAT), "way %u", i);
+		memory_disk_complete_all(disk, journal);
+	}
+	close_disk();
+}
+
+/* Readers know by the block's header that the clock falls; so nothing new may be in it. */
+Test(journal, a_clock_record_is_alone_in_its_block)
+{
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	append(&(struct record){.kind = RECORD_CLOCK, .at_ns = 1, .clock = {.was_ns = 2}});
+	append(&(struct record){.kind = RECORD_HOLD, .quantity = 1});
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, disk->write_cnt, 1));
+	cr_assert(eq(uint, nth_write(0)->format, JOURNAL_FORMAT_CLOCK));
+	cr_assert(eq(u32, nth_write(0)->record_cnt, 1));
+	memory_disk_complete_all(disk, journal);
+	journal_pump(journal, NOW_NS);
+	cr_assert(eq(uint, nth_write(0)->format, JOURNAL_FORMAT_HOLDS));
+	cr_assert(eq(u64, nth_write(0)->first_lsn, 2));
+	memory_disk_complete_all(disk, journal);
+	close_disk();
+}
+
+/* The records of a basket, which must be in one block. */
+static void append_basket(uint32_t cnt)
+{
+	journal_keep_together(journal, cnt);
+	for (uint32_t i = 1; i <= cnt; i++)
+		append(&(struct record){.kind = RECORD_HOLD,
+					.quantity = 1,
+					.flags = i < cnt ? RECORD_BASKET_GOES_ON : 0});
+}
+
+/* Whatever has_room_together says fits, and no block ends within a basket, whatever the segments'
+ * size and whatever came before. */
+Test(journal, a_basket_stays_in_one_block)
+{
+	static const uint64_t sizes[] = {SEGMENT_BYTES_MIN, 5 * BLOCK_ALIGN_BYTES,
+					 20 * BLOCK_ALIGN_BYTES, BIG_SEGMENT_BYTES};
+
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		uint64_t seed = s;
+		unsigned baskets = 0;
+
+		open_disk(sizes[s], 60);
+		for (unsigned i = 0; i < 2000 && disk->ready_cnt > 0; i++) {
+			const uint32_t cnt = 1 + (uint32_t)(seed >> 32) % BLOCK_RECORDS_MIN;
+			const uint32_t room = journal_room(journal);
+
+			seed = mix64(seed + i);
+			if (journal_has_room_together(journal, cnt)) {
+				append_basket(cnt);
+				baskets++;
+			} else {
+				cr_assert(lt(u32, room, 2 * BLOCK_RECORDS_MIN));
+			}
+			if (journal_room(journal) > 0)
+				append_records(journal,
+					       (uint32_t)seed % journal_room(journal) % 100);
+			if (seed % 3 == 0)
+				journal_pump(journal, NOW_NS);
+			for (unsigned k = 0; k < seed % 4 && disk->write_cnt > 0; k++) {
+				cr_assert(eq(ptr, (void *)block_records_wrong(nth_write(0)), NULL));
+				memory_disk_complete(disk, 0, journal);
+			}
+		}
+		cr_assert(gt(uint, baskets, 20));
+		while (!journal_idle(journal)) {
+			journal_pump(journal, NOW_NS);
+			memory_disk_complete_all(disk, journal);
+		}
+		close_disk();
+	}
+}
+
+Test(journal, a_basket_waits_for_a_block_of_its_own)
+{
+	open_disk(BIG_SEGMENT_BYTES, 2);
+	/* Every buffer in use, the last one up to one record. */
+	for (unsigned i = 0; i < BLOCK_BUFFERS_CNT; i++)
+		append_records(journal, BLOCK_RECORDS_MAX - (i == BLOCK_BUFFERS_CNT - 1));
+	cr_assert(eq(u32, journal_room(journal), 1));
+	cr_assert(journal_has_room_together(journal, 1));
+	cr_assert(not(journal_has_room_together(journal, 2)));
+	journal_pump(journal, NOW_NS);
+	cr_assert(not(journal_has_room_together(journal, 2)));
+	memory_disk_complete(disk, 0, journal);
+	cr_assert(journal_has_room_together(journal, 2));
+	append_basket(2);
+	cr_assert(eq(u64, journal_filling_lsn(journal), journal_next_lsn(journal) - 2));
+	memory_disk_complete_all(disk, journal);
+	while (!journal_idle(journal)) {
+		journal_pump(journal, NOW_NS);
+		memory_disk_complete_all(disk, journal);
+	}
+	append_records(journal, 1);
+	journal_abandon(journal, EIO);
+	cr_assert(not(journal_has_room_together(journal, 1)));
+	close_disk();
+}
