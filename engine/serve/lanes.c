@@ -270,6 +270,20 @@ void serve_journals_down(struct server *server)
 	}
 }
 
+int serve_format_up(struct server *server)
+{
+	const uint16_t was = server->data_dir.format;
+	const int rc = data_dir_raise_format(&server->data_dir, JOURNAL_FORMAT_MAX, &server->error);
+
+	if (rc == 0 && was < JOURNAL_FORMAT_MAX)
+		fprintf(stderr,
+			"journal: its format is %d from now on, not %u: an older doorbuster "
+			"refuses "
+			"%s\n",
+			JOURNAL_FORMAT_MAX, was, server->data_dir.path);
+	return rc;
+}
+
 /*
  * An offer that was written into a lane stays, so every check of catalog and lanes comes before
  * this. The steps "threads" and "selling" come after it and may refuse the start, too: then a

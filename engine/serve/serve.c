@@ -454,6 +454,7 @@ static const struct step {
 	{"journals", serve_journals_up, serve_journals_down},
 	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
+	{"journal format", serve_format_up, NULL},
 	{"settled clock", serve_clock_settled_up, NULL},
 	{"offers", serve_offers_up, NULL},
 	{"threads", threads_up, NULL},

@@ -97,6 +97,8 @@ int serve_journals_up(struct server *server);
 void serve_journals_down(struct server *server);
 int serve_offers_up(struct server *server);
 
+/* Before anything new is written into a lane. */
+int serve_format_up(struct server *server);
 /* clock: first read. settled clock: read again; neither is a step away from the other. */
 int serve_clock_up(struct server *server);
 int serve_clock_settled_up(struct server *server);

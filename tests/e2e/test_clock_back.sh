@@ -59,7 +59,7 @@ for n in $(seq 1 20); do
 done
 first=$REPLY_LINE
 relay
-expect_eq "the copy" "doorbuster-journal 1" "$(identity "$COPY")"
+expect_eq "the copy" "doorbuster-journal 3" "$(identity "$COPY")"
 kill9
 
 echo "without the flag"
@@ -69,7 +69,7 @@ expect_eq "warnings" 2 \
 health_is 503 '^lane 1: its clock is 86[34].* ahead of' || fail "health: $(cat "$WORK/answer")"
 expect_hours SOLD_OUT CLOSED
 stop_engine
-expect_eq "the identity" "doorbuster-journal 1" "$(identity "$DATA")"
+expect_eq "the identity" "doorbuster-journal 3" "$(identity "$DATA")"
 expect_eq "CLOCK records" "" "$(clocks 0)$(clocks 1)"
 
 echo "set back"
@@ -83,7 +83,7 @@ expect_right_time 300
 expect_verdict ACCEPTED --shard "$SHARD_2" "op=lookup,sku=2,buyer=20,id=$(id 120)"
 expect_eq "the answer to an order of before" "$(field order "$first")" \
 	"$(field order "$REPLY_LINE")"
-expect_eq "the identity" "doorbuster-journal 2" "$(identity "$DATA")"
+expect_eq "the identity" "doorbuster-journal 3" "$(identity "$DATA")"
 kill9
 
 echo "once, for good"
@@ -103,7 +103,7 @@ expect_match "as text" ' clock  [0-9T:.-]*Z  set back from ' \
 
 echo "downstream"
 relay
-expect_eq "the copy" "doorbuster-journal 2" "$(identity "$COPY")"
+expect_eq "the copy" "doorbuster-journal 3" "$(identity "$COPY")"
 cmp <("$BIN/doorbuster" journal dump "$COPY" --json) <(dump) || fail "the copy differs"
 "$BIN/doorbuster-relay" --data "$DATA" --name lines --to - --format json --once >"$WORK/lines" \
 	2>"$WORK/err" || fail "relay: $(cat "$WORK/err")"
