@@ -78,8 +78,7 @@ static int open_file(struct checkpoint *checkpoint, const struct data_dir *dir, 
 		return say(checkpoint, -EXDEV, wrong, error);
 	if (wrong == NULL && header->next_lsn != next_lsn)
 		wrong = "it is another checkpoint under this name";
-	if (wrong == NULL &&
-	    (uint64_t)info.st_size != checkpoint_bytes(header->offer_cnt, header->order_cnt))
+	if (wrong == NULL && (uint64_t)info.st_size != checkpoint_bytes(header))
 		wrong = "it has another size than its header says";
 	if (wrong != NULL)
 		return say(checkpoint, -EBADMSG, wrong, error);
@@ -136,6 +135,42 @@ void checkpoint_position(const struct checkpoint_header *header, struct lane_pos
 	};
 }
 
+static size_t chunk_bytes(uint32_t entry_cnt)
+{
+	return CHUNK_HEADER_BYTES + (size_t)entry_cnt * CHECKPOINT_ENTRY_BYTES;
+}
+
+static void show_chunk(struct checkpoint_chunk *chunk, const struct chunk_header *front)
+{
+	*chunk = (struct checkpoint_chunk){.cnt = front->entry_cnt};
+	switch (front->kind) {
+	case RECORD_OFFER:
+		chunk->offers = (const struct record *)(front + 1);
+		break;
+	case RECORD_ORDER:
+		chunk->orders = (const struct snapshot_order *)(front + 1);
+		break;
+	case RECORD_HOLD:
+		chunk->holds = (const struct snapshot_hold *)(front + 1);
+		chunk->cnt /= CHECKPOINT_HOLD_ENTRIES;
+		break;
+	default:
+		chunk->changes = (const struct snapshot_order *)(front + 1);
+		break;
+	}
+}
+
+void checkpoint_skip_to(struct checkpoint *checkpoint, uint16_t kind)
+{
+	const uint64_t first = chunk_first(&checkpoint->header, kind);
+	uint16_t passed;
+
+	for (; checkpoint->next_chunk < first; checkpoint->next_chunk++)
+		checkpoint->offset += chunk_bytes(
+			chunk_entries(&checkpoint->header, checkpoint->next_chunk, &passed));
+	CHECK(checkpoint->next_chunk == first);
+}
+
 int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk,
 		    struct error *error)
 {
@@ -144,10 +179,10 @@ int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chun
 	const char *wrong;
 	uint16_t kind;
 	const uint32_t cnt = chunk_entries(header, checkpoint->next_chunk, &kind);
-	const size_t bytes = CHUNK_HEADER_BYTES + (size_t)cnt * CHECKPOINT_ENTRY_BYTES;
+	const size_t bytes = chunk_bytes(cnt);
 	int rc;
 
-	if (cnt == 0 && kind == RECORD_ORDER)
+	if (cnt == 0)
 		return 0;
 	rc = read_all(checkpoint->fd, checkpoint->bytes, bytes, checkpoint->offset);
 	if (rc != 0)
@@ -160,11 +195,7 @@ int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chun
 		return error_say(error, -EBADMSG, "%s: offset %" PRIu64 ": %s", checkpoint->path,
 				 checkpoint->offset, wrong);
 	}
-	*chunk = (struct checkpoint_chunk){.cnt = cnt};
-	if (kind == RECORD_OFFER)
-		chunk->offers = (const struct record *)(front + 1);
-	else
-		chunk->orders = (const struct snapshot_order *)(front + 1);
+	show_chunk(chunk, front);
 	checkpoint->next_chunk++;
 	checkpoint->offset += bytes;
 	return 1;
@@ -174,27 +205,69 @@ static int load_chunk(struct shard *shard, const struct checkpoint_chunk *chunk,
 {
 	if (chunk->offers != NULL)
 		return shard_load_offers(shard, chunk->offers, chunk->cnt, why);
-	return shard_load_orders(shard, chunk->orders, chunk->cnt, why);
+	if (chunk->orders != NULL)
+		return shard_load_orders(shard, chunk->orders, chunk->cnt, why);
+	if (chunk->holds != NULL)
+		return shard_load_holds(shard, chunk->holds, chunk->cnt, why);
+	return shard_load_changes(shard, chunk->changes, chunk->cnt, why);
+}
+
+/* What the entries of a checkpoint say beside the state that they give. */
+struct content {
+	uint64_t placed_cnt;
+	uint64_t bought_cnt;
+	bool is_new;
+};
+
+static void look_at(const struct checkpoint_chunk *chunk, struct content *content)
+{
+	for (uint32_t i = 0; chunk->offers != NULL && i < chunk->cnt; i++) {
+		content->placed_cnt += chunk->offers[i].kind == RECORD_PLACED;
+		content->is_new |= record_is_new(&chunk->offers[i]);
+	}
+	for (uint32_t i = 0; chunk->holds != NULL && i < chunk->cnt; i++)
+		content->bought_cnt +=
+			checkpoint_entry_kind(&chunk->holds[i].order) == RECORD_ORDER;
+	content->is_new |= chunk->holds != NULL || chunk->changes != NULL;
+}
+
+/* Older programs decide by the format; and the counts must be those of the entries. */
+static const char *content_wrong(const struct checkpoint_header *header, const struct shard *shard,
+				 const struct content *content)
+{
+	uint16_t format = CHECKPOINT_FORMAT;
+
+	if (content->is_new)
+		format = CHECKPOINT_FORMAT_HOLDS;
+	else if (shard_clock_backs(shard) > 0)
+		format = CHECKPOINT_FORMAT_CLOCK;
+	if (header->format != format)
+		return "its format does not fit its content";
+	if (header->placed_cnt != content->placed_cnt || header->bought_cnt != content->bought_cnt)
+		return "its content is not what its header says";
+	return NULL;
 }
 
 int checkpoint_load(struct checkpoint *checkpoint, struct shard *shard, struct error *error)
 {
 	const struct checkpoint_header *header = &checkpoint->header;
+	struct content content = {0};
 	struct checkpoint_chunk chunk;
 	struct shard_hash hash;
 	const char *why = "";
 	int rc;
 
 	while ((rc = checkpoint_next(checkpoint, &chunk, error)) == 1) {
+		look_at(&chunk, &content);
 		rc = load_chunk(shard, &chunk, &why);
 		if (rc != 0)
 			return say(checkpoint, rc, why, error);
 	}
 	if (rc != 0)
 		return rc;
-	/* Older programs decide by the format. */
-	if ((header->format == CHECKPOINT_FORMAT_CLOCK) != (shard_clock_backs(shard) > 0))
-		return say(checkpoint, -EBADMSG, "its format does not fit its content", error);
+	why = content_wrong(header, shard, &content);
+	if (why != NULL)
+		return say(checkpoint, -EBADMSG, why, error);
 	rc = shard_load_end(shard, header->next_lsn, header->last_at_ns, &why);
 	if (rc != 0)
 		return say(checkpoint, rc, why, error);

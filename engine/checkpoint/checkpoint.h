@@ -47,16 +47,22 @@ const struct checkpoint_header *checkpoint_header(const struct checkpoint *check
 /* Where the lane continues after it. */
 void checkpoint_position(const struct checkpoint_header *header, struct lane_position *position);
 
-/* A chunk that was checked; entries are valid until the next one is read. */
+/* A chunk that was checked; entries are valid until the next one is read. One pointer is set. */
 struct checkpoint_chunk {
-	const struct record *offers; /* or NULL */
+	const struct record *offers; /* and CLOCK and PLACED records */
 	const struct snapshot_order *orders;
-	uint32_t cnt;
+	const struct snapshot_hold *holds;
+	const struct snapshot_order *changes;
+	uint32_t cnt; /* of that pointer's */
 };
 
 /* The next chunk: 1; 0 after the last; errors as checkpoint_open. */
 int checkpoint_next(struct checkpoint *checkpoint, struct checkpoint_chunk *chunk,
 		    struct error *error);
+
+/* Makes checkpoint_next go on with the first chunk of a kind (chunk_header.kind). Of a checkpoint
+ * that was just opened. */
+void checkpoint_skip_to(struct checkpoint *checkpoint, uint16_t kind);
 
 /* Reads a checkpoint that was just opened into an empty shard. Errors as above; -ENOSPC if the
  * tables are too small. After an error the shard must be cleared. */

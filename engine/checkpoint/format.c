@@ -12,14 +12,37 @@
 #include "engine/base/mix64.h"
 #include "engine/journal/format.h"
 
-static uint64_t chunks_bytes(uint64_t cnt)
+/* The kinds of chunks, in the order of a file. */
+static const uint16_t kinds[] = {RECORD_OFFER, RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM};
+
+enum {
+	KIND_CNT = sizeof(kinds) / sizeof(kinds[0]),
+};
+
+static uint64_t entries_of(const struct checkpoint_header *header, uint16_t kind)
 {
-	return checkpoint_chunks(cnt) * CHUNK_HEADER_BYTES + cnt * CHECKPOINT_ENTRY_BYTES;
+	switch (kind) {
+	case RECORD_OFFER:
+		return header->offer_cnt;
+	case RECORD_ORDER:
+		return header->order_cnt;
+	case RECORD_HOLD:
+		return header->hold_cnt * CHECKPOINT_HOLD_ENTRIES;
+	default:
+		return header->change_cnt;
+	}
 }
 
-uint64_t checkpoint_bytes(uint64_t offer_cnt, uint64_t order_cnt)
+uint64_t checkpoint_bytes(const struct checkpoint_header *header)
 {
-	return CHECKPOINT_HEADER_BYTES + chunks_bytes(offer_cnt) + chunks_bytes(order_cnt);
+	uint64_t bytes = CHECKPOINT_HEADER_BYTES;
+
+	for (unsigned i = 0; i < KIND_CNT; i++) {
+		const uint64_t cnt = entries_of(header, kinds[i]);
+
+		bytes += checkpoint_chunks(cnt) * CHUNK_HEADER_BYTES + cnt * CHECKPOINT_ENTRY_BYTES;
+	}
+	return bytes;
 }
 
 /* As the journal's: the bytes before the field go into the seed. */
@@ -46,16 +69,38 @@ uint64_t chunk_checksum(const struct chunk_header *chunk, const struct checkpoin
 
 static bool format_is_known(const struct checkpoint_header *header)
 {
-	return header->format == CHECKPOINT_FORMAT || header->format == CHECKPOINT_FORMAT_CLOCK;
+	return header->format >= CHECKPOINT_FORMAT && header->format <= CHECKPOINT_FORMAT_HOLDS;
 }
 
 static bool reserved_is_zero(const struct checkpoint_header *header)
 {
-	static const uint64_t zeros[6];
+	return header->reserved_16 == 0 && header->reserved_32 == 0 && header->reserved == 0 &&
+	       (header->format == CHECKPOINT_FORMAT_HOLDS ||
+		(header->hold_cnt | header->change_cnt | header->placed_cnt | header->bought_cnt |
+		 header->units_written_off) == 0);
+}
 
-	static_assert(sizeof(zeros) == sizeof(header->reserved), "all of it");
-	return header->reserved_16 == 0 && header->reserved_32 == 0 &&
-	       memcmp(header->reserved, zeros, sizeof(zeros)) == 0;
+static bool counts_are_possible(const struct checkpoint_header *header)
+{
+	uint64_t records;
+
+	if (header->next_lsn < 2 || header->next_lsn > LSN_MAX)
+		return false;
+	/* None by itself is more: so their sums are right. */
+	if (header->offer_cnt >= header->next_lsn || header->order_cnt >= header->next_lsn ||
+	    header->hold_cnt >= header->next_lsn || header->change_cnt >= header->next_lsn ||
+	    header->placed_cnt > header->offer_cnt || header->bought_cnt > header->hold_cnt ||
+	    header->bought_cnt > header->order_cnt)
+		return false;
+	if (header->offer_cnt - header->placed_cnt > OFFERS_MAX + CLOCK_RECORDS_MAX ||
+	    header->placed_cnt > OFFERS_MAX || header->order_cnt > UINT32_MAX ||
+	    header->hold_cnt > UINT32_MAX || header->change_cnt > UINT32_MAX)
+		return false;
+	records = header->offer_cnt + header->order_cnt + header->hold_cnt - header->bought_cnt +
+		  header->change_cnt;
+	/* Only EXPIRE records leave no entry, and without a hold there is none. */
+	return records == header->next_lsn - 1 ||
+	       (records < header->next_lsn - 1 && header->hold_cnt > header->bought_cnt);
 }
 
 static bool position_is_possible(const struct checkpoint_header *header)
@@ -81,12 +126,12 @@ const char *checkpoint_header_wrong(const struct checkpoint_header *header, uint
 		return "it belongs to another journal";
 	if (header->lane != lane || header->shards != shards)
 		return "it belongs to another lane";
-	if (header->next_lsn < 2 || header->next_lsn > LSN_MAX ||
-	    header->offer_cnt >= header->next_lsn || header->order_cnt >= header->next_lsn ||
-	    header->offer_cnt + header->order_cnt != header->next_lsn - 1 ||
-	    header->offer_cnt > OFFERS_MAX + CLOCK_RECORDS_MAX || header->order_cnt > UINT32_MAX)
+	/* Before the counts, which formats 1 and 2 have not all. */
+	if (!reserved_is_zero(header))
+		return "its header has reserved bytes in use";
+	if (!counts_are_possible(header))
 		return "its header gives impossible counts";
-	if (!position_is_possible(header) || !reserved_is_zero(header))
+	if (!position_is_possible(header))
 		return "its header gives an impossible position";
 	return NULL;
 }
@@ -102,21 +147,26 @@ bool checkpoint_header_foreign(const struct checkpoint_header *header, uint64_t 
 
 uint32_t chunk_entries(const struct checkpoint_header *header, uint64_t number, uint16_t *kind)
 {
-	const uint64_t offer_chunks = checkpoint_chunks(header->offer_cnt);
-	uint64_t cnt = header->offer_cnt;
-	uint64_t done;
+	for (unsigned i = 0; i < KIND_CNT; i++) {
+		const uint64_t cnt = entries_of(header, kinds[i]);
+		const uint64_t done = number * CHECKPOINT_CHUNK_ENTRIES;
 
-	*kind = RECORD_OFFER;
-	if (number >= offer_chunks) {
-		*kind = RECORD_ORDER;
-		number -= offer_chunks;
-		cnt = header->order_cnt;
+		*kind = kinds[i];
+		if (number < checkpoint_chunks(cnt))
+			return cnt - done < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)(cnt - done)
+								     : CHECKPOINT_CHUNK_ENTRIES;
+		number -= checkpoint_chunks(cnt);
 	}
-	done = number * CHECKPOINT_CHUNK_ENTRIES;
-	if (done >= cnt)
-		return 0;
-	return cnt - done < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)(cnt - done)
-						     : CHECKPOINT_CHUNK_ENTRIES;
+	return 0;
+}
+
+uint64_t chunk_first(const struct checkpoint_header *header, uint16_t kind)
+{
+	uint64_t number = 0;
+
+	for (unsigned i = 0; i < KIND_CNT && kinds[i] != kind; i++)
+		number += checkpoint_chunks(entries_of(header, kinds[i]));
+	return number;
 }
 
 const char *chunk_header_wrong(const struct chunk_header *chunk,

@@ -2,28 +2,51 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Entries of one kind, chunk by chunk, by a reader of their own. */
+struct stream {
+	struct checkpoint *checkpoint; /* NULL: there are none */
+	uint16_t kind;
+	const struct snapshot_order *entries; /* of the chunk read last */
+	uint32_t step;                        /* entries from one of the kind to the next */
+	uint32_t cnt;
+	uint32_t next;
+	bool ended;
+};
+
+enum {
+	STREAM_ORDERS,
+	STREAM_HOLDS,
+	STREAM_CHANGES,
+	STREAM_CNT,
+};
+
+static const uint16_t stream_kinds[STREAM_CNT] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM};
+
 struct checkpoint_records {
-	struct checkpoint *checkpoint;
-	struct record *offers; /* and CLOCK records */
+	struct checkpoint_header header;
+	struct record *offers; /* and CLOCK and PLACED records */
 	uint64_t *skus;        /* of the offers alone */
 	uint64_t offer_cnt;
 	uint64_t sku_cnt;
 	uint64_t offer_next;
-	const struct snapshot_order *orders; /* of the chunk read last */
-	uint32_t order_cnt;
-	uint32_t order_next;
-	uint64_t orders_left; /* after that chunk */
+	struct stream streams[STREAM_CNT];
+	/* Every LSN has an entry, and offers and PLACED records are not mixed: so those of the
+	 * offers are the ones that nothing else has. */
+	bool exact;
 	uint64_t lsn;
 	char path[CHECKPOINT_PATH_BYTES];
 };
 
-static int read_offers(struct checkpoint_records *records, struct error *error)
+/* Reads all offers with a reader of the whole file. */
+static int read_offers(struct checkpoint_records *records, struct checkpoint *checkpoint,
+		       struct error *error)
 {
-	const uint64_t offer_cnt = checkpoint_header(records->checkpoint)->offer_cnt;
+	const uint64_t offer_cnt = records->header.offer_cnt;
 	struct checkpoint_chunk chunk;
 
 	records->offers = calloc(offer_cnt + 1, sizeof(*records->offers));
@@ -33,7 +56,7 @@ static int read_offers(struct checkpoint_records *records, struct error *error)
 				 records->path, offer_cnt);
 	}
 	while (records->offer_cnt < offer_cnt) {
-		const int rc = checkpoint_next(records->checkpoint, &chunk, error);
+		const int rc = checkpoint_next(checkpoint, &chunk, error);
 
 		if (rc < 0)
 			return rc;
@@ -48,6 +71,39 @@ static int read_offers(struct checkpoint_records *records, struct error *error)
 	return 0;
 }
 
+static uint64_t entry_cnt(const struct checkpoint_header *header, uint16_t kind)
+{
+	if (kind == RECORD_ORDER)
+		return header->order_cnt;
+	return kind == RECORD_HOLD ? header->hold_cnt : header->change_cnt;
+}
+
+static int open_all(struct checkpoint_records *records, const struct data_dir *dir, uint16_t lane,
+		    uint64_t next_lsn, struct error *error)
+{
+	struct checkpoint *checkpoint = NULL;
+	int rc = checkpoint_open(&checkpoint, dir, lane, next_lsn, error);
+
+	if (rc == 0) {
+		records->header = *checkpoint_header(checkpoint);
+		rc = read_offers(records, checkpoint, error);
+	}
+	checkpoint_close(checkpoint);
+	for (unsigned i = 0; i < STREAM_CNT && rc == 0; i++) {
+		struct stream *stream = &records->streams[i];
+
+		stream->kind = stream_kinds[i];
+		stream->step = stream->kind == RECORD_HOLD ? CHECKPOINT_HOLD_ENTRIES : 1;
+		stream->ended = entry_cnt(&records->header, stream->kind) == 0;
+		if (stream->ended)
+			continue;
+		rc = checkpoint_open(&stream->checkpoint, dir, lane, next_lsn, error);
+		if (rc == 0)
+			checkpoint_skip_to(stream->checkpoint, stream->kind);
+	}
+	return rc;
+}
+
 int checkpoint_records_open(struct checkpoint_records **out, const struct data_dir *dir,
 			    uint16_t lane, uint64_t next_lsn, struct error *error)
 {
@@ -57,15 +113,14 @@ int checkpoint_records_open(struct checkpoint_records **out, const struct data_d
 	if (records == NULL)
 		return error_say(error, -ENOMEM, "lane %u: no memory to read a checkpoint", lane);
 	checkpoint_path(dir, lane, next_lsn, records->path);
-	records->lsn = 1;
-	rc = checkpoint_open(&records->checkpoint, dir, lane, next_lsn, error);
-	if (rc == 0)
-		rc = read_offers(records, error);
+	rc = open_all(records, dir, lane, next_lsn, error);
 	if (rc != 0) {
 		checkpoint_records_close(records);
 		return rc;
 	}
-	records->orders_left = checkpoint_header(records->checkpoint)->order_cnt;
+	records->exact =
+		records->header.placed_cnt == 0 && checkpoint_expire_cnt(&records->header) == 0;
+	records->lsn = 1;
 	*out = records;
 	return 0;
 }
@@ -74,7 +129,8 @@ void checkpoint_records_close(struct checkpoint_records *records)
 {
 	if (records == NULL)
 		return;
-	checkpoint_close(records->checkpoint);
+	for (unsigned i = 0; i < STREAM_CNT; i++)
+		checkpoint_close(records->streams[i].checkpoint);
 	free(records->offers);
 	free(records->skus);
 	free(records);
@@ -82,73 +138,136 @@ void checkpoint_records_close(struct checkpoint_records *records)
 
 const struct checkpoint_header *checkpoint_records_header(const struct checkpoint_records *records)
 {
-	return checkpoint_header(records->checkpoint);
+	return &records->header;
 }
 
-/* The order that comes next, or NULL after the last. 0 or -errno. */
-static int next_order(struct checkpoint_records *records, const struct snapshot_order **order,
-		      struct error *error)
+/* Reads the next chunk of a stream. It ends at the first of another kind. */
+static int fill_stream(struct stream *stream, struct error *error)
 {
 	struct checkpoint_chunk chunk;
+	const int rc = checkpoint_next(stream->checkpoint, &chunk, error);
+	const void *entries = NULL;
 
-	*order = NULL;
-	if (records->order_next == records->order_cnt) {
-		if (records->orders_left == 0)
-			return 0;
-
-		const int rc = checkpoint_next(records->checkpoint, &chunk, error);
-
-		if (rc < 0)
-			return rc;
-		records->orders = chunk.orders;
-		records->order_cnt = chunk.cnt;
-		records->order_next = 0;
-		records->orders_left -= chunk.cnt;
-	}
-	*order = &records->orders[records->order_next];
+	if (rc < 0)
+		return rc;
+	if (rc == 1 && stream->kind == RECORD_ORDER)
+		entries = chunk.orders;
+	else if (rc == 1)
+		entries = stream->kind == RECORD_HOLD ? (const void *)chunk.holds : chunk.changes;
+	stream->ended = entries == NULL;
+	stream->entries = entries;
+	stream->cnt = stream->ended ? 0 : chunk.cnt;
+	stream->next = 0;
 	return 0;
 }
 
-static struct record record_of(const struct snapshot_order *order, uint64_t sku)
+/* *entry: the stream's next, without bought orders among the holds, which are among the orders too;
+ * NULL after the last. 0 or -errno. */
+static int look(struct stream *stream, const struct snapshot_order **entry, struct error *error)
 {
+	*entry = NULL;
+	while (!stream->ended) {
+		if (stream->next == stream->cnt) {
+			const int rc = fill_stream(stream, error);
+
+			if (rc != 0)
+				return rc;
+			continue;
+		}
+		*entry = &stream->entries[stream->next * stream->step];
+		if (stream->kind != RECORD_HOLD || checkpoint_entry_kind(*entry) == RECORD_HOLD)
+			return 0;
+		*entry = NULL;
+		stream->next++;
+	}
+	return 0;
+}
+
+/* The entry with the least LSN of all streams, and its stream; NULL after the last. */
+static int look_at_all(struct checkpoint_records *records, const struct snapshot_order **entry,
+		       struct stream **from, struct error *error)
+{
+	*entry = NULL;
+	*from = NULL;
+	for (unsigned i = 0; i < STREAM_CNT; i++) {
+		const struct snapshot_order *one;
+		const int rc = look(&records->streams[i], &one, error);
+
+		if (rc != 0)
+			return rc;
+		if (one != NULL &&
+		    (*entry == NULL || one->lsn_quantity >> QUANTITY_BITS <
+					       (*entry)->lsn_quantity >> QUANTITY_BITS)) {
+			*entry = one;
+			*from = &records->streams[i];
+		}
+	}
+	return 0;
+}
+
+static uint8_t flags_of(const struct snapshot_order *entry)
+{
+	const uint32_t flags = entry->offer >> SNAPSHOT_FLAGS_SHIFT;
+
+	return (uint8_t)((flags & 3) |
+			 ((flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0));
+}
+
+/* Changes have the LSN of their order where orders have the highest price. */
+static struct record record_of(const struct snapshot_order *entry, uint64_t sku)
+{
+	static_assert(offsetof(struct record, change.order_lsn) ==
+			      offsetof(struct record, order.max_price),
+		      "either");
 	return (struct record){
-		.kind = RECORD_ORDER,
-		.quantity = (uint16_t)order->lsn_quantity,
-		.channel = order->channel,
-		.at_ns = order->at_ns,
+		.kind = checkpoint_entry_kind(entry),
+		.flags = flags_of(entry),
+		.quantity = (uint16_t)entry->lsn_quantity,
+		.channel = entry->channel,
+		.at_ns = entry->at_ns,
 		.sku = sku,
-		.unit_price = order->unit_price,
-		.order = {.request_id = {order->request_id[0], order->request_id[1]},
-			  .buyer = order->buyer,
-			  .max_price = order->max_price},
+		.unit_price = entry->unit_price,
+		.order = {.request_id = {entry->request_id[0], entry->request_id[1]},
+			  .buyer = entry->buyer,
+			  .max_price = entry->max_price},
 	};
 }
 
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 			    struct record *record, struct error *error)
 {
-	const struct snapshot_order *order;
+	const struct snapshot_order *entry;
+	struct stream *from;
 	int rc = 0;
 
-	if (records->lsn == checkpoint_header(records->checkpoint)->next_lsn)
+	if (!records->exact && records->offer_next < records->offer_cnt) {
+		*lsn = 0;
+		*record = records->offers[records->offer_next++];
+		return 1;
+	}
+	if (records->lsn == records->header.next_lsn)
 		return 0;
-	rc = next_order(records, &order, error);
-	if (rc != 0)
+	rc = look_at_all(records, &entry, &from, error);
+	if (rc != 0 || (entry == NULL && !records->exact))
 		return rc;
 
-	const uint64_t order_lsn =
-		order == NULL ? UINT64_MAX : order->lsn_quantity >> QUANTITY_BITS;
+	const uint64_t entry_lsn =
+		entry == NULL ? UINT64_MAX : entry->lsn_quantity >> QUANTITY_BITS;
+	const uint32_t offer =
+		entry == NULL ? 0 : entry->offer & ((UINT32_C(1) << SNAPSHOT_OFFER_BITS) - 1);
 
 	*lsn = records->lsn;
-	if (order != NULL && order_lsn == records->lsn && order->offer < records->sku_cnt) {
-		*record = record_of(order, records->skus[order->offer]);
-		records->order_next++;
-	} else if (order_lsn > records->lsn && records->offer_next < records->offer_cnt) {
+	if (entry != NULL && offer < records->sku_cnt && entry_lsn < records->header.next_lsn &&
+	    (entry_lsn == records->lsn || (!records->exact && entry_lsn > records->lsn))) {
+		*lsn = entry_lsn;
+		*record = record_of(entry, records->skus[offer]);
+		from->next++;
+	} else if (entry_lsn > records->lsn && records->offer_next < records->offer_cnt) {
 		*record = records->offers[records->offer_next++];
 	} else {
 		return error_say(error, -EBADMSG, "%s: no record of it can be LSN %" PRIu64,
 				 records->path, records->lsn);
 	}
-	records->lsn++;
+	records->lsn = *lsn + 1;
 	return 1;
 }

@@ -1,7 +1,10 @@
 /*
- * records: makes the lane's records again from a checkpoint: every record before its next LSN, in
- * lane order, as it was in its block. A checkpoint stores offers without their LSNs. As LSNs have
- * no gaps, the offers' LSNs are those that no order has.
+ * records: makes the lane's records again from a checkpoint: the records before its next LSN, in
+ * lane order, as they were in their blocks. A checkpoint stores offers without their LSNs. As LSNs
+ * have no gaps, the offers' LSNs are those that nothing else has. Where the lane has EXPIRE
+ * records, which a checkpoint does not store, or PLACED ones, which it stores after the offers, the
+ * LSNs of the offers can't be told: then offers, CLOCK and PLACED records come first, with LSN 0,
+ * and after them every other record with its own.
  *
  * Cold calls, one thread.
  */
@@ -23,7 +26,8 @@ int checkpoint_records_open(struct checkpoint_records **out, const struct data_d
 /* The checkpoint's header. */
 const struct checkpoint_header *checkpoint_records_header(const struct checkpoint_records *records);
 
-/* The next record, from LSN 1 on: 1; 0 after the last; errors as checkpoint_next. */
+/* The next record, from LSN 1 on: 1; 0 after the last; errors as checkpoint_next. *lsn 0: a record
+ * whose LSN is not known. */
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 			    struct record *record, struct error *error);
 

@@ -38,30 +38,48 @@ static int write_all(struct writer *writer, const void *bytes, size_t cnt)
 	return 0;
 }
 
+/* The entries of a chunk, which begin with this one of their kind. */
+static void save_entries(const struct shard *shard, struct chunk_header *chunk, uint64_t first)
+{
+	void *entries = chunk + 1;
+
+	switch (chunk->kind) {
+	case RECORD_OFFER:
+		shard_save_offers(shard, first, chunk->entry_cnt, entries);
+		break;
+	case RECORD_ORDER:
+		shard_save_orders(shard, first, chunk->entry_cnt, entries);
+		break;
+	case RECORD_HOLD:
+		shard_save_holds(shard, first / CHECKPOINT_HOLD_ENTRIES,
+				 chunk->entry_cnt / CHECKPOINT_HOLD_ENTRIES, entries);
+		break;
+	default:
+		shard_save_changes(shard, first, chunk->entry_cnt, entries);
+		break;
+	}
+}
+
 static int write_chunks(struct writer *writer)
 {
+	const struct checkpoint_header *header = &writer->header;
 	struct chunk_header *chunk = (struct chunk_header *)writer->bytes;
-	const uint64_t offer_chunks = checkpoint_chunks(writer->header.offer_cnt);
-	const uint64_t chunks = offer_chunks + checkpoint_chunks(writer->header.order_cnt);
+	uint16_t kind;
+	uint32_t cnt;
 	int rc = 0;
 
-	for (uint64_t number = 0; number < chunks && rc == 0; number++) {
-		const uint64_t before = number < offer_chunks ? number : number - offer_chunks;
-		const uint64_t first = before * CHECKPOINT_CHUNK_ENTRIES;
-
-		*chunk = (struct chunk_header){
-			.magic = CHUNK_MAGIC, .lane = writer->header.lane, .number = number};
-		chunk->entry_cnt = chunk_entries(&writer->header, number, &chunk->kind);
-		if (chunk->kind == RECORD_OFFER)
-			shard_save_offers(writer->shard, first, chunk->entry_cnt,
-					  (struct record *)(chunk + 1));
-		else
-			shard_save_orders(writer->shard, first, chunk->entry_cnt,
-					  (struct snapshot_order *)(chunk + 1));
-		chunk->checksum = chunk_checksum(chunk, &writer->header);
+	for (uint64_t number = 0; rc == 0 && (cnt = chunk_entries(header, number, &kind)) > 0;
+	     number++) {
+		*chunk = (struct chunk_header){.magic = CHUNK_MAGIC,
+					       .kind = kind,
+					       .lane = header->lane,
+					       .number = number,
+					       .entry_cnt = cnt};
+		save_entries(writer->shard, chunk,
+			     (number - chunk_first(header, kind)) * CHECKPOINT_CHUNK_ENTRIES);
+		chunk->checksum = chunk_checksum(chunk, header);
 		rc = write_all(writer, chunk,
-			       CHUNK_HEADER_BYTES +
-				       (size_t)chunk->entry_cnt * CHECKPOINT_ENTRY_BYTES);
+			       CHUNK_HEADER_BYTES + (size_t)cnt * CHECKPOINT_ENTRY_BYTES);
 	}
 	return rc;
 }
@@ -90,9 +108,42 @@ static int write_file(struct writer *writer, const char *path, const char *tempo
 	return rc;
 }
 
+/* Counts what the shard's totals do not say, chunk by chunk in this memory. */
+static void count_new(struct checkpoint_header *header, const struct shard *shard, void *entries)
+{
+	const struct record *offers = entries;
+	const struct snapshot_hold *holds = entries;
+	bool is_new = header->hold_cnt + header->change_cnt > 0;
+
+	for (uint64_t i = 0; i < header->offer_cnt; i++) {
+		const uint64_t left = header->offer_cnt - i;
+		const uint64_t at = i % CHECKPOINT_CHUNK_ENTRIES;
+
+		if (at == 0)
+			shard_save_offers(shard, i,
+					  left < CHECKPOINT_CHUNK_ENTRIES
+						  ? (uint32_t)left
+						  : CHECKPOINT_CHUNK_ENTRIES,
+					  entries);
+		is_new |= record_is_new(&offers[at]);
+		header->placed_cnt += offers[at].kind == RECORD_PLACED;
+	}
+	for (uint64_t i = 0; i < header->hold_cnt; i++) {
+		const uint32_t room = CHECKPOINT_CHUNK_ENTRIES / CHECKPOINT_HOLD_ENTRIES;
+		const uint64_t left = header->hold_cnt - i;
+
+		if (i % room == 0)
+			shard_save_holds(shard, i, left < room ? (uint32_t)left : room, entries);
+		header->bought_cnt += checkpoint_entry_kind(&holds[i % room].order) == RECORD_ORDER;
+	}
+	if (is_new)
+		header->format = CHECKPOINT_FORMAT_HOLDS;
+}
+
+/* Uses `entries`, of CHUNK_BYTES_MAX, for a while. */
 static int fill_header(struct checkpoint_header *header, const struct data_dir *dir, uint16_t lane,
 		       const struct shard *shard, const struct lane_position *position,
-		       uint64_t block_cnt)
+		       uint64_t block_cnt, void *entries)
 {
 	const struct shard_hash hash = shard_hash(shard);
 	struct shard_totals totals;
@@ -121,7 +172,11 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 		.units_ordered = totals.units_sold,
 		.state_hash = {hash.low, hash.high},
 		.shards = dir->shards,
+		.hold_cnt = totals.holds,
+		.change_cnt = totals.changes,
+		.units_written_off = totals.units_written_off,
 	};
+	count_new(header, shard, entries);
 	header->checksum = checkpoint_checksum(header);
 	CHECK(checkpoint_header_wrong(header, dir->journal_id, lane, dir->shards) == NULL);
 	return 0;
@@ -164,8 +219,9 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 	checkpoint_path(dir, lane, position->tail.next_lsn, path);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	if (rc == 0)
-		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt);
-	*bytes = checkpoint_bytes(writer.header.offer_cnt, writer.header.order_cnt);
+		rc = fill_header(&writer.header, dir, lane, shard, position, block_cnt,
+				 writer.bytes);
+	*bytes = checkpoint_bytes(&writer.header);
 	if (rc == 0)
 		rc = check_space(dir, lane_path, position->tail.place.segment, *bytes);
 	if (rc == 0)
@@ -175,7 +231,8 @@ int checkpoint_write(const struct data_dir *dir, uint16_t lane, const struct sha
 		return 0;
 	return error_say(
 		error, rc, "%s: cannot be written: %s%s", path,
-		rc == -EBADMSG ? "stock is not free + held + sold" : safe_strerror(rc),
+		rc == -EBADMSG ? "stock is not free + held + sold + written off"
+			       : safe_strerror(rc),
 		rc == -ENOSPC
 			? "; it needs room for itself and the engine's next segments: free some "
 			  "space"

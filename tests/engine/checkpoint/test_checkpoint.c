@@ -36,6 +36,12 @@ static void tear_down(void)
 	temp_dir_remove();
 }
 
+static uint64_t bytes_of(uint64_t offer_cnt, uint64_t order_cnt)
+{
+	return checkpoint_bytes(
+		&(struct checkpoint_header){.offer_cnt = offer_cnt, .order_cnt = order_cnt});
+}
+
 /* Writes the shard's state; its file is `path` then. */
 static void save(void)
 {
@@ -127,7 +133,7 @@ Test(checkpoint, chunks_may_be_full_or_not, .init = set_up, .fini = tear_down)
 	for (unsigned i = 0; i < sizeof(cnts) / sizeof(cnts[0]); i++) {
 		sell(cnts[i]);
 		save();
-		cr_assert(eq(u64, file_bytes(path), checkpoint_bytes(1, cnts[i])));
+		cr_assert(eq(u64, file_bytes(path), bytes_of(1, cnts[i])));
 		shard_clear(back);
 		cr_assert(eq(int, load(back), 0), "%s", error.text);
 		assert_same(shard, back);
@@ -220,7 +226,7 @@ Test(checkpoint, a_file_of_another_length_is_refused, .init = set_up, .fini = te
 Test(checkpoint, chunks_are_bound_to_their_place, .init = set_up, .fini = tear_down)
 {
 	const uint64_t chunk_bytes = CHUNK_BYTES_MAX;
-	const uint64_t first = checkpoint_bytes(1, 0);
+	const uint64_t first = bytes_of(1, 0);
 	uint8_t *bytes = malloc(first + 2 * chunk_bytes);
 	FILE *file;
 
@@ -261,11 +267,11 @@ Test(checkpoint, who_else_it_belongs_to_is_told, .init = set_up, .fini = tear_do
 /* Replaces the header, its checksum right again, and makes the chunks belong to it. */
 static void forge(void (*change)(struct checkpoint_header *), uint64_t order_cnt)
 {
-	const uint64_t bytes = checkpoint_bytes(1, order_cnt);
+	const uint64_t bytes = bytes_of(1, order_cnt);
 	uint8_t *all = aligned_alloc(64, bytes);
 	struct checkpoint_header *header = (struct checkpoint_header *)all;
 	struct chunk_header *offers = (struct chunk_header *)(all + CHECKPOINT_HEADER_BYTES);
-	struct chunk_header *orders = (struct chunk_header *)(all + checkpoint_bytes(1, 0));
+	struct chunk_header *orders = (struct chunk_header *)(all + bytes_of(1, 0));
 	FILE *file = fopen(path, "r+e");
 
 	cr_assert(eq(sz, fread(all, 1, bytes, file), bytes));

@@ -149,7 +149,7 @@ Test(checkpoint_format, impossible_headers_are_refused)
 			bad.magic++;
 			break;
 		case 1:
-			bad.format = CHECKPOINT_FORMAT_CLOCK + 1;
+			bad.format = CHECKPOINT_FORMAT_HOLDS + 1;
 			break;
 		case 2:
 			bad.lane++;
@@ -197,10 +197,96 @@ Test(checkpoint_format, impossible_headers_are_refused)
 			bad.reserved_32 = 1;
 			break;
 		default:
-			bad.reserved[5] = 1;
+			bad.reserved = 1;
 			break;
 		}
 		cr_assert(ne(ptr, (void *)judge(&bad), NULL), "way %u", way);
+	}
+}
+
+/* A header of format 3: what the counts of the others leave out. */
+static struct checkpoint_header holds_header(void)
+{
+	struct checkpoint_header header;
+
+	make_example();
+	memcpy(&header, example, sizeof(header));
+	header.format = CHECKPOINT_FORMAT_HOLDS;
+	/* 2 offers and a PLACED record; 4 orders; 5 holds and an order with a return; 6 changes; 7
+	 * EXPIRE records. */
+	header.next_lsn = 1 + 3 + 4 + 5 + 6 + 7;
+	header.offer_cnt = 3;
+	header.placed_cnt = 1;
+	header.order_cnt = 4;
+	header.hold_cnt = 6;
+	header.bought_cnt = 1;
+	header.change_cnt = 6;
+	header.units_written_off = 3;
+	return header;
+}
+
+Test(checkpoint_format, impossible_headers_of_format_3_are_refused)
+{
+	const struct checkpoint_header good = holds_header();
+
+	cr_assert(eq(ptr, (void *)judge(&good), NULL));
+	cr_assert(eq(u64, checkpoint_expire_cnt(&good), 7));
+	for (unsigned way = 0; way < 13; way++) {
+		struct checkpoint_header bad = good;
+
+		switch (way) {
+		case 0:
+			bad.format = CHECKPOINT_FORMAT_CLOCK;
+			break;
+		case 1:
+			bad.placed_cnt = 4; /* more than there are offers */
+			break;
+		case 2:
+			bad.bought_cnt = 7; /* more than there are holds */
+			break;
+		case 3:
+			bad.bought_cnt = 5; /* more than there are orders */
+			break;
+		case 4:
+			bad.change_cnt += 8; /* more records than LSNs */
+			break;
+		case 5:
+			bad.hold_cnt = UINT64_MAX;
+			break;
+		case 6:
+			bad.change_cnt = UINT64_MAX;
+			break;
+		case 7:
+			bad.hold_cnt = bad.bought_cnt; /* nothing could run out */
+			break;
+		case 8:
+			bad.next_lsn = UINT64_C(1) << 40;
+			bad.hold_cnt = bad.next_lsn - 14;
+			break;
+		case 9:
+			bad.next_lsn = UINT64_C(1) << 40;
+			bad.change_cnt = UINT64_C(1) << 33;
+			break;
+		case 10:
+			bad.reserved = 1;
+			break;
+		case 11:
+			bad.reserved_16 = 1;
+			break;
+		default:
+			bad.next_lsn = UINT64_C(1) << 40;
+			bad.offer_cnt = bad.placed_cnt = OFFERS_MAX + 1;
+			break;
+		}
+		cr_assert(ne(ptr, (void *)judge(&bad), NULL), "way %u", way);
+	}
+	/* In the older formats nothing of it may be there. */
+	for (unsigned i = 0; i < 5; i++) {
+		struct checkpoint_header bad;
+
+		memcpy(&bad, example, sizeof(bad));
+		(&bad.hold_cnt)[i] = 1;
+		cr_assert(ne(ptr, (void *)judge(&bad), NULL), "word %u", i);
 	}
 }
 
@@ -216,9 +302,37 @@ Test(checkpoint_format, counts_give_chunks_and_size)
 
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		cr_assert(eq(u32, chunk_entries(&header, i, &kind), wanted[i]));
-		cr_assert(eq(u16, kind, i < 2 ? RECORD_OFFER : RECORD_ORDER));
+		cr_assert(wanted[i] == 0 || kind == (i < 2 ? RECORD_OFFER : RECORD_ORDER));
 	}
-	cr_assert(eq(u64, checkpoint_bytes(header.offer_cnt, header.order_cnt),
-		     192 + 4 * 64 + (3 * full + 1) * UINT64_C(64)));
-	cr_assert(eq(u64, checkpoint_bytes(0, 0), 192));
+	cr_assert(eq(u64, checkpoint_bytes(&header), 192 + 4 * 64 + (3 * full + 1) * UINT64_C(64)));
+	cr_assert(eq(u64, checkpoint_bytes(&(struct checkpoint_header){0}), 192));
+}
+
+Test(checkpoint_format, holds_take_two_entries_and_lie_in_one_chunk)
+{
+	static const struct {
+		uint16_t kind;
+		uint32_t cnt;
+	} wanted[] = {
+		{RECORD_OFFER, 1}, {RECORD_ORDER, 2},   {RECORD_HOLD, CHECKPOINT_CHUNK_ENTRIES},
+		{RECORD_HOLD, 2},  {RECORD_CONFIRM, 5},
+	};
+	const struct checkpoint_header header = {
+		.offer_cnt = 1,
+		.order_cnt = 2,
+		.hold_cnt = CHECKPOINT_CHUNK_ENTRIES / 2 + 1,
+		.change_cnt = 5,
+	};
+	uint16_t kind;
+
+	for (unsigned i = 0; i < 5; i++) {
+		cr_assert(eq(u32, chunk_entries(&header, i, &kind), wanted[i].cnt));
+		cr_assert(eq(u16, kind, wanted[i].kind));
+	}
+	cr_assert(eq(u32, chunk_entries(&header, 5, &kind), 0));
+	cr_assert(eq(u64, chunk_first(&header, RECORD_OFFER), 0));
+	cr_assert(eq(u64, chunk_first(&header, RECORD_HOLD), 2));
+	cr_assert(eq(u64, chunk_first(&header, RECORD_CONFIRM), 4));
+	cr_assert(eq(u64, checkpoint_bytes(&header),
+		     192 + 5 * 64 + (1 + 2 + CHECKPOINT_CHUNK_ENTRIES + 2 + 5) * UINT64_C(64)));
 }
