@@ -15,6 +15,7 @@
 #include "engine/journal/lane_files.h"
 #include "engine/journal/lane_tailer.h"
 #include "engine/recover/load.h"
+#include "engine/recover/record_sizes.h"
 #include "engine/recover/scan.h"
 
 enum {
@@ -23,8 +24,8 @@ enum {
 
 /* What the lane has after the follower's position. */
 struct survey {
-	uint64_t offer_cnt;
-	uint64_t order_cnt;
+	struct shard_size more; /* that the tables must take; without buyers */
+	bool groups;            /* an offer has one */
 	uint64_t watermark_lsn;
 };
 
@@ -71,8 +72,9 @@ static int survey_lane(const struct follower *follower, struct survey *survey, s
 		return rc;
 	while ((rc = next_block(reader, &block, &records, error)) == 1) {
 		for (uint32_t i = 0; i < block->record_cnt; i++) {
-			survey->offer_cnt += records[i].kind == RECORD_OFFER;
-			survey->order_cnt += records[i].kind == RECORD_ORDER;
+			record_sizes_add(&survey->more, &records[i]);
+			survey->groups |=
+				records[i].kind == RECORD_OFFER && records[i].channel != 0;
 		}
 		survey->watermark_lsn = block->durable_lsn;
 	}
@@ -112,6 +114,7 @@ static int open_shard(const struct follower *follower, const struct shard_size *
 	const uint64_t bytes = shard_bytes(size);
 
 	if (bytes <= arena_available_bytes() && size->order_cnt <= UINT32_MAX &&
+	    size->hold_cnt <= UINT32_MAX && size->change_cnt <= UINT32_MAX &&
 	    shard_open(out, follower->lane, follower->dir->shards, size) == 0)
 		return 0;
 	return error_say(error, -ENOMEM,
@@ -120,56 +123,130 @@ static int open_shard(const struct follower *follower, const struct shard_size *
 			 follower->lane, bytes >> 20, arena_available_bytes() >> 20);
 }
 
+/* How many entries of a kind are saved and loaded at once. */
+static uint32_t batch_of(uint64_t left, uint32_t room)
+{
+	return left < room ? (uint32_t)left : room;
+}
+
+/* Both shards, and memory for entries, CHUNK_BYTES_MAX. */
+struct copying {
+	const struct shard *from;
+	struct shard *to;
+	void *entries;
+	const char **why;
+};
+
+static int copy_offers(const struct copying *copying, uint64_t cnt)
+{
+	uint32_t batch;
+	int rc = 0;
+
+	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
+		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
+		shard_save_offers(copying->from, at, batch, copying->entries);
+		rc = shard_load_offers(copying->to, copying->entries, batch, copying->why);
+	}
+	return rc;
+}
+
+static int copy_orders(const struct copying *copying, uint64_t cnt)
+{
+	uint32_t batch;
+	int rc = 0;
+
+	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
+		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
+		shard_save_orders(copying->from, at, batch, copying->entries);
+		rc = shard_load_orders(copying->to, copying->entries, batch, copying->why);
+	}
+	return rc;
+}
+
+static int copy_holds(const struct copying *copying, uint64_t cnt)
+{
+	uint32_t batch;
+	int rc = 0;
+
+	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
+		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES / CHECKPOINT_HOLD_ENTRIES);
+		shard_save_holds(copying->from, at, batch, copying->entries);
+		rc = shard_load_holds(copying->to, copying->entries, batch, copying->why);
+	}
+	return rc;
+}
+
+static int copy_changes(const struct copying *copying, uint64_t cnt)
+{
+	uint32_t batch;
+	int rc = 0;
+
+	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
+		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
+		shard_save_changes(copying->from, at, batch, copying->entries);
+		rc = shard_load_changes(copying->to, copying->entries, batch, copying->why);
+	}
+	return rc;
+}
+
 static int copy_shard(const struct shard *from, struct shard *to, const char **why)
 {
-	const uint64_t entries = shard_entries(from);
+	const struct copying copying = {
+		.from = from, .to = to, .entries = malloc(CHUNK_BYTES_MAX), .why = why};
 	struct shard_totals totals;
-	struct record *offers = malloc(CHUNK_BYTES_MAX);
-	struct snapshot_order *orders = malloc(CHUNK_BYTES_MAX);
-	int rc = offers == NULL || orders == NULL ? -ENOMEM : 0;
+	int rc = copying.entries == NULL ? -ENOMEM : 0;
 
 	shard_totals(from, &totals);
-	for (uint64_t at = 0; rc == 0 && at < entries; at += CHECKPOINT_CHUNK_ENTRIES) {
-		const uint64_t left = entries - at;
-		const uint32_t cnt =
-			left < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)left : CHECKPOINT_CHUNK_ENTRIES;
-
-		shard_save_offers(from, at, cnt, offers);
-		rc = shard_load_offers(to, offers, cnt, why);
-	}
-	for (uint64_t at = 0; rc == 0 && at < totals.orders; at += CHECKPOINT_CHUNK_ENTRIES) {
-		const uint64_t left = totals.orders - at;
-		const uint32_t cnt =
-			left < CHECKPOINT_CHUNK_ENTRIES ? (uint32_t)left : CHECKPOINT_CHUNK_ENTRIES;
-
-		shard_save_orders(from, at, cnt, orders);
-		rc = shard_load_orders(to, orders, cnt, why);
-	}
+	if (rc == 0)
+		rc = copy_offers(&copying, shard_entries(from));
+	if (rc == 0)
+		rc = copy_orders(&copying, totals.orders);
+	if (rc == 0)
+		rc = copy_holds(&copying, totals.holds);
+	if (rc == 0)
+		rc = copy_changes(&copying, totals.changes);
 	if (rc == 0)
 		rc = shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
-	free(offers);
-	free(orders);
+	free(copying.entries);
 	return rc;
+}
+
+/* What a table must take, of which there are so many now, and for more. True: that is new. */
+static bool raise(uint64_t *size, uint64_t now, uint64_t more)
+{
+	const uint64_t need = now + more;
+
+	if (need <= *size)
+		return false;
+	*size = need * 3 / 2;
+	return true;
 }
 
 /* Makes room for what the survey found, and for more: a lane that grew once grows again. */
 static int make_room(struct follower *follower, const struct survey *survey, struct error *error)
 {
+	const struct shard_size *more = &survey->more;
 	struct shard_size size = follower->size;
 	struct shard *bigger = NULL;
 	struct shard_totals totals;
 	const char *why = "no memory";
+	bool grows;
 	int rc;
 
 	shard_totals(follower->shard, &totals);
-	if (totals.offers + survey->offer_cnt > size.offer_cnt)
-		size.offer_cnt = (totals.offers + survey->offer_cnt) * 3 / 2;
-	if (totals.orders + survey->order_cnt > size.order_cnt)
-		size.order_cnt = (totals.orders + survey->order_cnt) * 3 / 2;
-	size.buyer_cnt = size.order_cnt;
-	if (size.offer_cnt == follower->size.offer_cnt &&
-	    size.order_cnt == follower->size.order_cnt)
+	grows = raise(&size.offer_cnt, totals.offers, more->offer_cnt);
+	grows |= raise(&size.order_cnt, totals.orders, more->order_cnt);
+	grows |= raise(&size.hold_cnt, totals.holds, more->hold_cnt);
+	grows |= raise(&size.change_cnt, totals.changes, more->change_cnt);
+	grows |= raise(&size.placed_cnt,
+		       shard_entries(follower->shard) - totals.offers -
+			       shard_clock_backs(follower->shard),
+		       more->placed_cnt);
+	if (survey->groups && !follower->groups)
+		grows = follower->groups = true;
+	if (!grows)
 		return 0;
+	record_sizes_end(&size, follower->groups);
 	rc = open_shard(follower, &size, &bigger, error);
 	if (rc != 0)
 		return rc;
@@ -196,6 +273,8 @@ int follower_open(struct follower *follower, const struct data_dir *dir, uint16_
 	if (rc != 0)
 		return rc;
 	recover_sizes(&scan, &follower->size);
+	for (uint64_t i = 0; i < scan.offer_cnt; i++)
+		follower->groups |= scan.offers[i].channel != 0;
 	rc = open_shard(follower, &follower->size, &follower->shard, error);
 	if (rc == 0)
 		rc = recover_load(dir, lane, &scan, follower->shard, error);

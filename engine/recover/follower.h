@@ -11,6 +11,7 @@
 #ifndef DB_ENGINE_RECOVER_FOLLOWER_H
 #define DB_ENGINE_RECOVER_FOLLOWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct follower {
 	uint16_t lane;
 	struct shard *shard;
 	struct shard_size size;
+	bool groups;                   /* an offer has one: its buyers are counted twice */
 	struct lane_position position; /* applied up to here; all zeros: nothing yet */
 	uint64_t block_cnt;            /* before it */
 	uint64_t saved_lsn;            /* the next LSN of the checkpoint loaded or written last */

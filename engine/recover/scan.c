@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/base/safe_file.h"
+#include "engine/recover/record_sizes.h"
 #include "engine/recover/start.h"
 
 /* Waits until no write of a killed predecessor is in flight to any segment. */
@@ -39,17 +40,42 @@ static int settle(struct lane_files *files, struct error *error)
 	return rc;
 }
 
+/* Units as the records say it by themselves: verify compares with what the tables made of them. A
+ * record that cannot follow is refused when it is applied; until then the sums may wrap. */
+static void count_units(struct recover_scan *scan, const struct record *record)
+{
+	switch (record->kind) {
+	case RECORD_ORDER:
+		scan->units_ordered += record->quantity;
+		break;
+	case RECORD_CONFIRM:
+		if ((record->flags & CONFIRM_REFUND) == 0)
+			scan->units_ordered += record->quantity;
+		break;
+	case RECORD_RETURN:
+		scan->units_ordered -= record->quantity;
+		if ((record->flags & RETURN_WRITE_OFF) != 0)
+			scan->units_written_off += record->quantity;
+		break;
+	default:
+		break;
+	}
+}
+
 static int scan_block(struct recover_scan *scan, const struct record *records, uint32_t cnt)
 {
+	struct shard_size size = {0};
+
 	for (uint32_t i = 0; i < cnt; i++) {
-		if (records[i].kind == RECORD_ORDER) {
-			scan->order_cnt++;
-			scan->units_ordered += records[i].quantity;
-		} else if (records[i].kind == RECORD_OFFER &&
-			   recover_keep_offer(scan, &records[i]) != 0) {
+		record_sizes_add(&size, &records[i]);
+		count_units(scan, &records[i]);
+		if (records[i].kind == RECORD_OFFER && recover_keep_offer(scan, &records[i]) != 0)
 			return -ENOMEM;
-		}
 	}
+	scan->order_cnt += size.order_cnt;
+	scan->hold_cnt += size.hold_cnt;
+	scan->change_cnt += size.change_cnt;
+	scan->placed_cnt += size.placed_cnt;
 	return 0;
 }
 
@@ -167,9 +193,16 @@ void recover_scan_free(struct recover_scan *scan)
 
 void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
 {
+	bool groups = false;
+
+	for (uint64_t i = 0; i < scan->offer_cnt && !groups; i++)
+		groups = scan->offers[i].channel != 0;
 	*size = (struct shard_size){
 		.offer_cnt = scan->offer_cnt,
 		.order_cnt = scan->order_cnt,
-		.buyer_cnt = scan->order_cnt,
+		.hold_cnt = scan->hold_cnt,
+		.change_cnt = scan->change_cnt,
+		.placed_cnt = scan->placed_cnt,
 	};
+	record_sizes_end(size, groups);
 }

@@ -28,8 +28,12 @@ struct recover_glance {
 struct recover_scan {
 	struct record *offers; /* its OFFER records in lane order; owned, recover_scan_free */
 	uint64_t offer_cnt;
-	uint64_t order_cnt;
-	uint64_t units_ordered;
+	uint64_t order_cnt;     /* bought */
+	uint64_t hold_cnt;      /* HOLD records, and RETURNs: each may be of another bought order */
+	uint64_t change_cnt;    /* CONFIRM, RELEASE, EXTEND and RETURN records */
+	uint64_t placed_cnt;    /* PLACED records */
+	uint64_t units_ordered; /* bought and confirmed, without those that were returned */
+	uint64_t units_written_off;
 	uint64_t block_cnt; /* closing blocks included */
 	int unread;         /* -errno of a checkpoint that could not be read, or 0 */
 	bool torn;          /* there is something after the tail, never acknowledged */

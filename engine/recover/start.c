@@ -75,7 +75,11 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 		rc = read_offers(checkpoint, scan, error);
 	if (rc == 0) {
 		scan->order_cnt = header->order_cnt;
+		scan->hold_cnt = header->hold_cnt;
+		scan->change_cnt = header->change_cnt;
+		scan->placed_cnt = header->placed_cnt;
 		scan->units_ordered = header->units_ordered;
+		scan->units_written_off = header->units_written_off;
 		scan->block_cnt = header->block_cnt;
 		scan->from_block_cnt = header->block_cnt;
 		checkpoint_position(header, &scan->from);
