@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/recover/record_sizes.h"
 #include "engine/repair/block_window.h"
 #include "engine/repair/fault_list.h"
 
@@ -22,8 +23,8 @@ static void count_records(struct damage *damage, const struct record *records, u
 {
 	CHECK(cnt <= BLOCK_RECORDS_MAX);
 	for (uint32_t i = 0; i < cnt; i++) {
-		damage->order_cnt += records[i].kind == RECORD_ORDER;
-		damage->offer_cnt += records[i].kind == RECORD_OFFER;
+		record_sizes_add(&damage->size, &records[i]);
+		damage->groups |= records[i].kind == RECORD_OFFER && records[i].channel != 0;
 	}
 }
 

@@ -42,8 +42,8 @@ struct damage {
 
 	/* The good part. A repair cuts where it ends. */
 	struct lane_tail tail;
-	uint64_t offer_cnt; /* records of the good part */
-	uint64_t order_cnt;
+	struct shard_size size; /* what its records take in the tables, on top of a checkpoint's */
+	bool groups;            /* one of its offers has one */
 
 	/* What a cut there loses, as far as the lane's blocks say. */
 	struct loss loss;

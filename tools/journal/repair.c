@@ -17,6 +17,7 @@
 #include "engine/base/safe_file.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/journal/lane_files.h"
+#include "engine/recover/record_sizes.h"
 #include "engine/repair/apply.h"
 #include "engine/repair/originals.h"
 #include "engine/repair/plan.h"
@@ -54,7 +55,8 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 {
 	const struct mended_files *files = one->plan->files;
 	const struct damage *damage = one->plan->damage;
-	struct shard_size size = {.offer_cnt = damage->offer_cnt, .order_cnt = damage->order_cnt};
+	struct shard_size size = damage->size;
+	bool groups = damage->groups;
 	struct checkpoint *checkpoint = NULL;
 	int rc = 0;
 
@@ -66,10 +68,16 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 	if (rc == -EBADMSG)
 		rc = -ENOTSUP;
 	if (checkpoint != NULL) {
-		size.offer_cnt += checkpoint_header(checkpoint)->offer_cnt;
-		size.order_cnt += checkpoint_header(checkpoint)->order_cnt;
+		const struct checkpoint_header *header = checkpoint_header(checkpoint);
+
+		size.offer_cnt += header->offer_cnt;
+		size.order_cnt += header->order_cnt;
+		size.hold_cnt += header->hold_cnt;
+		size.change_cnt += header->change_cnt;
+		size.placed_cnt += header->placed_cnt;
+		groups |= header->format == CHECKPOINT_FORMAT_HOLDS;
 	}
-	size.buyer_cnt = size.order_cnt;
+	record_sizes_end(&size, groups);
 	if (rc == 0)
 		rc = journal_tables(&repair->dir, one->lane, &size, shard, &one->error);
 	if (rc == 0 && checkpoint != NULL) {
@@ -117,12 +125,33 @@ static bool count_lost(void *context, uint64_t lsn, const struct record *record)
 	struct lane_case *one = context;
 	struct lost_records *lost = &one->lost;
 
-	lost->offers += record->kind == RECORD_OFFER;
-	if (record->kind != RECORD_ORDER)
-		return true;
-	lost->orders++;
-	lost->units += record->quantity;
-	lost->orders_durable += lsn <= one->plan->loss.watermark_lsn;
+	const bool durable = lsn <= one->plan->loss.watermark_lsn;
+
+	switch (record->kind) {
+	case RECORD_OFFER:
+		lost->offers++;
+		break;
+	case RECORD_ORDER:
+		lost->orders++;
+		lost->units += record->quantity;
+		lost->orders_durable += durable;
+		break;
+	case RECORD_HOLD:
+		lost->holds++;
+		lost->units_held += record->quantity;
+		break;
+	case RECORD_CONFIRM:
+		lost->payments++;
+		lost->payments_durable += durable;
+		break;
+	case RECORD_RELEASE:
+	case RECORD_EXTEND:
+	case RECORD_RETURN:
+		lost->changes++;
+		break;
+	default:
+		break;
+	}
 	return true;
 }
 

@@ -19,6 +19,11 @@ struct lost_records {
 	uint64_t units;
 	uint64_t orders_durable; /* at or below the watermark: on disk, and so acknowledged */
 	uint64_t offers;
+	uint64_t holds;
+	uint64_t units_held;
+	uint64_t payments; /* CONFIRM records, refunds too */
+	uint64_t payments_durable;
+	uint64_t changes; /* RELEASE, EXTEND, RETURN */
 };
 
 struct lane_case {

@@ -101,6 +101,24 @@ static void show_records(struct lane_case *one)
 		printf("  ... and %" PRIu64 " more; --json lists all\n", cnt - TEXT_RECORDS_MAX);
 }
 
+/* What lost holds, payments and returns mean: the state is that of before them. */
+static void show_lost_holds(const struct lost_records *lost)
+{
+	if (lost->holds + lost->payments + lost->changes == 0)
+		return;
+	printf("          and %" PRIu64 " holds over %" PRIu64 " units, %" PRIu64
+	       " payments (%" PRIu64 " acknowledged for certain), %" PRIu64
+	       " releases, extensions and returns\n",
+	       lost->holds, lost->units_held, lost->payments, lost->payments_durable,
+	       lost->changes);
+	if (lost->payments > 0)
+		printf("          a lost payment whose hold is kept can be confirmed again under "
+		       "its "
+		       "request id: it is decided\n"
+		       "          anew, and a hold that has run out since is HOLD_EXPIRED. If the "
+		       "hold is lost, too, refund it\n");
+}
+
 static void show_lost(struct lane_case *one)
 {
 	const struct damage *damage = one->plan->damage;
@@ -118,6 +136,7 @@ static void show_lost(struct lane_case *one)
 		       " acknowledged for certain), %" PRIu64 " offers\n",
 		       loss->readable_cnt, damage->block_cnt, lost->orders, lost->units,
 		       lost->orders_durable, lost->offers);
+		show_lost_holds(lost);
 		printf("          %" PRIu64 " cannot be read at all\n", loss_unreadable_cnt(loss));
 		printf("          LSN %" PRIu64
 		       " and later ones are given again: readers downstream may have seen them as "
@@ -229,6 +248,12 @@ static json_t *lane_json(const struct lane_case *one)
 	json_object_set_new(root, "readable_orders_acknowledged", number(one->lost.orders_durable));
 	json_object_set_new(root, "readable_units", number(one->lost.units));
 	json_object_set_new(root, "readable_offers", number(one->lost.offers));
+	json_object_set_new(root, "readable_holds", number(one->lost.holds));
+	json_object_set_new(root, "readable_units_held", number(one->lost.units_held));
+	json_object_set_new(root, "readable_payments", number(one->lost.payments));
+	json_object_set_new(root, "readable_payments_acknowledged",
+			    number(one->lost.payments_durable));
+	json_object_set_new(root, "readable_changes", number(one->lost.changes));
 	json_object_set_new(root, "unreadable", number(loss_unreadable_cnt(loss)));
 	json_object_set_new(root, "garbage_bytes", number(damage->garbage_bytes));
 	return root;

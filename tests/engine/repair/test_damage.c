@@ -117,7 +117,7 @@ Test(damage, a_good_lane_loses_nothing, .init = set_up, .fini = tear_down)
 	cr_assert(eq(u64, fault_cnt(), 0));
 	cr_assert(not(damage->torn));
 	cr_assert(eq(u64, damage->tail.next_lsn, LSN_CNT + 1));
-	cr_assert(eq(u64, damage->order_cnt, LSN_CNT));
+	cr_assert(eq(u64, damage->size.order_cnt, LSN_CNT));
 	cr_assert(eq(u64, loss_cnt(&damage->loss), 0));
 	cr_assert(eq(u64, loss_durable_cnt(&damage->loss), 0));
 	cr_assert(eq(u64, each(UINT64_MAX).cnt, 0));
