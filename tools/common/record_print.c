@@ -59,26 +59,70 @@ static void put_wide(struct print *out, const char *name, uint64_t value)
 	put_text(out, "\"");
 }
 
+static void put_bool(struct print *out, const char *name, bool value)
+{
+	put_text(out, name);
+	put_text(out, value ? "true" : "false");
+}
+
+static const char *const kind_names[RECORD_KIND_END] = {
+	[RECORD_ORDER] = "order",   [RECORD_OFFER] = "offer",     [RECORD_CLOCK] = "clock",
+	[RECORD_HOLD] = "hold",     [RECORD_CONFIRM] = "confirm", [RECORD_RELEASE] = "release",
+	[RECORD_EXTEND] = "extend", [RECORD_RETURN] = "return",   [RECORD_EXPIRE] = "expire",
+	[RECORD_PLACED] = "placed",
+};
+
+const char *record_kind_name(uint8_t kind)
+{
+	return kind < RECORD_KIND_END && kind_names[kind] != NULL ? kind_names[kind] : "unknown";
+}
+
+static bool is_change(const struct record *record)
+{
+	return record->kind == RECORD_CONFIRM || record->kind == RECORD_RELEASE ||
+	       record->kind == RECORD_EXTEND || record->kind == RECORD_RETURN;
+}
+
+/* The id of the order that a record made or changed. */
+static uint64_t order_id_in(uint16_t lane, uint64_t lsn, const struct record *record)
+{
+	return order_id_of(lane, is_change(record) ? record->change.order_lsn : lsn);
+}
+
+/* Of an order, a hold, and what became of one. */
 static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
 {
 	char id[33];
 
 	cli_request_id_text(record->order.request_id, id);
-	put_text(out, ",\"kind\":\"order\",\"request_id\":\"");
+	put_text(out, ",\"request_id\":\"");
 	put_text(out, id);
 	put_wide(out, "\",\"buyer\":", record->order.buyer);
 	put_wide(out, ",\"sku\":", record->sku);
 	put_u64(out, ",\"quantity\":", record->quantity);
 	put_wide(out, ",\"unit_price\":", record->unit_price);
-	put_wide(out, ",\"max_price\":", record->order.max_price);
+	if (is_change(record))
+		put_text(out, ",\"max_price\":null");
+	else
+		put_wide(out, ",\"max_price\":", record->order.max_price);
 	put_u64(out, ",\"channel\":", record->channel);
-	put_wide(out, ",\"order_id\":", order_id_of(lane, lsn));
+	put_wide(out, ",\"order_id\":", order_id_in(lane, lsn, record));
+	if (record->kind == RECORD_CONFIRM) {
+		put_bool(out, ",\"late\":", (record->flags & CONFIRM_LATE) != 0);
+		put_bool(out, ",\"refund\":", (record->flags & CONFIRM_REFUND) != 0);
+	} else if (record->kind == RECORD_RELEASE) {
+		put_bool(out, ",\"all\":", (record->flags & RELEASE_ALL) != 0);
+	} else if (record->kind == RECORD_RETURN) {
+		put_bool(out, ",\"write_off\":", (record->flags & RETURN_WRITE_OFF) != 0);
+	}
+	if ((record->flags & RECORD_BASKET_GOES_ON) != 0)
+		put_text(out, ",\"basket_goes_on\":true");
 }
 
 /* An offer has the fields of an order too, so that every line has the same ones. */
 static void put_offer(struct print *out, const struct record *record)
 {
-	put_text(out, ",\"kind\":\"offer\",\"request_id\":null,\"buyer\":null");
+	put_text(out, ",\"request_id\":null,\"buyer\":null");
 	put_wide(out, ",\"sku\":", record->sku);
 	put_u64(out, ",\"quantity\":", record->offer.stock);
 	put_wide(out, ",\"unit_price\":", record->unit_price);
@@ -90,15 +134,52 @@ static void put_offer(struct print *out, const struct record *record)
 	else
 		put_wide(out, ",\"closes_at_ns\":", record->offer.closes_at_ns);
 	put_u64(out, ",\"hold_seconds\":", record->offer.hold_seconds);
+	put_u64(out, ",\"extensions\":", record->offer.extend & EXTENSIONS_MAX);
+	put_u64(out, ",\"extend_seconds\":", record->offer.extend >> EXTENSIONS_BITS);
+	put_u64(out, ",\"group\":", record->channel);
+	put_u64(out, ",\"group_limit\":", record->quantity);
+	put_bool(out, ",\"placed\":", (record->flags & OFFER_PLACED) != 0);
 }
 
 /* What the lane's clock was set back from. */
 static void put_clock(struct print *out, const struct record *record)
 {
-	put_text(out, ",\"kind\":\"clock\",\"request_id\":null,\"buyer\":null,\"sku\":null"
+	put_text(out, ",\"request_id\":null,\"buyer\":null,\"sku\":null"
 		      ",\"quantity\":null,\"unit_price\":null,\"max_price\":null"
 		      ",\"channel\":null,\"order_id\":null");
 	put_wide(out, ",\"was_ns\":", record->clock.was_ns);
+}
+
+static void put_expire(struct print *out, const struct record *record)
+{
+	const bool of_buyer = (record->flags & EXPIRE_OF_BUYER) != 0;
+
+	put_text(out, ",\"request_id\":null");
+	if (of_buyer)
+		put_wide(out, ",\"buyer\":", record->expire.buyer);
+	else
+		put_text(out, ",\"buyer\":null");
+	put_wide(out, ",\"sku\":", record->sku);
+	put_u64(out, ",\"quantity\":", record->expire.units);
+	put_text(out, ",\"unit_price\":null,\"max_price\":null,\"channel\":null"
+		      ",\"order_id\":null");
+	if (of_buyer)
+		put_text(out, ",\"up_to_lsn\":null");
+	else
+		put_u64(out, ",\"up_to_lsn\":", record->expire.up_to_lsn);
+	put_u64(out, ",\"holds\":", record->expire.holds);
+	put_u64(out, ",\"units\":", record->expire.units);
+	put_bool(out, ",\"extended\":", (record->flags & EXPIRE_EXTENDED) != 0);
+	put_bool(out, ",\"of_buyer\":", of_buyer);
+}
+
+static void put_placed(struct print *out, const struct record *record)
+{
+	put_text(out, ",\"request_id\":null,\"buyer\":null");
+	put_wide(out, ",\"sku\":", record->sku);
+	put_text(out, ",\"quantity\":null,\"unit_price\":null,\"max_price\":null"
+		      ",\"channel\":null,\"order_id\":null");
+	put_u64(out, ",\"shard\":", record->quantity);
 }
 
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
@@ -106,16 +187,37 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
 		print_flush(out);
 	put_u64(out, "{\"lane\":", lane);
-	put_u64(out, ",\"lsn\":", lsn);
-	if (record->kind == RECORD_ORDER) {
+	if (lsn > 0)
+		put_u64(out, ",\"lsn\":", lsn);
+	else
+		put_text(out, ",\"lsn\":null");
+	put_text(out, ",\"kind\":\"");
+	put_text(out, record_kind_name(record->kind));
+	put_text(out, "\"");
+	switch (record->kind) {
+	case RECORD_ORDER:
+	case RECORD_HOLD:
+	case RECORD_CONFIRM:
+	case RECORD_RELEASE:
+	case RECORD_EXTEND:
+	case RECORD_RETURN:
 		put_order(out, lane, lsn, record);
-	} else if (record->kind == RECORD_OFFER) {
+		break;
+	case RECORD_OFFER:
 		put_offer(out, record);
-	} else if (record->kind == RECORD_CLOCK) {
+		break;
+	case RECORD_CLOCK:
 		put_clock(out, record);
-	} else {
-		put_text(out, ",\"kind\":\"unknown\"");
+		break;
+	case RECORD_EXPIRE:
+		put_expire(out, record);
+		break;
+	case RECORD_PLACED:
+		put_placed(out, record);
+		break;
+	default:
 		put_u64(out, ",\"kind_number\":", record->kind);
+		break;
 	}
 	put_wide(out, ",\"at_ns\":", record->at_ns);
 	put_text(out, "}\n");
@@ -152,7 +254,7 @@ void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const stru
 }
 
 static const char columns[] =
-	"lane         lsn  kind   at (UTC)                                   sku"
+	"lane         lsn  kind     at (UTC)                                   sku"
 	"   quantity    unit price                 buyer     channel"
 	"  request id                        order id\n";
 
@@ -172,39 +274,126 @@ void print_instant(uint64_t at_ns, char out[40])
 	snprintf(out, 40, "%s.%09uZ", text, (unsigned)(at_ns % 1000000000));
 }
 
+/* A line as columns; what a record has not is "-". */
+struct cells {
+	char lsn[24];
+	char quantity[24];
+	char price[24];
+	char buyer[24];
+	char channel[24];
+	char request_id[33];
+	char order_id[24];
+	char rest[100];
+};
+
+static void set_number(char cell[24], uint64_t value)
+{
+	snprintf(cell, 24, "%" PRIu64, value);
+}
+
+static void order_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
+			const struct record *record)
+{
+	const uint8_t flags = record->flags;
+	const char *what = "";
+
+	set_number(cells->quantity, record->quantity);
+	set_number(cells->price, record->unit_price);
+	set_number(cells->buyer, record->order.buyer);
+	set_number(cells->channel, record->channel);
+	cli_request_id_text(record->order.request_id, cells->request_id);
+	set_number(cells->order_id, order_id_in(lane, lsn, record));
+	if (record->kind == RECORD_CONFIRM && (flags & CONFIRM_LATE) != 0)
+		what = "  late";
+	else if (record->kind == RECORD_CONFIRM && (flags & CONFIRM_REFUND) != 0)
+		what = "  refund: it came too late";
+	else if (record->kind == RECORD_RELEASE && (flags & RELEASE_ALL) != 0)
+		what = "  all";
+	else if (record->kind == RECORD_RETURN && (flags & RETURN_WRITE_OFF) != 0)
+		what = "  written off";
+	snprintf(cells->rest, sizeof(cells->rest), "%s%s", what,
+		 (flags & RECORD_BASKET_GOES_ON) != 0 ? "  basket goes on" : "");
+}
+
+static void offer_cells(struct cells *cells, const struct record *record)
+{
+	set_number(cells->quantity, record->offer.stock);
+	set_number(cells->price, record->unit_price);
+	if (record->channel != 0)
+		snprintf(cells->rest, sizeof(cells->rest), "  group %u%s", record->channel,
+			 (record->flags & OFFER_PLACED) != 0 ? ", placed here" : "");
+	else if ((record->flags & OFFER_PLACED) != 0)
+		snprintf(cells->rest, sizeof(cells->rest), "  placed here");
+}
+
+static void expire_cells(struct cells *cells, const struct record *record)
+{
+	set_number(cells->quantity, record->expire.units);
+	if ((record->flags & EXPIRE_OF_BUYER) != 0) {
+		set_number(cells->buyer, record->expire.buyer);
+		snprintf(cells->rest, sizeof(cells->rest), "  %u holds of the buyer",
+			 record->expire.holds);
+	} else {
+		snprintf(cells->rest, sizeof(cells->rest), "  %u %s holds up to LSN %" PRIu64,
+			 record->expire.holds,
+			 (record->flags & EXPIRE_EXTENDED) != 0 ? "extended" : "new",
+			 record->expire.up_to_lsn);
+	}
+}
+
+static void fill_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
+		       const struct record *record)
+{
+	switch (record->kind) {
+	case RECORD_ORDER:
+	case RECORD_HOLD:
+	case RECORD_CONFIRM:
+	case RECORD_RELEASE:
+	case RECORD_EXTEND:
+	case RECORD_RETURN:
+		order_cells(cells, lane, lsn, record);
+		break;
+	case RECORD_OFFER:
+		offer_cells(cells, record);
+		break;
+	case RECORD_EXPIRE:
+		expire_cells(cells, record);
+		break;
+	case RECORD_PLACED:
+		snprintf(cells->rest, sizeof(cells->rest), "  in shard %u", record->quantity);
+		break;
+	default:
+		break;
+	}
+}
+
 void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
 {
-	char *at;
+	struct cells cells = {"-", "-", "-", "-", "-", "-", "-", ""};
 	char instant[40];
 	char was[40];
-	char id[33] = "-";
+	char *at;
 
 	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
 		print_flush(out);
 	at = out->bytes + out->used;
 	print_instant(record->at_ns, instant);
-	if (record->kind == RECORD_ORDER) {
-		cli_request_id_text(record->order.request_id, id);
-		out->used += (size_t)snprintf(
-			at, PRINT_LINE_BYTES_MAX,
-			"%4u  %10" PRIu64 "  order  %s  %20" PRIu64 "  %9u  %12" PRIu64
-			"  %20" PRIu64 "  %10u  %s  %" PRIu64 "\n",
-			lane, lsn, instant, record->sku, record->quantity, record->unit_price,
-			record->order.buyer, record->channel, id, order_id_of(lane, lsn));
-		return;
-	}
+	if (lsn > 0)
+		set_number(cells.lsn, lsn);
 	if (record->kind == RECORD_CLOCK) {
 		print_instant(record->clock.was_ns, was);
 		out->used += (size_t)snprintf(at, PRINT_LINE_BYTES_MAX,
-					      "%4u  %10" PRIu64 "  clock  %s  set back from %s\n",
-					      lane, lsn, instant, was);
+					      "%4u  %10s  clock    %s  set back from %s\n", lane,
+					      cells.lsn, instant, was);
 		return;
 	}
-	out->used += (size_t)snprintf(
-		at, PRINT_LINE_BYTES_MAX,
-		"%4u  %10" PRIu64 "  %-5s  %s  %20" PRIu64 "  %9u  %12" PRIu64 "  %20s  %10s  %s\n",
-		lane, lsn, record->kind == RECORD_OFFER ? "offer" : "?", instant, record->sku,
-		record->offer.stock, record->unit_price, "-", "-", "-");
+	fill_cells(&cells, lane, lsn, record);
+	out->used += (size_t)snprintf(at, PRINT_LINE_BYTES_MAX,
+				      "%4u  %10s  %-7s  %s  %20" PRIu64
+				      "  %9s  %12s  %20s  %10s  %s  %s%s\n",
+				      lane, cells.lsn, record_kind_name(record->kind), instant,
+				      record->sku, cells.quantity, cells.price, cells.buyer,
+				      cells.channel, cells.request_id, cells.order_id, cells.rest);
 }
 
 void print_columns(struct print *out)

@@ -35,10 +35,15 @@ bool print_json_has_numbers(void);
 /* Prints the line above the lines of text. */
 void print_columns(struct print *out);
 
+/* "order", "hold", ...; "unknown". */
+const char *record_kind_name(uint8_t kind);
+
+/* lsn 0: it is not known. */
 void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 
-/* Prints orders only, for spreadsheets and databases; nothing for other records. */
+/* Prints bought orders only, for spreadsheets and databases; nothing for other records. What became
+ * of an order is not in it: for a sale with holds or returns take JSON. */
 void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record);
 void print_csv_columns(struct print *out);
 
