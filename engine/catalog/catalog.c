@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/base/check.h"
 #include "engine/base/faults.h"
 #include "engine/base/limits.h"
 #include "engine/base/place.h"
 #include "engine/catalog/csv.h"
+#include "engine/catalog/terms.h"
 
 enum {
 	NOT_THERE = -1,
@@ -76,6 +78,23 @@ static void say_unread(const struct reader *reader)
 	faults_note(&reader->faults, &note);
 }
 
+/* A column that the header lacks, and that older catalogs don't have either: a fault only where
+ * another one may be meant for it. */
+static void check_resembling(struct reader *reader, enum catalog_column column)
+{
+	for (unsigned i = 0; i < reader->csv.cnt; i++) {
+		const char *field = reader->csv.fields[i];
+
+		if (is_known(field) || !catalog_column_resembles(column, field))
+			continue;
+		WRONG_ROW(reader,
+			  "the header has no column %s, but column %u ('%.60s'), which may be "
+			  "meant for it; name it so, or add an empty column %s",
+			  catalog_column_name(column), i + 1U, field, catalog_column_name(column));
+		return;
+	}
+}
+
 /* A column that the header lacks. */
 static void check_missing(struct reader *reader, enum catalog_column column, unsigned unknown_cnt)
 {
@@ -83,7 +102,9 @@ static void check_missing(struct reader *reader, enum catalog_column column, uns
 
 	if (needed)
 		WRONG_ROW(reader, "the header has no column %s; its columns are, in any order, %s",
-			  catalog_column_name(column), CATALOG_HEADER);
+			  catalog_column_name(column), CATALOG_HEADER_PLAIN);
+	else if (column >= CATALOG_PLAIN_CNT)
+		check_resembling(reader, column);
 	else if (unknown_cnt > 0)
 		WRONG_ROW(
 			reader,
@@ -114,7 +135,7 @@ static void take_header(struct reader *reader)
 	}
 	reader->field_cnt = csv->cnt;
 	if (known_cnt == 0) {
-		WRONG_ROW(reader, "the first line must be the header %s", CATALOG_HEADER);
+		WRONG_ROW(reader, "the first line must be the header %s", CATALOG_HEADER_PLAIN);
 		return;
 	}
 	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
@@ -144,6 +165,12 @@ static bool check_count(struct reader *reader)
 	return true;
 }
 
+static void add_fault(void *context, const struct catalog_offer *offer, enum catalog_column column,
+		      const struct error *what)
+{
+	wrong(context, offer->line, column, "%s", what->text);
+}
+
 /* True if the row is an offer; otherwise its faults were added. */
 static bool read_offer(struct reader *reader, struct catalog_offer *offer)
 {
@@ -162,10 +189,7 @@ static bool read_offer(struct reader *reader, struct catalog_offer *offer)
 			    0)
 			wrong(reader, reader->csv.line, column, "%s", what.text);
 	}
-	if (reader->faults.cnt == fault_cnt && offer->closes_at_ns <= offer->opens_at_ns)
-		wrong(reader, reader->csv.line, CATALOG_CLOSES_AT,
-		      "closes before it opens; give a later instant or none");
-	return reader->faults.cnt == fault_cnt;
+	return reader->faults.cnt == fault_cnt && catalog_check_offer(offer, add_fault, reader);
 }
 
 static int grow(struct reader *reader)
@@ -179,7 +203,7 @@ static int grow(struct reader *reader)
 	if (grown == NULL)
 		return fail(reader, -ENOMEM, "no memory for more offers");
 	if (reader->catalog == NULL)
-		grown->cnt = 0;
+		*grown = (struct catalog){.cnt = 0};
 	reader->catalog = grown;
 	return 0;
 }
@@ -291,6 +315,9 @@ int catalog_load_saying(const char *path, FILE *say, struct catalog **out, struc
 	rc = read_rows(&reader);
 	if (rc == 0)
 		rc = check_unique(&reader);
+	if (rc == 0 && catalog_check_groups(reader.catalog->offers, reader.catalog->cnt, add_fault,
+					    &reader) != 0)
+		rc = fail(&reader, -ENOMEM, "no memory to check the groups");
 	csv_close(&reader.csv);
 	fclose(file);
 	if (rc == 0)
@@ -299,6 +326,7 @@ int catalog_load_saying(const char *path, FILE *say, struct catalog **out, struc
 		free(reader.catalog);
 		return rc;
 	}
+	reader.catalog->shard_field = (uint32_t)(reader.at[CATALOG_SHARD] + 1);
 	*out = reader.catalog;
 	return 0;
 }
@@ -310,8 +338,13 @@ int catalog_load(const char *path, struct catalog **out, struct error *error)
 
 struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns)
 {
+	const uint64_t extend_seconds = catalog_column_value(line, CATALOG_EXTEND_SECONDS);
+
 	return (struct record){
 		.kind = RECORD_OFFER,
+		.flags = line->placed ? OFFER_PLACED : 0,
+		.quantity = line->group_limit,
+		.channel = line->group,
 		.at_ns = at_ns,
 		.sku = line->sku,
 		.unit_price = line->unit_price,
@@ -319,24 +352,49 @@ struct record catalog_record(const struct catalog_offer *line, uint64_t at_ns)
 			  .limit_per_buyer = line->limit_per_buyer,
 			  .opens_at_ns = line->opens_at_ns,
 			  .closes_at_ns = line->closes_at_ns,
-			  .hold_seconds = line->hold_seconds},
+			  .hold_seconds = line->hold_seconds,
+			  .extend = (uint32_t)extend_seconds << EXTENSIONS_BITS | line->extensions},
 	};
 }
 
-void catalog_write_header(FILE *out)
+struct record catalog_placed_record(const struct catalog_offer *line, uint64_t at_ns)
 {
-	fputs(CATALOG_HEADER "\n", out);
+	DCHECK(line->placed);
+	return (struct record){
+		.kind = RECORD_PLACED,
+		.quantity = line->shard,
+		.at_ns = at_ns,
+		.sku = line->sku,
+	};
 }
 
-void catalog_write_offer(const struct catalog_offer *offer, FILE *out)
+void catalog_write_header(unsigned columns, FILE *out)
 {
-	for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
+	fputs(columns > CATALOG_PLAIN_CNT ? CATALOG_HEADER "\n" : CATALOG_HEADER_PLAIN "\n", out);
+}
+
+void catalog_write_offer(const struct catalog_offer *offer, unsigned columns, FILE *out)
+{
+	for (unsigned i = 0; i < columns; i++) {
 		char text[CATALOG_VALUE_BYTES];
 
 		catalog_column_text(offer, (enum catalog_column)i, text);
 		fprintf(out, "%s%s", i > 0 ? "," : "", text);
 	}
 	fputc('\n', out);
+}
+
+void catalog_write(const struct catalog *catalog, FILE *out)
+{
+	unsigned columns = CATALOG_PLAIN_CNT;
+
+	for (uint32_t i = 0; i < catalog->cnt; i++) {
+		if (catalog_columns_of(&catalog->offers[i]) > columns)
+			columns = catalog_columns_of(&catalog->offers[i]);
+	}
+	catalog_write_header(columns, out);
+	for (uint32_t i = 0; i < catalog->cnt; i++)
+		catalog_write_offer(&catalog->offers[i], columns, out);
 }
 
 void catalog_free(struct catalog *catalog)

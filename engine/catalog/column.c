@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "engine/base/limits.h"
+#include "engine/sale/record.h"
 
 enum {
 	/* Digits of the longest value, with its separators; longer texts are no numbers. */
@@ -22,7 +23,9 @@ enum {
 static const uint64_t DOUBLE_WHOLE_MAX = UINT64_C(1) << 53;
 
 static const char *const names[CATALOG_COLUMN_CNT] = {
-	"sku", "stock", "unit_price", "limit_per_buyer", "opens_at", "closes_at", "hold_seconds",
+	"sku",         "stock",        "unit_price", "limit_per_buyer", "opens_at",
+	"closes_at",   "hold_seconds", "extensions", "extend_seconds",  "group",
+	"group_limit", "shard",
 };
 
 const char *catalog_column_name(enum catalog_column column)
@@ -39,9 +42,72 @@ enum catalog_column catalog_column_find(const char *name)
 	return (enum catalog_column)i;
 }
 
+/* What a name must contain to be a slip of the column's. Letters and digits only. */
+static const char *stem_of(enum catalog_column column)
+{
+	switch (column) {
+	case CATALOG_EXTENSIONS:
+		return "extension";
+	case CATALOG_EXTEND_SECONDS:
+		return "extend";
+	case CATALOG_GROUP:
+		return "group";
+	case CATALOG_GROUP_LIMIT:
+		return "grouplimit";
+	default:
+		return "shard";
+	}
+}
+
+/* Whether two names differ by one letter: one more, one less, another, or two exchanged. */
+static bool is_one_slip(const char *one, const char *two)
+{
+	size_t head = 0;
+
+	while (one[head] != '\0' && tolower(one[head]) == tolower(two[head]))
+		head++;
+	one += head;
+	two += head;
+	if (*one == '\0' || *two == '\0')
+		return strlen(one) + strlen(two) <= 1;
+	return strcasecmp(one + 1, two) == 0 || strcasecmp(one, two + 1) == 0 ||
+	       strcasecmp(one + 1, two + 1) == 0 ||
+	       (tolower(one[0]) == tolower(two[1]) && tolower(one[1]) == tolower(two[0]) &&
+		strcasecmp(one + 2, two + 2) == 0);
+}
+
+bool catalog_column_resembles(enum catalog_column column, const char *name)
+{
+	char letters[NUMBER_BYTES];
+	size_t used = 0;
+
+	for (const char *at = name; *at != '\0' && used + 1 < sizeof(letters); at++) {
+		if (isalnum((unsigned char)*at))
+			letters[used++] = (char)tolower((unsigned char)*at);
+	}
+	letters[used] = '\0';
+	return strstr(letters, stem_of(column)) != NULL || is_one_slip(names[column], name);
+}
+
 static uint64_t max_of(enum catalog_column column)
 {
-	return column == CATALOG_SKU || column == CATALOG_UNIT_PRICE ? UINT64_MAX : UINT32_MAX;
+	switch (column) {
+	case CATALOG_SKU:
+	case CATALOG_UNIT_PRICE:
+		return UINT64_MAX;
+	case CATALOG_HOLD_SECONDS:
+		return HOLD_SECONDS_MAX;
+	case CATALOG_EXTENSIONS:
+		return EXTENSIONS_MAX;
+	case CATALOG_EXTEND_SECONDS:
+		return EXTEND_SECONDS_MAX;
+	case CATALOG_GROUP_LIMIT:
+		return GROUP_LIMIT_MAX;
+	case CATALOG_SHARD:
+		return SHARDS_MAX - 1;
+	default:
+		return UINT32_MAX;
+	}
 }
 
 /* Reads digits and nothing else. */
@@ -293,6 +359,21 @@ static void set_value(struct catalog_offer *offer, enum catalog_column column, u
 	case CATALOG_HOLD_SECONDS:
 		offer->hold_seconds = (uint32_t)value;
 		break;
+	case CATALOG_EXTENSIONS:
+		offer->extensions = (uint8_t)value;
+		break;
+	case CATALOG_EXTEND_SECONDS:
+		offer->extend_seconds = (uint32_t)value;
+		break;
+	case CATALOG_GROUP:
+		offer->group = (uint32_t)value;
+		break;
+	case CATALOG_GROUP_LIMIT:
+		offer->group_limit = (uint16_t)value;
+		break;
+	case CATALOG_SHARD:
+		offer->shard = (uint16_t)value;
+		break;
 	case CATALOG_COLUMN_CNT:
 		break;
 	}
@@ -306,11 +387,28 @@ int catalog_column_read(struct catalog_offer *offer, enum catalog_column column,
 
 	if (column == CATALOG_OPENS_AT || column == CATALOG_CLOSES_AT)
 		rc = read_instant(text, column, &value, error);
-	else if (column != CATALOG_HOLD_SECONDS || text[0] != '\0')
+	else if (column < CATALOG_HOLD_SECONDS || text[0] != '\0')
 		rc = read_number(text, column, &value, error);
-	if (rc == 0)
-		set_value(offer, column, value);
-	return rc;
+	if (rc != 0)
+		return rc;
+	set_value(offer, column, value);
+	if (column == CATALOG_SHARD)
+		offer->shard_named = text[0] != '\0';
+	return 0;
+}
+
+/* What an extension gives; 0: there is none. */
+static uint32_t extend_seconds(const struct catalog_offer *offer)
+{
+	if (offer->extensions == 0)
+		return 0;
+	return offer->extend_seconds > 0 ? offer->extend_seconds : offer->hold_seconds;
+}
+
+unsigned catalog_columns_of(const struct catalog_offer *offer)
+{
+	return offer->extensions > 0 || offer->group > 0 || offer->shard_named ? CATALOG_COLUMN_CNT
+									       : CATALOG_PLAIN_CNT;
 }
 
 uint64_t catalog_column_value(const struct catalog_offer *offer, enum catalog_column column)
@@ -330,6 +428,16 @@ uint64_t catalog_column_value(const struct catalog_offer *offer, enum catalog_co
 		return offer->closes_at_ns;
 	case CATALOG_HOLD_SECONDS:
 		return offer->hold_seconds;
+	case CATALOG_EXTENSIONS:
+		return offer->extensions;
+	case CATALOG_EXTEND_SECONDS:
+		return extend_seconds(offer);
+	case CATALOG_GROUP:
+		return offer->group;
+	case CATALOG_GROUP_LIMIT:
+		return offer->group_limit;
+	case CATALOG_SHARD:
+		return offer->shard;
 	case CATALOG_COLUMN_CNT:
 		break;
 	}
@@ -343,7 +451,11 @@ void catalog_column_text(const struct catalog_offer *offer, enum catalog_column 
 	const bool instant = column == CATALOG_OPENS_AT || column == CATALOG_CLOSES_AT;
 
 	out[0] = '\0';
-	if ((column == CATALOG_OPENS_AT || column == CATALOG_HOLD_SECONDS) && value == 0)
+	if (column == CATALOG_SHARD && !offer->shard_named)
+		return;
+	if ((column == CATALOG_OPENS_AT ||
+	     (column >= CATALOG_HOLD_SECONDS && column != CATALOG_SHARD)) &&
+	    value == 0)
 		return;
 	if (column == CATALOG_CLOSES_AT && value == INSTANT_NEVER)
 		return;

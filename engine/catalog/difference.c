@@ -14,7 +14,30 @@ static int by_sku(const void *a, const void *b)
 	return one->sku < two->sku ? -1 : one->sku > two->sku;
 }
 
-int catalog_add_records(struct catalog **catalog, const struct record *records, uint64_t cnt)
+static struct catalog_offer offer_of(const struct record *record, uint16_t lane)
+{
+	const bool placed = (record->flags & OFFER_PLACED) != 0;
+
+	return (struct catalog_offer){
+		.sku = record->sku,
+		.unit_price = record->unit_price,
+		.opens_at_ns = record->offer.opens_at_ns,
+		.closes_at_ns = record->offer.closes_at_ns,
+		.stock = record->offer.stock,
+		.limit_per_buyer = record->offer.limit_per_buyer,
+		.hold_seconds = record->offer.hold_seconds,
+		.extensions = (uint8_t)(record->offer.extend & EXTENSIONS_MAX),
+		.extend_seconds = record->offer.extend >> EXTENSIONS_BITS,
+		.group = record->channel,
+		.group_limit = record->quantity,
+		.shard = lane,
+		.shard_named = placed,
+		.placed = placed,
+	};
+}
+
+int catalog_add_records(struct catalog **catalog, uint16_t lane, const struct record *records,
+			uint64_t cnt)
 {
 	const uint64_t had = *catalog != NULL ? (*catalog)->cnt : 0;
 	struct catalog *grown =
@@ -22,17 +45,10 @@ int catalog_add_records(struct catalog **catalog, const struct record *records, 
 
 	if (grown == NULL)
 		return -ENOMEM;
+	grown->shard_field = 0;
 	grown->cnt = (uint32_t)(had + cnt);
 	for (uint64_t i = 0; i < cnt; i++)
-		grown->offers[had + i] = (struct catalog_offer){
-			.sku = records[i].sku,
-			.unit_price = records[i].unit_price,
-			.opens_at_ns = records[i].offer.opens_at_ns,
-			.closes_at_ns = records[i].offer.closes_at_ns,
-			.stock = records[i].offer.stock,
-			.limit_per_buyer = records[i].offer.limit_per_buyer,
-			.hold_seconds = records[i].offer.hold_seconds,
-		};
+		grown->offers[had + i] = offer_of(&records[i], lane);
 	*catalog = grown;
 	return 0;
 }
@@ -40,6 +56,15 @@ int catalog_add_records(struct catalog **catalog, const struct record *records, 
 void catalog_sort(struct catalog *catalog)
 {
 	qsort(catalog->offers, catalog->cnt, sizeof(catalog->offers[0]), by_sku);
+}
+
+const struct catalog_offer *catalog_find(const struct catalog *catalog, uint64_t sku)
+{
+	const struct catalog_offer wanted = {.sku = sku};
+
+	if (catalog == NULL)
+		return NULL;
+	return bsearch(&wanted, catalog->offers, catalog->cnt, sizeof(wanted), by_sku);
 }
 
 static bool has_same_terms(const struct catalog_offer *file, const struct catalog_offer *journal)
@@ -112,11 +137,14 @@ int catalog_compare(const struct catalog *file, const struct catalog *journal,
 	return lines != NULL && on_sale != NULL ? 0 : -ENOMEM;
 }
 
-/* The value as a catalog has it, or a word for one that is empty there. */
+/* The value as a catalog has it, or a word for one that is empty there; the shard also where no
+ * column names it. */
 static void value_text(const struct catalog_offer *offer, enum catalog_column column,
 		       char out[CATALOG_VALUE_BYTES])
 {
 	catalog_column_text(offer, column, out);
+	if (column == CATALOG_SHARD)
+		snprintf(out, CATALOG_VALUE_BYTES, "%u", offer->shard);
 	if (out[0] == '\0')
 		snprintf(out, CATALOG_VALUE_BYTES, "nothing");
 }
@@ -147,7 +175,7 @@ void catalog_difference_text(const char *path, const struct catalog_difference *
 	if (difference->kind == CATALOG_MISSING) {
 		error_set(out, "%s: SKU %" PRIu64 " is on sale and missing here: ", path,
 			  difference->journal->sku);
-		for (unsigned i = 0; i < CATALOG_COLUMN_CNT; i++) {
+		for (unsigned i = 0; i < catalog_columns_of(difference->journal); i++) {
 			char text[CATALOG_VALUE_BYTES];
 
 			catalog_column_text(difference->journal, (enum catalog_column)i, text);

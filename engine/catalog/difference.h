@@ -34,16 +34,20 @@ struct catalog_differences {
 
 /*
  * Adds the OFFER records of a lane to a catalog, which is made if *catalog is NULL; the caller
- * frees it. Their line is 0. 0 or -ENOMEM; the catalog is then as it was.
+ * frees it. Their line is 0, their shard the lane. 0 or -ENOMEM; the catalog is then as it was.
  */
-int catalog_add_records(struct catalog **catalog, const struct record *records, uint64_t cnt);
+int catalog_add_records(struct catalog **catalog, uint16_t lane, const struct record *records,
+			uint64_t cnt);
 
 /* Sorts by SKU. */
 void catalog_sort(struct catalog *catalog);
 
+/* The offer of a SKU, of a sorted catalog; NULL: there is none. catalog NULL is allowed. */
+const struct catalog_offer *catalog_find(const struct catalog *catalog, uint64_t sku);
+
 /*
- * Calls `each` for every difference, by SKU, and counts them. journal NULL: it has no offers. 0 or
- * -ENOMEM.
+ * Calls `each` for every difference, by SKU, and counts them. file: after catalog_place. journal
+ * NULL: it has no offers. 0 or -ENOMEM.
  */
 int catalog_compare(const struct catalog *file, const struct catalog *journal,
 		    void (*each)(void *context, const struct catalog_difference *difference),

@@ -132,7 +132,7 @@ int serve_offers_checked(struct server *server)
 	int rc = 0;
 
 	for (uint16_t i = 0; rc == 0 && i < server->options->shards; i++)
-		rc = catalog_add_records(&journal, server->scans[i].offers,
+		rc = catalog_add_records(&journal, i, server->scans[i].offers,
 					 server->scans[i].offer_cnt);
 	if (rc == 0 && journal != NULL && journal->cnt > 0)
 		rc = catalog_compare(server->catalog, journal, list_difference, &listing, &found);

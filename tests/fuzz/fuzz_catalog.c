@@ -13,6 +13,9 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
+#include "engine/catalog/difference.h"
+#include "engine/catalog/placement.h"
+#include "net/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -37,10 +40,52 @@ static void check_rules(const struct catalog *catalog)
 		const struct catalog_offer *offer = &catalog->offers[i];
 
 		CHECK(offer->closes_at_ns > offer->opens_at_ns && offer->line > 1);
+		CHECK(offer->extensions == 0 || offer->hold_seconds > 0);
+		CHECK((offer->group == 0) == (offer->group_limit == 0));
+		CHECK(offer->shard < SHARDS_MAX && !offer->placed);
 		/* Inputs are short. */
-		for (uint32_t j = 0; j < i; j++)
-			CHECK(catalog->offers[j].sku != offer->sku);
+		for (uint32_t j = 0; j < i; j++) {
+			const struct catalog_offer *other = &catalog->offers[j];
+
+			CHECK(other->sku != offer->sku);
+			if (offer->group == 0 || other->group != offer->group)
+				continue;
+			CHECK(other->group_limit == offer->group_limit);
+			CHECK(!other->shard_named || !offer->shard_named ||
+			      other->shard == offer->shard);
+		}
 	}
+}
+
+/* Placed, each SKU is where its line or its number says, a group is in one shard, and the records
+ * say the same as the file. */
+static void check_placed(const struct catalog *catalog)
+{
+	const size_t bytes = sizeof(*catalog) + catalog->cnt * sizeof(catalog->offers[0]);
+	struct catalog *placed = malloc(bytes);
+	struct error error;
+
+	CHECK(placed != NULL);
+	memcpy(placed, catalog, bytes);
+	CHECK(catalog_place(placed, "fuzz", NULL, SHARDS_MAX, NULL, &error) == 0);
+	for (uint32_t i = 0; i < placed->cnt; i++) {
+		const struct catalog_offer *line = &placed->offers[i];
+		const struct record record = catalog_record(line, 1);
+		struct catalog *again = NULL;
+
+		CHECK(line->placed == (line->shard != wire_shard_of(line->sku, SHARDS_MAX)));
+		CHECK(line->group > 0 || line->shard_named || !line->placed);
+		CHECK(!line->shard_named || line->shard == catalog->offers[i].shard);
+		for (uint32_t j = 0; line->group > 0 && j < i; j++)
+			CHECK(placed->offers[j].group != line->group ||
+			      placed->offers[j].shard == line->shard);
+		CHECK(catalog_add_records(&again, line->shard, &record, 1) == 0);
+		for (unsigned column = 0; column < CATALOG_COLUMN_CNT; column++)
+			CHECK(catalog_column_value(line, column) ==
+			      catalog_column_value(&again->offers[0], column));
+		catalog_free(again);
+	}
+	catalog_free(placed);
 }
 
 static void check_written(const struct catalog *catalog)
@@ -52,9 +97,7 @@ static void check_written(const struct catalog *catalog)
 	FILE *out = open_memstream(&text, &bytes);
 
 	CHECK(out != NULL);
-	catalog_write_header(out);
-	for (uint32_t i = 0; i < catalog->cnt; i++)
-		catalog_write_offer(&catalog->offers[i], out);
+	catalog_write(catalog, out);
 	CHECK(fclose(out) == 0);
 	CHECK(load_bytes(text, bytes, NULL, &again, &error) == 0);
 	CHECK(again->cnt == catalog->cnt);
@@ -62,6 +105,7 @@ static void check_written(const struct catalog *catalog)
 		for (unsigned column = 0; column < CATALOG_COLUMN_CNT; column++)
 			CHECK(catalog_column_value(&catalog->offers[i], column) ==
 			      catalog_column_value(&again->offers[i], column));
+		CHECK(catalog->offers[i].shard_named == again->offers[i].shard_named);
 	}
 	catalog_free(again);
 	free(text);
@@ -94,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (rc == 0) {
 		check_rules(catalog);
 		check_written(catalog);
+		check_placed(catalog);
 	} else {
 		CHECK(rc == -EINVAL);
 		check_refused(said, &error);

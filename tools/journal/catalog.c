@@ -10,6 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/catalog/difference.h"
+#include "engine/catalog/placement.h"
 #include "engine/checkpoint/list.h"
 #include "engine/recover/scan.h"
 #include "tools/common/cli.h"
@@ -24,7 +25,7 @@ static int add_lane(const struct data_dir *dir, uint16_t lane, struct catalog **
 	int rc = recover_scan(dir, lane, &scan, error);
 
 	if (rc == 0) {
-		rc = catalog_add_records(catalog, scan.offers, scan.offer_cnt);
+		rc = catalog_add_records(catalog, lane, scan.offers, scan.offer_cnt);
 		if (rc != 0)
 			error_set(error, "lane %u: no memory for its offers", lane);
 	}
@@ -42,14 +43,17 @@ static void print_difference(void *context, const struct catalog_difference *dif
 	puts(text.text);
 }
 
-static int compare(const char *path, const struct catalog *on_sale)
+static int compare(const char *path, uint16_t shards, const struct catalog *on_sale)
 {
 	struct catalog_differences found;
 	struct catalog *file = NULL;
 	struct error error;
 	int rc = catalog_load_saying(path, stderr, &file, &error);
 
+	if (rc == 0)
+		rc = catalog_place(file, path, stderr, shards, on_sale, &error);
 	if (rc != 0) {
+		catalog_free(file);
 		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
 	}
@@ -89,11 +93,9 @@ int journal_catalog(const struct tool_options *options)
 	CHECK(on_sale != NULL);
 	catalog_sort(on_sale);
 	if (options->against != NULL) {
-		result = compare(options->against, on_sale);
+		result = compare(options->against, dir.shards, on_sale);
 	} else {
-		catalog_write_header(stdout);
-		for (uint32_t i = 0; i < on_sale->cnt; i++)
-			catalog_write_offer(&on_sale->offers[i], stdout);
+		catalog_write(on_sale, stdout);
 	}
 	catalog_free(on_sale);
 	return result;

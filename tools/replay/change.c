@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/limits.h"
+#include "engine/catalog/terms.h"
 #include "tools/common/cli.h"
 
 enum {
@@ -111,6 +111,31 @@ static int change_part(struct catalog *catalog, const char **at, struct error *e
 	return 0;
 }
 
+/* Keeps the first fault. */
+static void take_fault(void *context, const struct catalog_offer *offer, enum catalog_column column,
+		       const struct error *what)
+{
+	struct error *error = context;
+
+	(void)column;
+	if (!error_is_set(error))
+		error_set(error, "SKU %" PRIu64 ": %s", offer->sku, what->text);
+}
+
+/* Checked as a catalog's lines are, but after all changes, so that what must fit together can be
+ * changed together. */
+static int check_changed(const struct catalog *catalog, struct error *error)
+{
+	error_clear(error);
+	for (uint32_t i = 0; i < catalog->cnt; i++) {
+		if (!catalog_check_offer(&catalog->offers[i], take_fault, error))
+			return -EINVAL;
+	}
+	if (catalog_check_groups(catalog->offers, catalog->cnt, take_fault, error) != 0)
+		return error_say(error, -ENOMEM, "no memory to check the groups");
+	return error_is_set(error) ? -EINVAL : 0;
+}
+
 int catalog_change(struct catalog *catalog, const char *text, struct error *error)
 {
 	const char *at = text;
@@ -119,13 +144,5 @@ int catalog_change(struct catalog *catalog, const char *text, struct error *erro
 	do {
 		rc = change_part(catalog, &at, error);
 	} while (rc == 0 && *at++ == ';');
-	/* Checked as a catalog's lines are, but after all changes, so that both instants can be
-	 * moved. */
-	for (uint32_t i = 0; rc == 0 && i < catalog->cnt; i++) {
-		if (catalog->offers[i].closes_at_ns > catalog->offers[i].opens_at_ns)
-			continue;
-		rc = error_say(error, -EINVAL, "SKU %" PRIu64 " closes before it opens",
-			       catalog->offers[i].sku);
-	}
-	return rc;
+	return rc != 0 ? rc : check_changed(catalog, error);
 }

@@ -267,7 +267,7 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 
 void from_journal_catalog(const struct from_journal *journal, FILE *out)
 {
-	catalog_write_header(out);
+	catalog_write_header(CATALOG_PLAIN_CNT, out);
 	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
 		const struct offer_view *offer = &journal->offers[i];
 		const struct catalog_offer line = {
@@ -280,7 +280,7 @@ void from_journal_catalog(const struct from_journal *journal, FILE *out)
 			.hold_seconds = offer->hold_seconds,
 		};
 
-		catalog_write_offer(&line, out);
+		catalog_write_offer(&line, CATALOG_PLAIN_CNT, out);
 	}
 }
 

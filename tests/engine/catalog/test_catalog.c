@@ -10,7 +10,8 @@
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 
-#define HEADER CATALOG_HEADER "\n"
+#define HEADER       CATALOG_HEADER_PLAIN "\n"
+#define HEADER_LATER CATALOG_HEADER "\n"
 
 static struct error error;
 static char *said; /* what was printed at the last load */
@@ -315,10 +316,188 @@ Test(catalog, writes_what_it_reads)
 	FILE *out = open_memstream(&written, &bytes);
 
 	cr_assert(catalog != NULL, "%s", error.text);
-	catalog_write_header(out);
-	for (uint32_t i = 0; i < catalog->cnt; i++)
-		catalog_write_offer(&catalog->offers[i], out);
+	catalog_write(catalog, out);
 	fclose(out);
 	cr_assert(eq(str, written, (char *)text));
 	catalog_free(catalog);
+}
+
+/* All columns, as soon as one offer has something in the later ones. What an extension gives is
+ * written where the file left it to hold_seconds. */
+Test(catalog, writes_later_columns_that_it_reads)
+{
+	struct catalog *catalog = load_text(HEADER_LATER "1,10,4990,1,,,,,,,,\n"
+							 "2,10,4990,0,,,600,2,,7,1,\n"
+							 "3,10,4990,0,,,600,255,16777215,7,1,3\n");
+	char *written = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&written, &bytes);
+
+	cr_assert(catalog != NULL, "%s", error.text);
+	catalog_write(catalog, out);
+	fclose(out);
+	cr_assert(eq(str, written,
+		     (char *)HEADER_LATER "1,10,4990,1,,,,,,,,\n"
+					  "2,10,4990,0,,,600,2,600,7,1,\n"
+					  "3,10,4990,0,,,600,255,16777215,7,1,3\n"));
+	catalog_free(catalog);
+}
+
+Test(catalog, reads_holds_groups_and_shards)
+{
+	struct catalog *catalog =
+		load_text("shard,sku,stock,unit_price,limit_per_buyer,hold_seconds,extensions,"
+			  "extend_seconds,group,group_limit\n"
+			  "255,1,10,4990,0,16777215,255,16777215,4294967295,65535\n"
+			  ",2,10,4990,0,600,3,,,\n"
+			  "0,3,10,4990,0,,0,0,0,0\n");
+
+	cr_assert(catalog != NULL, "%s", error.text);
+	cr_assert(eq(u32, catalog->cnt, 3));
+	cr_assert(eq(u32, catalog->shard_field, 1));
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint32_t wanted[3][6] = {
+			{16777215, 255, 16777215, UINT32_MAX, 65535, 255},
+			{600, 3, 600, 0, 0, 0},
+			{0, 0, 0, 0, 0, 0},
+		};
+		for (unsigned k = 0; k < 6; k++)
+			cr_expect(eq(u64,
+				     catalog_column_value(&catalog->offers[i],
+							  CATALOG_HOLD_SECONDS + k),
+				     wanted[i][k]),
+				  "line %u, column %s", i,
+				  catalog_column_name(CATALOG_HOLD_SECONDS + k));
+	}
+	cr_expect(catalog->offers[0].shard_named && catalog->offers[2].shard_named);
+	cr_expect(not(catalog->offers[1].shard_named));
+	catalog_free(catalog);
+}
+
+/* What one line, or the lines of a group, say against each other. */
+Test(catalog, names_terms_that_contradict)
+{
+	static const struct {
+		const char *rows;
+		const char *named;
+	} cases[] = {
+		{"1,2,3,4,,,16777216,,,,,\n", ":2: column 7 (hold_seconds): '16777216' is not a "
+					      "whole number from 0 to 16777215"},
+		{"1,2,3,4,,,1,256,,,,\n", ":2: column 8 (extensions): '256' is not a whole number "
+					  "from 0 to 255"},
+		{"1,2,3,4,,,1,1,16777216,,,\n", ":2: column 9 (extend_seconds): '16777216'"},
+		{"1,2,3,4,,,,,,4294967296,1,\n", ":2: column 10 (group): '4294967296'"},
+		{"1,2,3,4,,,,,,1,65536,\n", ":2: column 11 (group_limit): '65536'"},
+		{"1,2,3,4,,,,,,,,256\n", ":2: column 12 (shard): '256' is not a whole number from "
+					 "0 to 255"},
+		{"1,2,3,4,,,,1,,,,\n",
+		 ":2: column 8 (extensions): extensions without hold_seconds"},
+		{"1,2,3,4,,,30,,60,,,\n",
+		 ":2: column 9 (extend_seconds): extend_seconds without extensions"},
+		{"1,2,3,4,,,,,,7,,\n", ":2: column 11 (group_limit): group 7 has no group_limit"},
+		{"1,2,3,4,,,,,,,2,\n", ":2: column 10 (group): group_limit without a group"},
+		{"1,2,3,4,,,,,,7,2,\n2,2,3,4,,,,,,8,3,\n3,2,3,4,,,,,,7,3,\n",
+		 ":4: column 11 (group_limit): group 7 has group_limit 2 in line 2; write the "
+		 "same"},
+		{"1,2,3,4,,,,,,7,2,\n2,2,3,4,,,,,,7,2,3\n3,2,3,4,,,,,,7,2,1\n",
+		 ":4: column 12 (shard): group 7 is put into shard 3 in line 3; a group is sold by "
+		 "one shard"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), HEADER_LATER "%s", cases[i].rows);
+		cr_expect(load_text(text) == NULL, "case %zu was taken", i);
+		cr_expect(strstr(error.text, cases[i].named) != NULL, "case %zu: %s", i,
+			  error.text);
+	}
+}
+
+/* Columns that older catalogs don't have may be missing beside others, but not beside their slip.
+ */
+Test(catalog, sees_slips_of_later_columns)
+{
+	static const struct {
+		const char *name;
+		const char *meant;
+	} slips[] = {
+		{"extension", "extensions"},
+		{"Max. extensions", "extensions"},
+		{"extendSecs", "extend_seconds"},
+		{"group_id", "group"},
+		{"gruop", "group"},
+		{"shards", "shard"},
+		{"hsard", "shard"},
+		{"shad", "shard"},
+	};
+	static const char *const others[] = {"title", "note", "hold", "sharing", "grape", "brand"};
+	char text[256];
+	char named[128];
+
+	for (size_t i = 0; i < sizeof(slips) / sizeof(slips[0]); i++) {
+		snprintf(text, sizeof(text), CATALOG_HEADER_PLAIN ",%s\n1,2,3,4,,,,\n",
+			 slips[i].name);
+		snprintf(named, sizeof(named),
+			 ":1: the header has no column %s, but column 8 ('%s'), which may be",
+			 slips[i].meant, slips[i].name);
+		cr_expect(load_text(text) == NULL, "%s was taken", slips[i].name);
+		cr_expect(strstr(error.text, named) != NULL, "%s: %s", slips[i].name, error.text);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct catalog *catalog;
+
+		snprintf(text, sizeof(text), CATALOG_HEADER_PLAIN ",%s\n1,2,3,4,,,,\n", others[i]);
+		catalog = load_text(text);
+		cr_expect(catalog != NULL, "%s: %s", others[i], error.text);
+		catalog_free(catalog);
+	}
+	/* Named beside it, the column is not missing. */
+	cr_expect(load_text(CATALOG_HEADER_PLAIN ",group,group_id,group_limit\n"
+						 "1,2,3,4,,,,7,x,1\n") != NULL,
+		  "%s", error.text);
+}
+
+Test(catalog, makes_the_records_of_a_line)
+{
+	const struct catalog_offer line = {
+		.sku = 5,
+		.unit_price = 6,
+		.closes_at_ns = INSTANT_NEVER,
+		.stock = 7,
+		.hold_seconds = 600,
+		.extensions = 2,
+		.extend_seconds = 300,
+		.group = 70000,
+		.group_limit = 3,
+		.shard = 4,
+		.placed = true,
+	};
+	const struct record offer = catalog_record(&line, 9);
+	const struct record placed = catalog_placed_record(&line, 9);
+	struct catalog_offer plain = line;
+	struct record record;
+
+	cr_expect(eq(u8, offer.kind, RECORD_OFFER));
+	cr_expect(eq(u8, offer.flags, OFFER_PLACED));
+	cr_expect(eq(u32, offer.quantity, 3));
+	cr_expect(eq(u32, offer.channel, 70000));
+	cr_expect(eq(u32, offer.offer.hold_seconds, 600));
+	cr_expect(eq(u32, offer.offer.extend, 300 << EXTENSIONS_BITS | 2));
+	cr_expect(record_is_new(&offer));
+	cr_expect(eq(u8, placed.kind, RECORD_PLACED));
+	cr_expect(eq(u64, placed.sku, 5));
+	cr_expect(eq(u64, placed.at_ns, 9));
+	cr_expect(eq(u32, placed.quantity, 4));
+	/* An extension gives the hold time, unless the file says otherwise. */
+	plain.extend_seconds = 0;
+	record = catalog_record(&plain, 9);
+	cr_expect(eq(u32, record.offer.extend, 600 << EXTENSIONS_BITS | 2));
+	/* Without any of it the record is one that older programs read. */
+	plain.extensions = 0;
+	plain.group = plain.group_limit = 0;
+	plain.placed = false;
+	record = catalog_record(&plain, 9);
+	cr_expect(eq(u32, record.offer.extend, 0));
+	cr_expect(not(record_is_new(&record)));
 }

@@ -63,7 +63,10 @@ Test(change, names_what_is_wrong)
 		{"sku=44", "no column"},
 		{"sku=42 stock=5; sku=*", "no column"},
 		{"sku=42 opens_at=2030-01-01T00:00:01Z closes_at=2030-01-01T00:00:00Z",
-		 "SKU 42 closes before it opens"},
+		 "SKU 42: closes before it opens"},
+		{"sku=42 extensions=2", "SKU 42: extensions without hold_seconds"},
+		{"sku=* group=7 group_limit=1; sku=43 group_limit=2",
+		 "SKU 43: group 7 has group_limit 1 at SKU 42"},
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
