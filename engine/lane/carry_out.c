@@ -12,12 +12,36 @@ static bool waits_for_room(const struct lane *lane)
 	       !journal_has_room(lane->journal, 1) && !journal_is_full(lane->journal);
 }
 
+/*
+ * Whether the record may be the lane's next. 0, -EEXIST if the lane knows it already, or -EBADMSG:
+ * an offer is of this lane by its SKU's number, or is placed here; a SKU that is sold elsewhere is
+ * of this lane by its number, and is not on sale here.
+ */
+static int judge(const struct lane *lane, const struct record *record)
+{
+	const uint16_t owner = shard_owner(lane->shard, record->sku);
+	struct offer_view known;
+	const bool on_sale = shard_find_offer(lane->shard, record->sku, &known);
+
+	if (record->kind == RECORD_OFFER) {
+		const bool placed = (record->flags & OFFER_PLACED) != 0;
+
+		if (on_sale)
+			return -EEXIST;
+		return placed == (owner != lane->idx) ? 0 : -EBADMSG;
+	}
+	if (record->kind != RECORD_PLACED || record->quantity == lane->idx || on_sale)
+		return -EBADMSG;
+	if (owner == record->quantity)
+		return -EEXIST;
+	return owner == lane->idx ? 0 : -EBADMSG;
+}
+
 /* 0, and *lsn is its record; or -errno, and *lsn is the last record that the refusal rests on. */
-static int put_on_sale(struct lane *lane, const struct record *offer, uint64_t *lsn)
+static int put_on_sale(struct lane *lane, const struct record *asked, uint64_t *lsn)
 {
 	const uint64_t next_lsn = journal_next_lsn(lane->journal);
-	struct record record = *offer;
-	struct offer_view known;
+	struct record record = *asked;
 	const char *why;
 	int rc;
 
@@ -25,11 +49,12 @@ static int put_on_sale(struct lane *lane, const struct record *offer, uint64_t *
 		return -journal_error(lane->journal);
 	if (lane->draining)
 		return -ESHUTDOWN;
-	if (offer->kind != RECORD_OFFER || shard_owner(lane->shard, offer->sku) != lane->idx)
-		return -EBADMSG;
+	rc = judge(lane, asked);
+	if (rc == -EBADMSG)
+		return rc;
 	*lsn = next_lsn - 1;
-	if (shard_find_offer(lane->shard, offer->sku, &known))
-		return -EEXIST;
+	if (rc != 0)
+		return rc;
 	if (!journal_has_room(lane->journal, 1))
 		return -EAGAIN;
 	record.at_ns = lane->clock_ns;

@@ -28,10 +28,12 @@
 struct key_ring;
 
 enum command_verb {
-	COMMAND_PUT_ON_SALE = 1, /* record: the OFFER; the lane gives it its instant */
-	COMMAND_DRAIN,           /* decide nothing new from now on */
-	COMMAND_ABANDON,         /* give up what the disk has not finished, as if it had failed */
-	COMMAND_USE_KEYS,        /* of a worker: admit by these keys from now on */
+	/* record: the OFFER, or the PLACED that says which shard sells a SKU of this one's number;
+	 * the lane gives it its instant */
+	COMMAND_PUT_ON_SALE = 1,
+	COMMAND_DRAIN,    /* decide nothing new from now on */
+	COMMAND_ABANDON,  /* give up what the disk has not finished, as if it had failed */
+	COMMAND_USE_KEYS, /* of a worker: admit by these keys from now on */
 	COMMAND_VERB_END,
 };
 
@@ -49,11 +51,11 @@ struct command_answer {
 	uint64_t number;
 	uint64_t lsn; /* of its record; 0: it made none */
 	/*
-	 * 0: carried out, and durable. -EEXIST: the SKU is on sale already. -ENOSPC: the tables are
-	 * full. -EAGAIN: the journal is full, and no segment can be made. -ESHUTDOWN: the lane
-	 * drains, or was to end while this waited for room. -EBADMSG: the record is no offer of
-	 * this lane. Other -errno: the lane's write failed, so the outcome is what recovery finds;
-	 * a DRAIN was carried out all the same.
+	 * 0: carried out, and durable. -EEXIST: the SKU is on sale, or placed there, already.
+	 * -ENOSPC: the tables are full. -EAGAIN: the journal is full, and no segment can be made.
+	 * -ESHUTDOWN: the lane drains, or was to end while this waited for room. -EBADMSG: the
+	 * record is not one of this lane. Other -errno: the lane's write failed, so the outcome is
+	 * what recovery finds; a DRAIN was carried out all the same.
 	 */
 	int32_t rc;
 };
