@@ -76,44 +76,63 @@ void serve_scan_down(struct server *server)
 {
 	for (uint16_t i = 0; server->scans != NULL && i < server->options->shards; i++)
 		recover_scan_free(&server->scans[i]);
+	catalog_free(server->on_sale);
 	free(server->scans);
 	free(server->segments);
 	free(server->shared.lanes);
 }
 
-/* Sizes the tables, says what memory they take, and refuses if there isn't enough. */
-int serve_shards_up(struct server *server)
+/* Says what memory the tables take, and refuses if there isn't enough. */
+static int check_memory(struct server *server, const struct shard_size *sizes)
 {
 	const struct serve_options *options = server->options;
 	const uint64_t available_bytes = arena_available_bytes();
-	struct shard_size sizes[SHARDS_MAX];
 	uint64_t bytes = options->shards * (MEMORY_LANE_BYTES + commands_bytes());
 	uint64_t orders = 0;
+	uint64_t holds = 0;
 
 	for (uint16_t i = 0; i < options->shards; i++) {
-		const int rc =
-			serve_offers_size(server->catalog, &server->scans[i], i, options->shards,
-					  options->order_cnt_max, &sizes[i]);
-
-		if (rc != 0)
-			return FAIL(server, rc, "no memory to look through the catalog");
 		if (sizes[i].order_cnt > UINT32_MAX)
 			return FAIL(server, -ENOMEM,
 				    "%s: the stock of shard %u asks for %" PRIu64
 				    " remembered orders; more --shards or --max-orders N help",
 				    options->catalog, i, sizes[i].order_cnt);
+		if (sizes[i].change_cnt > UINT32_MAX)
+			return FAIL(server, -ENOMEM,
+				    "%s: shard %u asks for %" PRIu64
+				    " remembered holds and %" PRIu64
+				    " changes of them; more --shards or --max-holds N help",
+				    options->catalog, i, sizes[i].hold_cnt, sizes[i].change_cnt);
 		bytes += shard_bytes(&sizes[i]);
 		orders += sizes[i].order_cnt;
+		holds += sizes[i].hold_cnt;
 	}
 	fprintf(stderr,
-		"memory: tables for %" PRIu64 " orders take %" PRIu64 " MiB of %" PRIu64
-		" MiB available\n",
-		orders, bytes >> 20, available_bytes >> 20);
-	if (bytes + MEMORY_RESERVE_BYTES > available_bytes)
-		return FAIL(server, -ENOMEM,
-			    "tables for %" PRIu64 " orders take %" PRIu64 " MiB, %" PRIu64
-			    " MiB are available; lower the stock in %s, or set --max-orders N",
-			    orders, bytes >> 20, available_bytes >> 20, options->catalog);
+		"memory: tables for %" PRIu64 " orders, %" PRIu64 " holds and returns take %" PRIu64
+		" MiB of %" PRIu64 " MiB available\n",
+		orders, holds, bytes >> 20, available_bytes >> 20);
+	if (bytes + MEMORY_RESERVE_BYTES <= available_bytes)
+		return 0;
+	return FAIL(server, -ENOMEM,
+		    "tables for %" PRIu64 " orders, %" PRIu64 " holds and returns take %" PRIu64
+		    " MiB, %" PRIu64
+		    " MiB are available; lower the stock in %s, or set --max-orders N or "
+		    "--max-holds N",
+		    orders, holds, bytes >> 20, available_bytes >> 20, options->catalog);
+}
+
+/* Sizes the tables, and makes them. */
+int serve_shards_up(struct server *server)
+{
+	const struct serve_options *options = server->options;
+	struct shard_size sizes[SHARDS_MAX];
+	int rc;
+
+	for (uint16_t i = 0; i < options->shards; i++)
+		serve_offers_size(server, i, &sizes[i]);
+	rc = check_memory(server, sizes);
+	if (rc != 0)
+		return rc;
 	for (uint16_t i = 0; i < options->shards; i++) {
 		struct lane *lane = &server->shared.lanes[i];
 
@@ -124,8 +143,7 @@ int serve_shards_up(struct server *server)
 		lane->undated_refused = options->undated_refused;
 		arena_prefer_node(pages_node_of_cpu(options->cores[i % options->core_cnt]));
 
-		const int rc = shard_open(&lane->shard, i, options->shards, &sizes[i]);
-
+		rc = shard_open(&lane->shard, i, options->shards, &sizes[i]);
 		if (rc != 0)
 			return FAIL(server, rc, "the tables of shard %u can't be made: %s", i,
 				    strerror(-rc));
@@ -291,8 +309,10 @@ int serve_format_up(struct server *server)
  */
 int serve_offers_up(struct server *server)
 {
-	int rc = 0;
+	int rc = serve_offers_check_placed(server);
 
+	for (uint16_t i = 0; rc == 0 && i < server->options->core_cnt; i++)
+		rc = serve_offers_say_placed(server, i);
 	for (uint16_t i = 0; rc == 0 && i < server->options->core_cnt; i++)
 		rc = serve_offers_add(server, i);
 	return rc;

@@ -3,62 +3,49 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
+#include "engine/base/place.h"
 #include "engine/catalog/difference.h"
+#include "engine/catalog/placement.h"
+#include "engine/catalog/sizes.h"
 #include "engine/serve/start_turn.h"
 #include "engine/serve/state.h"
 #include "net/wire.h"
 
-static int by_sku(const void *a, const void *b)
+void serve_offers_size(const struct server *server, uint16_t lane, struct shard_size *size)
 {
-	const struct record *one = a;
-	const struct record *two = b;
+	const struct serve_options *options = server->options;
+	const struct recover_scan *scan = &server->scans[lane];
+	const struct catalog *on_sale = server->on_sale;
+	const struct shard_size had = {
+		.order_cnt = scan->order_cnt,
+		.hold_cnt = scan->hold_cnt,
+		.change_cnt = scan->change_cnt,
+	};
+	struct catalog_sizes sizes = {0};
+	uint64_t placed_cnt = scan->placed_cnt;
 
-	return one->sku < two->sku ? -1 : one->sku > two->sku;
-}
+	for (uint32_t i = 0; i < on_sale->cnt; i++) {
+		const struct catalog_offer *offer = &on_sale->offers[i];
 
-static void add_stock(struct shard_size *size, uint32_t stock, uint32_t limit_per_buyer)
-{
-	size->offer_cnt++;
-	size->order_cnt += stock;
-	if (limit_per_buyer > 0)
-		size->buyer_cnt += stock;
-}
-
-int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
-		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size)
-{
-	struct record *known = calloc(scan->offer_cnt + 1, sizeof(*known));
-
-	if (known == NULL)
-		return -ENOMEM;
-	*size = (struct shard_size){0};
-	for (uint64_t i = 0; i < scan->offer_cnt; i++) {
-		known[i] = scan->offers[i];
-		add_stock(size, known[i].offer.stock, known[i].offer.limit_per_buyer);
+		if (offer->shard == lane)
+			catalog_sizes_add(&sizes, offer);
+		/* Usually it was counted; not if the lane was cut back. */
+		placed_cnt += offer->placed && wire_shard_of(offer->sku, options->shards) == lane;
 	}
-	qsort(known, scan->offer_cnt, sizeof(*known), by_sku);
-	for (uint32_t i = 0; i < catalog->cnt; i++) {
-		const struct catalog_offer *offer = &catalog->offers[i];
-		const struct record wanted = {.sku = offer->sku};
+	for (uint32_t i = 0; i < server->catalog->cnt; i++) {
+		const struct catalog_offer *line = &server->catalog->offers[i];
 
-		if (wire_shard_of(offer->sku, shards) == lane &&
-		    bsearch(&wanted, known, scan->offer_cnt, sizeof(*known), by_sku) == NULL)
-			add_stock(size, offer->stock, offer->limit_per_buyer);
+		if (catalog_find(on_sale, line->sku) != NULL)
+			continue;
+		if (line->shard == lane)
+			catalog_sizes_add(&sizes, line);
+		placed_cnt += line->placed && wire_shard_of(line->sku, options->shards) == lane;
 	}
-	free(known);
-	if (order_cnt_max > 0) {
-		const uint64_t cap =
-			order_cnt_max > scan->order_cnt ? order_cnt_max : scan->order_cnt;
-
-		size->order_cnt = size->order_cnt < cap ? size->order_cnt : cap;
-		size->buyer_cnt = size->buyer_cnt < cap ? size->buyer_cnt : cap;
-	}
-	return 0;
+	*size = catalog_sizes_shard(&sizes, options->order_cnt_max, options->hold_cnt_max, &had);
+	size->placed_cnt = placed_cnt;
 }
 
 /* Prints differences, so many of each kind. */
@@ -124,60 +111,140 @@ static int judge(struct server *server, const struct catalog_differences *found)
 		    options->data);
 }
 
-int serve_offers_checked(struct server *server)
+/* All that is on sale, by SKU. */
+static int collect_on_sale(struct server *server)
 {
-	struct listing listing = {.path = server->options->catalog};
-	struct catalog_differences found;
-	struct catalog *journal = NULL;
 	int rc = 0;
 
 	for (uint16_t i = 0; rc == 0 && i < server->options->shards; i++)
-		rc = catalog_add_records(&journal, i, server->scans[i].offers,
+		rc = catalog_add_records(&server->on_sale, i, server->scans[i].offers,
 					 server->scans[i].offer_cnt);
-	if (rc == 0 && journal != NULL && journal->cnt > 0)
-		rc = catalog_compare(server->catalog, journal, list_difference, &listing, &found);
 	if (rc != 0)
-		rc = FAIL(server, rc, "no memory to compare %s with the lanes",
-			  server->options->catalog);
-	else if (journal != NULL && journal->cnt > 0 && catalog_differs(&found)) {
-		say_difference(server, &listing, &found);
-		rc = judge(server, &found);
-	}
-	catalog_free(journal);
+		return FAIL(server, rc, "no memory for the offers of %s", server->options->data);
+	catalog_sort(server->on_sale);
+	return 0;
+}
+
+static int compare_with_journal(struct server *server)
+{
+	struct listing listing = {.path = server->options->catalog};
+	struct catalog_differences found;
+
+	if (catalog_compare(server->catalog, server->on_sale, list_difference, &listing, &found) !=
+	    0)
+		return FAIL(server, -ENOMEM, "no memory to compare %s with the lanes",
+			    server->options->catalog);
+	if (!catalog_differs(&found))
+		return 0;
+	say_difference(server, &listing, &found);
+	return judge(server, &found);
+}
+
+int serve_offers_checked(struct server *server)
+{
+	const struct serve_options *options = server->options;
+	int rc = collect_on_sale(server);
+
+	if (rc == 0)
+		rc = catalog_place(server->catalog, options->catalog, stderr, options->shards,
+				   server->on_sale, &server->error);
+	if (rc == 0 && server->on_sale->cnt > 0)
+		rc = compare_with_journal(server);
+	if (rc == 0 && catalog_follow(server->catalog, options->shards, server->on_sale) != 0)
+		rc = FAIL(server, -ENOMEM, "no memory to place the SKUs of %s", options->catalog);
 	return rc;
 }
 
-/* Which lines of the catalog were sent to the lanes of one worker. */
+int serve_offers_check_placed(struct server *server)
+{
+	const struct catalog *catalog = server->catalog;
+
+	for (uint32_t i = 0; i < catalog->cnt; i++) {
+		const struct catalog_offer *line = &catalog->offers[i];
+		const uint16_t idx = wire_shard_of(line->sku, server->options->shards);
+		const uint16_t owner = shard_owner(server->shared.lanes[idx].shard, line->sku);
+
+		if (owner == idx || owner == line->shard)
+			continue;
+		place_set(&server->error, server->options->catalog, line->line,
+			  catalog->shard_field, catalog_column_name(CATALOG_SHARD));
+		error_add(&server->error,
+			  "SKU %" PRIu64 " belongs to shard %u by a start that was ended before it "
+			  "sold; write that shard into its line, and into those of its group",
+			  line->sku, owner);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Which records were sent to the lanes of one worker. */
 struct feed {
 	struct server *server;
 	uint16_t worker_idx;
-	uint32_t next; /* line */
+	/* Lines of the catalog, and where SKUs are placed, after them what else is on sale. */
+	uint32_t next;
+	bool placing;
 };
 
-/* Sends as many as the rings take. */
-static void send_offers(struct feed *feed)
+/* Sends a record to a lane, if the lane is of this worker. False: its ring is full. */
+static bool send_record(const struct feed *feed, uint16_t lane, const struct record *record)
 {
 	struct server *server = feed->server;
-	const struct catalog *catalog = server->catalog;
 
-	for (; feed->next < catalog->cnt; feed->next++) {
-		const struct catalog_offer *line = &catalog->offers[feed->next];
-		const uint16_t idx = wire_shard_of(line->sku, server->options->shards);
-		const struct lane *lane = &server->shared.lanes[idx];
-		struct offer_view known;
+	return server->shared.owners[lane] != feed->worker_idx ||
+	       post_send(&server->lane_posts[lane],
+			 (struct command){.verb = COMMAND_PUT_ON_SALE, .record = *record});
+}
 
-		if (server->shared.owners[idx] != feed->worker_idx ||
-		    shard_find_offer(lane->shard, line->sku, &known))
-			continue;
-		if (!post_send(&server->lane_posts[idx],
-			       (struct command){.verb = COMMAND_PUT_ON_SALE,
-						.record = catalog_record(line, 0)}))
+/* Lets the shard of the SKU's number know that another one sells it. False: its ring is full. */
+static bool send_placed(const struct feed *feed, const struct catalog_offer *line)
+{
+	const struct server *server = feed->server;
+	const uint16_t idx = wire_shard_of(line->sku, server->options->shards);
+	struct record record;
+
+	if (!line->placed || shard_owner(server->shared.lanes[idx].shard, line->sku) == line->shard)
+		return true;
+	record = catalog_placed_record(line, 0);
+	return send_record(feed, idx, &record);
+}
+
+static bool send_offer(const struct feed *feed, const struct catalog_offer *line)
+{
+	const struct lane *lane = &feed->server->shared.lanes[line->shard];
+	struct offer_view known;
+	struct record record;
+
+	if (shard_find_offer(lane->shard, line->sku, &known))
+		return true;
+	record = catalog_record(line, 0);
+	return send_record(feed, line->shard, &record);
+}
+
+/* Also what is on sale and not in the file: its record may be lost, if the lane was cut back. */
+static uint32_t line_cnt(const struct feed *feed)
+{
+	return feed->server->catalog->cnt + (feed->placing ? feed->server->on_sale->cnt : 0);
+}
+
+/* Sends as many as the rings take. */
+static void send_lines(struct feed *feed)
+{
+	const struct catalog *catalog = feed->server->catalog;
+
+	for (; feed->next < line_cnt(feed); feed->next++) {
+		const struct catalog_offer *line =
+			feed->next < catalog->cnt
+				? &catalog->offers[feed->next]
+				: &feed->server->on_sale->offers[feed->next - catalog->cnt];
+
+		if (!(feed->placing ? send_placed(feed, line) : send_offer(feed, line)))
 			return;
 	}
 }
 
 /* 0, or -errno with a line in server->error. */
-static int take_answers(struct feed *feed, struct start_turn *start)
+static int take_answers(const struct feed *feed, struct start_turn *start)
 {
 	struct server *server = feed->server;
 	struct command_answer answer;
@@ -186,8 +253,13 @@ static int take_answers(struct feed *feed, struct start_turn *start)
 		while (post_take(&server->lane_posts[lane->idx], &answer)) {
 			if (answer.rc == -EAGAIN)
 				return start_turn_fail(start, lane, ENOSPC);
+			/* A SKU that is on sale and in the file is said to be placed twice. */
+			if (feed->placing && answer.rc == -EEXIST)
+				continue;
 			/* The tables were made for it, and the catalog has each SKU once. */
 			CHECK(answer.rc == 0);
+			if (feed->placing)
+				continue;
 			server->offers_added++;
 			progress_count(&server->progress, "SKU", server->offers_added,
 				       server->catalog->cnt);
@@ -196,18 +268,30 @@ static int take_answers(struct feed *feed, struct start_turn *start)
 	return 0;
 }
 
-int serve_offers_add(struct server *server, uint16_t worker_idx)
+static int run_feed(struct feed *feed)
 {
-	struct feed feed = {.server = server, .worker_idx = worker_idx};
-	struct start_turn *start = start_turn_open(server, worker_idx, "offers");
+	struct start_turn *start = start_turn_open(feed->server, feed->worker_idx, "offers");
 	int rc = 0;
 
 	do {
-		send_offers(&feed);
+		send_lines(feed);
 		rc = start_turn(start);
 		if (rc == 0)
-			rc = take_answers(&feed, start);
-	} while (rc == 0 &&
-		 (feed.next < server->catalog->cnt || !lane_turn_all_done(&start->turn)));
+			rc = take_answers(feed, start);
+	} while (rc == 0 && (feed->next < line_cnt(feed) || !lane_turn_all_done(&start->turn)));
 	return rc;
+}
+
+int serve_offers_say_placed(struct server *server, uint16_t worker_idx)
+{
+	struct feed feed = {.server = server, .worker_idx = worker_idx, .placing = true};
+
+	return run_feed(&feed);
+}
+
+int serve_offers_add(struct server *server, uint16_t worker_idx)
+{
+	struct feed feed = {.server = server, .worker_idx = worker_idx};
+
+	return run_feed(&feed);
 }

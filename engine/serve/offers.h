@@ -16,13 +16,20 @@
 
 struct server;
 
+/* How big the tables of a lane must be: for what it holds, for what the catalog adds, and as
+ * --max-orders and --max-holds say. After serve_offers_checked. */
+void serve_offers_size(const struct server *server, uint16_t lane, struct shard_size *size);
+
+/* 0, or -EINVAL with a line in server->error: a start that did not end has put a SKU into another
+ * shard than the catalog does. After the recovery; changes nothing. */
+int serve_offers_check_placed(struct server *server);
+
 /*
- * How big the tables of shard `lane` of `shards` must be: for what its lane holds and for what the
- * catalog adds. order_cnt_max limits orders and buyers (0: no limit), but never below what the lane
- * holds.
+ * By commands, one durable record each: lets the lanes of a worker know which SKUs of theirs are
+ * sold elsewhere. All workers, and then serve_offers_add: so no shard sells a SKU while the one
+ * that its number names would call it unknown. Errors as there.
  */
-int serve_offers_size(const struct catalog *catalog, const struct recover_scan *scan, uint16_t lane,
-		      uint16_t shards, uint64_t order_cnt_max, struct shard_size *size);
+int serve_offers_say_placed(struct server *server, uint16_t worker_idx);
 
 /*
  * Puts on sale, by commands, what the lanes of a worker do not have yet: one durable record each.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/base/error.h"
+#include "engine/catalog/sizes.h"
 #include "engine/journal/format.h"
 #include "net/wire.h"
 
@@ -21,7 +22,8 @@ static const char help[] =
 	"\n"
 	"  --data DIR        the journal: made if it isn't there, recovered if it is\n"
 	"  --catalog FILE    CSV: sku,stock,unit_price,limit_per_buyer,opens_at,\n"
-	"                    closes_at,hold_seconds\n"
+	"                    closes_at,hold_seconds,extensions,extend_seconds,group,\n"
+	"                    group_limit,shard; all after limit_per_buyer are optional\n"
 	"  --catalog-differs MODE\n"
 	"                    where the file differs from what the journal has on sale,\n"
 	"                    all of which is said. add (default): new SKUs go on sale,\n"
@@ -45,7 +47,10 @@ static const char help[] =
 	"  --address A[,A6]  memif: our IPv4 and IPv6 addresses\n"
 	"                    (default 198.18.0.1,2001:2::1)\n"
 	"  --max-orders N    remember at most N orders a shard (default: one for each\n"
-	"                    unit of stock)\n"
+	"                    unit of stock, and a sixteenth for those that come back)\n"
+	"  --max-holds N     remember N holds a shard (default: four for each unit of\n"
+	"                    stock that can be held, and a sixteenth of all stock for\n"
+	"                    orders of which units come back)\n"
 	"  --segment-mib N   size of the journal's next segments, 1 to 4096 (default\n"
 	"                    64): what `doorbuster journal prune` removes at a time\n"
 	"  --metrics ADDR:PORT\n"
@@ -68,6 +73,9 @@ static const char help[] =
 	"SIGTERM drains and ends, SIGHUP reads the key file again. Exit code 0: drained;\n"
 	"1: a lane failed; 2: could not start (the machine is as it was).\n";
 
+/* So that the changes of them are counted in 32 bits, too. */
+static const uint64_t HOLDS_MAX = UINT32_MAX / CHANGES_A_HOLD;
+
 enum {
 	OPT_DATA = 256,
 	OPT_CATALOG,
@@ -81,6 +89,7 @@ enum {
 	OPT_UNDATED,
 	OPT_ADDRESS,
 	OPT_MAX_ORDERS,
+	OPT_MAX_HOLDS,
 	OPT_SEGMENT_MIB,
 	OPT_METRICS,
 	OPT_CLOCK_STEP_SECONDS,
@@ -101,6 +110,7 @@ static const struct option long_options[] = {
 	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"address", required_argument, NULL, OPT_ADDRESS},
 	{"max-orders", required_argument, NULL, OPT_MAX_ORDERS},
+	{"max-holds", required_argument, NULL, OPT_MAX_HOLDS},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
 	{"metrics", required_argument, NULL, OPT_METRICS},
 	{"clock-step-seconds", required_argument, NULL, OPT_CLOCK_STEP_SECONDS},
@@ -297,6 +307,8 @@ static bool read_option(int option, const char *text, const cpu_set_t *allowed,
 		return read_addresses(text, options);
 	case OPT_MAX_ORDERS:
 		return read_number("max-orders", text, 1, UINT32_MAX, &options->order_cnt_max);
+	case OPT_MAX_HOLDS:
+		return read_number("max-holds", text, 1, HOLDS_MAX, &options->hold_cnt_max);
 	case OPT_SEGMENT_MIB:
 		return read_number("segment-mib", text, 1, SEGMENT_BYTES_MAX >> 20,
 				   &options->segment_mib);

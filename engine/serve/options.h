@@ -30,6 +30,7 @@ struct serve_options {
 	bool ack_memory;
 	bool undated_refused;        /* requests without a date get no new order */
 	uint64_t order_cnt_max;      /* 0: as the stock asks for */
+	uint64_t hold_cnt_max;       /* the same */
 	uint64_t segment_mib;        /* of the segments made from now on */
 	uint64_t clock_step_s;       /* how long a step of the wall clock must last */
 	bool clock_back;             /* set the clocks of lanes that are ahead back */

@@ -30,9 +30,11 @@
 struct server {
 	const struct serve_options *options;
 	struct error error;
-	struct catalog *catalog;
+	struct catalog *catalog; /* with the shards that sell its lines, from the step that
+				    compares it with the lanes on */
 	struct data_dir data_dir;
 	struct recover_scan *scans; /* [shards] */
+	struct catalog *on_sale;    /* what the lanes had on sale when they were scanned, by SKU */
 	struct segment_preparer *preparer;
 	struct segment_source **segments; /* [shards] */
 	struct port port;
@@ -83,7 +85,8 @@ void serve_data_down(struct server *server);
 int serve_scan_up(struct server *server);
 void serve_scan_down(struct server *server);
 
-/* catalog and lanes: what differs is said, and --catalog-differs decides. Changes nothing. */
+/* catalog and lanes: what differs is said, and --catalog-differs decides. Decides which shard sells
+ * what; changes nothing in the lanes. */
 int serve_offers_checked(struct server *server);
 
 /* tables: of the size that lanes and catalog ask for. recovery: the lanes' state in them. */
