@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "net/client_state.h"
 #include "net/tag.h"
@@ -224,19 +225,33 @@ static bool may_turn(uint8_t verdict, bool early)
 	       (early && (verdict == VERDICT_STALE || verdict == VERDICT_NOT_OPEN));
 }
 
-/* The shard a WRONG_SHARD answer points to, for the first time, if there is such a shard. */
+/* Whether an answer sends the request to another shard, and it may go there. Remembers the way. */
+static bool moves(struct client *client, const struct wire_request *request,
+		  const struct entry *entry, const struct wire_reply *reply)
+{
+	if (reply->verdict != VERDICT_WRONG_SHARD || reply->quantity >= client->shards)
+		return false;
+	if (request->op != WIRE_OP_PING)
+		client_routes_learn(&client->routes, request->sku, reply->quantity);
+	return entry->moves > 0;
+}
+
+/* An entry goes to another shard: copies at the former one never become orders. */
+static void move_entry(struct entry *entry)
+{
+	DCHECK(entry->moves > 0);
+	entry->moves--;
+	entry->told = entry->attempts;
+}
+
+/* Puts the request into a datagram to the shard that the answer names. False: none is free. */
 static bool reroute(struct client *client, const struct wire_request *request, struct entry *entry,
 		    uint64_t deadline_ns, const struct wire_reply *reply)
 {
-	if (reply->verdict != VERDICT_WRONG_SHARD || entry->rerouted ||
-	    reply->quantity >= client->shards)
-		return false;
-	entry->rerouted = true;
-	entry->told = entry->attempts; /* copies there never become orders */
-	if (add_entry(client, reply->quantity, request, entry, deadline_ns))
-		return true;
-	entry->rerouted = false;
-	return false;
+	struct entry moved = *entry;
+
+	move_entry(&moved);
+	return add_entry(client, reply->quantity, request, &moved, deadline_ns);
 }
 
 /* Reads the date of a reply: the engine's clock, and whether it has not reached a date of ours.
@@ -273,51 +288,105 @@ static uint16_t move_rest(struct slot *slot, uint16_t first, uint16_t kept)
 	return rest;
 }
 
-/* Hands out the answers of a datagram. Entries whose verdict may turn stay in the slot and are
- * asked again later, or wait for the deadline if there is no time for that. Entries that the
- * datagram had no room for go out next. */
-static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
+/* What stays in a datagram that was answered. */
+struct kept {
+	uint16_t cnt;
+	uint16_t moving; /* of these, to another shard, but no datagram was free */
+	uint16_t shard;  /* of the first of those that move */
+	bool one_way;    /* all that move go there */
+};
+
+static void keep(struct slot *slot, unsigned from, const struct wire_reply *reply, bool early,
+		 struct kept *kept)
+{
+	struct entry *entry = &slot->entries[kept->cnt];
+
+	slot->requests[kept->cnt++] = slot->requests[from];
+	*entry = slot->entries[from];
+	entry->told += !early;
+	entry->last = *reply;
+}
+
+static void keep_moving(struct slot *slot, unsigned from, const struct wire_reply *reply,
+			struct kept *kept)
+{
+	if (kept->moving++ == 0) {
+		kept->shard = reply->quantity;
+		kept->one_way = true;
+	}
+	kept->one_way &= kept->shard == reply->quantity;
+	keep(slot, from, reply, false, kept);
+}
+
+/* Sends a datagram to the shard that all of its entries move to. */
+static void move_slot(struct client *client, int32_t idx, uint16_t shard)
 {
 	struct slot *slot = &client->slots[idx];
-	struct wire_request *requests = slot->requests;
-	const struct wire_reply *replies = wire_replies(datagram);
-	const bool in_time =
-		client->now_ns + slot->backoff_ms * UINT64_C(1000000) < slot->deadline_ns;
-	const uint16_t asked = header_of(slot)->count;
-	uint16_t kept = 0;
-	uint16_t rest;
-	bool too_old = false;
-	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
 
-	timer_wheel_stop(&client->wheel, idx);
-	for (unsigned i = 0; i < asked; i++) {
-		if (reroute(client, &requests[i], &slot->entries[i], slot->deadline_ns,
-			    &replies[i]))
-			continue;
-		if (may_turn(replies[i].verdict, early) ||
-		    (in_time && too_old && replies[i].verdict == VERDICT_STALE)) {
-			requests[kept] = requests[i];
-			slot->entries[kept] = slot->entries[i];
-			slot->entries[kept].told += !early;
-			slot->entries[kept++].last = replies[i];
-			continue;
-		}
-		finish(client, &slot->entries[i], slot->not_after_ns, true, &replies[i]);
-	}
-	rest = move_rest(slot, asked, kept);
-	slot->count = kept + rest;
+	for (unsigned i = 0; i < slot->count; i++)
+		move_entry(&slot->entries[i]);
+	slot->shard = shard;
+	slot->backoff_ms = client->retry_first_ms;
+	seal(client, idx);
+	queue_slot(client, idx);
+}
+
+/* Sends again, or puts off, what stays in a slot. */
+static void ask_kept(struct client *client, int32_t idx, const struct kept *kept, bool in_time)
+{
+	struct slot *slot = &client->slots[idx];
+	const uint16_t rest = move_rest(slot, header_of(slot)->count, kept->cnt);
+
+	slot->count = kept->cnt + rest;
 	if (slot->count == 0) {
 		client_free_slot(client, idx);
 		return;
 	}
+	if (kept->moving == slot->count && kept->one_way) {
+		move_slot(client, idx, kept->shard);
+		return;
+	}
 	seal(client, idx);
-	if (kept == 0) {
+	if (kept->cnt == 0) {
 		slot->backoff_ms = client->retry_first_ms;
 		queue_slot(client, idx);
 		return;
 	}
 	start_timer(client, idx, in_time ? with_jitter(client, slot->backoff_ms) : RETRY_MS_MAX);
 	double_backoff(slot);
+}
+
+/* Hands out the answers of a datagram. Entries whose verdict may turn stay in the slot and are
+ * asked again later, or wait for the deadline if there is no time for that; so do those that no
+ * datagram to their shard was free for. Entries that the datagram had no room for go out next. */
+static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
+{
+	struct slot *slot = &client->slots[idx];
+	const struct wire_reply *replies = wire_replies(datagram);
+	const bool in_time =
+		client->now_ns + slot->backoff_ms * UINT64_C(1000000) < slot->deadline_ns;
+	const uint16_t asked = header_of(slot)->count;
+	struct kept kept = {0};
+	bool too_old = false;
+	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
+
+	timer_wheel_stop(&client->wheel, idx);
+	for (unsigned i = 0; i < asked; i++) {
+		const struct wire_request *request = &slot->requests[i];
+		struct entry *entry = &slot->entries[i];
+
+		if (moves(client, request, entry, &replies[i])) {
+			if (!reroute(client, request, entry, slot->deadline_ns, &replies[i]))
+				keep_moving(slot, i, &replies[i], &kept);
+			continue;
+		}
+		if (may_turn(replies[i].verdict, early) ||
+		    (in_time && too_old && replies[i].verdict == VERDICT_STALE))
+			keep(slot, i, &replies[i], early, &kept);
+		else
+			finish(client, entry, slot->not_after_ns, true, &replies[i]);
+	}
+	ask_kept(client, idx, &kept, in_time);
 }
 
 /* Whether its header says that it is a reply to one of our datagrams. */
@@ -610,7 +679,11 @@ int client_poll(struct client *client, uint32_t timeout_us)
 
 int client_submit(struct client *client, const struct client_request *request)
 {
-	struct entry entry = {.user = request->user, .intended_ns = request->intended_ns};
+	struct entry entry = {
+		.user = request->user,
+		.intended_ns = request->intended_ns,
+		.moves = 1,
+	};
 	struct wire_request wire = {
 		.id = {request->id[0], request->id[1]},
 		.buyer = request->buyer,
@@ -621,9 +694,13 @@ int client_submit(struct client *client, const struct client_request *request)
 		.op = request->op,
 		.flags = request->flags,
 	};
-	const uint16_t shard =
-		request->op == WIRE_OP_PING ? 0 : wire_shard_of(request->sku, client->shards);
+	uint16_t shard = 0;
 
+	if (request->op != WIRE_OP_PING) {
+		shard = wire_shard_of(request->sku, client->shards);
+		/* One more for a way that may be an old one. */
+		entry.moves += client_routes_find(client->routes, request->sku, &shard);
+	}
 	if ((request->id[0] | request->id[1]) == 0)
 		randombytes_buf(wire.id, sizeof(wire.id));
 	/* Once a datagram is often enough: the first entry's deadline is the datagram's. */

@@ -1,7 +1,8 @@
 /*
- * client: what a gateway links. Connects by PING, routes SKUs to shards, packs requests into full
- * datagrams, dates and signs them, sends, matches replies to requests, retries under the same
- * request id with backoff, times out. Never blocks but in client_poll.
+ * client: what a gateway links. Connects by PING, routes SKUs to shards and remembers which of them
+ * are sold by another shard than their number names, packs requests into full datagrams, dates and
+ * signs them, sends, matches replies to requests, retries under the same request id with backoff,
+ * times out. Never blocks but in client_poll.
  *
  * A datagram is dated by the engine's clock, for the sale that its PONG named, and good until the
  * request times out: a recording of it is worth nothing after that. After a verdict that may turn

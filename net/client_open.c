@@ -183,6 +183,7 @@ void client_close(struct client *client)
 		return;
 	if (client->transport != NULL)
 		client->transport->close(client->transport);
+	client_routes_free(client->routes);
 	free(client->filling);
 	free(client->clocks);
 	free(client->slots);

@@ -7,6 +7,7 @@
 
 #include "engine/base/timer_wheel.h"
 #include "net/client.h"
+#include "net/client_routes.h"
 #include "net/engine_clock.h"
 
 enum {
@@ -30,7 +31,7 @@ struct entry {
 	uint64_t intended_ns;
 	uint32_t attempts;
 	uint32_t told; /* attempts that were answered by a verdict that may turn */
-	bool rerouted;
+	uint8_t moves; /* how often it may still be sent to the shard that a WRONG_SHARD names */
 	struct wire_reply last; /* of those answers */
 };
 
@@ -106,6 +107,7 @@ struct client {
 	int32_t queue_tail;
 	struct timer_wheel wheel; /* of slots; a tick is a millisecond */
 	int32_t wheel_heads[WHEEL_CNT + 1];
+	struct client_routes *routes;
 	int32_t *filling;            /* [shards] */
 	struct engine_clock *clocks; /* [shards] */
 	struct slot *slots;
