@@ -39,13 +39,13 @@ struct shard_size catalog_sizes_shard(const struct catalog_sizes *sizes, uint64_
 	struct shard_size size = {.offer_cnt = sizes->offer_cnt};
 	uint64_t counted;
 
-	size.order_cnt = sizes->stock + returns;
+	size.order_cnt = at_least(sizes->stock, had->order_cnt) + returns;
 	if (order_max > 0)
 		size.order_cnt = at_most(size.order_cnt, order_max);
 	size.order_cnt = at_least(size.order_cnt, had->order_cnt);
 
-	size.hold_cnt = holds + returns;
-	size.change_cnt = CHANGES_A_HOLD * holds + returns;
+	size.hold_cnt = at_least(holds, had->hold_cnt) + returns;
+	size.change_cnt = at_least(CHANGES_A_HOLD * holds, had->change_cnt) + returns;
 	if (hold_max > 0) {
 		/* Where nothing can be held, more than what comes back is of no use. */
 		size.hold_cnt = holds > 0 ? hold_max : at_most(returns, hold_max);

@@ -5,7 +5,7 @@
  * Orders: one for each unit of stock, because each takes one. Of offers with a hold time, four
  * holds for each unit: most buyers who hold never pay, and every hold is remembered, as its answer
  * is final. Beside these, a sixteenth of the stock may come back (RETURN): each takes an entry of
- * the holds, and can be bought again.
+ * the holds, and can be bought again. So a restart makes room, whatever there is already.
  */
 #ifndef DB_ENGINE_CATALOG_SIZES_H
 #define DB_ENGINE_CATALOG_SIZES_H

@@ -73,6 +73,16 @@ bool serve_table_is_full(const struct shard *shard)
 	return sums.orders >= sums.orders_max && sums.units_free > 0;
 }
 
+bool serve_holds_are_full(const struct shard *shard)
+{
+	struct shard_sums sums;
+
+	shard_sums(shard, &sums);
+	/* A shard that sells nothing has no room, and needs none. */
+	return sums.holds_max > 0 &&
+	       (sums.holds >= sums.holds_max || sums.changes >= sums.changes_max);
+}
+
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
 			    struct lane_figures *out)
 {
@@ -104,12 +114,19 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 	shard_sums(shard, &sums);
 	out->orders = sums.orders;
 	out->orders_max = sums.orders_max;
+	out->holds_open = sums.open_holds;
+	out->holds = sums.holds;
+	out->holds_max = sums.holds_max;
+	out->changes = sums.changes;
+	out->changes_max = sums.changes_max;
 	out->offers = sums.offers;
 	out->units_stocked = sums.units_stocked;
 	out->units_free = sums.units_free;
 	out->units_held = sums.units_held;
 	out->units_sold = sums.units_sold;
+	out->units_written_off = sums.units_written_off;
 	out->table_full = serve_table_is_full(shard);
+	out->holds_full = serve_holds_are_full(shard);
 	out->memory = shard_memory(shard);
 	out->arena_allocated_bytes = arena.allocated_bytes;
 	out->arena_mapped_bytes = arena.mapped_bytes;
@@ -539,7 +556,10 @@ static bool add_lane_health(struct serve_metrics *metrics, struct metrics_text *
 		else if (lane->table_full != 0)
 			metrics_text_add(text, "lane %u: no room for more orders (--max-orders)\n",
 					 i);
-		well = well && lane->sells && lane->table_full == 0;
+		else if (lane->holds_full != 0)
+			metrics_text_add(text, "lane %u: no room for more holds (--max-holds)\n",
+					 i);
+		well = well && lane->sells && lane->table_full == 0 && lane->holds_full == 0;
 	}
 	return well;
 }

@@ -47,6 +47,9 @@ void serve_metrics_show(struct serve_metrics *metrics, const struct serve_metric
  * thread. */
 bool serve_table_is_full(const struct shard *shard);
 
+/* Whether it has no room for further holds, or for changes of those that there are. Any thread. */
+bool serve_holds_are_full(const struct shard *shard);
+
 /* What a link that is not up is called. */
 const char *serve_link_text(enum port_link link);
 

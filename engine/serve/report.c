@@ -135,11 +135,12 @@ void serve_report_lanes(const struct lane *lanes, uint16_t shard_cnt)
 		shard_totals(lanes[i].shard, &totals);
 		failed |= journal_error(lanes[i].journal) != 0;
 		journal_stats(lanes[i].journal, &stats);
-		printf("lane %u orders=%" PRIu64 " units=%" PRIu64 " free=%" PRIu64
-		       " durable_lsn=%" PRIu64 " blocks=%" PRIu64 " bytes=%" PRIu64
-		       " conserved=%s\n",
-		       i, totals.orders, totals.units_sold, totals.units_free, stats.durable_lsn,
-		       stats.blocks, stats.bytes, totals.offers_broken == 0 ? "yes" : "NO");
+		printf("lane %u orders=%" PRIu64 " units=%" PRIu64 " free=%" PRIu64 " held=%" PRIu64
+		       " written_off=%" PRIu64 " open_holds=%" PRIu64 " durable_lsn=%" PRIu64
+		       " blocks=%" PRIu64 " bytes=%" PRIu64 " conserved=%s\n",
+		       i, totals.orders, totals.units_sold, totals.units_free, totals.units_held,
+		       totals.units_written_off, totals.open_holds, stats.durable_lsn, stats.blocks,
+		       stats.bytes, totals.offers_broken == 0 ? "yes" : "NO");
 		shard_hash_add(&sum, shard_hash(lanes[i].shard));
 		orders += totals.orders;
 		units += totals.units_sold;

@@ -65,6 +65,7 @@ struct server {
 		bool stalled;
 		bool full; /* the journal */
 		bool table_full;
+		bool holds_full;
 		int segment_error;
 	} told[SHARDS_MAX];
 	uint32_t drops_told; /* bits: hints of watch_drops.c */

@@ -103,12 +103,27 @@ static void watch_tables(struct server *server, uint16_t idx)
 	if (full)
 		fprintf(stderr,
 			LOG_AS_WARNING
-			"lane %u: it remembers as many orders as --max-orders lets it, and has "
-			"units left: new buyers get TABLE_FULL. Restart the engine with a larger "
-			"--max-orders to sell them\n",
+			"lane %u: it has no room for more orders, and has units left: new buyers "
+			"get TABLE_FULL. Restart the engine, with a larger --max-orders if it has "
+			"one, to sell them\n",
 			idx);
 	else
 		fprintf(stderr, "lane %u: there is room for orders again\n", idx);
+}
+
+/* Holds are never forgotten, so this does not end. */
+static void watch_holds(struct server *server, uint16_t idx)
+{
+	const bool full = serve_holds_are_full(server->shared.lanes[idx].shard);
+
+	if (!has_turned(&server->told[idx].holds_full, full) || !full)
+		return;
+	fprintf(stderr,
+		LOG_AS_WARNING
+		"lane %u: it has no room for more holds, or for changes of those it has: HOLD, "
+		"CONFIRM and RETURN get TABLE_FULL, BUY does not. Restart the engine with a larger "
+		"--max-holds\n",
+		idx);
 }
 
 void serve_watch_lanes(struct server *server)
@@ -121,6 +136,7 @@ void serve_watch_lanes(struct server *server)
 		watch_space(server, i);
 		watch_journal(server, i);
 		watch_tables(server, i);
+		watch_holds(server, i);
 	}
 }
 

@@ -83,7 +83,7 @@ expect_eq "starting" 0 "$(metric doorbuster_starting)"
 ! grep -q db-start "/proc/$ENGINE_PID"/task/*/comm || fail "a thread of the start stayed"
 expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
 expect_verdict TABLE_FULL "sku=1,buyer=2,id=$(id 2)"
-wait_for "a line" grep -q '^lane 0: .*--max-orders.*TABLE_FULL' "$ENGINE_OUT.err"
+wait_for "a line" grep -q '^lane 0: .*room for more orders.*TABLE_FULL' "$ENGINE_OUT.err"
 get /healthz
 expect_eq "health" "503 lane 0: no room for more orders (--max-orders)" \
 	"$HTTP_STATUS $(cat "$WORK/answer")"

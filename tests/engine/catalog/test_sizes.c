@@ -91,5 +91,18 @@ Test(sizes, of_what_the_operator_sets)
 	       3000000);
 	expect(size_of(&bought, 1, 0, 1000000, &nothing), 17024, 17024, 1024, 3072);
 	expect(size_of(&bought, 1, 0, 10, &nothing), 17024, 17024, 10, 30);
-	expect(size_of(&bought, 1, 1000000, 0, &had), 17024, 17024, 1024, 1500);
+	expect(size_of(&bought, 1, 1000000, 0, &had), 17024, 17024, 1424, 2524);
+}
+
+/* What came back and was bought again fills the tables; a restart makes room for as much. */
+Test(sizes, grow_with_what_there_is)
+{
+	const struct catalog_offer held = offer_of(16000, 0, 600, 0);
+	const struct shard_size full = {
+		.order_cnt = 17024, .hold_cnt = 65024, .change_cnt = 193024};
+	const struct shard_size few = {.order_cnt = 9, .hold_cnt = 9, .change_cnt = 9};
+
+	expect(size_of(&held, 1, 0, 0, &few), 17024, 0, 65024, 193024);
+	expect(size_of(&held, 1, 0, 0, &full), 18048, 0, 66048, 194048);
+	expect(size_of(&held, 1, 17000, 65000, &full), 17024, 0, 65024, 195000);
 }
