@@ -101,6 +101,8 @@ static uint64_t max_of(enum catalog_column column)
 		return EXTENSIONS_MAX;
 	case CATALOG_EXTEND_SECONDS:
 		return EXTEND_SECONDS_MAX;
+	case CATALOG_GROUP:
+		return GROUP_MAX;
 	case CATALOG_GROUP_LIMIT:
 		return GROUP_LIMIT_MAX;
 	case CATALOG_SHARD:

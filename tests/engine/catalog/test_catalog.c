@@ -348,7 +348,7 @@ Test(catalog, reads_holds_groups_and_shards)
 	struct catalog *catalog =
 		load_text("shard,sku,stock,unit_price,limit_per_buyer,hold_seconds,extensions,"
 			  "extend_seconds,group,group_limit\n"
-			  "255,1,10,4990,0,16777215,255,16777215,4294967295,65535\n"
+			  "255,1,10,4990,0,16777215,255,16777215,2147483647,65535\n"
 			  ",2,10,4990,0,600,3,,,\n"
 			  "0,3,10,4990,0,,0,0,0,0\n");
 
@@ -357,7 +357,7 @@ Test(catalog, reads_holds_groups_and_shards)
 	cr_assert(eq(u32, catalog->shard_field, 1));
 	for (unsigned i = 0; i < 3; i++) {
 		static const uint32_t wanted[3][6] = {
-			{16777215, 255, 16777215, UINT32_MAX, 65535, 255},
+			{16777215, 255, 16777215, INT32_MAX, 65535, 255},
 			{600, 3, 600, 0, 0, 0},
 			{0, 0, 0, 0, 0, 0},
 		};
@@ -386,7 +386,7 @@ Test(catalog, names_terms_that_contradict)
 		{"1,2,3,4,,,1,256,,,,\n", ":2: column 8 (extensions): '256' is not a whole number "
 					  "from 0 to 255"},
 		{"1,2,3,4,,,1,1,16777216,,,\n", ":2: column 9 (extend_seconds): '16777216'"},
-		{"1,2,3,4,,,,,,4294967296,1,\n", ":2: column 10 (group): '4294967296'"},
+		{"1,2,3,4,,,,,,2147483648,1,\n", ":2: column 10 (group): '2147483648'"},
 		{"1,2,3,4,,,,,,1,65536,\n", ":2: column 11 (group_limit): '65536'"},
 		{"1,2,3,4,,,,,,,,256\n", ":2: column 12 (shard): '256' is not a whole number from "
 					 "0 to 255"},

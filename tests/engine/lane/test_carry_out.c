@@ -25,7 +25,8 @@ static uint64_t sent;
 
 static void open_on(uint64_t segment_bytes, uint64_t segments, uint64_t offer_cnt)
 {
-	const struct shard_size size = {.offer_cnt = offer_cnt, .order_cnt = 16, .buyer_cnt = 16};
+	const struct shard_size size = {
+		.offer_cnt = offer_cnt, .order_cnt = 16, .buyer_cnt = 16, .placed_cnt = 16};
 	const struct lane_tail tail = empty_tail();
 	uint64_t sku = 0;
 
@@ -186,6 +187,70 @@ Test(carry_out, refuses_what_is_no_offer_of_the_lane)
 	expect(1, -EBADMSG, 0);
 	expect(2, -EBADMSG, 0);
 	cr_assert(eq(u64, journal_next_lsn(lane.journal), 1));
+}
+
+static void send_record(struct record record)
+{
+	send((struct command){.verb = COMMAND_PUT_ON_SALE, .record = record});
+}
+
+/* The SKU is of this shard's number, and sold by another. */
+static struct record placed_in(uint16_t shard, unsigned offer)
+{
+	return (struct record){.kind = RECORD_PLACED, .quantity = shard, .sku = skus[offer]};
+}
+
+Test(carry_out, takes_skus_that_are_placed_here)
+{
+	struct record offer = sale_offer(skus[0], 10, 100, 0);
+	struct offer_view known;
+
+	while (wire_shard_of(offer.sku, SHARDS) == LANE)
+		offer.sku++;
+	offer.flags = OFFER_PLACED;
+	send_record(offer);
+	send_record(offer);
+	carry_out_commands(&lane);
+	cr_assert(shard_find_offer(lane.shard, offer.sku, &known));
+	cr_assert(eq(uint, shard_owner(lane.shard, offer.sku), LANE));
+	write_all();
+	/* Of its own number it is not placed. */
+	offer.sku = skus[0];
+	send_record(offer);
+	carry_out_commands(&lane);
+	expect(1, 0, 1);
+	expect(2, -EEXIST, 0);
+	expect(3, -EBADMSG, 0);
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 2));
+}
+
+Test(carry_out, knows_skus_that_are_placed_elsewhere)
+{
+	struct record foreign = placed_in(5, 0);
+
+	while (wire_shard_of(foreign.sku, SHARDS) == LANE ||
+	       wire_shard_of(foreign.sku, SHARDS) == 5)
+		foreign.sku++;
+	put(1);
+	send_record(placed_in(5, 0));
+	carry_out_commands(&lane);
+	write_all();
+	cr_assert(eq(uint, shard_owner(lane.shard, skus[0]), 5));
+	/* Again, elsewhere, here, of another shard's number, and of what is on sale here. */
+	send_record(placed_in(5, 0));
+	send_record(placed_in(6, 0));
+	send_record(placed_in(LANE, 2));
+	send_record(foreign);
+	send_record(placed_in(5, 1));
+	/* Nor is it put on sale. */
+	put(0);
+	carry_out_commands(&lane);
+	expect(1, 0, 1);
+	expect(2, 0, 2);
+	expect(3, -EEXIST, 0);
+	for (uint64_t number = 4; number <= 8; number++)
+		expect(number, -EBADMSG, 0);
+	cr_assert(eq(u64, journal_next_lsn(lane.journal), 3));
 }
 
 Test(carry_out, refuses_what_the_tables_have_no_room_for)
