@@ -176,6 +176,22 @@ static bool add_entry(struct client *client, uint16_t shard, const struct wire_r
 	return true;
 }
 
+/* Whether a refusal is of this moment alone: a copy that comes later may be carried out, because
+ * units came back, the hold nears its end, or what was held is sold by then. */
+static bool is_of_the_moment(uint8_t verdict)
+{
+	switch (verdict) {
+	case VERDICT_SOLD_OUT:
+	case VERDICT_LIMIT_REACHED:
+	case VERDICT_ALREADY_HELD:
+	case VERDICT_CANNOT_EXTEND:
+	case VERDICT_NOT_SOLD:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void finish(struct client *client, const struct entry *entry, uint64_t not_after_ns,
 		   bool answered, const struct wire_reply *reply)
 {
@@ -187,6 +203,9 @@ static void finish(struct client *client, const struct entry *entry, uint64_t no
 				      ? client->now_ns - entry->intended_ns
 				      : 0,
 		.not_after_ns = not_after_ns,
+		/* Of the attempts, `told` and this one were answered. */
+		.may_turn = answered && entry->attempts > entry->told + 1 &&
+			    is_of_the_moment(reply->verdict),
 		.reply = *reply,
 	};
 

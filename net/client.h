@@ -9,7 +9,10 @@
  * (DRAINING, JOURNAL_FULL, UNAVAILABLE) the request is sent again until its deadline. Such a
  * verdict is the answer only if every copy that was sent got one of them; else the outcome is
  * unknown. A request that is STALE because the engine has another sale is answered so: it is never
- * sent into the other sale.
+ * sent into the other sale. A refusal that holds for this moment alone, such as SOLD_OUT, is the
+ * answer at once: `may_turn` says whether a copy is still out that may be carried out.
+ *
+ * client_ask.h has a function for each request.
  *
  * A client belongs to one thread. Nothing here needs DPDK or the engine.
  */
@@ -93,17 +96,18 @@ struct client_options {
 	void *say_context;
 };
 
-/* A request as the caller knows it. An id of all zero asks for a random one. */
+/* A request as the caller knows it; client_ask.h makes one for each op. An id of all zero asks for
+ * a random one. */
 struct client_request {
 	uint64_t id[2];
 	uint64_t buyer;
 	uint64_t sku;
-	uint64_t price_or_order; /* highest unit price; 0: any */
+	uint64_t price_or_order; /* highest unit price, 0: any; or the order that is meant */
 	uint32_t channel;
 	uint16_t quantity;
 	uint8_t op;
-	uint8_t flags;        /* WIRE_ENTRY_AT_MOST_0, with price_or_order 0; an engine that does
-				 not know it answers BAD_REQUEST and sells nothing */
+	uint8_t flags;        /* WIRE_ENTRY_...; an engine that does not know one answers
+				 BAD_REQUEST and changes nothing */
 	uint64_t user;        /* returned with the answer */
 	uint64_t intended_ns; /* when it should have left, by the transport's clock; 0: now. Base of
 				 latency */
@@ -115,8 +119,10 @@ struct client_answer {
 			*/
 	uint32_t attempts;       /* datagrams sent for it */
 	uint64_t latency_ns;     /* from intended_ns to the reply's arrival */
-	uint64_t not_after_ns;   /* by the engine's clock: no copy becomes an order after it, so a
+	uint64_t not_after_ns;   /* by the engine's clock: no copy is carried out after it, so a
 				    later LOOKUP is final; 0: undated, no LOOKUP is final */
+	bool may_turn;           /* a refusal of this moment, while another copy was not answered:
+				    that one may still be carried out, until not_after_ns */
 	struct wire_reply reply; /* id always filled in */
 };
 

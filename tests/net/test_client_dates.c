@@ -190,7 +190,9 @@ Test(client_dates, with_a_copy_out_what_may_turn_is_no_answer)
 /* What cannot turn any more is the answer, whatever is out. */
 Test(client_dates, with_a_copy_out_a_refusal_as_of_its_issue_is_the_answer)
 {
-	static const uint8_t final[] = {VERDICT_NOT_OPEN, VERDICT_SOLD_OUT, VERDICT_CLOSED};
+	static const uint8_t final[] = {VERDICT_NOT_OPEN,     VERDICT_CLOSED,
+					VERDICT_OTHER_BUYER,  VERDICT_HOLD_RELEASED,
+					VERDICT_HOLD_EXPIRED, VERDICT_CONFIRMED_LATE};
 
 	for (unsigned i = 0; i < sizeof(final); i++) {
 		answers = (struct answers){0};
@@ -201,7 +203,41 @@ Test(client_dates, with_a_copy_out_a_refusal_as_of_its_issue_is_the_answer)
 		check_once_each(1);
 		cr_assert(answers.last[0].answered);
 		cr_assert(eq(u8, answers.last[0].reply.verdict, refusal));
+		cr_assert(not(answers.last[0].may_turn));
 		cr_assert(eq(u32, engine.seen, 2));
+		stop();
+	}
+}
+
+static enum fake_fate refuse_all(struct fake_engine *of, struct fake_datagram *reply)
+{
+	(void)of;
+	fake_replies(reply)->verdict = refusal;
+	return FATE_ANSWER;
+}
+
+/* A hold that ends gives units back: a copy that comes later may get them, and nobody would know.
+ * The answer says so at once, where a copy is out, and only there. */
+Test(client_dates, a_refusal_of_the_moment_says_whether_a_copy_is_out)
+{
+	static const uint8_t turning[] = {VERDICT_SOLD_OUT, VERDICT_LIMIT_REACHED,
+					  VERDICT_ALREADY_HELD, VERDICT_CANNOT_EXTEND,
+					  VERDICT_NOT_SOLD};
+
+	for (unsigned i = 0; i < 2 * sizeof(turning); i++) {
+		const bool out = i % 2 == 0;
+
+		answers = (struct answers){0};
+		refusal = turning[i / 2];
+		start(1, out ? first_is_away : refuse_all);
+		submit(0);
+		cr_assert(eq(int, client_drain(client), 0));
+		check_once_each(1);
+		cr_assert(answers.last[0].answered);
+		cr_assert(eq(u8, answers.last[0].reply.verdict, refusal));
+		cr_assert(eq(int, answers.last[0].may_turn, out));
+		cr_assert(eq(u32, engine.seen, out ? 2 : 1));
+		cr_assert(gt(u64, answers.last[0].not_after_ns, 0));
 		stop();
 	}
 }
