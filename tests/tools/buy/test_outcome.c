@@ -20,13 +20,17 @@ Test(outcome, is_unknown_only_where_the_verdict_says_so)
 		const char *text = verdict_text((uint8_t)verdict);
 		const int rc = exit_of((uint8_t)verdict);
 
-		if (verdict == VERDICT_ACCEPTED)
-			cr_assert(eq(int, rc, CLI_EXIT_GOOD));
+		if (verdict == VERDICT_HOLD_EXPIRED)
+			cr_assert(eq(int, rc, BUY_EXIT_REFUND));
+		else if (verdict != VERDICT_NONE && verdict < VERDICT_REFUSAL_FIRST)
+			cr_assert(eq(int, rc, CLI_EXIT_GOOD), "%s", text);
 		else if (verdict < VERDICT_FAILURE_FIRST || strstr(text, "nothing was changed"))
 			cr_assert(eq(int, rc, CLI_EXIT_BAD), "%s", text);
 		else
 			cr_assert(eq(int, rc, CLI_EXIT_FAILED), "%s", text);
 	}
+	cr_assert(eq(int, exit_of(VERDICT_CONFIRMED_LATE), CLI_EXIT_GOOD));
+	cr_assert(eq(int, exit_of(VERDICT_ALREADY_HELD), CLI_EXIT_BAD));
 	cr_assert(eq(int, exit_of(VERDICT_UNAVAILABLE), CLI_EXIT_FAILED));
 	cr_assert(eq(int, exit_of(VERDICT_DRAINING), CLI_EXIT_BAD));
 	cr_assert(eq(int, exit_of(VERDICT_TABLE_FULL), CLI_EXIT_BAD));

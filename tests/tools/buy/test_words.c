@@ -1,0 +1,169 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include <jansson.h>
+
+#include "tools/buy/words.h"
+
+static const uint64_t AT_NS = UINT64_C(1794326400123456789);
+#define INSTANT "2026-11-10T16:00:00.123Z"
+#define TAIL    " (7 left, 512 us, request id 000102030405060708090a0b0c0d0e0f)"
+
+static const uint8_t id[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+static struct client_answer answer_of(uint8_t verdict)
+{
+	struct client_answer answer = {
+		.answered = true,
+		.attempts = 1,
+		.latency_ns = 512999,
+		.not_after_ns = AT_NS + 1000000000,
+		.reply = {.order_id = 5,
+			  .unit_price = 4990,
+			  .instant_ns = AT_NS,
+			  .stock_left = 7,
+			  .quantity = 2,
+			  .verdict = verdict,
+			  .durability = DURABILITY_DURABLE},
+	};
+
+	memcpy(answer.reply.id, id, sizeof(id));
+	return answer;
+}
+
+static void check(const struct client_answer *answer, uint8_t op, const char *wanted)
+{
+	const struct client_request request = {.op = op};
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	words_print(out, &request, answer);
+	fclose(out);
+	cr_expect(eq(str, text, (char *)wanted));
+	free(text);
+}
+
+static void check_verdict(uint8_t verdict, uint8_t op, const char *wanted)
+{
+	const struct client_answer answer = answer_of(verdict);
+
+	check(&answer, op, wanted);
+}
+
+Test(words, say_what_was_carried_out)
+{
+	check_verdict(VERDICT_ACCEPTED, WIRE_OP_BUY,
+		      "accepted: order 5, 2 at 4990, " INSTANT ", durable" TAIL "\n");
+	check_verdict(VERDICT_HELD, WIRE_OP_HOLD,
+		      "held: order 5, 2 at 4990 until " INSTANT ", durable" TAIL "\n");
+	check_verdict(VERDICT_CONFIRMED, WIRE_OP_CONFIRM,
+		      "hold confirmed: order 5, 2 at 4990, " INSTANT ", durable" TAIL "\n");
+	check_verdict(VERDICT_CONFIRMED_LATE, WIRE_OP_CONFIRM,
+		      "hold had ended, sold all the same: order 5, 2 at 4990, " INSTANT
+		      ", durable" TAIL "\n");
+	check_verdict(VERDICT_RELEASED, WIRE_OP_RELEASE,
+		      "hold released: order 5, 2 at 4990 for sale again, " INSTANT ", durable" TAIL
+		      "\n");
+	check_verdict(VERDICT_EXTENDED, WIRE_OP_EXTEND,
+		      "hold extended: order 5, 2 at 4990 until " INSTANT ", durable" TAIL "\n");
+	check_verdict(VERDICT_RETURNED, WIRE_OP_RETURN,
+		      "returned: order 5, 2 at 4990 to pay back, " INSTANT ", durable" TAIL "\n");
+}
+
+Test(words, say_what_a_lookup_finds)
+{
+	check_verdict(VERDICT_HELD, WIRE_OP_LOOKUP,
+		      "held: order 5, 2 at 4990 until " INSTANT ", durable" TAIL "\n");
+	check_verdict(VERDICT_RELEASED, WIRE_OP_LOOKUP,
+		      "hold released: order 5, nothing of it is held any more" TAIL "\n");
+	check_verdict(VERDICT_RETURNED, WIRE_OP_LOOKUP,
+		      "returned: order 5, nothing of it is sold any more" TAIL "\n");
+}
+
+Test(words, say_what_a_refusal_means)
+{
+	check_verdict(VERDICT_ALREADY_HELD, WIRE_OP_HOLD,
+		      "the buyer holds it already: order 5, 2 at 4990 until " INSTANT
+		      "; go on with that order" TAIL "\n");
+	check_verdict(VERDICT_HOLD_EXPIRED, WIRE_OP_CONFIRM,
+		      "hold had ended and its units are gone: refund: order 5 ended " INSTANT
+		      "; pay back 2 at 4990, this answer is final" TAIL "\n");
+	check_verdict(VERDICT_SOLD_OUT, WIRE_OP_HOLD, "sold out" TAIL "\n");
+	check_verdict(VERDICT_PRICE_TOO_HIGH, WIRE_OP_BUY,
+		      "price above the highest price asked for: it costs 4990" TAIL "\n");
+	check_verdict(VERDICT_NOT_OPEN, WIRE_OP_HOLD, "not open yet: opens " INSTANT TAIL "\n");
+	check_verdict(VERDICT_OTHER_BUYER, WIRE_OP_RELEASE, "order of another buyer" TAIL "\n");
+}
+
+/* Every verdict is one line that begins with its text. */
+Test(words, know_every_verdict)
+{
+	for (unsigned verdict = 1; verdict < VERDICT_END; verdict++) {
+		const struct client_answer answer = answer_of((uint8_t)verdict);
+		const struct client_request request = {.op = WIRE_OP_CONFIRM};
+		const char *begin = verdict_text((uint8_t)verdict);
+		char *text = NULL;
+		size_t bytes = 0;
+		FILE *out = open_memstream(&text, &bytes);
+
+		words_print(out, &request, &answer);
+		fclose(out);
+		cr_expect(strncmp(text, begin, strlen(begin)) == 0, "%s", text);
+		cr_expect(strchr(text, '\n') == text + bytes - 1, "%s", text);
+		free(text);
+	}
+}
+
+Test(words, say_what_is_not_known)
+{
+	struct client_answer answer = answer_of(VERDICT_UNAVAILABLE);
+
+	answer.answered = false;
+	answer.attempts = 9;
+	check(&answer, WIRE_OP_CONFIRM,
+	      "no answer after 9 attempts: the outcome is unknown; ask again with --request-id "
+	      "000102030405060708090a0b0c0d0e0f; what --lookup says is final from "
+	      "2026-11-10T16:00:01.123Z\n");
+	answer = answer_of(VERDICT_SOLD_OUT);
+	answer.may_turn = true;
+	check(&answer, WIRE_OP_HOLD,
+	      "sold out" TAIL "; a copy of the request had no answer and may still be carried "
+	      "out: what --lookup says is final from 2026-11-10T16:00:01.123Z\n");
+}
+
+static json_t *object_of(const struct client_answer *answer, bool numbers)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+	json_t *object;
+
+	words_print_json(out, answer, numbers);
+	fclose(out);
+	object = json_loads(text, 0, NULL);
+	cr_assert(object != NULL, "%s", text);
+	free(text);
+	return object;
+}
+
+Test(words, are_json_too)
+{
+	struct client_answer answer = answer_of(VERDICT_HELD);
+	json_t *object = object_of(&answer, false);
+
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(object, "verdict")), "HELD"));
+	cr_expect(eq(str, (char *)json_string_value(json_object_get(object, "order_id")), "5"));
+	cr_expect(json_object_get(object, "may_turn") == json_false());
+	json_decref(object);
+	answer.may_turn = true;
+	object = object_of(&answer, true);
+	cr_expect(eq(i64, json_integer_value(json_object_get(object, "order_id")), 5));
+	cr_expect(eq(i64, json_integer_value(json_object_get(object, "quantity")), 2));
+	cr_expect(json_object_get(object, "may_turn") == json_true());
+	json_decref(object);
+}
