@@ -149,6 +149,58 @@ Test(wire, dated_request_and_reply_of_the_document_byte_for_byte)
 	cr_assert(memcmp(want, built, bytes) == 0);
 }
 
+static void build_of_hold(uint8_t out[WIRE_DATAGRAM_BYTES_MAX], uint8_t id_first,
+			  uint64_t price_or_order, uint16_t quantity, uint8_t op)
+{
+	const uint32_t bytes = build_request(out);
+	struct wire_request *request = wire_requests(out);
+	uint8_t id[16];
+
+	for (uint8_t i = 0; i < sizeof(id); i++)
+		id[i] = (uint8_t)(id_first + i);
+	memcpy(request->id, id, sizeof(id));
+	request->price_or_order = price_or_order;
+	request->quantity = quantity;
+	request->op = op;
+	tag_sign(out, bytes, frame_key);
+}
+
+/* Its answer, of the order 3, in place. */
+static void answer_of_hold(uint8_t *built, uint64_t instant_ns, uint32_t left, uint16_t quantity,
+			   uint8_t verdict)
+{
+	make_reply(built);
+	wire_replies(built)->order_id = 3;
+	wire_replies(built)->instant_ns = instant_ns;
+	wire_replies(built)->stock_left = left;
+	wire_replies(built)->quantity = quantity;
+	wire_replies(built)->verdict = verdict;
+	tag_sign(built, WIRE_DATAGRAM_BYTES_MIN, frame_key);
+}
+
+static void check_example(const char *marker, const uint8_t *built)
+{
+	uint8_t want[WIRE_DATAGRAM_BYTES_MAX];
+
+	cr_assert(eq(u32, read_example(marker, want), WIRE_DATAGRAM_BYTES_MIN), "%s", marker);
+	cr_assert(memcmp(want, built, WIRE_DATAGRAM_BYTES_MIN) == 0, "%s", marker);
+}
+
+Test(wire, hold_and_its_payment_of_the_document_byte_for_byte)
+{
+	const uint64_t minute_ns = UINT64_C(60000000000);
+	uint8_t built[WIRE_DATAGRAM_BYTES_MAX];
+
+	build_of_hold(built, 0xa0, 5000, 2, WIRE_OP_HOLD);
+	check_example("example: hold request", built);
+	answer_of_hold(built, SOLD_AT_NS + 10 * minute_ns, 14996, 2, VERDICT_HELD);
+	check_example("example: hold reply", built);
+	build_of_hold(built, 0xb0, 3, 1, WIRE_OP_CONFIRM);
+	check_example("example: confirm request", built);
+	answer_of_hold(built, SOLD_AT_NS + 5 * minute_ns, 14997, 1, VERDICT_CONFIRMED);
+	check_example("example: confirm reply", built);
+}
+
 /* A journal's, and never none. */
 Test(wire, sale_is_a_fold_of_the_journal)
 {
