@@ -349,7 +349,8 @@ check: setup
 
 help:
 	@echo 'make run     a drop on a real engine, checked to the last unit, and once more'
-	@echo '             downstream: in files; DOWNSTREAM=nats: in a nats-server of its own'
+	@echo '             downstream: in files; DOWNSTREAM=nats: in a nats-server of its own;'
+	@echo '             SCENARIO=holds: buyers that hold, pay late or never, and return'
 	@echo 'make test    every test; ends on the line that counts them'
 	@echo 'make serve   keeps a demo engine selling until Ctrl-C'
 	@echo 'make all     the programs, in build/release'

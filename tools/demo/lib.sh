@@ -125,3 +125,38 @@ stop_demo() {
 	engine=
 	[ $rc = 0 ] || lost "the engine ended with $rc" engine.err
 }
+
+# ---- the table at the end ----
+
+of() { # FILTER FILE
+	jq -r "$1" "$demo/$2"
+}
+
+drained() { # NAME
+	sed -n "s/^drained .*$1=\([^ ]*\).*/\1/p" "$demo/engine.out"
+}
+
+good=yes
+line() { # WHAT EXPECTED GOT
+	local mark=yes
+	[ "$2" = "$3" ] || { mark=NO; good=no; }
+	printf '  %-52s %12s   %s\n' "$1" "$(group "$3")" "$mark"
+}
+
+state_line() {
+	local mark=yes
+	[ "$(drained state_hash)" = "$(of .state_hash verify.json)" ] || { mark=NO; good=no; }
+	printf '  %-52s %12s   %s\n' "state from the journal = state of the engine" \
+		"$(of '.state_hash[0:12]' verify.json)" "$mark"
+}
+
+end_unless_good() {
+	[ $good = no ] || return 0
+	say
+	say "NOT every promise held; the engine's own words are in $demo/engine.out and engine.err"
+	exit 1
+}
+
+try() { # COMMAND WHAT
+	printf '  %-62s %s\n' "$1" "$2"
+}

@@ -18,6 +18,7 @@
 #include "tools/load/options.h"
 #include "tools/load/progress.h"
 #include "tools/load/report.h"
+#include "tools/load/run_holds.h"
 #include "tools/load/run_prepared.h"
 
 static void on_signal(int signal)
@@ -148,7 +149,7 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 		.stopped = prepared.volley.stopped,
 	};
 	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared,
-				       port_reopened_cnt});
+				       port_reopened_cnt, NULL});
 }
 
 /* Beside the bar of the progress. */
@@ -159,10 +160,9 @@ static void say(void *context, const char *line)
 	cli_wrong("%s", line);
 }
 
-static int run_sale(const struct load_options *options, struct scenario *scenario,
-		    struct tally *tally)
+static struct client_options sale_options(const struct load_options *options)
 {
-	struct client_options client_options = {
+	return (struct client_options){
 		.server = options->server,
 		.timeout_ms = options->timeout_ms,
 		.datagrams_in_flight_max = options->in_flight,
@@ -170,6 +170,12 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 		.undated = options->undated,
 		.say = say,
 	};
+}
+
+static int run_sale(const struct load_options *options, struct scenario *scenario,
+		    struct tally *tally)
+{
+	struct client_options client_options = sale_options(options);
 	struct client *client = NULL;
 	struct client_stats stats;
 	struct drive_result result;
@@ -195,7 +201,45 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 		return CLI_EXIT_FAILED;
 	}
 	return finish(&(struct report){options, scenario, tally, &result, &stats, NULL,
-				       port_reopened_cnt});
+				       port_reopened_cnt, NULL});
+}
+
+static int run_holds(const struct load_options *options, struct scenario *scenario,
+		     struct tally *tally)
+{
+	struct client_options client_options = sale_options(options);
+	struct run_holds *run = run_holds_open(options, scenario, tally);
+	struct client *client = NULL;
+	struct drive_result result;
+	struct client_stats stats;
+	struct error error;
+	struct key key;
+	int rc = CLI_EXIT_FAILED;
+
+	if (run == NULL) {
+		cli_wrong("no memory for the buyers; lower --requests");
+		return CLI_EXIT_FAILED;
+	}
+	client_options.key = &key;
+	if (!cli_key(options->keys, options->key_id, &key) ||
+	    !open_transport(options, &client_options.transport)) {
+		/* It said why. */
+	} else if (client_open(&client, &client_options, run_holds_answer, run, &error) != 0) {
+		cli_wrong("%s", error.text);
+	} else if ((rc = run_holds_drive(run, client, &result)) != 0) {
+		cli_wrong("%s: %s", options->server, strerror(-rc));
+		rc = CLI_EXIT_FAILED;
+	} else {
+		stats = *client_stats(client);
+		rc = finish(&(struct report){options, scenario, tally, &result, &stats, NULL,
+					     reopened_cnt(options, client_options.transport),
+					     run_holds_figures(run)});
+		if (!run_holds_good(run) && rc == CLI_EXIT_GOOD)
+			rc = CLI_EXIT_BAD;
+	}
+	client_close(client);
+	run_holds_close(run);
+	return rc;
 }
 
 /* The file of --orders if it is asked for; false if it can't be written. */
@@ -232,7 +276,9 @@ static int sell(const struct load_options *options, struct scenario *scenario)
 	if (tally_open(&tally, scenario, orders) &&
 	    (tally.waiting == NULL || waiting_open(&waiting, scenario->distinct_cnt))) {
 		catch_signals();
-		rc = (options->prepared ? run_whole : run_sale)(options, scenario, &tally);
+		rc = (options->kind == SCENARIO_HOLDS ? run_holds
+		      : options->prepared             ? run_whole
+						      : run_sale)(options, scenario, &tally);
 	} else {
 		cli_wrong("no memory for the answers; lower --requests");
 	}

@@ -32,6 +32,11 @@ static const char help[] =
 	"  mixed         retries, conflicts, lookups, refusals of every kind, foreign\n"
 	"                SKUs, wrong shards, forged datagrams; every request must get\n"
 	"                its own answer. Prepared\n"
+	"  holds         200,000 buyers hold units of four SKUs for a second; 7 of 10\n"
+	"                never pay, others pay late or in part, extend, release, return;\n"
+	"                who finds it sold out comes back. Ends when every hold has, and\n"
+	"                checks that each unit that came back is free: nobody else may\n"
+	"                buy meanwhile\n"
 	"  echo          no sale: datagrams to a port that sends them back (testpmd\n"
 	"                5tswap). Prepared\n"
 	"\n"
@@ -104,8 +109,8 @@ static const char help[] =
 	"\n"
 	"Exit code 0: everything was answered as this scenario's sale answers (no unknown\n"
 	"SKU, and not only refusals of other kinds than sold out and limit reached;\n"
-	"mixed: each as it must be), and nothing contradicts; 1: not so; 2: could not\n"
-	"run, or its results could not be written.\n";
+	"mixed and holds: each as it must be, and no unit is stranded), and nothing\n"
+	"contradicts; 1: not so; 2: could not run, or its results could not be written.\n";
 
 enum {
 	OPT_SCENARIO = 256,
@@ -271,8 +276,8 @@ static bool read_names(int option, const char *text, struct load_options *option
 	case OPT_SCENARIO:
 		options->has_scenario = true;
 		return scenario_kind_of(text, &options->kind) ||
-		       cli_wrong("--scenario: '%s' is none; expected drop, singles-day, mixed or "
-				 "echo",
+		       cli_wrong("--scenario: '%s' is none; expected drop, singles-day, mixed, "
+				 "holds or echo",
 				 text);
 	case OPT_SERVER:
 		options->server = text;
@@ -369,21 +374,29 @@ enum need {
 	NEED_RATE,
 	NEED_CLOSED,
 	NEED_PORT,
+	NEED_NO_ANSWERS,
+	NEED_RECEIPTS,
+	NEED_NO_CLOCK,
 };
 
 static const struct {
 	int option;
 	enum need need;
 } needs[] = {
-	{OPT_SKUS, NEED_SKUS},        {OPT_BUYERS, NEED_BUYERS},    {OPT_LIMIT, NEED_SINGLES_DAY},
-	{OPT_UNITS_MAX, NEED_UNITS},  {OPT_KEYS, NEED_SALE},        {OPT_KEY_ID, NEED_SALE},
-	{OPT_ORDERS, NEED_SALE},      {OPT_CHANNEL, NEED_SALE},     {OPT_ARRIVALS, NEED_PREPARED},
-	{OPT_SECONDS, NEED_PREPARED}, {OPT_RAMP, NEED_PREPARED},    {OPT_SPIKE, NEED_PREPARED},
-	{OPT_WINDOW, NEED_PREPARED},  {OPT_SECONDS, NEED_RATE},     {OPT_RAMP, NEED_RATE},
-	{OPT_SPIKE, NEED_RATE},       {OPT_IN_FLIGHT, NEED_CLOSED}, {OPT_ADDRESS, NEED_PORT},
-	{OPT_QUEUES, NEED_PORT},      {OPT_CORE, NEED_PORT},        {OPT_ACK, NEED_SALE},
-	{OPT_WORKER, NEED_SALE},      {OPT_UNDATED, NEED_SALE},     {OPT_WORKER, NEED_PREPARED},
-	{OPT_WORKER, NEED_PORT},
+	{OPT_SKUS, NEED_SKUS},         {OPT_BUYERS, NEED_BUYERS},
+	{OPT_LIMIT, NEED_SINGLES_DAY}, {OPT_UNITS_MAX, NEED_UNITS},
+	{OPT_KEYS, NEED_SALE},         {OPT_KEY_ID, NEED_SALE},
+	{OPT_ORDERS, NEED_SALE},       {OPT_CHANNEL, NEED_SALE},
+	{OPT_ARRIVALS, NEED_PREPARED}, {OPT_SECONDS, NEED_PREPARED},
+	{OPT_RAMP, NEED_PREPARED},     {OPT_SPIKE, NEED_PREPARED},
+	{OPT_WINDOW, NEED_PREPARED},   {OPT_SECONDS, NEED_RATE},
+	{OPT_RAMP, NEED_RATE},         {OPT_SPIKE, NEED_RATE},
+	{OPT_IN_FLIGHT, NEED_CLOSED},  {OPT_ADDRESS, NEED_PORT},
+	{OPT_QUEUES, NEED_PORT},       {OPT_CORE, NEED_PORT},
+	{OPT_ACK, NEED_SALE},          {OPT_WORKER, NEED_SALE},
+	{OPT_UNDATED, NEED_SALE},      {OPT_WORKER, NEED_PREPARED},
+	{OPT_WORKER, NEED_PORT},       {OPT_ORDERS, NEED_RECEIPTS},
+	{OPT_UNDATED, NEED_NO_CLOCK},  {OPT_PREPARED, NEED_NO_ANSWERS},
 };
 
 static const char *name_of(int option)
@@ -427,6 +440,14 @@ static const char *unmet(const struct load_options *options, enum need need)
 				       (options->rate > 0 || options->arrivals == ARRIVALS_RECORDED)
 			       ? "prepared datagrams leave when they are due"
 			       : NULL;
+	case NEED_NO_ANSWERS:
+		return kind != SCENARIO_HOLDS ? NULL : "what holds asks next follows from answers";
+	case NEED_RECEIPTS:
+		return kind != SCENARIO_HOLDS ? NULL : "the orders of holds change until its end";
+	case NEED_NO_CLOCK:
+		return kind != SCENARIO_HOLDS
+			       ? NULL
+			       : "holds needs the engine's clock, which dated replies say";
 	default:
 		return options->port != NULL ? NULL : "only with --port";
 	}

@@ -38,6 +38,54 @@ static void print_sale(const struct tally *tally)
 	print_count("contradictions", tally->contradictions);
 }
 
+/* What became of the holds, by the answers: cnt holds, orders or payments, and their units. */
+static const struct {
+	const char *name;
+	const char *json;
+	size_t offset;
+} hold_counts[] = {
+	{"holds", "held", offsetof(struct holds_figures, held)},
+	{"  confirmed in time", "confirmed", offsetof(struct holds_figures, confirmed)},
+	{"  released", "released", offsetof(struct holds_figures, released)},
+	{"  ran out", "ran_out", offsetof(struct holds_figures, ran_out)},
+	{"    paid late, sold all the same", "late", offsetof(struct holds_figures, late)},
+	{"    paid late, to pay back", "refunded", offsetof(struct holds_figures, refunded)},
+	{"extended", "extended", offsetof(struct holds_figures, extended)},
+	{"asked for again, and held already", "again", offsetof(struct holds_figures, again)},
+	{"returned, for sale again", "returned", offsetof(struct holds_figures, returned)},
+	{"returned, written off", "written_off", offsetof(struct holds_figures, written_off)},
+};
+
+static const struct holds_count *hold_count(const struct holds_figures *holds, unsigned i)
+{
+	return (const struct holds_count *)((const char *)holds + hold_counts[i].offset);
+}
+
+static void print_holds(const struct report *report)
+{
+	const struct holds_figures *holds = report->holds;
+
+	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
+		if (report->tally->verdicts[verdict] > 0)
+			print_count(verdict_text((uint8_t)verdict),
+				    report->tally->verdicts[verdict]);
+	}
+	for (unsigned i = 0; i < sizeof(hold_counts) / sizeof(hold_counts[0]); i++) {
+		const struct holds_count *count = hold_count(holds, i);
+
+		printf("  %-38s %12" PRIu64 "  (%" PRIu64 " units)\n", hold_counts[i].name,
+		       count->cnt, count->units);
+	}
+	print_count("orders looked up", holds->looked_up);
+	print_count("buyers that never got a hold", holds->gave_up);
+	print_count("buyers lost: a request without an outcome", holds->lost);
+	if (holds->free_known)
+		print_count("units stranded at the end", holds->units_stranded);
+	else
+		printf("  units stranded at the end: not known, nobody said the stock\n");
+	print_count("contradictions", holds->contradictions);
+}
+
 static double idle_share(const struct volley *volley)
 {
 	return volley->elapsed_ns > 0 ? (double)volley->idle_ns / (double)volley->elapsed_ns : 0;
@@ -71,7 +119,9 @@ void report_table(const struct report *report)
 	       scenario_name(report->scenario->kind), report->result->submitted,
 	       is_echo(report) ? "datagrams" : "requests", (double)elapsed_ns / 1e9,
 	       report->options->seed, report->result->stopped ? ", stopped early" : "");
-	if (!is_echo(report))
+	if (report->holds != NULL)
+		print_holds(report);
+	else if (!is_echo(report))
 		print_sale(tally);
 	if (tally->waiting != NULL)
 		print_count("came back after NOT_OPEN", report->result->came_back);
@@ -163,6 +213,26 @@ static void set_prepared(json_t *object, const struct report *report)
 	}
 }
 
+static json_t *holds_json(const struct holds_figures *holds)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < sizeof(hold_counts) / sizeof(hold_counts[0]); i++) {
+		const struct holds_count *count = hold_count(holds, i);
+
+		json_object_set_new(object, hold_counts[i].json,
+				    json_pack("{s:I,s:I}", "count", (json_int_t)count->cnt, "units",
+					      (json_int_t)count->units));
+	}
+	set_count(object, "looked_up", holds->looked_up);
+	set_count(object, "gave_up", holds->gave_up);
+	set_count(object, "lost", holds->lost);
+	json_object_set_new(object, "units_stranded",
+			    holds->free_known ? json_integer((json_int_t)holds->units_stranded)
+					      : json_null());
+	return object;
+}
+
 void report_json(const struct report *report)
 {
 	const struct tally *tally = report->tally;
@@ -191,6 +261,8 @@ void report_json(const struct report *report)
 	set_count(object, "contradictions", tally->contradictions);
 	if (tally->waiting != NULL)
 		set_count(object, "came_back", report->result->came_back);
+	if (report->holds != NULL)
+		json_object_set_new(object, "holds", holds_json(report->holds));
 	set_real(object, "requests_per_s", rate_of(tally->answered, elapsed_ns));
 	set_real(object, "orders_per_s", rate_of(tally->accepted_new, elapsed_ns));
 	json_object_set_new(object, "latency_us", histogram_json(&tally->latency_ns));

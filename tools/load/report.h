@@ -8,6 +8,7 @@
 
 #include "net/client.h"
 #include "tools/load/drive.h"
+#include "tools/load/holds.h"
 #include "tools/load/options.h"
 #include "tools/load/run_prepared.h"
 #include "tools/load/tally.h"
@@ -20,6 +21,7 @@ struct report {
 	const struct client_stats *stats;    /* NULL: prepared */
 	const struct prepared_run *prepared; /* NULL: not */
 	uint64_t port_reopened_cnt;          /* times that it went deaf, and was opened anew */
+	const struct holds_figures *holds;   /* NULL: another scenario */
 };
 
 void report_table(const struct report *report);

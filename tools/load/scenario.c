@@ -8,6 +8,7 @@
 
 #include "engine/catalog/catalog.h"
 #include "tools/common/output_file.h"
+#include "tools/load/holds_plan.h"
 #include "tools/load/mixed.h"
 
 enum {
@@ -34,7 +35,7 @@ struct alias {
 	uint32_t other;
 };
 
-static const char *const names[] = {"drop", "singles-day", "mixed", "echo", "catalog"};
+static const char *const names[] = {"drop", "singles-day", "mixed", "echo", "holds", "catalog"};
 
 bool scenario_kind_of(const char *name, enum scenario_kind *out)
 {
@@ -148,6 +149,10 @@ bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t 
 			(uint32_t)((uint64_t)scenario->distinct_cnt * DROP_TWICE_PERCENT / 100);
 		scenario->sku_cnt = 1;
 		made = make_order(scenario);
+	} else if (kind == SCENARIO_HOLDS) {
+		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : HOLDS_BUYERS;
+		scenario->send_cnt = scenario->distinct_cnt;
+		scenario->sku_cnt = HOLDS_SKUS;
 	} else {
 		const bool mixed = kind == SCENARIO_MIXED;
 
@@ -298,7 +303,11 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 
 	if (file == NULL)
 		return -errno;
-	fputs("sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n", file);
+	if (scenario->kind == SCENARIO_HOLDS)
+		holds_plan_catalog(scenario, file);
+	else
+		fputs("sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n",
+		      file);
 	if (scenario->kind == SCENARIO_DROP)
 		fprintf(file, "1,%d,%d,1,,,\n", DROP_STOCK, DROP_PRICE);
 	for (uint32_t i = 0; scenario->kind == SCENARIO_SINGLES_DAY && i < scenario->sku_cnt; i++)

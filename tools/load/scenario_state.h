@@ -18,6 +18,8 @@ enum scenario_kind {
 	SCENARIO_MIXED,
 	/* No sale: datagrams to a port that sends them back as they are (testpmd 5tswap). */
 	SCENARIO_ECHO,
+	/* Buyers that hold, pay, release, return, or never pay: holds_plan.h. */
+	SCENARIO_HOLDS,
 	/* The offers of a catalog of the operator's own, by their stock: each unit on sale draws as
 	 * many buyers as any other. A buyer pays at most the price in the file. */
 	SCENARIO_CATALOG,

@@ -88,9 +88,9 @@ static bool denies(const struct tally *tally, uint64_t user, uint8_t verdict)
 
 bool tally_fits(const struct tally *tally)
 {
-	const uint64_t of_sale = tally->verdicts[VERDICT_ACCEPTED] +
-				 tally->verdicts[VERDICT_SOLD_OUT] +
-				 tally->verdicts[VERDICT_LIMIT_REACHED];
+	const uint64_t of_sale =
+		tally->verdicts[VERDICT_ACCEPTED] + tally->verdicts[VERDICT_SOLD_OUT] +
+		tally->verdicts[VERDICT_LIMIT_REACHED] + tally->verdicts[VERDICT_HELD];
 
 	/* The buyers of a catalog know its prices. */
 	if (tally->scenario->kind == SCENARIO_CATALOG &&

@@ -38,9 +38,9 @@ bool tally_open(struct tally *tally, const struct scenario *scenario, FILE *orde
 void tally_close(struct tally *tally);
 
 /*
- * Whether the engine sells what the scenario buys: it knows every SKU, and some request was sold,
- * or refused as a sale refuses (sold out, limit reached). Of a catalog: at the file's prices, too.
- * True where nothing was answered.
+ * Whether the engine sells what the scenario buys: it knows every SKU, and some request was sold or
+ * held, or refused as a sale refuses (sold out, limit reached). Of a catalog: at the file's prices,
+ * too. True where nothing was answered.
  */
 bool tally_fits(const struct tally *tally);
 

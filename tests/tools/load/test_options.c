@@ -84,6 +84,9 @@ Test(load_options, everything_a_scenario_knows_is_read)
 		     LOAD_OPTIONS_OK));
 	cr_assert(eq(int, parse("--scenario singles-day --skus 7 --catalog-out file"),
 		     LOAD_OPTIONS_OK));
+	cr_assert(eq(int, parse("--scenario holds " SALE "--requests 9 --rate 7 --ack durable"),
+		     LOAD_OPTIONS_OK));
+	cr_assert(all(eq(int, options.kind, SCENARIO_HOLDS), not(options.prepared)));
 	cr_assert(
 		eq(int,
 		   parse("--scenario singles-day " SALE "--prepared --arrivals poisson --rate 1000 "
@@ -179,6 +182,12 @@ Test(load_options, flags_that_would_be_ignored_are_refused)
 		"--scenario mixed " SALE "--limit 5",
 		"--scenario drop " SALE "--units-max 1",
 		"--scenario echo " SALE,
+		"--scenario holds " SALE "--prepared",
+		"--scenario holds " SALE "--undated",
+		"--scenario holds " SALE "--orders file",
+		"--scenario holds " SALE "--skus 7",
+		"--scenario holds " SALE "--buyers 7",
+		"--scenario holds " SALE "--units-max 2",
 		"--scenario echo --server 127.0.0.1:7700 --orders file",
 		"--scenario drop " SALE "--queues 1",
 		"--scenario drop " SALE "--address 198.18.0.2",

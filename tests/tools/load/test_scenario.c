@@ -73,6 +73,8 @@ Test(scenario, has_a_name)
 	cr_assert(scenario_kind_of("echo", &kind));
 	cr_assert(eq(int, kind, SCENARIO_ECHO));
 	cr_assert(eq(str, (char *)scenario_name(SCENARIO_SINGLES_DAY), "singles-day"));
+	cr_assert(scenario_kind_of("holds", &kind));
+	cr_assert(eq(str, (char *)scenario_name(kind), "holds"));
 	cr_assert(not(scenario_kind_of("drops", &kind)));
 	cr_assert(not(scenario_kind_of("", &kind)));
 	cr_assert(not(scenario_kind_of("catalog", &kind)), "it needs a file");
