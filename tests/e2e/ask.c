@@ -29,8 +29,8 @@ static const char usage[] =
 	"usage: ask --keys FILE [--to ADDRESS] [--port N] [--shard N] [--key-id N] [--basket]\n"
 	"           [--timeout-ms N] [--undated] [--age-ms N] [--valid-ms N] [--sale N]\n"
 	"           [--record FILE] [--copies N] ENTRY... | --again FILE\n"
-	"ENTRY: key=value,... of op (buy, hold, confirm, release, lookup, ping or a number), sku,\n"
-	"buyer, id (32 hex digits), quantity, max, order, channel, flags\n";
+	"ENTRY: key=value,... of op (buy, hold, confirm, release, extend, return, lookup, ping or a\n"
+	"number), sku, buyer, id (32 hex digits), quantity, max, order, channel, flags\n";
 
 enum {
 	EXIT_WRONG = 2,
@@ -85,8 +85,8 @@ static uint64_t number(const char *text)
 
 static uint8_t op_of(const char *text)
 {
-	static const char *const names[] = {"",        "buy",    "hold", "confirm",
-					    "release", "lookup", "ping"};
+	static const char *const names[] = {"",       "buy",  "hold",   "confirm", "release",
+					    "lookup", "ping", "extend", "return"};
 
 	for (uint8_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(text, names[i]) == 0)

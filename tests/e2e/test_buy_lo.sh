@@ -47,10 +47,12 @@ expect_verdict UNKNOWN_SKU sku=4711,buyer=1,id=$(id 12)
 expect_verdict CLOSED sku=1004,buyer=1,id=$(id 13)
 expect_verdict LIMIT_REACHED sku=1005,buyer=1,id=$(id 14),quantity=4
 expect_verdict NO_HOLDS op=hold,sku=1005,buyer=1,id=$(id 15)
-expect_verdict NOT_FOUND op=confirm,sku=1005,buyer=1,id=$(id 15)
-expect_verdict NOT_FOUND op=release,sku=1005,buyer=1,id=$(id 15)
+expect_verdict NOT_FOUND op=confirm,sku=1005,buyer=1,id=$(id 15),order=4711
+expect_verdict NOT_FOUND op=release,sku=1005,buyer=1,id=$(id 15),order=4711
 expect_verdict BAD_REQUEST op=9,sku=1005,buyer=1,id=$(id 15)
 expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=2
+expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=4
+expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=8
 expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=1,max=5
 expect_verdict PRICE_TOO_HIGH sku=1005,buyer=1,id=$(id 15),flags=1
 expect_verdict BAD_REQUEST sku=1005,buyer=1

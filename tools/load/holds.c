@@ -22,23 +22,22 @@ enum step {
 };
 
 enum {
-	/* How often a buyer asks who finds it sold out. */
-	TRIES_MAX = 25,
 	SAID_MAX = 10,
 };
 
 static const uint64_t HOLD_NS = UINT64_C(1000000000) * HOLDS_SECONDS;
-/* How long he waits between two tries: this, to twice as long. */
+/* Who finds it sold out waits between two tries: this, to twice as long. */
 static const uint64_t TRY_AGAIN_NS = 200000000;
+/* After so long he gives up: some generations of holds. */
+static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
 
 struct holds_buyer {
 	uint64_t order_id;
-	uint64_t ends_at_ns;
+	uint64_t ends_at_ns; /* of his hold; before he has one: when he gives up */
 	uint64_t unit_price;
 	uint16_t held; /* units that are still his to pay */
 	uint16_t sold;
 	uint8_t step;
-	uint8_t tries;
 };
 
 static const char *const step_names[STEPS] = {"HOLD",    "second HOLD",    "EXTEND",
@@ -249,7 +248,9 @@ static uint64_t after_hold(struct event *event)
 		take_hold(event);
 		return first_step(event);
 	case VERDICT_SOLD_OUT:
-		if (++event->buyer->tries < TRIES_MAX)
+		if (event->buyer->ends_at_ns == 0)
+			event->buyer->ends_at_ns = event->now_ns + PATIENCE_NS;
+		if (event->now_ns < event->buyer->ends_at_ns)
 			return event->now_ns + TRY_AGAIN_NS +
 			       (uint64_t)(((unsigned __int128)event->plan->share * TRY_AGAIN_NS) >>
 					  32);

@@ -1,0 +1,154 @@
+# A checkout, step by step, with `doorbuster buy`: what each verdict says, that no buyer is refused
+# because of himself, and that a late payment has one answer for good. After kill -9 every request
+# gets its answer again.
+. "$(dirname "$0")/lib.sh"
+
+make_keys
+CATALOG_HEADER+=,extensions,extend_seconds,group,group_limit
+make_catalog 1,5,100,0,,,3600,2,7200,, 2,3,4990,2,,,1,0,,, 3,1,250,0,,,1,0,,, \
+	4,4,100,0,,,3600,0,,7,1 5,4,100,0,,,3600,0,,7,1
+start_engine
+
+buys=0
+# Asks with `buy`, which must end with this code and give this verdict. JSON in $WORK/answer.json.
+# What was carried out, or is final, is kept for ask_again.
+asks() { # RC VERDICT ARGS...
+	local want=$1 verdict=$2 rc=0
+	shift 2
+
+	buys=$((buys + 1))
+	[[ " $* " == *" --request-id "* || " $* " == *" --lookup-order "* ]] ||
+		set -- "$@" --request-id "$(id $((1000 + buys)))"
+	"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --json "$@" \
+		>"$WORK/answer.json" 2>"$WORK/err" || rc=$?
+	expect_eq "verdict of $*" "$verdict" "$(jq -r .verdict "$WORK/answer.json" "$WORK/err")"
+	expect_eq "exit code of $*" "$want" $rc
+	if [ $rc != 1 ] && [[ " $* " != *" --lookup"* ]]; then
+		printf '%s\n' "$rc $verdict $*" >>"$WORK/asked"
+		said >>"$WORK/said"
+	fi
+}
+
+# What must be the same whenever it is asked.
+said() {
+	jq -c '[.verdict, .order_id, .unit_price, .instant_ns, .quantity]' "$WORK/answer.json"
+}
+
+got() { # FIELD
+	json ".$1" "$WORK/answer.json"
+}
+
+ask_again() {
+	local rc verdict args
+
+	cp "$WORK/asked" "$WORK/asked.all"
+	mv "$WORK/said" "$WORK/said.all"
+	rm "$WORK/asked"
+	while read -r rc verdict args; do
+		# shellcheck disable=SC2086
+		asks "$rc" "$verdict" $args
+	done <"$WORK/asked.all"
+	cmp "$WORK/said" "$WORK/said.all" || fail "an answer is another one now"
+}
+
+echo "a hold, lengthened, in part given back"
+asks 0 HELD --hold --sku 1 --buyer 1 --quantity 3
+order=$(got order_id)
+held_until=$(got instant_ns)
+expect_eq "held price" 100 "$(got unit_price)"
+expect_eq "units held" 3 "$(got quantity)"
+expect_eq "durability" durable "$(got durability)"
+expect_eq "stock left" 2 "$(got stock_left)"
+asks 1 ALREADY_HELD --hold --sku 1 --buyer 1 --quantity 3
+expect_eq "his hold" "$order $held_until 3" "$(got order_id) $(got instant_ns) $(got quantity)"
+asks 1 SOLD_OUT --hold --sku 1 --buyer 2 --quantity 3
+asks 1 OTHER_BUYER --confirm "$order" --sku 1 --buyer 2
+asks 1 OTHER_BUYER --lookup-order "$order" --sku 1 --buyer 2
+asks 1 NOT_FOUND --confirm 4711 --sku 1 --buyer 1
+asks 1 NOT_FOUND --release "$order" --sku 2 --buyer 1
+asks 1 TOO_MANY --confirm "$order" --sku 1 --buyer 1 --quantity 4
+asks 1 TOO_MANY --release "$order" --sku 1 --buyer 1 --quantity 4
+asks 1 BAD_QUANTITY --confirm "$order" --sku 1 --buyer 1 --quantity 0
+asks 1 NOT_SOLD --return "$order" --sku 1 --buyer 1
+asks 0 EXTENDED --extend "$order" --sku 1 --buyer 1
+[ "$(got instant_ns)" -gt "$held_until" ] || fail "it does not end later"
+asks 0 EXTENDED --extend "$order" --sku 1 --buyer 1
+held_until=$(got instant_ns)
+asks 1 CANNOT_EXTEND --extend "$order" --sku 1 --buyer 1
+asks 0 RELEASED --release "$order" --sku 1 --buyer 1 --quantity 1
+expect_eq "units released" 1 "$(got quantity)"
+
+echo "short holds: one is paid late, one is not paid, one is to be paid back"
+asks 0 HELD --hold --sku 2 --buyer 5 --quantity 2
+late=$(got order_id)
+asks 1 ALREADY_HELD --hold --sku 2 --buyer 5
+asks 0 HELD --hold --sku 2 --buyer 6
+unpaid=$(got order_id)
+unpaid_until=$(got instant_ns)
+asks 0 HELD --hold --sku 3 --buyer 7
+refund=$(got order_id)
+refund_until=$(got instant_ns)
+
+echo "a group: one bottle, of any colour"
+asks 0 HELD --hold --sku 4 --buyer 8
+colour=$(got order_id)
+asks 1 ALREADY_HELD --hold --sku 5 --buyer 8
+expect_eq "his other colour" "$colour" "$(got order_id)"
+asks 1 LIMIT_REACHED --sku 5 --buyer 8
+asks 0 RELEASED --release "$colour" --sku 4 --buyer 8
+asks 0 ACCEPTED --sku 5 --buyer 8
+
+kill9
+start_engine
+ask_again
+asks 0 HELD --lookup-order "$order" --sku 1 --buyer 1
+expect_eq "what is held" "2 $held_until" "$(got quantity) $(got instant_ns)"
+
+echo "paid in part: the rest is released"
+asks 0 CONFIRMED --confirm "$order" --sku 1 --buyer 1 --quantity 1
+expect_eq "sold at" 100 "$(got unit_price)"
+expect_eq "stock left" 4 "$(got stock_left)"
+asks 1 ALREADY_SOLD --confirm "$order" --sku 1 --buyer 1
+asks 1 ALREADY_SOLD --release "$order" --sku 1 --buyer 1
+asks 1 TOO_MANY --return "$order" --sku 1 --buyer 1 --quantity 2
+asks 0 CONFIRMED --lookup-order "$order" --sku 1 --buyer 1
+asks 0 RETURNED --return "$order" --sku 1 --buyer 1 --write-off
+expect_eq "stock left" 4 "$(got stock_left)"
+asks 1 NOT_SOLD --return "$order" --sku 1 --buyer 1
+asks 0 RETURNED --lookup-order "$order" --sku 1 --buyer 1
+expect_eq "sold of it" 0 "$(got quantity)"
+
+echo "after the end"
+past() {
+	[ "$(date +%s%N)" -gt "$refund_until" ]
+}
+wait_for "the holds to end" past
+asks 1 HOLD_ENDED --lookup-order "$unpaid" --sku 2 --buyer 6
+expect_eq "its end" "$unpaid_until 1" "$(got instant_ns) $(got quantity)"
+asks 1 HOLD_ENDED --release "$unpaid" --sku 2 --buyer 6
+asks 0 CONFIRMED_LATE --confirm "$late" --sku 2 --buyer 5 --quantity 2
+expect_eq "stock left" 1 "$(got stock_left)"
+asks 0 ACCEPTED --sku 3 --buyer 9
+bought=$(got order_id)
+asks 3 HOLD_EXPIRED --confirm "$refund" --sku 3 --buyer 7
+expect_eq "pay back" "1 250 $refund_until" \
+	"$(got quantity) $(got unit_price) $(got instant_ns)"
+asks 0 RETURNED --return "$bought" --sku 3 --buyer 9
+expect_eq "free again" 1 "$(got stock_left)"
+asks 3 HOLD_EXPIRED --confirm "$refund" --sku 3 --buyer 7
+kill9
+start_engine
+asks 3 HOLD_EXPIRED --confirm "$refund" --sku 3 --buyer 7
+asks 3 HOLD_EXPIRED --lookup-order "$refund" --sku 3 --buyer 7
+ask_again
+expect_eq "words" 3 "$("$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --sku 3 \
+	--buyer 7 --confirm "$refund" >"$WORK/words"; echo $?)"
+expect_match "words" "^hold had ended .*: refund: order $refund ended .*pay back 1 at 250" \
+	"$(cat "$WORK/words")"
+
+stop_engine
+verify
+expect_eq "state of the journal" "$(drained state_hash)" "$(json .state_hash "$WORK/verify.json")"
+expect_eq "units sold" "3 $(drained units)" \
+	"$(json .units "$WORK/verify.json") $(json .units "$WORK/verify.json")"
+expect_eq "units held" 0 "$(json .units_held "$WORK/verify.json")"
