@@ -29,8 +29,8 @@ static const char usage[] =
 	"usage: ask --keys FILE [--to ADDRESS] [--port N] [--shard N] [--key-id N] [--basket]\n"
 	"           [--timeout-ms N] [--undated] [--age-ms N] [--valid-ms N] [--sale N]\n"
 	"           [--record FILE] [--copies N] ENTRY... | --again FILE\n"
-	"ENTRY: key=value,... of op (buy, hold, confirm, release, extend, return, lookup, ping or a\n"
-	"number), sku, buyer, id (32 hex digits), quantity, max, order, channel, flags\n";
+	"ENTRY: key=value,... of op (buy, hold, confirm, release, extend, return, lookup, ping or\n"
+	"a number), sku, buyer, id (32 hex digits), quantity, max, order, channel, flags\n";
 
 enum {
 	EXIT_WRONG = 2,

@@ -58,6 +58,49 @@ Test(report_line, knows_at_most_0)
 	cr_expect(eq(u8, order.request.flags, 0));
 }
 
+#define CHANGE(kind, more)                                                                         \
+	"{\"kind\":\"" kind "\",\"request_id\":\"000102030405060708090a0b0c0d0e0f\",\"buyer\":"    \
+	"\"1\",\"sku\":\"3\",\"quantity\":2,\"unit_price\":\"499\",\"channel\":77,"                \
+	"\"order_id\":\"281474976710663\"" more "}"
+
+Test(report_line, reads_what_happened_to_an_order)
+{
+	static const struct {
+		const char *line;
+		uint8_t op;
+		uint16_t quantity;
+		uint8_t flags;
+		bool refund;
+	} changes[] = {
+		{CHANGE("confirm", ",\"late\":true,\"refund\":false"), WIRE_OP_CONFIRM, 2, 0,
+		 false},
+		{CHANGE("confirm", ",\"late\":false,\"refund\":true"), WIRE_OP_CONFIRM, 2, 0, true},
+		{CHANGE("release", ",\"all\":false"), WIRE_OP_RELEASE, 2, 0, false},
+		{CHANGE("release", ",\"all\":true"), WIRE_OP_RELEASE, 0, 0, false},
+		{CHANGE("extend", ""), WIRE_OP_EXTEND, 2, 0, false},
+		{CHANGE("return", ",\"write_off\":false"), WIRE_OP_RETURN, 2, 0, false},
+		{CHANGE("return", ",\"write_off\":true"), WIRE_OP_RETURN, 2, WIRE_ENTRY_WRITE_OFF,
+		 false},
+	};
+	struct report_order order;
+
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		cr_assert(eq(int, report_line_read(changes[i].line, &order), REPORT_CHANGE), "%s",
+			  changes[i].line);
+		cr_expect(eq(u8, order.request.op, changes[i].op));
+		cr_expect(eq(u16, order.request.quantity, changes[i].quantity));
+		cr_expect(eq(u8, order.request.flags, changes[i].flags));
+		cr_expect(eq(int, order.refund, changes[i].refund));
+		cr_expect(eq(u64, order.request.price_or_order, UINT64_C(281474976710663)));
+		cr_expect(eq(u64, order.order_id, UINT64_C(281474976710663)));
+	}
+	cr_assert(eq(int, report_line_read(CHANGE("hold", ",\"max_price\":\"500\""), &order),
+		     REPORT_ORDER));
+	cr_expect(all(eq(u8, order.request.op, WIRE_OP_HOLD),
+		      eq(u64, order.request.price_or_order, 500)));
+	cr_assert(eq(int, report_line_read(CHANGE("hold", ""), &order), REPORT_WRONG));
+}
+
 Test(report_line, passes_over_other_lines)
 {
 	static const char *const others[] = {
@@ -65,6 +108,7 @@ Test(report_line, passes_over_other_lines)
 		"b\"}]}",
 		"{\"lane\":0,\"lsn\":1,\"kind\":\"offer\",\"request_id\":null,\"sku\":1}",
 		"{\"lane\":0,\"lsn\":9,\"kind\":\"clock\",\"was_ns\":5}",
+		"{\"lane\":0,\"lsn\":9,\"kind\":\"expire\",\"sku\":\"3\",\"holds\":5}",
 	};
 	struct report_order order;
 
