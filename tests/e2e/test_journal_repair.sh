@@ -162,7 +162,8 @@ again() { # RC FILE; output in $WORK/again
 start_engine --shards 2 --cores 0
 jq -c 'select(.kind == "order")' "$(kept)/report" >"$WORK/reported"
 again 0 "$(kept)/report"
-expect_match "what was sold again" "^$(wc -l <"$WORK/reported") requests are carried out .* 0 were refused" \
+expect_match "what was sold again" \
+	"^$(wc -l <"$WORK/reported") requests are carried out .* 0 were refused" \
 	"$(cat "$WORK/err")"
 requests='[.request_id, .buyer, .sku, .quantity, .unit_price, .max_price, .channel]'
 "$BIN/doorbuster" journal dump "$DATA" --lane 0 --json |
