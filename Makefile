@@ -152,7 +152,7 @@ $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
                     $(filter-out %/main.c,$(wildcard tools/buy/*.c)) tools/journal/orders.c \
-                    $(COMMON_SRCS) $(addprefix tools/sink/,rows.c sqlstate.c tables.c) \
+                    $(COMMON_SRCS) $(addprefix tools/sink/,pending.c rows.c sqlstate.c tables.c) \
                     tools/capture/files.c tools/capture/old_rotation.c \
                     $(DOWNSTREAM_SRCS) $(filter-out %/main.c,$(wildcard tools/relay/*.c)) \
                     $(filter-out %/main.c tools/replay/run_%,$(wildcard tools/replay/*.c))

@@ -111,7 +111,7 @@ sink || fail "sink: $(cat "$WORK/sink")"
 expect_table
 expect_eq "orders" "$(drained orders)" "$(wc -l <"$WORK/table")"
 sink || fail "sink: $(cat "$WORK/sink")"
-expect_eq "what is left to do" 'stored orders=0' "$(cat "$WORK/sink")"
+expect_eq "what is left to do" 'stored orders=0 changes=0' "$(cat "$WORK/sink")"
 
 ORDERS=$(drained orders)
 expect_eq "orders whose at is not at_ns" 0 "$(sql "SELECT count(*) FROM doorbuster.orders
@@ -123,7 +123,7 @@ tail -n +2 "$CATALOG" | sort -t , -k 1,1n |
 		>"$WORK/catalog"
 cmp "$WORK/offers" "$WORK/catalog" || fail "the table of offers differs from the catalog"
 expect_eq "indexes" \
-	"offers_pkey offers_sku orders_buyer orders_order_id orders_pkey orders_request_id" \
+	"offers_pkey offers_sku orders_buyer orders_held orders_order_id orders_pkey orders_request_id" \
 	"$(sql "SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes
 		WHERE schemaname = 'doorbuster' AND tablename <> 'lanes'")"
 
@@ -162,7 +162,8 @@ TO="$PGBOUNCER_URL user=shop" sink --schema shop || fail "sink: $(cat "$WORK/sin
 expect_eq "what differs" 0 "$(sql "SELECT count(*) FROM (
 	SELECT lane, lsn, order_id, at, at_ns, request_id, buyer, sku, quantity, unit_price,
 		max_price, channel, false, NULL FROM doorbuster.orders
-	EXCEPT SELECT * FROM shop.orders) d")"
+	EXCEPT SELECT lane, lsn, order_id, at, at_ns, request_id, buyer, sku, quantity, unit_price,
+		max_price, channel, shipped, note FROM shop.orders) d")"
 
 echo "tables of the earlier version"
 sql "CREATE SCHEMA old; CREATE TABLE old.orders (
@@ -178,10 +179,14 @@ sql "CREATE SCHEMA old; CREATE TABLE old.orders (
 	 unit_price, max_price, channel FROM doorbuster.orders WHERE lsn < 9000"
 sink --schema old || fail "sink: $(cat "$WORK/sink")"
 expect_match "what it says" 'old: the schema is of an earlier version' "$(cat "$WORK/sink")"
-expect_eq "what differs" 0 "$(sql "SELECT count(*) FROM (SELECT lane, lsn, order_id, at, buyer
-	FROM doorbuster.orders EXCEPT SELECT lane, lsn, order_id, at, buyer FROM old.orders) d")"
+expect_eq "what differs" 0 "$(sql "SELECT count(*) FROM (SELECT lane, lsn, order_id, at, buyer,
+	state, sold FROM doorbuster.orders EXCEPT SELECT lane, lsn, order_id, at, buyer, state, sold
+	FROM old.orders) d")"
 sink --schema old || fail "sink: $(cat "$WORK/sink")"
-expect_eq "what is left to do" 'stored orders=0' "$(cat "$WORK/sink")"
+expect_eq "what is left to do" 'stored orders=0 changes=0' "$(cat "$WORK/sink")"
+
+expect_eq "bought orders that are not sold" 0 "$(sql "SELECT count(*) FROM old.orders
+	WHERE state <> 'sold' OR sold <> quantity OR held <> 0")"
 
 echo "what passes"
 expect_passes passes 25006 57014 40P01 40001
@@ -205,6 +210,13 @@ expect_table
 echo "what does not pass"
 TO="$PGBOUNCER_URL user=guest" expect_refused "a role without rights" \
 	'SQLSTATE 42501\); let this role have USAGE and CREATE on schema "doorbuster"'
+make_tables owned 'ALTER TABLE owned.orders DROP since_lsn; GRANT USAGE ON SCHEMA owned TO guest;
+	GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA owned TO guest'
+rc=0
+TO="$PGBOUNCER_URL user=guest" sink --schema owned || rc=$?
+expect_eq "exit code where only the owner can make columns" 1 $rc
+expect_match "what it says" "let the table's owner run: ALTER TABLE \"owned\".orders ADD COLUMN" \
+	"$(cat "$WORK/sink")"
 make_tables needs 'ALTER TABLE needs.orders ADD shop text NOT NULL'
 expect_refused "a column without default" 'SQLSTATE 23502\); a column that is not' --schema needs
 make_tables checks 'ALTER TABLE checks.orders ADD CHECK (buyer < 0)'

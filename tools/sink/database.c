@@ -12,12 +12,12 @@
 #include "engine/base/clock.h"
 #include "engine/base/signals.h"
 #include "tools/common/cli.h"
+#include "tools/sink/pending.h"
 #include "tools/sink/rows.h"
 #include "tools/sink/sqlstate.h"
 #include "tools/sink/tables.h"
 
 enum {
-	STEPS_MAX = 16,
 	CONNECT_POLL_MS = 100,
 };
 
@@ -27,9 +27,12 @@ enum {
 struct database {
 	PGconn *connection;
 	const char *schema;
-	struct rows orders;
-	struct rows offers;
+	struct pending pending;
 	struct rows lanes;
+	char sqlstate[SQLSTATE_BYTES]; /* of the last refusal; empty: it had none */
+	bool begun;                    /* a transaction has stored a part of what it stores */
+	uint64_t orders;               /* of this transaction, stored so far */
+	uint64_t changes;
 	struct cursor stored; /* what the table of lanes has, as far as this sink knows */
 	struct cursor seen;   /* what it had at the beginning of this transaction */
 };
@@ -51,7 +54,7 @@ static void one_line(const char *text, char *out, size_t out_bytes)
 }
 
 /* Says what failed, with the server's words. Its details are left out: they show buyers. */
-static int say(const struct database *database, const PGresult *result, const char *what,
+static int say(struct database *database, const PGresult *result, const char *what,
 	       struct error *error)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -60,6 +63,7 @@ static int say(const struct database *database, const PGresult *result, const ch
 	char text[512];
 	char remedy[512];
 
+	snprintf(database->sqlstate, sizeof(database->sqlstate), "%s", state != NULL ? state : "");
 	if (state == NULL || message == NULL) {
 		one_line(PQerrorMessage(database->connection), text, sizeof(text));
 		error_set(error, "PostgreSQL: cannot %s: %s", what, text);
@@ -206,14 +210,31 @@ static int begin(struct database *database, struct error *error)
 	return rc;
 }
 
+/* A role that owns no table cannot change it: its owner must. */
+static int say_owner_must(const struct database *database, const struct tables_step *step,
+			  struct error *error)
+{
+	char sql[ERROR_BYTES];
+
+	tables_expand(step->make, database->schema, sql, sizeof(sql));
+	error_set(error,
+		  "PostgreSQL: cannot make %s (SQLSTATE 42501); let the table's owner run: %s",
+		  step->name, sql);
+	return -EPROTO;
+}
+
 static int take_step(struct database *database, const struct tables_step *step, struct error *error)
 {
 	char what[64];
+	int rc;
 
 	if (step->note != NULL)
 		cli_warn("%s: %s", database->schema, step->note);
 	snprintf(what, sizeof(what), "make %s", step->name);
-	return run(database, step->make, what, NULL, error);
+	rc = run(database, step->make, what, NULL, error);
+	if (rc == -EPROTO && tables_is_change(step) && strcmp(database->sqlstate, "42501") == 0)
+		return say_owner_must(database, step, error);
+	return rc;
 }
 
 /* Makes what isn't there, in the order of the steps. */
@@ -282,21 +303,12 @@ static int load_cursor(struct database *database, struct cursor *cursor, struct 
 static int open_rows(struct database *database, struct error *error)
 {
 	const uint64_t max = DATABASE_ROWS_FULL + BLOCK_RECORDS_MAX;
-	char name[3][128];
 
-	tables_expand("@.orders", database->schema, name[0], sizeof(name[0]));
-	tables_expand("@.offers", database->schema, name[1], sizeof(name[1]));
-	tables_expand("@.lanes", database->schema, name[2], sizeof(name[2]));
-	if (rows_open(&database->orders, max, name[0], tables_orders, tables_orders_conflict) !=
-		    0 ||
-	    rows_open(&database->offers, max, name[1], tables_offers, tables_offers_conflict) !=
-		    0 ||
-	    rows_open(&database->lanes, SHARDS_MAX, name[2], tables_lanes, tables_lanes_conflict) !=
-		    0) {
-		error_set(error, "no memory");
-		return -ENOMEM;
-	}
-	return 0;
+	if (pending_open(&database->pending, max, database->schema) == 0 &&
+	    tables_open_rows(&database->lanes, SHARDS_MAX, &tables_lanes, database->schema) == 0)
+		return 0;
+	error_set(error, "no memory");
+	return -ENOMEM;
 }
 
 int database_open(struct database **out, const char *conninfo, const char *schema,
@@ -328,62 +340,9 @@ int database_open(struct database **out, const char *conninfo, const char *schem
 	return 0;
 }
 
-static void add_order(struct rows *rows, uint16_t lane, uint64_t lsn, const struct record *record)
-{
-	char id[33];
-
-	cli_request_id_text(record->order.request_id, id);
-	rows_put_u64(rows, lane);
-	rows_put_u64(rows, lsn);
-	rows_put_u64(rows, order_id_of(lane, lsn));
-	rows_put_instant(rows, record->at_ns);
-	rows_put_u64(rows, record->at_ns);
-	rows_put_text(rows, id);
-	rows_put_u64(rows, record->order.buyer);
-	rows_put_u64(rows, record->sku);
-	rows_put_u64(rows, record->quantity);
-	rows_put_u64(rows, record->unit_price);
-	rows_put_u64(rows, record->order.max_price);
-	rows_put_u64(rows, record->channel);
-}
-
-static void add_offer(struct rows *rows, uint16_t lane, uint64_t lsn, const struct record *record)
-{
-	rows_put_u64(rows, lane);
-	rows_put_u64(rows, lsn);
-	rows_put_instant(rows, record->at_ns);
-	rows_put_u64(rows, record->at_ns);
-	rows_put_u64(rows, record->sku);
-	rows_put_u64(rows, record->offer.stock);
-	rows_put_u64(rows, record->unit_price);
-	rows_put_u64(rows, record->offer.limit_per_buyer);
-	if (record->offer.opens_at_ns == 0)
-		rows_put_null(rows);
-	else
-		rows_put_instant(rows, record->offer.opens_at_ns);
-	if (record->offer.closes_at_ns == INSTANT_NEVER)
-		rows_put_null(rows);
-	else
-		rows_put_instant(rows, record->offer.closes_at_ns);
-	rows_put_u64(rows, record->offer.hold_seconds);
-}
-
-void database_add(struct database *database, const struct consumer_batch *batch)
-{
-	DCHECK(database_pending(database) < DATABASE_ROWS_FULL);
-	for (uint32_t i = 0; i < batch->record_cnt; i++) {
-		const struct record *record = &batch->records[i];
-
-		if (record->kind == RECORD_ORDER)
-			add_order(&database->orders, batch->lane, batch->first_lsn + i, record);
-		else if (record->kind == RECORD_OFFER)
-			add_offer(&database->offers, batch->lane, batch->first_lsn + i, record);
-	}
-}
-
 uint64_t database_pending(const struct database *database)
 {
-	return database->orders.cnt + database->offers.cnt;
+	return pending_rows(&database->pending);
 }
 
 static int run_rows(struct database *database, struct rows *rows, const char *sql, const char *what,
@@ -438,10 +397,12 @@ static int store_rows(struct database *database, struct rows *rows, const char *
 	if (rows->cnt == 0)
 		return 0;
 	snprintf(what, sizeof(what), "store %s", table);
-	rc = run_rows(database, rows, rows->insert, what, &result, error);
+	rc = run_rows(database, rows, rows->sql, what, &result, error);
 	if (rc != 0)
 		return rc;
-	if (!cli_parse_u64(PQcmdTuples(result), UINT64_MAX, &stored) || stored != rows->cnt)
+	/* Of an order that is not there nothing changes: it was pruned before this began. */
+	if (rows->count[0] != '\0' &&
+	    (!cli_parse_u64(PQcmdTuples(result), UINT64_MAX, &stored) || stored != rows->cnt))
 		rc = say_others(database, rows, rows->cnt - stored, table, error);
 	PQclear(result);
 	return rc;
@@ -495,31 +456,70 @@ static int store_cursor(struct database *database, const struct cursor *cursor, 
 	return store_rows(database, rows, "lanes", error);
 }
 
-int database_commit(struct database *database, const struct cursor *cursor, uint64_t *orders,
-		    struct error *error)
+/* Stores what is pending, in a transaction that stays open. */
+static int store_pending(struct database *database, struct error *error)
+{
+	struct pending *pending = &database->pending;
+	int rc = 0;
+
+	if (!database->begun) {
+		rc = begin(database, error);
+		if (rc == 0)
+			rc = check_cursor(database, error);
+	}
+	database->begun = true;
+	for (unsigned i = 0; rc == 0 && i < PENDING_PARTS; i++)
+		rc = store_rows(database, &pending->parts[i], pending_name(i), error);
+	database->orders += pending_orders(pending);
+	database->changes += pending_changes(pending);
+	pending_clear(pending);
+	return rc;
+}
+
+int database_add(struct database *database, const struct consumer_batch *batch, struct error *error)
+{
+	DCHECK(database_pending(database) < DATABASE_ROWS_FULL);
+	for (uint32_t i = 0; i < batch->record_cnt; i++) {
+		const struct record *record = &batch->records[i];
+		/* It moves the ends of the holds before it, and of no other. */
+		const bool alone = record->kind == RECORD_CLOCK;
+		int rc = 0;
+
+		if (alone && database_pending(database) > 0)
+			rc = store_pending(database, error);
+		if (rc != 0)
+			return rc;
+		pending_add(&database->pending, batch->lane, batch->first_lsn + i, record);
+		if (alone)
+			rc = store_pending(database, error);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int database_commit(struct database *database, const struct cursor *cursor,
+		    struct database_counts *counts, struct error *error)
 {
 	const uint16_t lanes = database->stored.lanes;
-	int rc = begin(database, error);
+	int rc = store_pending(database, error);
 
-	if (rc == 0)
-		rc = check_cursor(database, error);
-	if (rc == 0)
-		rc = store_rows(database, &database->orders, "orders", error);
-	if (rc == 0)
-		rc = store_rows(database, &database->offers, "offers", error);
 	if (rc == 0)
 		rc = store_cursor(database, cursor, error);
 	if (rc == 0)
 		rc = run(database, "COMMIT", "commit", NULL, error);
 	if (rc != 0)
 		return rc;
-	*orders += database->orders.cnt;
+	database->begun = false;
+	counts->orders += database->orders;
+	counts->changes += database->changes;
+	counts->commits++;
+	database->orders = 0;
+	database->changes = 0;
 	database->stored = *cursor;
 	/* A broker may lack lanes of which nothing was read yet; the table has their rows. */
 	if (database->stored.lanes < lanes)
 		database->stored.lanes = lanes;
-	rows_clear(&database->orders);
-	rows_clear(&database->offers);
 	rows_clear(&database->lanes);
 	return 0;
 }
@@ -529,8 +529,7 @@ void database_close(struct database *database)
 	if (database == NULL)
 		return;
 	PQfinish(database->connection);
-	rows_close(&database->orders);
-	rows_close(&database->offers);
+	pending_close(&database->pending);
 	rows_close(&database->lanes);
 	free(database);
 }

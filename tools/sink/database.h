@@ -1,6 +1,7 @@
 /*
- * database: the PostgreSQL side of the sink: tables of orders and offers, and in the same
- * transactions how far it is. After any crash of either side the tables have each once.
+ * database: the PostgreSQL side of the sink: tables of orders, each in its present state, and
+ * offers, and in the same transactions how far it is. After any crash of either side the tables
+ * have each once.
  *
  * Guarantees: a connection is used as a pooler in transaction mode allows (PgBouncer): all names
  * are qualified, and no setting, lock, prepared statement or temporary table outlives a
@@ -25,6 +26,13 @@
 
 struct database;
 
+/* What is in the tables since the start. */
+struct database_counts {
+	uint64_t orders;  /* bought or held */
+	uint64_t changes; /* records of payments, releases, extensions, returns, ends of holds */
+	uint64_t commits;
+};
+
 enum {
 	/* A transaction is full with so many rows; one block more fits. */
 	DATABASE_ROWS_FULL = 20000,
@@ -37,20 +45,24 @@ enum {
 int database_open(struct database **out, const char *conninfo, const char *schema,
 		  struct cursor *cursor, struct error *error);
 
-/* Keeps the orders and offers of a batch for the next transaction, which has less than
- * DATABASE_ROWS_FULL rows. */
-void database_add(struct database *database, const struct consumer_batch *batch);
+/*
+ * Keeps what a batch does to orders and offers for the next transaction, which has less than
+ * DATABASE_ROWS_FULL rows. 0; only where a lane's clock was set back something is stored before
+ * database_commit: errors as there.
+ */
+int database_add(struct database *database, const struct consumer_batch *batch,
+		 struct error *error);
 
 /* Rows of the next transaction. */
 uint64_t database_pending(const struct database *database);
 
 /*
- * The transaction: rows and cursor are there together, or neither is; *orders is raised by the
- * orders. After -ENOTCONN it is unknown which: open it again to learn that. After any error only
- * database_close may follow.
+ * The transaction: rows and cursor are there together, or neither is; *counts is raised. After
+ * -ENOTCONN it is unknown which: open it again to learn that. After any error only database_close
+ * may follow.
  */
-int database_commit(struct database *database, const struct cursor *cursor, uint64_t *orders,
-		    struct error *error);
+int database_commit(struct database *database, const struct cursor *cursor,
+		    struct database_counts *counts, struct error *error);
 
 /* NULL is allowed. */
 void database_close(struct database *database);

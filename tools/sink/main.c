@@ -50,20 +50,15 @@ struct sink_options {
 	bool print_sql;
 };
 
-/* What is in the tables since the start. */
-struct sink_counts {
-	uint64_t orders;
-	uint64_t commits;
-};
-
 static const char usage[] =
 	"usage: doorbuster sink --from SOURCE --to CONNINFO [--schema NAME] [--follow]\n"
 	"                       [--skip-pruned] [--set KEY=VALUE]...\n"
 	"       doorbuster sink --print-sql [--schema NAME]\n"
 	"\n"
-	"Keeps tables of all committed orders and of the offers they are from in\n"
-	"PostgreSQL, NAME.orders and NAME.offers, and in NAME.lanes how far it is, all in\n"
-	"the same transactions. Kill it at any moment, and start it again. Works through\n"
+	"Keeps tables of all committed orders and holds, each in its present state, and\n"
+	"of the offers they are from in PostgreSQL, NAME.orders and NAME.offers, and in\n"
+	"NAME.lanes how far it is, all in the same transactions. Kill it at any moment, and start "
+	"it again. Works through\n"
 	"PgBouncer in transaction mode. Columns that you add to its tables stay yours:\n"
 	"let them be NULL, or give them a default.\n"
 	"\n"
@@ -88,7 +83,7 @@ static const char usage[] =
 
 /* Moves batches until the end, a signal or an error. A failed transaction leaves nothing. */
 static int pump(const struct sink_options *options, struct database *database,
-		struct consumer *consumer, struct sink_counts *counts, struct error *error)
+		struct consumer *consumer, struct database_counts *counts, struct error *error)
 {
 	const struct timespec idle = {.tv_nsec = IDLE_NS};
 	uint64_t begun_ns = clock_now_ns();
@@ -98,6 +93,7 @@ static int pump(const struct sink_options *options, struct database *database,
 	while (!signals_end_pending()) {
 		struct consumer_batch batch;
 		int rc = consumer_next(consumer, &batch, error);
+		int failure = 0;
 
 		/* The source does not have again what the table has: it waits, but that is not
 		 * success. */
@@ -110,7 +106,7 @@ static int pump(const struct sink_options *options, struct database *database,
 		if (rc == 1) {
 			begun_ns = dirty ? begun_ns : clock_now_ns();
 			dirty = true;
-			database_add(database, &batch);
+			failure = database_add(database, &batch, error);
 		} else if (!dirty && !options->follow) {
 			return behind ? -EAGAIN : 0;
 		} else if (!dirty) {
@@ -119,22 +115,21 @@ static int pump(const struct sink_options *options, struct database *database,
 		}
 		if (rc == 0 || database_pending(database) >= DATABASE_ROWS_FULL ||
 		    clock_now_ns() > begun_ns + COMMIT_NS) {
-			rc = database_commit(database, consumer_cursor(consumer), &counts->orders,
-					     error);
-			if (rc != 0)
-				return rc;
-			counts->commits++;
+			if (failure == 0)
+				failure = database_commit(database, consumer_cursor(consumer),
+							  counts, error);
 			dirty = false;
 		}
+		if (failure != 0)
+			return failure;
 	}
-	return dirty ? database_commit(database, consumer_cursor(consumer), &counts->orders, error)
-		     : 0;
+	return dirty ? database_commit(database, consumer_cursor(consumer), counts, error) : 0;
 }
 
 /* Connects both sides once, and runs from where the table ends; *connected: both sides accepted it.
  */
-static int run_once(const struct sink_options *options, struct sink_counts *counts, bool *connected,
-		    struct error *error)
+static int run_once(const struct sink_options *options, struct database_counts *counts,
+		    bool *connected, struct error *error)
 {
 	static struct cursor cursor; /* big */
 	struct consumer_options consumer_options = options->consumer;
@@ -190,7 +185,7 @@ static void wait_for_next(struct tries *tries, uint64_t stored, const struct err
 
 static int run(const struct sink_options *options)
 {
-	struct sink_counts counts = {0};
+	struct database_counts counts = {0};
 	struct tries tries = {0};
 	struct error error;
 	sigset_t signals;
@@ -204,7 +199,8 @@ static int run(const struct sink_options *options)
 	    (rc == -ENOTCONN || rc == -EBUSY || rc == -EACCES || rc == -ECANCELED))
 		rc = 0;
 	if (rc == 0)
-		printf("stored orders=%" PRIu64 "\n", counts.orders);
+		printf("stored orders=%" PRIu64 " changes=%" PRIu64 "\n", counts.orders,
+		       counts.changes);
 	else
 		cli_wrong("%s", error.text);
 	if (rc == 0)

@@ -32,13 +32,32 @@ static size_t put_unnest(char *sql, size_t used, const struct rows_column *colum
 	}
 	for (unsigned i = 0; columns[i].name != NULL; i++)
 		used = put(sql, used, i == 0 ? ") AS t(" : ", ", columns[i].name);
-	return put(sql, used, ") ", "");
+	return put(sql, used, ")", "");
+}
+
+/* sql with the unnest clause for each '#'. */
+static void put_statement(char *out, const char *sql, const struct rows_column *columns)
+{
+	size_t used = 0;
+	const char *at;
+
+	while ((at = strchr(sql, '#')) != NULL) {
+		char before[ROWS_SQL_BYTES];
+
+		CHECK((size_t)(at - sql) < sizeof(before));
+		memcpy(before, sql, (size_t)(at - sql));
+		before[at - sql] = '\0';
+		used = put(out, used, before, "");
+		used = put_unnest(out, used, columns);
+		sql = at + 1;
+	}
+	put(out, used, sql, "");
 }
 
 int rows_open(struct rows *rows, uint64_t max, const char *table, const struct rows_column *columns,
-	      const char *conflict)
+	      const char *sql)
 {
-	size_t used = put(rows->insert, 0, "INSERT INTO ", table);
+	size_t used;
 
 	rows->max = max;
 	for (unsigned i = 0; columns[i].name != NULL; i++) {
@@ -47,16 +66,14 @@ int rows_open(struct rows *rows, uint64_t max, const char *table, const struct r
 		if (rows->text[i] == NULL)
 			return -ENOMEM;
 		rows->column_cnt = i + 1;
-		used = put(rows->insert, used, i == 0 ? " AS o (" : ", ", columns[i].name);
 	}
-	used = put(rows->insert, used, ") SELECT * FROM ", "");
-	used = put_unnest(rows->insert, used, columns);
-	put(rows->insert, used, conflict, "");
-
+	put_statement(rows->sql, sql, columns);
+	if (table == NULL)
+		return 0;
 	used = put(rows->count, 0, "SELECT count(*) FROM ", table);
 	used = put(rows->count, used, " AS o JOIN ", "");
 	used = put_unnest(rows->count, used, columns);
-	used = put(rows->count, used, "USING (", columns[0].name);
+	used = put(rows->count, used, " USING (", columns[0].name);
 	used = put(rows->count, used, ", ", columns[1].name);
 	put(rows->count, used, ")", "");
 	return 0;
@@ -89,6 +106,11 @@ void rows_put_instant(struct rows *rows, uint64_t at_ns)
 
 	rfc3339_format(at_ns - at_ns % 1000, text);
 	rows_put_text(rows, text);
+}
+
+void rows_put_bool(struct rows *rows, bool value)
+{
+	rows_put_text(rows, value ? "t" : "f");
 }
 
 void rows_put_null(struct rows *rows)

@@ -34,6 +34,7 @@ static const struct meaning meanings[] = {
 	{"42501",
 	 "let this role have USAGE and CREATE on schema @ and SELECT, INSERT and UPDATE on "
 	 "its tables, or make the tables as their owner" OWN_TABLES},
+	{"42701", "a column that is not the sink's has the name of one of its: rename yours"},
 	{"42703", "the tables of schema @ lack a column of the sink's: add it, or name another "
 		  "schema" OWN_TABLES},
 	{"42804", "a column of schema @ has another type than the sink's: change it, or name "

@@ -11,7 +11,7 @@ Test(rows, become_one_array_a_column)
 	struct rows rows = {0};
 	const char *values[ROWS_COLUMNS_MAX];
 
-	cr_assert_eq(rows_open(&rows, 2, "s.t", columns, "ON CONFLICT DO NOTHING"), 0);
+	cr_assert_eq(rows_open(&rows, 2, "s.t", columns, "INSERT INTO s.t SELECT * FROM #"), 0);
 	rows_values(&rows, values);
 	cr_expect_str_eq(values[0], "{}");
 	rows_put_u64(&rows, 7);
@@ -33,18 +33,29 @@ Test(rows, become_one_array_a_column)
 	rows_close(&rows);
 }
 
-Test(rows, name_every_column)
+Test(rows, stand_in_their_statement_with_every_column)
 {
 	struct rows rows = {0};
 
-	cr_assert_eq(rows_open(&rows, 1, "s.t", columns, "ON CONFLICT DO NOTHING"), 0);
-	cr_expect_str_eq(rows.insert, "INSERT INTO s.t AS o (lane, at, id) SELECT * FROM "
-				      "unnest($1::smallint[], $2::timestamptz[], $3::numeric[]) "
-				      "AS t(lane, at, id) "
-				      "ON CONFLICT DO NOTHING");
+	cr_assert_eq(rows_open(&rows, 1, "s.t", columns, "INSERT INTO s.t SELECT * FROM # WHERE #"),
+		     0);
+	cr_expect_str_eq(rows.sql, "INSERT INTO s.t SELECT * FROM "
+				   "unnest($1::smallint[], $2::timestamptz[], $3::numeric[]) "
+				   "AS t(lane, at, id) WHERE "
+				   "unnest($1::smallint[], $2::timestamptz[], $3::numeric[]) "
+				   "AS t(lane, at, id)");
 	cr_expect_str_eq(rows.count, "SELECT count(*) FROM s.t AS o JOIN "
 				     "unnest($1::smallint[], $2::timestamptz[], $3::numeric[]) "
 				     "AS t(lane, at, id) "
 				     "USING (lane, at)");
+	rows_close(&rows);
+}
+
+Test(rows, that_are_not_inserted_are_not_counted)
+{
+	struct rows rows = {0};
+
+	cr_assert_eq(rows_open(&rows, 1, NULL, columns, "UPDATE t SET a = 1 FROM #"), 0);
+	cr_expect_str_empty(rows.count);
 	rows_close(&rows);
 }
