@@ -7,6 +7,7 @@
 #include "engine/base/check.h"
 #include "engine/base/limits.h"
 #include "tools/common/cli.h"
+#include "tools/replay/op_name.h"
 
 enum {
 	INDEX_SLOTS = COMPARE_WAITING_MAX * 2,
@@ -21,6 +22,7 @@ struct waiting_answer {
 	int32_t newer;
 	uint8_t side;
 	uint8_t cnt;
+	uint8_t ops[WIRE_ENTRY_CNT_MAX];
 	struct compare_answer answers[WIRE_ENTRY_CNT_MAX];
 };
 
@@ -38,6 +40,7 @@ struct compare {
 	int32_t oldest;
 	int32_t newest;
 	struct furthest furthest[SHARDS_MAX];
+	struct order_map *orders;
 	uint32_t keep_max;
 	uint32_t kept;
 	struct compare_difference first[];
@@ -54,7 +57,8 @@ struct compare *compare_open(uint32_t keep_max)
 		return NULL;
 	compare->waiting = calloc(COMPARE_WAITING_MAX, sizeof(*compare->waiting));
 	compare->index = malloc(INDEX_SLOTS * sizeof(*compare->index));
-	if (compare->waiting == NULL || compare->index == NULL) {
+	compare->orders = order_map_open();
+	if (compare->waiting == NULL || compare->index == NULL || compare->orders == NULL) {
 		compare_close(compare);
 		return NULL;
 	}
@@ -64,8 +68,7 @@ struct compare *compare_open(uint32_t keep_max)
 	return compare;
 }
 
-/* A key from what request and reply have in common: port, echo, count and the request ids. */
-static uint64_t key_of(uint16_t shard, const uint8_t *datagram)
+uint64_t compare_key(uint16_t shard, const uint8_t *datagram)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
 	const struct wire_reply *replies =
@@ -126,8 +129,18 @@ static void give_up_oldest(struct compare *compare)
 	unlink_waiting(compare, compare->oldest);
 }
 
+/* The ids that a captured answer tells, before the new one came. */
+static void expect_orders(struct compare *compare, const struct compare_answer *answers,
+			  uint8_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (order_map_tells(answers[i].verdict))
+			order_map_expect(compare->orders, answers[i].order_id);
+	}
+}
+
 static void wait(struct compare *compare, uint64_t key, enum compare_side side, uint8_t cnt,
-		 const struct compare_answer *answers)
+		 const struct compare_answer *answers, const uint8_t *ops)
 {
 	struct waiting_answer *one;
 	int32_t *slot = slot_of(compare, key);
@@ -146,6 +159,11 @@ static void wait(struct compare *compare, uint64_t key, enum compare_side side, 
 	one->side = (uint8_t)side;
 	one->cnt = cnt;
 	memcpy(one->answers, answers, cnt * sizeof(*answers));
+	memset(one->ops, 0, sizeof(one->ops));
+	if (ops != NULL)
+		memcpy(one->ops, ops, cnt);
+	if (side == COMPARE_CAPTURED)
+		expect_orders(compare, answers, cnt);
 	one->chain = *slot;
 	*slot = idx;
 	one->older = compare->newest;
@@ -204,36 +222,58 @@ static enum compare_what find_difference(struct compare *compare,
 	return captured->quantity != now->quantity ? COMPARE_QUANTITY : COMPARE_WHATS;
 }
 
-static void compare_one(struct compare *compare, const uint8_t *id,
+static void count(struct compare *compare, uint8_t op, const struct compare_answer *const sides[])
+{
+	struct compare_result *result = &compare->result;
+	const uint8_t captured = matrix_idx(sides[COMPARE_CAPTURED]->verdict);
+	const uint8_t now = matrix_idx(sides[COMPARE_NEW]->verdict);
+
+	result->compared++;
+	result->matrix[captured][now]++;
+	result->by_op[op].compared++;
+	result->by_op[op].matrix[captured][now]++;
+}
+
+static void compare_one(struct compare *compare, const uint8_t *id, uint8_t op,
 			const struct compare_answer *const sides[])
 {
 	struct compare_result *result = &compare->result;
+	const struct compare_answer *captured = sides[COMPARE_CAPTURED];
 	const enum compare_what what = find_difference(compare, sides);
 	struct compare_difference *kept;
+	bool follows;
 
-	result->compared++;
-	result->matrix[matrix_idx(sides[COMPARE_CAPTURED]->verdict)]
-		      [matrix_idx(sides[COMPARE_NEW]->verdict)]++;
+	count(compare, op, sides);
+	if (order_map_tells(captured->verdict))
+		order_map_set(compare->orders, captured->order_id, captured->verdict,
+			      sides[COMPARE_NEW]->order_id);
 	if (what == COMPARE_WHATS)
 		return;
+	follows = order_map_tainted(compare->orders, captured->order_id);
+	order_map_taint(compare->orders, captured->order_id);
 	result->different++;
 	result->by_what[what]++;
+	result->follows += follows;
+	result->by_op[op].different++;
+	result->by_op[op].follows += follows;
 	if (compare->kept == compare->keep_max)
 		return;
 	kept = &compare->first[compare->kept++];
 	memcpy(kept->request_id, id, sizeof(kept->request_id));
 	kept->what = what;
+	kept->op = op;
+	kept->follows = follows;
 	for (unsigned side = 0; side < COMPARE_SIDES; side++)
 		kept->answers[side] = *sides[side];
 }
 
 void compare_add(struct compare *compare, enum compare_side side, uint16_t shard,
-		 const uint8_t *datagram)
+		 const uint8_t *datagram, const uint8_t *ops)
 {
 	const struct wire_header *header = (const struct wire_header *)datagram;
 	const struct wire_reply *replies =
 		(const struct wire_reply *)(datagram + WIRE_HEADER_BYTES);
-	const uint64_t key = key_of(shard, datagram);
+	const uint64_t key = compare_key(shard, datagram);
 	struct compare_answer answers[WIRE_ENTRY_CNT_MAX];
 	int32_t other;
 
@@ -247,15 +287,17 @@ void compare_add(struct compare *compare, enum compare_side side, uint16_t shard
 		};
 	other = find_other(compare, key, header->count, side);
 	if (other == NOBODY) {
-		wait(compare, key, side, header->count, answers);
+		wait(compare, key, side, header->count, answers, ops);
 		return;
 	}
 	for (uint32_t i = 0; i < header->count; i++) {
 		const struct compare_answer *sides[COMPARE_SIDES];
+		const uint8_t op = ops != NULL ? ops[i] : compare->waiting[other].ops[i];
 
 		sides[side] = &answers[i];
 		sides[1 - side] = &compare->waiting[other].answers[i];
-		compare_one(compare, (const uint8_t *)replies[i].id, sides);
+		compare_one(compare, (const uint8_t *)replies[i].id, op < WIRE_OP_END ? op : 0,
+			    sides);
 	}
 	unlink_waiting(compare, other);
 }
@@ -271,6 +313,11 @@ bool compare_same(const struct compare *compare)
 	return compare->result.different == 0 && compare->result.alone[COMPARE_CAPTURED] == 0;
 }
 
+struct order_map *compare_orders(const struct compare *compare)
+{
+	return compare->orders;
+}
+
 const struct compare_result *compare_result(const struct compare *compare)
 {
 	return &compare->result;
@@ -283,34 +330,77 @@ uint32_t compare_first(const struct compare *compare, const struct compare_diffe
 }
 
 /* Whether a verdict occurs on a side. */
-static bool occurs(const struct compare_result *result, enum compare_side side, unsigned verdict)
+static bool occurs(const uint64_t matrix[VERDICT_END][VERDICT_END], enum compare_side side,
+		   unsigned verdict)
 {
 	for (unsigned i = 0; i < VERDICT_END; i++) {
-		if ((side == COMPARE_CAPTURED ? result->matrix[verdict][i]
-					      : result->matrix[i][verdict]) > 0)
+		if ((side == COMPARE_CAPTURED ? matrix[verdict][i] : matrix[i][verdict]) > 0)
 			return true;
 	}
 	return false;
 }
 
-static void print_matrix(const struct compare_result *result, FILE *out)
+static void print_matrix(const uint64_t matrix[VERDICT_END][VERDICT_END], FILE *out)
 {
 	fprintf(out, "\n%-16s", "captured \\ new");
 	for (unsigned now = 0; now < VERDICT_END; now++) {
-		if (occurs(result, COMPARE_NEW, now))
+		if (occurs(matrix, COMPARE_NEW, now))
 			fprintf(out, " %15s", verdict_name((uint8_t)now));
 	}
 	fputc('\n', out);
 	for (unsigned captured = 0; captured < VERDICT_END; captured++) {
-		if (!occurs(result, COMPARE_CAPTURED, captured))
+		if (!occurs(matrix, COMPARE_CAPTURED, captured))
 			continue;
 		fprintf(out, "%-16s", verdict_name((uint8_t)captured));
 		for (unsigned now = 0; now < VERDICT_END; now++) {
-			if (occurs(result, COMPARE_NEW, now))
-				fprintf(out, " %15" PRIu64, result->matrix[captured][now]);
+			if (occurs(matrix, COMPARE_NEW, now))
+				fprintf(out, " %15" PRIu64, matrix[captured][now]);
 		}
 		fputc('\n', out);
 	}
+}
+
+static void print_op(uint8_t op, const struct compare_op *one, FILE *out)
+{
+	fprintf(out, "\n%s: compared %" PRIu64 ", %" PRIu64 " different", op_name(op),
+		one->compared, one->different);
+	if (one->follows > 0)
+		fprintf(out, ", of these %" PRIu64 " because the order they name differed before",
+			one->follows);
+	print_matrix(one->matrix, out);
+}
+
+/* A matrix for each op, or one if there is only one. */
+static void print_ops(const struct compare_result *result, FILE *out)
+{
+	unsigned ops = 0;
+
+	for (uint8_t op = 0; op < WIRE_OP_END; op++)
+		ops += result->by_op[op].compared > 0;
+	if (ops == 1)
+		print_matrix(result->matrix, out);
+	for (uint8_t op = 0; op < WIRE_OP_END && ops > 1; op++) {
+		if (result->by_op[op].compared > 0)
+			print_op(op, &result->by_op[op], out);
+	}
+}
+
+/* How requests were told which order they mean. */
+static void print_named(const struct compare *compare, FILE *out)
+{
+	const struct order_map_counts *counts = order_map_counts(compare->orders);
+
+	if (counts->named == 0)
+		return;
+	fprintf(out,
+		"%" PRIu64 " requests name an order: %" PRIu64 " have another id in this sale, "
+		"%" PRIu64 " were not made in it",
+		counts->named, counts->moved, counts->none);
+	if (counts->guessed > 0)
+		fprintf(out, ", of %" PRIu64 " the answer did not come in time", counts->guessed);
+	if (order_map_lost(compare->orders) > 0)
+		fprintf(out, "; no memory for %" PRIu64 " others", order_map_lost(compare->orders));
+	fputc('\n', out);
 }
 
 static void print_answer(const char *who, const struct compare_answer *answer, FILE *out)
@@ -335,16 +425,19 @@ void compare_print(const struct compare *compare, FILE *out)
 		result->alone[COMPARE_NEW]);
 	if (result->compared == 0)
 		return;
-	print_matrix(result, out);
+	print_named(compare, out);
+	print_ops(result, out);
 	for (uint32_t i = 0; i < compare->kept; i++) {
 		const struct compare_difference *one = &compare->first[i];
 		char id[33];
 
 		cli_request_id_text(one->request_id, id);
-		fprintf(out, "%s%s differs in %s: ", i == 0 ? "\n" : "", id, what_names[one->what]);
+		fprintf(out, "%s%s%s%s differs in %s: ", i == 0 ? "\n" : "",
+			one->op > WIRE_OP_BUY ? op_name(one->op) : "",
+			one->op > WIRE_OP_BUY ? " " : "", id, what_names[one->what]);
 		print_answer("captured", &one->answers[COMPARE_CAPTURED], out);
 		print_answer(", now", &one->answers[COMPARE_NEW], out);
-		fputc('\n', out);
+		fprintf(out, "%s\n", one->follows ? " (the order it names differed before)" : "");
 	}
 }
 
@@ -352,6 +445,7 @@ void compare_close(struct compare *compare)
 {
 	if (compare == NULL)
 		return;
+	order_map_close(compare->orders);
 	free(compare->waiting);
 	free(compare->index);
 	free(compare);

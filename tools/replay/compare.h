@@ -5,7 +5,9 @@
  *
  * A request differs if its verdict or, when both sold, its price or quantity does, or if its order
  * was committed before another that came first in the other sale. Order ids themselves may differ:
- * they count all of a lane's records, so one difference moves all that follow.
+ * they count all of a lane's records, so one difference moves all that follow. What a request that
+ * names an order (CONFIRM, RETURN, ...) gets may differ because something about that order did
+ * before: that is said of it.
  *
  * One thread.
  */
@@ -17,6 +19,7 @@
 #include <stdio.h>
 
 #include "net/wire.h"
+#include "tools/replay/order_map.h"
 
 enum {
 	/* Datagrams that wait for their other side: enough for a quarter of a second at 500,000 a
@@ -49,7 +52,17 @@ struct compare_answer {
 struct compare_difference {
 	uint64_t request_id[2];
 	enum compare_what what;
+	uint8_t op;   /* of the request; 0: not known */
+	bool follows; /* something about the order that it names differed before */
 	struct compare_answer answers[COMPARE_SIDES];
+};
+
+/* The requests of one op. */
+struct compare_op {
+	uint64_t compared;
+	uint64_t different;
+	uint64_t follows;                          /* of those that differ */
+	uint64_t matrix[VERDICT_END][VERDICT_END]; /* [captured][new] */
 };
 
 struct compare_result {
@@ -59,6 +72,8 @@ struct compare_result {
 	uint64_t by_what[COMPARE_WHATS];
 	uint64_t orders_moved; /* the same order under another order id: no difference */
 	uint64_t matrix[VERDICT_END][VERDICT_END]; /* [captured][new] */
+	uint64_t follows;                          /* of those that differ */
+	struct compare_op by_op[WIRE_OP_END];      /* [0]: the op is not known */
 };
 
 struct compare;
@@ -66,9 +81,18 @@ struct compare;
 /* Remembers the first keep_max differences. NULL: no memory. */
 struct compare *compare_open(uint32_t keep_max);
 
-/* A reply datagram of this shard's port; its header's count must be right, its tag is not asked. */
+/*
+ * A reply datagram of this shard's port; its header's count must be right, its tag is not asked.
+ * ops: what its entries were asked, as far as known on this side; NULL: not known.
+ */
 void compare_add(struct compare *compare, enum compare_side side, uint16_t shard,
-		 const uint8_t *datagram);
+		 const uint8_t *datagram, const uint8_t *ops);
+
+/* Which orders of the new sale those of the captured one are, as the pairs say; compare's own. */
+struct order_map *compare_orders(const struct compare *compare);
+
+/* A key from what request and reply have in common: port, echo, count and the request ids. */
+uint64_t compare_key(uint16_t shard, const uint8_t *datagram);
 
 /* What still waits is alone. */
 void compare_finish(struct compare *compare);

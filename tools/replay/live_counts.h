@@ -20,7 +20,9 @@ struct live_counts {
 	uint64_t took_ns;           /* from the first to the last datagram */
 	uint64_t captured_ns;       /* the same in the capture */
 	bool interrupted;
+	uint64_t waited; /* requests that waited for the answer that tells the id of their order */
 	uint64_t verdicts[VERDICT_END];
+	uint64_t by_op[WIRE_OP_END][VERDICT_END]; /* [0]: of requests that are too long ago */
 	struct histogram late_ns; /* from when a datagram was due to when it had been handed over */
 };
 

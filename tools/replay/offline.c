@@ -25,6 +25,9 @@ enum {
 	TURNS_MAX = 16,
 };
 
+/* A lane's holds are ended so often, in the capture's time: as exactly as in an engine. */
+static const uint64_t TEND_EVERY_NS = 4000000;
+
 static const size_t BUFFERS_BYTES = (size_t)BLOCK_BUFFERS_CNT * BLOCK_BYTES_MAX;
 
 struct offline {
@@ -37,7 +40,11 @@ struct offline {
 	struct backlog *backlogs;
 	struct reply_queue *reply_queue; /* of all lanes: no answer waits in it offline */
 	uint64_t verdicts[VERDICT_END];
-	uint32_t answered_cnt; /* of the batch */
+	offline_op_verdicts by_op[WIRE_OP_END];
+	bool has_holds[SHARDS_MAX];     /* an offer of the lane allows them */
+	uint64_t tended_ns[SHARDS_MAX]; /* when a lane's holds were ended last, in the capture */
+	uint64_t last_ns;               /* the latest instant of the capture so far */
+	uint32_t answered_cnt;          /* of the batch */
 	struct lane_turn turn;
 	uint8_t copies[BATCH_DATAGRAMS_MAX * WIRE_DATAGRAM_BYTES_MAX];
 };
@@ -64,8 +71,10 @@ uint64_t offline_journal_id(const struct catalog *catalog, uint16_t shards, uint
 	return id != 0 ? id : 1;
 }
 
-static void size_of(const struct offline_options *options, uint16_t lane, struct shard_size *size)
+static void size_of(struct offline *offline, uint16_t lane, struct shard_size *size)
 {
+	const struct offline_options *options = &offline->options;
+
 	*size = (struct shard_size){0};
 	for (uint32_t i = 0; i < options->catalog->cnt; i++) {
 		const struct catalog_offer *offer = &options->catalog->offers[i];
@@ -76,6 +85,7 @@ static void size_of(const struct offline_options *options, uint16_t lane, struct
 		size->order_cnt += offer->stock;
 		if (offer->limit_per_buyer > 0)
 			size->buyer_cnt += offer->stock;
+		offline->has_holds[lane] |= offer->hold_seconds > 0;
 	}
 }
 
@@ -196,7 +206,7 @@ static int open_shard(struct offline *offline, struct lane *lane, struct error *
 {
 	struct shard_size size;
 
-	size_of(&offline->options, lane->idx, &size);
+	size_of(offline, lane->idx, &size);
 	if (size.order_cnt <= UINT32_MAX && shard_bytes(&size) <= arena_available_bytes() &&
 	    shard_open(&lane->shard, lane->idx, offline->options.shards, &size) == 0)
 		return 0;
@@ -226,6 +236,7 @@ static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 	lane->sale = offline->options.sale;
 	lane->undated_refused = offline->options.undated_refused;
 	lane->clock_ns = offline->options.first_ns;
+	offline->tended_ns[idx] = offline->options.first_ns;
 	lane->backlog = &offline->backlogs[idx];
 	lane->reply_queue = offline->reply_queue;
 	if (kept)
@@ -319,6 +330,8 @@ static void add(struct offline *offline, const struct batch_item *item, uint8_t 
 	const uint32_t bytes = wire_bytes(item->datagram);
 
 	memcpy(copy, item->datagram, bytes);
+	if (item->names_order && offline->options.orders != NULL)
+		order_map_apply(offline->options.orders, copy);
 	batch->exchanges[batch->cnt] = (struct exchange){
 		.frame = copy,
 		.at_ns = item->at_ns,
@@ -329,9 +342,9 @@ static void add(struct offline *offline, const struct batch_item *item, uint8_t 
 }
 
 /*
- * Decides the batch, and writes only where the next datagram finds no room: turns without new ones,
- * until those that waited for it are decided. No answer waits to be released, and an offline lane
- * is never idle, stalled or watched.
+ * Decides the turn's batch, and writes only where the next datagram finds no room: turns without
+ * new ones, until those that waited for it are decided. No answer waits to be released, and an
+ * offline lane is never idle, stalled or watched.
  */
 static void decide_batch(struct offline *offline, uint32_t item_cnt)
 {
@@ -346,26 +359,90 @@ static void decide_batch(struct offline *offline, uint32_t item_cnt)
 	}
 }
 
-int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
-		   void *context, struct error *error)
+/* Whether the holds of its lane that have ended must be ended before this datagram. Follows from
+ * the datagrams alone, not from how they come in batches: so does the journal. */
+static bool wants_tending(const struct offline *offline, const struct batch_item *item)
+{
+	return offline->has_holds[item->shard] &&
+	       item->at_ns >= offline->tended_ns[item->shard] + TEND_EVERY_NS;
+}
+
+/* Ends holds that have run out at this instant of the capture, all of them. */
+static void tend(struct offline *offline, uint16_t idx, uint64_t at_ns)
+{
+	struct lane *lane = &offline->lanes[idx];
+	uint64_t next_lsn;
+
+	lane_tick(lane, at_ns);
+	do {
+		next_lsn = shard_next_lsn(lane->shard);
+		turn(offline);
+	} while (shard_next_lsn(lane->shard) != next_lsn);
+	offline->tended_ns[idx] = at_ns;
+}
+
+static void count_verdicts(struct offline *offline, const uint8_t *request, const uint8_t *reply)
+{
+	const struct wire_request *requests =
+		(const struct wire_request *)(request + WIRE_HEADER_BYTES);
+	const struct wire_reply *replies = (const struct wire_reply *)(reply + WIRE_HEADER_BYTES);
+
+	for (uint32_t i = 0; i < wire_count(request); i++) {
+		const uint8_t op = requests[i].op < WIRE_OP_END ? requests[i].op : 0;
+
+		offline->by_op[op][replies[i].verdict]++;
+	}
+}
+
+/* Decides some items of a batch, between which no lane is tended. */
+static void decide_items(struct offline *offline, const struct batch_item *items, uint32_t cnt,
+			 offline_reply_fn *reply, void *context)
 {
 	uint8_t *copies[BATCH_DATAGRAMS_MAX];
 	uint8_t *copy = offline->copies;
 
 	begin_turn(offline);
 	offline->answered_cnt = 0;
-	for (uint32_t i = 0; i < batch->item_cnt; i++) {
+	for (uint32_t i = 0; i < cnt; i++) {
 		copies[i] = copy;
-		copy += wire_bytes(batch->items[i].datagram);
-		add(offline, &batch->items[i], copies[i]);
+		copy += wire_bytes(items[i].datagram);
+		add(offline, &items[i], copies[i]);
+		if (items[i].at_ns > offline->last_ns)
+			offline->last_ns = items[i].at_ns;
 	}
-	decide_batch(offline, batch->item_cnt);
-	for (uint32_t i = 0; i < batch->item_cnt && reply != NULL; i++)
-		reply(context, batch->items[i].shard, copies[i]);
+	decide_batch(offline, cnt);
+	for (uint32_t i = 0; i < cnt; i++) {
+		count_verdicts(offline, items[i].datagram, copies[i]);
+		if (reply != NULL)
+			reply(context, &items[i], copies[i]);
+	}
+}
+
+int offline_decide(struct offline *offline, const struct batch *batch, offline_reply_fn *reply,
+		   void *context, struct error *error)
+{
+	uint32_t first = 0;
+
+	while (first < batch->item_cnt) {
+		const struct batch_item *item = &batch->items[first];
+		uint32_t next = first + 1;
+
+		if (wants_tending(offline, item))
+			tend(offline, item->shard, item->at_ns);
+		while (next < batch->item_cnt && !wants_tending(offline, &batch->items[next]))
+			next++;
+		decide_items(offline, item, next - first, reply, context);
+		first = next;
+	}
 	/* Nothing else is answered so. */
 	if (offline->verdicts[VERDICT_UNAVAILABLE] + offline->verdicts[VERDICT_JOURNAL_FULL] > 0)
 		return find_error(offline, error);
 	return 0;
+}
+
+const offline_op_verdicts *offline_verdicts_by_op(const struct offline *offline)
+{
+	return offline->by_op;
 }
 
 const uint64_t *offline_verdicts(const struct offline *offline)
@@ -401,7 +478,14 @@ static int seal_lanes(struct offline *offline)
 
 int offline_finish(struct offline *offline, struct error *error)
 {
-	int rc = seal_lanes(offline);
+	int rc;
+
+	/* Time has gone on in every lane until the end of the capture. */
+	for (uint16_t i = 0; i < offline->options.shards; i++) {
+		if (offline->has_holds[i])
+			tend(offline, i, offline->last_ns);
+	}
+	rc = seal_lanes(offline);
 
 	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++) {
 		journal_close(offline->lanes[i].journal);

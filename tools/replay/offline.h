@@ -5,7 +5,8 @@
  *
  * The same datagrams, instants and offers always give the same verdicts, the same state and, if one
  * is kept, the same journal byte for byte: a block goes out when no buffer is left to fill, so by
- * the count of records alone, and at the end.
+ * the count of records alone, and at the end. Holds end before the first datagram of their lane
+ * that comes at their end or later, whatever the batches are.
  *
  * One thread; several engines may run side by side.
  */
@@ -22,6 +23,7 @@
 #include "engine/sale/decide.h"
 #include "engine/sale/shard.h"
 #include "net/wire.h"
+#include "tools/replay/order_map.h"
 
 enum {
 	/* As many as the worker takes at a time: enough to hide memory. */
@@ -32,7 +34,8 @@ enum {
 struct batch_item {
 	const uint8_t *datagram;
 	uint64_t at_ns;
-	uint16_t shard; /* that its UDP port named; less than the engine's shards */
+	uint16_t shard;   /* that its UDP port named; less than the engine's shards */
+	bool names_order; /* an entry of it names an order (order_map.h) */
 };
 
 /* Admitted datagrams to be decided together. */
@@ -49,6 +52,8 @@ struct offline_options {
 	uint64_t journal_id; /* not 0 */
 	uint32_t sale;       /* the sale of its lanes; 0: not known yet */
 	bool undated_refused;
+	/* Which orders of it are those of the capture; NULL: they have the same ids. */
+	struct order_map *orders;
 	const char *journal; /* directory to be made; NULL: the journal is not kept */
 	uint64_t segment_bytes;
 };
@@ -61,8 +66,10 @@ int offline_open(struct offline **out, const struct offline_options *options, st
 /* Sets the sale. Called before a dated datagram is decided. */
 void offline_set_sale(struct offline *offline, uint32_t sale);
 
-/* Called with every datagram as it would have been answered, unsigned. */
-typedef void offline_reply_fn(void *context, uint16_t shard, const uint8_t *datagram);
+/* Called with every datagram as it would have been answered, unsigned, and the item's own: what was
+ * asked. */
+typedef void offline_reply_fn(void *context, const struct batch_item *item,
+			      const uint8_t *datagram);
 
 /* Decides a batch; reply may be NULL. 0, or -errno with a line in error: the journal could not be
  * written. */
@@ -71,6 +78,10 @@ int offline_decide(struct offline *offline, const struct batch *batch, offline_r
 
 /* What was decided, by verdict: [VERDICT_END]. */
 const uint64_t *offline_verdicts(const struct offline *offline);
+
+/* The same by op: [WIRE_OP_END][VERDICT_END]; no op: [0]. */
+typedef uint64_t offline_op_verdicts[VERDICT_END];
+const offline_op_verdicts *offline_verdicts_by_op(const struct offline *offline);
 
 const struct shard *offline_shard(const struct offline *offline, uint16_t lane);
 

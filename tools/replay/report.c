@@ -9,6 +9,7 @@
 
 #include "tools/common/cli.h"
 #include "tools/replay/figures.h"
+#include "tools/replay/op_name.h"
 #include "tools/replay/report_files.h"
 #include "tools/replay/sold.h"
 #include "tools/replay/unwrap.h"
@@ -82,18 +83,39 @@ void report_reading(const struct reader *reader, FILE *out)
 	report_files(reader, out);
 }
 
-static void report_sale(const struct offline_run *run, const struct sale *sale)
+/* Verdicts by op, where there is more than one. */
+static void report_verdicts(const uint64_t *verdicts, const offline_op_verdicts *by_op)
 {
-	const uint64_t *verdicts = offline_verdicts(sale->engine);
-	struct shard_totals sum;
-	char hash[33];
+	unsigned ops = 0;
 
-	printf("\nsale %s\n", sale->name);
-	for (unsigned i = 0; i < VERDICT_END; i++) {
+	for (uint8_t op = 0; op < WIRE_OP_END; op++) {
+		uint64_t sum = 0;
+
+		for (unsigned i = 0; i < VERDICT_END; i++)
+			sum += by_op[op][i];
+		ops += sum > 0;
+	}
+	for (unsigned i = 0; i < VERDICT_END && ops <= 1; i++) {
 		if (verdicts[i] > 0)
 			printf("verdicts %-16s %12" PRIu64 "\n", verdict_name((uint8_t)i),
 			       verdicts[i]);
 	}
+	for (uint8_t op = 0; op < WIRE_OP_END && ops > 1; op++) {
+		for (unsigned i = 0; i < VERDICT_END; i++) {
+			if (by_op[op][i] > 0)
+				printf("verdicts %-7s %-16s %12" PRIu64 "\n", op_name(op),
+				       verdict_name((uint8_t)i), by_op[op][i]);
+		}
+	}
+}
+
+static void report_sale(const struct offline_run *run, const struct sale *sale)
+{
+	struct shard_totals sum;
+	char hash[33];
+
+	printf("\nsale %s\n", sale->name);
+	report_verdicts(offline_verdicts(sale->engine), offline_verdicts_by_op(sale->engine));
 	if (reader_counts(run->reader)->replies > 0)
 		compare_print(sale->compare, stdout);
 	sum_up(sale, run->options->shards, &sum, hash);
@@ -146,11 +168,71 @@ static json_t *verdicts_json(const uint64_t *verdicts)
 	return object;
 }
 
+static json_t *by_op_json(const offline_op_verdicts *by_op)
+{
+	json_t *object = json_object();
+
+	for (uint8_t op = 0; op < WIRE_OP_END; op++) {
+		json_t *verdicts = verdicts_json(by_op[op]);
+
+		if (json_object_size(verdicts) > 0)
+			json_object_set(object, op_name(op), verdicts);
+		json_decref(verdicts);
+	}
+	return object;
+}
+
+static json_t *matrix_json(const uint64_t matrix[VERDICT_END][VERDICT_END])
+{
+	json_t *object = json_object();
+
+	for (unsigned captured = 0; captured < VERDICT_END; captured++) {
+		json_t *row = verdicts_json(matrix[captured]);
+
+		if (json_object_size(row) > 0)
+			json_object_set(object, verdict_name((uint8_t)captured), row);
+		json_decref(row);
+	}
+	return object;
+}
+
+static json_t *compared_ops_json(const struct compare_result *result)
+{
+	json_t *object = json_object();
+
+	for (uint8_t op = 0; op < WIRE_OP_END; op++) {
+		const struct compare_op *one = &result->by_op[op];
+		json_t *op_json;
+
+		if (one->compared == 0)
+			continue;
+		op_json = json_object();
+		json_object_set_new(op_json, "compared", number(one->compared));
+		json_object_set_new(op_json, "different", number(one->different));
+		json_object_set_new(op_json, "different_follows", number(one->follows));
+		json_object_set_new(op_json, "matrix", matrix_json(one->matrix));
+		json_object_set_new(object, op_name(op), op_json);
+	}
+	return object;
+}
+
+static json_t *named_json(const struct order_map *orders)
+{
+	const struct order_map_counts *counts = order_map_counts(orders);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "requests", number(counts->named));
+	json_object_set_new(object, "moved", number(counts->moved));
+	json_object_set_new(object, "not_made", number(counts->none));
+	json_object_set_new(object, "guessed", number(counts->guessed));
+	json_object_set_new(object, "not_remembered", number(order_map_lost(orders)));
+	return object;
+}
+
 static json_t *compared_json(const struct compare *compare)
 {
 	const struct compare_result *result = compare_result(compare);
 	json_t *object = json_object();
-	json_t *matrix = json_object();
 
 	json_object_set_new(object, "compared", number(result->compared));
 	json_object_set_new(object, "different", number(result->different));
@@ -162,14 +244,10 @@ static json_t *compared_json(const struct compare *compare)
 	json_object_set_new(object, "orders_moved", number(result->orders_moved));
 	json_object_set_new(object, "only_captured", number(result->alone[COMPARE_CAPTURED]));
 	json_object_set_new(object, "only_new", number(result->alone[COMPARE_NEW]));
-	for (unsigned captured = 0; captured < VERDICT_END; captured++) {
-		json_t *row = verdicts_json(result->matrix[captured]);
-
-		if (json_object_size(row) > 0)
-			json_object_set(matrix, verdict_name((uint8_t)captured), row);
-		json_decref(row);
-	}
-	json_object_set_new(object, "matrix", matrix);
+	json_object_set_new(object, "different_follows", number(result->follows));
+	json_object_set_new(object, "matrix", matrix_json(result->matrix));
+	json_object_set_new(object, "by_op", compared_ops_json(result));
+	json_object_set_new(object, "named_orders", named_json(compare_orders(compare)));
 	return object;
 }
 
@@ -242,6 +320,8 @@ void report_offline_json(const struct offline_run *run)
 		json_object_set_new(object, "state_hash", json_string(hash));
 		json_object_set_new(object, "verdicts",
 				    verdicts_json(offline_verdicts(sale->engine)));
+		json_object_set_new(object, "verdicts_by_op",
+				    by_op_json(offline_verdicts_by_op(sale->engine)));
 		json_object_set_new(object, "comparison", compared_json(sale->compare));
 		json_array_append_new(sales, object);
 	}
@@ -291,11 +371,11 @@ void report_live(const struct reader *reader, const struct live_counts *counts,
 		       counts->port_reopened_cnt);
 	printf("answered %" PRIu64 " of %" PRIu64 " datagrams; %" PRIu64 " others came\n",
 	       counts->received, counts->sent, counts->received_bad);
-	for (unsigned i = 0; i < VERDICT_END; i++) {
-		if (counts->verdicts[i] > 0)
-			printf("verdicts %-16s %12" PRIu64 "\n", verdict_name((uint8_t)i),
-			       counts->verdicts[i]);
-	}
+	if (counts->waited > 0)
+		printf("%" PRIu64 " requests waited for the answer that tells the id of their "
+		       "order\n",
+		       counts->waited);
+	report_verdicts(counts->verdicts, counts->by_op);
 	if (reader_counts(reader)->replies > 0)
 		compare_print(compare, stdout);
 }
@@ -321,7 +401,9 @@ void report_live_json(const struct reader *reader, const struct live_counts *cou
 	json_object_set_new(root, "port_reopened", number(counts->port_reopened_cnt));
 	json_object_set_new(root, "answered", number(counts->received));
 	json_object_set_new(root, "other_datagrams", number(counts->received_bad));
+	json_object_set_new(root, "waited", number(counts->waited));
 	json_object_set_new(root, "verdicts", verdicts_json(counts->verdicts));
+	json_object_set_new(root, "verdicts_by_op", by_op_json(counts->by_op));
 	json_object_set_new(root, "comparison", compared_json(compare));
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');

@@ -17,6 +17,7 @@
 #include "tools/common/cli.h"
 #include "tools/common/transport_port.h"
 #include "tools/replay/ahead.h"
+#include "tools/replay/asked.h"
 #include "tools/replay/compare.h"
 #include "tools/replay/fresh.h"
 #include "tools/replay/live_counts.h"
@@ -48,6 +49,9 @@ static const uint64_t NS_PER_US = 1000;
 static const uint64_t NS_PER_MS = 1000000;
 static const uint64_t NS_PER_S = 1000000000;
 static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
+/* How long a request that names an order waits for the answer that tells its id: a round trip, and
+ * rather late than about another order. */
+static const uint64_t ORDER_WAIT_NS = UINT64_C(200000000);
 /* A pause in the capture that is reported. */
 static const uint64_t PAUSE_TOLD_NS = UINT64_C(10000000000);
 
@@ -58,6 +62,7 @@ struct live {
 	struct reader *reader;
 	struct ahead *ahead;
 	struct compare *compare;
+	struct asked *asked;
 	struct client_transport *transport;
 	struct pace pace;
 	struct fresh fresh; /* with keys */
@@ -68,6 +73,7 @@ struct live {
 	uint64_t heard_ns;   /* when the last reply came */
 	uint64_t sent_bytes; /* of the capture */
 	uint64_t refused_ns; /* since when nothing was taken; 0: the last one was */
+	uint64_t waits_ns;   /* since when the next request waits for its order; 0: it does not */
 	uint64_t told_ns;    /* the instant of the last pause that was reported */
 	struct client_packet received[RECEIVE_CNT];
 	uint8_t room[RECEIVE_CNT][WIRE_DATAGRAM_BYTES_MAX];
@@ -95,18 +101,24 @@ static void take_reply(struct live *live, const struct client_packet *packet)
 	const struct wire_header *header = (const struct wire_header *)packet->bytes;
 	const struct wire_reply *replies =
 		(const struct wire_reply *)(packet->bytes + WIRE_HEADER_BYTES);
+	const uint8_t *ops;
 
 	if (!is_reply(live, packet)) {
 		live->counts.received_bad++;
 		return;
 	}
 	live->counts.received++;
+	ops = asked_find(live->asked, packet->shard, packet->bytes);
 	if (wire_is_dated(packet->bytes))
 		engine_clock_hear(&live->clock, live->heard_ns,
 				  wire_date_of(packet->bytes).issued_at_ns, 0);
-	for (uint32_t i = 0; i < header->count; i++)
-		live->counts.verdicts[replies[i].verdict < VERDICT_END ? replies[i].verdict : 0]++;
-	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes);
+	for (uint32_t i = 0; i < header->count; i++) {
+		const uint8_t verdict = replies[i].verdict < VERDICT_END ? replies[i].verdict : 0;
+
+		live->counts.verdicts[verdict]++;
+		live->counts.by_op[ops != NULL ? ops[i] : 0][verdict]++;
+	}
+	compare_add(live->compare, COMPARE_NEW, packet->shard, packet->bytes, ops);
 }
 
 /* Receives some replies that are there, or come within wait_us. 0 or -errno. */
@@ -127,17 +139,43 @@ static struct ahead_item *next_request(struct live *live, bool *ended)
 	struct ahead_item *item;
 
 	while ((item = ahead_peek(live->ahead, ended)) != NULL && item->kind == CAPTURED_REPLY) {
-		compare_add(live->compare, COMPARE_CAPTURED, item->shard, item->datagram);
+		compare_add(live->compare, COMPARE_CAPTURED, item->shard, item->datagram, NULL);
 		ahead_pop(live->ahead, 1);
 	}
 	return item;
 }
 
-/* The idx-th that is next, which leaves at due_ns, is made new. */
+/* Whether the idx-th that is next names no order of which the answer is still to come. */
+static bool knows_orders(const struct live *live, uint32_t idx)
+{
+	return live->keys == NULL || idx < live->fresh_cnt ||
+	       order_map_ready(compare_orders(live->compare),
+			       ahead_peek_at(live->ahead, idx)->datagram);
+}
+
+/* The same for one that is due: it waits only so long, and only as the first of all. */
+static bool may_leave(struct live *live, uint32_t idx, uint64_t now_ns)
+{
+	if (knows_orders(live, idx)) {
+		live->waits_ns = idx == 0 ? 0 : live->waits_ns;
+		return true;
+	}
+	if (idx > 0)
+		return false;
+	if (live->waits_ns == 0) {
+		live->waits_ns = now_ns;
+		live->counts.waited++;
+	}
+	return now_ns - live->waits_ns >= ORDER_WAIT_NS;
+}
+
+/* The idx-th that is next, which leaves at due_ns, is made new: about the orders of this sale,
+ * dated and signed. What was recorded cannot be changed without a key. */
 static void make_fresh(struct live *live, uint32_t idx, uint64_t due_ns)
 {
 	if (live->keys == NULL || idx < live->fresh_cnt)
 		return;
+	order_map_apply(compare_orders(live->compare), ahead_peek_at(live->ahead, idx)->datagram);
 	fresh_request(&live->fresh, ahead_peek_at(live->ahead, idx),
 		      engine_clock_now(&live->clock, due_ns));
 	live->fresh_cnt = idx + 1;
@@ -154,7 +192,7 @@ static int collect(struct live *live, uint64_t now_ns, struct client_packet *pac
 	while (cnt < burst_max && (item = ahead_peek_at(live->ahead, (uint32_t)cnt)) != NULL &&
 	       item->kind == CAPTURED_REQUEST) {
 		due_ns[cnt] = pace_due_ns(&pace, item->at_ns);
-		if (due_ns[cnt] > now_ns)
+		if (due_ns[cnt] > now_ns || !may_leave(live, (uint32_t)cnt, now_ns))
 			break;
 		make_fresh(live, (uint32_t)cnt, now_ns);
 		packets[cnt] = (struct client_packet){
@@ -212,6 +250,7 @@ static int send_due(struct live *live, uint64_t now_ns)
 		if (!flat_out)
 			histogram_add(&live->counts.late_ns, after_ns - due_ns[i]);
 		pace_sent(&live->pace, due_ns[i], entries);
+		asked_put(live->asked, packets[i].shard, packets[i].bytes);
 		live->counts.sent++;
 		live->counts.sent_requests += entries;
 		live->sent_bytes = ahead_peek_at(live->ahead, 0)->done_bytes;
@@ -288,7 +327,8 @@ static int turn(struct live *live, const struct ahead_item *item)
 		return sent;
 	if (sent == 0 && item != NULL) {
 		/* Signed before it is due, so that it leaves on time. */
-		make_fresh(live, 0, later(pace_due_ns(&live->pace, item->at_ns), now_ns));
+		if (knows_orders(live, 0))
+			make_fresh(live, 0, later(pace_due_ns(&live->pace, item->at_ns), now_ns));
 		tell_pause(live, item, now_ns);
 	}
 	has_read = ahead_read(live->ahead);
@@ -404,7 +444,8 @@ static bool open_capture(struct live *live)
 		live->fresh.fallback = (uint32_t)(key - live->keys->keys);
 	}
 	live->compare = compare_open(options->differences_max);
-	if (live->compare == NULL)
+	live->asked = asked_open();
+	if (live->compare == NULL || live->asked == NULL)
 		return cli_wrong("no memory to compare replies");
 	if (reader_open_source(&live->reader, &options->source, options->base_port, &live->error) !=
 		    0 ||
@@ -498,6 +539,7 @@ int run_live(const struct replay_options *options)
 	if (live->transport != NULL)
 		live->transport->close(live->transport);
 	compare_close(live->compare);
+	asked_close(live->asked);
 	reader_close(live->reader);
 	keys_free(live->keys);
 	keys_free(live->captured_keys);

@@ -36,6 +36,9 @@ struct feed {
 	uint32_t looked_at;
 	uint32_t waiting_cnt;
 	const struct ahead_item *waiting[BATCH_DATAGRAMS_MAX];
+	bool waiting_names[BATCH_DATAGRAMS_MAX]; /* it names an order */
+	/* What captured answers told since the last decision: their new answers may be missing. */
+	struct order_recent recent;
 	struct output files[WHAT_IF_FILES];
 	struct batch batch;
 	uint64_t datagrams; /* decided so far */
@@ -97,6 +100,7 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 						   first->datagram, first->bytes),
 			.sale = feed->sale,
 			.undated_refused = options->undated_refused,
+			.orders = compare_orders(sale->compare),
 			.journal = options->journal,
 			.segment_bytes = (uint64_t)options->segment_mib << 20,
 		};
@@ -151,15 +155,22 @@ static bool admit_waiting(struct feed *feed)
 			.datagram = item->datagram,
 			.at_ns = item->at_ns,
 			.shard = item->shard,
+			.names_order = feed->waiting_names[i],
 		};
 		batch->request_cnt += wire_count(item->datagram);
 	}
 	return true;
 }
 
-static void on_reply(void *context, uint16_t shard, const uint8_t *datagram)
+static void on_reply(void *context, const struct batch_item *item, const uint8_t *datagram)
 {
-	compare_add(context, COMPARE_NEW, shard, datagram);
+	const struct wire_request *requests =
+		(const struct wire_request *)(item->datagram + WIRE_HEADER_BYTES);
+	uint8_t ops[WIRE_ENTRY_CNT_MAX];
+
+	for (uint32_t i = 0; i < wire_count(item->datagram); i++)
+		ops[i] = requests[i].op;
+	compare_add(context, COMPARE_NEW, item->shard, datagram, ops);
 }
 
 /* Decides the current datagrams and removes them. */
@@ -182,9 +193,20 @@ static bool decide_waiting(struct feed *feed)
 	feed->datagrams += feed->batch.item_cnt;
 	feed->requests += feed->batch.request_cnt;
 	feed->waiting_cnt = 0;
+	order_recent_clear(&feed->recent);
 	ahead_pop(feed->ahead, feed->looked_at);
 	feed->looked_at = 0;
 	return true;
+}
+
+/* Whether a request names an order whose id in the new sale is known only when the requests before
+ * it are decided. */
+static bool must_wait(const struct feed *feed, const struct ahead_item *item)
+{
+	bool names;
+
+	return item->kind == CAPTURED_REQUEST && feed->waiting_cnt > 0 &&
+	       order_recent_has(&feed->recent, item->datagram, &names);
 }
 
 static void look_at(struct feed *feed, const struct ahead_item *item)
@@ -192,13 +214,16 @@ static void look_at(struct feed *feed, const struct ahead_item *item)
 	feed->looked_at++;
 	if (item->kind == CAPTURED_REPLY) {
 		feed->replies_seen = true;
+		order_recent_add(&feed->recent, item->datagram);
 		for (uint32_t i = 0; i < feed->run.sale_cnt; i++)
 			compare_add(feed->run.sales[i].compare, COMPARE_CAPTURED, item->shard,
-				    item->datagram);
+				    item->datagram, NULL);
 	} else if (item->shard >= feed->run.options->shards) {
 		refuse(feed, item);
 		feed->refused.skips[SKIP_SHARD]++;
 	} else {
+		(void)order_recent_has(&feed->recent, item->datagram,
+				       &feed->waiting_names[feed->waiting_cnt]);
 		feed->waiting[feed->waiting_cnt++] = item;
 	}
 }
@@ -235,6 +260,10 @@ static bool feed_all(struct feed *feed)
 	while (!ended && !progress_interrupted()) {
 		const struct ahead_item *item = ahead_peek_at(feed->ahead, feed->looked_at);
 
+		/* It comes to the front then. */
+		if (item != NULL && must_wait(feed, item) && !decide_waiting(feed))
+			return false;
+		item = ahead_peek_at(feed->ahead, feed->looked_at);
 		if (item != NULL)
 			look_at(feed, item);
 		if (item != NULL && feed->waiting_cnt < BATCH_DATAGRAMS_MAX &&

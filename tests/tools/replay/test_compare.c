@@ -22,7 +22,7 @@ static void add(struct compare *compare, enum compare_side side, uint64_t id, ui
 		.unit_price = price,
 		.quantity = 1,
 	};
-	compare_add(compare, side, 0, datagram);
+	compare_add(compare, side, 0, datagram, NULL);
 }
 
 static void both(struct compare *compare, uint64_t id, uint8_t captured, uint64_t captured_lsn,
@@ -121,5 +121,80 @@ Test(compare, another_sale_of_a_pong_is_no_difference)
 	compare_finish(compare);
 	cr_expect(compare_same(compare));
 	cr_expect_eq(compare_result(compare)->orders_moved, 0);
+	compare_close(compare);
+}
+
+/* One entry whose op is known on the new side. */
+static void both_of(struct compare *compare, uint8_t op, uint64_t id, uint8_t captured,
+		    uint64_t captured_lsn, uint8_t now, uint64_t now_lsn)
+{
+	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX] = {0};
+	struct wire_header *header = (struct wire_header *)datagram;
+
+	header->count = 1;
+	header->echo = id;
+	wire_replies(datagram)[0] = (struct wire_reply){.id = {id, 9},
+							.verdict = now,
+							.order_id = now_lsn,
+							.unit_price = 100,
+							.quantity = 1};
+	add(compare, COMPARE_CAPTURED, id, captured, captured_lsn, 100);
+	compare_add(compare, COMPARE_NEW, 0, datagram, &op);
+}
+
+Test(compare, counts_by_what_was_asked)
+{
+	struct compare *compare = compare_open(10);
+	const struct compare_result *result = compare_result(compare);
+	const struct compare_difference *first;
+
+	both_of(compare, WIRE_OP_HOLD, 1, VERDICT_HELD, 2, VERDICT_HELD, 3);
+	both_of(compare, WIRE_OP_CONFIRM, 2, VERDICT_CONFIRMED, 2, VERDICT_HOLD_EXPIRED, 3);
+	both(compare, 3, VERDICT_SOLD_OUT, 0, VERDICT_SOLD_OUT, 0);
+	cr_expect_eq(result->by_op[WIRE_OP_HOLD].compared, 1);
+	cr_expect_eq(result->by_op[WIRE_OP_HOLD].different, 0);
+	cr_expect_eq(result->by_op[WIRE_OP_CONFIRM].different, 1);
+	cr_expect_eq(result->by_op[WIRE_OP_CONFIRM].matrix[VERDICT_CONFIRMED][VERDICT_HOLD_EXPIRED],
+		     1);
+	cr_expect_eq(result->by_op[0].compared, 1);
+	cr_assert_eq(compare_first(compare, &first), 1);
+	cr_expect_eq(first[0].op, WIRE_OP_CONFIRM);
+	compare_close(compare);
+}
+
+Test(compare, says_what_follows_from_an_order_that_differed)
+{
+	struct compare *compare = compare_open(10);
+	const struct compare_result *result = compare_result(compare);
+	const struct compare_difference *first;
+
+	both_of(compare, WIRE_OP_HOLD, 1, VERDICT_HELD, 2, VERDICT_SOLD_OUT, 0);
+	both_of(compare, WIRE_OP_CONFIRM, 2, VERDICT_CONFIRMED, 2, VERDICT_NOT_FOUND, 0);
+	both_of(compare, WIRE_OP_CONFIRM, 3, VERDICT_CONFIRMED, 4, VERDICT_CONFIRMED_LATE, 4);
+	cr_expect_eq(result->different, 3);
+	cr_expect_eq(result->follows, 1);
+	cr_expect_eq(result->by_op[WIRE_OP_CONFIRM].follows, 1);
+	cr_assert_eq(compare_first(compare, &first), 3);
+	cr_expect_not(first[0].follows);
+	cr_expect(first[1].follows);
+	cr_expect_not(first[2].follows);
+	compare_close(compare);
+}
+
+Test(compare, knows_which_order_is_which)
+{
+	struct compare *compare = compare_open(10);
+	struct order_map *orders = compare_orders(compare);
+	uint64_t now;
+
+	add(compare, COMPARE_CAPTURED, 1, VERDICT_HELD, 7, 100);
+	cr_expect_eq(order_map_find(orders, 7, &now), ORDER_WAITS);
+	add(compare, COMPARE_NEW, 1, VERDICT_HELD, 9, 100);
+	cr_expect_eq(order_map_find(orders, 7, &now), ORDER_MOVED);
+	cr_expect_eq(now, 9);
+	/* A refusal tells no id that a buyer goes on with. */
+	both(compare, 2, VERDICT_ALREADY_SOLD, 7, VERDICT_ALREADY_SOLD, 11);
+	(void)order_map_find(orders, 7, &now);
+	cr_expect_eq(now, 9);
 	compare_close(compare);
 }
