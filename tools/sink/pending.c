@@ -16,7 +16,7 @@ static const struct {
 	[PENDING_HOLDS] = {&tables_holds, "orders"},
 	[PENDING_CHANGES] = {&tables_changes, "changes of orders"},
 	[PENDING_RUNS] = {&tables_runs, "the ends of holds"},
-	[PENDING_OF_BUYER] = {&tables_of_buyer, "the ends of holds"},
+	[PENDING_ONES] = {&tables_ones, "the ends of holds"},
 	[PENDING_CLOCKS] = {&tables_clocks, "a clock that was set back"},
 };
 
@@ -110,19 +110,19 @@ static void add_change(struct rows *rows, uint16_t lane, uint64_t lsn, const str
 static void add_expire(struct pending *pending, uint16_t lane, uint64_t lsn,
 		       const struct record *record)
 {
-	const bool of_buyer = (record->flags & EXPIRE_OF_BUYER) != 0;
-	struct rows *rows = &pending->parts[of_buyer ? PENDING_OF_BUYER : PENDING_RUNS];
+	const bool one = (record->flags & EXPIRE_ONE) != 0;
+	struct rows *rows = &pending->parts[one ? PENDING_ONES : PENDING_RUNS];
 
 	pending->holds_ended += record->expire.holds;
-	put_place(rows, lane, lsn);
-	rows_put_instant(rows, record->at_ns);
-	if (of_buyer)
-		rows_put_u64(rows, record->at_ns);
-	rows_put_u64(rows, record->sku);
-	if (of_buyer) {
-		rows_put_u64(rows, record->expire.buyer);
+	if (one) {
+		put_place(rows, lane, record->expire.up_to_lsn);
+		rows_put_u64(rows, lsn);
+		rows_put_instant(rows, record->at_ns);
 		return;
 	}
+	put_place(rows, lane, lsn);
+	rows_put_instant(rows, record->at_ns);
+	rows_put_u64(rows, record->sku);
 	rows_put_bool(rows, (record->flags & EXPIRE_EXTENDED) != 0);
 	rows_put_u64(rows, record->expire.up_to_lsn);
 }
@@ -176,7 +176,7 @@ uint64_t pending_orders(const struct pending *pending)
 uint64_t pending_changes(const struct pending *pending)
 {
 	return pending->parts[PENDING_CHANGES].cnt + pending->parts[PENDING_RUNS].cnt +
-	       pending->parts[PENDING_OF_BUYER].cnt;
+	       pending->parts[PENDING_ONES].cnt;
 }
 
 uint64_t pending_rows(const struct pending *pending)

@@ -238,26 +238,25 @@ static const struct rows_column run_columns[] = {
 #define EXPIRED                                                                                    \
 	"UPDATE @.orders AS o SET state = 'expired', held = 0, changed_lsn = t.lsn,"               \
 	" changed_at = t.at FROM "
-#define OPEN_OF_SKU " WHERE o.lane = t.lane AND o.sku = t.sku AND o.state = 'held'"
 
 /* Each run takes what those before it left. */
 const struct tables_store tables_runs = {
 	.columns = run_columns,
 	.sql = EXPIRED "(SELECT t.*, coalesce(lag(t.up_to_lsn) OVER (PARTITION BY t.lane, t.sku,"
-		       " t.extended ORDER BY t.lsn), 0) AS after_lsn FROM #) AS t" OPEN_OF_SKU
+		       " t.extended ORDER BY t.lsn), 0) AS after_lsn FROM #) AS t"
+		       " WHERE o.lane = t.lane AND o.sku = t.sku AND o.state = 'held'"
 		       " AND o.extended = t.extended AND o.since_lsn > t.after_lsn"
 		       " AND o.since_lsn <= t.up_to_lsn",
 };
 
-static const struct rows_column of_buyer_columns[] = {
-	{"lane", "smallint"}, {"lsn", "bigint"},    {"at", "timestamptz"}, {"at_ns", "bigint"},
-	{"sku", "numeric"},   {"buyer", "numeric"}, {NULL, NULL},
+static const struct rows_column one_columns[] = {
+	{"lane", "smallint"}, {"order_lsn", "bigint"}, {"lsn", "bigint"}, {"at", "timestamptz"},
+	{NULL, NULL},
 };
 
-const struct tables_store tables_of_buyer = {
-	.columns = of_buyer_columns,
-	.sql = EXPIRED "#" OPEN_OF_SKU " AND o.buyer = t.buyer AND o.ends_at_ns <= t.at_ns"
-		       " AND o.since_lsn < t.lsn",
+const struct tables_store tables_ones = {
+	.columns = one_columns,
+	.sql = EXPIRED "# WHERE o.lane = t.lane AND o.lsn = t.order_lsn AND o.state = 'held'",
 };
 
 static const struct rows_column clock_columns[] = {

@@ -48,10 +48,10 @@ extern const struct tables_store tables_lanes;
  * late or refunded, and no run takes it then. A lane's clock that was set back must not be among
  * them: it comes alone, after all before it and before all after it.
  */
-extern const struct tables_store tables_changes;  /* CONFIRM, RELEASE, EXTEND, RETURN */
-extern const struct tables_store tables_runs;     /* EXPIRE of a run */
-extern const struct tables_store tables_of_buyer; /* EXPIRE of one buyer's holds */
-extern const struct tables_store tables_clocks;   /* CLOCK: the ends of open holds move with it */
+extern const struct tables_store tables_changes; /* CONFIRM, RELEASE, EXTEND, RETURN */
+extern const struct tables_store tables_runs;    /* EXPIRE of a run */
+extern const struct tables_store tables_ones;    /* EXPIRE of one hold */
+extern const struct tables_store tables_clocks;  /* CLOCK: the ends of open holds move with it */
 
 /* Rows for a store in this schema. 0 or -ENOMEM. */
 int tables_open_rows(struct rows *rows, uint64_t max, const struct tables_store *store,

@@ -102,12 +102,10 @@ Test(pending, the_end_of_holds_counts_as_many_rows_as_it_changes)
 	cr_expect_eq(pending_rows(&pending), 4);
 	cr_expect_eq(pending_changes(&pending), 1);
 	expect_row(&pending, PENDING_RUNS, "{0}{9}{2023-11-14T22:13:20.123456Z}{42}{t}{8}");
-	record.flags = EXPIRE_OF_BUYER;
-	record.expire.buyer = 7;
-	record.expire.up_to_lsn = 0;
+	record.flags = EXPIRE_ONE;
+	record.expire.up_to_lsn = 5;
 	pending_add(&pending, 0, 9, &record);
-	expect_row(&pending, PENDING_OF_BUYER,
-		   "{0}{9}{2023-11-14T22:13:20.123456Z}{1700000000123456789}{42}{7}");
+	expect_row(&pending, PENDING_ONES, "{0}{5}{9}{2023-11-14T22:13:20.123456Z}");
 	pending_close(&pending);
 }
 
