@@ -27,8 +27,10 @@ static void sum_up(const struct sale *sale, uint16_t shards, struct shard_totals
 		shard_totals(shard, &totals);
 		sum->offers += totals.offers;
 		sum->orders += totals.orders;
+		sum->holds += totals.holds;
 		sum->units_sold += totals.units_sold;
 		sum->units_free += totals.units_free;
+		sum->units_held += totals.units_held;
 		shard_hash_add(&hash, shard_hash(shard));
 	}
 	snprintf(hash_text, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
@@ -119,8 +121,11 @@ static void report_sale(const struct offline_run *run, const struct sale *sale)
 	if (reader_counts(run->reader)->replies > 0)
 		compare_print(sale->compare, stdout);
 	sum_up(sale, run->options->shards, &sum, hash);
-	printf("replayed orders=%" PRIu64 " units=%" PRIu64 " left=%" PRIu64 " state_hash=%s\n",
-	       sum.orders, sum.units_sold, sum.units_free, hash);
+	printf("replayed orders=%" PRIu64 " units=%" PRIu64 " left=%" PRIu64, sum.orders,
+	       sum.units_sold, sum.units_free);
+	if (sum.holds > 0)
+		printf(" held=%" PRIu64 " holds=%" PRIu64, sum.units_held, sum.holds);
+	printf(" state_hash=%s\n", hash);
 }
 
 void report_offline(const struct offline_run *run)
@@ -299,6 +304,25 @@ static json_t *reading_json(const struct reader *reader)
 	return object;
 }
 
+static json_t *holds_json(const struct offline_run *run, const struct sale *sale)
+{
+	struct sold_holds holds = {0};
+	json_t *object = json_object();
+
+	for (uint16_t lane = 0; lane < run->options->shards; lane++)
+		sold_add_holds(&holds, offline_shard(sale->engine, lane));
+	json_object_set_new(object, "made", number(holds.made));
+	json_object_set_new(object, "paid", number(holds.paid));
+	json_object_set_new(object, "paid_late", number(holds.paid_late));
+	json_object_set_new(object, "refunded", number(holds.refunded));
+	json_object_set_new(object, "released", number(holds.released));
+	json_object_set_new(object, "ran_out", number(holds.ran_out));
+	json_object_set_new(object, "open", number(holds.open));
+	json_object_set_new(object, "units_returned", number(holds.returned));
+	json_object_set_new(object, "units_written_off", number(holds.written_off));
+	return object;
+}
+
 void report_offline_json(const struct offline_run *run)
 {
 	json_t *root = reading_json(run->reader);
@@ -317,6 +341,8 @@ void report_offline_json(const struct offline_run *run)
 		json_object_set_new(object, "units_free", number(sum.units_free));
 		json_object_set_new(object, "revenue",
 				    json_string(FIGURE_PLAIN(revenue_of(run, sale))));
+		json_object_set_new(object, "units_held", number(sum.units_held));
+		json_object_set_new(object, "holds", holds_json(run, sale));
 		json_object_set_new(object, "state_hash", json_string(hash));
 		json_object_set_new(object, "verdicts",
 				    verdicts_json(offline_verdicts(sale->engine)));

@@ -50,6 +50,7 @@ static void take_offers(struct sold *sold, const struct shard *shard, uint64_t c
 			.unit_price = offer.unit_price,
 			.stock = offer.stock,
 			.left = offer.free,
+			.held = offer.held,
 			.has_opening = offer.opens_at_ns > 0,
 			.opened_ns = offer.opens_at_ns > 0 ? offer.opens_at_ns : first_ns,
 		};
@@ -61,28 +62,94 @@ static uint32_t quantity_of(const struct snapshot_order *order)
 	return (uint32_t)(order->lsn_quantity & ((1U << QUANTITY_BITS) - 1));
 }
 
-static void take_orders(struct sold *sold, const struct shard *shard, uint64_t cnt)
+typedef void take_fn(void *context, const struct shard *shard, const struct snapshot_order *order,
+		     uint64_t at_ns, uint32_t units);
+
+/* Each order of a shard of which units are sold: the bought ones as they were, those of which units
+ * came back and those that were held by what the buyer has now. */
+static void for_each_sold(const struct shard *shard, take_fn *take, void *context)
 {
-	struct snapshot_order saved[SAVE_CNT];
+	struct shard_totals totals;
+	union {
+		struct snapshot_order orders[SAVE_CNT];
+		struct snapshot_hold holds[SAVE_CNT];
+	} saved;
 
-	for (uint64_t first = 0; first < cnt; first += SAVE_CNT) {
-		const uint64_t left = cnt - first;
-		const uint32_t got = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
+	shard_totals(shard, &totals);
+	for (uint64_t first = 0; first < totals.orders; first += SAVE_CNT) {
+		const uint64_t left = totals.orders - first;
+		const uint32_t cnt = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
 
-		shard_save_orders(shard, first, got, saved);
-		for (uint32_t i = 0; i < got; i++) {
-			struct offer_view offer;
+		shard_save_orders(shard, first, cnt, saved.orders);
+		for (uint32_t i = 0; i < cnt; i++) {
+			const struct snapshot_order *order = &saved.orders[i];
 
-			shard_offer_at(shard, saved[i].offer, &offer);
-			sold->orders[sold->order_cnt++] = (struct sold_order){
-				.sku = offer.sku,
-				.at_ns = saved[i].at_ns,
-				.buyer = saved[i].buyer,
-				.unit_price = saved[i].unit_price,
-				.channel = saved[i].channel,
-				.quantity = quantity_of(&saved[i]),
-			};
+			if ((order->offer >> SNAPSHOT_FLAGS_SHIFT & SNAPSHOT_CHANGED) == 0)
+				take(context, shard, order, order->at_ns, quantity_of(order));
 		}
+	}
+	for (uint64_t first = 0; first < totals.holds; first += SAVE_CNT) {
+		const uint64_t left = totals.holds - first;
+		const uint32_t cnt = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
+
+		shard_save_holds(shard, first, cnt, saved.holds);
+		for (uint32_t i = 0; i < cnt; i++) {
+			const struct snapshot_hold *hold = &saved.holds[i];
+
+			if (hold->state == HOLD_SOLD && hold->sold > 0)
+				take(context, shard, &hold->order, hold->sold_at_ns, hold->sold);
+		}
+	}
+}
+
+static void take_order(void *context, const struct shard *shard, const struct snapshot_order *order,
+		       uint64_t at_ns, uint32_t units)
+{
+	struct sold *sold = context;
+	struct offer_view offer;
+
+	shard_offer_at(shard, order->offer & ((1U << SNAPSHOT_OFFER_BITS) - 1), &offer);
+	sold->orders[sold->order_cnt++] = (struct sold_order){
+		.sku = offer.sku,
+		.at_ns = at_ns,
+		.buyer = order->buyer,
+		.unit_price = order->unit_price,
+		.channel = order->channel,
+		.quantity = units,
+	};
+}
+
+static void count_hold(struct sold_holds *sum, const struct snapshot_hold *hold)
+{
+	const bool late = (hold->order.offer >> SNAPSHOT_FLAGS_SHIFT & CONFIRM_LATE) != 0;
+
+	sum->returned += hold->returned;
+	sum->written_off += hold->written_off;
+	/* A bought order of which units came back. */
+	if (hold->ends_at_ns == 0)
+		return;
+	sum->made++;
+	sum->paid += hold->state == HOLD_SOLD && !late;
+	sum->paid_late += hold->state == HOLD_SOLD && late;
+	sum->refunded += hold->state == HOLD_REFUNDED;
+	sum->released += hold->state == HOLD_GONE;
+	sum->ran_out += hold->state == HOLD_RAN_OUT;
+	sum->open += hold->state == HOLD_OPEN;
+}
+
+void sold_add_holds(struct sold_holds *sum, const struct shard *shard)
+{
+	struct snapshot_hold saved[SAVE_CNT];
+	struct shard_totals totals;
+
+	shard_totals(shard, &totals);
+	for (uint64_t first = 0; first < totals.holds; first += SAVE_CNT) {
+		const uint64_t left = totals.holds - first;
+		const uint32_t cnt = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
+
+		shard_save_holds(shard, first, cnt, saved);
+		for (uint32_t i = 0; i < cnt; i++)
+			count_hold(sum, &saved[i]);
 	}
 }
 
@@ -121,7 +188,7 @@ static void sum_up(struct sold *sold)
 			sku->revenue += sold_revenue(&sold->orders[order]);
 		}
 		sku->order_cnt = order - sku->first;
-		if (sku->left == 0 && sku->order_cnt > 0)
+		if (sku->left + sku->held == 0 && sku->order_cnt > 0)
 			sku->sold_out_ns = sold->orders[order - 1].at_ns;
 		for (; buyer < sold->buyer_cnt && sold->buyers[buyer].sku == sku->sku; buyer++)
 			sku->buyer_cnt++;
@@ -222,7 +289,7 @@ int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards, 
 	*sold = (struct sold){0};
 	for (uint16_t i = 0; i < shards; i++) {
 		shard_totals(offline_shard(engine, i), &totals);
-		orders += totals.orders;
+		orders += totals.orders + totals.holds;
 		offers += totals.offers;
 	}
 	sold->orders = malloc((orders + 1) * sizeof(*sold->orders));
@@ -237,7 +304,8 @@ int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards, 
 
 		shard_totals(shard, &totals);
 		take_offers(sold, shard, totals.offers, first_ns);
-		take_orders(sold, shard, totals.orders);
+		for_each_sold(shard, take_order, sold);
+		sold_add_holds(&sold->holds, shard);
 	}
 	qsort(sold->orders, sold->order_cnt, sizeof(*sold->orders), by_sku_time);
 	qsort(sold->skus, sold->sku_cnt, sizeof(*sold->skus), by_sku);
@@ -251,21 +319,21 @@ int sold_take(struct sold *sold, const struct offline *engine, uint16_t shards, 
 	return -ENOMEM;
 }
 
+static void add_revenue(void *context, const struct shard *shard,
+			const struct snapshot_order *order, uint64_t at_ns, uint32_t units)
+{
+	minor_units *revenue = context;
+
+	(void)shard;
+	(void)at_ns;
+	*revenue += (minor_units)order->unit_price * units;
+}
+
 minor_units sold_revenue_of(const struct shard *shard)
 {
-	struct snapshot_order saved[SAVE_CNT];
-	struct shard_totals totals;
 	minor_units revenue = 0;
 
-	shard_totals(shard, &totals);
-	for (uint64_t first = 0; first < totals.orders; first += SAVE_CNT) {
-		const uint64_t left = totals.orders - first;
-		const uint32_t got = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
-
-		shard_save_orders(shard, first, got, saved);
-		for (uint32_t i = 0; i < got; i++)
-			revenue += (minor_units)saved[i].unit_price * quantity_of(&saved[i]);
-	}
+	for_each_sold(shard, add_revenue, &revenue);
 	return revenue;
 }
 

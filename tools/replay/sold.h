@@ -1,6 +1,7 @@
 /*
  * sold: what an offline sale sold, read from its shards at the end: by SKU, buyer and channel, for
- * how much, and when. Memory grows with the orders, which the stock bounds, not with the capture.
+ * how much, and when. What came back counts as not sold; a hold counts from when it was paid.
+ * Memory grows with the orders and holds, not with the capture.
  */
 #ifndef DB_TOOLS_REPLAY_SOLD_H
 #define DB_TOOLS_REPLAY_SOLD_H
@@ -14,11 +15,24 @@
 
 struct sold_order {
 	uint64_t sku;
-	uint64_t at_ns;
+	uint64_t at_ns; /* when it was bought, or its hold paid */
 	uint64_t buyer;
 	uint64_t unit_price;
 	uint32_t channel;
-	uint32_t quantity;
+	uint32_t quantity; /* that the buyer has at the end */
+};
+
+/* What has become of the holds of a sale, and of units that came back. */
+struct sold_holds {
+	uint64_t made;
+	uint64_t paid; /* in time; also if all of it came back */
+	uint64_t paid_late;
+	uint64_t refunded; /* paid too late */
+	uint64_t released;
+	uint64_t ran_out;
+	uint64_t open;
+	uint64_t returned;    /* units, for sale again */
+	uint64_t written_off; /* units */
 };
 
 /* What one buyer has of one SKU. */
@@ -41,7 +55,8 @@ struct sold_sku {
 				 instant when it was put on sale. May be after the capture's end */
 	bool has_opening;
 	uint32_t stock;
-	uint32_t left;
+	uint32_t left; /* for sale; what is held at the end is neither left nor sold */
+	uint32_t held;
 };
 
 struct sold_channel {
@@ -71,6 +86,7 @@ struct sold {
 	struct sold_channel *channels; /* ascending */
 	uint64_t channel_cnt;
 	struct sold_total total;
+	struct sold_holds holds;
 };
 
 /* What an order brings. */
@@ -85,6 +101,9 @@ void sold_free(struct sold *sold);
 
 /* The revenue of a shard alone, without the above: no memory is taken. */
 minor_units sold_revenue_of(const struct shard *shard);
+
+/* The same of what has become of holds. */
+void sold_add_holds(struct sold_holds *sum, const struct shard *shard);
 
 /* The channels of cnt orders, ascending by id. *out is the caller's to free. 0 or -ENOMEM. */
 int sold_take_channels(const struct sold_order *orders, uint64_t cnt, struct sold_channel **out,

@@ -178,6 +178,31 @@ static void put_total(const struct what_if *what_if, uint32_t sale, FILE *out)
 		FIGURE(total->left), FIGURE(total->revenue));
 }
 
+/* What has become of holds, where there are any. */
+static void put_holds(const struct what_if *what_if, FILE *out)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < what_if->cnt; i++)
+		any |= what_if->sold[i].holds.made + what_if->sold[i].holds.returned +
+			       what_if->sold[i].holds.written_off >
+		       0;
+	if (!any)
+		return;
+	fprintf(out, "\n%-20s %4s %13s %13s %13s %13s %13s %13s %13s %13s %13s\n", "", "sale",
+		"holds made", "paid", "paid late", "refunded", "released", "ran out", "open",
+		"units back", "written off");
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_holds *holds = &what_if->sold[i].holds;
+
+		fprintf(out, "%-20s %4u %13s %13s %13s %13s %13s %13s %13s %13s %13s\n",
+			i == 0 ? "all SKUs" : "", i + 1, FIGURE(holds->made), FIGURE(holds->paid),
+			FIGURE(holds->paid_late), FIGURE(holds->refunded), FIGURE(holds->released),
+			FIGURE(holds->ran_out), FIGURE(holds->open), FIGURE(holds->returned),
+			FIGURE(holds->written_off));
+	}
+}
+
 void what_if_table(const struct what_if *what_if, FILE *out)
 {
 	uint64_t cnt = 0;
@@ -201,6 +226,7 @@ void what_if_table(const struct what_if *what_if, FILE *out)
 			cnt, of);
 	for (uint32_t i = 0; i < what_if->cnt; i++)
 		put_total(what_if, i, out);
+	put_holds(what_if, out);
 	fprintf(out, "\n%-20s %4s %13s %13s %22s\n", "", "sale", "units sold", "orders", "revenue");
 	for (uint32_t i = 0; i < what_if->cnt; i++)
 		put_channels(what_if, i, out);
