@@ -18,21 +18,40 @@ enum {
 	SAVE_CNT = 1024,
 };
 
-/* An order, where it was decided, and the offer it is of. */
+/* An order or a change of one, where it was decided, and the offer it is of. */
 struct told {
 	struct snapshot_order order;
-	uint64_t offer; /* in from_journal.offers */
+	uint64_t order_lsn; /* of the order that it made, changes or ends */
+	uint64_t offer;     /* in from_journal.offers */
 	uint16_t lane;
+	uint8_t kind; /* RECORD_...; RECORD_EXPIRE: no request, but the end of a hold */
+};
+
+/* A hold, or a bought order of which units came back, as of the request given last. */
+struct told_hold {
+	uint64_t lsn; /* of its order */
+	uint64_t ends_ns;
+	uint16_t lane;
+	uint16_t held;
+};
+
+struct told_offer {
+	struct offer_view view; /* free: left at the request given last */
+	struct offer_terms terms;
 };
 
 struct from_journal {
 	struct data_dir dir;
-	struct told *orders; /* as they were decided */
-	uint64_t order_cnt;
-	struct offer_view *offers;
+	struct told *told; /* as they were decided */
+	uint64_t told_cnt;
+	struct told_hold *holds; /* by lane and LSN */
+	uint64_t hold_cnt;
+	struct told_offer *offers;
 	uint64_t offer_cnt;
-	uint64_t next;      /* order not yet given */
-	uint32_t group_cnt; /* orders of the datagram given last; its reply is next */
+	uint64_t order_cnt; /* bought or held */
+	uint64_t change_cnt;
+	uint64_t next;      /* not yet given */
+	uint32_t group_cnt; /* requests of the datagram given last; its reply is next */
 	uint64_t datagrams;
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 };
@@ -47,6 +66,20 @@ static uint16_t quantity_of(const struct told *told)
 	return (uint16_t)(told->order.lsn_quantity & ((1U << QUANTITY_BITS) - 1));
 }
 
+static uint8_t flags_of(const struct snapshot_order *order)
+{
+	return (uint8_t)(order->offer >> SNAPSHOT_FLAGS_SHIFT);
+}
+
+/* The kind of its record. */
+static uint8_t kind_of(const struct snapshot_order *order)
+{
+	const uint8_t kind = order->offer >> SNAPSHOT_KIND_SHIFT & 0xf;
+
+	return kind == 0 ? RECORD_ORDER : kind;
+}
+
+/* Holds that end at an instant have ended for all that is decided at it. */
 static int by_instant(const void *a, const void *b)
 {
 	const struct told *one = a;
@@ -59,50 +92,143 @@ static int by_instant(const void *a, const void *b)
 	return lsn_of(one) < lsn_of(two) ? -1 : lsn_of(one) > lsn_of(two);
 }
 
-/* Makes room for a shard's offers and orders, after those that are there. */
+static int by_lane_lsn(const void *a, const void *b)
+{
+	const struct told_hold *one = a;
+	const struct told_hold *two = b;
+
+	if (one->lane != two->lane)
+		return one->lane < two->lane ? -1 : 1;
+	return one->lsn < two->lsn ? -1 : one->lsn > two->lsn;
+}
+
+/* Makes room for what a shard has, after what is there. */
 static bool grow(struct from_journal *journal, const struct shard_totals *totals)
 {
-	struct told *orders = realloc(journal->orders,
-				      (journal->order_cnt + totals->orders + 1) * sizeof(*orders));
-	struct offer_view *offers;
+	/* Of each hold also its end. */
+	const uint64_t more = totals->orders + 2 * totals->holds + totals->changes;
+	struct told *told = realloc(journal->told, (journal->told_cnt + more + 1) * sizeof(*told));
+	struct told_offer *offers;
+	struct told_hold *holds;
 
-	if (orders == NULL)
+	if (told == NULL)
 		return false;
-	journal->orders = orders;
+	journal->told = told;
 	offers = realloc(journal->offers,
 			 (journal->offer_cnt + totals->offers + 1) * sizeof(*offers));
 	if (offers == NULL)
 		return false;
 	journal->offers = offers;
+	holds = realloc(journal->holds, (journal->hold_cnt + totals->holds + 1) * sizeof(*holds));
+	if (holds == NULL)
+		return false;
+	journal->holds = holds;
 	return true;
+}
+
+static void take(struct from_journal *journal, const struct snapshot_order *order,
+		 uint64_t first_offer, uint16_t lane)
+{
+	struct told *told = &journal->told[journal->told_cnt++];
+
+	*told = (struct told){
+		.order = *order,
+		.offer = first_offer + (order->offer & ((1U << SNAPSHOT_OFFER_BITS) - 1)),
+		.lane = lane,
+		.kind = kind_of(order),
+	};
+	told->order_lsn = told->kind == RECORD_ORDER || told->kind == RECORD_HOLD
+				  ? lsn_of(told)
+				  : order->max_price;
+}
+
+/* Of a hold that ended without a payment in time: its units came back then. */
+static void take_end(struct from_journal *journal, const struct snapshot_hold *hold)
+{
+	const bool late = (flags_of(&hold->order) & CONFIRM_LATE) != 0;
+	struct told *end = &journal->told[journal->told_cnt];
+
+	if (hold->state != HOLD_RAN_OUT && hold->state != HOLD_REFUNDED &&
+	    !(hold->state == HOLD_SOLD && late))
+		return;
+	*end = end[-1];
+	end->kind = RECORD_EXPIRE;
+	end->order.at_ns = hold->ends_at_ns;
+	end->order.lsn_quantity = 0;
+	journal->told_cnt++;
+}
+
+static void take_hold(struct from_journal *journal, const struct snapshot_hold *hold,
+		      uint64_t first_offer, uint16_t lane)
+{
+	journal->holds[journal->hold_cnt++] = (struct told_hold){
+		.lsn = hold->order.lsn_quantity >> QUANTITY_BITS,
+		.lane = lane,
+	};
+	/* A bought one is among the orders. */
+	if (kind_of(&hold->order) != RECORD_HOLD)
+		return;
+	take(journal, &hold->order, first_offer, lane);
+	take_end(journal, hold);
+	journal->order_cnt++;
+}
+
+static void take_offers(struct from_journal *journal, const struct shard *shard, uint64_t cnt)
+{
+	for (uint64_t i = 0; i < cnt; i++) {
+		struct told_offer *offer = &journal->offers[journal->offer_cnt++];
+
+		shard_offer_at(shard, i, &offer->view);
+		shard_terms_at(shard, i, &offer->terms);
+		offer->view.free = offer->view.stock;
+	}
+}
+
+typedef void save_fn(const struct shard *shard, uint64_t first, uint32_t cnt,
+		     struct snapshot_order *out);
+
+static void take_orders(struct from_journal *journal, const struct shard *shard, save_fn *save,
+			uint64_t cnt, uint64_t first_offer, uint16_t lane)
+{
+	struct snapshot_order saved[SAVE_CNT];
+
+	for (uint64_t i = 0; i < cnt; i += SAVE_CNT) {
+		const uint32_t got = (uint32_t)(cnt - i < SAVE_CNT ? cnt - i : SAVE_CNT);
+
+		save(shard, i, got, saved);
+		for (uint32_t k = 0; k < got; k++)
+			take(journal, &saved[k], first_offer, lane);
+	}
+}
+
+static void take_holds(struct from_journal *journal, const struct shard *shard, uint64_t cnt,
+		       uint64_t first_offer, uint16_t lane)
+{
+	struct snapshot_hold saved[SAVE_CNT];
+
+	for (uint64_t i = 0; i < cnt; i += SAVE_CNT) {
+		const uint32_t got = (uint32_t)(cnt - i < SAVE_CNT ? cnt - i : SAVE_CNT);
+
+		shard_save_holds(shard, i, got, saved);
+		for (uint32_t k = 0; k < got; k++)
+			take_hold(journal, &saved[k], first_offer, lane);
+	}
 }
 
 static bool take_shard(struct from_journal *journal, const struct shard *shard, uint16_t lane)
 {
 	const uint64_t first_offer = journal->offer_cnt;
-	struct snapshot_order saved[SAVE_CNT];
 	struct shard_totals totals;
 
 	shard_totals(shard, &totals);
 	if (!grow(journal, &totals))
 		return false;
-	for (uint64_t i = 0; i < totals.offers; i++) {
-		struct offer_view *offer = &journal->offers[journal->offer_cnt++];
-
-		shard_offer_at(shard, i, offer);
-		offer->free = offer->stock; /* from here on: left at the order given last */
-	}
-	for (uint64_t i = 0; i < totals.orders; i += SAVE_CNT) {
-		const uint64_t left = totals.orders - i;
-		const uint32_t cnt = (uint32_t)(left < SAVE_CNT ? left : SAVE_CNT);
-
-		shard_save_orders(shard, i, cnt, saved);
-		for (uint32_t k = 0; k < cnt; k++)
-			journal->orders[journal->order_cnt++] =
-				(struct told){.order = saved[k],
-					      .offer = first_offer + saved[k].offer,
-					      .lane = lane};
-	}
+	take_offers(journal, shard, totals.offers);
+	take_orders(journal, shard, shard_save_orders, totals.orders, first_offer, lane);
+	take_orders(journal, shard, shard_save_changes, totals.changes, first_offer, lane);
+	take_holds(journal, shard, totals.holds, first_offer, lane);
+	journal->order_cnt += totals.orders;
+	journal->change_cnt += totals.changes;
 	return true;
 }
 
@@ -148,23 +274,70 @@ int from_journal_open(struct from_journal **out, const char *path, struct error 
 		from_journal_close(journal);
 		return rc;
 	}
-	if (journal->order_cnt > 0)
-		qsort(journal->orders, journal->order_cnt, sizeof(*journal->orders), by_instant);
+	if (journal->told_cnt > 0)
+		qsort(journal->told, journal->told_cnt, sizeof(*journal->told), by_instant);
+	if (journal->hold_cnt > 0)
+		qsort(journal->holds, journal->hold_cnt, sizeof(*journal->holds), by_lane_lsn);
 	*out = journal;
 	return 0;
 }
 
-/* Orders of one lane that were decided at one instant, as those of one turn were, make a datagram.
- */
+/* NULL: an order that was bought, and all of it kept. */
+static struct told_hold *hold_of(const struct from_journal *journal, const struct told *told)
+{
+	const struct told_hold wanted = {.lane = told->lane, .lsn = told->order_lsn};
+
+	return journal->hold_cnt == 0 ? NULL
+				      : bsearch(&wanted, journal->holds, journal->hold_cnt,
+						sizeof(wanted), by_lane_lsn);
+}
+
+/* Requests of one lane that were decided at one instant, as those of one turn were, make a
+ * datagram. One about an order that another of them makes comes after the answer to that. */
 static uint32_t group_at(const struct from_journal *journal, uint64_t first)
 {
-	const struct told *told = &journal->orders[first];
+	const struct told *told = &journal->told[first];
 	uint32_t cnt = 1;
 
-	while (cnt < WIRE_ENTRY_CNT_MAX && first + cnt < journal->order_cnt &&
-	       told[cnt].lane == told->lane && told[cnt].order.at_ns == told->order.at_ns)
+	while (cnt < WIRE_ENTRY_CNT_MAX && first + cnt < journal->told_cnt &&
+	       told[cnt].kind != RECORD_EXPIRE && told[cnt].lane == told->lane &&
+	       told[cnt].order.at_ns == told->order.at_ns &&
+	       (told[cnt].order_lsn < lsn_of(told) || told[cnt].order_lsn == lsn_of(&told[cnt])))
 		cnt++;
 	return cnt;
+}
+
+/* Units that go, or come back. What is left is for information; where the lane's clock was set back
+ * the order of instants is not the lane's. */
+static void move_units(struct told_offer *offer, uint32_t gone, uint32_t back)
+{
+	const uint64_t free = (uint64_t)offer->view.free + back;
+
+	offer->view.free = free < gone                       ? 0
+			   : free - gone > offer->view.stock ? offer->view.stock
+							     : (uint32_t)(free - gone);
+}
+
+static uint16_t less(uint16_t held, uint16_t quantity)
+{
+	return held > quantity ? held - quantity : 0;
+}
+
+/* The ends of holds before the next request. False: there is none. */
+static bool pass_ends(struct from_journal *journal)
+{
+	for (; journal->next < journal->told_cnt; journal->next++) {
+		const struct told *told = &journal->told[journal->next];
+		struct told_hold *hold;
+
+		if (told->kind != RECORD_EXPIRE)
+			return true;
+		hold = hold_of(journal, told);
+		CHECK(hold != NULL);
+		move_units(&journal->offers[told->offer], 0, hold->held);
+		hold->held = 0;
+	}
+	return false;
 }
 
 static void begin(struct from_journal *journal, uint8_t kind, uint32_t cnt, uint16_t lane)
@@ -187,56 +360,144 @@ static bool is_at_most_0(const struct told *told)
 	return told->order.max_price == PRICE_AT_MOST_0 && told->order.unit_price == 0;
 }
 
+static uint8_t op_of(const struct told *told)
+{
+	switch (told->kind) {
+	case RECORD_HOLD:
+		return WIRE_OP_HOLD;
+	case RECORD_CONFIRM:
+		return WIRE_OP_CONFIRM;
+	case RECORD_RELEASE:
+		return WIRE_OP_RELEASE;
+	case RECORD_EXTEND:
+		return WIRE_OP_EXTEND;
+	case RECORD_RETURN:
+		return WIRE_OP_RETURN;
+	default:
+		return WIRE_OP_BUY;
+	}
+}
+
 static void make_request(struct from_journal *journal)
 {
-	struct wire_request *entries =
-		(struct wire_request *)(journal->datagram + WIRE_HEADER_BYTES);
+	struct wire_request *entries = wire_requests(journal->datagram);
 
 	for (uint32_t i = 0; i < journal->group_cnt; i++) {
-		const struct told *told = &journal->orders[journal->next + i];
+		const struct told *told = &journal->told[journal->next + i];
+		const uint8_t flags = flags_of(&told->order);
 
 		entries[i] = (struct wire_request){
 			.id = {told->order.request_id[0], told->order.request_id[1]},
 			.buyer = told->order.buyer,
-			.sku = journal->offers[told->offer].sku,
-			.price_or_order = is_at_most_0(told) ? 0 : told->order.max_price,
+			.sku = journal->offers[told->offer].view.sku,
+			.price_or_order = order_id_of(told->lane, told->order_lsn),
 			.channel = told->order.channel,
 			.quantity = quantity_of(told),
-			.op = WIRE_OP_BUY,
-			.flags = is_at_most_0(told) ? WIRE_ENTRY_AT_MOST_0 : 0,
+			.op = op_of(told),
 		};
+		if (told->kind == RECORD_ORDER || told->kind == RECORD_HOLD) {
+			entries[i].price_or_order = is_at_most_0(told) ? 0 : told->order.max_price;
+			entries[i].flags = is_at_most_0(told) ? WIRE_ENTRY_AT_MOST_0 : 0;
+		} else if (told->kind == RECORD_RELEASE && (flags & RELEASE_ALL) != 0) {
+			entries[i].quantity = 0;
+		} else if (told->kind == RECORD_RETURN && (flags & RETURN_WRITE_OFF) != 0) {
+			entries[i].flags = WIRE_ENTRY_WRITE_OFF;
+		}
 	}
+}
+
+static uint64_t after(uint64_t at_ns, uint32_t seconds)
+{
+	return at_ns + (uint64_t)seconds * 1000000000;
+}
+
+/* Does to the hold and to the offer what the request did, and says it in the answer. */
+static void answer_change(const struct told *told, struct told_offer *offer, struct told_hold *hold,
+			  struct wire_reply *reply)
+{
+	const uint8_t flags = flags_of(&told->order);
+	const uint16_t quantity = quantity_of(told);
+
+	CHECK(hold != NULL);
+	switch (told->kind) {
+	case RECORD_CONFIRM:
+		reply->verdict = VERDICT_CONFIRMED;
+		if ((flags & CONFIRM_REFUND) != 0) {
+			reply->verdict = VERDICT_HOLD_EXPIRED;
+			reply->instant_ns = hold->ends_ns;
+		} else if ((flags & CONFIRM_LATE) != 0) {
+			reply->verdict = VERDICT_CONFIRMED_LATE;
+			move_units(offer, quantity, 0);
+		} else {
+			move_units(offer, 0, less(hold->held, quantity));
+			hold->held = 0;
+		}
+		return;
+	case RECORD_RELEASE:
+		reply->verdict = VERDICT_RELEASED;
+		move_units(offer, 0, quantity);
+		hold->held = less(hold->held, quantity);
+		return;
+	case RECORD_EXTEND:
+		reply->verdict = VERDICT_EXTENDED;
+		reply->quantity = hold->held;
+		hold->ends_ns = after(told->order.at_ns, offer->terms.extend_seconds);
+		reply->instant_ns = hold->ends_ns;
+		return;
+	default:
+		CHECK(told->kind == RECORD_RETURN);
+		reply->verdict = VERDICT_RETURNED;
+		move_units(offer, 0, (flags & RETURN_WRITE_OFF) != 0 ? 0 : quantity);
+		return;
+	}
+}
+
+static void answer_order(const struct told *told, struct told_offer *offer, struct told_hold *hold,
+			 struct wire_reply *reply)
+{
+	reply->verdict = VERDICT_ACCEPTED;
+	move_units(offer, quantity_of(told), 0);
+	if (told->kind == RECORD_ORDER)
+		return;
+	CHECK(hold != NULL);
+	reply->verdict = VERDICT_HELD;
+	hold->held = quantity_of(told);
+	hold->ends_ns = after(told->order.at_ns, offer->view.hold_seconds);
+	reply->instant_ns = hold->ends_ns;
 }
 
 static void make_reply(struct from_journal *journal)
 {
-	struct wire_reply *entries = (struct wire_reply *)(journal->datagram + WIRE_HEADER_BYTES);
+	struct wire_reply *entries = wire_replies(journal->datagram);
 
 	for (uint32_t i = 0; i < journal->group_cnt; i++) {
-		const struct told *told = &journal->orders[journal->next + i];
-		struct offer_view *offer = &journal->offers[told->offer];
-
-		offer->free -= quantity_of(told);
-		entries[i] = (struct wire_reply){
+		const struct told *told = &journal->told[journal->next + i];
+		struct told_offer *offer = &journal->offers[told->offer];
+		struct wire_reply reply = {
 			.id = {told->order.request_id[0], told->order.request_id[1]},
-			.order_id = order_id_of(told->lane, lsn_of(told)),
+			.order_id = order_id_of(told->lane, told->order_lsn),
 			.unit_price = told->order.unit_price,
 			.instant_ns = told->order.at_ns,
-			.stock_left = offer->free,
 			.quantity = quantity_of(told),
-			.verdict = VERDICT_ACCEPTED,
 			.durability = DURABILITY_DURABLE,
 		};
+
+		(told->kind == RECORD_ORDER || told->kind == RECORD_HOLD
+			 ? answer_order
+			 : answer_change)(told, offer, hold_of(journal, told), &reply);
+		reply.stock_left = offer->view.free;
+		entries[i] = reply;
 	}
 }
 
 bool from_journal_next(struct from_journal *journal, struct captured *out, uint8_t **datagram)
 {
-	const struct told *told = &journal->orders[journal->next];
 	const bool is_reply = journal->group_cnt > 0;
+	const struct told *told;
 
-	if (journal->next == journal->order_cnt)
+	if (!is_reply && !pass_ends(journal))
 		return false;
+	told = &journal->told[journal->next];
 	if (!is_reply) {
 		journal->group_cnt = group_at(journal, journal->next);
 		journal->datagrams++;
@@ -269,7 +530,7 @@ void from_journal_catalog(const struct from_journal *journal, FILE *out)
 {
 	catalog_write_header(CATALOG_PLAIN_CNT, out);
 	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
-		const struct offer_view *offer = &journal->offers[i];
+		const struct offer_view *offer = &journal->offers[i].view;
 		const struct catalog_offer line = {
 			.sku = offer->sku,
 			.unit_price = offer->unit_price,
@@ -289,12 +550,18 @@ uint64_t from_journal_orders(const struct from_journal *journal)
 	return journal->order_cnt;
 }
 
+uint64_t from_journal_changes(const struct from_journal *journal)
+{
+	return journal->change_cnt;
+}
+
 void from_journal_close(struct from_journal *journal)
 {
 	if (journal == NULL)
 		return;
 	data_dir_close(&journal->dir);
-	free(journal->orders);
+	free(journal->told);
+	free(journal->holds);
 	free(journal->offers);
 	free(journal);
 }

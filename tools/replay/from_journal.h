@@ -15,8 +15,8 @@
 
 struct from_journal;
 
-/* Reads all lanes, with their checkpoints; memory grows with the orders. 0, -EBADMSG for a damaged
- * lane, other -errno, with a line in error. */
+/* Reads all lanes, with their checkpoints; memory grows with the orders and their changes. 0,
+ * -EBADMSG for a damaged lane, other -errno, with a line in error. */
 int from_journal_open(struct from_journal **out, const char *path, struct error *error);
 
 /* The next datagram, unsigned and with key id 0: a request, then its reply. The datagram is the
@@ -26,7 +26,10 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 /* What was put on sale, as a catalog. */
 void from_journal_catalog(const struct from_journal *journal, FILE *out);
 
+/* Orders, bought or held; and CONFIRM, RELEASE, EXTEND and RETURN of them. That holds ran out is no
+ * request: a replay ends them by its own time. */
 uint64_t from_journal_orders(const struct from_journal *journal);
+uint64_t from_journal_changes(const struct from_journal *journal);
 
 /* NULL is allowed. */
 void from_journal_close(struct from_journal *journal);

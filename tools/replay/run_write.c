@@ -132,9 +132,12 @@ static int write_journal(struct writing *writing, struct from_journal *journal)
 		return CLI_EXIT_BAD;
 	if (writing->options->catalog_out != NULL && !write_catalog(writing, journal))
 		return CLI_EXIT_FAILED;
-	fprintf(words_of(writing),
-		"wrote %" PRIu64 " orders as requests and replies in %" PRIu64 " datagrams\n",
-		from_journal_orders(journal), writing->datagrams);
+	fprintf(words_of(writing), "wrote %" PRIu64 " orders", from_journal_orders(journal));
+	if (from_journal_changes(journal) > 0)
+		fprintf(words_of(writing), " and %" PRIu64 " changes of them",
+			from_journal_changes(journal));
+	fprintf(words_of(writing), " as requests and replies in %" PRIu64 " datagrams\n",
+		writing->datagrams);
 	return CLI_EXIT_GOOD;
 }
 
