@@ -208,8 +208,11 @@ static int look_at_all(struct checkpoint_records *records, const struct snapshot
 static uint8_t flags_of(const struct snapshot_order *entry)
 {
 	const uint32_t flags = entry->offer >> SNAPSHOT_FLAGS_SHIFT;
+	const uint8_t kind = checkpoint_entry_kind(entry);
+	/* A hold's entry has those of its CONFIRM there. */
+	const bool own = kind != RECORD_ORDER && kind != RECORD_HOLD;
 
-	return (uint8_t)((flags & 3) |
+	return (uint8_t)((own ? flags & 3 : 0) |
 			 ((flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0));
 }
 

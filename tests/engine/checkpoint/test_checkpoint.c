@@ -12,6 +12,7 @@
 #include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/holds.h"
 #include "tests/support/sale.h"
 #include "tests/support/temp_dir.h"
 
@@ -100,6 +101,102 @@ Test(checkpoint, a_random_state_comes_back_and_goes_on_alike, .init = set_up, .f
 		random_sale(shard, ~seed, 500);
 		random_sale(back, ~seed, 500);
 		assert_same(shard, back);
+		shard_close(back);
+	}
+}
+
+static void assert_has_holds(const struct shard *one)
+{
+	struct shard_totals totals;
+
+	shard_totals(one, &totals);
+	cr_assert(all(gt(u64, totals.holds, 0), gt(u64, totals.changes, 0),
+		      gt(u64, totals.open_holds, 0), gt(u64, totals.units_written_off, 0)));
+}
+
+/* Open holds, paid, released, late and refunded ones, returns: whatever comes later is decided
+ * alike. */
+Test(checkpoint, holds_come_back_and_go_on_alike, .init = set_up, .fini = tear_down)
+{
+	static struct record lane[40000];
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		const struct shard_size room = holds_room(9000);
+		struct shard *one = NULL;
+		struct shard *back = NULL;
+		const char *why = "";
+		uint64_t from;
+
+		cr_assert(eq(int, shard_open(&one, 0, 1, &room), 0));
+		cr_assert(eq(int, shard_open(&back, 0, 1, &room), 0));
+		random_holds(one, seed, (uint32_t)(seed * 200), NULL);
+		if (seed > 2)
+			assert_has_holds(one);
+		shard_close(shard);
+		shard = one;
+		save();
+		cr_assert(eq(int, load(back), 0), "%s", error.text);
+		assert_same(shard, back);
+		/* What the one decides from here on follows from the other. */
+		from = shard_next_lsn(shard);
+		random_holds(shard, ~seed, 1000, lane);
+		for (uint64_t lsn = from; lsn < shard_next_lsn(shard); lsn++)
+			cr_assert(eq(int, shard_apply(back, lsn, &lane[lsn - 1], &why), 0),
+				  "LSN %lu: %s", lsn, why);
+		assert_same(shard, back);
+		shard_close(back);
+	}
+}
+
+/* Older programs decide by the format. */
+Test(checkpoint, its_format_says_what_is_in_it, .init = set_up, .fini = tear_down)
+{
+	const struct shard_size room = {.offer_cnt = 2, .order_cnt = 4, .placed_cnt = 1};
+	uint64_t sku_of[2] = {0};
+
+	for (unsigned way = 0; way < 5; way++) {
+		struct checkpoint *checkpoint = NULL;
+		struct record records[2];
+		struct shard *back = NULL;
+		const char *why = "";
+		uint16_t wanted = CHECKPOINT_FORMAT_HOLDS;
+
+		for (uint64_t sku = 1; sku < 20; sku++)
+			sku_of[wire_shard_of(sku, 2)] = sku;
+		records[0] = sale_offer(sku_of[0], 10, 100, 0);
+		records[1] =
+			(struct record){.kind = RECORD_CLOCK, .at_ns = 1, .clock = {.was_ns = 9}};
+		if (way == 0)
+			records[1] = sale_offer(sku_of[0] + 1000, 10, 100, 0), wanted = 1;
+		else if (way == 1)
+			wanted = CHECKPOINT_FORMAT_CLOCK;
+		else if (way == 2)
+			records[0].channel = 1, records[0].quantity = 5;
+		else if (way == 3)
+			records[0].sku = sku_of[1], records[0].flags = OFFER_PLACED;
+		else
+			records[1] = (struct record){.kind = RECORD_PLACED,
+						     .quantity = 1,
+						     .at_ns = 1,
+						     .sku = sku_of[0] + 1000};
+		while (wire_shard_of(records[1].sku, 2) != 0 && records[1].sku != 0)
+			records[1].sku++;
+		shard_close(shard);
+		cr_assert(eq(int, shard_open(&shard, 0, 2, &room), 0));
+		dir.shards = 2;
+		for (unsigned i = 0; i < 2; i++)
+			cr_assert(eq(int, shard_apply(shard, i + 1, &records[i], &why), 0), "%s",
+				  why);
+		save();
+		cr_assert(eq(int, checkpoint_open(&checkpoint, &dir, 0, 3, &error), 0));
+		cr_assert(eq(uint, checkpoint_header(checkpoint)->format, wanted), "way %u", way);
+		cr_assert(eq(u64, checkpoint_header(checkpoint)->placed_cnt, way == 4));
+		checkpoint_close(checkpoint);
+		cr_assert(eq(int, shard_open(&back, 0, 2, &room), 0));
+		cr_assert(eq(int, load(back), 0), "%s", error.text);
+		assert_same(shard, back);
+		cr_assert(eq(uint, shard_owner(back, records[1].sku),
+			     shard_owner(shard, records[1].sku)));
 		shard_close(back);
 	}
 }

@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/checkpoint/records.h"
 #include "tests/support/checkpoints.h"
+#include "tests/support/holds.h"
 #include "tests/support/sale.h"
 #include "tests/support/temp_dir.h"
 
@@ -127,6 +128,105 @@ Test(checkpoint_records, every_record_comes_back_once_in_lane_order, .init = set
 	cr_assert(eq(int, check(100), 0));
 	fill(1, all);
 	cr_assert(eq(int, check(1), 0));
+}
+
+/* Whether a record is stored with its LSN. */
+static bool has_lsn(const struct record *record)
+{
+	return record->kind == RECORD_ORDER ||
+	       (record->kind >= RECORD_HOLD && record->kind <= RECORD_RETURN);
+}
+
+/* The next record of the lane from this index on that is stored so, or not; EXPIRE records are not
+ * stored. */
+static uint64_t next_stored(uint64_t i, uint64_t cnt, bool with_lsn)
+{
+	while (i < cnt && (has_lsn(&lane[i]) != with_lsn || lane[i].kind == RECORD_EXPIRE))
+		i++;
+	return i;
+}
+
+/* With holds that ran out the offers' LSNs cannot be told: they come first. */
+Test(checkpoint_records, holds_and_changes_come_back, .init = set_up, .fini = tear_down)
+{
+	const struct shard_size room = holds_room(9000);
+	struct checkpoint_records *records = NULL;
+	struct lane_position position;
+	struct record record;
+	uint64_t bytes;
+	uint64_t lsn;
+	uint64_t cnt;
+	uint64_t loose = 0;
+	uint64_t at = 0;
+	uint64_t ran_out = 0;
+
+	shard_close(shard);
+	cr_assert(eq(int, shard_open(&shard, 0, 1, &room), 0));
+	random_holds(shard, 11, 4000, lane);
+	cnt = shard_next_lsn(shard) - 1;
+	for (uint64_t i = 0; i < cnt; i++)
+		ran_out += lane[i].kind == RECORD_EXPIRE;
+	cr_assert(gt(u64, ran_out, 0));
+	position = any_position(shard);
+	cr_assert(eq(int, checkpoint_write(&dir, 0, shard, &position, 9, &bytes, &error), 0));
+	cr_assert(eq(int, checkpoint_records_open(&records, &dir, 0, cnt + 1, &error), 0));
+	cr_assert(eq(u64, checkpoint_expire_cnt(checkpoint_records_header(records)), ran_out));
+	while (checkpoint_records_next(records, &lsn, &record, &error) == 1) {
+		uint64_t *from = lsn == 0 ? &loose : &at;
+
+		cr_assert(lsn != 0 || at == 0, "those without LSN come first");
+		*from = next_stored(*from, cnt, lsn != 0);
+		cr_assert(lt(u64, *from, cnt));
+		cr_assert(eq(int, memcmp(&record, &lane[*from], sizeof(record)), 0), "LSN %lu",
+			  *from + 1);
+		++*from;
+		cr_assert(lsn == 0 || lsn == *from);
+	}
+	cr_assert(eq(u64, next_stored(loose, cnt, false), cnt));
+	cr_assert(eq(u64, next_stored(at, cnt, true), cnt));
+	checkpoint_records_close(records);
+}
+
+/* A lane without EXPIRE records comes back whole, also with holds. */
+Test(checkpoint_records, holds_that_were_paid_leave_no_gap, .init = set_up, .fini = tear_down)
+{
+	struct record offer = sale_offer(1, 1000, 500, 0);
+	const struct shard_size room = holds_room(100);
+	const char *why = NULL;
+
+	shard_close(shard);
+	cr_assert(eq(int, shard_open(&shard, 0, 1, &room), 0));
+	offer.offer.hold_seconds = 100;
+	for (uint64_t i = 0; i < 60; i++) {
+		lane[i] = offer;
+		lane[i].sku = 1 + i;
+		if (i % 4 == 1) {
+			lane[i] = (struct record){.kind = RECORD_HOLD,
+						  .quantity = 2,
+						  .sku = i,
+						  .unit_price = 500,
+						  .order = {.request_id = {i + 1, 1}, .buyer = 9}};
+		} else if (i % 4 == 2) {
+			lane[i] = (struct record){
+				.kind = RECORD_CONFIRM,
+				.quantity = 1,
+				.sku = i - 1,
+				.unit_price = 500,
+				.change = {.request_id = {i + 1, 1}, .buyer = 9, .order_lsn = i}};
+		} else if (i % 4 == 3) {
+			lane[i] = (struct record){.kind = RECORD_RETURN,
+						  .flags = RETURN_WRITE_OFF,
+						  .quantity = 1,
+						  .sku = i - 2,
+						  .unit_price = 500,
+						  .change = {.request_id = {i + 1, 1},
+							     .buyer = 9,
+							     .order_lsn = i - 1}};
+		}
+		lane[i].at_ns = 1000 + i;
+		cr_assert(eq(int, shard_apply(shard, i + 1, &lane[i], &why), 0), "%lu: %s", i, why);
+	}
+	cr_assert(eq(int, check(60), 0));
 }
 
 Test(checkpoint_records, a_damaged_one_is_told, .init = set_up, .fini = tear_down)
