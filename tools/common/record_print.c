@@ -150,27 +150,23 @@ static void put_clock(struct print *out, const struct record *record)
 	put_wide(out, ",\"was_ns\":", record->clock.was_ns);
 }
 
-static void put_expire(struct print *out, const struct record *record)
+static void put_expire(struct print *out, uint16_t lane, const struct record *record)
 {
-	const bool of_buyer = (record->flags & EXPIRE_OF_BUYER) != 0;
+	const bool one = (record->flags & EXPIRE_ONE) != 0;
 
-	put_text(out, ",\"request_id\":null");
-	if (of_buyer)
-		put_wide(out, ",\"buyer\":", record->expire.buyer);
-	else
-		put_text(out, ",\"buyer\":null");
+	put_text(out, ",\"request_id\":null,\"buyer\":null");
 	put_wide(out, ",\"sku\":", record->sku);
 	put_u64(out, ",\"quantity\":", record->expire.units);
-	put_text(out, ",\"unit_price\":null,\"max_price\":null,\"channel\":null"
-		      ",\"order_id\":null");
-	if (of_buyer)
-		put_text(out, ",\"up_to_lsn\":null");
+	put_text(out, ",\"unit_price\":null,\"max_price\":null,\"channel\":null");
+	if (one)
+		put_wide(out, ",\"order_id\":", order_id_of(lane, record->expire.up_to_lsn));
 	else
-		put_u64(out, ",\"up_to_lsn\":", record->expire.up_to_lsn);
+		put_text(out, ",\"order_id\":null");
+	put_bool(out, ",\"one\":", one);
+	put_u64(out, ",\"up_to_lsn\":", record->expire.up_to_lsn);
 	put_u64(out, ",\"holds\":", record->expire.holds);
 	put_u64(out, ",\"units\":", record->expire.units);
 	put_bool(out, ",\"extended\":", (record->flags & EXPIRE_EXTENDED) != 0);
-	put_bool(out, ",\"of_buyer\":", of_buyer);
 }
 
 static void put_placed(struct print *out, const struct record *record)
@@ -210,7 +206,7 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 		put_clock(out, record);
 		break;
 	case RECORD_EXPIRE:
-		put_expire(out, record);
+		put_expire(out, lane, record);
 		break;
 	case RECORD_PLACED:
 		put_placed(out, record);
@@ -326,19 +322,16 @@ static void offer_cells(struct cells *cells, const struct record *record)
 		snprintf(cells->rest, sizeof(cells->rest), "  placed here");
 }
 
-static void expire_cells(struct cells *cells, const struct record *record)
+static void expire_cells(struct cells *cells, uint16_t lane, const struct record *record)
 {
 	set_number(cells->quantity, record->expire.units);
-	if ((record->flags & EXPIRE_OF_BUYER) != 0) {
-		set_number(cells->buyer, record->expire.buyer);
-		snprintf(cells->rest, sizeof(cells->rest), "  %u holds of the buyer",
-			 record->expire.holds);
-	} else {
+	if ((record->flags & EXPIRE_ONE) != 0)
+		set_number(cells->order_id, order_id_of(lane, record->expire.up_to_lsn));
+	else
 		snprintf(cells->rest, sizeof(cells->rest), "  %u %s holds up to LSN %" PRIu64,
 			 record->expire.holds,
 			 (record->flags & EXPIRE_EXTENDED) != 0 ? "extended" : "new",
 			 record->expire.up_to_lsn);
-	}
 }
 
 static void fill_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
@@ -357,7 +350,7 @@ static void fill_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
 		offer_cells(cells, record);
 		break;
 	case RECORD_EXPIRE:
-		expire_cells(cells, record);
+		expire_cells(cells, lane, record);
 		break;
 	case RECORD_PLACED:
 		snprintf(cells->rest, sizeof(cells->rest), "  in shard %u", record->quantity);

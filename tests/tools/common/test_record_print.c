@@ -97,17 +97,16 @@ Test(record_print, json_of_what_runs_out_and_what_is_placed)
 		.expire = {.up_to_lsn = 8, .holds = 2, .units = 5},
 	};
 
-	expect_json(
-		&record, "expire",
-		"\"request_id\":null,\"buyer\":null,\"sku\":\"4711\",\"quantity\":5," NOTHING
-		"\"up_to_lsn\":8,\"holds\":2,\"units\":5,\"extended\":true,\"of_buyer\":false," AT);
-	record.flags = EXPIRE_OF_BUYER;
-	record.expire.up_to_lsn = 0;
-	record.expire.buyer = 42;
 	expect_json(&record, "expire",
-		    "\"request_id\":null,\"buyer\":\"42\",\"sku\":\"4711\",\"quantity\":5," NOTHING
-		    "\"up_to_lsn\":null,\"holds\":2,\"units\":5,\"extended\":false,"
-		    "\"of_buyer\":true," AT);
+		    "\"request_id\":null,\"buyer\":null,\"sku\":\"4711\",\"quantity\":5," NOTHING
+		    "\"one\":false,\"up_to_lsn\":8,\"holds\":2,\"units\":5,\"extended\":true," AT);
+	record.flags = EXPIRE_ONE;
+	expect_json(&record, "expire",
+		    "\"request_id\":null,\"buyer\":null,\"sku\":\"4711\",\"quantity\":5,"
+		    "\"unit_price\":null,\"max_price\":null,\"channel\":null,"
+		    "\"order_id\":\"562949953421320\",\"one\":true,\"up_to_lsn\":8,\"holds\":2,"
+		    "\"units\":5,"
+		    "\"extended\":false," AT);
 	record = (struct record){.kind = RECORD_PLACED, .quantity = 3, .at_ns = 1000, .sku = 4711};
 	expect_json(&record, "placed",
 		    "\"request_id\":null,\"buyer\":null,\"sku\":\"4711\",\"quantity\":null," NOTHING
@@ -188,9 +187,8 @@ Test(record_print, text_of_the_others)
 
 	expect_text(&record, 9,
 		    " 2 9 expire " INSTANT " 4711 5 - - - - - 2 new holds up to LSN 8\n");
-	record.flags = EXPIRE_OF_BUYER;
-	record.expire.buyer = 42;
-	expect_text(&record, 9, " 2 9 expire " INSTANT " 4711 5 - 42 - - - 2 holds of the buyer\n");
+	record.flags = EXPIRE_ONE;
+	expect_text(&record, 9, " 2 9 expire " INSTANT " 4711 5 - - - - 562949953421320\n");
 	record = (struct record){.kind = RECORD_PLACED, .quantity = 3, .at_ns = 1000, .sku = 4711};
 	expect_text(&record, 0, " 2 - placed " INSTANT " 4711 - - - - - - in shard 3\n");
 	record = (struct record){.kind = RECORD_OFFER,
