@@ -88,8 +88,9 @@ int recover_load(const struct data_dir *dir, uint16_t lane, struct recover_scan 
 	return 0;
 }
 
-int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
-		       const struct recover_scan *scan, struct shard *shard, struct error *error)
+int recover_lane_files_seen(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+			    const struct recover_scan *scan, struct shard *shard,
+			    recover_block_fn *seen, void *context, struct error *error)
 {
 	struct lane_reader *reader = NULL;
 	char path[sizeof(files->path)];
@@ -104,6 +105,8 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 		switch (lane_reader_next(reader, &block, &records, error)) {
 		case LANE_BLOCK:
 			rc = recover_apply(shard, block, records, path, error);
+			if (rc == 0 && seen != NULL)
+				rc = seen(context, block, records, error);
 			break;
 		case LANE_CORRUPT:
 			rc = -EBADMSG;
@@ -124,6 +127,12 @@ int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t l
 	}
 	lane_reader_close(reader);
 	return rc;
+}
+
+int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+		       const struct recover_scan *scan, struct shard *shard, struct error *error)
+{
+	return recover_lane_files_seen(files, journal_id, lane, scan, shard, NULL, NULL, error);
 }
 
 static int load_and_apply(const struct data_dir *dir, uint16_t lane, struct recover_scan *scan,

@@ -36,4 +36,13 @@ int recover_apply(struct shard *shard, const struct block_header *block,
 int recover_lane_files(struct lane_files *files, uint64_t journal_id, uint16_t lane,
 		       const struct recover_scan *scan, struct shard *shard, struct error *error);
 
+/* Called after the records of each block were applied. 0 to go on; else -errno with a line. */
+typedef int recover_block_fn(void *context, const struct block_header *block,
+			     const struct record *records, struct error *error);
+
+/* The same, with a look at each block. */
+int recover_lane_files_seen(struct lane_files *files, uint64_t journal_id, uint16_t lane,
+			    const struct recover_scan *scan, struct shard *shard,
+			    recover_block_fn *seen, void *context, struct error *error);
+
 #endif

@@ -70,21 +70,32 @@ static int is_in_lane(const struct data_dir *dir, uint16_t lane,
 	return rc == 0 ? 1 : rc == -EBADMSG ? 0 : rc;
 }
 
+/* What a lane is applied to. */
+struct applying {
+	const struct data_dir *dir;
+	struct shard *shard;
+	struct conserve *conserve;
+	uint16_t lane;
+};
+
 /* Applies from scan->from on to where this scan ends. */
-static int apply_to(const struct data_dir *dir, uint16_t lane, const struct recover_scan *scan,
-		    struct shard *shard, struct error *error)
+static int apply_to(const struct applying *applying, const struct recover_scan *scan,
+		    struct error *error)
 {
 	struct lane_files *files = NULL;
-	const int rc = data_dir_open_lane(dir, lane, &files, error);
+	const int rc = data_dir_open_lane(applying->dir, applying->lane, &files, error);
 
-	return rc != 0 ? rc : recover_lane_files(files, dir->journal_id, lane, scan, shard, error);
+	return rc != 0 ? rc
+		       : recover_lane_files_seen(files, applying->dir->journal_id, applying->lane,
+						 scan, applying->shard, conserve_block,
+						 applying->conserve, error);
 }
 
 /* Compares a checkpoint with the lane, which has all of it. If they are equal, *from moves on to
  * it. */
-static int compare(enum checkpoint_state *state, const struct checkpoint_seen *seen,
-		   const struct data_dir *dir, uint16_t lane, struct lane_position *from,
-		   struct shard *shard, struct error *error)
+static int compare(const struct applying *applying, enum checkpoint_state *state,
+		   const struct checkpoint_seen *seen, struct lane_position *from,
+		   struct error *error)
 {
 	struct recover_scan part = {.from = *from};
 	struct lane_position position;
@@ -92,30 +103,38 @@ static int compare(enum checkpoint_state *state, const struct checkpoint_seen *s
 	int rc;
 
 	checkpoint_position(&seen->header, &position);
-	rc = is_in_lane(dir, lane, &position, error);
+	rc = is_in_lane(applying->dir, applying->lane, &position, error);
 	if (rc <= 0) {
 		*state = CHECKPOINT_UNFIT;
 		return rc;
 	}
 	part.tail.next_lsn = seen->next_lsn;
-	rc = apply_to(dir, lane, &part, shard, error);
+	rc = apply_to(applying, &part, error);
 	if (rc != 0)
 		return rc;
 	*from = position;
-	hash = shard_hash(shard);
-	if (shard_next_lsn(shard) != seen->next_lsn || hash.low != seen->header.state_hash[0] ||
-	    hash.high != seen->header.state_hash[1])
+	hash = shard_hash(applying->shard);
+	if (shard_next_lsn(applying->shard) != seen->next_lsn ||
+	    hash.low != seen->header.state_hash[0] || hash.high != seen->header.state_hash[1])
 		*state = CHECKPOINT_UNFIT;
 	return 0;
 }
 
 int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
-			   struct recover_scan *scan, struct shard *shard, struct error *error)
+			   struct recover_scan *scan, struct shard *shard,
+			   struct conserve **conserve, struct error *error)
 {
 	const uint64_t first_segment = recover_beginning(dir, lane).segment;
+	struct applying applying = {.dir = dir, .shard = shard, .lane = lane};
 	int rc = recover_load(dir, lane, scan, shard, error);
 	struct recover_scan rest = {.from = scan->from, .tail = scan->tail};
 
+	if (rc == 0)
+		rc = conserve_open(conserve, shard, lane, scan->offer_cnt, error);
+	if (rc != 0)
+		return rc;
+	applying.conserve = *conserve;
+	rc = conserve_all(*conserve, error);
 	for (int64_t i = list->cnt - 1; i >= 0 && rc == 0; i--) {
 		const struct checkpoint_seen *seen = &list->seen[i];
 		enum checkpoint_state *state = &list->states[i];
@@ -128,9 +147,9 @@ int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir 
 			 seen->next_lsn < scan->from.tail.next_lsn)
 			*state = CHECKPOINT_UNUSED;
 		else if (seen->next_lsn > scan->from.tail.next_lsn)
-			rc = compare(state, seen, dir, lane, &rest.from, shard, error);
+			rc = compare(&applying, state, seen, &rest.from, error);
 	}
-	return rc == 0 ? apply_to(dir, lane, &rest, shard, error) : rc;
+	return rc == 0 ? apply_to(&applying, &rest, error) : rc;
 }
 
 uint64_t lane_checkpoints_bad(const struct lane_checkpoints *list)

@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/checkpoint/survey.h"
 #include "engine/recover/scan_result.h"
+#include "tools/journal/conserve.h"
 
 enum checkpoint_state {
 	CHECKPOINT_GOOD,
@@ -31,9 +32,11 @@ struct lane_checkpoints {
  * -errno. */
 int lane_checkpoints_look(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane);
 
-/* As recover_lane, and compares the state with each checkpoint when it reaches it. */
+/* As recover_lane; compares the state with each checkpoint when it reaches it, and proves with
+ * *conserve, which is opened for it, that no block makes or loses a unit. */
 int lane_checkpoints_apply(struct lane_checkpoints *list, const struct data_dir *dir, uint16_t lane,
-			   struct recover_scan *scan, struct shard *shard, struct error *error);
+			   struct recover_scan *scan, struct shard *shard,
+			   struct conserve **conserve, struct error *error);
 
 /* How many are wrong. */
 uint64_t lane_checkpoints_bad(const struct lane_checkpoints *list);

@@ -42,14 +42,17 @@ struct claim {
 	uint16_t quantity;
 	uint8_t durability;
 	bool found;
+	bool same; /* with a record of that order */
 };
 
-/* An order of the current lane. */
+/* An order, hold or change of the current lane: each came by a request. */
 struct sold {
 	uint64_t sku;
 	uint64_t buyer;
 	uint64_t request_id[2];
-	uint64_t quantity;
+	int64_t units; /* that the buyer got; RETURN: gave back */
+	uint32_t group;
+	uint32_t group_limit;
 };
 
 struct orders {
@@ -234,21 +237,24 @@ static uint64_t find_claim(const struct orders *orders, uint64_t order_id)
 	return low;
 }
 
-/* Both sides ascend: the lane by LSN, the claims by order id. */
-static void match(struct orders *orders, uint64_t *next, uint64_t order_id,
+/* Compares the claims from this one on that have an order id with a record of that order: its ORDER
+ * or HOLD, or a CONFIRM. A buyer knows one of them. */
+static void match(struct orders *orders, uint64_t next, uint64_t order_id,
 		  const struct record *record)
+{
+	for (; next < orders->claim_cnt && orders->claims[next].order_id == order_id; next++) {
+		orders->claims[next].found = true;
+		orders->claims[next].same |= same(&orders->claims[next], record);
+	}
+}
+
+/* ORDER and HOLD: both sides ascend, the lane by LSN, the claims by order id. */
+static void match_next(struct orders *orders, uint64_t *next, uint64_t order_id,
+		       const struct record *record)
 {
 	while (*next < orders->claim_cnt && orders->claims[*next].order_id < order_id)
 		(*next)++;
-	for (; *next < orders->claim_cnt && orders->claims[*next].order_id == order_id; (*next)++) {
-		struct claim *claim = &orders->claims[*next];
-
-		claim->found = true;
-		if (same(claim, record))
-			continue;
-		orders->result.different++;
-		note_bad(orders, claim->line);
-	}
+	match(orders, *next, order_id, record);
 }
 
 static int by_request(const void *a, const void *b)
@@ -280,18 +286,31 @@ static int by_sku(const void *a, const void *b)
 	return one->sku < two->sku ? -1 : one->sku > two->sku;
 }
 
-static uint64_t limit_of(const struct record *offers, uint64_t offer_cnt, uint64_t sku)
+static int by_group(const void *a, const void *b)
+{
+	const struct sold *one = a;
+	const struct sold *two = b;
+
+	if (one->group != two->group)
+		return one->group < two->group ? -1 : 1;
+	return one->buyer < two->buyer ? -1 : one->buyer > two->buyer;
+}
+
+static const struct record *offer_of(const struct record *offers, uint64_t offer_cnt, uint64_t sku)
 {
 	const struct record wanted = {.sku = sku};
-	const struct record *offer =
-		offer_cnt == 0 ? NULL
-			       : bsearch(&wanted, offers, offer_cnt, sizeof(*offers), by_sku);
 
-	return offer == NULL || offer->offer.limit_per_buyer == 0 ? UINT64_MAX
+	return offer_cnt == 0 ? NULL : bsearch(&wanted, offers, offer_cnt, sizeof(*offers), by_sku);
+}
+
+static int64_t limit_of(const struct record *offer)
+{
+	return offer == NULL || offer->offer.limit_per_buyer == 0 ? INT64_MAX
 								  : offer->offer.limit_per_buyer;
 }
 
-/* A SKU is sold by one lane only, so that each lane can be counted by itself. */
+/* What buyers hold is not counted here: only what they got. A SKU is sold by one lane only, and so
+ * is a group, so that each lane can be counted by itself. */
 static void count_lane(struct orders *orders, struct sold *sold, uint64_t cnt,
 		       const struct record *offers, uint64_t offer_cnt)
 {
@@ -301,11 +320,25 @@ static void count_lane(struct orders *orders, struct sold *sold, uint64_t cnt,
 	qsort(sold, cnt, sizeof(*sold), by_buyer);
 	for (uint64_t i = 0; i < cnt;) {
 		const struct sold *first = &sold[i];
-		uint64_t units = 0;
+		const struct record *offer = offer_of(offers, offer_cnt, first->sku);
+		int64_t units = 0;
 
-		for (; i < cnt && by_buyer(first, &sold[i]) == 0; i++)
-			units += sold[i].quantity;
-		orders->result.buyers_over_limit += units > limit_of(offers, offer_cnt, first->sku);
+		for (; i < cnt && by_buyer(first, &sold[i]) == 0; i++) {
+			units += sold[i].units;
+			sold[i].group = offer == NULL ? 0 : offer->channel;
+			sold[i].group_limit = offer == NULL ? 0 : offer->quantity;
+		}
+		orders->result.buyers_over_limit += units > limit_of(offer);
+	}
+	qsort(sold, cnt, sizeof(*sold), by_group);
+	for (uint64_t i = 0; i < cnt;) {
+		const struct sold *first = &sold[i];
+		int64_t units = 0;
+
+		for (; i < cnt && by_group(first, &sold[i]) == 0; i++)
+			units += sold[i].units;
+		orders->result.buyers_over_limit +=
+			first->group != 0 && first->group_limit != 0 && units > first->group_limit;
 	}
 }
 
@@ -315,19 +348,55 @@ struct walk {
 	uint64_t next; /* claim */
 	struct sold *sold;
 	uint64_t cnt;
+	uint64_t room;
 	uint16_t lane;
 };
 
+/* The units that a record gave its buyer, or took back. */
+static int64_t units_of(const struct record *record)
+{
+	switch (record->kind) {
+	case RECORD_ORDER:
+		return record->quantity;
+	case RECORD_CONFIRM:
+		return (record->flags & CONFIRM_REFUND) == 0 ? record->quantity : 0;
+	case RECORD_RETURN:
+		return -(int64_t)record->quantity;
+	default:
+		return 0;
+	}
+}
+
 static void collect(struct walk *walk, uint64_t lsn, const struct record *record)
 {
-	if (record->kind != RECORD_ORDER)
+	struct orders *orders = walk->orders;
+
+	switch (record->kind) {
+	case RECORD_ORDER:
+	case RECORD_HOLD:
+		match_next(orders, &walk->next, order_id_of(walk->lane, lsn), record);
+		break;
+	case RECORD_CONFIRM: {
+		const uint64_t order_id = order_id_of(walk->lane, record->change.order_lsn);
+
+		if ((record->flags & CONFIRM_REFUND) == 0)
+			match(orders, find_claim(orders, order_id), order_id, record);
+		break;
+	}
+	case RECORD_RELEASE:
+	case RECORD_EXTEND:
+	case RECORD_RETURN:
+		break;
+	default:
 		return;
-	match(walk->orders, &walk->next, order_id_of(walk->lane, lsn), record);
+	}
+	/* The scan has counted them: this is no more. */
+	CHECK(walk->cnt < walk->room);
 	walk->sold[walk->cnt++] = (struct sold){
 		.sku = record->sku,
 		.buyer = record->order.buyer,
 		.request_id = {record->order.request_id[0], record->order.request_id[1]},
-		.quantity = record->quantity,
+		.units = units_of(record),
 	};
 }
 
@@ -380,48 +449,51 @@ static int walk_lane(struct walk *walk, const struct data_dir *dir, const struct
 }
 
 /* Reads the lane into sold[] and buyers[], which have room for what the scan counted. */
-static int read_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
-		     const struct recover_scan *scan, struct sold *sold, struct error *error)
+static int read_lane(struct orders *orders, const struct data_dir *dir, struct walk *walk,
+		     const struct recover_scan *scan, struct error *error)
 {
-	struct walk walk = {
-		.orders = orders,
-		.next = find_claim(orders, order_id_of(lane, 0)),
-		.sold = sold,
-		.lane = lane,
-	};
-	int rc = walk_checkpoint(&walk, dir, scan, error);
+	int rc = walk_checkpoint(walk, dir, scan, error);
 
 	if (rc == 0)
-		rc = walk_lane(&walk, dir, scan, error);
-	for (uint64_t i = 0; i < walk.cnt; i++)
-		orders->buyers[orders->buyer_cnt++] = sold[i].buyer;
+		rc = walk_lane(walk, dir, scan, error);
+	for (uint64_t i = 0; i < walk->cnt; i++) {
+		if (walk->sold[i].units > 0)
+			orders->buyers[orders->buyer_cnt++] = walk->sold[i].buyer;
+	}
 	return rc;
 }
 
 int orders_check_lane(struct orders *orders, const struct data_dir *dir, uint16_t lane,
 		      const struct recover_scan *scan, struct error *error)
 {
-	struct sold *sold = calloc(scan->order_cnt + 1, sizeof(*sold));
+	/* hold_cnt has the HOLD records, and more. */
+	const uint64_t room = scan->order_cnt + scan->hold_cnt + scan->change_cnt;
+	struct walk walk = {
+		.orders = orders,
+		.next = find_claim(orders, order_id_of(lane, 0)),
+		.sold = calloc(room + 1, sizeof(*walk.sold)),
+		.room = room,
+		.lane = lane,
+	};
 	struct record *offers = calloc(scan->offer_cnt + 1, sizeof(*offers));
-	uint64_t *buyers = reallocarray(orders->buyers, orders->buyer_cnt + scan->order_cnt + 1,
-					sizeof(*buyers));
+	uint64_t *buyers =
+		reallocarray(orders->buyers, orders->buyer_cnt + room + 1, sizeof(*buyers));
 	int rc = -ENOMEM;
 
 	if (buyers != NULL)
 		orders->buyers = buyers;
-	if (sold == NULL || offers == NULL || buyers == NULL) {
-		error_set(error, "lane %u: no memory to compare %" PRIu64 " orders", lane,
-			  scan->order_cnt);
+	if (walk.sold == NULL || offers == NULL || buyers == NULL) {
+		error_set(error, "lane %u: no memory to compare %" PRIu64 " orders", lane, room);
 	} else {
-		rc = read_lane(orders, dir, lane, scan, sold, error);
+		rc = read_lane(orders, dir, &walk, scan, error);
 		if (scan->offer_cnt > 0)
 			memcpy(offers, scan->offers, scan->offer_cnt * sizeof(*offers));
 		qsort(offers, scan->offer_cnt, sizeof(*offers), by_sku);
 		if (rc == 0)
-			count_lane(orders, sold, scan->order_cnt, offers, scan->offer_cnt);
+			count_lane(orders, walk.sold, walk.cnt, offers, scan->offer_cnt);
 	}
 	free(offers);
-	free(sold);
+	free(walk.sold);
 	return rc;
 }
 
@@ -443,8 +515,13 @@ void orders_finish(struct orders *orders, struct orders_result *result)
 	for (uint64_t i = 0; i < orders->claim_cnt; i++) {
 		const struct claim *claim = &orders->claims[i];
 
-		if (claim->found)
+		if (claim->found) {
+			if (!claim->same) {
+				orders->result.different++;
+				note_bad(orders, claim->line);
+			}
 			continue;
+		}
 		if (claim->durability >= DURABILITY_DURABLE) {
 			orders->result.missing++;
 			note_bad(orders, claim->line);

@@ -1,6 +1,7 @@
 /*
  * orders: compares the orders that buyers know of with what the journal holds, and counts its
- * buyers without the engine's tables.
+ * buyers without the engine's tables. A buyer knows a hold by its HOLD or by the CONFIRM that paid
+ * it.
  */
 #ifndef DB_TOOLS_JOURNAL_ORDERS_H
 #define DB_TOOLS_JOURNAL_ORDERS_H
@@ -15,14 +16,16 @@
 struct orders;
 
 struct orders_result {
-	uint64_t checked;   /* lines of the file */
-	uint64_t missing;   /* acknowledged as durable, not in the journal */
-	uint64_t forgotten; /* acknowledged from memory only, not in the journal: allowed */
-	uint64_t different; /* in the journal with other content */
-	uint64_t distinct_buyers;
-	uint64_t buyers_over_limit; /* (buyer, SKU) pairs with more units than the offer allows */
-	uint64_t doubled;           /* orders beyond the first under a request id and SKU */
-	uint64_t first_bad_line;    /* of the file; 0: none */
+	uint64_t checked;         /* lines of the file */
+	uint64_t missing;         /* acknowledged as durable, not in the journal */
+	uint64_t forgotten;       /* acknowledged from memory only, not in the journal: allowed */
+	uint64_t different;       /* in the journal with other content */
+	uint64_t distinct_buyers; /* that bought, or paid for a hold */
+	/* (buyer, SKU) and (buyer, group) pairs with more units than the offer allows. */
+	uint64_t buyers_over_limit;
+	uint64_t
+		doubled; /* orders, holds and changes beyond the first under a request id and SKU */
+	uint64_t first_bad_line; /* of the file; 0: none */
 };
 
 /*

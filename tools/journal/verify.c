@@ -28,7 +28,8 @@ struct lane_result {
 	uint64_t from_lsn; /* records up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
-	uint64_t ahead_ns; /* how far its clock is ahead of this machine's; 0: it isn't */
+	uint64_t proved_cnt; /* blocks after which no unit was made or lost */
+	uint64_t ahead_ns;   /* how far its clock is ahead of this machine's; 0: it isn't */
 	bool torn;
 	struct shard_totals totals;
 	struct lane_checkpoints checkpoints;
@@ -38,6 +39,7 @@ struct verify {
 	struct data_dir dir;
 	struct lane_result *lanes; /* [dir.shards] */
 	struct shard_totals sum;
+	uint64_t proved_cnt;
 	struct shard_hash hash;
 	uint64_t checkpoints_bad;
 	bool damaged;
@@ -54,11 +56,31 @@ static uint64_t clock_ahead_ns(uint64_t lane_ns)
 	return lane_ns > now_ns ? lane_ns - now_ns : 0;
 }
 
+/* The scan counted without the engine's tables: what they made of the records must be the same. */
+static int compare_counts(const struct recover_scan *scan, const struct shard_totals *totals,
+			  uint16_t lane, struct error *error)
+{
+	if (scan->order_cnt == totals->orders && scan->change_cnt == totals->changes &&
+	    scan->hold_cnt >= totals->holds && scan->units_ordered == totals->units_sold &&
+	    scan->units_written_off == totals->units_written_off)
+		return 0;
+	return error_say(error, -EBADMSG,
+			 "lane %u: %" PRIu64 " orders and %" PRIu64
+			 " changes of orders are on disk, "
+			 "%" PRIu64 " units sold and %" PRIu64
+			 " written off; the tables made of them say %" PRIu64 ", %" PRIu64
+			 ", %" PRIu64 " and %" PRIu64,
+			 lane, scan->order_cnt, scan->change_cnt, scan->units_ordered,
+			 scan->units_written_off, totals->orders, totals->changes,
+			 totals->units_sold, totals->units_written_off);
+}
+
 static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result *result)
 {
 	struct recover_scan scan = {0};
 	struct shard_size size;
 	struct shard *shard = NULL;
+	struct conserve *conserve = NULL;
 	struct error *error = &result->error;
 	int rc = lane_checkpoints_look(&result->checkpoints, &verify->dir, lane);
 
@@ -73,28 +95,22 @@ static int verify_lane(struct verify *verify, uint16_t lane, struct lane_result 
 	}
 	if (rc == 0)
 		rc = lane_checkpoints_apply(&result->checkpoints, &verify->dir, lane, &scan, shard,
-					    error);
+					    &conserve, error);
 	if (rc == 0 && verify->orders != NULL)
 		rc = orders_check_lane(verify->orders, &verify->dir, lane, &scan, error);
 	if (rc == 0) {
 		result->from_lsn = recover_checkpoint_lsn(&scan);
 		result->last_lsn = scan.tail.next_lsn - 1;
 		result->block_cnt = scan.block_cnt;
+		result->proved_cnt = conserve_blocks(conserve);
 		result->torn = scan.torn;
 		result->ahead_ns = clock_ahead_ns(scan.tail.last_at_ns);
 		shard_totals(shard, &result->totals);
 		shard_hash_add(&verify->hash, shard_hash(shard));
 	}
-	/* The scan counted without the engine's tables. */
-	if (rc == 0 && (scan.order_cnt != result->totals.orders ||
-			scan.units_ordered != result->totals.units_sold)) {
-		rc = error_say(error, -EBADMSG,
-			       "lane %u: %" PRIu64 " orders over %" PRIu64
-			       " units are on disk, the tables made of them say %" PRIu64
-			       " and %" PRIu64,
-			       lane, scan.order_cnt, scan.units_ordered, result->totals.orders,
-			       result->totals.units_sold);
-	}
+	if (rc == 0)
+		rc = compare_counts(&scan, &result->totals, lane, error);
+	conserve_close(conserve);
 	shard_close(shard);
 	recover_scan_free(&scan);
 	return rc;
@@ -108,6 +124,10 @@ static void add_totals(struct shard_totals *sum, const struct shard_totals *tota
 	sum->units_free += totals->units_free;
 	sum->units_held += totals->units_held;
 	sum->units_sold += totals->units_sold;
+	sum->units_written_off += totals->units_written_off;
+	sum->holds += totals->holds;
+	sum->changes += totals->changes;
+	sum->open_holds += totals->open_holds;
 	if (sum->offers_broken == 0)
 		sum->first_broken_sku = totals->first_broken_sku;
 	sum->offers_broken += totals->offers_broken;
@@ -132,6 +152,7 @@ static void verify_all(struct verify *verify)
 
 		result->rc = verify_held(verify, lane, result);
 		verify->checkpoints_bad += lane_checkpoints_bad(&result->checkpoints);
+		verify->proved_cnt += result->proved_cnt;
 		if (result->rc == 0)
 			add_totals(&verify->sum, &result->totals);
 		else if (result->rc == -EBADMSG)
@@ -148,7 +169,8 @@ static bool conserved(const struct verify *verify)
 	const struct shard_totals *sum = &verify->sum;
 
 	return !verify->damaged && !verify->unreadable && sum->offers_broken == 0 &&
-	       sum->units_stocked == sum->units_free + sum->units_held + sum->units_sold;
+	       sum->units_stocked ==
+		       sum->units_free + sum->units_held + sum->units_sold + sum->units_written_off;
 }
 
 static bool orders_good(const struct verify *verify)
@@ -197,6 +219,8 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 	json_object_set_new(object, "blocks", number(result->block_cnt));
 	json_object_set_new(object, "offers", number(result->totals.offers));
 	json_object_set_new(object, "orders", number(result->totals.orders));
+	json_object_set_new(object, "holds", number(result->totals.holds));
+	json_object_set_new(object, "open_holds", number(result->totals.open_holds));
 	json_object_set_new(object, "units", number(result->totals.units_sold));
 	json_object_set_new(object, "torn", json_boolean(result->torn));
 	json_object_set_new(object, "clock_ahead_ns", number(result->ahead_ns));
@@ -240,7 +264,11 @@ static void print_json(const struct verify *verify)
 	json_object_set_new(root, "units_stocked", number(sum->units_stocked));
 	json_object_set_new(root, "units_free", number(sum->units_free));
 	json_object_set_new(root, "units_held", number(sum->units_held));
+	json_object_set_new(root, "units_written_off", number(sum->units_written_off));
+	json_object_set_new(root, "holds", number(sum->holds));
+	json_object_set_new(root, "open_holds", number(sum->open_holds));
 	json_object_set_new(root, "conserved", json_boolean(conserved(verify)));
+	json_object_set_new(root, "blocks_conserved", number(verify->proved_cnt));
 	json_object_set_new(root, "torn_tails", number(torn));
 	hash_text(verify, text);
 	json_object_set_new(root, "state_hash", json_string(text));
@@ -305,10 +333,16 @@ static void print_text(const struct verify *verify, const char *orders)
 				       verify->lanes[lane].last_lsn);
 	printf("\nsold     %" PRIu64 " orders, %" PRIu64 " units, %" PRIu64 " SKUs\n", sum->orders,
 	       sum->units_sold, sum->offers);
+	if (sum->holds > 0)
+		printf("holds    %" PRIu64 " in all, %" PRIu64 " of them open; %" PRIu64
+		       " payments, releases, extensions and returns\n",
+		       sum->holds, sum->open_holds, sum->changes);
 	printf("units    %" PRIu64 " stocked = %" PRIu64 " free + %" PRIu64 " held + %" PRIu64
-	       " sold: %s\n",
+	       " sold + %" PRIu64 " written off: %s\n",
 	       sum->units_stocked, sum->units_free, sum->units_held, sum->units_sold,
-	       conserved(verify) ? "conserved" : "NOT CONSERVED");
+	       sum->units_written_off, conserved(verify) ? "conserved" : "NOT CONSERVED");
+	printf("         proved for every SKU of a block after each of %" PRIu64 " blocks\n",
+	       verify->proved_cnt);
 	if (sum->offers_broken > 0)
 		printf("         %" PRIu64 " SKUs are wrong, the first is %" PRIu64 "\n",
 		       sum->offers_broken, sum->first_broken_sku);
