@@ -93,7 +93,8 @@ static void print_held(FILE *out, const struct wire_reply *reply)
 		fputs("; hold anew", out);
 		break;
 	case VERDICT_CANNOT_EXTEND:
-		fputs(": the offer allows no more, or it would not end later", out);
+		print_instant(out, ": it ends ", reply->instant_ns);
+		fputs("; the offer allows no more, or it would not end later", out);
 		break;
 	case VERDICT_NO_HOLDS:
 		fputs("; buy instead", out);

@@ -6,12 +6,12 @@
 #
 #   tools/demo/holds.sh [BUILD [DIR]]    default: build/release, build/demo
 #
-# BUYERS: how many there are, instead of 200,000.
+# BUYERS: how many there are, instead of 100,000.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${1:-build/release}
 demo=${2:-build/demo}
-buyers=${BUYERS:-200000}
+buyers=${BUYERS:-100000}
 
 . tools/demo/lib.sh
 
@@ -26,7 +26,7 @@ load=(--server 127.0.0.1:7700)
 [ "$port" = lo ] || load=(--server 198.18.0.1:7700 --port "$port")
 rc=0
 "$bin/doorbuster" load --scenario holds "${load[@]}" --keys "$demo/keys" --requests "$buyers" \
-	--ack durable --json >"$demo/load.json" 2>"$demo/load.err" || rc=$?
+	--ack durable --timeout-ms 60000 --json >"$demo/load.json" 2>"$demo/load.err" || rc=$?
 [ $rc -le 1 ] && [ -s "$demo/load.json" ] || lost "the load failed" load.err
 cat "$demo/load.err" >&2
 stop_demo

@@ -60,6 +60,11 @@ void holds_close(struct holds *holds)
 	holds->buyers = NULL;
 }
 
+uint64_t holds_order_id(const struct holds *holds, uint32_t idx)
+{
+	return holds->buyers[idx].order_id;
+}
+
 static void count(struct holds_count *of, uint64_t units)
 {
 	of->cnt++;

@@ -60,6 +60,9 @@ struct holds {
 bool holds_open(struct holds *holds, const struct scenario *scenario, uint8_t least_durability);
 void holds_close(struct holds *holds);
 
+/* The order that a buyer's hold is; 0: he has none yet. */
+uint64_t holds_order_id(const struct holds *holds, uint32_t idx);
+
 /* What a buyer asks next; user is his index. */
 void holds_request(const struct holds *holds, uint32_t idx, struct client_request *out);
 

@@ -19,7 +19,7 @@ struct scenario;
 
 enum {
 	HOLDS_SKUS = 4,
-	HOLDS_BUYERS = 200000,
+	HOLDS_BUYERS = 100000,
 	/* A hold lasts so long, and an EXTEND gives as much: the least that a catalog can say. */
 	HOLDS_SECONDS = 1,
 	HOLDS_PRICE = 4990,

@@ -32,7 +32,7 @@ static const char help[] =
 	"  mixed         retries, conflicts, lookups, refusals of every kind, foreign\n"
 	"                SKUs, wrong shards, forged datagrams; every request must get\n"
 	"                its own answer. Prepared\n"
-	"  holds         200,000 buyers hold units of four SKUs for a second; 7 of 10\n"
+	"  holds         100,000 buyers hold units of four SKUs for a second; 7 of 10\n"
 	"                never pay, others pay late or in part, extend, release, return;\n"
 	"                who finds it sold out comes back. Ends when every hold has, and\n"
 	"                checks that each unit that came back is free: nobody else may\n"

@@ -23,7 +23,7 @@ static bool is_echo(const struct report *report)
 
 static void print_count(const char *what, uint64_t cnt)
 {
-	printf("  %-38s %12" PRIu64 "\n", what, cnt);
+	printf("  %-46s %12" PRIu64 "\n", what, cnt);
 }
 
 static void print_sale(const struct tally *tally)
@@ -73,7 +73,7 @@ static void print_holds(const struct report *report)
 	for (unsigned i = 0; i < sizeof(hold_counts) / sizeof(hold_counts[0]); i++) {
 		const struct holds_count *count = hold_count(holds, i);
 
-		printf("  %-38s %12" PRIu64 "  (%" PRIu64 " units)\n", hold_counts[i].name,
+		printf("  %-46s %12" PRIu64 "  (%" PRIu64 " units)\n", hold_counts[i].name,
 		       count->cnt, count->units);
 	}
 	print_count("orders looked up", holds->looked_up);
@@ -96,13 +96,13 @@ static void print_prepared(const struct report *report)
 	const struct volley *volley = &report->prepared->volley;
 	const uint64_t per_request = is_echo(report) ? report->options->fill : 1;
 
-	printf("  %-38s %12.0f\n", "offered/s",
+	printf("  %-46s %12.0f\n", "offered/s",
 	       rate_of(volley->requests_offered / per_request, volley->offered_ns));
 	print_count("lost: the port's queue was full", volley->requests_refused / per_request);
 	print_count("lost: sent, and no reply", volley->requests_lost / per_request);
 	if (report->scenario->kind == SCENARIO_MIXED)
 		print_count("rested on a lost reply, not checked", report->prepared->undetermined);
-	printf("  %-38s %12.0f %%\n", "of the time the load had nothing to do",
+	printf("  %-46s %12.0f %%\n", "of the time the load had nothing to do",
 	       idle_share(volley) * 100);
 	printf("  left after it was due: p50 %.0f us, p99 %.0f us, max %.0f us\n",
 	       (double)histogram_quantile(&volley->late_ns, 0.5) / 1000,
@@ -129,12 +129,12 @@ void report_table(const struct report *report)
 		print_prepared(report);
 	else
 		print_count("unanswered", tally->unanswered);
-	printf("  %-38s %12.0f\n", is_echo(report) ? "datagrams/s" : "requests/s",
+	printf("  %-46s %12.0f\n", is_echo(report) ? "datagrams/s" : "requests/s",
 	       rate_of(tally->answered, elapsed_ns));
 	if (!is_echo(report))
-		printf("  %-38s %12.0f\n", "orders/s", rate_of(tally->accepted_new, elapsed_ns));
+		printf("  %-46s %12.0f\n", "orders/s", rate_of(tally->accepted_new, elapsed_ns));
 	if (report->stats != NULL)
-		printf("  %-38s %12" PRIu64 "  (%" PRIu64 " sent again)\n", "datagrams",
+		printf("  %-46s %12" PRIu64 "  (%" PRIu64 " sent again)\n", "datagrams",
 		       report->stats->datagrams_sent, report->stats->datagrams_resent);
 	if (report->port_reopened_cnt > 0)
 		print_count("times the deaf port was opened anew", report->port_reopened_cnt);

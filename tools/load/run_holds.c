@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/limits.h"
 #include "net/client_ask.h"
 #include "tools/load/agenda.h"
 #include "tools/load/progress.h"
@@ -56,14 +57,17 @@ void run_holds_close(struct run_holds *run)
 	free(run);
 }
 
-/* The engine's clock of the shard that sells what this buyer wants; never ahead of it. */
-static uint64_t engine_now_ns(const struct run_holds *run, uint32_t idx)
+/* The engine's clock of the shard that answered this buyer; never ahead of it. The shard that has
+ * an order is in its id; without one a clock is for pauses alone. */
+static uint64_t engine_now_ns(const struct run_holds *run, uint32_t idx,
+			      const struct wire_reply *reply)
 {
-	struct holds_plan plan;
+	const uint64_t order_id =
+		reply->order_id != 0 ? reply->order_id : holds_order_id(&run->holds, idx);
+	const uint64_t shard = order_id >> ORDER_ID_LSN_BITS;
 
-	holds_plan_of(run->scenario, idx, &plan);
 	return client_engine_now_ns(run->client,
-				    wire_shard_of(plan.sku, client_shards(run->client)));
+				    shard < client_shards(run->client) ? (uint16_t)shard : 0);
 }
 
 static void take_stock(struct run_holds *run, const struct client_answer *answer)
@@ -95,7 +99,7 @@ void run_holds_answer(void *context, const struct client_answer *answer)
 	tally->answered++;
 	if (answer->reply.verdict < VERDICT_END)
 		tally->verdicts[answer->reply.verdict]++;
-	engine_ns = engine_now_ns(run, idx);
+	engine_ns = engine_now_ns(run, idx, &answer->reply);
 	at_ns = holds_answer(&run->holds, idx, engine_ns, &answer->reply);
 	if (at_ns != 0)
 		agenda_add(&run->agenda,

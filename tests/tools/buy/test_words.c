@@ -93,6 +93,9 @@ Test(words, say_what_a_refusal_means)
 	check_verdict(VERDICT_HOLD_EXPIRED, WIRE_OP_CONFIRM,
 		      "hold had ended and its units are gone: refund: order 5 ended " INSTANT
 		      "; pay back 2 at 4990, this answer is final" TAIL "\n");
+	check_verdict(VERDICT_CANNOT_EXTEND, WIRE_OP_EXTEND,
+		      "hold cannot be extended: it ends " INSTANT
+		      "; the offer allows no more, or it would not end later" TAIL "\n");
 	check_verdict(VERDICT_SOLD_OUT, WIRE_OP_HOLD, "sold out" TAIL "\n");
 	check_verdict(VERDICT_PRICE_TOO_HIGH, WIRE_OP_BUY,
 		      "price above the highest price asked for: it costs 4990" TAIL "\n");
