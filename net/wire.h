@@ -33,9 +33,12 @@ enum {
 
 	/* Of an entry: the highest unit price is 0 indeed, and not "any". price_or_order is 0. */
 	WIRE_ENTRY_AT_MOST_0 = 1 << 0,
-	WIRE_ENTRY_WRITE_OFF = 1 << 1, /* RETURN: the units are not for sale again */
-	WIRE_ENTRY_BY_ORDER = 1 << 2,  /* LOOKUP: of the order that price_or_order names */
-	WIRE_ENTRY_FLAGS_KNOWN = WIRE_ENTRY_AT_MOST_0 | WIRE_ENTRY_WRITE_OFF | WIRE_ENTRY_BY_ORDER,
+	WIRE_ENTRY_WRITE_OFF = 1 << 1,    /* RETURN: the units are not for sale again */
+	WIRE_ENTRY_BY_ORDER = 1 << 2,     /* LOOKUP: of the order that price_or_order names */
+	WIRE_ENTRY_WHOLE_BASKET = 1 << 3, /* CONFIRM, RELEASE: every line of the basket whose first
+					     order is named; quantity 0 */
+	WIRE_ENTRY_FLAGS_KNOWN = WIRE_ENTRY_AT_MOST_0 | WIRE_ENTRY_WRITE_OFF | WIRE_ENTRY_BY_ORDER |
+				 WIRE_ENTRY_WHOLE_BASKET,
 
 	WIRE_HEADER_BYTES = 24,
 	WIRE_ENTRY_BYTES = 48,

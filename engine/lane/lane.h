@@ -90,14 +90,20 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
 	return lanes;
 }
 
+/* Whether the journal has room for whatever a datagram of so many requests commits, also if it is a
+ * basket, whose records stay together. */
+static inline bool lane_has_room_for(const struct lane *lane, uint32_t request_cnt)
+{
+	return journal_has_room(lane->journal, REQUEST_RECORDS_MAX * request_cnt) &&
+	       journal_has_room_together(lane->journal, request_cnt);
+}
+
 /* Whether the journal has no room for the first datagram that waits, or for any request. */
 static inline bool lane_is_out_of_room(const struct lane *lane)
 {
 	const struct exchange *next = backlog_first(lane->backlog);
 
-	return !journal_has_room(lane->journal,
-				 REQUEST_RECORDS_MAX *
-					 (next != NULL ? exchange_request_cnt(next) : 1));
+	return !lane_has_room_for(lane, next != NULL ? exchange_request_cnt(next) : 1);
 }
 
 /*

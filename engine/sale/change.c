@@ -68,6 +68,11 @@ static void judge_confirm(const struct shard *shard, const struct offer *offer,
 		effect->instant_ns = hold->ends_at_ns;
 	} else if (change->quantity > (hold->state == HOLD_OPEN ? hold->held : hold->ran_out)) {
 		effect->verdict = VERDICT_TOO_MANY;
+	} else if (change->refund) {
+		effect->verdict = VERDICT_HOLD_EXPIRED;
+		effect->flags = CONFIRM_REFUND | CONFIRM_OF_BASKET;
+		effect->instant_ns = hold->state == HOLD_OPEN ? change->at_ns : hold->ends_at_ns;
+		effect->commits = true;
 	} else if (hold->state == HOLD_OPEN) {
 		effect->verdict = VERDICT_CONFIRMED;
 		effect->commits = true;
@@ -304,12 +309,27 @@ void change_commit_hold(struct shard *shard, const struct record *record, struct
 	commit_end(shard, record, offer);
 }
 
+static void run_out(struct shard *shard, struct offer *offer, struct hold *hold)
+{
+	DCHECK(hold->state == HOLD_OPEN);
+	hold_end(shard, hold);
+	units_back(shard, offer, hold, hold->held);
+	hold->ran_out = hold->held;
+	hold->held = 0;
+	hold->state = HOLD_RAN_OUT;
+	hold->last_lsn = shard->next_lsn;
+}
+
 static void commit_confirm(struct shard *shard, const struct record *record, struct offer *offer,
 			   struct hold *hold)
 {
 	shard->holds.undecided_cnt--;
 	hold->order.flags |= record->flags & (CONFIRM_LATE | CONFIRM_REFUND);
 	if ((record->flags & CONFIRM_REFUND) != 0) {
+		if (hold->state == HOLD_OPEN) {
+			run_out(shard, offer, hold);
+			hold->ends_at_ns = record->at_ns;
+		}
 		hold->state = HOLD_REFUNDED;
 		return;
 	}
@@ -420,17 +440,6 @@ void change_commit(struct shard *shard, const struct record *record, struct offe
 		break;
 	}
 	commit_end(shard, record, offer);
-}
-
-static void run_out(struct shard *shard, struct offer *offer, struct hold *hold)
-{
-	DCHECK(hold->state == HOLD_OPEN);
-	hold_end(shard, hold);
-	units_back(shard, offer, hold, hold->held);
-	hold->ran_out = hold->held;
-	hold->held = 0;
-	hold->state = HOLD_RAN_OUT;
-	hold->last_lsn = shard->next_lsn;
 }
 
 void expire_one(struct shard *shard, struct hold *hold, uint64_t now_ns, struct record *record)

@@ -21,6 +21,7 @@ struct target target_find(const struct shard *shard, uint64_t lsn, uint32_t offe
 struct change {
 	uint8_t kind; /* RECORD_CONFIRM, RECORD_RELEASE, RECORD_EXTEND, RECORD_RETURN */
 	bool write_off;
+	bool refund;       /* a CONFIRM that another line of its basket makes a refund */
 	uint16_t quantity; /* 0 of a RELEASE: all */
 	uint64_t buyer;
 	uint64_t at_ns;

@@ -54,7 +54,9 @@ static bool bad_flags(const struct wire_request *request)
 	       (is_at_most_0(request) &&
 		(request->price_or_order != 0 || names_an_order(request->op))) ||
 	       ((flags & WIRE_ENTRY_WRITE_OFF) != 0 && request->op != WIRE_OP_RETURN) ||
-	       ((flags & WIRE_ENTRY_BY_ORDER) != 0 && request->op != WIRE_OP_LOOKUP);
+	       ((flags & WIRE_ENTRY_BY_ORDER) != 0 && request->op != WIRE_OP_LOOKUP) ||
+	       ((flags & WIRE_ENTRY_WHOLE_BASKET) != 0 && request->op != WIRE_OP_CONFIRM &&
+		request->op != WIRE_OP_RELEASE);
 }
 
 enum verdict purchase_refusal(const struct question *question, const struct offer *offer)
@@ -134,10 +136,8 @@ static void decide_buy(const struct question *question, struct offer *offer)
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
-	if (question->record == NULL) {
-		refuse(decision, VERDICT_JOURNAL_FULL);
+	if (stops_short(question, VERDICT_ACCEPTED))
 		return;
-	}
 	*question->record = purchase_record(question, RECORD_ORDER, offer);
 	decision->verdict = VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
@@ -175,25 +175,25 @@ static void pong(const struct question *question)
 	question->decision->instant_ns = question->now_ns;
 }
 
-void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
-	    const struct wire_request *request, const struct lookup *key, struct record *record,
-	    struct decision *decision)
+void decide_question(const struct question *question)
 {
-	const struct question question = {shard, now_ns, asked_ns, request, key, record, decision};
+	const struct wire_request *request = question->request;
+	const struct lookup *key = question->key;
+	struct shard *shard = question->shard;
+	struct decision *decision = question->decision;
 	const uint64_t id[2] = {request->id[0], request->id[1]};
 
-	DCHECK(now_ns >= shard->last_at_ns);
-	DCHECK(asked_ns <= now_ns || asked_ns == ASKED_STALE);
+	DCHECK(question->now_ns >= shard->last_at_ns);
+	DCHECK(question->asked_ns <= question->now_ns || question->asked_ns == ASKED_STALE);
 	DCHECK(key->offer_hash == shard_offer_hash(shard, request->sku));
 	DCHECK(key->order_hash == shard_order_hash(shard, id, request->sku));
-	*decision = (struct decision){0};
 	if (request->op < WIRE_OP_BUY || request->op >= WIRE_OP_END || bad_flags(request) ||
 	    (id[0] | id[1]) == 0) {
 		refuse(decision, VERDICT_BAD_REQUEST);
 		return;
 	}
 	if (request->op == WIRE_OP_PING) {
-		pong(&question);
+		pong(question);
 		return;
 	}
 
@@ -209,13 +209,31 @@ void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
 	if (request->op == WIRE_OP_LOOKUP)
-		decide_lookup(&question, offer, order);
+		decide_lookup(question, offer, order);
 	else if (order != NULL)
-		answer_committed(&question, order);
+		answer_committed(question, order);
 	else if (request->op == WIRE_OP_BUY)
-		decide_buy(&question, offer);
+		decide_buy(question, offer);
 	else if (request->op == WIRE_OP_HOLD)
-		decide_hold(&question, offer);
+		decide_hold(question, offer);
 	else
-		decide_change(&question, offer);
+		decide_change(question, offer);
+}
+
+void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
+	    const struct wire_request *request, const struct lookup *key, struct record *record,
+	    struct decision *decision)
+{
+	const struct question question = {
+		.shard = shard,
+		.now_ns = now_ns,
+		.asked_ns = asked_ns,
+		.request = request,
+		.key = key,
+		.record = record,
+		.decision = decision,
+	};
+
+	*decision = (struct decision){0};
+	decide_question(&question);
 }

@@ -22,7 +22,8 @@ struct decision {
 	uint32_t stock_left;
 	uint16_t quantity;
 	uint8_t verdict;
-	bool committed; /* *record was filled and is record wait_lsn */
+	uint8_t would_be; /* of a line of a basket that would commit (basket.h): its verdict */
+	bool committed;   /* *record was filled and is record wait_lsn */
 	/* *record was filled with holds that have ended, on which the answer depends, and was
 	 * applied; there is no answer yet: put the record into the lane and decide the same request
 	 * again. */

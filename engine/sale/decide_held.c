@@ -184,10 +184,8 @@ void decide_hold(const struct question *question, struct offer *offer)
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
-	if (question->record == NULL) {
-		refuse(decision, VERDICT_JOURNAL_FULL);
+	if (stops_short(question, VERDICT_HELD))
 		return;
-	}
 	*question->record = purchase_record(question, RECORD_HOLD, offer);
 	decision->verdict = VERDICT_HELD;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
@@ -261,7 +259,7 @@ static void commit_change(const struct question *question, struct offer *offer, 
 
 	*question->record = (struct record){
 		.kind = kind,
-		.flags = effect->flags,
+		.flags = effect->flags | (question->goes_on ? RECORD_BASKET_GOES_ON : 0),
 		.quantity = effect->quantity,
 		.channel = request->channel,
 		.at_ns = question->now_ns,
@@ -291,12 +289,18 @@ void decide_change(const struct question *question, struct offer *offer)
 		.quantity = request->quantity,
 		.buyer = request->buyer,
 		.at_ns = question->now_ns,
+		.refund = question->refund,
 	};
 	struct effect effect;
 
 	if (question->asked_ns == ASKED_STALE) {
 		decision->instant_ns = question->now_ns;
 		refuse(decision, VERDICT_STALE);
+		return;
+	}
+	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0) {
+		/* Its lines are decided in its place (basket.h), or there is none. */
+		refuse(decision, VERDICT_NOT_FOUND);
 		return;
 	}
 	if (target.hold != NULL && hold_has_ended(target.hold, question->now_ns) &&
@@ -323,9 +327,7 @@ void decide_change(const struct question *question, struct offer *offer)
 			decision->quantity = request->quantity;
 	} else if (!room_for_change(question->shard, kind, &target)) {
 		refuse(decision, VERDICT_TABLE_FULL);
-	} else if (question->record == NULL) {
-		refuse(decision, VERDICT_JOURNAL_FULL);
-	} else {
+	} else if (!stops_short(question, effect.verdict)) {
 		commit_change(question, offer, kind, &target, &effect);
 	}
 }

@@ -16,7 +16,28 @@ struct question {
 	const struct lookup *key;
 	struct record *record; /* NULL: there is no room for one */
 	struct decision *decision;
+	/* For lines of a basket. */
+	bool only_judge; /* what would commit changes nothing: decision->would_be */
+	bool goes_on;    /* another line comes after it */
+	bool refund;     /* a CONFIRM that another line of its basket makes a refund */
 };
+
+/* Whether the question is answered without a commit, for lack of room or because nobody asked for
+ * one. */
+static inline bool stops_short(const struct question *question, enum verdict verdict)
+{
+	if (question->only_judge) {
+		question->decision->would_be = (uint8_t)verdict;
+		return true;
+	}
+	if (question->record != NULL)
+		return false;
+	question->decision->verdict = VERDICT_JOURNAL_FULL;
+	return true;
+}
+
+/* Decides one request; `decision` is all zero before. */
+void decide_question(const struct question *question);
 
 static inline void refuse(struct decision *decision, enum verdict verdict)
 {
@@ -53,6 +74,7 @@ static inline struct record purchase_record(const struct question *question, uin
 
 	return (struct record){
 		.kind = kind,
+		.flags = question->goes_on ? RECORD_BASKET_GOES_ON : 0,
 		.quantity = request->quantity,
 		.channel = request->channel,
 		.at_ns = question->now_ns,

@@ -35,13 +35,14 @@ enum {
 
 /* record.flags. One bit has a meaning for each kind; all others are 0. */
 enum {
-	OFFER_PLACED = 1 << 0,     /* OFFER: the catalog put it into this shard */
-	CONFIRM_LATE = 1 << 0,     /* the hold had run out, and the units were taken again */
-	CONFIRM_REFUND = 1 << 1,   /* it had run out, and they could not be: final */
-	RELEASE_ALL = 1 << 0,      /* the request named no quantity: all that is held */
-	RETURN_WRITE_OFF = 1 << 0, /* the units are not for sale again */
-	EXPIRE_EXTENDED = 1 << 0,  /* the run is of holds that were lengthened */
-	EXPIRE_ONE = 1 << 1,       /* no run: one hold, by the LSN of its order */
+	OFFER_PLACED = 1 << 0,      /* OFFER: the catalog put it into this shard */
+	CONFIRM_LATE = 1 << 0,      /* the hold had run out, and the units were taken again */
+	CONFIRM_REFUND = 1 << 1,    /* it had run out, and they could not be: final */
+	CONFIRM_OF_BASKET = 1 << 2, /* with REFUND: another line of its basket could not be sold */
+	RELEASE_ALL = 1 << 0,       /* the request named no quantity: all that is held */
+	RETURN_WRITE_OFF = 1 << 0,  /* the units are not for sale again */
+	EXPIRE_EXTENDED = 1 << 0,   /* the run is of holds that were lengthened */
+	EXPIRE_ONE = 1 << 1,        /* no run: one hold, by the LSN of its order */
 	/* ORDER, HOLD, CONFIRM, RELEASE: the next record of the lane is of the same basket, and in
 	 * the same block. */
 	RECORD_BASKET_GOES_ON = 1 << 7,

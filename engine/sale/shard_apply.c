@@ -202,6 +202,8 @@ static int apply_change(struct shard *shard, const struct record *record, const 
 		.quantity = record->quantity,
 		.buyer = record->change.buyer,
 		.at_ns = record->at_ns,
+		.refund =
+			record->kind == RECORD_CONFIRM && (record->flags & CONFIRM_OF_BASKET) != 0,
 	};
 	struct target target;
 	struct effect effect;
@@ -256,7 +258,7 @@ static uint8_t known_flags(uint8_t kind)
 	case RECORD_HOLD:
 		return RECORD_BASKET_GOES_ON;
 	case RECORD_CONFIRM:
-		return CONFIRM_LATE | CONFIRM_REFUND | RECORD_BASKET_GOES_ON;
+		return CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET | RECORD_BASKET_GOES_ON;
 	case RECORD_RELEASE:
 		return RELEASE_ALL | RECORD_BASKET_GOES_ON;
 	case RECORD_RETURN:

@@ -1,0 +1,252 @@
+#include "engine/sale/basket.h"
+
+#include "engine/base/check.h"
+#include "engine/sale/decision.h"
+
+static bool makes_basket(uint8_t op)
+{
+	return op == WIRE_OP_BUY || op == WIRE_OP_HOLD || op == WIRE_OP_CONFIRM ||
+	       op == WIRE_OP_RELEASE;
+}
+
+enum verdict basket_wrong(const struct wire_request *lines, uint32_t cnt)
+{
+	if (cnt < 2)
+		return VERDICT_BASKET_SIZE;
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (!makes_basket(lines[i].op) || lines[i].op != lines[0].op ||
+		    (lines[i].flags & WIRE_ENTRY_WHOLE_BASKET) != 0)
+			return VERDICT_BASKET_OPS;
+	}
+	for (uint32_t i = 1; i < cnt; i++) {
+		if (lines[i].buyer != lines[0].buyer)
+			return VERDICT_BASKET_BUYERS;
+	}
+	/* At most 29 lines: comparing each with each is some 400 steps. */
+	for (uint32_t i = 1; i < cnt; i++) {
+		for (uint32_t k = 0; k < i; k++) {
+			if (lines[i].sku == lines[k].sku)
+				return VERDICT_BASKET_TWICE;
+		}
+	}
+	return VERDICT_NONE;
+}
+
+static struct question question_of(const struct basket *basket, uint32_t line,
+				   struct record *record, struct decision *decision)
+{
+	*decision = (struct decision){0};
+	return (struct question){
+		.shard = basket->shard,
+		.now_ns = basket->now_ns,
+		.asked_ns = basket->asked_ns,
+		.request = &basket->lines[line],
+		.key = &basket->keys[line],
+		.record = record,
+		.decision = decision,
+		.goes_on = line + 1 < basket->cnt,
+		.refund = basket->refund,
+	};
+}
+
+/* Whether a line that would commit takes units that the buyer does not have yet. */
+static bool takes_units(const struct decision *decision)
+{
+	return decision->would_be == VERDICT_ACCEPTED || decision->would_be == VERDICT_HELD ||
+	       decision->would_be == VERDICT_CONFIRMED_LATE;
+}
+
+/* What a line takes of its group's limit, so that later lines are judged after it. No two lines
+ * have the same SKU: stock and its own limit concern no other line. */
+static struct buyer_count *group_of_line(const struct basket *basket, uint32_t line,
+					 uint32_t *offer_idx)
+{
+	const struct wire_request *request = &basket->lines[line];
+	const struct offer *offer = key_offer(basket->shard, &basket->keys[line], request->sku);
+	uint32_t group;
+
+	DCHECK(offer != NULL);
+	group = offer_terms_of(&basket->shard->offers, offer)->group;
+	*offer_idx = BUYERS_GROUP | group;
+	return group == 0 ? NULL : group_count(basket->shard, request->buyer, group);
+}
+
+static void take_group(const struct basket *basket, uint32_t line)
+{
+	uint32_t offer_idx;
+	struct buyer_count *count = group_of_line(basket, line, &offer_idx);
+
+	if (count != NULL)
+		buyers_take(&basket->shard->buyers, count, basket->lines[line].buyer, offer_idx,
+			    basket->lines[line].quantity);
+}
+
+static void give_group_back(const struct basket *basket, uint32_t line)
+{
+	uint32_t offer_idx;
+	struct buyer_count *count = group_of_line(basket, line, &offer_idx);
+
+	if (count != NULL)
+		buyers_give_back(count, basket->lines[line].quantity);
+}
+
+/* Judges the lines, each after those before it. The number of lines judged: all, unless a hold's
+ * end was recorded first. */
+static uint32_t judge_lines(const struct basket *basket, struct record *record,
+			    struct decision *decisions)
+{
+	uint32_t cnt = 0;
+
+	while (cnt < basket->cnt) {
+		struct question question = question_of(basket, cnt, record, &decisions[cnt]);
+
+		question.only_judge = true;
+		decide_question(&question);
+		if (decisions[cnt].again)
+			break;
+		if (takes_units(&decisions[cnt]) && basket->shard->has_groups)
+			take_group(basket, cnt);
+		cnt++;
+	}
+	for (uint32_t i = 0; i < cnt && basket->shard->has_groups; i++) {
+		if (takes_units(&decisions[i]))
+			give_group_back(basket, i);
+	}
+	return cnt;
+}
+
+/* Whether the tables have room for all lines at once. */
+static bool has_room(const struct basket *basket)
+{
+	const struct shard *shard = basket->shard;
+	const uint32_t cnt = basket->cnt;
+
+	if (shard->buyers.cnt + 2 * (uint64_t)cnt > shard->buyers.cnt_max)
+		return false;
+	switch (basket->lines[0].op) {
+	case WIRE_OP_BUY:
+		return shard->orders.cnt + cnt <= shard->orders.cnt_max;
+	case WIRE_OP_HOLD:
+		return shard->holds.cnt + cnt <= shard->holds.cnt_max &&
+		       shard->orders.change_cnt + shard->holds.undecided_cnt + cnt <=
+			       shard->orders.change_cnt_max;
+	case WIRE_OP_CONFIRM:
+		return shard->orders.change_cnt + cnt <= shard->orders.change_cnt_max;
+	default:
+		return shard->orders.change_cnt + shard->holds.undecided_cnt + cnt <=
+		       shard->orders.change_cnt_max;
+	}
+}
+
+enum basket_outcome basket_judge(struct basket *basket, struct record *record,
+				 struct decision *decisions)
+{
+	enum verdict others = VERDICT_NONE;
+	uint32_t would_cnt = 0;
+	bool late = false;
+
+	basket->refund = false;
+	if (judge_lines(basket, record, decisions) < basket->cnt)
+		return BASKET_AGAIN;
+	for (uint32_t i = 0; i < basket->cnt; i++) {
+		would_cnt += decisions[i].would_be != VERDICT_NONE;
+		late |= decisions[i].would_be == VERDICT_HOLD_EXPIRED;
+	}
+	if (would_cnt == 0)
+		return BASKET_ANSWERED;
+	if (would_cnt < basket->cnt)
+		others = VERDICT_BASKET_REFUSED;
+	else if (!has_room(basket))
+		others = VERDICT_TABLE_FULL;
+	else if (record == NULL)
+		others = VERDICT_JOURNAL_FULL;
+	for (uint32_t i = 0; i < basket->cnt && others != VERDICT_NONE; i++) {
+		if (decisions[i].would_be != VERDICT_NONE) {
+			decisions[i].wait_lsn = 0;
+			refuse(&decisions[i], others);
+		}
+	}
+	basket->refund = late && others == VERDICT_NONE;
+	return others != VERDICT_NONE ? BASKET_ANSWERED : BASKET_COMMITS;
+}
+
+void basket_commit(const struct basket *basket, uint32_t line, struct record *record,
+		   struct decision *decision)
+{
+	const struct question question = question_of(basket, line, record, decision);
+
+	decide_question(&question);
+	/* It was judged, and nothing but the lines before it came in between. */
+	CHECK(decision->committed);
+}
+
+/* What a CONFIRM of this line's hold is of: all that is held, or was at its end, or as it was
+ * committed under this request id before. */
+static uint16_t units_of_line(const struct shard *shard, const struct hold *hold,
+			      const struct wire_request *request)
+{
+	const uint64_t id[2] = {request->id[0], request->id[1]};
+	const uint64_t sku = shard->offers.list[hold->order.offer_idx].sku;
+	const struct order *known = orders_find(&shard->orders, shard_order_hash(shard, id, sku),
+						id, hold->order.offer_idx);
+
+	if (request->op == WIRE_OP_RELEASE)
+		return 0;
+	if (known != NULL && known->kind == RECORD_CONFIRM)
+		return (uint16_t)known->quantity;
+	return hold->state == HOLD_OPEN ? hold->held : hold->ran_out;
+}
+
+uint32_t basket_lines(const struct shard *shard, const struct wire_request *request,
+		      struct wire_request lines[WIRE_ENTRY_CNT_MAX])
+{
+	uint64_t lsn = request->price_or_order & LSN_MAX;
+	uint32_t cnt = 0;
+	bool goes_on = true;
+
+	if (request->price_or_order >> ORDER_ID_LSN_BITS != shard->lane || request->quantity != 0 ||
+	    shard->holds.cnt == 0)
+		return 0;
+	while (goes_on && cnt < WIRE_ENTRY_CNT_MAX) {
+		const struct hold *hold =
+			holds_find(&shard->holds, shard_lsn_hash(shard, lsn), lsn);
+
+		if (hold == NULL || hold->order.buyer != request->buyer)
+			return 0;
+		lines[cnt] = *request;
+		lines[cnt].flags = 0;
+		lines[cnt].sku = shard->offers.list[hold->order.offer_idx].sku;
+		lines[cnt].price_or_order = order_id_of(shard->lane, lsn);
+		lines[cnt].quantity = units_of_line(shard, hold, request);
+		goes_on = (hold->order.flags & SNAPSHOT_BASKET_GOES_ON) != 0;
+		cnt++;
+		lsn++;
+	}
+	return lines[0].sku == request->sku ? cnt : 0;
+}
+
+void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision *sum)
+{
+	const struct decision *worst = &decisions[0];
+	uint32_t units = 0;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct decision *line = &decisions[i];
+		const bool refused = line->verdict >= VERDICT_REFUSAL_FIRST &&
+				     line->verdict != VERDICT_BASKET_REFUSED;
+		const bool worst_refused = worst->verdict >= VERDICT_REFUSAL_FIRST &&
+					   worst->verdict != VERDICT_BASKET_REFUSED;
+
+		if (!worst_refused && (refused || line->verdict == VERDICT_CONFIRMED_LATE))
+			worst = line;
+		units += line->quantity;
+	}
+	*sum = decisions[0];
+	sum->verdict = worst->verdict;
+	sum->instant_ns = worst->instant_ns;
+	sum->quantity = units < UINT16_MAX ? (uint16_t)units : UINT16_MAX;
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (decisions[i].wait_lsn > sum->wait_lsn)
+			sum->wait_lsn = decisions[i].wait_lsn;
+	}
+}
