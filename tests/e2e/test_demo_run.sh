@@ -1,5 +1,5 @@
 # What `make run` does, on this build: exit code 0, every promise held; over memif where the machine
-# does not let an engine on lo.
+# does not let an engine on lo. And `make run SCENARIO=holds`.
 # time limit: 240 s
 . "$(dirname "$0")/lib.sh"
 
@@ -28,6 +28,18 @@ expect_match "why" '^Not over the loopback interface: .*Read-only' "$(sed -n 2p 
 umount /proc/sys
 DOWNSTREAM=nats run "$WORK/demo"
 expect_match "downstream" 'orders downstream, each once .nats. +15,000   yes' "$(cat "$WORK/out")"
+
+# The other sale: holds that run out, late payments, returns.
+SCENARIO=holds BUYERS=1000 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
+	fail "make run SCENARIO=holds: $(cat "$WORK/out" "$WORK/err")"
+expect_eq "promises that held" 12 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
+for what in "  confirmed in time" "  ran out" "    paid late, refund" "extended" "returned, for"; do
+	grep -q "^  $what .* [1-9][0-9,]* " "$WORK/out" || fail "nothing $what: $(cat "$WORK/out")"
+done
+! SCENARIO=other tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>&1 || fail "any scenario"
+expect_match "which there are" 'SCENARIO=other: there is drop and holds' "$(cat "$WORK/out")"
+
 mkdir "$WORK/mine"
 echo text >"$WORK/mine/file"
 ! tools/demo/run.sh "$BIN" "$WORK/mine" >"$WORK/out" 2>&1 || fail "took a directory of mine"
