@@ -1,12 +1,12 @@
 /*
  * ask: one datagram of requests to a running engine, and what it answered, a line an entry. Built
- * from the wire format alone, not on the client library, so that each checks the other. With a
- * purchase in it the datagram is dated, as a PING before it says; --undated leaves that out,
- * --age-ms, --valid-ms and --sale say another date. --record FILE keeps the datagram, --again FILE
- * sends one that was kept. Never retries, unless --copies says how often the same goes out; then it
- * says how many were answered until nothing came for the timeout, and looks at none of them. Exit
- * code 0: a reply that keeps the format's promises; 3: no answer; 4: a reply that breaks one; 2:
- * wrong arguments.
+ * from the wire format alone, not on the client library, so that each checks the other. Unless all
+ * of it is LOOKUP and PING, the datagram is dated, as a PING before it says; --undated leaves that
+ * out, --age-ms, --valid-ms and --sale say another date. --record FILE keeps the datagram, --again
+ * FILE sends one that was kept. Never retries, unless --copies says how often the same goes out;
+ * then it says how many were answered until nothing came for the timeout, and looks at none of
+ * them. Exit code 0: a reply that keeps the format's promises; 3: no answer; 4: a reply that breaks
+ * one; 2: wrong arguments.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -207,7 +207,7 @@ static char **read_flags(struct ask *ask, char **argv)
 /* Undated. Whether it should be dated. */
 static bool fill(struct ask *ask, char **entries)
 {
-	bool buys = false;
+	bool changes = false;
 	struct wire_header header = {
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
@@ -227,13 +227,13 @@ static bool fill(struct ask *ask, char **entries)
 		read_entry(entries[ask->cnt], &request);
 		memcpy(ask->sent + WIRE_HEADER_BYTES + ask->cnt * WIRE_ENTRY_BYTES, &request,
 		       sizeof(request));
-		buys |= request.op == WIRE_OP_BUY;
+		changes |= request.op != WIRE_OP_LOOKUP && request.op != WIRE_OP_PING;
 	}
 	header.count = ask->cnt;
 	ask->bytes = WIRE_HEADER_BYTES + ask->cnt * WIRE_ENTRY_BYTES + WIRE_TAG_BYTES;
 	memcpy(ask->sent, &header, sizeof(header));
 	tag_sign(ask->sent, ask->bytes, ask->key.bytes);
-	return buys && !ask->undated;
+	return changes && !ask->undated;
 }
 
 /* The same datagram with a date, for the sale and by the clock of the engine. */

@@ -13,7 +13,7 @@ run() { # DIR
 	expect_match "downstream" 'orders downstream, each once .[a-z]+. +15,000   yes' \
 		"$(cat "$WORK/out")"
 	expect_match "what is told last" '^Try next:.*make serve .*journal dump .*make test ' \
-		"$(tail -n 4 "$WORK/out" | tr '\n' ' ')"
+		"$(tail -n 5 "$WORK/out" | tr '\n' ' ')"
 	[ -s "$1/orders.csv" ] || fail "no receipts in $1"
 }
 

@@ -69,7 +69,7 @@ say "downstream ($downstream) in $demo/downstream.csv."
 end_unless_good
 say
 say "Try next:"
-try "make run SCENARIO=holds" "buyers that hold, pay late, return"
 try "make serve" "keep an engine up, and buy from it"
+try "make run SCENARIO=holds" "buyers that hold, pay late, return"
 try "$bin/doorbuster journal dump $demo/data | less" "every order as it was sold"
 try "make test" "what else it withstands"
