@@ -30,7 +30,7 @@ DOWNSTREAM=nats run "$WORK/demo"
 expect_match "downstream" 'orders downstream, each once .nats. +15,000   yes' "$(cat "$WORK/out")"
 
 # The other sale: holds that run out, late payments, returns.
-SCENARIO=holds BUYERS=1000 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
+SCENARIO=holds BUYERS=2000 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
 	fail "make run SCENARIO=holds: $(cat "$WORK/out" "$WORK/err")"
 expect_eq "promises that held" 12 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
 expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
