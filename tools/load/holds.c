@@ -31,7 +31,7 @@ static const uint64_t TRY_AGAIN_NS = 200000000;
 /* After so long he gives up: some generations of holds. */
 static const uint64_t PATIENCE_NS = UINT64_C(5000000000);
 
-struct holds_buyer {
+struct load_holds_buyer {
 	uint64_t order_id;
 	uint64_t ends_at_ns; /* of his hold; before he has one: when he gives up */
 	uint64_t unit_price;
@@ -44,9 +44,10 @@ static const char *const step_names[STEPS] = {"HOLD",    "second HOLD",    "EXTE
 					      "CONFIRM", "second CONFIRM", "RELEASE",
 					      "RETURN",  "LOOKUP",         "nothing"};
 
-bool holds_open(struct holds *holds, const struct scenario *scenario, uint8_t least_durability)
+bool load_holds_open(struct load_holds *holds, const struct scenario *scenario,
+		     uint8_t least_durability)
 {
-	*holds = (struct holds){
+	*holds = (struct load_holds){
 		.scenario = scenario,
 		.buyers = calloc(scenario->distinct_cnt, sizeof(*holds->buyers)),
 		.least_durability = least_durability,
@@ -54,13 +55,13 @@ bool holds_open(struct holds *holds, const struct scenario *scenario, uint8_t le
 	return holds->buyers != NULL;
 }
 
-void holds_close(struct holds *holds)
+void load_holds_close(struct load_holds *holds)
 {
 	free(holds->buyers);
 	holds->buyers = NULL;
 }
 
-uint64_t holds_order_id(const struct holds *holds, uint32_t idx)
+uint64_t load_holds_order_id(const struct load_holds *holds, uint32_t idx)
 {
 	return holds->buyers[idx].order_id;
 }
@@ -86,8 +87,8 @@ static uint8_t id_number(const struct holds_plan *plan, uint8_t step)
 	return step == STEP_CONFIRM_AGAIN && plan->looks ? STEP_CONFIRM : step;
 }
 
-static struct client_request asked(const struct holds_plan *plan, const struct holds_buyer *buyer,
-				   uint64_t number)
+static struct client_request asked(const struct holds_plan *plan,
+				   const struct load_holds_buyer *buyer, uint64_t number)
 {
 	switch (buyer->step) {
 	case STEP_HOLD:
@@ -108,9 +109,9 @@ static struct client_request asked(const struct holds_plan *plan, const struct h
 	}
 }
 
-void holds_request(const struct holds *holds, uint32_t idx, struct client_request *out)
+void load_holds_request(const struct load_holds *holds, uint32_t idx, struct client_request *out)
 {
-	const struct holds_buyer *buyer = &holds->buyers[idx];
+	const struct load_holds_buyer *buyer = &holds->buyers[idx];
 	struct holds_plan plan;
 
 	CHECK(buyer->step < STEP_ENDED);
@@ -125,8 +126,8 @@ void holds_request(const struct holds *holds, uint32_t idx, struct client_reques
 
 /* An answer as it comes, with what he is going to do. */
 struct event {
-	struct holds *holds;
-	struct holds_buyer *buyer;
+	struct load_holds *holds;
+	struct load_holds_buyer *buyer;
 	const struct holds_plan *plan;
 	const struct wire_reply *reply;
 	uint64_t now_ns;
@@ -229,7 +230,7 @@ static uint64_t first_step(struct event *event)
 static void take_hold(struct event *event)
 {
 	const struct wire_reply *reply = event->reply;
-	struct holds_buyer *buyer = event->buyer;
+	struct load_holds_buyer *buyer = event->buyer;
 	struct holds_figures *figures = &event->holds->figures;
 
 	if (reply->order_id == 0 || reply->quantity != event->plan->quantity ||
@@ -332,7 +333,7 @@ static uint64_t after_extend(struct event *event)
 static uint64_t take_sale(struct event *event, struct holds_count *figure)
 {
 	const struct holds_plan *plan = event->plan;
-	struct holds_buyer *buyer = event->buyer;
+	struct load_holds_buyer *buyer = event->buyer;
 	struct holds_figures *figures = &event->holds->figures;
 
 	if (!is_his(event, plan->paid))
@@ -358,7 +359,7 @@ static bool is_refund(struct event *event)
 static uint64_t after_confirm(struct event *event)
 {
 	const struct wire_reply *reply = event->reply;
-	struct holds_buyer *buyer = event->buyer;
+	struct load_holds_buyer *buyer = event->buyer;
 	struct holds_figures *figures = &event->holds->figures;
 
 	switch (reply->verdict) {
@@ -389,7 +390,7 @@ static uint64_t after_confirm(struct event *event)
 static uint64_t after_release(struct event *event)
 {
 	const struct holds_plan *plan = event->plan;
-	struct holds_buyer *buyer = event->buyer;
+	struct load_holds_buyer *buyer = event->buyer;
 	const uint16_t units = plan->released > 0 ? plan->released : buyer->held;
 
 	switch (event->reply->verdict) {
@@ -431,7 +432,7 @@ static uint64_t after_return(struct event *event)
 static uint64_t after_look(struct event *event)
 {
 	const struct wire_reply *reply = event->reply;
-	const struct holds_buyer *buyer = event->buyer;
+	const struct load_holds_buyer *buyer = event->buyer;
 
 	event->holds->figures.looked_up++;
 	switch (reply->verdict) {
@@ -455,8 +456,8 @@ static uint64_t after_look(struct event *event)
 	return end(event);
 }
 
-uint64_t holds_answer(struct holds *holds, uint32_t idx, uint64_t now_ns,
-		      const struct wire_reply *reply)
+uint64_t load_holds_answer(struct load_holds *holds, uint32_t idx, uint64_t now_ns,
+			   const struct wire_reply *reply)
 {
 	struct holds_plan plan;
 	struct event event = {
@@ -470,7 +471,7 @@ uint64_t holds_answer(struct holds *holds, uint32_t idx, uint64_t now_ns,
 
 	holds_plan_of(holds->scenario, idx, &plan);
 	if (reply->verdict >= VERDICT_FAILURE_FIRST) {
-		holds_silence(holds, idx);
+		load_holds_silence(holds, idx);
 		return 0;
 	}
 	switch (event.buyer->step) {
@@ -496,7 +497,7 @@ uint64_t holds_answer(struct holds *holds, uint32_t idx, uint64_t now_ns,
 	}
 }
 
-void holds_silence(struct holds *holds, uint32_t idx)
+void load_holds_silence(struct load_holds *holds, uint32_t idx)
 {
 	CHECK(holds->buyers[idx].step != STEP_ENDED);
 	holds->buyers[idx].step = STEP_ENDED;
@@ -504,7 +505,7 @@ void holds_silence(struct holds *holds, uint32_t idx)
 	holds->ended++;
 }
 
-bool holds_all_free(struct holds *holds)
+bool load_holds_all_free(struct load_holds *holds)
 {
 	struct holds_figures *figures = &holds->figures;
 
@@ -519,7 +520,7 @@ bool holds_all_free(struct holds *holds)
 	return figures->units_stranded == 0;
 }
 
-bool holds_all_ended(const struct holds *holds)
+bool load_holds_all_ended(const struct load_holds *holds)
 {
 	const struct holds_figures *figures = &holds->figures;
 

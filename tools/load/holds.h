@@ -15,7 +15,7 @@
 #include "net/client.h"
 #include "tools/load/holds_plan.h"
 
-struct holds_buyer;
+struct load_holds_buyer;
 
 /* Holds and orders, and their units. */
 struct holds_count {
@@ -47,9 +47,9 @@ struct holds_figures {
 	bool free_known;                 /* of first_free and last_free */
 };
 
-struct holds {
+struct load_holds {
 	const struct scenario *scenario;
-	struct holds_buyer *buyers;
+	struct load_holds_buyer *buyers;
 	uint8_t least_durability; /* that what was carried out must have at least */
 	uint32_t ended;           /* buyers that do nothing any more */
 	uint32_t said;            /* contradictions that were printed */
@@ -57,30 +57,31 @@ struct holds {
 };
 
 /* False: no memory. */
-bool holds_open(struct holds *holds, const struct scenario *scenario, uint8_t least_durability);
-void holds_close(struct holds *holds);
+bool load_holds_open(struct load_holds *holds, const struct scenario *scenario,
+		     uint8_t least_durability);
+void load_holds_close(struct load_holds *holds);
 
 /* The order that a buyer's hold is; 0: he has none yet. */
-uint64_t holds_order_id(const struct holds *holds, uint32_t idx);
+uint64_t load_holds_order_id(const struct load_holds *holds, uint32_t idx);
 
 /* What a buyer asks next; user is his index. */
-void holds_request(const struct holds *holds, uint32_t idx, struct client_request *out);
+void load_holds_request(const struct load_holds *holds, uint32_t idx, struct client_request *out);
 
 /*
  * Takes the answer to it, when the engine's clock, of this SKU's shard, was not before now_ns.
  * Returns the instant of that clock at which he asks again; 0: he has ended.
  */
-uint64_t holds_answer(struct holds *holds, uint32_t idx, uint64_t now_ns,
-		      const struct wire_reply *reply);
+uint64_t load_holds_answer(struct load_holds *holds, uint32_t idx, uint64_t now_ns,
+			   const struct wire_reply *reply);
 
 /* No answer came: what he holds is not known, and he has ended. */
-void holds_silence(struct holds *holds, uint32_t idx);
+void load_holds_silence(struct load_holds *holds, uint32_t idx);
 
 /* Whether each unit that came back is free, by last_free: what was free at first, less what was
  * sold and not returned for sale. Sets units_stranded. */
-bool holds_all_free(struct holds *holds);
+bool load_holds_all_free(struct load_holds *holds);
 
 /* Whether each unit that was held was sold, released or ran out, and nobody was lost. */
-bool holds_all_ended(const struct holds *holds);
+bool load_holds_all_ended(const struct load_holds *holds);
 
 #endif

@@ -25,7 +25,7 @@ struct run_holds {
 	const struct scenario *scenario;
 	struct tally *tally;
 	struct client *client;
-	struct holds holds;
+	struct load_holds holds;
 	struct agenda agenda; /* by the transport's clock */
 	uint64_t free[HOLDS_SKUS];
 	uint32_t stocks_told; /* SKUs of which `free` was answered since they were asked for */
@@ -41,7 +41,7 @@ struct run_holds *run_holds_open(const struct load_options *options,
 	run->options = options;
 	run->scenario = scenario;
 	run->tally = tally;
-	if (holds_open(&run->holds, scenario, options->ack) &&
+	if (load_holds_open(&run->holds, scenario, options->ack) &&
 	    agenda_open(&run->agenda, scenario->distinct_cnt))
 		return run;
 	run_holds_close(run);
@@ -53,7 +53,7 @@ void run_holds_close(struct run_holds *run)
 	if (run == NULL)
 		return;
 	agenda_close(&run->agenda);
-	holds_close(&run->holds);
+	load_holds_close(&run->holds);
 	free(run);
 }
 
@@ -63,7 +63,7 @@ static uint64_t engine_now_ns(const struct run_holds *run, uint32_t idx,
 			      const struct wire_reply *reply)
 {
 	const uint64_t order_id =
-		reply->order_id != 0 ? reply->order_id : holds_order_id(&run->holds, idx);
+		reply->order_id != 0 ? reply->order_id : load_holds_order_id(&run->holds, idx);
 	const uint64_t shard = order_id >> ORDER_ID_LSN_BITS;
 
 	return client_engine_now_ns(run->client,
@@ -92,7 +92,7 @@ void run_holds_answer(void *context, const struct client_answer *answer)
 	}
 	if (!answer->answered) {
 		tally->unanswered++;
-		holds_silence(&run->holds, idx);
+		load_holds_silence(&run->holds, idx);
 		return;
 	}
 	histogram_add(&tally->latency_ns, answer->latency_ns);
@@ -100,7 +100,7 @@ void run_holds_answer(void *context, const struct client_answer *answer)
 	if (answer->reply.verdict < VERDICT_END)
 		tally->verdicts[answer->reply.verdict]++;
 	engine_ns = engine_now_ns(run, idx, &answer->reply);
-	at_ns = holds_answer(&run->holds, idx, engine_ns, &answer->reply);
+	at_ns = load_holds_answer(&run->holds, idx, engine_ns, &answer->reply);
 	if (at_ns != 0)
 		agenda_add(&run->agenda,
 			   clock_now_ns() + (at_ns > engine_ns ? at_ns - engine_ns : 0), idx);
@@ -110,7 +110,7 @@ static bool submit(struct run_holds *run, uint32_t idx, uint64_t intended_ns)
 {
 	struct client_request request;
 
-	holds_request(&run->holds, idx, &request);
+	load_holds_request(&run->holds, idx, &request);
 	request.intended_ns = intended_ns;
 	return client_submit(run->client, &request) == 0;
 }
@@ -184,7 +184,7 @@ static int check_stock(struct run_holds *run)
 		figures->free_known &= rc == 0;
 		for (uint32_t i = 0; rc == 0 && i < HOLDS_SKUS; i++)
 			figures->last_free[i] = run->free[i];
-		if (rc != 0 || holds_all_free(&run->holds))
+		if (rc != 0 || load_holds_all_free(&run->holds))
 			break;
 		while (rc >= 0 && clock_now_ns() < look_ns)
 			rc = client_poll(run->client, POLL_US);
@@ -239,5 +239,6 @@ bool run_holds_good(const struct run_holds *run)
 {
 	const struct holds_figures *figures = &run->holds.figures;
 
-	return figures->free_known && figures->units_stranded == 0 && holds_all_ended(&run->holds);
+	return figures->free_known && figures->units_stranded == 0 &&
+	       load_holds_all_ended(&run->holds);
 }

@@ -59,7 +59,7 @@ static struct {
 } engine;
 
 static struct scenario scenario;
-static struct holds holds;
+static struct load_holds holds;
 
 static void end_holds(void)
 {
@@ -230,7 +230,7 @@ static void run(enum fault fault, uint64_t seed)
 	engine.fault = fault;
 	engine.now_ns = BEGIN_NS;
 	cr_assert(scenario_open(&scenario, SCENARIO_HOLDS, seed, BUYERS, 0));
-	cr_assert(holds_open(&holds, &scenario, DURABILITY_DURABLE));
+	cr_assert(load_holds_open(&holds, &scenario, DURABILITY_DURABLE));
 	cr_assert(agenda_open(&agenda, BUYERS));
 	for (uint32_t i = 0; i < HOLDS_SKUS; i++)
 		holds.figures.first_free[i] = engine.free[i] = holds_plan_stock(&scenario, i);
@@ -245,9 +245,9 @@ static void run(enum fault fault, uint64_t seed)
 		agenda_remove_first(&agenda);
 		cr_assert(ge(u64, first.due_ns, engine.now_ns));
 		engine.now_ns = first.due_ns;
-		holds_request(&holds, first.idx, &request);
+		load_holds_request(&holds, first.idx, &request);
 		answer(&request, &reply);
-		at_ns = holds_answer(&holds, first.idx, engine.now_ns, &reply);
+		at_ns = load_holds_answer(&holds, first.idx, engine.now_ns, &reply);
 		if (at_ns != 0)
 			agenda_add(&agenda, at_ns, first.idx);
 	}
@@ -261,7 +261,7 @@ static void run(enum fault fault, uint64_t seed)
 
 static void stop(void)
 {
-	holds_close(&holds);
+	load_holds_close(&holds);
 	scenario_close(&scenario);
 }
 
@@ -279,7 +279,7 @@ static void sums(struct holds_figures *out)
 	}
 }
 
-Test(holds, nothing_is_stranded_and_nothing_contradicts)
+Test(load_holds, nothing_is_stranded_and_nothing_contradicts)
 {
 	for (uint64_t seed = 1; seed <= 3; seed++) {
 		const struct holds_figures *figures = &holds.figures;
@@ -288,8 +288,8 @@ Test(holds, nothing_is_stranded_and_nothing_contradicts)
 		run(NO_FAULT, seed);
 		sums(&known);
 		cr_expect(eq(u64, figures->contradictions, 0));
-		cr_expect(holds_all_free(&holds));
-		cr_expect(holds_all_ended(&holds));
+		cr_expect(load_holds_all_free(&holds));
+		cr_expect(load_holds_all_ended(&holds));
 		cr_expect(eq(u64, figures->held.cnt, engine.orders_cnt));
 		cr_expect(eq(u64, figures->confirmed.cnt, known.confirmed.cnt));
 		cr_expect(eq(u64, figures->late.cnt, known.late.cnt));
@@ -307,27 +307,27 @@ Test(holds, nothing_is_stranded_and_nothing_contradicts)
 	}
 }
 
-Test(holds, every_fault_of_an_engine_is_noticed, .init = be_silent)
+Test(load_holds, every_fault_of_an_engine_is_noticed, .init = be_silent)
 {
 	for (unsigned fault = NO_FAULT + 1; fault < FAULTS; fault++) {
 		run((enum fault)fault, 1);
-		cr_expect(holds.figures.contradictions > 0 || !holds_all_free(&holds), "fault %u",
-			  fault);
+		cr_expect(holds.figures.contradictions > 0 || !load_holds_all_free(&holds),
+			  "fault %u", fault);
 		stop();
 	}
 }
 
-Test(holds, a_buyer_without_an_answer_is_lost, .init = be_silent)
+Test(load_holds, a_buyer_without_an_answer_is_lost, .init = be_silent)
 {
 	const struct wire_reply draining = {.verdict = VERDICT_DRAINING};
 
 	cr_assert(scenario_open(&scenario, SCENARIO_HOLDS, 1, BUYERS, 0));
-	cr_assert(holds_open(&holds, &scenario, DURABILITY_DURABLE));
-	cr_assert(holds_all_ended(&holds));
-	holds_silence(&holds, 0);
-	cr_assert(eq(u64, holds_answer(&holds, 1, BEGIN_NS, &draining), 0));
+	cr_assert(load_holds_open(&holds, &scenario, DURABILITY_DURABLE));
+	cr_assert(load_holds_all_ended(&holds));
+	load_holds_silence(&holds, 0);
+	cr_assert(eq(u64, load_holds_answer(&holds, 1, BEGIN_NS, &draining), 0));
 	cr_assert(all(eq(u64, holds.figures.lost, 2), eq(u32, holds.ended, 2)));
 	cr_assert(eq(u64, holds.figures.contradictions, 0));
-	cr_assert(not(holds_all_ended(&holds)));
+	cr_assert(not(load_holds_all_ended(&holds)));
 	stop();
 }
