@@ -257,7 +257,7 @@ static const char *catalog_of(const char *lines)
 	const char *path = temp_path("catalog.csv");
 	FILE *file = fopen(path, "we");
 
-	fprintf(file, CATALOG_HEADER "\n%s", lines);
+	fprintf(file, CATALOG_HEADER_PLAIN "\n%s", lines);
 	cr_assert(eq(int, fclose(file), 0));
 	return path;
 }

@@ -9,6 +9,7 @@
 #include "engine/base/limits.h"
 #include "engine/catalog/catalog.h"
 #include "tests/support/temp_dir.h"
+#include "tools/load/holds_plan.h"
 #include "tools/load/scenario.h"
 
 static struct scenario scenario;
@@ -119,5 +120,26 @@ Test(scenario_catalog, that_cannot_be_written_is_told)
 	stop();
 	open_kind(SCENARIO_DROP, 1, 10, 0);
 	cr_assert(eq(int, scenario_catalog(&scenario, "/dev/full"), -ENOSPC));
+	stop();
+}
+
+/* Short holds that can be lengthened; two colours under one limit; more of the last than is asked
+ * for. */
+Test(scenario_catalog, of_holds_is_what_its_buyers_play_with)
+{
+	open_kind(SCENARIO_HOLDS, 1, 1000, 0);
+	write_and_load();
+	cr_assert(eq(u32, catalog->cnt, HOLDS_SKUS));
+	for (uint32_t i = 0; i < catalog->cnt; i++) {
+		const struct catalog_offer *offer = &catalog->offers[i];
+
+		cr_expect(all(eq(u64, offer->sku, i + 1), eq(u64, offer->unit_price, HOLDS_PRICE)));
+		cr_expect(eq(u32, offer->stock, holds_plan_stock(&scenario, i)));
+		cr_expect(all(eq(u32, offer->hold_seconds, HOLDS_SECONDS),
+			      eq(u32, offer->extend_seconds, HOLDS_SECONDS),
+			      ge(u32, offer->extensions, 1)));
+		cr_expect(eq(u32, offer->group, i < 2 ? 1 : 0));
+		cr_expect(eq(u32, offer->group_limit, i < 2 ? 2 : 0));
+	}
 	stop();
 }
