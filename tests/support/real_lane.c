@@ -7,6 +7,7 @@
 #include "engine/recover/cut.h"
 #include "engine/recover/load.h"
 #include "engine/recover/scan.h"
+#include "tests/support/holds.h"
 #include "tests/support/sale.h"
 
 enum {
@@ -53,7 +54,7 @@ static int open_writer(struct real_lane *lane, uint64_t segment_bytes)
 
 int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_bytes)
 {
-	const struct shard_size size = {.offer_cnt = 10, .order_cnt = ROOM, .buyer_cnt = ROOM};
+	const struct shard_size size = holds_room(ROOM);
 	const uint64_t requests = lane->requests;
 	int rc;
 
@@ -112,6 +113,30 @@ void real_lane_sell(struct real_lane *lane, uint32_t cnt)
 			pump(lane);
 	}
 	wait_idle(lane);
+}
+
+void real_lane_trade(struct real_lane *lane, uint64_t seed, uint32_t cnt)
+{
+	const uint64_t from = shard_next_lsn(lane->shard);
+	struct record *records = calloc(from + 4 * (uint64_t)cnt + 20, sizeof(*records));
+
+	CHECK(records != NULL);
+	random_holds(lane->shard, seed, cnt, records);
+	for (uint64_t lsn = from; lsn < shard_next_lsn(lane->shard); lsn++) {
+		const struct record *record = &records[lsn - 1];
+
+		/* Its block begins with it. */
+		if (record->kind == RECORD_CLOCK)
+			wait_idle(lane);
+		while (journal_room(lane->journal) == 0)
+			pump(lane);
+		*journal_slot(lane->journal) = *record;
+		journal_commit(lane->journal);
+		if (lsn % 100 == 0)
+			pump(lane);
+	}
+	wait_idle(lane);
+	free(records);
 }
 
 void real_lane_seal(struct real_lane *lane)

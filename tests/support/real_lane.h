@@ -34,6 +34,10 @@ int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_by
 /* Puts SKU 1 on sale if it isn't, then sells cnt units to as many buyers; all durable after it. */
 void real_lane_sell(struct real_lane *lane, uint32_t cnt);
 
+/* Sells with holds as random_holds does (holds.h), on a lane that sells nothing else; all durable
+ * after it. */
+void real_lane_trade(struct real_lane *lane, uint64_t seed, uint32_t cnt);
+
 /* Seals and waits. */
 void real_lane_seal(struct real_lane *lane);
 

@@ -18,6 +18,7 @@
 int journal_verify(const struct tool_options *options);
 int journal_dump(const struct tool_options *options);
 int journal_catalog(const struct tool_options *options); /* dump --catalog */
+int journal_holds(const struct tool_options *options);
 int journal_checkpoint(const struct tool_options *options);
 int journal_prune(const struct tool_options *options);
 int journal_repair(const struct tool_options *options);

@@ -1,7 +1,8 @@
 /*
  * doorbuster-journal: looks at a journal. verify proves that it is whole and that its sums are
- * right, with the engine's own code; dump prints its records; checkpoint writes states of its lanes
- * beside them; prune removes segments that nobody needs any more; repair cuts what is damaged.
+ * right, with the engine's own code; dump prints its records; holds says who holds what; checkpoint
+ * writes states of its lanes beside them; prune removes segments that nobody needs any more; repair
+ * cuts what is damaged.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ static const char usage[] =
 	"usage: doorbuster journal verify DIR [--orders FILE] [--json]\n"
 	"       doorbuster journal dump DIR [--lane N] [--json [--numbers]]\n"
 	"       doorbuster journal dump DIR --catalog [--against FILE]\n"
+	"       doorbuster journal holds DIR [--lane N] [--json [--numbers]]\n"
 	"       doorbuster journal checkpoint DIR [--lane N] [--keep N] [--json]\n"
 	"                          [--follow [--every-orders N]]\n"
 	"       doorbuster journal prune DIR [--downstream-has LSN | --no-downstream]\n"
@@ -22,12 +24,17 @@ static const char usage[] =
 	"                          [--json [--numbers]]\n"
 	"\n"
 	"verify      checks every block of every lane and applies all records with the\n"
-	"            engine's own code. Checks initial + restocked == free + held + sold\n"
-	"            for every SKU, and prints the state hash, which equals the one that\n"
-	"            the engine prints on drain. Checks every checkpoint, and that the\n"
-	"            lane gives its state. A pruned lane begins after its oldest good one\n"
-	"dump        prints every record: what was put on sale, what was sold, to whom.\n"
-	"            What a pruned lane no longer has comes from a checkpoint\n"
+	"            engine's own code. Proves that stock == free + held + sold + written\n"
+	"            off: after each block for the SKUs in it, at the end for all. Prints\n"
+	"            the state hash, which equals the one that the engine prints on drain.\n"
+	"            Checks every checkpoint, and that the lane gives its state. A pruned\n"
+	"            lane begins after its oldest good one\n"
+	"dump        prints every record: what was put on sale, sold, held, paid, given\n"
+	"            back, to whom. What a pruned lane no longer has comes from a\n"
+	"            checkpoint, which keeps no records of holds that ran out; then offers\n"
+	"            have no LSN\n"
+	"holds       lists the open holds by SKU and age, their sums, the oldest, and what\n"
+	"            became of all others\n"
 	"checkpoint  writes the state of each lane beside it, for a start to begin with.\n"
 	"            Takes from the lane only what a later block proves to be on disk\n"
 	"prune       removes the segments before the older of a lane's two newest good\n"
@@ -60,8 +67,9 @@ static const char usage[] =
 	"  --cut-at LSN    repair --lane N: cut before the block that holds LSN, not\n"
 	"                  later than the damage; also a lane whose blocks are whole but\n"
 	"                  cannot be right\n"
-	"  --json          verify: one object; dump: a line a record; others: a line a\n"
-	"                  lane; repair also one for each lost record that can be read\n"
+	"  --json          verify and holds: one object; dump: a line a record; others: a\n"
+	"                  line a lane; repair also one for each lost record that can\n"
+	"                  be read\n"
 	"  --numbers       64-bit values are numbers, not strings, which many readers\n"
 	"                  round; only with --json\n"
 	"\n"
@@ -96,6 +104,7 @@ static const struct {
 } verbs[] = {
 	[VERB_VERIFY] = {"verify", journal_verify},
 	[VERB_DUMP] = {"dump", journal_dump},
+	[VERB_HOLDS] = {"holds", journal_holds},
 	[VERB_CHECKPOINT] = {"checkpoint", journal_checkpoint},
 	[VERB_PRUNE] = {"prune", journal_prune},
 	[VERB_REPAIR] = {"repair", journal_repair},

@@ -50,7 +50,7 @@ static const struct {
 	{{"cut", no_argument, NULL, FLAG_CUT}, OF(REPAIR)},
 	{{"cut-at", required_argument, NULL, FLAG_CUT_AT}, OF(REPAIR)},
 	{{"json", no_argument, NULL, FLAG_JSON}, ~0U},
-	{{"numbers", no_argument, NULL, FLAG_NUMBERS}, OF(DUMP) | OF(REPAIR)},
+	{{"numbers", no_argument, NULL, FLAG_NUMBERS}, OF(DUMP) | OF(HOLDS) | OF(REPAIR)},
 	{{"help", no_argument, NULL, FLAG_HELP}, ~0U},
 };
 

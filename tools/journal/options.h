@@ -15,6 +15,7 @@ enum {
 enum journal_verb {
 	VERB_VERIFY,
 	VERB_DUMP,
+	VERB_HOLDS,
 	VERB_CHECKPOINT,
 	VERB_PRUNE,
 	VERB_REPAIR,

@@ -66,6 +66,31 @@ static void assert_same(void)
 	cr_assert(all(eq(u64, a.low, b.low), eq(u64, a.high, b.high)));
 }
 
+/* Its tables grow with every kind of record, and what is in them is kept. */
+Test(follower, follows_holds_beside_the_writer, .init = set_up, .fini = tear_down)
+{
+	struct shard_totals totals;
+
+	follow();
+	for (unsigned i = 0; i < 12; i++) {
+		real_lane_trade(&lane, i, 150 * i);
+		real_lane_seal(&lane);
+		catch_up();
+		assert_same();
+	}
+	shard_totals(follower.shard, &totals);
+	cr_assert(all(gt(u64, totals.open_holds, 0), gt(u64, totals.changes, 0)));
+	save();
+	follower_close(&follower);
+	follow();
+	cr_assert(gt(u64, follower.saved_lsn, 1), "it began with the checkpoint");
+	assert_same();
+	real_lane_trade(&lane, 99, 500);
+	real_lane_seal(&lane);
+	catch_up();
+	assert_same();
+}
+
 Test(follower, follows_beside_the_writer, .init = set_up, .fini = tear_down)
 {
 	follow();

@@ -102,3 +102,35 @@ Test(recover_scan, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir
 	shard_close(shard);
 	real_lane_close(&lane);
 }
+
+/* What holds and changes take in the tables, and units as the records say it. */
+Test(recover_scan, sizes_hold_a_lane_with_holds, .init = set_up, .fini = temp_dir_remove)
+{
+	struct shard_totals totals;
+	struct shard_size size;
+	struct shard *shard = NULL;
+	struct shard_hash wanted;
+	struct shard_hash got;
+
+	reopen(SMALL_BYTES);
+	real_lane_trade(&lane, 7, 3000);
+	shard_totals(lane.shard, &totals);
+	wanted = shard_hash(lane.shard);
+	real_lane_close(&lane);
+	reopen(SMALL_BYTES);
+	recover_sizes(&lane.scan, &size);
+	cr_assert(all(eq(u64, size.offer_cnt, totals.offers),
+		      eq(u64, size.order_cnt, totals.orders),
+		      eq(u64, size.change_cnt, totals.changes), eq(u64, size.placed_cnt, 0)));
+	cr_assert(ge(u64, size.hold_cnt, totals.holds));
+	cr_assert(eq(u64, lane.scan.units_ordered, totals.units_sold));
+	cr_assert(all(gt(u64, totals.units_written_off, 0),
+		      eq(u64, lane.scan.units_written_off, totals.units_written_off)));
+	cr_assert(eq(int, shard_open(&shard, 0, 1, &size), 0));
+	cr_assert(eq(int, recover_lane(&lane.dir, 0, &lane.scan, shard, &lane.error), 0), "%s",
+		  lane.error.text);
+	got = shard_hash(shard);
+	cr_assert(all(eq(u64, got.low, wanted.low), eq(u64, got.high, wanted.high)));
+	shard_close(shard);
+	real_lane_close(&lane);
+}

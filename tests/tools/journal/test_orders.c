@@ -168,6 +168,122 @@ Test(journal_orders, what_an_engine_must_not_sell_is_found)
 	cr_assert(eq(u64, result.distinct_buyers, SOLD + 2));
 }
 
+static uint64_t commit(struct record record)
+{
+	record.at_ns = shard_last_at_ns(lane.shard);
+	record.sku = record.sku == 0 ? 1 : record.sku;
+	record.unit_price = 500;
+	*journal_slot(lane.journal) = record;
+	journal_commit(lane.journal);
+	return journal_next_lsn(lane.journal) - 1;
+}
+
+static struct record hold(uint64_t request, uint64_t buyer, uint16_t quantity)
+{
+	return (struct record){.kind = RECORD_HOLD,
+			       .quantity = quantity,
+			       .order = {.request_id = {request, ~request}, .buyer = buyer}};
+}
+
+static struct record change(uint8_t kind, uint64_t request, uint64_t buyer, uint16_t quantity,
+			    uint64_t order_lsn)
+{
+	return (struct record){.kind = kind,
+			       .quantity = quantity,
+			       .change = {.request_id = {request, ~request},
+					  .buyer = buyer,
+					  .order_lsn = order_lsn}};
+}
+
+static size_t put_claim(char *out, size_t bytes, uint64_t lsn, uint64_t request, uint64_t buyer,
+			unsigned quantity)
+{
+	const uint64_t request_id[2] = {request, ~request};
+	char id[33];
+
+	cli_request_id_text(request_id, id);
+	return (size_t)snprintf(out, bytes, "%" PRIu64 ",%s,%" PRIu64 ",1,%u,500,durable\n",
+				order_id_of(0, lsn), id, buyer, quantity);
+}
+
+/* A buyer knows a hold by its HOLD, or by the CONFIRM that paid a part of it. */
+Test(journal_orders, a_hold_is_known_by_either_of_its_records)
+{
+	char text[1024] = HEADER;
+	size_t used = strlen(text);
+	uint64_t lsn[3];
+
+	sell();
+	for (unsigned i = 0; i < 3; i++)
+		lsn[i] = commit(hold(1000 + i, 1000 + i, 3));
+	commit(change(RECORD_CONFIRM, 2000, 1000, 2, lsn[0]));
+	commit(change(RECORD_CONFIRM, 2001, 1001, 2, lsn[1]));
+	used += put_claim(text + used, sizeof(text) - used, lsn[0], 2000, 1000, 2);
+	used += put_claim(text + used, sizeof(text) - used, lsn[0], 1000, 1000, 3);
+	used += put_claim(text + used, sizeof(text) - used, lsn[1], 1001, 1001, 2);
+	used += put_claim(text + used, sizeof(text) - used, lsn[1], 2001, 1001, 3);
+	used += put_claim(text + used, sizeof(text) - used, lsn[2], 2002, 1002, 2);
+	put_claim(text + used, sizeof(text) - used, lsn[2] + 3, 1003, 1003, 1);
+	cr_assert(eq(int, load(text), 0), "%s", error.text);
+	compare();
+	check_result(1, 3, 4);
+	cr_assert(eq(u64, result.distinct_buyers, SOLD + 2), "who paid");
+}
+
+/* What came back makes room for more; a refund is no unit; a hold is none until it is paid. */
+Test(journal_orders, limits_count_what_buyers_have)
+{
+	uint64_t lsn;
+
+	sell(); /* one to each of SOLD buyers, which is their limit */
+	commit(change(RECORD_RETURN, 3000, 5, 1, 6));
+	commit(change(RECORD_CONFIRM, 3001, 5, 1, commit(hold(3002, 5, 1))));
+	lsn = commit(hold(3003, 6, 1));
+	commit((struct record){
+		.kind = RECORD_CONFIRM,
+		.flags = CONFIRM_REFUND,
+		.quantity = 1,
+		.change = {.request_id = {3004, ~3004UL}, .buyer = 6, .order_lsn = lsn}});
+	commit(hold(3005, 7, 1));
+	cr_assert(eq(int, load(HEADER), 0), "%s", error.text);
+	compare();
+	cr_assert(all(eq(u64, result.buyers_over_limit, 0), eq(u64, result.doubled, 0)));
+}
+
+Test(journal_orders, what_an_engine_must_not_confirm_is_found)
+{
+	uint64_t lsn;
+
+	sell();
+	lsn = commit(hold(3000, 5, 1));
+	commit(change(RECORD_CONFIRM, 3001, 5, 1, lsn)); /* one too many for buyer 5 */
+	commit(change(RECORD_RETURN, 3001, 9, 1, 10));   /* a request twice */
+	cr_assert(eq(int, load(HEADER), 0), "%s", error.text);
+	compare();
+	cr_assert(all(eq(u64, result.buyers_over_limit, 1), eq(u64, result.doubled, 1)));
+}
+
+/* Two SKUs of a group of which a buyer may have two units. */
+Test(journal_orders, limits_of_groups_are_counted)
+{
+	sell();
+	for (uint64_t sku = 2; sku <= 3; sku++)
+		commit((struct record){.kind = RECORD_OFFER,
+				       .quantity = 2,
+				       .channel = 7,
+				       .sku = sku,
+				       .offer = {.stock = 10, .closes_at_ns = INSTANT_NEVER}});
+	for (uint64_t i = 0; i < 5; i++)
+		commit((struct record){
+			.kind = RECORD_ORDER,
+			.quantity = 1,
+			.sku = 2 + i % 2,
+			.order = {.request_id = {4000 + i, 1}, .buyer = i < 3 ? 1 : 2}});
+	cr_assert(eq(int, load(HEADER), 0), "%s", error.text);
+	compare();
+	cr_assert(eq(u64, result.buyers_over_limit, 1));
+}
+
 Test(journal_orders, lines_may_be_empty_or_of_windows)
 {
 	cr_assert(eq(int,
