@@ -223,7 +223,7 @@ $(PEER_BINS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(PEER_SUPPORT) $(LIB)
 
 # Fuzzers, MODE=fuzz; in the other modes the same targets with a main that replays their corpus.
 FUZZ_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SUPPORT := $(call obj,$(addprefix tests/support/,checkpoints.c memory_disk.c sale.c) \
+FUZZ_SUPPORT := $(call obj,$(addprefix tests/support/,checkpoints.c holds.c memory_disk.c sale.c) \
                      $(addprefix tools/replay/,capture_file.c capture_magic.c \
                        capture_set.c captured.c copies.c link.c member.c pcap_file.c pcapng.c \
                        reader.c stream.c unwrap.c unwrap_tunnel.c))

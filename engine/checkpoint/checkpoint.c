@@ -216,6 +216,7 @@ static int load_chunk(struct shard *shard, const struct checkpoint_chunk *chunk,
 struct content {
 	uint64_t placed_cnt;
 	uint64_t bought_cnt;
+	uint64_t reserved; /* bytes of holds that must be 0, or'ed */
 	bool is_new;
 };
 
@@ -225,9 +226,12 @@ static void look_at(const struct checkpoint_chunk *chunk, struct content *conten
 		content->placed_cnt += chunk->offers[i].kind == RECORD_PLACED;
 		content->is_new |= record_is_new(&chunk->offers[i]);
 	}
-	for (uint32_t i = 0; chunk->holds != NULL && i < chunk->cnt; i++)
-		content->bought_cnt +=
-			checkpoint_entry_kind(&chunk->holds[i].order) == RECORD_ORDER;
+	for (uint32_t i = 0; chunk->holds != NULL && i < chunk->cnt; i++) {
+		const struct snapshot_hold *hold = &chunk->holds[i];
+
+		content->bought_cnt += checkpoint_entry_kind(&hold->order) == RECORD_ORDER;
+		content->reserved |= hold->reserved_32 | hold->reserved[0] | hold->reserved[1];
+	}
 	content->is_new |= chunk->holds != NULL || chunk->changes != NULL;
 }
 
@@ -243,6 +247,8 @@ static const char *content_wrong(const struct checkpoint_header *header, const s
 		format = CHECKPOINT_FORMAT_CLOCK;
 	if (header->format != format)
 		return "its format does not fit its content";
+	if (content->reserved != 0)
+		return "it has reserved bytes in use";
 	if (header->placed_cnt != content->placed_cnt || header->bought_cnt != content->bought_cnt)
 		return "its content is not what its header says";
 	return NULL;
