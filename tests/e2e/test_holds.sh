@@ -78,6 +78,17 @@ asks 1 CANNOT_EXTEND --extend "$order" --sku 1 --buyer 1
 asks 0 RELEASED --release "$order" --sku 1 --buyer 1 --quantity 1
 expect_eq "units released" 1 "$(got quantity)"
 
+echo "who holds what"
+holds() { # ARGS...
+	"$BIN/doorbuster" journal holds "$DATA" "$@"
+}
+holds --json >"$WORK/holds.json" || fail "journal holds: $?"
+expect_eq "open holds" "1 2 $order" \
+	"$(jq -r '"\(.holds) \(.units) \(.oldest.order_id)"' "$WORK/holds.json")"
+expect_eq "by SKU and age" "1 2" \
+	"$(jq -r '.skus[] | "\(.sku) \(.by_age.under_1_min.units)"' "$WORK/holds.json")"
+expect_match "as text" "oldest   since .*: order $order, SKU 1, buyer 1" "$(holds)"
+
 echo "short holds: one is paid late, one is not paid, one is to be paid back"
 asks 0 HELD --hold --sku 2 --buyer 5 --quantity 2
 late=$(got order_id)
@@ -135,8 +146,10 @@ expect_eq "pay back" "1 250 $refund_until" \
 asks 0 RETURNED --return "$bought" --sku 3 --buyer 9
 expect_eq "free again" 1 "$(got stock_left)"
 asks 3 HOLD_EXPIRED --confirm "$refund" --sku 3 --buyer 7
+"$BIN/doorbuster" journal checkpoint "$DATA" >"$WORK/out" 2>&1 || fail "$(cat "$WORK/out")"
 kill9
 start_engine
+expect_match "where it starts from" 'from a checkpoint at LSN' "$(cat "$ENGINE_OUT.err")"
 asks 3 HOLD_EXPIRED --confirm "$refund" --sku 3 --buyer 7
 asks 3 HOLD_EXPIRED --lookup-order "$refund" --sku 3 --buyer 7
 ask_again
@@ -151,3 +164,9 @@ expect_eq "state of the journal" "$(drained state_hash)" "$(json .state_hash "$W
 expect_eq "units sold" "3 $(drained units)" \
 	"$(json .units "$WORK/verify.json") $(json .units "$WORK/verify.json")"
 expect_eq "units held" 0 "$(json .units_held "$WORK/verify.json")"
+[ "$(json .blocks_conserved "$WORK/verify.json")" -ge 10 ] || fail "blocks proved: few"
+expect_match "what became of the holds" 'in all   5 were held: 0 open, 2 paid, 1 released,' \
+	"$(holds)"
+"$BIN/doorbuster" journal dump "$DATA" --json >"$WORK/lines"
+expect_eq "kinds of records" "confirm expire extend hold offer order release return" \
+	"$(python3 tests/e2e/check_schema.py tools/downstream/record.schema.json "$WORK/lines")"

@@ -126,7 +126,7 @@ int conserve_block(void *context, const struct block_header *block, const struct
 		rc = prove(conserve, number - 1, error);
 		last = number;
 	}
-	conserve->block_cnt += rc == 0;
+	conserve->block_cnt += rc == 0 && block->record_cnt > 0;
 	return rc;
 }
 

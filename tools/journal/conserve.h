@@ -26,7 +26,7 @@ int conserve_all(struct conserve *conserve, struct error *error);
 int conserve_block(void *context, const struct block_header *block, const struct record *records,
 		   struct error *error);
 
-/* Blocks for which it was proved. */
+/* Blocks with records for which it was proved. */
 uint64_t conserve_blocks(const struct conserve *conserve);
 
 /* NULL is allowed. */

@@ -28,7 +28,7 @@ struct lane_result {
 	uint64_t from_lsn; /* records up to here came from a checkpoint: the lane was pruned */
 	uint64_t last_lsn;
 	uint64_t block_cnt;
-	uint64_t proved_cnt; /* blocks after which no unit was made or lost */
+	uint64_t proved_cnt; /* blocks with records after which no unit was made or lost */
 	uint64_t ahead_ns;   /* how far its clock is ahead of this machine's; 0: it isn't */
 	bool torn;
 	struct shard_totals totals;
@@ -219,7 +219,6 @@ static json_t *lane_json(const struct lane_result *result, uint16_t lane)
 	json_object_set_new(object, "blocks", number(result->block_cnt));
 	json_object_set_new(object, "offers", number(result->totals.offers));
 	json_object_set_new(object, "orders", number(result->totals.orders));
-	json_object_set_new(object, "holds", number(result->totals.holds));
 	json_object_set_new(object, "open_holds", number(result->totals.open_holds));
 	json_object_set_new(object, "units", number(result->totals.units_sold));
 	json_object_set_new(object, "torn", json_boolean(result->torn));
@@ -265,7 +264,7 @@ static void print_json(const struct verify *verify)
 	json_object_set_new(root, "units_free", number(sum->units_free));
 	json_object_set_new(root, "units_held", number(sum->units_held));
 	json_object_set_new(root, "units_written_off", number(sum->units_written_off));
-	json_object_set_new(root, "holds", number(sum->holds));
+	json_object_set_new(root, "changes", number(sum->changes));
 	json_object_set_new(root, "open_holds", number(sum->open_holds));
 	json_object_set_new(root, "conserved", json_boolean(conserved(verify)));
 	json_object_set_new(root, "blocks_conserved", number(verify->proved_cnt));
@@ -334,14 +333,15 @@ static void print_text(const struct verify *verify, const char *orders)
 	printf("\nsold     %" PRIu64 " orders, %" PRIu64 " units, %" PRIu64 " SKUs\n", sum->orders,
 	       sum->units_sold, sum->offers);
 	if (sum->holds > 0)
-		printf("holds    %" PRIu64 " in all, %" PRIu64 " of them open; %" PRIu64
+		printf("holds    %" PRIu64 " open, %" PRIu64
 		       " payments, releases, extensions and returns\n",
-		       sum->holds, sum->open_holds, sum->changes);
+		       sum->open_holds, sum->changes);
 	printf("units    %" PRIu64 " stocked = %" PRIu64 " free + %" PRIu64 " held + %" PRIu64
 	       " sold + %" PRIu64 " written off: %s\n",
 	       sum->units_stocked, sum->units_free, sum->units_held, sum->units_sold,
 	       sum->units_written_off, conserved(verify) ? "conserved" : "NOT CONSERVED");
-	printf("         proved for every SKU of a block after each of %" PRIu64 " blocks\n",
+	printf("         proved after each of %" PRIu64
+	       " blocks with records, for the SKUs in it\n",
 	       verify->proved_cnt);
 	if (sum->offers_broken > 0)
 		printf("         %" PRIu64 " SKUs are wrong, the first is %" PRIu64 "\n",
