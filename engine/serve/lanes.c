@@ -315,5 +315,7 @@ int serve_offers_up(struct server *server)
 		rc = serve_offers_say_placed(server, i);
 	for (uint16_t i = 0; rc == 0 && i < server->options->core_cnt; i++)
 		rc = serve_offers_add(server, i);
+	catalog_free(server->on_sale);
+	server->on_sale = NULL;
 	return rc;
 }

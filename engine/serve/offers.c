@@ -37,12 +37,14 @@ void serve_offers_size(const struct server *server, uint16_t lane, struct shard_
 	}
 	for (uint32_t i = 0; i < server->catalog->cnt; i++) {
 		const struct catalog_offer *line = &server->catalog->offers[i];
+		const bool elsewhere =
+			line->placed && wire_shard_of(line->sku, options->shards) == lane;
 
-		if (catalog_find(on_sale, line->sku) != NULL)
+		if ((line->shard != lane && !elsewhere) || catalog_find(on_sale, line->sku) != NULL)
 			continue;
-		if (line->shard == lane)
+		placed_cnt += elsewhere;
+		if (!elsewhere)
 			catalog_sizes_add(&sizes, line);
-		placed_cnt += line->placed && wire_shard_of(line->sku, options->shards) == lane;
 	}
 	*size = catalog_sizes_shard(&sizes, options->order_cnt_max, options->hold_cnt_max, &had);
 	size->placed_cnt = placed_cnt;

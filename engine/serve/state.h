@@ -34,7 +34,8 @@ struct server {
 				    compares it with the lanes on */
 	struct data_dir data_dir;
 	struct recover_scan *scans; /* [shards] */
-	struct catalog *on_sale;    /* what the lanes had on sale when they were scanned, by SKU */
+	struct catalog *on_sale;    /* what the lanes had on sale when they were scanned, by SKU;
+				       until the new offers are on sale */
 	struct segment_preparer *preparer;
 	struct segment_source **segments; /* [shards] */
 	struct port port;
