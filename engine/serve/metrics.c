@@ -553,10 +553,10 @@ static bool add_lane_health(struct serve_metrics *metrics, struct metrics_text *
 		else if (lane->stalled != 0)
 			metrics_text_add(text, "lane %u: the disk has made no progress for 2 s\n",
 					 i);
-		else if (lane->table_full != 0)
+		if (lane->table_full != 0)
 			metrics_text_add(text, "lane %u: no room for more orders (--max-orders)\n",
 					 i);
-		else if (lane->holds_full != 0)
+		if (lane->holds_full != 0)
 			metrics_text_add(text, "lane %u: no room for more holds (--max-holds)\n",
 					 i);
 		well = well && lane->sells && lane->table_full == 0 && lane->holds_full == 0;

@@ -52,7 +52,7 @@ echo "a start that takes long"
 mkfifo "$WORK/slow.csv"
 ENGINE_OUT=$WORK/engine.slow
 "$SERVE" --data "$WORK/slow" --catalog "$WORK/slow.csv" --keys "$KEYS" --metrics $METRICS \
-	--max-orders 1 >"$ENGINE_OUT" 2>"$ENGINE_OUT.err" &
+	--max-orders 1 --max-holds 1 >"$ENGINE_OUT" 2>"$ENGINE_OUT.err" &
 ENGINE_PID=$!
 answers() {
 	(exec 7<>"/dev/tcp/${METRICS/://}")
@@ -74,7 +74,7 @@ exec 7>&-
 expect_match "HEAD" '^HTTP/1.[01] 503 .*Content-Length: [1-9]' "$head"
 [[ $head != *starting:* ]] || fail "HEAD was answered with a body: $head"
 wait_for "a line" grep -q '^still starting: catalog, [0-9]* s so far$' "$ENGINE_OUT.err"
-printf '%s\n' "$CATALOG_HEADER" 1,2,100,0,,, >"$WORK/slow.csv"
+printf '%s\n' "$CATALOG_HEADER" 1,2,100,0,,, 2,9,100,0,,,600 >"$WORK/slow.csv"
 wait_for "the engine's ready line" grep -q '^ready ' "$ENGINE_OUT"
 get /healthz
 expect_eq "health" "200 every lane sells" "$HTTP_STATUS $(cat "$WORK/answer")"
@@ -83,10 +83,19 @@ expect_eq "starting" 0 "$(metric doorbuster_starting)"
 ! grep -q db-start "/proc/$ENGINE_PID"/task/*/comm || fail "a thread of the start stayed"
 expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
 expect_verdict TABLE_FULL "sku=1,buyer=2,id=$(id 2)"
+expect_verdict HELD "op=hold,sku=2,buyer=1,quantity=3,id=$(id 3)"
+expect_verdict TABLE_FULL "op=hold,sku=2,buyer=2,id=$(id 4)"
 wait_for "a line" grep -q '^lane 0: .*room for more orders.*TABLE_FULL' "$ENGINE_OUT.err"
 get /healthz
-expect_eq "health" "503 lane 0: no room for more orders (--max-orders)" \
-	"$HTTP_STATUS $(cat "$WORK/answer")"
+expect_eq "health" "503 lane 0: no room for more orders (--max-orders)
+lane 0: no room for more holds (--max-holds)" "$HTTP_STATUS $(cat "$WORK/answer")"
+wait_for "a line" grep -q '^lane 0: .*room for more holds.*TABLE_FULL' "$ENGINE_OUT.err"
+get /metrics
+for figure in holds_open=1 holds=1 holds_max=1 holds_full=1 hold_changes=0 hold_changes_max=3 \
+	units_stocked=11 units_free=7 units_held=3 units_sold=1 units_written_off=0; do
+	expect_eq "${figure%=*}" "${figure#*=}" \
+		"$(metric "doorbuster_lane_${figure%=*}{lane=\"0\"}")"
+done
 stop_engine
 
 # shellcheck disable=SC2086
