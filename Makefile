@@ -148,8 +148,11 @@ $(call tool_bin,sink): TOOL_LDLIBS += -lpq
 PQ_CFLAGS := $(shell pkg-config --cflags libpq 2>/dev/null)
 $(BUILD)/tools/sink/%.o: CFLAGS += $(PQ_CFLAGS)
 
+# The model of the decision, and random sales in which engine and model must agree.
+MODEL_SRCS := $(filter-out %_main.c,$(wildcard tests/engine/sale/model*.c))
+
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
-TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c')
+TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c') $(MODEL_SRCS)
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
                     $(filter-out %/main.c,$(wildcard tools/buy/*.c)) $(addprefix tools/journal/,conserve.c hold_sums.c orders.c) \
                     $(COMMON_SRCS) $(addprefix tools/sink/,pending.c rows.c sqlstate.c tables.c) \
@@ -174,6 +177,12 @@ SIM_CALLS := $(addprefix -Wl$(comma)--wrap=,safe_dir_open safe_opendir safe_open
 $(SIM): $(call listed,$(SIM),$(call obj,$(SIM_SRCS))) $(LIB)
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) $(SIM_CALLS) -o $@ $(objects) $(LDLIBS)
+
+# Random sales without an end. MODE=debug or asan.
+MODEL := $(BUILD)/tests/engine/sale/model
+$(MODEL): $(call listed,$(MODEL),$(call obj,$(MODEL_SRCS) tests/engine/sale/model_main.c)) $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(objects) $(LDLIBS)
 
 # The queues between threads under load. MODE=debug, asan or tsan; links only what TSan can judge.
 STRESS_BINS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/stress/stress_*.c))
@@ -240,7 +249,7 @@ $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 
 .PHONY: tests-built bench-built fuzz-built stress-built
 stress-built: $(STRESS_BINS)
-tests-built: all $(UNIT) $(SIM) $(STRESS_BINS) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
+tests-built: all $(UNIT) $(SIM) $(MODEL) $(STRESS_BINS) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
     $(BUILD)/bench/core_distance $(BUILD)/bench/jitter $(BUILD)/bench/peers/udp_echo
 bench-built: all $(BENCH_BINS) $(PEER_BINS)
 fuzz-built: $(FUZZ_BINS)
@@ -275,7 +284,7 @@ build/check/%.ok: % .clang-tidy
 # pkg-config is asked when a make starts.
 JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .PHONY: run serve test asan test-ran asan-ran fuzz soak soak-port soak-start chaos mutate bench \
-        bench-check \
+        bench-check model \
         check setup help clean
 setup:
 	$(NOW)@tools/setup/setup.sh
@@ -310,6 +319,12 @@ FROM ?= $(shell date +%s)00000
 soak: setup
 	@$(MAKE) --no-print-directory $(JOBS) MODE=debug build/debug/tests/sim/sim
 	@build/debug/tests/sim/sim --seeds $(FROM) $(SEEDS) --jobs $(shell nproc)
+
+# New sales, each operation decided by the engine and by its model.
+OPERATIONS ?= 10000000
+model: setup
+	@$(MAKE) --no-print-directory $(JOBS) MODE=debug build/debug/tests/engine/sale/model
+	@build/debug/tests/engine/sale/model $(FROM) $(OPERATIONS)
 
 # Other seeds each time, unless FROM says where to begin; a minute each.
 RUNS ?= 20
@@ -359,6 +374,7 @@ help:
 	@echo 'make fuzz    each fuzzer for a short while'
 	@echo 'make soak-port  FRAMES=100000000 to a port beside a disk that stalls; an hour'
 	@echo 'make soak    SEEDS=20000 seeds of the simulator, on all cores; FROM=N: from N on'
+	@echo 'make model   OPERATIONS=10000000 of random sales, beside the model; FROM=N'
 	@echo 'make soak-start  a start in which a system call fails, for each of them; hours'
 	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'
 	@echo 'make mutate  puts faults into the engine and its journal; tests must notice; 4 min'

@@ -1,0 +1,153 @@
+/*
+ * model: what a shard must answer, written from WIRE.md alone: plain arrays, linear search, sums
+ * made anew for each question, and all holds that have run out ended before each request. Slow and
+ * obvious. Shares no code with the engine but the structs of the wire and of records.
+ *
+ * One shard, one thread. It is given every record that the engine writes, so that LSNs agree.
+ */
+#ifndef DB_TESTS_ENGINE_SALE_MODEL_H
+#define DB_TESTS_ENGINE_SALE_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/sale/record.h"
+#include "net/wire.h"
+
+enum {
+	MODEL_OFFERS_MAX = 16,
+	MODEL_ORDERS_MAX = 4096,
+};
+
+enum model_state {
+	MODEL_OPEN = 1, /* units are held */
+	MODEL_SOLD,
+	MODEL_RELEASED,
+	MODEL_RAN_OUT,
+	MODEL_REFUNDED,
+};
+
+/* An order that was bought or held, and what has become of it. */
+struct model_order {
+	struct wire_request asked; /* the BUY or HOLD that made it */
+	uint64_t lsn;
+	uint64_t unit_price;
+	uint64_t at_ns;
+	uint64_t ends_at_ns; /* of a hold */
+	uint64_t sold_at_ns;
+	uint64_t since_lsn; /* of its HOLD or latest EXTEND */
+	uint64_t last_lsn;  /* of the record that changed it last */
+	uint16_t held;
+	uint16_t sold;
+	uint16_t returned;
+	uint16_t written_off;
+	uint16_t ran_out; /* units held at its end */
+	uint16_t extensions;
+	enum model_state state;
+	bool bought;
+	bool late; /* sold after its end */
+	/* It ran out, and an EXPIRE record says so. Nobody sees a difference, but a clock that is
+	 * set back moves the end of what has no such record. */
+	bool end_recorded;
+};
+
+/* Which fields of an answer WIRE.md names for its verdict. The unit price is in all of them. */
+enum {
+	NAMED_ORDER = 1 << 0,
+	NAMED_INSTANT = 1 << 1,
+	NAMED_QUANTITY = 1 << 2,
+	NAMED_STOCK = 1 << 3, /* stock left is the very answer, and no hint */
+};
+
+struct model_answer {
+	uint64_t order_id;
+	uint64_t unit_price;
+	uint64_t instant_ns;
+	uint64_t wait_lsn;    /* it rests on this record; 0: on none */
+	uint64_t wait_lsn_or; /* on this one it may wait as well */
+	uint32_t stock_left;
+	uint16_t quantity;
+	uint8_t verdict;
+	unsigned named;
+	bool committed;
+	struct record record; /* what it writes, if committed */
+};
+
+/* A request that committed, and its answer for ever. */
+struct model_request {
+	struct wire_request asked;
+	struct model_answer answer;
+	struct model_order *order; /* that it made or changed */
+};
+
+/* An offer as its record said. */
+struct model_offer {
+	struct record record;
+	uint32_t extensions;
+	uint64_t extend_ns;
+};
+
+struct model {
+	uint16_t lane;
+	uint16_t shards;
+	uint64_t next_lsn;
+	/* What the tables of the engine have room for. */
+	uint64_t bought_max;
+	uint64_t holds_max;
+	uint64_t changes_max;
+	uint32_t offer_cnt;
+	uint32_t placed_cnt;
+	uint32_t order_cnt;
+	uint32_t request_cnt;
+	struct model_offer offers[MODEL_OFFERS_MAX];
+	struct record placed[MODEL_OFFERS_MAX];
+	struct model_order orders[MODEL_ORDERS_MAX];
+	struct model_request requests[MODEL_ORDERS_MAX];
+};
+
+/* Makes it empty, with LSN 1 next. Table sizes are set by the caller. */
+void model_open(struct model *model, uint16_t lane, uint16_t shards);
+
+/* An OFFER, PLACED or CLOCK record that the engine took as its next LSN. */
+void model_apply(struct model *model, const struct record *record);
+
+/* An EXPIRE record that the engine wrote as its next LSN at now_ns. NULL, or what is wrong with it:
+ * it ends what has not run out, or does not say what it ends. */
+const char *model_expire(struct model *model, uint64_t now_ns, const struct record *record);
+
+/*
+ * What a request gets at now_ns; what commits becomes LSN next_lsn. asked_ns: when it was asked, at
+ * most now_ns, UINT64_MAX: it is stale. room false: nothing can be written.
+ */
+struct model_answer model_decide(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+				 const struct wire_request *request, bool room);
+
+/* Ends what has run out by now_ns. model_decide does it first. */
+void model_end_due(struct model *model, uint64_t now_ns);
+
+/* Holds of a SKU that ran out without an EXPIRE record as yet: how many, and *units. 0: of all. */
+uint32_t model_unrecorded(const struct model *model, uint64_t sku, uint64_t *units);
+
+/* Whether a hold without an EXPIRE record ended at this instant or before. */
+bool model_ended_before(const struct model *model, uint64_t instant_ns);
+
+/* Units of a SKU. */
+struct model_units {
+	uint64_t stock;
+	uint64_t free;
+	uint64_t held;
+	uint64_t sold;
+	uint64_t written_off;
+};
+struct model_units model_units(const struct model *model, uint64_t sku);
+
+/* How many of its orders take a place among the holds: holds, and bought ones that changed. */
+uint64_t model_holds(const struct model *model);
+uint64_t model_changes(const struct model *model);
+/* Holds for which a payment may come: each has a place among the changes kept for it. */
+uint64_t model_undecided(const struct model *model);
+uint64_t model_bought(const struct model *model);
+
+const struct model_offer *model_offer(const struct model *model, uint64_t sku);
+
+#endif

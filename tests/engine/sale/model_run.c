@@ -1,0 +1,411 @@
+#include "tests/engine/sale/model_run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/check.h"
+#include "tests/engine/sale/model_plan.h"
+
+enum {
+	PENDING_MAX = 200,
+	BURST_MAX = 8,
+	/* An EXPIRE record ends one hold at least. */
+	AGAIN_MAX = MODEL_ORDERS_MAX,
+	CLOCK_BACKS_MAX = 6,
+	CHECK_EVERY = 100,
+	BUYER_PLACES = 200,
+};
+
+/* One of the shards: the engine's, thrice, and its model. */
+struct side {
+	struct model model;
+	struct shard *live;                 /* decides */
+	struct shard *beside;               /* applies the records */
+	struct shard *spare;                /* empty; loads a snapshot, and becomes live */
+	struct record pending[PENDING_MAX]; /* not yet applied beside */
+	uint32_t pending_cnt;
+	uint32_t clock_backs;
+	uint64_t now_ns;
+};
+
+/* shard_expire need not end a hold in the very ns; decisions do. */
+static const uint64_t LATE_NS_MAX = 5000000;
+
+struct sale {
+	struct plan plan;
+	struct side sides[PLAN_SHARDS];
+	struct model_tally *tally;
+	struct difference *difference;
+	bool trace;
+};
+
+static bool fails(const struct sale *sale, const char *what, const char *why)
+{
+	const size_t used = strlen(sale->difference->text);
+
+	snprintf(sale->difference->text + used, sizeof(sale->difference->text) - used, "%s: %s\n",
+		 what, why);
+	return false;
+}
+
+static bool same_hash(const struct sale *sale, const struct shard *one, const struct shard *other,
+		      const char *what)
+{
+	const struct shard_hash a = shard_hash(one);
+	const struct shard_hash b = shard_hash(other);
+
+	return (a.low == b.low && a.high == b.high) || fails(sale, what, "another state hash");
+}
+
+/* Applies what is pending beside, as a block or one by one. */
+static bool flush(struct sale *sale, struct side *side)
+{
+	const uint64_t first_lsn = shard_next_lsn(side->beside);
+	const char *why = "";
+	uint32_t applied = 0;
+	int rc = 0;
+
+	if (random_chance(&sale->plan.random, 300)) {
+		for (; rc == 0 && applied < side->pending_cnt; applied++)
+			rc = shard_apply(side->beside, first_lsn + applied, &side->pending[applied],
+					 &why);
+	} else {
+		rc = shard_apply_many(side->beside, first_lsn, side->pending, side->pending_cnt,
+				      &applied, &why);
+	}
+	side->pending_cnt = 0;
+	return rc == 0 || fails(sale, "a record that was written cannot be applied", why);
+}
+
+/* A CLOCK record is the first of its block. */
+static bool note(struct sale *sale, struct side *side, const struct record *record)
+{
+	const bool full = side->pending_cnt == PENDING_MAX || record->kind == RECORD_CLOCK ||
+			  random_chance(&sale->plan.random, 20);
+
+	if (full && !flush(sale, side))
+		return false;
+	side->pending[side->pending_cnt++] = *record;
+	return true;
+}
+
+static bool check(struct sale *sale, struct side *side)
+{
+	model_end_due(&side->model, side->now_ns);
+	return flush(sale, side) &&
+	       model_same(sale->difference, "next LSN", side->model.next_lsn,
+			  shard_next_lsn(side->live)) &&
+	       model_check_state(side->live, &side->model, sale->difference) &&
+	       same_hash(sale, side->live, side->beside, "after its records");
+}
+
+/* A record that is no answer to a request. */
+static bool apply(struct sale *sale, struct side *side, const struct record *record)
+{
+	const char *why = "";
+
+	if (shard_apply(side->live, shard_next_lsn(side->live), record, &why) != 0)
+		return fails(sale, "refused", why);
+	model_apply(&side->model, record);
+	return note(sale, side, record);
+}
+
+static bool expired(struct sale *sale, struct side *side, const struct record *record)
+{
+	const char *why = model_expire(&side->model, side->now_ns, record);
+
+	if (why != NULL)
+		return fails(sale, "an EXPIRE record", why);
+	if ((record->flags & EXPIRE_ONE) != 0)
+		sale->tally->expired_singly++;
+	else
+		sale->tally->expired_runs++;
+	return note(sale, side, record);
+}
+
+static void trace_decision(const struct sale *sale, const struct side *side,
+			   const struct wire_request *request, const struct decision *got)
+{
+	if (!sale->trace)
+		return;
+	printf("shard %u at %" PRIu64 ": op %u id %" PRIu64 " buyer %" PRIu64 " sku %" PRIu64
+	       " price or order %" PRIx64 " channel %u quantity %u flags %x: %s order %" PRIx64
+	       " instant %" PRIu64 " quantity %u left %u\n",
+	       side->model.lane, side->now_ns, request->op, request->id[0], request->buyer,
+	       request->sku, request->price_or_order, request->channel, request->quantity,
+	       request->flags, verdict_name(got->verdict), got->order_id, got->instant_ns,
+	       got->quantity, got->stock_left);
+}
+
+static bool decide_one(struct sale *sale, struct side *side, const struct wire_request *request,
+		       const struct lookup *key)
+{
+	const bool room = !random_chance(&sale->plan.random, 20);
+	const uint64_t asked_ns = plan_asked(&sale->plan, side->now_ns);
+	struct model_answer want;
+	struct decision got;
+	struct record record;
+	uint64_t unrecorded;
+	bool may_be_full;
+
+	for (unsigned times = 0;; times++) {
+		decide(side->live, side->now_ns, asked_ns, request, key, room ? &record : NULL,
+		       &got);
+		if (!got.again)
+			break;
+		if (!room || times == AGAIN_MAX)
+			return fails(sale, "decided again", "without room, or without end");
+		sale->tally->again++;
+		if (!expired(sale, side, &record))
+			return false;
+	}
+	model_end_due(&side->model, side->now_ns);
+	may_be_full = !room && model_unrecorded(&side->model, 0, &unrecorded) > 0;
+	want = model_decide(&side->model, side->now_ns, asked_ns, request, room);
+	sale->tally->verdicts[want.verdict]++;
+	trace_decision(sale, side, request, &got);
+	if (!model_check_answer(side->live, &side->model, request, &want, &got, &record,
+				may_be_full, sale->difference))
+		return false;
+	return !got.committed || note(sale, side, &record);
+}
+
+static bool expire(struct sale *sale, struct side *side)
+{
+	const uint32_t holds_max = (uint32_t)(1 + random_below(&sale->plan.random, 4));
+	const bool all = random_chance(&sale->plan.random, 300);
+	struct record record;
+
+	do {
+		if (!shard_expire(side->live, side->now_ns, holds_max, &record)) {
+			model_end_due(&side->model, side->now_ns);
+			return !model_ended_before(&side->model, side->now_ns - LATE_NS_MAX) ||
+			       fails(sale, "shard_expire", "ends none, but some have run out");
+		}
+		if (sale->trace)
+			printf("shard %u at %" PRIu64 ": EXPIRE flags %x sku %" PRIu64
+			       " up to %" PRIu64 " holds %u units %u\n",
+			       side->model.lane, side->now_ns, record.flags, record.sku,
+			       record.expire.up_to_lsn, record.expire.holds, record.expire.units);
+		if (record.expire.holds > holds_max)
+			return fails(sale, "shard_expire", "ends more holds than it may");
+		if (!expired(sale, side, &record))
+			return false;
+	} while (all);
+	return true;
+}
+
+/* The requests of a datagram are looked up together, some passes ahead, and decided one after the
+ * other: what was found may have changed by then. */
+static bool burst(struct sale *sale, struct side *side, uint64_t *done)
+{
+	struct sim_random *random = &sale->plan.random;
+	struct wire_request requests[BURST_MAX];
+	struct lookup keys[BURST_MAX];
+	const uint32_t cnt = (uint32_t)(1 + random_below(random, BURST_MAX));
+	const unsigned passes = (unsigned)(1 + random_below(random, LOOKUP_PASS_CNT));
+
+	for (uint32_t i = 0; i < cnt; i++)
+		requests[i] = plan_request(&sale->plan, &side->model);
+	lookups_begin(keys, requests, cnt);
+	for (unsigned pass = 0; pass < passes; pass++)
+		lookup_pass(pass, side->live, keys, cnt);
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (random_chance(random, 50))
+			side->now_ns = plan_later(&sale->plan, &side->model, side->now_ns);
+		if (random_chance(random, 30) && !expire(sale, side))
+			return false;
+		if (!decide_one(sale, side, &requests[i], &keys[i]))
+			return false;
+		++*done;
+	}
+	return true;
+}
+
+static bool set_clock_back(struct sale *sale, struct side *side)
+{
+	const uint64_t by_ns = 1 + random_below(&sale->plan.random, UINT64_C(20000000000));
+	const struct record record = {.kind = RECORD_CLOCK,
+				      .at_ns = side->now_ns - by_ns,
+				      .clock = {.was_ns = side->now_ns}};
+
+	if (side->clock_backs == CLOCK_BACKS_MAX)
+		return true;
+	side->clock_backs++;
+	sale->tally->clock_backs++;
+	model_end_due(&side->model, side->now_ns);
+	side->now_ns -= by_ns;
+	if (sale->trace)
+		printf("shard %u: CLOCK back to %" PRIu64 "\n", side->model.lane, side->now_ns);
+	return apply(sale, side, &record);
+}
+
+/* The state through its snapshot, in parts of a random size. */
+static int load(const struct shard *from, struct shard *to, uint32_t part, const char **why)
+{
+	static struct record offers[PLAN_RECORDS_MAX + CLOCK_BACKS_MAX];
+	static struct snapshot_order orders[MODEL_ORDERS_MAX];
+	static struct snapshot_hold holds[MODEL_ORDERS_MAX];
+	const uint32_t entries = (uint32_t)shard_entries(from);
+	struct shard_totals totals;
+	int rc;
+
+	shard_totals(from, &totals);
+	CHECK(entries <= sizeof(offers) / sizeof(offers[0]));
+	shard_save_offers(from, 0, entries, offers);
+	rc = shard_load_offers(to, offers, entries, why);
+	for (uint64_t at = 0; rc == 0 && at < totals.orders; at += part) {
+		const uint32_t cnt =
+			totals.orders - at < part ? (uint32_t)(totals.orders - at) : part;
+
+		shard_save_orders(from, at, cnt, orders);
+		rc = shard_load_orders(to, orders, cnt, why);
+	}
+	for (uint64_t at = 0; rc == 0 && at < totals.holds; at += part) {
+		const uint32_t cnt =
+			totals.holds - at < part ? (uint32_t)(totals.holds - at) : part;
+
+		shard_save_holds(from, at, cnt, holds);
+		rc = shard_load_holds(to, holds, cnt, why);
+	}
+	for (uint64_t at = 0; rc == 0 && at < totals.changes; at += part) {
+		const uint32_t cnt =
+			totals.changes - at < part ? (uint32_t)(totals.changes - at) : part;
+
+		shard_save_changes(from, at, cnt, orders);
+		rc = shard_load_changes(to, orders, cnt, why);
+	}
+	return rc != 0 ? rc : shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
+}
+
+static bool reload(struct sale *sale, struct side *side)
+{
+	const uint32_t part = (uint32_t)(1 + random_below(&sale->plan.random, 100));
+	struct shard *loaded = side->spare;
+	const char *why = "";
+
+	if (load(side->live, loaded, part, &why) != 0)
+		return fails(sale, "its own snapshot cannot be loaded", why);
+	if (!same_hash(sale, side->live, loaded, "after its snapshot"))
+		return false;
+	shard_clear(side->live);
+	side->spare = side->live;
+	side->live = loaded;
+	sale->tally->reloads++;
+	return check(sale, side);
+}
+
+static bool operate(struct sale *sale, uint64_t *done)
+{
+	struct side *side = &sale->sides[random_below(&sale->plan.random, PLAN_SHARDS)];
+	const uint64_t what = random_below(&sale->plan.random, 1000);
+
+	if (what < 700)
+		return burst(sale, side, done);
+	++*done;
+	if (what < 880)
+		side->now_ns = plan_later(&sale->plan, &side->model, side->now_ns);
+	else if (what < 960)
+		return expire(sale, side);
+	else if (what < 965)
+		return set_clock_back(sale, side);
+	else if (what < 980)
+		return reload(sale, side);
+	else
+		return check(sale, side);
+	return true;
+}
+
+static void open_shard(struct shard **out, const struct sale *sale, uint16_t lane, uint64_t more)
+{
+	const struct shard_size size = {
+		.offer_cnt = MODEL_OFFERS_MAX,
+		.order_cnt = sale->plan.bought_max + more,
+		.buyer_cnt = BUYER_PLACES + more,
+		.hold_cnt = sale->plan.holds_max + more,
+		.change_cnt = sale->plan.changes_max + more,
+		.placed_cnt = MODEL_OFFERS_MAX,
+	};
+
+	CHECK(shard_open(out, lane, PLAN_SHARDS, &size) == 0);
+}
+
+static bool open_sale(struct sale *sale, uint64_t seed)
+{
+	plan_make(&sale->plan, seed);
+	for (uint16_t lane = 0; lane < PLAN_SHARDS; lane++) {
+		struct side *side = &sale->sides[lane];
+
+		model_open(&side->model, lane, PLAN_SHARDS);
+		side->model.bought_max = sale->plan.bought_max;
+		side->model.holds_max = sale->plan.holds_max;
+		side->model.changes_max = sale->plan.changes_max;
+		side->pending_cnt = 0;
+		side->clock_backs = 0;
+		side->now_ns = sale->plan.begin_ns;
+		open_shard(&side->live, sale, lane, 0);
+		open_shard(&side->spare, sale, lane, 0);
+		open_shard(&side->beside, sale, lane, random_below(&sale->plan.random, 1000));
+		for (uint32_t i = 0; i < sale->plan.record_cnt[lane]; i++) {
+			if (!apply(sale, side, &sale->plan.records[lane][i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void close_sale(struct sale *sale)
+{
+	for (unsigned i = 0; i < PLAN_SHARDS; i++) {
+		shard_close(sale->sides[i].live);
+		shard_close(sale->sides[i].beside);
+		shard_close(sale->sides[i].spare);
+		sale->sides[i].live = sale->sides[i].beside = sale->sides[i].spare = NULL;
+	}
+}
+
+bool model_run_sale(uint64_t seed, uint64_t operations, bool trace, struct model_tally *tally,
+		    struct difference *difference)
+{
+	struct sale *sale = calloc(1, sizeof(*sale));
+	uint64_t checked = 0;
+	uint64_t done = 0;
+	bool good;
+
+	CHECK(sale != NULL);
+	sale->tally = tally;
+	sale->difference = difference;
+	sale->trace = trace;
+	difference->text[0] = '\0';
+	good = open_sale(sale, seed);
+	while (good && done < operations) {
+		good = operate(sale, &done);
+		if (good && done - checked >= CHECK_EVERY) {
+			checked = done;
+			good = check(sale, &sale->sides[0]) && check(sale, &sale->sides[1]);
+		}
+	}
+	good = good && check(sale, &sale->sides[0]) && check(sale, &sale->sides[1]);
+	tally->operations += done;
+	close_sale(sale);
+	free(sale);
+	if (!good) {
+		const size_t used = strlen(difference->text);
+
+		snprintf(difference->text + used, sizeof(difference->text) - used,
+			 "seed %" PRIu64 ", operation %" PRIu64 "\n", seed, done);
+	}
+	return good;
+}
+
+bool model_run(uint64_t seed, uint64_t operations, struct model_tally *tally,
+	       struct difference *difference)
+{
+	while (tally->operations < operations) {
+		if (!model_run_sale(seed++, MODEL_SALE_OPERATIONS, false, tally, difference))
+			return false;
+	}
+	return true;
+}
