@@ -83,8 +83,10 @@ static void size_of(struct offline *offline, uint16_t lane, struct shard_size *s
 			continue;
 		size->offer_cnt++;
 		size->order_cnt += offer->stock;
-		if (offer->limit_per_buyer > 0)
-			size->buyer_cnt += offer->stock;
+		size->buyer_cnt += offer->limit_per_buyer > 0 ? 5 * (uint64_t)offer->stock : 0;
+		size->hold_cnt += offer->hold_seconds > 0 ? 4 * (uint64_t)offer->stock + 1024
+							  : offer->stock / 16 + 1;
+		size->change_cnt = 3 * size->hold_cnt;
 		offline->has_holds[lane] |= offer->hold_seconds > 0;
 	}
 }
