@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "engine/sale/record.h"
+#include "tools/downstream/consumer.h"
 #include "tools/sink/rows.h"
 
 /* In the order in which they are stored. Holds and extensions look for their offers. */
