@@ -38,6 +38,7 @@ struct told_hold {
 struct told_offer {
 	struct offer_view view; /* free: left at the request given last */
 	struct offer_terms terms;
+	uint16_t shard;
 };
 
 struct from_journal {
@@ -173,7 +174,8 @@ static void take_hold(struct from_journal *journal, const struct snapshot_hold *
 	journal->order_cnt++;
 }
 
-static void take_offers(struct from_journal *journal, const struct shard *shard, uint64_t cnt)
+static void take_offers(struct from_journal *journal, const struct shard *shard, uint64_t cnt,
+			uint16_t lane)
 {
 	for (uint64_t i = 0; i < cnt; i++) {
 		struct told_offer *offer = &journal->offers[journal->offer_cnt++];
@@ -181,6 +183,7 @@ static void take_offers(struct from_journal *journal, const struct shard *shard,
 		shard_offer_at(shard, i, &offer->view);
 		shard_terms_at(shard, i, &offer->terms);
 		offer->view.free = offer->view.stock;
+		offer->shard = lane;
 	}
 }
 
@@ -223,7 +226,7 @@ static bool take_shard(struct from_journal *journal, const struct shard *shard, 
 	shard_totals(shard, &totals);
 	if (!grow(journal, &totals))
 		return false;
-	take_offers(journal, shard, totals.offers);
+	take_offers(journal, shard, totals.offers, lane);
 	take_orders(journal, shard, shard_save_orders, totals.orders, first_offer, lane);
 	take_orders(journal, shard, shard_save_changes, totals.changes, first_offer, lane);
 	take_holds(journal, shard, totals.holds, first_offer, lane);
@@ -526,22 +529,44 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 	return true;
 }
 
+static struct catalog_offer line_of(const struct told_offer *offer)
+{
+	const struct offer_view *view = &offer->view;
+	const struct offer_terms *terms = &offer->terms;
+
+	return (struct catalog_offer){
+		.sku = view->sku,
+		.unit_price = view->unit_price,
+		.opens_at_ns = view->opens_at_ns,
+		.closes_at_ns = view->closes_at_ns,
+		.stock = view->stock,
+		.limit_per_buyer = view->limit_per_buyer,
+		.hold_seconds = view->hold_seconds,
+		.extend_seconds = terms->extend_seconds,
+		.extensions = (uint8_t)terms->extensions,
+		.group = terms->group,
+		.group_limit = (uint16_t)terms->group_limit,
+		.shard = offer->shard,
+		/* So that it is there whatever the order of the lines. */
+		.shard_named = terms->placed,
+	};
+}
+
 void from_journal_catalog(const struct from_journal *journal, FILE *out)
 {
-	catalog_write_header(CATALOG_PLAIN_CNT, out);
-	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
-		const struct offer_view *offer = &journal->offers[i].view;
-		const struct catalog_offer line = {
-			.sku = offer->sku,
-			.unit_price = offer->unit_price,
-			.opens_at_ns = offer->opens_at_ns,
-			.closes_at_ns = offer->closes_at_ns,
-			.stock = offer->stock,
-			.limit_per_buyer = offer->limit_per_buyer,
-			.hold_seconds = offer->hold_seconds,
-		};
+	unsigned columns = CATALOG_PLAIN_CNT;
 
-		catalog_write_offer(&line, CATALOG_PLAIN_CNT, out);
+	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
+		const struct catalog_offer line = line_of(&journal->offers[i]);
+
+		if (catalog_columns_of(&line) > columns)
+			columns = catalog_columns_of(&line);
+	}
+	catalog_write_header(columns, out);
+	for (uint64_t i = 0; i < journal->offer_cnt; i++) {
+		const struct catalog_offer line = line_of(&journal->offers[i]);
+
+		catalog_write_offer(&line, columns, out);
 	}
 }
 

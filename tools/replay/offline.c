@@ -12,6 +12,7 @@
 #include "alloc/arena.h"
 #include "engine/base/check.h"
 #include "engine/base/safe_file.h"
+#include "engine/catalog/sizes.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/journal.h"
 #include "engine/lane/lane_turn.h"
@@ -65,30 +66,39 @@ uint64_t offline_journal_id(const struct catalog *catalog, uint16_t shards, uint
 			(uint64_t)offer->stock << 32 | offer->limit_per_buyer,
 			offer->hold_seconds,
 		};
+		/* What most catalogs have nothing of, and then the id is as it always was. */
+		const uint64_t later[] = {
+			(uint64_t)offer->extend_seconds << 32 | offer->extensions,
+			(uint64_t)offer->group << 32 | offer->group_limit,
+			offer->placed ? offer->shard + UINT64_C(1) : 0,
+		};
 
 		id = XXH3_64bits_withSeed(words, sizeof(words), id);
+		if ((later[0] | later[1] | later[2]) != 0)
+			id = XXH3_64bits_withSeed(later, sizeof(later), id);
 	}
 	return id != 0 ? id : 1;
 }
 
+/* As a server makes its tables: the same requests find the same room. */
 static void size_of(struct offline *offline, uint16_t lane, struct shard_size *size)
 {
+	static const struct shard_size had;
 	const struct offline_options *options = &offline->options;
+	struct catalog_sizes sizes = {0};
+	uint64_t placed_cnt = 0;
 
-	*size = (struct shard_size){0};
 	for (uint32_t i = 0; i < options->catalog->cnt; i++) {
 		const struct catalog_offer *offer = &options->catalog->offers[i];
 
-		if (wire_shard_of(offer->sku, options->shards) != lane)
+		placed_cnt += offer->placed && wire_shard_of(offer->sku, options->shards) == lane;
+		if (offer->shard != lane)
 			continue;
-		size->offer_cnt++;
-		size->order_cnt += offer->stock;
-		size->buyer_cnt += offer->limit_per_buyer > 0 ? 5 * (uint64_t)offer->stock : 0;
-		size->hold_cnt += offer->hold_seconds > 0 ? 4 * (uint64_t)offer->stock + 1024
-							  : offer->stock / 16 + 1;
-		size->change_cnt = 3 * size->hold_cnt;
+		catalog_sizes_add(&sizes, offer);
 		offline->has_holds[lane] |= offer->hold_seconds > 0;
 	}
+	*size = catalog_sizes_shard(&sizes, 0, options->hold_cnt_max, &had);
+	size->placed_cnt = placed_cnt;
 }
 
 /* An offline lane always has room. */
@@ -160,25 +170,42 @@ static void turn(struct offline *offline)
 	lane_turn_tend(&offline->turn);
 }
 
+/* The record of a line that this lane is to have; false: none. placing: that another shard sells
+ * it.
+ */
+static bool record_of(const struct offline *offline, const struct lane *lane,
+		      const struct catalog_offer *line, bool placing, struct record *out)
+{
+	if (placing) {
+		if (!line->placed || wire_shard_of(line->sku, offline->options.shards) != lane->idx)
+			return false;
+		*out = catalog_placed_record(line, 0);
+		return true;
+	}
+	if (line->shard != lane->idx)
+		return false;
+	*out = catalog_record(line, 0);
+	return true;
+}
+
 /* Sends this lane its lines from the next-th on, as many as it takes; where the next call goes on.
  */
-static uint32_t send_offers(const struct offline *offline, const struct lane *lane, uint32_t next)
+static uint32_t send_lines(const struct offline *offline, const struct lane *lane, bool placing,
+			   uint32_t next)
 {
 	const struct catalog *catalog = offline->options.catalog;
 
 	for (; next < catalog->cnt; next++) {
-		const struct catalog_offer *line = &catalog->offers[next];
-		const struct command command = {.verb = COMMAND_PUT_ON_SALE,
-						.record = catalog_record(line, 0)};
+		struct command command = {.verb = COMMAND_PUT_ON_SALE};
 
-		if (wire_shard_of(line->sku, offline->options.shards) == lane->idx &&
+		if (record_of(offline, lane, &catalog->offers[next], placing, &command.record) &&
 		    !commands_send(lane->commands, &command))
 			break;
 	}
 	return next;
 }
 
-static int put_on_sale(struct offline *offline, struct lane *lane, struct error *error)
+static int put_lines(struct offline *offline, struct lane *lane, bool placing, struct error *error)
 {
 	const uint32_t cnt = offline->options.catalog->cnt;
 	struct command_answer answer;
@@ -187,7 +214,7 @@ static int put_on_sale(struct offline *offline, struct lane *lane, struct error 
 	do {
 		int rc;
 
-		next = send_offers(offline, lane, next);
+		next = send_lines(offline, lane, placing, next);
 		turn(offline);
 		rc = journal_has_room(lane->journal, 1) ? 0 : find_error(offline, error);
 		if (rc != 0)
@@ -204,6 +231,18 @@ static int put_on_sale(struct offline *offline, struct lane *lane, struct error 
 	return 0;
 }
 
+/* As a server does: before a SKU is on sale, its number's shard knows where. */
+static int put_on_sale(struct offline *offline, struct error *error)
+{
+	int rc = 0;
+
+	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++)
+		rc = put_lines(offline, &offline->lanes[i], true, error);
+	for (uint16_t i = 0; rc == 0 && i < offline->options.shards; i++)
+		rc = put_lines(offline, &offline->lanes[i], false, error);
+	return rc;
+}
+
 static int open_shard(struct offline *offline, struct lane *lane, struct error *error)
 {
 	struct shard_size size;
@@ -213,9 +252,10 @@ static int open_shard(struct offline *offline, struct lane *lane, struct error *
 	    shard_open(&lane->shard, lane->idx, offline->options.shards, &size) == 0)
 		return 0;
 	return error_say(error, -ENOMEM,
-			 "the tables of shard %u for %" PRIu64 " orders take %" PRIu64
-			 " MiB, %" PRIu64 " MiB are available: less stock, or a bigger machine",
-			 lane->idx, size.order_cnt, shard_bytes(&size) >> 20,
+			 "the tables of shard %u for %" PRIu64 " orders and %" PRIu64
+			 " holds take %" PRIu64 " MiB, %" PRIu64
+			 " MiB are available: less stock, --max-holds, or a bigger machine",
+			 lane->idx, size.order_cnt, size.hold_cnt, shard_bytes(&size) >> 20,
 			 arena_available_bytes() >> 20);
 }
 
@@ -308,8 +348,8 @@ int offline_open(struct offline **out, const struct offline_options *options, st
 		rc = open_lane(offline, i, error);
 	if (rc == 0)
 		lane_turn_take_over(&offline->turn, 0);
-	for (uint16_t i = 0; rc == 0 && i < shards; i++)
-		rc = put_on_sale(offline, &offline->lanes[i], error);
+	if (rc == 0)
+		rc = put_on_sale(offline, error);
 	if (rc != 0) {
 		data_dir_withdraw(&offline->dir);
 		offline_close(offline);

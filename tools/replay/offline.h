@@ -46,11 +46,12 @@ struct batch {
 };
 
 struct offline_options {
-	const struct catalog *catalog;
+	const struct catalog *catalog; /* after catalog_place */
 	uint16_t shards;
-	uint64_t first_ns;   /* when the offers are put on sale */
-	uint64_t journal_id; /* not 0 */
-	uint32_t sale;       /* the sale of its lanes; 0: not known yet */
+	uint64_t hold_cnt_max; /* holds of a shard to remember; 0: as the stock asks for */
+	uint64_t first_ns;     /* when the offers are put on sale */
+	uint64_t journal_id;   /* not 0 */
+	uint32_t sale;         /* the sale of its lanes; 0: not known yet */
 	bool undated_refused;
 	/* Which orders of it are those of the capture; NULL: they have the same ids. */
 	struct order_map *orders;

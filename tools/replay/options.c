@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/limits.h"
+#include "engine/catalog/sizes.h"
 #include "net/wire.h"
 #include "tools/common/cli.h"
 #include "tools/replay/copies.h"
@@ -29,6 +30,8 @@ static const char help[] =
 	"  --journal DIR        keep the journal there: the same capture, catalog and\n"
 	"                       keys always give the same bytes. May be in memory (tmpfs)\n"
 	"  --segment-mib N      size of its segments (default 64)\n"
+	"  --max-holds N        remember N holds a shard, as the engine's flag (default:\n"
+	"                       four for each unit of offers with a hold time)\n"
 	"\n"
 	"usage: doorbuster replay CAPTURE... --to HOST:PORT|PORT [options] [-- EAL ARGS]\n"
 	"\n"
@@ -41,7 +44,9 @@ static const char help[] =
 	"  --keys FILE          date each request anew, by the engine's clock and for its\n"
 	"                       sale, and sign it again: with the key of the same id,\n"
 	"                       else with --key-id N (default: the lowest). Without it\n"
-	"                       what was captured is sent: old dates get STALE\n"
+	"                       what was captured is sent: old dates get STALE. A\n"
+	"                       request that names an order, like a payment, gets the id\n"
+	"                       that this engine's answer told, and waits 200 ms for it\n"
 	"  --wait-ms N          at the end wait so long for replies (default 1000)\n"
 	"  --base-port N        as above\n"
 	"  over a DPDK port (af_xdp: one that goes deaf is opened anew, and the report\n"
@@ -52,7 +57,7 @@ static const char help[] =
 	"  --core N             the CPU to send from (default 0)\n"
 	"\n"
 	"What if: more catalogs, and changes to the first, run side by side:\n"
-	"  --set CHANGE         like 'sku=42 limit_per_buyer=1; sku=* unit_price=1'\n"
+	"  --set CHANGE         like 'sku=42 limit_per_buyer=1; sku=* hold_seconds=300'\n"
 	"  --csv FILE           units, orders, buyers, revenue (minor units), when it\n"
 	"                       opened and sold out, for each sale, SKU and channel\n"
 	"  --buyers-csv FILE    who would have got more or fewer units\n"
@@ -62,7 +67,8 @@ static const char help[] =
 	"Writing a capture, of requests and replies only (- is stdout):\n"
 	"  --write FILE         pcap with nanoseconds, for its owner only, to ports 7700\n"
 	"                       and the following; it gets its name when it is complete\n"
-	"  --from-journal DIR   made not from a capture but from the orders of a journal:\n"
+	"  --from-journal DIR   made not from a capture but from the orders of a journal,\n"
+	"                       and from what was done with them:\n"
 	"                       what was refused left no trace there. By instants: after\n"
 	"                       `serve --clock-back` that is not the lane's order, and a\n"
 	"                       replay gives other LSNs\n"
@@ -131,6 +137,7 @@ enum {
 	OPT_UNDATED,
 	OPT_JOURNAL,
 	OPT_SEGMENT_MIB,
+	OPT_MAX_HOLDS,
 	OPT_WRITE,
 	OPT_FROM_JOURNAL,
 	OPT_CATALOG_OUT,
@@ -171,6 +178,7 @@ static const struct option long_options[] = {
 	{"undated", required_argument, NULL, OPT_UNDATED},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"segment-mib", required_argument, NULL, OPT_SEGMENT_MIB},
+	{"max-holds", required_argument, NULL, OPT_MAX_HOLDS},
 	{"write", required_argument, NULL, OPT_WRITE},
 	{"from-journal", required_argument, NULL, OPT_FROM_JOURNAL},
 	{"catalog-out", required_argument, NULL, OPT_CATALOG_OUT},
@@ -280,6 +288,9 @@ static bool read_offline(int option, const char *text, struct replay_options *op
 		return true;
 	case OPT_SEGMENT_MIB:
 		return cli_u32("--segment-mib", text, 1, 4096, &options->segment_mib);
+	case OPT_MAX_HOLDS:
+		return cli_u32("--max-holds", text, 1, UINT32_MAX / CHANGES_A_HOLD,
+			       &options->hold_cnt_max);
 	case OPT_CSV:
 		options->csv = text;
 		return true;
@@ -405,6 +416,7 @@ static const struct {
 	{OPT_UNDATED, MODE_OFFLINE},
 	{OPT_JOURNAL, MODE_OFFLINE},
 	{OPT_SEGMENT_MIB, MODE_OFFLINE},
+	{OPT_MAX_HOLDS, MODE_OFFLINE},
 	{OPT_SET, MODE_OFFLINE},
 	{OPT_CSV, MODE_OFFLINE},
 	{OPT_BUYERS_CSV, MODE_OFFLINE},

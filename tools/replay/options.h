@@ -60,6 +60,7 @@ struct replay_options {
 	const char *buyers_csv;
 	const char *html;
 	uint32_t segment_mib;
+	uint32_t hold_cnt_max; /* a shard's; 0: as the stock asks for */
 
 	bool json;
 	bool strict;

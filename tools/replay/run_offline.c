@@ -9,6 +9,7 @@
 #include "engine/admission/admit.h"
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "engine/catalog/placement.h"
 #include "net/keys.h"
 #include "tools/common/cli.h"
 #include "tools/replay/ahead.h"
@@ -49,19 +50,29 @@ struct feed {
 	struct error error;
 };
 
+/* Which shard sells each line, of those that the capture is from. */
+static bool place_catalog(struct feed *feed, struct sale *sale, const char *path)
+{
+	return catalog_place(sale->catalog, path, stderr, feed->run.options->shards, NULL,
+			     &feed->error) == 0 ||
+	       cli_wrong("%s", feed->error.text);
+}
+
 /* A sale's own catalog, or the first one changed. */
 static bool load_catalog(struct feed *feed, struct sale *sale, const struct variant_option *variant)
 {
 	sale->name = variant->set != NULL ? variant->set : variant->catalog;
 	if (variant->set == NULL)
-		return catalog_load_saying(variant->catalog, stderr, &sale->catalog,
-					   &feed->error) == 0 ||
-		       cli_wrong("%s", feed->error.text);
+		return (catalog_load_saying(variant->catalog, stderr, &sale->catalog,
+					    &feed->error) == 0 ||
+			cli_wrong("%s", feed->error.text)) &&
+		       place_catalog(feed, sale, variant->catalog);
 	sale->catalog = catalog_copy(feed->run.sales[0].catalog);
 	if (sale->catalog == NULL)
 		return cli_wrong("no memory for another catalog");
-	return catalog_change(sale->catalog, variant->set, &feed->error) == 0 ||
-	       cli_wrong("--set '%s': %s", variant->set, feed->error.text);
+	return (catalog_change(sale->catalog, variant->set, &feed->error) == 0 ||
+		cli_wrong("--set '%s': %s", variant->set, feed->error.text)) &&
+	       place_catalog(feed, sale, sale->name);
 }
 
 static bool load_sales(struct feed *feed)
@@ -94,6 +105,7 @@ static bool begin_sales(struct feed *feed, const struct ahead_item *first)
 		const struct offline_options engine = {
 			.catalog = sale->catalog,
 			.shards = options->shards,
+			.hold_cnt_max = options->hold_cnt_max,
 			.first_ns = first->at_ns,
 			.journal_id =
 				offline_journal_id(sale->catalog, options->shards, first->at_ns,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/catalog/placement.h"
 #include "tools/replay/compare.h"
 #include "tools/replay/offline.h"
 
@@ -44,6 +45,7 @@ static struct sale *open_sale(uint32_t stock, uint32_t limit, uint32_t hold_seco
 		.hold_seconds = hold_seconds,
 	};
 	sale->compare = compare_open(10);
+	cr_assert_eq(catalog_place(sale->catalog, "catalog", stderr, 1, NULL, &error), 0);
 	cr_assert_eq(offline_open(&sale->offline,
 				  &(struct offline_options){
 					  .catalog = sale->catalog,
