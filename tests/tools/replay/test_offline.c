@@ -10,6 +10,7 @@
 #include "engine/catalog/placement.h"
 #include "tools/replay/compare.h"
 #include "tools/replay/offline.h"
+#include "tools/replay/sold.h"
 
 static const uint64_t SECOND_NS = 1000000000;
 static const uint64_t BEGIN_NS = UINT64_C(1700000000000000000);
@@ -232,4 +233,59 @@ Test(offline, the_lane_follows_from_the_capture_alone)
 		cr_expect_eq(other.hash.high, one.hash.high);
 	}
 	cr_expect_gt(one.next_lsn, 48, "there are records of holds that ran out");
+}
+
+Test(offline, what_came_back_is_not_sold)
+{
+	struct sale *sale = open_sale(10, 0, 60);
+	struct sold sold;
+	uint64_t bought;
+	uint64_t held;
+
+	ask(sale, 1, WIRE_OP_BUY, 1, 3, 0);
+	ask(sale, 2, WIRE_OP_HOLD, 2, 2, 0);
+	ask(sale, 2, WIRE_OP_HOLD, 3, 1, 0);
+	ask(sale, 3, WIRE_OP_HOLD, 4, 1, 0);
+	decide_all(sale);
+	bought = sale->replies[0].order_id;
+	held = sale->replies[1].order_id;
+	ask(sale, 4, WIRE_OP_RETURN, 1, 1, bought);
+	ask(sale, 5, WIRE_OP_RETURN, 1, 1, bought)->flags = WIRE_ENTRY_WRITE_OFF;
+	ask(sale, 30, WIRE_OP_CONFIRM, 2, 1, held);
+	ask(sale, 31, WIRE_OP_RELEASE, 3, 0, sale->replies[2].order_id);
+	decide_all(sale);
+	finish(sale);
+	cr_assert_eq(sold_take(&sold, sale->offline, 1, BEGIN_NS), 0);
+	cr_expect_eq(sold.order_cnt, 2);
+	cr_expect_eq(sold.total.units, 2, "one bought, one paid");
+	cr_expect_eq(sold.total.revenue, 200);
+	cr_expect_eq(sold_revenue_of(offline_shard(sale->offline, 0)), 200);
+	cr_expect_eq(sold.orders[1].at_ns, BEGIN_NS + 30 * SECOND_NS, "sold when it was paid");
+	cr_expect_eq(sold.skus[0].held, 1);
+	cr_expect_eq(sold.skus[0].left, 6);
+	cr_expect_eq(sold.holds.made, 3);
+	cr_expect_eq(sold.holds.paid, 1);
+	cr_expect_eq(sold.holds.released, 1);
+	cr_expect_eq(sold.holds.open, 1);
+	cr_expect_eq(sold.holds.returned, 1);
+	cr_expect_eq(sold.holds.written_off, 1);
+	sold_free(&sold);
+	close_sale(sale);
+}
+
+/* What is held at the end is not sold, and so it is not sold out. */
+Test(offline, what_is_held_is_not_sold_out)
+{
+	struct sale *sale = open_sale(3, 0, 60);
+	struct sold sold;
+
+	ask(sale, 1, WIRE_OP_BUY, 1, 2, 0);
+	ask(sale, 2, WIRE_OP_HOLD, 2, 1, 0);
+	decide_all(sale);
+	finish(sale);
+	cr_assert_eq(sold_take(&sold, sale->offline, 1, BEGIN_NS), 0);
+	cr_expect_eq(sold.skus[0].left, 0);
+	cr_expect_eq(sold.skus[0].sold_out_ns, 0);
+	sold_free(&sold);
+	close_sale(sale);
 }
