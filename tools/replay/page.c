@@ -240,6 +240,43 @@ static void put_totals(const struct what_if *what_if, FILE *out)
 }
 
 /* The rest of a channel's row. */
+/* What has become of the holds, where there are any. */
+static void put_holds(const struct what_if *what_if, FILE *out)
+{
+	static const char *const heads[] = {"sale",
+					    "holds made",
+					    "paid",
+					    "paid late",
+					    "refunded",
+					    "released",
+					    "ran out",
+					    "open at the end",
+					    "units returned for sale",
+					    "units written off"};
+
+	if (!what_if_any_holds(what_if))
+		return;
+	begin_table("Holds", true, "", heads, sizeof(heads) / sizeof(heads[0]), out);
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_holds *holds = &what_if->sold[i].holds;
+
+		fputs("<tr><td>", out);
+		put_badge(i, out);
+		fputs("</td>", out);
+		put_number(holds->made, out);
+		put_number(holds->paid, out);
+		put_number(holds->paid_late, out);
+		put_number(holds->refunded, out);
+		put_number(holds->released, out);
+		put_number(holds->ran_out, out);
+		put_number(holds->open, out);
+		put_number(holds->returned, out);
+		put_number(holds->written_off, out);
+		fputs("</tr>\n", out);
+	}
+	end_table(out);
+}
+
 static void put_channel(uint32_t sale, const struct sold_channel *channel, FILE *out)
 {
 	fputs("<td>", out);
@@ -378,6 +415,7 @@ void what_if_page(const struct what_if *what_if, FILE *out)
 	put_charts(what_if, out);
 	fputs("<h2>Figures</h2>\n", out);
 	put_totals(what_if, out);
+	put_holds(what_if, out);
 	put_channels(what_if, out);
 	put_skus(what_if, out);
 	fputs("</body>\n</html>\n", out);

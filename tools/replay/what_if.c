@@ -178,16 +178,21 @@ static void put_total(const struct what_if *what_if, uint32_t sale, FILE *out)
 		FIGURE(total->left), FIGURE(total->revenue));
 }
 
+bool what_if_any_holds(const struct what_if *what_if)
+{
+	for (uint32_t i = 0; i < what_if->cnt; i++) {
+		const struct sold_holds *holds = &what_if->sold[i].holds;
+
+		if (holds->made + holds->returned + holds->written_off > 0)
+			return true;
+	}
+	return false;
+}
+
 /* What has become of holds, where there are any. */
 static void put_holds(const struct what_if *what_if, FILE *out)
 {
-	bool any = false;
-
-	for (uint32_t i = 0; i < what_if->cnt; i++)
-		any |= what_if->sold[i].holds.made + what_if->sold[i].holds.returned +
-			       what_if->sold[i].holds.written_off >
-		       0;
-	if (!any)
+	if (!what_if_any_holds(what_if))
 		return;
 	fprintf(out, "\n%-20s %4s %13s %13s %13s %13s %13s %13s %13s %13s %13s\n", "", "sale",
 		"holds made", "paid", "paid late", "refunded", "released", "ran out", "open",

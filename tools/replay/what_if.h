@@ -32,6 +32,9 @@ uint64_t *what_if_skus(const struct what_if *what_if, uint64_t max, uint64_t *cn
 uint32_t *what_if_channels(const struct what_if *what_if, uint64_t max, uint64_t *cnt,
 			   uint64_t *of);
 
+/* Whether any sale has held units, or units that came back. */
+bool what_if_any_holds(const struct what_if *what_if);
+
 void what_if_table(const struct what_if *what_if, FILE *out);
 
 /* One line a sale, by its number, and SKU, and one a channel of it. */

@@ -345,3 +345,22 @@ Test(page, adds_up_channels)
 	cr_expect_eq(sold_find_channel(&made.sold, 7), NULL);
 	free(channels);
 }
+
+Test(page, says_what_became_of_holds_where_there_are_any)
+{
+	static const char *const names[] = {"a.csv", "b.csv"};
+	static struct made sales[2];
+	char *page;
+
+	put_on_sale(&sales[0], 1, 9, 1, 0);
+	put_on_sale(&sales[1], 1, 9, 1, 0);
+	page = page_of(sales, names, 2, FIRST_NS + 1);
+	cr_expect_eq(count(page, "<summary>Holds</summary>"), 0);
+	free(page);
+	sales[1].sold.holds = (struct sold_holds){.made = 77123, .paid_late = 5432};
+	page = page_of(sales, names, 2, FIRST_NS + 1);
+	cr_expect_eq(count(page, "<summary>Holds</summary>"), 1);
+	cr_expect_eq(count(page, ">77,123<"), 1);
+	cr_expect_eq(count(page, ">5,432<"), 1);
+	free(page);
+}
