@@ -5,6 +5,10 @@
 #include "engine/base/check.h"
 #include "tests/sim/dates.h"
 
+enum {
+	FIND_TRIES = 8, /* of an earlier order */
+};
+
 static void count(struct buyers *buyers, enum tally_row row)
 {
 	buyers->tally->cnt[row]++;
@@ -26,16 +30,20 @@ static struct parcel *take_parcel(struct buyers *buyers)
 
 static struct wire_request request_of(const struct wish *wish, bool content, uint8_t op)
 {
-	return (struct wire_request){
+	struct wire_request request = {
 		.id = {wish->id[0], wish->id[1]},
 		.buyer = wish->buyer,
 		.sku = wish->sku,
-		.price_or_order = wish->max_price,
+		.price_or_order = wish->order_id != 0 ? wish->order_id : wish->max_price,
 		.channel = wish->channel + content,
 		.quantity = (uint16_t)(wish->quantity + content),
 		.op = op,
 		.flags = wish->at_most_0 ? WIRE_ENTRY_AT_MOST_0 : 0,
 	};
+
+	if (wish->write_off && op == WIRE_OP_RETURN)
+		request.flags |= WIRE_ENTRY_WRITE_OFF;
+	return request;
 }
 
 static void add(struct buyers *buyers, struct parcel *parcel, uint32_t wish, bool content,
@@ -45,6 +53,112 @@ static void add(struct buyers *buyers, struct parcel *parcel, uint32_t wish, boo
 	parcel->wishes[parcel->cnt] = (uint16_t)wish;
 	parcel->contents[parcel->cnt] = content;
 	parcel->cnt++;
+}
+
+/* A LOOKUP of the order that the wish made or changes. False: none is known. */
+static bool add_by_order(struct buyers *buyers, struct parcel *parcel, uint32_t wish_idx)
+{
+	const struct wish *wish = &buyers->wishes[wish_idx];
+	const uint64_t order_id = wish->answered ? wish->answer.order_id : wish->order_id;
+	struct wire_request *request = &parcel->requests[parcel->cnt];
+
+	if (order_id == 0 || wish->away)
+		return false;
+	add(buyers, parcel, wish_idx, false, WIRE_OP_LOOKUP);
+	request->price_or_order = order_id;
+	request->flags = WIRE_ENTRY_BY_ORDER;
+	return true;
+}
+
+static uint16_t change_quantity(struct sim_random *random, uint8_t op, const struct wish *old)
+{
+	if (op == WIRE_OP_RELEASE && random_chance(random, 500))
+		return 0;
+	if (op == WIRE_OP_CONFIRM && random_chance(random, 700))
+		return old->quantity;
+	return (uint16_t)(random_chance(random, 30) ? 0 : 1 + random_below(random, 3));
+}
+
+static uint8_t change_op(struct sim_random *random, const struct wish *old)
+{
+	const uint64_t way = random_below(random, 100);
+
+	if (old->op == WIRE_OP_BUY && way < 90)
+		return WIRE_OP_RETURN;
+	return way < 45   ? WIRE_OP_CONFIRM
+	       : way < 60 ? WIRE_OP_RELEASE
+	       : way < 80 ? WIRE_OP_EXTEND
+			  : WIRE_OP_RETURN;
+}
+
+/* An order that was made, mostly a late one; NULL: none is found. */
+static const struct wish *find_order(const struct buyers *buyers)
+{
+	struct sim_random *random = buyers->random;
+	const uint32_t cnt =
+		buyers->latest_cnt < BUYERS_LATEST_CNT ? buyers->latest_cnt : BUYERS_LATEST_CNT;
+
+	for (unsigned i = 0; i < FIND_TRIES; i++) {
+		const uint64_t idx = cnt > 0 && random_chance(random, 700)
+					     ? buyers->latest[random_below(random, cnt)]
+					     : random_below(random, buyers->wish_cnt);
+		const struct wish *wish = &buyers->wishes[idx];
+
+		/* Most are holds. */
+		if (wish->answered && wish->order_id == 0 &&
+		    (wish->op == WIRE_OP_HOLD || random_chance(random, 200)))
+			return wish;
+	}
+	return NULL;
+}
+
+/* Makes it a wish to change an earlier order, if one is found. */
+static void make_change(struct buyers *buyers, struct wish *wish)
+{
+	struct sim_random *random = buyers->random;
+	const struct wish *old = find_order(buyers);
+
+	if (old == NULL)
+		return;
+	wish->op = change_op(random, old);
+	wish->sku = old->sku;
+	wish->order_id = old->answer.order_id;
+	wish->quantity = change_quantity(random, wish->op, old);
+	wish->write_off = wish->op == WIRE_OP_RETURN && random_chance(random, 300);
+	if (!random_chance(random, 30))
+		wish->buyer = old->buyer;
+	if (random_chance(random, 30))
+		wish->order_id += random_chance(random, 500) ? UINT64_C(1) << ORDER_ID_LSN_BITS
+							     : 1 + random_below(random, 50);
+}
+
+/* What it asks for beside an id. */
+static void choose_wish(struct buyers *buyers, struct wish *wish)
+{
+	struct sim_random *random = buyers->random;
+	unsigned sku;
+
+	wish->op = WIRE_OP_BUY;
+	wish->buyer = 1 + random_below(random, buyers->buyer_cnt);
+	wish->channel = (uint32_t)random_below(random, 5);
+	wish->quantity = (uint16_t)(1 + random_below(random, 3));
+	if (buyers->away_cnt > 0 && random_chance(random, 30)) {
+		wish->sku = buyers->away[random_below(random, buyers->away_cnt)].sku;
+		wish->away = true;
+		return;
+	}
+	sku = (unsigned)random_below(random, buyers->sku_cnt);
+	wish->sku = buyers->skus[sku];
+	if (buyers->holds && random_chance(random, buyers->can_hold[sku] ? 550 : 50))
+		wish->op = WIRE_OP_HOLD;
+	if (buyers->holds && buyers->wish_cnt > 0 && random_chance(random, 500))
+		make_change(buyers, wish);
+	if (wish->order_id != 0)
+		return;
+	if (random_chance(random, 300))
+		wish->max_price = 1 + random_below(random, 2 * buyers->price_max);
+	else if (mix64(wish->id[0]) % 8 == 0)
+		wish->at_most_0 = true;
 }
 
 /* The index of a new wish, or of an old one where there is no room. */
@@ -57,17 +171,8 @@ static uint32_t new_wish(struct buyers *buyers)
 
 	if (idx > 0 && idx >= buyers->wish_max)
 		return (uint32_t)random_below(random, idx);
-	*wish = (struct wish){
-		.id = {random_next(random) | 1, idx},
-		.sku = buyers->skus[random_below(random, buyers->sku_cnt)],
-		.buyer = 1 + random_below(random, buyers->buyer_cnt),
-		.channel = (uint32_t)random_below(random, 5),
-		.quantity = (uint16_t)(1 + random_below(random, 3)),
-	};
-	if (random_chance(random, 300))
-		wish->max_price = 1 + random_below(random, 2 * buyers->price_max);
-	else if (mix64(wish->id[0]) % 8 == 0)
-		wish->at_most_0 = true;
+	*wish = (struct wish){.id = {random_next(random) | 1, idx}};
+	choose_wish(buyers, wish);
 	/* The same id for another SKU is another request. */
 	if (old != NULL && old->sku != wish->sku && random_chance(random, 100)) {
 		bool there = false;
@@ -106,7 +211,7 @@ static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
 		struct wish *wish = &buyers->wishes[parcel->wishes[i]];
 
-		if (parcel->requests[i].op == WIRE_OP_BUY && asked_ns > wish->asked_ns)
+		if (parcel->requests[i].op == wish->op && asked_ns > wish->asked_ns)
 			wish->asked_ns = asked_ns;
 	}
 }
@@ -148,11 +253,14 @@ struct parcel *buyers_ask(struct buyers *buyers)
 		const uint32_t wish =
 			fresh ? new_wish(buyers) : (uint32_t)random_below(random, buyers->wish_cnt);
 
-		add(buyers, parcel, wish, way >= 75 && way < 85,
-		    way >= 85 ? WIRE_OP_LOOKUP : WIRE_OP_BUY);
+		const uint8_t op = buyers->wishes[wish].op;
+
+		if (way >= 95 && add_by_order(buyers, parcel, wish))
+			continue;
+		add(buyers, parcel, wish, way >= 75 && way < 85, way >= 85 ? WIRE_OP_LOOKUP : op);
 		/* Twice in one datagram. */
 		if (parcel->cnt < cnt && random_chance(random, 50))
-			add(buyers, parcel, wish, false, WIRE_OP_BUY);
+			add(buyers, parcel, wish, false, op);
 	}
 	if (random_chance(random, 10))
 		shard = (uint16_t)(buyers->lane + 1);
@@ -176,7 +284,8 @@ struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op)
 	while (parcel->cnt < WIRE_ENTRY_CNT_MAX && buyers->asked_next < buyers->wish_cnt) {
 		const uint32_t wish = buyers->asked_next++;
 
-		add(buyers, parcel, wish, buyers->wishes[wish].winner, op);
+		add(buyers, parcel, wish, buyers->wishes[wish].winner,
+		    op != 0 ? op : buyers->wishes[wish].op);
 	}
 	pack(buyers, parcel, buyers->lane, 0);
 	dates_good(buyers, parcel);
@@ -190,222 +299,4 @@ void buyers_forget_parcels(struct buyers *buyers)
 		buyers->parcels[i].out = false;
 	for (uint32_t i = 0; i < buyers->wish_cnt; i++)
 		buyers->wishes[i].yes_arrival = 0;
-}
-
-static bool same_answer(const struct wire_reply *one, const struct wire_reply *two)
-{
-	return one->order_id == two->order_id && one->unit_price == two->unit_price &&
-	       one->instant_ns == two->instant_ns && one->quantity == two->quantity;
-}
-
-/* A record must agree with the answer. */
-static void check_answer(const struct buyers *buyers, const struct truth *truth,
-			 const struct wish *wish, const struct wire_reply *reply)
-{
-	const uint64_t lsn = reply->order_id & LSN_MAX;
-	const struct record *record = &truth->records[lsn];
-
-	CHECK(reply->order_id == order_id_of(buyers->lane, lsn));
-	CHECK(lsn > 0 && lsn <= truth->written_lsn && record->kind == RECORD_ORDER);
-	CHECK(record->sku == wish->sku && record->order.request_id[0] == wish->id[0] &&
-	      record->order.request_id[1] == wish->id[1]);
-	CHECK(record->unit_price == reply->unit_price && record->at_ns == reply->instant_ns &&
-	      record->quantity == reply->quantity);
-}
-
-/* It was asked after its offer had opened, by a datagram that was not stale. */
-static void check_asked(const struct truth *truth, const struct wish *wish, uint64_t lsn)
-{
-	while (lsn > 1 &&
-	       (truth->records[lsn].kind != RECORD_OFFER || truth->records[lsn].sku != wish->sku))
-		lsn--;
-	CHECK(truth->records[lsn].kind == RECORD_OFFER);
-	CHECK(wish->asked_ns != 0 && wish->asked_ns >= truth->records[lsn].offer.opens_at_ns);
-}
-
-static void check_content(const struct wish *wish, const struct record *record)
-{
-	CHECK(record->quantity == wish->quantity + wish->winner);
-	CHECK(record->channel == wish->channel + wish->winner);
-	CHECK(record->order.buyer == wish->buyer);
-	CHECK(record->order.max_price == (wish->at_most_0 ? PRICE_AT_MOST_0 : wish->max_price));
-	CHECK(!wish->at_most_0 || record->unit_price == 0);
-}
-
-static void told_yes(struct buyers *buyers, struct wish *wish, const struct wire_reply *reply,
-		     uint8_t op, bool content, const struct truth *truth, bool healthy)
-{
-	const uint64_t lsn = reply->order_id & LSN_MAX;
-
-	CHECK(reply->durability == DURABILITY_DURABLE ||
-	      (buyers->ack_memory && reply->durability == DURABILITY_MEMORY));
-	count(buyers,
-	      reply->durability == DURABILITY_MEMORY ? TALLY_YES_MEMORY : TALLY_YES_DURABLE);
-	/* An answer that rests on memory may come before its record is written. */
-	if (reply->durability == DURABILITY_DURABLE || lsn <= truth->written_lsn) {
-		check_answer(buyers, truth, wish, reply);
-		check_asked(truth, wish, lsn);
-	}
-	/* Acknowledged means durable. */
-	if (healthy && reply->durability == DURABILITY_DURABLE)
-		CHECK(lsn <= truth->down_lsn);
-	count(buyers, wish->bought ? TALLY_YES_AGAIN : TALLY_YES);
-	if (wish->bought)
-		CHECK(same_answer(&wish->answer, reply));
-	if (op == WIRE_OP_BUY) {
-		CHECK(!wish->decided || wish->winner == content);
-		wish->decided = true;
-		wish->winner = content;
-	}
-	wish->bought = true;
-	wish->answer = *reply;
-	if (wish->unknown)
-		count(buyers, TALLY_TOLD_LATER);
-	wish->unknown = false;
-}
-
-static uint64_t known_since(const struct buyers *buyers, uint64_t sku)
-{
-	unsigned i = 0;
-
-	while (buyers->skus[i] != sku)
-		CHECK(++i < buyers->sku_cnt);
-	return buyers->known_since[i];
-}
-
-static void told_no(struct buyers *buyers, const struct parcel *parcel, struct wish *wish,
-		    const struct wire_reply *reply, uint8_t op, bool content,
-		    const struct truth *truth, bool failed, bool stale)
-{
-	/* Decided before the order, but delivered after it. */
-	if (parcel->arrival < wish->yes_arrival && reply->verdict != VERDICT_UNAVAILABLE &&
-	    reply->verdict != VERDICT_CONFLICT) {
-		count(buyers, TALLY_OVERTAKEN);
-		return;
-	}
-	switch (reply->verdict) {
-	case VERDICT_NOT_FOUND:
-		CHECK(op == WIRE_OP_LOOKUP && !wish->bought);
-		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
-		if (wish->unknown)
-			count(buyers, TALLY_TOLD_LATER);
-		wish->unknown = false;
-		break;
-	case VERDICT_CONFLICT:
-		CHECK(op == WIRE_OP_BUY && !(wish->decided && wish->winner == content));
-		count(buyers, TALLY_CONFLICT);
-		break;
-	case VERDICT_JOURNAL_FULL:
-	case VERDICT_DRAINING:
-	case VERDICT_SOLD_OUT:
-	case VERDICT_LIMIT_REACHED:
-	case VERDICT_NOT_OPEN:
-	case VERDICT_CLOSED:
-	case VERDICT_PRICE_TOO_HIGH:
-		/* What was bought stays bought. */
-		CHECK(op == WIRE_OP_BUY && !wish->bought);
-		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
-		CHECK(!stale);
-		count(buyers, reply->verdict == VERDICT_JOURNAL_FULL ? TALLY_JOURNAL_FULL
-			      : reply->verdict == VERDICT_DRAINING   ? TALLY_DRAINING
-								     : TALLY_REFUSED);
-		break;
-	case VERDICT_UNKNOWN_SKU:
-		CHECK(!wish->bought && parcel->arrival <= known_since(buyers, wish->sku));
-		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
-		if (op == WIRE_OP_LOOKUP)
-			wish->unknown = false;
-		count(buyers, TALLY_UNKNOWN_SKU);
-		break;
-	case VERDICT_STALE:
-		CHECK(op == WIRE_OP_BUY && !wish->bought && stale);
-		CHECK(truth_find(truth, truth->kept_lsn, wish->id, wish->sku) == 0);
-		break;
-	case VERDICT_UNAVAILABLE:
-		/* Other lanes continue. */
-		CHECK(failed);
-		count(buyers, TALLY_UNAVAILABLE);
-		wish->unknown = true;
-		break;
-	default:
-		CHECK(!"a verdict that nothing here can lead to");
-	}
-}
-
-/* Counts how its date was judged. */
-static void count_date(struct buyers *buyers, const struct parcel *parcel,
-		       const struct wire_reply *reply, const struct wire_date *date)
-{
-	if (reply->verdict == VERDICT_STALE)
-		count(buyers, !parcel->dated                                   ? TALLY_STALE_UNDATED
-			      : parcel->date.sale != buyers->sale              ? TALLY_STALE_SALE
-			      : parcel->date.issued_at_ns > date->issued_at_ns ? TALLY_STALE_AHEAD
-									       : TALLY_STALE_OLD);
-	else if (reply->verdict == VERDICT_NOT_OPEN && parcel->dated &&
-		 date->issued_at_ns >= reply->instant_ns)
-		count(buyers, TALLY_NOT_OPEN_TO_IT);
-}
-
-void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
-		 bool healthy, bool failed)
-{
-	const struct wire_header *header = (const struct wire_header *)parcel->datagram;
-	const struct wire_reply *replies =
-		(const struct wire_reply *)(parcel->datagram + WIRE_HEADER_BYTES);
-
-	const struct wire_date date =
-		parcel->dated ? wire_date_of(parcel->datagram) : (struct wire_date){0};
-	const bool stale = dates_stale(buyers, parcel, date.issued_at_ns);
-
-	CHECK(parcel->out && header->count == parcel->cnt);
-	CHECK(wire_is_dated(parcel->datagram) == parcel->dated);
-	if (parcel->dated)
-		CHECK(date.sale == buyers->sale && date.valid_ms == parcel->date.valid_ms);
-	for (uint8_t i = 0; i < parcel->cnt; i++) {
-		struct wish *wish = &buyers->wishes[parcel->wishes[i]];
-		const uint8_t op = parcel->requests[i].op;
-		const bool content = parcel->contents[i] != 0;
-		const struct wire_reply reply = replies[i];
-
-		CHECK(reply.id[0] == wish->id[0] && reply.id[1] == wish->id[1]);
-		if (reply.verdict == VERDICT_ACCEPTED) {
-			told_yes(buyers, wish, &reply, op, content, truth, healthy);
-			if (wish->yes_arrival == 0 || parcel->arrival < wish->yes_arrival)
-				wish->yes_arrival = parcel->arrival;
-		} else if (header->shard != buyers->lane && reply.verdict == VERDICT_WRONG_SHARD)
-			CHECK(reply.quantity == buyers->lane);
-		else if ((header->flags & WIRE_FLAG_BASKET) == 0 ||
-			 reply.verdict != VERDICT_NOT_SUPPORTED)
-			told_no(buyers, parcel, wish, &reply, op, content, truth, failed, stale);
-		count_date(buyers, parcel, &reply, &date);
-	}
-	parcel->out = false;
-}
-
-void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64_t last_lsn)
-{
-	for (uint32_t i = 0; i < buyers->wish_cnt; i++) {
-		const struct wish *wish = &buyers->wishes[i];
-
-		if (!wish->bought)
-			continue;
-		CHECK((wish->answer.order_id & LSN_MAX) <= last_lsn);
-		check_answer(buyers, truth, wish, &wish->answer);
-		if (wish->decided)
-			check_content(wish, &truth->records[wish->answer.order_id & LSN_MAX]);
-	}
-}
-
-void buyers_recovered(struct buyers *buyers, const struct truth *truth, uint64_t last_lsn)
-{
-	for (uint32_t i = 0; i < buyers->wish_cnt; i++) {
-		struct wish *wish = &buyers->wishes[i];
-
-		if (!wish->bought || (wish->answer.order_id & LSN_MAX) <= last_lsn)
-			continue;
-		CHECK(buyers->ack_memory && wish->answer.durability == DURABILITY_MEMORY);
-		wish->bought = wish->decided = wish->winner = wish->unknown = false;
-		count(buyers, TALLY_LOST_FROM_MEMORY);
-	}
-	buyers_check(buyers, truth, last_lsn);
 }

@@ -1,9 +1,10 @@
 /*
- * buyers: the buyers of a simulated engine, and the answers they got. They retry under the same id,
- * ask twice in one datagram, use an id again with other content or for another SKU, look orders up,
- * and send requests that must be refused. They date their requests in every possible way (dates.h),
- * and some datagrams are recorded and sent again, lives later. Every answer is compared with
- * earlier answers and with what was written.
+ * buyers: the buyers of a simulated engine, and the answers they got. They buy and hold; they pay
+ * holds, all or part of them, in time or late; they release, extend and return. They retry under
+ * the same id, ask twice in one datagram, use an id again with other content or for another SKU,
+ * look orders up, and send requests that must be refused. They date their requests in every
+ * possible way (dates.h), and some datagrams are recorded and sent again, lives later. Every answer
+ * is compared with earlier answers and with what was written (told.c).
  */
 #ifndef DB_TESTS_SIM_BUYERS_H
 #define DB_TESTS_SIM_BUYERS_H
@@ -21,6 +22,8 @@ enum {
 	BUYERS_SKUS_MAX = 4,
 	BUYERS_PARCELS_MAX = 48,
 	BUYERS_RECORDED_MAX = 16,
+	BUYERS_AWAY_MAX = 16,
+	BUYERS_LATEST_CNT = 16,
 };
 
 /* What a buyer wants: one request id and SKU, with two contents, of which one can win. */
@@ -29,18 +32,31 @@ struct wish {
 	uint64_t sku;
 	uint64_t buyer;
 	uint64_t max_price;
-	bool at_most_0; /* and max_price is 0 */
+	uint64_t order_id; /* the order that is to change; 0 of BUY and HOLD */
+	bool at_most_0;    /* and max_price is 0 */
+	bool write_off;
+	bool away; /* another lane sells the SKU */
+	uint8_t op;
 	uint32_t channel;
 	uint16_t quantity;
-	bool bought;  /* got a yes: `answer` is final */
-	bool winner;  /* the content whose BUY got it ... */
-	bool decided; /* ... if any was */
-	bool unknown; /* got UNAVAILABLE since then */
+	bool done;     /* committed, as an answer said ... */
+	bool durable;  /* ... for good */
+	bool answered; /* with a yes to its own op: `answer` is final */
+	bool winner;   /* the content that got it; of all that was committed */
+	bool unknown;  /* got UNAVAILABLE since then */
 	/* Arrival, in this life, of the first datagram that got a yes; 0: none. A refusal of one
 	 * that arrived earlier may be delivered later. */
 	uint64_t yes_arrival;
-	uint64_t asked_ns; /* the latest instant that a BUY of it may count as asked at; 0: none */
+	uint64_t asked_ns; /* the latest instant that it may count as asked at; 0: none */
+	uint64_t lsn;      /* of its record, where it was found last */
 	struct wire_reply answer;
+};
+
+/* A SKU of the lane's number that another one sells. */
+struct away {
+	uint64_t sku;
+	uint64_t known_since; /* what arrives later in this life hears who sells it */
+	uint16_t owner;
 };
 
 /* A datagram in flight, to the engine or back. */
@@ -54,6 +70,7 @@ struct parcel {
 	bool dated;
 	bool out;
 	uint64_t arrival; /* of the life, from 1 on */
+	uint64_t lsn;     /* the lane's last record then */
 };
 
 struct buyers {
@@ -67,7 +84,14 @@ struct buyers {
 	unsigned sku_cnt;
 	/* Of each SKU: what arrives later in this life finds it on sale. */
 	uint64_t known_since[BUYERS_SKUS_MAX];
+	struct away away[BUYERS_AWAY_MAX];
+	unsigned away_cnt;
 	unsigned buyer_cnt;
+	bool holds;                     /* they hold, pay, give back and return, too */
+	bool can_hold[BUYERS_SKUS_MAX]; /* the offer allows it */
+	/* The wishes with the latest yes, a ring. */
+	uint16_t latest[BUYERS_LATEST_CNT];
+	uint32_t latest_cnt;
 	uint64_t price_max; /* the offers' highest */
 	uint8_t entries_max;
 	uint16_t lane;
@@ -84,7 +108,7 @@ struct buyers {
 /* A datagram; NULL while all parcels are out. The engine gives it to buyers_told. */
 struct parcel *buyers_ask(struct buyers *buyers);
 
-/* The same, of one op for each wish in turn; NULL also after the last. */
+/* The same, of one op for each wish in turn, 0: its own; NULL also after the last. */
 struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op);
 
 /* A reply left the engine. healthy: nothing has happened that a journal cannot survive. failed: a
@@ -96,8 +120,8 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 void buyers_forget_parcels(struct buyers *buyers);
 
 /* Checks that every yes is among the records up to an LSN, with the content and the answer that the
- * buyer got. */
-void buyers_check(const struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
+ * buyer got. What was told of an order's later state is in the records, too (ledger.h). */
+void buyers_check(struct buyers *buyers, const struct truth *truth, uint64_t last_lsn);
 
 /* The same after a recovery: an order acknowledged from memory only may be lost with the tail, and
  * then counts as never asked. */

@@ -108,6 +108,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 	count(engine, scan->torn ? TALLY_TORN_END : TALLY_CLEAN_END);
 	truth_cut(&lane->truth, &scan->tail);
 	truth_check(&lane->truth, scan->tail.next_lsn - 1);
+	truth_compare(&lane->truth, lane->lane->shard);
 	buyers_recovered(&lane->buyers, &lane->truth, scan->tail.next_lsn - 1);
 	operator_recovered(lane, scan->tail.next_lsn - 1);
 	data_dir_lane_path(&engine->dir, idx, path, sizeof(path));

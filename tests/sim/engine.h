@@ -25,6 +25,7 @@
 
 enum {
 	ENGINE_OFFERS_MAX = BUYERS_SKUS_MAX,
+	ENGINE_COMMANDS_MAX = ENGINE_OFFERS_MAX * SIM_LANES_MAX,
 	SEGMENTS_MAX = 1024,
 	ENGINE_REPLIES_MAX = 32,
 };
@@ -41,9 +42,13 @@ struct sim_lane {
 	struct truth truth;
 	struct buyers buyers;
 	struct sim_operator operator;
-	struct record offers[ENGINE_OFFERS_MAX];
+	/* What the operator puts on sale, and then what other lanes sell that this one's number
+	 * names. */
+	struct record offers[ENGINE_COMMANDS_MAX];
 	unsigned offer_cnt;
-	unsigned catalog_cnt; /* of them, that a start puts on sale */
+	unsigned placed_cnt;  /* after them */
+	unsigned catalog_cnt; /* of the offers, that a start puts on sale */
+	struct shard_size size;
 	/* The latest arrival answered in its turn, and the latest whose answer waited. */
 	uint64_t last_at_once;
 	uint64_t last_released;

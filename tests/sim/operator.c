@@ -39,14 +39,22 @@ static void send(struct sim_lane *lane, struct command command, struct sent_comm
 	CHECK(commands_send(lane->lane->commands, &command));
 }
 
-/* Its LSN among those up to last_lsn; 0: it is not there. */
-static uint64_t find_offer(const struct truth *truth, uint64_t last_lsn, uint64_t sku)
+/* The LSN of this offer, or placed SKU, among those up to last_lsn; 0: it is not there. */
+static uint64_t find_offer(const struct truth *truth, uint64_t last_lsn, const struct record *offer)
 {
 	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
-		if (truth->records[lsn].kind == RECORD_OFFER && truth->records[lsn].sku == sku)
+		if (truth->records[lsn].kind == offer->kind &&
+		    truth->records[lsn].sku == offer->sku)
 			return lsn;
 	}
 	return 0;
+}
+
+/* What arrives later finds it on sale here, or hears where it is sold. */
+static uint64_t *known_since(struct sim_lane *lane, unsigned offer)
+{
+	return offer < lane->offer_cnt ? &lane->buyers.known_since[offer]
+				       : &lane->buyers.away[offer - lane->offer_cnt].known_since;
 }
 
 void operator_recovered(struct sim_lane *lane, uint64_t last_lsn)
@@ -55,12 +63,12 @@ void operator_recovered(struct sim_lane *lane, uint64_t last_lsn)
 
 	operator->sent = operator->answered = 0;
 	operator->drained = operator->gave_up = false;
-	for (unsigned i = 0; i < lane->offer_cnt; i++) {
-		const uint64_t lsn = find_offer(&lane->truth, last_lsn, lane->offers[i].sku);
+	for (unsigned i = 0; i < lane->offer_cnt + lane->placed_cnt; i++) {
+		const uint64_t lsn = find_offer(&lane->truth, last_lsn, &lane->offers[i]);
 
 		/* What was answered is there, where the answer said. */
 		CHECK(operator->lsns[i] == 0 || operator->lsns[i] == lsn);
-		lane->buyers.known_since[i] = lsn > 0 ? 0 : UINT64_MAX;
+		*known_since(lane, i) = lsn > 0 ? 0 : UINT64_MAX;
 	}
 }
 
@@ -79,6 +87,10 @@ void operator_put(struct sim_engine *engine, struct sim_lane *lane, unsigned cnt
 		if (!shard_find_offer(lane->lane->shard, lane->offers[i].sku, &known))
 			put_one(lane, i);
 	}
+	for (unsigned i = lane->offer_cnt; i < lane->offer_cnt + lane->placed_cnt; i++) {
+		if (shard_owner(lane->lane->shard, lane->offers[i].sku) == lane->lane->idx)
+			put_one(lane, i);
+	}
 }
 
 /* An order, or an offer of another lane where there is one. */
@@ -88,8 +100,11 @@ static void put_bad(struct sim_engine *engine, struct sim_lane *lane)
 
 	if (engine->lane_cnt == 1 || random_chance(engine->random, 500))
 		command.record.kind = RECORD_ORDER;
+	/* One that is placed here is not bad. */
+	command.record.flags = 0;
 	while (engine->lane_cnt > 1 && command.record.kind == RECORD_OFFER &&
-	       wire_shard_of(command.record.sku, (uint16_t)engine->lane_cnt) == lane->lane->idx)
+	       (wire_shard_of(command.record.sku, (uint16_t)engine->lane_cnt) == lane->lane->idx ||
+		command.record.sku == lane->offers[0].sku))
 		command.record.sku = 1 + random_below(engine->random, 1000000);
 	send(lane, command, (struct sent_command){.bad = true});
 }
@@ -128,7 +143,7 @@ void operator_act(struct sim_engine *engine, struct sim_lane *lane)
 	if (way < MANY)
 		cnt = 1 + (unsigned)random_below(random, MANY_MAX);
 	for (unsigned i = 0; i < cnt && !is_full(&lane->operator); i++)
-		put_one(lane, (unsigned)random_below(random, lane->offer_cnt));
+		put_one(lane, (unsigned)random_below(random, lane->offer_cnt + lane->placed_cnt));
 }
 
 /* It is durable now, also where buyers get answers that rest on memory only. */
@@ -138,13 +153,14 @@ static void told_on_sale(struct sim_engine *engine, struct sim_lane *lane,
 	struct sim_operator *operator= & lane->operator;
 	const struct truth *truth = &lane->truth;
 	const uint64_t down_lsn = engine->disk.rotten ? truth->written_lsn : truth->down_lsn;
-	const uint64_t lsn = find_offer(truth, down_lsn, lane->offers[sent->offer].sku);
+	const struct record *offer = &lane->offers[sent->offer];
+	const uint64_t lsn = find_offer(truth, down_lsn, offer);
 	struct record record;
 
 	CHECK(!sent->bad && lsn > 0);
 	record = truth->records[lsn];
 	record.at_ns = 0;
-	CHECK(memcmp(&record, &lane->offers[sent->offer], sizeof(record)) == 0);
+	CHECK(memcmp(&record, offer, sizeof(record)) == 0);
 	if (answer->rc == 0) {
 		CHECK(answer->lsn == lsn && operator->lsns[sent->offer] == 0);
 		/* If this life had begun with the offer, it would have been refused. */
@@ -153,9 +169,11 @@ static void told_on_sale(struct sim_engine *engine, struct sim_lane *lane,
 		CHECK(answer->lsn == 0);
 	}
 	operator->lsns[sent->offer] = lsn;
-	if (lane->buyers.known_since[sent->offer] == UINT64_MAX)
-		lane->buyers.known_since[sent->offer] = engine->arrival_cnt;
+	if (*known_since(lane, sent->offer) == UINT64_MAX)
+		*known_since(lane, sent->offer) = engine->arrival_cnt;
 	count(engine, answer->rc == 0 ? TALLY_PUT_ON_SALE : TALLY_PUT_TWICE);
+	if (answer->rc == 0 && offer->kind == RECORD_PLACED)
+		count(engine, TALLY_PLACED);
 }
 
 static void told_of_offer(struct sim_engine *engine, struct sim_lane *lane,

@@ -1,8 +1,9 @@
 /*
  * operator: sends commands to the lanes of a simulated engine: offers of the catalog at a start,
- * others while it sells, some twice, some that belong to another lane; now and then a drain, or
- * giving up on the disk. Every answer is compared with what was sent and what is on the disk: one
- * for each command, in order, never before its record is durable. What it said holds after a crash.
+ * others while it sells, some twice, some that belong to another lane; SKUs that another lane
+ * sells than their number names; now and then a drain, or giving up on the disk. Every answer is
+ * compared with what was sent and what is on the disk: one for each command, in order, never before
+ * its record is durable. What it said holds after a crash.
  */
 #ifndef DB_TESTS_SIM_OPERATOR_H
 #define DB_TESTS_SIM_OPERATOR_H
@@ -12,6 +13,7 @@
 
 #include "engine/lane/command.h"
 #include "tests/sim/buyers.h"
+#include "tests/sim/sim_fs.h"
 
 enum {
 	OPERATOR_OUT_MAX = 256, /* commands without an answer */
@@ -23,8 +25,8 @@ struct sim_lane;
 /* A command that was sent. */
 struct sent_command {
 	enum command_verb verb;
-	uint8_t offer;    /* PUT_ON_SALE: of the lane's */
-	bool bad;         /* it is no offer of this lane */
+	uint8_t offer;    /* PUT_ON_SALE: of the lane's, also of those that others sell */
+	bool bad;         /* it is none of them */
 	bool after_drain; /* a DRAIN was sent before it in this life */
 };
 
@@ -34,7 +36,8 @@ struct sim_operator {
 	uint64_t answered;
 	bool drained; /* a DRAIN was sent in this life, and an ABANDON */
 	bool gave_up;
-	uint64_t lsns[BUYERS_SKUS_MAX]; /* of offers that an answer called durable; else 0 */
+	/* Of offers that an answer called durable; else 0. */
+	uint64_t lsns[BUYERS_SKUS_MAX * SIM_LANES_MAX];
 };
 
 /* A new life began with the records up to an LSN. */

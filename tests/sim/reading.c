@@ -109,19 +109,15 @@ static void check_state(struct sim_lane *lane, const struct recover_scan *scan,
 	shard_totals(shard, &totals);
 	CHECK(totals.offers_broken == 0);
 	CHECK(totals.orders == scan->order_cnt && totals.units_sold == scan->units_ordered);
+	CHECK(totals.holds <= scan->hold_cnt && totals.changes == scan->change_cnt);
+	CHECK(totals.units_written_off == scan->units_written_off);
 }
 
 struct shard *engine_new_shard(const struct sim_lane *lane)
 {
-	struct shard_size size = {.offer_cnt = ENGINE_OFFERS_MAX};
 	struct shard *shard = NULL;
 
-	for (unsigned i = 0; i < lane->offer_cnt; i++)
-		size.order_cnt += lane->offers[i].offer.stock;
-	/* With much room: whether a bucket is full depends on the hash key, which does not follow
-	 * from the seed. */
-	size.buyer_cnt = 8 * size.order_cnt;
-	CHECK(shard_open(&shard, lane->buyers.lane, lane->buyers.shards, &size) == 0);
+	CHECK(shard_open(&shard, lane->buyers.lane, lane->buyers.shards, &lane->size) == 0);
 	return shard;
 }
 

@@ -288,6 +288,7 @@ static void end_drained(struct run *run)
 			const struct shard_hash again = shard_hash(shard);
 
 			CHECK(hashes[i].low == again.low && hashes[i].high == again.high);
+			truth_compare(&lane->truth, shard);
 			if (from == RECOVER_FROM_NEWEST)
 				checkpoint = recover_checkpoint_lsn(&scan) > 0;
 			else if (checkpoint)
@@ -299,7 +300,7 @@ static void end_drained(struct run *run)
 	run->watches = false;
 }
 
-/* Asks for every wish of the lanes that can sell until all are answered. */
+/* Asks for every wish of the lanes that can sell until all are answered. op 0: its own. */
 static void ask_everybody(struct run *run, uint8_t op)
 {
 	struct sim_engine *engine = &run->engine;
@@ -359,7 +360,7 @@ static void sell_beside(struct run *run)
 		return;
 	ask_everybody(run, WIRE_OP_LOOKUP);
 	if (!engine->process.dead)
-		ask_everybody(run, WIRE_OP_BUY);
+		ask_everybody(run, 0);
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
 		CHECK((journal_error(engine->lanes[i].lane->journal) != 0) == failed[i]);
 	if (!engine->process.dead)
@@ -447,6 +448,30 @@ static void free_space(struct run *run)
 	count(run, TALLY_SPACE_AGAIN);
 }
 
+/* No hold is open for ever. */
+static void end_holds(struct run *run)
+{
+	struct sim_engine *engine = &run->engine;
+	bool any = false;
+
+	sim_clock_leap(&engine->clock);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		struct shard_sums sums;
+
+		for (unsigned turns = 0;; turns++) {
+			shard_sums(engine->lanes[i].lane->shard, &sums);
+			if (sums.open_holds == 0)
+				break;
+			CHECK(turns < PATIENCE_TURNS);
+			turn(run);
+			any = true;
+		}
+		CHECK(sums.units_held == 0);
+	}
+	if (any)
+		count(run, TALLY_NOTHING_HELD);
+}
+
 /* The disk has no faults any more: every buyer learns the outcome of the order. */
 static void finish(struct run *run)
 {
@@ -466,20 +491,24 @@ static void finish(struct run *run)
 		for (uint32_t j = 0; j < buyers->wish_cnt; j++)
 			CHECK(!buyers->wishes[j].unknown);
 	}
-	ask_everybody(run, WIRE_OP_BUY);
+	ask_everybody(run, 0);
 	free_space(run);
 	/* All is on sale at the end, and sells. */
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
 		operator_put(engine, &engine->lanes[i], engine->lanes[i].offer_cnt);
 	answer_operators(run);
-	ask_everybody(run, WIRE_OP_BUY);
+	ask_everybody(run, 0);
+	end_holds(run);
+	/* Payments that come now are late. */
+	ask_everybody(run, 0);
 	CHECK(engine_error(engine) == 0);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct shard_totals totals;
 
 		shard_totals(engine->lanes[i].lane->shard, &totals);
 		CHECK(totals.offers_broken == 0 && totals.offers == engine->lanes[i].offer_cnt);
-		CHECK(totals.units_stocked == totals.units_free + totals.units_sold);
+		CHECK(totals.units_stocked == totals.units_free + totals.units_held +
+						      totals.units_sold + totals.units_written_off);
 		SAY(run,
 		    "end: lane %u: %" PRIu64 " orders, %" PRIu64 " of %" PRIu64 " units sold\n", i,
 		    totals.orders, totals.units_sold, totals.units_stocked);

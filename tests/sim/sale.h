@@ -26,6 +26,7 @@ struct run {
 	unsigned lives;
 	uint32_t wishes; /* of a lane, in all lives together */
 	unsigned crowd;  /* datagrams a turn and lane, at most */
+	bool holds;      /* some offers allow them */
 	bool verbose;
 };
 

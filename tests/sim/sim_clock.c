@@ -4,6 +4,7 @@
 
 /* Any sum of these is a step, or zero. */
 static const int64_t UNIT_NS = 20000000;
+static const int64_t SECOND_NS = 1000000000;
 static const int64_t DAY_NS = INT64_C(86400) * 1000000000;
 static const uint64_t LASTS_NS = 200000000;
 static const uint64_t BRIEF_NS = 20000000;
@@ -11,6 +12,8 @@ static const uint64_t BRIEF_NS = 20000000;
 enum {
 	UNITS_MAX = 100,
 	WRONG_PER_MILLE = 15,
+	LEAP_PER_MILLE = 15,
+	LEAP_SECONDS_MAX = 4,
 };
 
 static void count(struct sim_clock *clock, enum tally_row row)
@@ -33,6 +36,11 @@ static void move(struct sim_clock *clock, uint64_t mono_ns)
 {
 	if (clock->wrong_ns != 0 && mono_ns >= clock->wrong_until_ns)
 		clock->wrong_ns = 0;
+	if (clock->leaps && random_chance(clock->random, LEAP_PER_MILLE)) {
+		clock->offset_ns +=
+			SECOND_NS * (1 + (int64_t)random_below(clock->random, LEAP_SECONDS_MAX));
+		count(clock, TALLY_LEAP);
+	}
 	if (!random_chance(clock->random, WRONG_PER_MILLE))
 		return;
 	if (random_chance(clock->random, 250)) {
@@ -104,4 +112,11 @@ void sim_clock_set_back(struct sim_clock *clock)
 	clock->offset_ns -= UNIT_NS * (int64_t)random_below(clock->random, UNITS_MAX);
 	clock->wrong_ns = 0;
 	count(clock, TALLY_CLOCK_BACK);
+}
+
+void sim_clock_leap(struct sim_clock *clock)
+{
+	clock->offset_ns += DAY_NS;
+	clock->wrong_ns = 0;
+	clock->leaps = false;
 }

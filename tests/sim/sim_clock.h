@@ -19,6 +19,7 @@ struct sim_clock {
 	int64_t offset_ns; /* of the machine's clock, where it isn't wrong */
 	int64_t wrong_ns;  /* how far it is off */
 	uint64_t wrong_until_ns;
+	bool leaps; /* ahead by seconds, at times */
 	/* Since when all readings are the same, and the offset that the lanes must use. */
 	int64_t seen_ns;
 	uint64_t seen_since_ns;
@@ -41,5 +42,8 @@ uint64_t sim_clock_expected(const struct sim_clock *clock, uint64_t mono_ns, uin
 
 /* Sets the machine's clock back while nobody looks. */
 void sim_clock_set_back(struct sim_clock *clock);
+
+/* Sets it ahead, further than any hold lasts. */
+void sim_clock_leap(struct sim_clock *clock);
 
 #endif

@@ -5,9 +5,44 @@
 
 #include "engine/base/check.h"
 
-enum {
-	OFFERS_MAX_HERE = 16,
-};
+/* A hold ends at most so late, and a turn can end so many. */
+static const uint64_t LATE_NS = 10000000;
+
+void truth_begin(struct truth *truth, struct tally *tally)
+{
+	ledger_begin(&truth->ledger, truth->records, tally);
+}
+
+static void check_tended(struct truth *truth)
+{
+	unsigned done = 0;
+
+	while (done < truth->tended_cnt && truth->tended[done].lsn == truth->ledger.lsn) {
+		const struct truth_tended *tended = &truth->tended[done++];
+		const uint64_t ended = truth->ledger.ran_out_cnt - truth->ran_out_cnt;
+
+		CHECK(ended >= EXPIRE_HOLDS_PER_TURN_MAX ||
+		      ledger_overdue(&truth->ledger, tended->at_ns - LATE_NS) == 0);
+		truth->ran_out_cnt = truth->ledger.ran_out_cnt;
+	}
+	truth->tended_cnt -= done;
+	memmove(truth->tended, truth->tended + done, truth->tended_cnt * sizeof(truth->tended[0]));
+}
+
+void truth_tended(struct truth *truth, uint64_t at_ns, uint64_t last_lsn)
+{
+	const unsigned cnt = truth->tended_cnt;
+
+	CHECK(last_lsn >= truth->ledger.lsn);
+	/* Of turns with the same records the latest says most. */
+	if (cnt > 0 && truth->tended[cnt - 1].lsn == last_lsn) {
+		truth->tended[cnt - 1].at_ns = at_ns;
+	} else {
+		CHECK(truth->tended_cnt < TRUTH_TENDED_MAX);
+		truth->tended[truth->tended_cnt++] = (struct truth_tended){at_ns, last_lsn};
+	}
+	check_tended(truth);
+}
 
 void truth_block(void *context, const struct block_header *block, bool down)
 {
@@ -23,11 +58,15 @@ void truth_block(void *context, const struct block_header *block, bool down)
 			truth->records[lsn] = records[lsn - block->first_lsn];
 			truth->down[lsn] = false;
 			truth->written_lsn = lsn;
+			ledger_add(&truth->ledger);
+			check_tended(truth);
 		} else {
 			CHECK(!truth->down[lsn]);
 			truth->down[lsn] = true;
 		}
 	}
+	if (!down)
+		ledger_check_sums(&truth->ledger);
 	while (truth->down_lsn < truth->written_lsn && truth->down[truth->down_lsn + 1])
 		truth->down_lsn++;
 }
@@ -63,6 +102,22 @@ static bool is_set_back(const struct truth *truth, uint64_t last_lsn)
 	return false;
 }
 
+/* The ledger as of an earlier LSN; what was counted stays counted. */
+static void cut_ledger(struct truth *truth, uint64_t last_lsn)
+{
+	struct tally *tally = truth->ledger.tally;
+
+	truth->tended_cnt = 0;
+	if (truth->ledger.lsn > last_lsn) {
+		ledger_begin(&truth->ledger, truth->records, NULL);
+		while (truth->ledger.lsn < last_lsn)
+			ledger_add(&truth->ledger);
+		truth->ledger.tally = tally;
+	}
+	truth->ran_out_cnt = truth->ledger.ran_out_cnt;
+	tally->cnt[TALLY_HOLDS_RECOVERED] += truth->ledger.open_cnt;
+}
+
 void truth_cut(struct truth *truth, const struct lane_tail *tail)
 {
 	const uint64_t last_lsn = tail->next_lsn - 1;
@@ -78,21 +133,14 @@ void truth_cut(struct truth *truth, const struct lane_tail *tail)
 	truth->down_lsn = last_lsn;
 	truth->kept_lsn = last_lsn;
 	truth->kept_at_ns = tail->last_at_ns;
+	cut_ledger(truth, last_lsn);
 }
 
-/* Units a buyer has of a SKU, up to and with an LSN. */
-static uint64_t units_of(const struct truth *truth, uint64_t last_lsn, uint64_t buyer, uint64_t sku)
+/* Whether a record is of a request. */
+static bool has_request(const struct record *record)
 {
-	uint64_t units = 0;
-
-	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
-		const struct record *record = &truth->records[lsn];
-
-		if (record->kind == RECORD_ORDER && record->sku == sku &&
-		    record->order.buyer == buyer)
-			units += record->quantity;
-	}
-	return units;
+	return record->kind == RECORD_ORDER ||
+	       (record->kind >= RECORD_HOLD && record->kind <= RECORD_RETURN);
 }
 
 static int by_request(const void *a, const void *b)
@@ -102,79 +150,94 @@ static int by_request(const void *a, const void *b)
 
 	if (one->order.request_id[0] != two->order.request_id[0])
 		return one->order.request_id[0] < two->order.request_id[0] ? -1 : 1;
+	if (one->order.request_id[1] != two->order.request_id[1])
+		return one->order.request_id[1] < two->order.request_id[1] ? -1 : 1;
 	return one->sku < two->sku ? -1 : one->sku > two->sku;
-}
-
-static void check_no_request_twice(const struct truth *truth, uint64_t last_lsn)
-{
-	const struct record **orders = calloc(last_lsn + 1, sizeof(*orders));
-	uint64_t cnt = 0;
-
-	CHECK(orders != NULL);
-	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
-		if (truth->records[lsn].kind == RECORD_ORDER)
-			orders[cnt++] = &truth->records[lsn];
-	}
-	qsort(orders, cnt, sizeof(*orders), by_request);
-	for (uint64_t i = 1; i < cnt; i++)
-		CHECK(by_request(&orders[i - 1], &orders[i]) != 0);
-	free(orders);
 }
 
 void truth_check(const struct truth *truth, uint64_t last_lsn)
 {
-	const struct record *offers[OFFERS_MAX_HERE];
-	uint64_t sold[OFFERS_MAX_HERE] = {0};
-	uint64_t at_ns = 0;
-	unsigned cnt = 0;
+	const struct record **requests = calloc(last_lsn + 1, sizeof(*requests));
+	uint64_t cnt = 0;
+
+	CHECK(requests != NULL && last_lsn <= truth->written_lsn);
+	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
+		if (has_request(&truth->records[lsn]))
+			requests[cnt++] = &truth->records[lsn];
+	}
+	qsort(requests, cnt, sizeof(*requests), by_request);
+	for (uint64_t i = 1; i < cnt; i++)
+		CHECK(by_request(&requests[i - 1], &requests[i]) != 0);
+	free(requests);
+}
+
+static void compare_hold(const struct ledger_order *order, const struct hold_view *view)
+{
+	static const uint8_t states[] = {
+		[HOLD_OPEN] = LEDGER_OPEN,         [HOLD_SOLD] = LEDGER_SOLD,
+		[HOLD_GONE] = LEDGER_RELEASED,     [HOLD_RAN_OUT] = LEDGER_RAN_OUT,
+		[HOLD_REFUNDED] = LEDGER_REFUNDED,
+	};
+
+	CHECK(view->state >= HOLD_OPEN && view->state < HOLD_STATE_END);
+	CHECK(order->record != NULL && order->state == states[view->state]);
+	CHECK(view->sku == order->record->sku && view->buyer == order->record->order.buyer);
+	CHECK(view->held == order->held && view->sold == order->sold);
+	CHECK(view->bought == (order->record->kind == RECORD_ORDER));
+	CHECK(view->ends_at_ns == order->ends_ns && view->extensions == order->extensions);
+}
+
+void truth_compare(const struct truth *truth, const struct shard *shard)
+{
+	const struct ledger *ledger = &truth->ledger;
+	struct shard_totals totals;
+	struct offer_view view;
+	struct offer_terms terms;
+
+	shard_totals(shard, &totals);
+	CHECK(shard_next_lsn(shard) == ledger->lsn + 1);
+	CHECK(totals.offers == ledger->offer_cnt && totals.open_holds == ledger->open_cnt);
+	for (uint64_t i = 0; i < totals.offers; i++) {
+		shard_offer_at(shard, i, &view);
+		shard_terms_at(shard, i, &terms);
+
+		const struct ledger_offer *offer = ledger_offer(ledger, view.sku);
+
+		CHECK(offer != NULL && view.free == offer->free && view.held == offer->held &&
+		      view.sold == offer->sold && terms.written_off == offer->written_off);
+	}
+	for (uint64_t i = 0; i < totals.holds; i++) {
+		struct hold_view hold;
+
+		shard_hold_at(shard, i, &hold);
+		compare_hold(&ledger->orders[hold.order_id & LSN_MAX], &hold);
+	}
+}
+
+/* Tables as big as the records up to an LSN need. */
+static struct shard_size size_of(const struct truth *truth, uint64_t last_lsn)
+{
+	struct shard_size size = {.buyer_cnt = 1};
 
 	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
-		const struct record *record = &truth->records[lsn];
-		unsigned idx = 0;
+		const uint8_t kind = truth->records[lsn].kind;
 
-		if (record->kind == RECORD_CLOCK) {
-			CHECK(record->clock.was_ns >= at_ns &&
-			      record->at_ns < record->clock.was_ns);
-			at_ns = record->at_ns;
-			continue;
-		}
-		CHECK(record->at_ns >= at_ns);
-		at_ns = record->at_ns;
-		while (idx < cnt && offers[idx]->sku != record->sku)
-			idx++;
-		if (record->kind == RECORD_OFFER) {
-			CHECK(idx == cnt && cnt < OFFERS_MAX_HERE);
-			offers[cnt++] = record;
-			continue;
-		}
-		CHECK(record->kind == RECORD_ORDER && idx < cnt && record->quantity > 0);
-
-		const struct record *offer = offers[idx];
-
-		sold[idx] += record->quantity;
-		CHECK(sold[idx] <= offer->offer.stock);
-		CHECK(record->unit_price == offer->unit_price);
-		CHECK(record->order.max_price == 0 ||
-		      record->unit_price <= record->order.max_price);
-		CHECK(record->at_ns >= offer->offer.opens_at_ns &&
-		      record->at_ns < offer->offer.closes_at_ns);
-		CHECK(offer->offer.limit_per_buyer == 0 ||
-		      units_of(truth, lsn, record->order.buyer, record->sku) <=
-			      offer->offer.limit_per_buyer);
+		size.offer_cnt += kind == RECORD_OFFER;
+		size.placed_cnt += kind == RECORD_PLACED;
+		size.order_cnt += kind == RECORD_ORDER;
+		size.hold_cnt += kind == RECORD_HOLD || kind == RECORD_RETURN;
+		size.change_cnt += kind >= RECORD_CONFIRM && kind <= RECORD_RETURN;
+		/* Of an offer and of its group; with much room. */
+		size.buyer_cnt += kind == RECORD_ORDER || kind == RECORD_HOLD ? 8 : 0;
 	}
-	check_no_request_twice(truth, last_lsn);
+	size.offer_cnt += size.offer_cnt == 0;
+	size.order_cnt += size.order_cnt == 0;
+	return size;
 }
 
 struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t lane, uint16_t shards)
 {
-	const struct shard_size size = {
-		.offer_cnt = last_lsn + 1,
-		.order_cnt = last_lsn + 1,
-		.buyer_cnt = 4 * last_lsn + 1,
-		.hold_cnt = last_lsn + 1,
-		.change_cnt = last_lsn + 1,
-		.placed_cnt = last_lsn + 1,
-	};
+	const struct shard_size size = size_of(truth, last_lsn);
 	struct shard *shard = NULL;
 	struct shard_hash hash;
 	const char *why;
@@ -197,7 +260,7 @@ uint64_t truth_find(const struct truth *truth, uint64_t last_lsn, const uint64_t
 	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++) {
 		const struct record *record = &truth->records[lsn];
 
-		if (record->kind == RECORD_ORDER && record->sku == sku &&
+		if (has_request(record) && record->sku == sku &&
 		    record->order.request_id[0] == id[0] && record->order.request_id[1] == id[1])
 			return lsn;
 	}

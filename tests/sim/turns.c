@@ -189,6 +189,8 @@ static void take_burst(struct sim_engine *engine)
 		uint8_t *datagram = arrival->parcel->datagram;
 
 		arrival->parcel->arrival = ++engine->arrival_cnt;
+		arrival->parcel->lsn =
+			journal_next_lsn(engine->lanes[arrival->lane_idx].lane->journal) - 1;
 		batch->exchanges[batch->cnt] = (struct exchange){
 			.packet = arrival->parcel,
 			.frame = datagram,
@@ -212,6 +214,13 @@ static void check_lanes(struct sim_engine *engine)
 		CHECK((lane_condition(lane->lane) == LANE_FAILED) == failed);
 		CHECK(failed || lane->lane->error == 0);
 		CHECK(shard_check(lane->lane->shard, &lane->lane->check_cursor, ENGINE_OFFERS_MAX));
+		if (failed || lane->lane->draining)
+			continue;
+		if (journal_has_room(lane->lane->journal, 1))
+			truth_tended(&lane->truth, lane->lane->clock_ns,
+				     journal_next_lsn(lane->lane->journal) - 1);
+		else
+			count(engine, TALLY_NO_ROOM_TO_END);
 	}
 }
 
