@@ -193,7 +193,9 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 		return DROP_BAD_VERSION;
 	if (header->kind != WIRE_KIND_REQUEST)
 		return DROP_BAD_KIND;
-	if ((header->flags & ~WIRE_FLAGS_KNOWN) != 0)
+	if ((header->flags & ~WIRE_FLAGS_KNOWN) != 0 ||
+	    (header->flags & (WIRE_FLAG_WHAT_THERE_IS | WIRE_FLAG_BASKET)) ==
+		    WIRE_FLAG_WHAT_THERE_IS)
 		return DROP_BAD_FLAGS;
 	if (header->count == 0 || header->count > WIRE_ENTRY_CNT_MAX ||
 	    wire_bytes(datagram) != bytes)

@@ -12,9 +12,8 @@ static_assert(VERDICT_END <= UINT8_MAX, "decision.verdict");
 bool answer_possible(const struct lane *lane, uint32_t request_cnt)
 {
 	DCHECK(request_cnt > 0 && request_cnt <= WIRE_ENTRY_CNT_MAX);
-	return lane_has_room_for(lane, request_cnt) ||
-	       lane->draining || journal_error(lane->journal) != 0 ||
-	       journal_is_full(lane->journal) ||
+	return lane_has_room_for(lane, request_cnt) || lane->draining ||
+	       journal_error(lane->journal) != 0 || journal_is_full(lane->journal) ||
 	       (journal_idle(lane->journal) && lane_condition(lane) == LANE_STALLED);
 }
 
@@ -74,7 +73,10 @@ static void decide_basket(struct lane *lane, uint64_t asked_ns, const struct wir
 	if (outcome == BASKET_COMMITS)
 		journal_keep_together(lane->journal, cnt);
 	for (uint32_t i = 0; outcome == BASKET_COMMITS && i < cnt; i++) {
-		basket_commit(&basket, i, next_slot(lane), &decisions[i]);
+		struct record *slot = next_slot(lane);
+
+		DCHECK(slot != NULL);
+		basket_commit(&basket, i, slot, &decisions[i]);
 		journal_commit(lane->journal);
 	}
 	for (uint32_t i = 0; i < cnt; i++)
@@ -92,6 +94,7 @@ static bool decide_whole(struct lane *lane, uint64_t asked_ns, const struct wire
 
 	if (cnt == 0)
 		return false;
+	DCHECK(cnt <= WIRE_ENTRY_CNT_MAX);
 	lookup_all(lane->shard, lines, keys, cnt);
 	decide_basket(lane, asked_ns, lines, keys, cnt, decisions);
 	basket_sum(decisions, cnt, decision);

@@ -94,6 +94,7 @@ static inline struct lane *lanes_alloc(uint16_t cnt)
  * basket, whose records stay together. */
 static inline bool lane_has_room_for(const struct lane *lane, uint32_t request_cnt)
 {
+	DCHECK(request_cnt > 0 && request_cnt <= WIRE_ENTRY_CNT_MAX);
 	return journal_has_room(lane->journal, REQUEST_RECORDS_MAX * request_cnt) &&
 	       journal_has_room_together(lane->journal, request_cnt);
 }

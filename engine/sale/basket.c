@@ -13,6 +13,7 @@ enum verdict basket_wrong(const struct wire_request *lines, uint32_t cnt)
 {
 	if (cnt < 2)
 		return VERDICT_BASKET_SIZE;
+	DCHECK(cnt <= WIRE_ENTRY_CNT_MAX);
 	for (uint32_t i = 0; i < cnt; i++) {
 		if (!makes_basket(lines[i].op) || lines[i].op != lines[0].op ||
 		    (lines[i].flags & WIRE_ENTRY_WHOLE_BASKET) != 0)
@@ -35,6 +36,7 @@ enum verdict basket_wrong(const struct wire_request *lines, uint32_t cnt)
 static struct question question_of(const struct basket *basket, uint32_t line,
 				   struct record *record, struct decision *decision)
 {
+	DCHECK(line < basket->cnt);
 	*decision = (struct decision){0};
 	return (struct question){
 		.shard = basket->shard,
@@ -121,6 +123,7 @@ static bool has_room(const struct basket *basket)
 	const struct shard *shard = basket->shard;
 	const uint32_t cnt = basket->cnt;
 
+	DCHECK(makes_basket(basket->lines[0].op));
 	if (shard->buyers.cnt + 2 * (uint64_t)cnt > shard->buyers.cnt_max)
 		return false;
 	switch (basket->lines[0].op) {
@@ -152,6 +155,7 @@ enum basket_outcome basket_judge(struct basket *basket, struct record *record,
 		would_cnt += decisions[i].would_be != VERDICT_NONE;
 		late |= decisions[i].would_be == VERDICT_HOLD_EXPIRED;
 	}
+	DCHECK(!late || basket->lines[0].op == WIRE_OP_CONFIRM);
 	if (would_cnt == 0)
 		return BASKET_ANSWERED;
 	if (would_cnt < basket->cnt)
@@ -194,7 +198,10 @@ static uint16_t units_of_line(const struct shard *shard, const struct hold *hold
 		return 0;
 	if (known != NULL && known->kind == RECORD_CONFIRM)
 		return (uint16_t)known->quantity;
-	return hold->state == HOLD_OPEN ? hold->held : hold->ran_out;
+	DCHECK(request->op == WIRE_OP_CONFIRM);
+	if (hold->state == HOLD_OPEN)
+		return hold->held;
+	return hold->ran_out > 0 ? hold->ran_out : (uint16_t)hold->order.quantity;
 }
 
 uint32_t basket_lines(const struct shard *shard, const struct wire_request *request,
@@ -241,6 +248,7 @@ void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision 
 			worst = line;
 		units += line->quantity;
 	}
+	DCHECK(cnt > 0 && worst->verdict != VERDICT_NONE);
 	*sum = decisions[0];
 	sum->verdict = worst->verdict;
 	sum->instant_ns = worst->instant_ns;

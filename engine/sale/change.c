@@ -14,6 +14,7 @@ struct target target_find(const struct shard *shard, uint64_t lsn, uint32_t offe
 		target.hold = holds_find(&shard->holds, shard_lsn_hash(shard, lsn), lsn);
 	target.order =
 		target.hold != NULL ? &target.hold->order : orders_by_lsn(&shard->orders, lsn);
+	DCHECK(target.order == NULL || target.order->lsn == lsn);
 	if (target.order == NULL || target.order->offer_idx != offer_idx)
 		return (struct target){NULL, NULL};
 	return target;
@@ -62,6 +63,8 @@ static void judge_confirm(const struct shard *shard, const struct offer *offer,
 			  const struct hold *hold, const struct change *change,
 			  struct effect *effect)
 {
+	DCHECK(change->quantity > 0 && hold->order.buyer == change->buyer);
+	DCHECK(hold->state != HOLD_SOLD && hold->state != HOLD_GONE);
 	effect->quantity = change->quantity;
 	if (hold->state == HOLD_REFUNDED) {
 		effect->verdict = VERDICT_HOLD_EXPIRED;
@@ -94,6 +97,7 @@ static void judge_release(const struct hold *hold, const struct change *change,
 {
 	effect->flags = change->quantity == 0 ? RELEASE_ALL : 0;
 	effect->quantity = change->quantity == 0 ? hold->held : change->quantity;
+	DCHECK(hold->state == HOLD_OPEN && effect->quantity > 0);
 	effect->verdict = VERDICT_TOO_MANY;
 	if (effect->quantity > hold->held)
 		return;
@@ -108,6 +112,7 @@ static void judge_extend(const struct shard *shard, const struct offer *offer,
 	const uint32_t extend = offer_terms_of(&shard->offers, offer)->extend;
 	const uint64_t ends_at_ns = change->at_ns + (extend >> EXTENSIONS_BITS) * NS_PER_S;
 
+	DCHECK(hold->state == HOLD_OPEN && hold->ends_at_ns > change->at_ns);
 	effect->verdict = VERDICT_CANNOT_EXTEND;
 	effect->instant_ns = hold->ends_at_ns;
 	if (hold->extensions >= (extend & EXTENSIONS_MAX) || ends_at_ns <= hold->ends_at_ns)
@@ -124,6 +129,7 @@ static void judge_return(const struct target *target, const struct change *chang
 	const uint16_t sold =
 		target->hold != NULL ? target->hold->sold : (uint16_t)target->order->quantity;
 
+	DCHECK(change->quantity > 0 && sold <= target->order->quantity);
 	effect->flags = change->write_off ? RETURN_WRITE_OFF : 0;
 	effect->quantity = change->quantity;
 	if (sold == 0) {
@@ -196,6 +202,8 @@ void change_judge(const struct shard *shard, const struct offer *offer, const st
 	}
 	if (effect->commits && effect->instant_ns == 0)
 		effect->instant_ns = change->at_ns;
+	DCHECK(effect->verdict != VERDICT_NONE);
+	DCHECK(!effect->commits || effect->quantity > 0);
 }
 
 enum verdict change_verdict(const struct order *change)
@@ -219,6 +227,7 @@ enum verdict change_verdict(const struct order *change)
 uint64_t change_instant_ns(const struct shard *shard, const struct order *change,
 			   const struct hold *hold)
 {
+	DCHECK(change->order_lsn == hold->order.lsn);
 	if (change->kind == RECORD_CONFIRM && (change->flags & CONFIRM_REFUND) != 0)
 		return hold->ends_at_ns;
 	if (change->kind == RECORD_EXTEND)
@@ -244,6 +253,7 @@ static void hold_begin(struct shard *shard, struct hold *hold)
 {
 	const struct offer *offer = &shard->offers.list[hold->order.offer_idx];
 
+	DCHECK(hold->last_lsn <= shard->next_lsn);
 	holds_push(&shard->holds, &shard->offers, hold);
 	holds_own(&shard->holds, &shard->offers, owner_hash(shard, offer, hold->order.buyer), hold);
 }
@@ -253,6 +263,7 @@ static void hold_end(struct shard *shard, const struct hold *hold)
 {
 	const struct offer *offer = &shard->offers.list[hold->order.offer_idx];
 
+	DCHECK(offer->held >= hold->held);
 	holds_unlink(&shard->holds, offer_terms_of(&shard->offers, offer), hold);
 	holds_disown(&shard->holds, owner_hash(shard, offer, hold->order.buyer), hold);
 }
@@ -263,6 +274,8 @@ static void counts_give_back(struct shard *shard, const struct offer *offer, uin
 {
 	const struct limit_counts counts = counts_find(shard, offer, buyer);
 
+	DCHECK(counts.own == NULL || buyer_units(counts.own) >= units);
+	DCHECK(counts.group == NULL || buyer_units(counts.group) >= units);
 	if (counts.own != NULL)
 		buyers_give_back(counts.own, units);
 	if (counts.group != NULL)
@@ -307,10 +320,14 @@ void change_commit_hold(struct shard *shard, const struct record *record, struct
 	shard->holds.undecided_cnt++;
 	hold_begin(shard, hold);
 	commit_end(shard, record, offer);
+	DCHECK(shard->holds.open_cnt <= shard->holds.undecided_cnt);
+	DCHECK(orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) ==
+	       &hold->order);
 }
 
 static void run_out(struct shard *shard, struct offer *offer, struct hold *hold)
 {
+	DCHECK(hold->held > 0 && hold->held <= offer->held);
 	DCHECK(hold->state == HOLD_OPEN);
 	hold_end(shard, hold);
 	units_back(shard, offer, hold, hold->held);
@@ -323,6 +340,8 @@ static void run_out(struct shard *shard, struct offer *offer, struct hold *hold)
 static void commit_confirm(struct shard *shard, const struct record *record, struct offer *offer,
 			   struct hold *hold)
 {
+	DCHECK(shard->holds.undecided_cnt > 0);
+	DCHECK(hold->state == HOLD_OPEN || hold->state == HOLD_RAN_OUT);
 	shard->holds.undecided_cnt--;
 	hold->order.flags |= record->flags & (CONFIRM_LATE | CONFIRM_REFUND);
 	if ((record->flags & CONFIRM_REFUND) != 0) {
@@ -375,6 +394,7 @@ static void commit_extend(struct shard *shard, const struct record *record,
 	struct terms *terms = offer_terms_of(&shard->offers, offer);
 
 	DCHECK(hold->state == HOLD_OPEN);
+	DCHECK(hold->extensions < (terms->extend & EXTENSIONS_MAX));
 	holds_unlink(&shard->holds, terms, hold);
 	hold->extensions++;
 	hold->since_lsn = shard->next_lsn;
@@ -402,6 +422,7 @@ static void commit_return(struct shard *shard, const struct record *record, stru
 			  struct hold *hold)
 {
 	DCHECK(hold->sold >= record->quantity);
+	DCHECK(hold->state == HOLD_SOLD && offer->sold >= record->quantity);
 	hold->sold = (uint16_t)(hold->sold - record->quantity);
 	offer->sold -= record->quantity;
 	shard->units_sold -= record->quantity;
@@ -423,6 +444,7 @@ void change_commit(struct shard *shard, const struct record *record, struct offe
 	struct order *change = orders_add_change(&shard->orders, order_hash);
 
 	CHECK(change != NULL);
+	DCHECK(hold->order.buyer == record->change.buyer && hold->order.lsn < shard->next_lsn);
 	*change = order_of_record(shard, record, shard_offer_idx(shard, offer));
 	hold->last_lsn = shard->next_lsn;
 	switch (record->kind) {
@@ -529,6 +551,7 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 	}
 	if (cnt == 0 || cnt != record->expire.holds || units != record->expire.units)
 		return wrong(why, "end of other holds than it says");
+	DCHECK(units <= offer->held);
 	while (cnt-- > 0)
 		run_out(shard, offer, hold_at(&shard->holds, list->first));
 	commit_end(shard, record, offer);

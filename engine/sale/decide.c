@@ -55,8 +55,9 @@ static bool bad_flags(const struct wire_request *request)
 		(request->price_or_order != 0 || names_an_order(request->op))) ||
 	       ((flags & WIRE_ENTRY_WRITE_OFF) != 0 && request->op != WIRE_OP_RETURN) ||
 	       ((flags & WIRE_ENTRY_BY_ORDER) != 0 && request->op != WIRE_OP_LOOKUP) ||
-	       ((flags & WIRE_ENTRY_WHOLE_BASKET) != 0 && request->op != WIRE_OP_CONFIRM &&
-		request->op != WIRE_OP_RELEASE);
+	       ((flags & WIRE_ENTRY_WHOLE_BASKET) != 0 &&
+		(request->quantity != 0 ||
+		 (request->op != WIRE_OP_CONFIRM && request->op != WIRE_OP_RELEASE)));
 }
 
 enum verdict purchase_refusal(const struct question *question, const struct offer *offer)
@@ -208,7 +209,10 @@ void decide_question(const struct question *question)
 
 	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
-	if (request->op == WIRE_OP_LOOKUP)
+	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0)
+		/* The lines of a basket are decided in its place (basket.h): so there is none. */
+		refuse(decision, VERDICT_NOT_FOUND);
+	else if (request->op == WIRE_OP_LOOKUP)
 		decide_lookup(question, offer, order);
 	else if (order != NULL)
 		answer_committed(question, order);

@@ -39,6 +39,7 @@ static void end_first(const struct question *question, struct hold *hold)
 {
 	struct shard *shard = question->shard;
 
+	DCHECK(hold_has_ended(hold, question->now_ns));
 	if (question->record == NULL) {
 		refuse(question->decision, VERDICT_JOURNAL_FULL);
 		return;
@@ -80,6 +81,7 @@ bool ended_first(const struct question *question, struct offer *offer, enum verd
 	hold = ended_of_buyer(question, offer);
 	if (hold == NULL)
 		return false;
+	DCHECK(hold->order.buyer == question->request->buyer);
 	end_first(question, hold);
 	return true;
 }
@@ -100,6 +102,7 @@ static void look_at_owned(const struct question *question, const struct offer *o
 	const struct hold *hold = first_owned(question, offer);
 
 	*owned = (struct owned){.newest_of_group = hold};
+	DCHECK(hold == NULL || hold->owner_prev == TIMER_NONE);
 	for (unsigned i = 0; hold != NULL && i < OWNED_LOOKS_MAX; i++) {
 		owned->of_group += hold->held;
 		if (hold->order.offer_idx == offer_idx) {
@@ -121,6 +124,9 @@ static const struct hold *stopping_hold(const struct question *question, const s
 	struct owned owned;
 
 	look_at_owned(question, offer, &owned);
+	DCHECK(owned.of_offer <= owned.of_group);
+	DCHECK(counts.own == NULL || owned.of_offer <= buyer_units(counts.own));
+	DCHECK(counts.group == NULL || owned.of_group <= buyer_units(counts.group));
 	if (owned.newest_of_group == NULL || request->quantity > offer->free + owned.of_offer)
 		return NULL;
 	if (counts.own != NULL &&
@@ -137,6 +143,7 @@ static void say_hold(const struct question *question, const struct hold *hold, e
 {
 	struct decision *decision = question->decision;
 
+	DCHECK(hold->last_lsn >= hold->order.lsn && hold->last_lsn < question->shard->next_lsn);
 	decision->verdict = (uint8_t)verdict;
 	decision->order_id = order_id_of(question->shard->lane, hold->order.lsn);
 	decision->unit_price = hold->order.unit_price;
@@ -159,6 +166,7 @@ static void refuse_hold(const struct question *question, struct offer *offer, en
 		refuse(question->decision, no);
 		return;
 	}
+	DCHECK(own->held > 0 && !hold_has_ended(own, question->now_ns));
 	say_hold(question, own, VERDICT_ALREADY_HELD);
 	question->decision->quantity = own->held;
 	question->decision->instant_ns = own->ends_at_ns;
@@ -195,6 +203,8 @@ void decide_hold(const struct question *question, struct offer *offer)
 	change_commit_hold(shard, question->record, offer, &counts, question->key->order_hash);
 	decision->instant_ns = shard->holds.list[shard->holds.cnt - 1].ends_at_ns;
 	decision->stock_left = offer->free;
+	DCHECK(decision->instant_ns > question->now_ns);
+	DCHECK(shard->next_lsn == decision->wait_lsn + 1);
 }
 
 static uint8_t record_kind_of(uint8_t op)
@@ -275,6 +285,7 @@ static void commit_change(const struct question *question, struct offer *offer, 
 	decision->committed = true;
 	change_commit(shard, question->record, offer, target, question->key->order_hash);
 	decision->stock_left = offer->free;
+	DCHECK(shard->next_lsn == decision->wait_lsn + 1);
 }
 
 void decide_change(const struct question *question, struct offer *offer)
@@ -296,11 +307,6 @@ void decide_change(const struct question *question, struct offer *offer)
 	if (question->asked_ns == ASKED_STALE) {
 		decision->instant_ns = question->now_ns;
 		refuse(decision, VERDICT_STALE);
-		return;
-	}
-	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0) {
-		/* Its lines are decided in its place (basket.h), or there is none. */
-		refuse(decision, VERDICT_NOT_FOUND);
 		return;
 	}
 	if (target.hold != NULL && hold_has_ended(target.hold, question->now_ns) &&

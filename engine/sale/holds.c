@@ -5,18 +5,30 @@
 
 #include "engine/base/check.h"
 
-uint64_t holds_bytes(uint64_t cnt_max)
+/* A wheel for a few offers has fewer buckets: each round touches each timer once. */
+static uint32_t buckets_for(uint64_t offer_cnt_max)
+{
+	uint32_t cnt = HOLD_WHEEL_BUCKETS_MIN;
+
+	while (cnt < HOLD_WHEEL_BUCKETS && cnt < 4 * offer_cnt_max)
+		cnt *= 2;
+	DCHECK((cnt & (cnt - 1)) == 0 && cnt <= TIMER_BUCKETS_MAX);
+	return cnt;
+}
+
+uint64_t holds_bytes(uint64_t cnt_max, uint64_t offer_cnt_max)
 {
 	if (cnt_max == 0)
 		return 0;
 	return cnt_max * sizeof(struct hold) + 2 * index_bytes(index_buckets_for(cnt_max)) +
-	       (HOLD_WHEEL_BUCKETS + 1) * sizeof(int32_t);
+	       (buckets_for(offer_cnt_max) + 1) * sizeof(int32_t);
 }
 
 static void open_wheel(struct holds *holds, const struct offers *offers, uint64_t tick)
 {
-	timer_wheel_init(&holds->wheel, holds->heads, HOLD_WHEEL_BUCKETS, &offers->terms->timer,
-			 sizeof(struct terms), tick);
+	CHECK(holds->heads != NULL && offers->terms != NULL);
+	timer_wheel_init(&holds->wheel, holds->heads, buckets_for(offers->cnt_max),
+			 &offers->terms->timer, sizeof(struct terms), tick);
 }
 
 int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max,
@@ -30,7 +42,7 @@ int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max,
 	if (cnt_max == 0)
 		return 0;
 	holds->list = arena_alloc(arena, cnt_max * sizeof(struct hold));
-	holds->heads = arena_alloc(arena, (HOLD_WHEEL_BUCKETS + 1) * sizeof(int32_t));
+	holds->heads = arena_alloc(arena, (buckets_for(offers->cnt_max) + 1) * sizeof(int32_t));
 	rc = index_open(&holds->by_lsn, arena, index_buckets_for(cnt_max));
 	if (rc == 0)
 		rc = index_open(&holds->owners, arena, index_buckets_for(cnt_max));
@@ -46,6 +58,7 @@ void holds_clear(struct holds *holds, const struct offers *offers)
 	holds->cnt = 0;
 	holds->open_cnt = 0;
 	holds->undecided_cnt = 0;
+	DCHECK(offers->cnt == 0);
 	if (holds->cnt_max == 0)
 		return;
 	index_clear(&holds->by_lsn);
@@ -60,12 +73,14 @@ struct hold *holds_add(struct holds *holds, uint64_t hash)
 	if (holds->cnt == holds->cnt_max)
 		return NULL;
 	index_add(&holds->by_lsn, hash, (uint32_t)holds->cnt++);
+	DCHECK(hold_number(holds, hold) == holds->cnt - 1);
 	return hold;
 }
 
 /* The first tick at whose firing a hold that ends at this instant has ended. */
 static uint64_t tick_after(uint64_t ends_at_ns)
 {
+	DCHECK(ends_at_ns > 0);
 	return ends_at_ns / HOLD_TICK_NS + 1;
 }
 
@@ -74,12 +89,14 @@ static void start_timer(struct holds *holds, const struct offers *offers, uint32
 {
 	struct timer *timer = &offers->terms[offer_idx].timer;
 
+	DCHECK(offer_idx < offers->cnt);
 	if (timer_runs(timer)) {
 		if (timer->due_tick <= tick)
 			return;
 		timer_wheel_stop(&holds->wheel, (int32_t)offer_idx);
 	}
 	timer_wheel_start(&holds->wheel, (int32_t)offer_idx, tick);
+	DCHECK(timer_runs(timer));
 }
 
 void holds_push(struct holds *holds, const struct offers *offers, struct hold *hold)
@@ -88,6 +105,7 @@ void holds_push(struct holds *holds, const struct offers *offers, struct hold *h
 	const int32_t number = (int32_t)hold_number(holds, hold);
 	struct hold *last = hold_at(holds, list->last);
 
+	DCHECK(hold->state == HOLD_OPEN && hold->held > 0 && hold->ends_at_ns > 0);
 	DCHECK(last == NULL ||
 	       (last->ends_at_ns <= hold->ends_at_ns && last->since_lsn < hold->since_lsn));
 	hold->next = TIMER_NONE;
@@ -124,6 +142,7 @@ static bool owns(const struct offers *offers, const struct hold *hold, uint64_t 
 {
 	const uint32_t group = offers->terms[offer_idx].group;
 
+	DCHECK(offer_idx < offers->cnt && hold->state == HOLD_OPEN);
 	return hold->order.buyer == buyer &&
 	       (hold->order.offer_idx == offer_idx ||
 		(group != 0 && offers->terms[hold->order.offer_idx].group == group));
@@ -153,6 +172,8 @@ void holds_own(struct holds *holds, const struct offers *offers, uint64_t hash, 
 
 	hold->owner_prev = TIMER_NONE;
 	hold->owner_next = TIMER_NONE;
+	DCHECK(newest != hold && hold->state == HOLD_OPEN);
+	DCHECK(newest == NULL || newest->owner_prev == TIMER_NONE);
 	if (newest == NULL) {
 		index_add(&holds->owners, hash, number);
 	} else {
@@ -169,6 +190,8 @@ void holds_disown(struct holds *holds, uint64_t hash, const struct hold *hold)
 	struct hold *older = hold_at(holds, hold->owner_next);
 
 	DCHECK(holds->open_cnt > 0);
+	DCHECK(newer == NULL || newer->order.buyer == hold->order.buyer);
+	DCHECK(older == NULL || older->order.buyer == hold->order.buyer);
 	if (older != NULL)
 		older->owner_prev = hold->owner_prev;
 	if (newer != NULL)
@@ -186,6 +209,8 @@ struct hold_list *holds_first_list(const struct holds *holds, struct terms *term
 	const struct hold *fresh = hold_at(holds, terms->fresh.first);
 	const struct hold *extended = hold_at(holds, terms->extended.first);
 
+	DCHECK(fresh == NULL || fresh->state == HOLD_OPEN);
+	DCHECK(extended == NULL || extended->state == HOLD_OPEN);
 	if (fresh == NULL)
 		return extended != NULL ? &terms->extended : NULL;
 	return extended == NULL || fresh->ends_at_ns <= extended->ends_at_ns ? &terms->fresh
@@ -199,6 +224,7 @@ struct offer *holds_next_due(struct holds *holds, const struct offers *offers, u
 	if (holds->cnt_max == 0)
 		return NULL;
 	number = timer_wheel_next(&holds->wheel, now_ns / HOLD_TICK_NS);
+	DCHECK(number == TIMER_NONE || (uint64_t)number < offers->cnt);
 	return number == TIMER_NONE ? NULL : &offers->list[number];
 }
 
@@ -215,6 +241,7 @@ void holds_arm(struct holds *holds, const struct offers *offers, const struct of
 void holds_set_back(struct holds *holds, const struct offers *offers, uint64_t at_ns,
 		    uint64_t was_ns)
 {
+	CHECK(at_ns < was_ns);
 	if (holds->cnt_max == 0)
 		return;
 	for (uint64_t i = 0; i < holds->cnt; i++) {

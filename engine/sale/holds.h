@@ -25,8 +25,10 @@ enum {
 	/* A hold's timer fires at most so late. With a turn of the lane that is below the 10 ms
 	 * that are promised. */
 	HOLD_TICK_NS = 4000000,
-	/* A round of the wheel is 17 minutes, longer than holds usually last. */
+	/* A round of the wheel is 17 minutes, longer than holds usually last; or down to 16 s where
+	 * there are so few offers that touching each of them once a round costs nothing. */
 	HOLD_WHEEL_BUCKETS = 1 << 18,
+	HOLD_WHEEL_BUCKETS_MIN = 1 << 12,
 };
 
 struct holds {
@@ -41,7 +43,7 @@ struct holds {
 	int32_t *heads; /* the wheel's */
 };
 
-uint64_t holds_bytes(uint64_t cnt_max);
+uint64_t holds_bytes(uint64_t cnt_max, uint64_t offer_cnt_max);
 
 /* 0 or -ENOMEM. The memory is the arena's. offers is open and stays where it is. cnt_max 0 to
  * ORDERS_MAX. */
@@ -57,6 +59,7 @@ static inline struct hold *holds_find(const struct holds *holds, uint64_t hash, 
 	struct index_search search = index_search(&holds->by_lsn, hash);
 	uint32_t number;
 
+	DCHECK(lsn > 0 && lsn <= LSN_MAX);
 	while (index_next(&holds->by_lsn, &search, &number)) {
 		DCHECK(number < holds->cnt);
 		if (holds->list[number].order.lsn == lsn)
@@ -76,12 +79,15 @@ static inline uint32_t hold_number(const struct holds *holds, const struct hold 
 
 static inline struct hold *hold_at(const struct holds *holds, int32_t number)
 {
+	DCHECK(number == TIMER_NONE || (number >= 0 && (uint64_t)number < holds->cnt));
 	return number == TIMER_NONE ? NULL : &holds->list[number];
 }
 
 /* The list that an open hold is in. */
 static inline struct hold_list *hold_list_of(struct terms *terms, const struct hold *hold)
 {
+	DCHECK(hold->since_lsn > 0);
+	DCHECK((hold->since_lsn > hold->order.lsn) == (hold->extensions > 0));
 	return hold->extensions > 0 ? &terms->extended : &terms->fresh;
 }
 

@@ -57,6 +57,7 @@ struct order *orders_by_lsn(const struct orders *orders, uint64_t lsn)
 		else
 			high = middle;
 	}
+	DCHECK(low <= orders->cnt && (low == 0 || orders->log[low - 1].lsn < lsn));
 	return low < orders->cnt && orders->log[low].lsn == lsn ? &orders->log[low] : NULL;
 }
 
@@ -64,6 +65,7 @@ struct order *orders_add_change(struct orders *orders, uint64_t hash)
 {
 	if (orders->change_cnt == orders->change_cnt_max)
 		return NULL;
+	DCHECK(orders->change_cnt < orders->change_cnt_max);
 	index_add(&orders->index, hash, (uint32_t)orders->change_cnt | NUMBER_OF_CHANGE);
 	return &orders->changes[orders->change_cnt++];
 }

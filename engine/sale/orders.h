@@ -111,6 +111,10 @@ static_assert((int)ORDERS_SEEN_NOTHING > (int)INDEX_BUCKET_SLOTS, "no bucket has
 /* What a number of the index stands for. */
 static inline struct order *orders_at(const struct orders *orders, uint32_t number)
 {
+	DCHECK((number & NUMBER_OF_HOLD) != 0 || (number & NUMBER_OF_CHANGE) != 0 ||
+	       number < orders->cnt);
+	DCHECK((number & NUMBER_OF_CHANGE) == 0 ||
+	       (number & ~(uint32_t)NUMBER_OF_CHANGE) < orders->change_cnt);
 	if (__builtin_expect(number < NUMBER_OF_CHANGE, 1))
 		return &orders->log[number];
 	if ((number & NUMBER_OF_HOLD) != 0)

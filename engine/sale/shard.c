@@ -12,7 +12,7 @@ uint64_t shard_bytes(const struct shard_size *size)
 {
 	return sizeof(struct shard) + offers_bytes(size->offer_cnt) +
 	       orders_bytes(size->order_cnt, size->hold_cnt, size->change_cnt) +
-	       holds_bytes(size->hold_cnt) + buyers_bytes(size->buyer_cnt) +
+	       holds_bytes(size->hold_cnt, size->offer_cnt) + buyers_bytes(size->buyer_cnt) +
 	       index_bytes(index_buckets_for(size->placed_cnt)) +
 	       (size->placed_cnt + 1) * sizeof(struct placed);
 }

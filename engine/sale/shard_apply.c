@@ -11,6 +11,7 @@ static void take_terms(struct shard *shard, const struct offer *offer, const str
 {
 	struct terms *terms = offer_terms_of(&shard->offers, offer);
 
+	DCHECK(record->kind == RECORD_OFFER && record->sku == offer->sku);
 	terms->group = record->channel;
 	terms->group_limit = record->quantity;
 	terms->extend = record->offer.extend;
@@ -144,6 +145,7 @@ static int take_limits(struct shard *shard, const struct record *record, const s
 	if (shard->has_groups && shard->offers.terms[offer_idx].group != 0)
 		counts->group = group_count(shard, record->order.buyer,
 					    shard->offers.terms[offer_idx].group);
+	DCHECK(offer_idx < shard->offers.cnt);
 	*why = "more orders than the tables were made for";
 	if (!counts_have_room(shard, counts))
 		return -ENOSPC;

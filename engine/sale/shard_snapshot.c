@@ -184,6 +184,7 @@ static bool take_units(struct shard *shard, const struct hold *hold)
 	    (counts.own != NULL && beyond_limit(counts.own, offer->limit_per_buyer, counted)) ||
 	    (counts.group != NULL && beyond_limit(counts.group, terms->group_limit, counted)))
 		return false;
+	DCHECK(offer_conserved(&shard->offers, offer));
 	offer->free -= (uint32_t)units;
 	offer->held += hold->held;
 	offer->sold += hold->sold;
@@ -249,6 +250,7 @@ static int load_hold(struct shard *shard, const struct snapshot_hold *entry, con
 	if (shard->holds.cnt == shard->holds.cnt_max)
 		return -ENOSPC;
 	hold = holds_add(&shard->holds, hash);
+	DCHECK(hold != NULL && hold_number(&shard->holds, hold) == shard->holds.cnt - 1);
 	*hold = loaded;
 	shard->holds.undecided_cnt += hold->state == HOLD_OPEN || hold->state == HOLD_RAN_OUT;
 	if (loaded.order.kind == RECORD_HOLD)
@@ -346,6 +348,7 @@ static int load_changed(struct shard *shard, const struct order *order, const ch
 		return -ENOSPC;
 	}
 	*added = *order;
+	DCHECK(order->lsn >= shard->next_lsn);
 	shard->next_lsn = order->lsn + 1;
 	shard->last_at_ns = order->at_ns;
 	return 0;
@@ -427,6 +430,7 @@ static bool fits_in_list(const struct shard *shard, const struct hold *hold)
 		hold_list_of(&shard->offers.terms[hold->order.offer_idx], hold);
 	const struct hold *last = hold_at(&shard->holds, list->last);
 
+	DCHECK(hold->state == HOLD_OPEN);
 	return last == NULL ||
 	       (last->ends_at_ns <= hold->ends_at_ns && last->since_lsn < hold->since_lsn);
 }

@@ -82,6 +82,7 @@ static inline uint64_t shard_buyer_hash(const struct shard *shard, uint64_t buye
 /* Of a group: no SKU's hash but by chance. */
 static inline uint64_t shard_group_hash(const struct shard *shard, uint64_t buyer, uint32_t group)
 {
+	DCHECK(group > 0);
 	return shard_buyer_hash(shard, buyer, ~(uint64_t)group);
 }
 
@@ -182,6 +183,7 @@ static inline struct buyer_count *key_count(const struct shard *shard, const str
 static inline struct buyer_count *group_count(const struct shard *shard, uint64_t buyer,
 					      uint32_t group)
 {
+	DCHECK(group > 0 && group <= GROUP_MAX);
 	return buyers_find(&shard->buyers, shard_group_hash(shard, buyer, group), buyer,
 			   BUYERS_GROUP | group);
 }
@@ -189,6 +191,7 @@ static inline struct buyer_count *group_count(const struct shard *shard, uint64_
 /* Whether units more would pass a limit. `limit` 0: there is none. */
 static inline bool beyond_limit(const struct buyer_count *count, uint32_t limit, uint32_t units)
 {
+	DCHECK(limit > 0);
 	return (uint64_t)buyer_units(count) + units >
 	       (limit < BUYER_UNITS_MAX ? limit : BUYER_UNITS_MAX);
 }
@@ -198,6 +201,7 @@ static inline bool counts_have_room(const struct shard *shard, const struct limi
 	const uint64_t cnt = (counts->own != NULL && counts->own->units_1 == 0) +
 			     (uint64_t)(counts->group != NULL && counts->group->units_1 == 0);
 
+	DCHECK(counts->own == NULL || counts->own != counts->group || counts->own->units_1 == 0);
 	return shard->buyers.cnt + cnt <= shard->buyers.cnt_max;
 }
 
@@ -230,6 +234,8 @@ static inline uint32_t order_flags(const struct record *record)
 static inline struct order order_of_record(const struct shard *shard, const struct record *record,
 					   uint32_t offer_idx)
 {
+	DCHECK(offer_idx < shard->offers.cnt);
+	DCHECK(record->sku == shard->offers.list[offer_idx].sku);
 	return (struct order){
 		.request_id = {record->order.request_id[0], record->order.request_id[1]},
 		.buyer = record->order.buyer,

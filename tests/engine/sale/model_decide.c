@@ -33,7 +33,7 @@ static bool is_malformed(const struct wire_request *request)
 {
 	if (request->op == 0 || request->op > WIRE_OP_RETURN)
 		return true;
-	if ((request->flags & ~7) != 0 || (request->id[0] == 0 && request->id[1] == 0))
+	if ((request->flags & ~15) != 0 || (request->id[0] == 0 && request->id[1] == 0))
 		return true;
 	if (has_flag(request, WIRE_ENTRY_AT_MOST_0) &&
 	    (request->price_or_order != 0 || request->op == WIRE_OP_CONFIRM ||
@@ -41,6 +41,10 @@ static bool is_malformed(const struct wire_request *request)
 	     request->op == WIRE_OP_RETURN))
 		return true;
 	if (has_flag(request, WIRE_ENTRY_WRITE_OFF) && request->op != WIRE_OP_RETURN)
+		return true;
+	if (has_flag(request, WIRE_ENTRY_WHOLE_BASKET) &&
+	    (request->quantity != 0 ||
+	     (request->op != WIRE_OP_CONFIRM && request->op != WIRE_OP_RELEASE)))
 		return true;
 	return has_flag(request, WIRE_ENTRY_BY_ORDER) && request->op != WIRE_OP_LOOKUP;
 }
@@ -635,6 +639,8 @@ struct model_answer model_decide(struct model *model, uint64_t now_ns, uint64_t 
 		name_rest(&question, now_ns, model->shards);
 	} else if (question.offer == NULL) {
 		say_not_here(&question);
+	} else if (has_flag(request, WIRE_ENTRY_WHOLE_BASKET)) {
+		say(&question, VERDICT_NOT_FOUND);
 	} else {
 		decide_known(&question);
 	}
