@@ -19,8 +19,8 @@ asks() { # RC VERDICT ARGS...
 	buys=$((buys + 1))
 	[[ " $* " == *" --request-id "* || " $* " == *" --lookup-order "* ]] ||
 		set -- "$@" --request-id "$(id $((1000 + buys)))"
-	"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --json "$@" \
-		>"$WORK/answer.json" 2>"$WORK/err" || rc=$?
+	"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 60000 --json \
+		"$@" >"$WORK/answer.json" 2>"$WORK/err" || rc=$?
 	expect_eq "verdict of $*" "$verdict" "$(jq -r .verdict "$WORK/answer.json" "$WORK/err")"
 	expect_eq "exit code of $*" "$want" $rc
 	if [ $rc != 1 ] && [[ " $* " != *" --lookup"* ]]; then
@@ -170,3 +170,29 @@ expect_match "what became of the holds" 'in all   5 were held: 0 open, 2 paid, 1
 "$BIN/doorbuster" journal dump "$DATA" --json >"$WORK/lines"
 expect_eq "kinds of records" "confirm expire extend hold offer order release return" \
 	"$(python3 tests/e2e/check_schema.py tools/downstream/record.schema.json "$WORK/lines")"
+
+echo "the same again in a new sale, as after a repair: changes follow the new ids"
+"$BIN/doorbuster" journal dump "$DATA" --json >"$WORK/report"
+DATA=$WORK/other
+CATALOG=$WORK/other.csv
+make_catalog 9,1,1,0,,,,0,,, 1,5,100,0,,,3600,2,7200,, 2,3,4990,2,,,3600,0,,, \
+	3,1,250,0,,,3600,0,,, 4,4,100,0,,,3600,0,,7,1 5,4,100,0,,,3600,0,,7,1
+start_engine
+rc=0
+"$BIN/doorbuster" buy --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 60000 \
+	--again "$WORK/report" >"$WORK/again" 2>"$WORK/err" || rc=$?
+expect_eq "exit code with refunds and a unit that is held now" 1 $rc
+# Of an old order: what it is now, and each answer in turn.
+again() { # OLD-ID
+	awk -F , -v id="$1" '$1 == id { printf "%s%s", n++ ? " " : "", $8 }' "$WORK/again"
+}
+# Lengthened twice at the same instant, it does not end later.
+expect_match "held, lengthened, paid, returned" \
+	'^HELD EXTENDED (CANNOT_EXTEND|EXTENDED) RELEASED CONFIRMED RETURNED$' "$(again "$order")"
+expect_eq "paid late, and now in time" "HELD CONFIRMED" "$(again "$late")"
+expect_eq "paid back" "HELD REFUNDED_BEFORE" "$(again "$refund")"
+expect_eq "bought while it was free" "SOLD_OUT ORDER_REFUSED" "$(again "$bought")"
+# One more offer was put on sale first.
+expect_eq "the new id of all that was carried out" "$((order + 1))" \
+	"$(awk -F , -v id="$order" '$1 == id && $2 != "" { print $2 }' "$WORK/again" | sort -u)"
+stop_engine
