@@ -49,6 +49,7 @@ serve 'catalog-differs maybe: expected add, refuse or keep' --catalog-differs ma
 serve 'undated maybe: expected refuse or accept' --undated maybe
 serve 'base-port 70000: expected' --base-port 70000
 serve 'goes beyond port 65535; choose a lower' --base-port 65535 --shards 2
+serve 'max-holds 0: expected a number from 1 to 1431655765' --max-holds 0
 serve 'cores 4000: CPU 4000 isn.t there' --cores 4000
 serve 'cores 0,0: a CPU is named twice' --cores 0,0 --shards 2
 serve 'give at least as many shards' --cores 0,1
