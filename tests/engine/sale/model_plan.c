@@ -8,6 +8,8 @@ enum {
 	GROUP = 7,
 	GROUP_SKUS = 3,
 	PLACES_MANY = 1200,
+	BUYERS_FEW = 4,
+	BUYERS_MANY = 60,
 };
 
 static uint64_t below(struct plan *plan, uint64_t end)
@@ -33,13 +35,21 @@ static struct record random_offer(struct plan *plan, uint64_t sku)
 			  .hold_seconds = (uint32_t)(chance(plan, 150) ? 0 : 1 + below(plan, 5))},
 	};
 
+	if (plan->buyers > BUYERS_FEW)
+		offer.offer.stock *= 10;
+	if (chance(plan, 30))
+		offer.offer.stock = offer.offer.limit_per_buyer = UINT32_MAX;
+	if (chance(plan, 20))
+		offer.offer.hold_seconds = HOLD_SECONDS_MAX;
 	if (chance(plan, 200))
 		offer.offer.opens_at_ns = plan->begin_ns + below(plan, 20) * SECOND_NS;
 	if (chance(plan, 150))
 		offer.offer.closes_at_ns = plan->begin_ns + (1 + below(plan, 7200)) * SECOND_NS;
 	if (offer.offer.hold_seconds > 0 && chance(plan, 700))
 		offer.offer.extend =
-			(uint32_t)((1 + below(plan, 7)) << EXTENSIONS_BITS | (1 + below(plan, 2)));
+			(uint32_t)((1 + below(plan, chance(plan, 20) ? EXTEND_SECONDS_MAX : 7))
+					   << EXTENSIONS_BITS |
+				   (1 + below(plan, 2)));
 	return offer;
 }
 
@@ -73,7 +83,11 @@ void plan_make(struct plan *plan, uint64_t seed)
 	uint32_t group_limit;
 	uint64_t sku_cnt;
 
-	*plan = (struct plan){.random = {seed}, .begin_ns = 1000 * SECOND_NS};
+	*plan = (struct plan){.random = {seed}, .buyers = BUYERS_FEW};
+	/* Far from the epoch, or near. */
+	plan->begin_ns = (chance(plan, 700) ? UINT64_C(1793000000) : 1000) * SECOND_NS;
+	if (chance(plan, 150))
+		plan->buyers = BUYERS_MANY;
 	group_limit = (uint32_t)(1 + below(plan, 5));
 	sku_cnt = 5 + below(plan, 4);
 	for (uint64_t sku = 1; sku <= sku_cnt; sku++) {
@@ -192,7 +206,7 @@ static struct wire_request new_request(struct plan *plan, const struct model *mo
 {
 	struct wire_request request = {
 		.id = {++plan->ids, ~plan->ids},
-		.buyer = 1 + below(plan, PLAN_BUYERS),
+		.buyer = 1 + below(plan, plan->buyers),
 		.sku = plan->skus[below(plan, plan->sku_cnt)],
 		.channel = (uint32_t)below(plan, 3),
 		.quantity = random_quantity(plan),
@@ -227,7 +241,7 @@ static void spoil(struct plan *plan, struct wire_request *request)
 {
 	switch (below(plan, 8)) {
 	case 0:
-		request->buyer = 1 + below(plan, PLAN_BUYERS);
+		request->buyer = 1 + below(plan, plan->buyers);
 		break;
 	case 1:
 		request->quantity = random_quantity(plan);
@@ -242,7 +256,7 @@ static void spoil(struct plan *plan, struct wire_request *request)
 		request->op = random_op(plan);
 		break;
 	case 5:
-		request->flags ^= (uint8_t)(1 << below(plan, 4));
+		request->flags ^= (uint8_t)(1 << below(plan, 3));
 		break;
 	case 6:
 		request->sku = plan->skus[below(plan, plan->sku_cnt)];

@@ -11,7 +11,6 @@
 
 enum {
 	PLAN_SHARDS = 2,
-	PLAN_BUYERS = 4,
 	PLAN_RECORDS_MAX = 2 * MODEL_OFFERS_MAX,
 	PLAN_ASKED_MAX = 256,
 };
@@ -19,6 +18,7 @@ enum {
 struct plan {
 	struct sim_random random;
 	uint64_t begin_ns;
+	uint64_t buyers; /* 1 .. buyers */
 	/* The first records of each lane: its offers, and what another lane sells. */
 	uint32_t record_cnt[PLAN_SHARDS];
 	struct record records[PLAN_SHARDS][PLAN_RECORDS_MAX];

@@ -15,7 +15,6 @@ enum {
 	AGAIN_MAX = MODEL_ORDERS_MAX,
 	CLOCK_BACKS_MAX = 6,
 	CHECK_EVERY = 100,
-	BUYER_PLACES = 200,
 };
 
 /* One of the shards: the engine's, thrice, and its model. */
@@ -323,7 +322,7 @@ static void open_shard(struct shard **out, const struct sale *sale, uint16_t lan
 	const struct shard_size size = {
 		.offer_cnt = MODEL_OFFERS_MAX,
 		.order_cnt = sale->plan.bought_max + more,
-		.buyer_cnt = BUYER_PLACES + more,
+		.buyer_cnt = sale->plan.buyers * (MODEL_OFFERS_MAX + 1) + more,
 		.hold_cnt = sale->plan.holds_max + more,
 		.change_cnt = sale->plan.changes_max + more,
 		.placed_cnt = MODEL_OFFERS_MAX,

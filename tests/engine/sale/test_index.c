@@ -81,3 +81,48 @@ Test(index, holds_what_it_was_made_for)
 		second += idx.buckets[i].overflowed;
 	cr_assert(lt(u64, second, 600), "3 in 1000 are expected to pass a full one");
 }
+
+enum {
+	CROWD = 60,
+};
+
+/* Hashes of few homes and few tags, so that buckets overflow, fill and empty again. */
+static uint64_t crowded_hash(uint64_t number)
+{
+	return (mix64(number) % 3 << 62) | (number % 5 << 16);
+}
+
+/* Beside a plain array: whatever was added and removed, a search finds what is there, once. */
+Test(index, finds_what_was_not_removed)
+{
+	uint32_t number_of[CROWD] = {0}; /* by hash; 0: none */
+
+	open_for(CROWD);
+	for (uint64_t step = 1; step < 20000; step++) {
+		const uint64_t at = mix64(step) % CROWD;
+		const uint64_t hash = crowded_hash(at);
+
+		/* At times nearly empty, at times full. */
+		if (number_of[at] == 0 && mix64(~step) % 100 < (step / 1000 % 2 == 0 ? 90 : 20)) {
+			number_of[at] = (uint32_t)step;
+			index_add(&idx, hash, (uint32_t)step);
+		} else if (number_of[at] != 0 && mix64(step + 7) % 3 == 0) {
+			index_replace(&idx, hash, number_of[at], (uint32_t)step);
+			number_of[at] = (uint32_t)step;
+		} else if (number_of[at] != 0) {
+			index_remove(&idx, hash, number_of[at]);
+			cr_assert(eq(u32, found(hash, number_of[at]), 0));
+			number_of[at] = 0;
+		}
+		for (uint64_t i = 0; i < CROWD; i++) {
+			if (number_of[i] != 0)
+				cr_assert(eq(u32, found(crowded_hash(i), number_of[i]), 1));
+		}
+	}
+	for (uint64_t i = 0; i < CROWD; i++) {
+		if (number_of[i] != 0)
+			index_remove(&idx, crowded_hash(i), number_of[i]);
+	}
+	for (uint64_t i = 0; i < idx.bucket_cnt; i++)
+		cr_assert(eq(u32, idx.buckets[i].cnt + idx.buckets[i].overflowed, 0));
+}
