@@ -289,3 +289,43 @@ Test(offline, what_is_held_is_not_sold_out)
 	sold_free(&sold);
 	close_sale(sale);
 }
+
+/* A SKU that the catalog puts into another shard than its number's is sold there, and the shard of
+ * its number says where. */
+Test(offline, a_placed_sku_is_sold_by_its_shard)
+{
+	struct sale *sale = calloc(1, sizeof(*sale));
+	const uint16_t number = wire_shard_of(SKU, 2);
+	struct error error;
+
+	sale->catalog = calloc(1, sizeof(*sale->catalog) + sizeof(sale->catalog->offers[0]));
+	sale->catalog->cnt = 1;
+	sale->catalog->offers[0] = (struct catalog_offer){.sku = SKU,
+							  .unit_price = 100,
+							  .closes_at_ns = INSTANT_NEVER,
+							  .stock = 10,
+							  .shard = 1 - number,
+							  .shard_named = true};
+	cr_assert_eq(catalog_place(sale->catalog, "catalog", stderr, 2, NULL, &error), 0);
+	cr_assert_eq(offline_open(&sale->offline,
+				  &(struct offline_options){.catalog = sale->catalog,
+							    .shards = 2,
+							    .first_ns = BEGIN_NS,
+							    .journal_id = 1,
+							    .segment_bytes = 1 << 20},
+				  &error),
+		     0, "%s", error.text);
+	for (uint32_t i = 0; i < 2; i++) {
+		const uint16_t shard = i == 0 ? number : 1 - number;
+
+		ask(sale, 1, WIRE_OP_BUY, i + 1, 1, 0);
+		((struct wire_header *)sale->datagrams[i])->shard = shard;
+		sale->batch.items[i].shard = shard;
+	}
+	decide_all(sale);
+	cr_expect_eq(sale->replies[0].verdict, VERDICT_WRONG_SHARD);
+	cr_expect_eq(sale->replies[0].quantity, 1 - number);
+	cr_expect_eq(sale->replies[1].verdict, VERDICT_ACCEPTED);
+	finish(sale);
+	close_sale(sale);
+}
