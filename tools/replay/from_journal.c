@@ -295,18 +295,32 @@ static struct told_hold *hold_of(const struct from_journal *journal, const struc
 						sizeof(wanted), by_lane_lsn);
 }
 
-/* Requests of one lane that were decided at one instant, as those of one turn were, make a
- * datagram. One about an order that another of them makes comes after the answer to that. */
+/* Whether the next one is of the same basket. */
+static bool goes_on(const struct told *told)
+{
+	return (flags_of(&told->order) & SNAPSHOT_BASKET_GOES_ON) != 0;
+}
+
+/* A basket is a datagram of its own. Else requests of one lane that were decided at one instant, as
+ * those of one turn were, make one; a request about an order that another of them makes comes after
+ * the answer to that. */
 static uint32_t group_at(const struct from_journal *journal, uint64_t first)
 {
 	const struct told *told = &journal->told[first];
+	const bool basket = goes_on(told);
 	uint32_t cnt = 1;
 
-	while (cnt < WIRE_ENTRY_CNT_MAX && first + cnt < journal->told_cnt &&
-	       told[cnt].kind != RECORD_EXPIRE && told[cnt].lane == told->lane &&
-	       told[cnt].order.at_ns == told->order.at_ns &&
-	       (told[cnt].order_lsn < lsn_of(told) || told[cnt].order_lsn == lsn_of(&told[cnt])))
-		cnt++;
+	for (; cnt < WIRE_ENTRY_CNT_MAX && first + cnt < journal->told_cnt; cnt++) {
+		const struct told *next = &told[cnt];
+
+		if (basket ? !goes_on(next - 1)
+			   : goes_on(next) || next->kind == RECORD_EXPIRE ||
+				     next->lane != told->lane ||
+				     next->order.at_ns != told->order.at_ns ||
+				     (next->order_lsn >= lsn_of(told) &&
+				      next->order_lsn != lsn_of(next)))
+			break;
+	}
 	return cnt;
 }
 
@@ -350,7 +364,8 @@ static void begin(struct from_journal *journal, uint8_t kind, uint32_t cnt, uint
 		.version = WIRE_VERSION,
 		.kind = kind,
 		.count = (uint8_t)cnt,
-		.flags = WIRE_FLAG_DATED,
+		.flags = WIRE_FLAG_DATED |
+			 (goes_on(&journal->told[journal->next]) ? WIRE_FLAG_BASKET : 0),
 		.shard = lane,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = journal->datagrams,
@@ -428,6 +443,9 @@ static void answer_change(const struct told *told, struct told_offer *offer, str
 		if ((flags & CONFIRM_REFUND) != 0) {
 			reply->verdict = VERDICT_HOLD_EXPIRED;
 			reply->instant_ns = hold->ends_ns;
+			/* Of a basket's line, as another one could not be sold. */
+			move_units(offer, 0, hold->held);
+			hold->held = 0;
 		} else if ((flags & CONFIRM_LATE) != 0) {
 			reply->verdict = VERDICT_CONFIRMED_LATE;
 			move_units(offer, quantity, 0);
