@@ -59,7 +59,7 @@ static inline struct hold *holds_find(const struct holds *holds, uint64_t hash, 
 	struct index_search search = index_search(&holds->by_lsn, hash);
 	uint32_t number;
 
-	DCHECK(lsn > 0 && lsn <= LSN_MAX);
+	DCHECK(lsn <= LSN_MAX);
 	while (index_next(&holds->by_lsn, &search, &number)) {
 		DCHECK(number < holds->cnt);
 		if (holds->list[number].order.lsn == lsn)

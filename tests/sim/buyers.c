@@ -264,7 +264,7 @@ struct parcel *buyers_ask(struct buyers *buyers)
 	}
 	if (random_chance(random, 10))
 		shard = (uint16_t)(buyers->lane + 1);
-	else if (random_chance(random, 10))
+	else if (parcel->cnt == 1 && random_chance(random, 10))
 		flags = WIRE_FLAG_BASKET;
 	pack(buyers, parcel, shard, flags);
 	dates_choose(buyers, parcel);

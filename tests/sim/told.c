@@ -538,7 +538,7 @@ static bool is_of_header(const struct answer *answer, const struct wire_header *
 		      reply->quantity == wire_shard_of(answer->wish->sku, buyers->shards));
 		return true;
 	}
-	return (header->flags & WIRE_FLAG_BASKET) != 0 && reply->verdict == VERDICT_NOT_SUPPORTED;
+	return (header->flags & WIRE_FLAG_BASKET) != 0 && reply->verdict == VERDICT_BASKET_SIZE;
 }
 
 static bool is_state(const struct answer *answer)

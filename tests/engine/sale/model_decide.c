@@ -602,7 +602,9 @@ static void decide_known(struct question *question)
 	const uint8_t op = question->request->op;
 
 	question->answer.unit_price = question->offer->record.unit_price;
-	if (op == WIRE_OP_LOOKUP) {
+	if (has_flag(question->request, WIRE_ENTRY_WHOLE_BASKET)) {
+		say(question, VERDICT_NOT_FOUND);
+	} else if (op == WIRE_OP_LOOKUP) {
 		look_up(question, request);
 	} else if (request != NULL) {
 		answer_again(question, request);
@@ -639,8 +641,6 @@ struct model_answer model_decide(struct model *model, uint64_t now_ns, uint64_t 
 		name_rest(&question, now_ns, model->shards);
 	} else if (question.offer == NULL) {
 		say_not_here(&question);
-	} else if (has_flag(request, WIRE_ENTRY_WHOLE_BASKET)) {
-		say(&question, VERDICT_NOT_FOUND);
 	} else {
 		decide_known(&question);
 	}
