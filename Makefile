@@ -154,7 +154,8 @@ MODEL_SRCS := $(filter-out %_main.c,$(wildcard tests/engine/sale/model*.c))
 # Unit tests: every tests/**/test_*.c in one Criterion binary, without the EAL. MODE=debug or asan.
 TEST_SRCS := $(shell find tests -name 'test_*.c' -o -path 'tests/support/*.c') $(MODEL_SRCS)
 TESTED_TOOL_SRCS := $(filter-out %/main.c,$(wildcard tools/load/*.c)) \
-                    $(filter-out %/main.c,$(wildcard tools/buy/*.c)) $(addprefix tools/journal/,conserve.c hold_sums.c orders.c) \
+                    $(filter-out %/main.c,$(wildcard tools/buy/*.c)) \
+                    $(addprefix tools/journal/,conserve.c hold_sums.c orders.c) \
                     $(COMMON_SRCS) $(addprefix tools/sink/,pending.c rows.c sqlstate.c tables.c) \
                     tools/capture/files.c tools/capture/old_rotation.c \
                     $(DOWNSTREAM_SRCS) $(filter-out %/main.c,$(wildcard tools/relay/*.c)) \
