@@ -212,7 +212,7 @@ static uint8_t flags_of(const struct snapshot_order *entry)
 	/* A hold's entry has those of its CONFIRM there. */
 	const bool own = kind != RECORD_ORDER && kind != RECORD_HOLD;
 
-	return (uint8_t)((own ? flags & 3 : 0) |
+	return (uint8_t)((own ? flags & (CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET) : 0) |
 			 ((flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0));
 }
 

@@ -16,7 +16,7 @@ wide = [name for name, rule in schema["properties"].items()
 jsonschema.Draft202012Validator.check_schema(schema)
 validator = jsonschema.Draft202012Validator(schema)
 # Of a line of a basket only.
-optional = {"basket_goes_on"}
+optional = {"basket_goes_on", "of_basket"}
 kinds = {}
 with open(sys.argv[2], encoding="utf-8") as file:
     for number, line in enumerate(file, 1):

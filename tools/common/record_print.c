@@ -110,6 +110,8 @@ static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const stru
 	if (record->kind == RECORD_CONFIRM) {
 		put_bool(out, ",\"late\":", (record->flags & CONFIRM_LATE) != 0);
 		put_bool(out, ",\"refund\":", (record->flags & CONFIRM_REFUND) != 0);
+		if ((record->flags & CONFIRM_OF_BASKET) != 0)
+			put_text(out, ",\"of_basket\":true");
 	} else if (record->kind == RECORD_RELEASE) {
 		put_bool(out, ",\"all\":", (record->flags & RELEASE_ALL) != 0);
 	} else if (record->kind == RECORD_RETURN) {
@@ -301,6 +303,8 @@ static void order_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
 	set_number(cells->order_id, order_id_in(lane, lsn, record));
 	if (record->kind == RECORD_CONFIRM && (flags & CONFIRM_LATE) != 0)
 		what = "  late";
+	else if (record->kind == RECORD_CONFIRM && (flags & CONFIRM_OF_BASKET) != 0)
+		what = "  refund: another line of its basket could not be sold";
 	else if (record->kind == RECORD_CONFIRM && (flags & CONFIRM_REFUND) != 0)
 		what = "  refund: it came too late";
 	else if (record->kind == RECORD_RELEASE && (flags & RELEASE_ALL) != 0)

@@ -73,6 +73,9 @@ Test(record_print, json_of_an_order_and_what_becomes_of_it)
 	expect_json(&record, "confirm", WHO OF_5 "\"late\":true,\"refund\":false," AT);
 	record.flags = CONFIRM_REFUND;
 	expect_json(&record, "confirm", WHO OF_5 "\"late\":false,\"refund\":true," AT);
+	record.flags = CONFIRM_REFUND | CONFIRM_OF_BASKET;
+	expect_json(&record, "confirm",
+		    WHO OF_5 "\"late\":false,\"refund\":true,\"of_basket\":true," AT);
 	record = change(RECORD_RELEASE, RELEASE_ALL);
 	expect_json(&record, "release", WHO OF_5 "\"all\":true," AT);
 	record.flags = RECORD_BASKET_GOES_ON;
@@ -165,6 +168,9 @@ Test(record_print, text_says_what_became_of_an_order)
 		 " 2 9 confirm " INSTANT CELLS "562949953421317 late\n"},
 		{RECORD_CONFIRM, CONFIRM_REFUND,
 		 " 2 9 confirm " INSTANT CELLS "562949953421317 refund: it came too late\n"},
+		{RECORD_CONFIRM, CONFIRM_REFUND | CONFIRM_OF_BASKET,
+		 " 2 9 confirm " INSTANT CELLS
+		 "562949953421317 refund: another line of its basket could not be sold\n"},
 		{RECORD_RELEASE, RELEASE_ALL,
 		 " 2 9 release " INSTANT CELLS "562949953421317 all\n"},
 		{RECORD_EXTEND, 0, " 2 9 extend " INSTANT CELLS "562949953421317\n"},
