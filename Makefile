@@ -222,7 +222,7 @@ PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_l
 PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance \
              $(BUILD)/bench/idle_sender $(BUILD)/bench/jitter
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
-                           $(COMMON_SRCS))
+                           tools/load/holds_plan.c $(COMMON_SRCS))
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
 PEER_LIBS_postgres_load := $(shell pkg-config --libs libpq 2>/dev/null)
 PEER_CFLAGS := -I/usr/include/postgresql
