@@ -15,7 +15,7 @@ records() {
 records_reached() {
 	[ "$(records)" -ge "$1" ]
 }
-wait_for "holds on disk" records_reached 1000
+wait_for "holds on disk" records_reached 300
 kill9
 echo "killed with $(records) records on disk"
 kill -0 $load 2>/dev/null || fail "the load is over already"
