@@ -23,6 +23,8 @@ static int judge(const struct lane *lane, const struct record *record)
 	struct offer_view known;
 	const bool on_sale = shard_find_offer(lane->shard, record->sku, &known);
 
+	DCHECK(owner < SHARDS_MAX);
+	DCHECK(!on_sale || owner == lane->idx);
 	if (record->kind == RECORD_OFFER) {
 		const bool placed = (record->flags & OFFER_PLACED) != 0;
 
