@@ -256,7 +256,7 @@ static void spoil(struct plan *plan, struct wire_request *request)
 		request->op = random_op(plan);
 		break;
 	case 5:
-		request->flags ^= (uint8_t)(1 << below(plan, 3));
+		request->flags ^= (uint8_t)(1 << below(plan, 4));
 		break;
 	case 6:
 		request->sku = plan->skus[below(plan, plan->sku_cnt)];

@@ -272,14 +272,32 @@ Test(shard_snapshot, refuses_holds_beyond_stock_and_limits)
 
 Test(shard_snapshot, refuses_lists_in_an_impossible_order)
 {
+	const struct snapshot_hold good = holds[3];
 	const uint64_t ends_at_ns = holds[1].ends_at_ns;
 
 	/* Two holds of one list, of which the earlier one ends later. */
 	holds[3].extensions = 0;
+	holds[3].since_lsn = holds[3].order.lsn_quantity >> QUANTITY_BITS;
 	holds[1].ends_at_ns = holds[3].ends_at_ns + 1;
 	refused("in the order in which they began");
-	holds[3].extensions = 1;
 	holds[1].ends_at_ns = ends_at_ns;
+	holds[3] = good;
+	check_loads();
+}
+
+/* An EXTEND makes a hold end by another record than its own. */
+Test(shard_snapshot, refuses_extensions_without_a_record)
+{
+	const struct snapshot_hold good = holds[3];
+
+	holds[3].extensions = 0;
+	refused("impossible order");
+	holds[3] = good;
+	holds[3].since_lsn = holds[3].order.lsn_quantity >> QUANTITY_BITS;
+	refused("impossible order");
+	holds[3].since_lsn--;
+	refused("impossible order");
+	holds[3] = good;
 	check_loads();
 }
 
