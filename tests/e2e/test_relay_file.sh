@@ -81,6 +81,52 @@ expect_eq "kinds of records that the schema was asked about" "offer order" \
 expect_eq "kinds with numbers" "offer order" "$(python3 tests/e2e/check_schema.py --numbers \
 	tools/downstream/record.schema.json "$WORK/numbers")"
 
+echo "a journal with holds: records of all kinds, as blocks and as lines"
+(umask 077; echo "1 000102030405060708090a0b0c0d0e0f" >"$WORK/golden.keys")
+GOLDEN=$(cd "$(dirname "$0")/golden" && pwd)
+"$BIN/doorbuster" replay "$GOLDEN/holds.pcap.gz" --offline --keys "$WORK/golden.keys" \
+	--catalog "$GOLDEN/holds.csv" --journal "$WORK/holds" --json >"$WORK/replay.json"
+for to in "held.copy block" "held.lines json"; do
+	# shellcheck disable=SC2086 # words
+	"$BIN/doorbuster-relay" --data "$WORK/holds" --to file:"$WORK/${to% *}" --format ${to#* } \
+		--name "${to#* }" --once >"$WORK/err" 2>&1 || fail "relay: $(cat "$WORK/err")"
+done
+"$BIN/doorbuster" journal dump "$WORK/holds" --json >"$WORK/held"
+cmp "$WORK/held" "$WORK/held.lines/lane-000.jsonl" || fail "the lines of the holds differ"
+"$BIN/doorbuster" consume --from file:"$WORK/held.copy" | cmp - "$WORK/held" ||
+	fail "the copy of the holds differs"
+expect_eq "kinds with holds" "confirm expire extend hold offer release return" \
+	"$(python3 tests/e2e/check_schema.py tools/downstream/record.schema.json "$WORK/held")"
+# By the lines alone, as DOWNSTREAM.md says: what is sold, and what ran out.
+expect_eq "units by the lines" "$(json '.sales[0].units' "$WORK/replay.json")" \
+	"$(jq -s 'map(select(.kind == "confirm" and (.refund | not)).quantity) + map(select(
+		.kind == "return") | -.quantity) | add' "$WORK/held")"
+python3 - "$WORK/held" >"$WORK/ran_out" <<'PYTHON' || fail "the runs of expire do not add up"
+import json, sys
+held, ended = {}, 0
+for record in map(json.loads, open(sys.argv[1])):
+    kind, order, lsn = record["kind"], record["order_id"], record["lsn"]
+    if kind == "hold":
+        held[order] = [record["sku"], lsn, False, record["quantity"]]
+    elif kind == "extend":
+        held[order][1:3] = lsn, True
+    elif kind == "release":
+        held[order][3] -= record["quantity"]
+    elif kind == "confirm":
+        held.pop(order, None)
+    elif kind == "expire":
+        run = [id for id, (sku, since, extended, units) in held.items() if units > 0 and (
+            id == order if record["one"] else sku == record["sku"] and
+            extended == record["extended"] and since <= record["up_to_lsn"])]
+        units = sum(held.pop(id)[3] for id in run)
+        assert (len(run), units) == (record["holds"], record["units"]), record
+        ended += len(run)
+print(ended)
+PYTHON
+expect_eq "holds that ran out, with those paid late or refunded" \
+	"$(json '.sales[0].holds | .ran_out + .paid_late + .refunded' "$WORK/replay.json")" \
+	"$(cat "$WORK/ran_out")"
+
 echo "what a crash of the machine leaves: the last blocks of the copy torn, lost, out of order"
 last=$(find "$COPY/lane-000" -name 'seg-*' | sort | tail -n 1)
 end=$(awk '$1 == "lane" && $2 == 0 { print $8 }' "$DATA/downstream-blocks")
