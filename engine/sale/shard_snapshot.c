@@ -208,7 +208,9 @@ static const char *state_wrong(const struct hold *hold)
 	    (hold->state != HOLD_SOLD && (hold->sold | hold->returned | hold->written_off) != 0) ||
 	    (bought && hold->state != HOLD_SOLD) || all > hold->order.quantity)
 		return "hold in an impossible state";
-	if (bought != (hold->since_lsn == 0) || hold->last_lsn < hold->order.lsn)
+	if (bought != (hold->since_lsn == 0) || hold->last_lsn < hold->order.lsn ||
+	    (!bought && (hold->since_lsn < hold->order.lsn ||
+			 (hold->since_lsn > hold->order.lsn) != (hold->extensions > 0))))
 		return "hold whose records are in an impossible order";
 	return NULL;
 }

@@ -457,7 +457,8 @@ Test(lane_turn, on_paper_an_answer_waits_for_nothing_and_blocks_leave_by_records
 		turns(3);
 		turn_at(rig.now_ns + SECOND_NS);
 		write_cnt = rig.disks[0]->write_cnt;
-		cr_assert(eq(int, write_cnt > 0, room < 29), "at %u records", asked_cnt);
+		cr_assert(eq(int, write_cnt > 0, room < 29 * REQUEST_RECORDS_MAX), "at %u records",
+			  asked_cnt);
 		if (write_cnt == 0) {
 			expect_answer(parcel, VERDICT_ACCEPTED, rig.answer_cnt[0]);
 			cr_assert(eq(u8, replies_of(parcel)->durability, DURABILITY_DURABLE));
@@ -508,7 +509,7 @@ Test(lane_turn, a_journal_without_room_holds_up_no_other_lane)
 	const struct parcel *other;
 
 	rig.finish_cnt[0] = 0;
-	while (journal_room(journal_of(0)) >= 29) {
+	while (journal_room(journal_of(0)) >= 29 * REQUEST_RECORDS_MAX) {
 		(void)ask(0, 29);
 		turn();
 	}
