@@ -30,7 +30,7 @@ stop() {
 }
 
 serve
-type_hints 4
+type_hints 5
 stop 15002
 
 # Over memif a load is all that can be typed; the sale of the last time is over.

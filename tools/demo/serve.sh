@@ -19,12 +19,13 @@ if [ ! -e "$demo/keys" ]; then
 		1002,200,129900,2,,,
 		1003,1000000,250,0,,,
 		1004,500,9900,1,$(date -u -d '+60 seconds' +%Y-%m-%dT%H:%M:%SZ),,
+		1005,100,4999,1,,,600
 	END
 fi
 start_demo "$bin" "$demo"
 say "engine    $(sed -n 's/^ready //p' "$demo/engine.out")"
 say "catalog   $demo/catalog.csv: 1001, one a buyer; 1002, two; 1003, any; 1004 opens later;"
-say "          1, one a buyer, is what a load of the drop buys"
+say "          1005 can be held for ten minutes; 1, one a buyer, is what a load of the drop buys"
 say
 say "In another terminal, as a user who may read $demo/keys:"
 say
@@ -36,6 +37,7 @@ if [ "$port" != lo ]; then
 else
 	say "  $program buy $to --keys $keys --sku 1001 --buyer 42"
 	say "  $program buy $to --keys $keys --sku 1002 --buyer 42 --quantity 2 --json"
+	say "  $program buy $to --keys $keys --sku 1005 --buyer 42 --hold"
 fi
 say "  $program load --scenario drop $to \\"
 say "      --keys $keys --requests 100000"
