@@ -7,6 +7,8 @@ DEMO="$WORK/a demo"
 SERVE_PID=
 
 serve() {
+	# Not the hints of the last time, which the shell below removes a moment later.
+	: >"$WORK/out"
 	tools/demo/serve.sh "$BIN" "$DEMO" >"$WORK/out" 2>&1 &
 	SERVE_PID=$!
 	wait_for "the hints" grep -q '^Ctrl-C drains' "$WORK/out"
