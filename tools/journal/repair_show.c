@@ -112,11 +112,10 @@ static void show_lost_holds(const struct lost_records *lost)
 	       lost->holds, lost->units_held, lost->payments, lost->payments_durable,
 	       lost->changes);
 	if (lost->payments > 0)
-		printf("          a lost payment whose hold is kept can be confirmed again under "
-		       "its "
-		       "request id: it is decided\n"
-		       "          anew, and a hold that has run out since is HOLD_EXPIRED. If the "
-		       "hold is lost, too, refund it\n");
+		printf("          until they are asked again, the hold of a lost payment is open "
+		       "or "
+		       "runs out: an answer to it\n"
+		       "          may be another one then. Refund what ends as HOLD_EXPIRED\n");
 }
 
 static void show_lost(struct lane_case *one)
