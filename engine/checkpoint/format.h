@@ -27,7 +27,7 @@
 enum {
 	CHECKPOINT_FORMAT = 1,
 	CHECKPOINT_FORMAT_CLOCK = 2,   /* of a lane whose clock was set back */
-	CHECKPOINT_FORMAT_HOLDS = 3,   /* with holds, changes, or an entry that record_is_new */
+	CHECKPOINT_FORMAT_HOLDS = 3,   /* with holds, changes, or an offer that record_is_new */
 	CHECKPOINT_MAGIC = 0x50434244, /* "DBCP" */
 	CHUNK_MAGIC = 0x4b484344,      /* "DCHK" */
 
