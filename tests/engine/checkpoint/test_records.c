@@ -202,6 +202,7 @@ Test(checkpoint_records, holds_that_were_paid_leave_no_gap, .init = set_up, .fin
 		lane[i].sku = 1 + i;
 		if (i % 4 == 1) {
 			lane[i] = (struct record){.kind = RECORD_HOLD,
+						  .flags = RECORD_BASKET_GOES_ON,
 						  .quantity = 2,
 						  .sku = i,
 						  .unit_price = 500,
@@ -209,6 +210,7 @@ Test(checkpoint_records, holds_that_were_paid_leave_no_gap, .init = set_up, .fin
 		} else if (i % 4 == 2) {
 			lane[i] = (struct record){
 				.kind = RECORD_CONFIRM,
+				.flags = i % 8 == 2 ? RECORD_BASKET_GOES_ON : 0,
 				.quantity = 1,
 				.sku = i - 1,
 				.unit_price = 500,
