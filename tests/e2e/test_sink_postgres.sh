@@ -221,6 +221,40 @@ sql "CREATE TABLE held.before AS SELECT * FROM held.orders;
 expect_eq "orders that are another now" 0 "$(sql "SELECT count(*) FROM (
 	SELECT * FROM held.orders EXCEPT SELECT * FROM held.before) d")"
 
+echo "a lane whose clock was set back: open holds end earlier by that"
+SOLD=$DATA
+DATA=$WORK/back
+sink_back() { # SCHEMA
+	"$BIN/doorbuster-sink" --from data:"$DATA" --to "$PG_URL" --schema "$1" \
+		>"$WORK/sink" 2>&1 || fail "sink: $(cat "$WORK/sink")"
+}
+make_catalog 1,9,100,0,,,3600
+ASAN_OPTIONS=verify_asan_link_order=0 CLOCK_AHEAD_S=86400 \
+	LD_PRELOAD=$BIN/tests/e2e/preload_clock_ahead.so start_engine
+expect_verdict HELD "sku=1,op=hold,buyer=1,id=$(id 1)"
+expect_verdict HELD "sku=1,op=hold,buyer=2,id=$(id 2)"
+stop_engine
+sink_back back
+start_engine --clock-back
+expect_verdict HELD "sku=1,op=hold,buyer=3,id=$(id 3)"
+stop_engine
+sink_back back
+sink_back back_at_once
+"$BIN/doorbuster" journal dump "$DATA" --json >"$WORK/dump"
+jq -rs 'map(select(.kind == "clock")) as $clocks | map(select(.kind == "hold")) | .[] |
+	[.lsn, .at_ns, (.lsn < $clocks[0].lsn), $clocks[0].was_ns, $clocks[0].at_ns] |
+	map(tostring) | join(" ")' "$WORK/dump" |
+	while read -r lsn at before was now; do
+		[ "$before" = true ] && at=$((at - was + now))
+		echo "$lsn|held|$((at + 3600000000000))"
+	done >"$WORK/wanted"
+for schema in back back_at_once; do
+	sql "SELECT lsn, state, ends_at_ns FROM $schema.orders ORDER BY lsn" >"$WORK/ends"
+	diff "$WORK/wanted" "$WORK/ends" || fail "ends of holds in $schema"
+done
+expect_eq "holds" 3 "$(wc -l <"$WORK/wanted")"
+DATA=$SOLD
+
 echo "what passes"
 expect_passes passes 25006 57014 40P01 40001
 expect_passes passes_too 53100 53300 55P03 25P03
