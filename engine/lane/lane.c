@@ -8,8 +8,7 @@ bool lane_set_back(struct lane *lane, uint64_t now_ns)
 		.kind = RECORD_CLOCK, .at_ns = now_ns, .clock = {.was_ns = lane->clock_ns}};
 	const char *why;
 
-	CHECK(journal_room(lane->journal) > 0);
-	CHECK(now_ns < lane->clock_ns && journal_filling_lsn(lane->journal) == 0);
+	CHECK(now_ns < lane->clock_ns && lane_can_set_back(lane));
 	if (shard_apply(lane->shard, journal_next_lsn(lane->journal), &record, &why) != 0)
 		return false;
 	*journal_slot(lane->journal) = record;

@@ -131,10 +131,15 @@ static inline void lane_pump(struct lane *lane, uint64_t monotonic_ns)
 		journal_pump_full(lane->journal, lane->clock_ns);
 }
 
+/* Whether there is room for a record, and no block is partly filled: a turn can make it so. */
+static inline bool lane_can_set_back(const struct lane *lane)
+{
+	return journal_room(lane->journal) > 0 && journal_filling_lsn(lane->journal) == 0;
+}
+
 /*
  * Sets the lane's clock back by a record. Only before the lane sells, and it sells nothing until
- * that record is durable. The journal must have room, and no block may be partly filled. False: it
- * was set back too often (CLOCK_RECORDS_MAX).
+ * that record is durable. lane_can_set_back. False: it was set back too often (CLOCK_RECORDS_MAX).
  */
 bool lane_set_back(struct lane *lane, uint64_t now_ns);
 

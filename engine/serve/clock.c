@@ -168,9 +168,11 @@ static int set_back(struct server *server, uint16_t idx)
 	/* Older programs must refuse the lane: serve_format_up comes before. */
 	CHECK(server->data_dir.format >= JOURNAL_FORMAT_CLOCK);
 	start = start_turn_open(server, server->shared.owners[idx], "clock");
-	while (rc == 0 && journal_room(lane->journal) == 0)
-		rc = journal_is_full(lane->journal) ? start_turn_fail(start, lane, ENOSPC)
-						    : start_turn(start);
+	/* A turn of the start ends holds, too, and their records must leave before that one. */
+	while (rc == 0 && !lane_can_set_back(lane))
+		rc = journal_room(lane->journal) == 0 && journal_is_full(lane->journal)
+			     ? start_turn_fail(start, lane, ENOSPC)
+			     : start_turn(start);
 	now_ns = serve_clock_now_ns(server);
 	/* It may have caught up while we waited. */
 	ahead = now_ns < was_ns;

@@ -49,7 +49,7 @@ static int set_back(struct sim_engine *engine, struct sim_lane *lane)
 
 	if (lane->lane->clock_ns <= now_ns + LANE_AHEAD_MAX_NS)
 		return 0;
-	for (unsigned turn = 0; rc == 0 && journal_room(lane->lane->journal) == 0; turn++)
+	for (unsigned turn = 0; rc == 0 && !lane_can_set_back(lane->lane); turn++)
 		rc = start_goes_on(engine, turn);
 	now_ns = wall_now_ns(&engine->clock.now, engine->fs.mono_ns);
 	/* It may have caught up while we waited. */
