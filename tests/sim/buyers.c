@@ -23,6 +23,7 @@ static struct parcel *take_parcel(struct buyers *buyers)
 			continue;
 		parcel->out = true;
 		parcel->cnt = 0;
+		parcel->flags = 0;
 		return parcel;
 	}
 	return NULL;
@@ -67,6 +68,9 @@ static bool add_by_order(struct buyers *buyers, struct parcel *parcel, uint32_t 
 	add(buyers, parcel, wish_idx, false, WIRE_OP_LOOKUP);
 	request->price_or_order = order_id;
 	request->flags = WIRE_ENTRY_BY_ORDER;
+	/* Somebody else learns nothing. */
+	if (random_chance(buyers->random, 200))
+		request->buyer++;
 	return true;
 }
 
@@ -186,14 +190,91 @@ static uint32_t new_wish(struct buyers *buyers)
 	return buyers->wish_cnt++;
 }
 
-static void pack(const struct buyers *buyers, struct parcel *parcel, uint16_t shard, uint8_t flags)
+/* A wish without chance; the caller has looked that there is room. */
+static uint32_t plain_wish(struct buyers *buyers, uint8_t op, uint64_t buyer, uint64_t sku)
+{
+	const uint32_t idx = buyers->wish_cnt++;
+
+	buyers->wishes[idx] = (struct wish){
+		.id = {random_next(buyers->random) | 1, idx},
+		.sku = sku,
+		.buyer = buyer,
+		.op = op,
+		.quantity = (uint16_t)(1 + random_below(buyers->random, 2)),
+	};
+	return idx;
+}
+
+/* Lines of several SKUs, to buy or to hold. */
+static void add_purchases(struct buyers *buyers, struct parcel *parcel)
+{
+	struct sim_random *random = buyers->random;
+	const uint8_t op = buyers->holds && random_chance(random, 600) ? WIRE_OP_HOLD : WIRE_OP_BUY;
+	const uint64_t buyer = 1 + random_below(random, buyers->buyer_cnt);
+
+	for (unsigned i = 0; i < buyers->sku_cnt; i++) {
+		if (op == WIRE_OP_HOLD && !buyers->can_hold[i] && random_chance(random, 900))
+			continue;
+		if (random_chance(random, 800))
+			add(buyers, parcel, plain_wish(buyers, op, buyer, buyers->skus[i]), false,
+			    op);
+	}
+}
+
+static bool has_sku(const struct parcel *parcel, uint64_t sku)
+{
+	for (uint8_t i = 0; i < parcel->cnt; i++) {
+		if (parcel->requests[i].sku == sku)
+			return true;
+	}
+	return false;
+}
+
+/* Lines for several holds of a buyer, to pay or to release them. */
+static void add_changes(struct buyers *buyers, struct parcel *parcel)
+{
+	struct sim_random *random = buyers->random;
+	const struct wish *one = find_order(buyers);
+	const uint8_t op = random_chance(random, 800) ? WIRE_OP_CONFIRM : WIRE_OP_RELEASE;
+
+	for (uint32_t i = 0; i < BUYERS_LATEST_CNT && one != NULL; i++) {
+		const struct wish *old = &buyers->wishes[buyers->latest[i]];
+		uint32_t idx;
+
+		if (!old->answered || old->op != WIRE_OP_HOLD || old->buyer != one->buyer ||
+		    has_sku(parcel, old->sku))
+			continue;
+		idx = plain_wish(buyers, op, old->buyer, old->sku);
+		buyers->wishes[idx].order_id = old->answer.order_id;
+		buyers->wishes[idx].quantity = old->quantity;
+		add(buyers, parcel, idx, false, op);
+	}
+}
+
+static void fill_basket(struct buyers *buyers, struct parcel *parcel)
+{
+	parcel->flags = WIRE_FLAG_BASKET;
+	if (random_chance(buyers->random, 150))
+		parcel->flags |= WIRE_FLAG_WHAT_THERE_IS;
+	if (buyers->wish_cnt + BUYERS_SKUS_MAX > buyers->wish_max)
+		return;
+	if (buyers->holds && buyers->wish_cnt > 0 && random_chance(buyers->random, 500))
+		add_changes(buyers, parcel);
+	if (parcel->cnt == 0)
+		add_purchases(buyers, parcel);
+	/* One line alone is mostly none. */
+	if (parcel->cnt == 1 && random_chance(buyers->random, 900))
+		parcel->flags = 0;
+}
+
+static void pack(const struct buyers *buyers, struct parcel *parcel, uint16_t shard)
 {
 	*(struct wire_header *)parcel->datagram = (struct wire_header){
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
 		.count = parcel->cnt,
-		.flags = flags,
+		.flags = parcel->flags,
 		.shard = shard,
 		.key_id = 1,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
@@ -233,20 +314,11 @@ static void record(struct buyers *buyers, const struct parcel *parcel)
 	buyers->recorded[idx] = *parcel;
 }
 
-struct parcel *buyers_ask(struct buyers *buyers)
+/* New wishes and old ones, and LOOKUPs. */
+static void fill(struct buyers *buyers, struct parcel *parcel, uint8_t cnt)
 {
 	struct sim_random *random = buyers->random;
-	struct parcel *parcel = take_parcel(buyers);
-	const uint8_t cnt = (uint8_t)(1 + random_below(random, buyers->entries_max));
-	uint16_t shard = buyers->lane;
-	uint8_t flags = 0;
 
-	if (parcel == NULL)
-		return NULL;
-	if (buyers->recorded_cnt > 0 && random_chance(random, 100)) {
-		send_again(buyers, parcel);
-		return parcel;
-	}
 	while (parcel->cnt < cnt) {
 		const uint64_t way = random_below(random, 100);
 		const bool fresh = way < 60 || buyers->wish_cnt == 0;
@@ -262,15 +334,33 @@ struct parcel *buyers_ask(struct buyers *buyers)
 		if (parcel->cnt < cnt && random_chance(random, 50))
 			add(buyers, parcel, wish, false, op);
 	}
+}
+
+struct parcel *buyers_ask(struct buyers *buyers)
+{
+	struct sim_random *random = buyers->random;
+	struct parcel *parcel = take_parcel(buyers);
+	const uint8_t cnt = (uint8_t)(1 + random_below(random, buyers->entries_max));
+	uint16_t shard = buyers->lane;
+
+	if (parcel == NULL)
+		return NULL;
+	if (buyers->recorded_cnt > 0 && random_chance(random, 100)) {
+		send_again(buyers, parcel);
+		return parcel;
+	}
+	if (random_chance(random, 80))
+		fill_basket(buyers, parcel);
+	/* Also what is left for a basket by chance. */
+	if (parcel->cnt == 0)
+		fill(buyers, parcel, cnt);
 	if (random_chance(random, 10))
 		shard = (uint16_t)(buyers->lane + 1);
-	else if (parcel->cnt == 1 && random_chance(random, 10))
-		flags = WIRE_FLAG_BASKET;
-	pack(buyers, parcel, shard, flags);
+	pack(buyers, parcel, shard);
 	dates_choose(buyers, parcel);
-	if (shard == buyers->lane && flags == 0)
+	if (shard == buyers->lane)
 		note_asked(buyers, parcel);
-	if (random_chance(random, 100))
+	if (random_chance(random, parcel->flags != 0 ? 400 : 100))
 		record(buyers, parcel);
 	return parcel;
 }
@@ -287,7 +377,7 @@ struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op)
 		add(buyers, parcel, wish, buyers->wishes[wish].winner,
 		    op != 0 ? op : buyers->wishes[wish].op);
 	}
-	pack(buyers, parcel, buyers->lane, 0);
+	pack(buyers, parcel, buyers->lane);
 	dates_good(buyers, parcel);
 	note_asked(buyers, parcel);
 	return parcel;

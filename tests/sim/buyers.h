@@ -1,10 +1,10 @@
 /*
  * buyers: the buyers of a simulated engine, and the answers they got. They buy and hold; they pay
- * holds, all or part of them, in time or late; they release, extend and return. They retry under
- * the same id, ask twice in one datagram, use an id again with other content or for another SKU,
- * look orders up, and send requests that must be refused. They date their requests in every
- * possible way (dates.h), and some datagrams are recorded and sent again, lives later. Every answer
- * is compared with earlier answers and with what was written (told.c).
+ * holds, all or part of them, in time or late; they release, extend and return; some of it as
+ * baskets. They retry under the same id, ask twice in one datagram, use an id again with other
+ * content or for another SKU, look orders up, and send requests that must be refused. They date
+ * their requests in every possible way (dates.h), and some datagrams are recorded and sent again,
+ * lives later. Every answer is compared with earlier answers and with what was written (told.c).
  */
 #ifndef DB_TESTS_SIM_BUYERS_H
 #define DB_TESTS_SIM_BUYERS_H
@@ -67,6 +67,7 @@ struct parcel {
 	uint8_t contents[WIRE_ENTRY_CNT_MAX];
 	struct wire_date date; /* as it was sent */
 	uint8_t cnt;
+	uint8_t flags; /* WIRE_FLAG_BASKET, WIRE_FLAG_WHAT_THERE_IS */
 	bool dated;
 	bool out;
 	uint64_t arrival; /* of the life, from 1 on */

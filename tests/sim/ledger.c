@@ -92,14 +92,25 @@ static bool is_open(const struct ledger_order *order, const struct record *recor
 	return order->state == LEDGER_OPEN && record->at_ns < order->ends_ns;
 }
 
-/* In time while it is open; late or a refund only after it ran out, and once. */
+/* Whether it is a line of a basket. `record` stands among its lane's. */
+static bool in_basket(const struct record *record)
+{
+	return ((record[0].flags | record[-1].flags) & RECORD_BASKET_GOES_ON) != 0;
+}
+
+/* In time while it is open; late or a refund only after it ran out, and once. A basket of which
+ * another line is a refund is a refund as a whole. */
 static void confirm(struct ledger_order *order, const struct record *record)
 {
 	const bool late = (record->flags & CONFIRM_LATE) != 0;
 	const bool refund = (record->flags & CONFIRM_REFUND) != 0;
 
 	CHECK(!(late && refund) && record->quantity > 0);
-	if (late || refund) {
+	if (refund && is_open(order, record)) {
+		CHECK(in_basket(record) && record->quantity <= order->held);
+		order->ran_out = order->held;
+		order->held = 0;
+	} else if (late || refund) {
 		CHECK(order->state == LEDGER_RAN_OUT && record->quantity <= order->ran_out);
 	} else {
 		CHECK(is_open(order, record) && record->quantity <= order->held);
@@ -266,7 +277,7 @@ static void check_late(const struct ledger *ledger, const struct ledger_offer *o
 		CHECK(record->quantity <= offer->free &&
 		      within_limits(ledger, buyer, offer->record, record->quantity, 0));
 	/* A payment is not sent back if what has ended gives it the units. */
-	if ((record->flags & CONFIRM_REFUND) != 0)
+	if ((record->flags & CONFIRM_REFUND) != 0 && !in_basket(record))
 		CHECK(record->quantity > units_to_have(ledger, offer, record->at_ns) ||
 		      !within_limits(ledger, buyer, offer->record, record->quantity,
 				     record->at_ns));
@@ -371,6 +382,25 @@ static void add_offer(struct ledger *ledger, const struct record *record)
 		(struct ledger_offer){.record = record, .free = record->offer.stock};
 }
 
+/* Lines of a basket follow each other, of one buyer, one kind and one instant; a payment of them
+ * is a refund of all or of none. */
+static void check_basket(struct ledger *ledger, const struct record *record)
+{
+	const struct record *before = record - 1;
+	const bool goes_on = (record->flags & RECORD_BASKET_GOES_ON) != 0;
+
+	CHECK(!goes_on || record->kind == RECORD_ORDER || record->kind == RECORD_HOLD ||
+	      record->kind == RECORD_CONFIRM || record->kind == RECORD_RELEASE);
+	if ((before->flags & RECORD_BASKET_GOES_ON) == 0) {
+		count(ledger, TALLY_BASKETS, goes_on);
+		return;
+	}
+	CHECK(record->kind == before->kind && record->at_ns == before->at_ns);
+	CHECK(record->sku != before->sku && record->order.buyer == before->order.buyer);
+	if (record->kind == RECORD_CONFIRM)
+		CHECK(((record->flags ^ before->flags) & CONFIRM_REFUND) == 0);
+}
+
 void ledger_add(struct ledger *ledger)
 {
 	const uint64_t lsn = ++ledger->lsn;
@@ -378,6 +408,7 @@ void ledger_add(struct ledger *ledger)
 
 	CHECK(lsn < LEDGER_RECORDS_MAX);
 	CHECK(record->at_ns >= ledger->at_ns || record->kind == RECORD_CLOCK);
+	check_basket(ledger, record);
 	memset(&ledger->orders[lsn], 0, sizeof(ledger->orders[lsn]));
 	switch (record->kind) {
 	case RECORD_OFFER:

@@ -205,6 +205,23 @@ static void told_done(const struct answer *answer)
 		wish->yes_arrival = answer->parcel->arrival;
 }
 
+/* A basket's lines that were committed with it follow each other. */
+static void check_lines(const struct answer *answer)
+{
+	const struct parcel *parcel = answer->parcel;
+	const struct wish *first = &answer->buyers->wishes[parcel->wishes[0]];
+	const struct record *records = answer->truth->records;
+	const ptrdiff_t idx = answer->request - parcel->requests;
+
+	if ((parcel->flags & WIRE_FLAG_BASKET) == 0 || first->lsn == 0 || !first->done ||
+	    (records[first->lsn].flags & RECORD_BASKET_GOES_ON) == 0 ||
+	    (records[answer->wish->lsn - 1].flags & RECORD_BASKET_GOES_ON) == 0)
+		return;
+	CHECK(answer->wish->lsn == first->lsn + (uint64_t)idx);
+	CHECK(((records[answer->wish->lsn].flags & RECORD_BASKET_GOES_ON) != 0) ==
+	      (idx + 1 < parcel->cnt));
+}
+
 static void told_yes(const struct answer *answer)
 {
 	struct wish *wish = answer->wish;
@@ -221,8 +238,10 @@ static void told_yes(const struct answer *answer)
 	wish->answered = true;
 	wish->winner = answer->content;
 	wish->answer = answer->reply;
-	if (wish->lsn > 0)
+	if (wish->lsn > 0) {
 		check_content(wish, &answer->truth->records[wish->lsn]);
+		check_lines(answer);
+	}
 }
 
 /* Whether a LOOKUP's answer is what the order was. */
@@ -233,7 +252,8 @@ static bool fits_lookup(const void *context, const struct ledger_order *order)
 	const bool bought = order->state == LEDGER_SOLD && order->record->kind == RECORD_ORDER;
 
 	if (order->state == LEDGER_NONE || order->record->sku != answer->wish->sku ||
-	    order->record->unit_price != reply->unit_price)
+	    order->record->unit_price != reply->unit_price ||
+	    (by_order(answer->request) && order->record->order.buyer != answer->request->buyer))
 		return false;
 	switch (reply->verdict) {
 	case VERDICT_ACCEPTED:
@@ -527,18 +547,62 @@ static void told_away(const struct answer *answer)
 	}
 }
 
+/* Why the datagram is no basket; VERDICT_NONE: it is one. */
+static uint8_t basket_wrong(const struct parcel *parcel)
+{
+	const struct wire_request *first = &parcel->requests[0];
+	bool ops = false;
+	bool buyers = false;
+	bool twice = false;
+
+	for (uint8_t i = 0; i < parcel->cnt; i++) {
+		const struct wire_request *line = &parcel->requests[i];
+
+		ops |= line->op != first->op || line->op > WIRE_OP_RELEASE;
+		buyers |= line->buyer != first->buyer;
+		for (uint8_t j = 0; j < i; j++)
+			twice |= parcel->requests[j].sku == line->sku;
+	}
+	return parcel->cnt < 2 ? VERDICT_BASKET_SIZE
+	       : ops           ? VERDICT_BASKET_OPS
+	       : buyers        ? VERDICT_BASKET_BUYERS
+	       : twice         ? VERDICT_BASKET_TWICE
+			       : VERDICT_NONE;
+}
+
+/* What a basket's line is told because of the others. */
+static bool is_of_basket(const struct answer *answer, const struct wire_header *header)
+{
+	const uint8_t wrong = basket_wrong(answer->parcel);
+	const uint8_t verdict = answer->reply.verdict;
+
+	if ((header->flags & WIRE_FLAG_BASKET) == 0 || verdict == VERDICT_UNAVAILABLE)
+		return false;
+	if (wrong != VERDICT_NONE) {
+		CHECK(verdict == wrong);
+		count(answer->buyers, TALLY_NO_BASKET);
+		return true;
+	}
+	if (verdict != VERDICT_BASKET_REFUSED)
+		return false;
+	CHECK((header->flags & WIRE_FLAG_WHAT_THERE_IS) == 0);
+	/* What was committed is answered again. */
+	CHECK(!answer->wish->done || answer->parcel->arrival < answer->wish->yes_arrival);
+	count(answer->buyers, TALLY_BASKET_REFUSED);
+	return true;
+}
+
 /* The whole datagram was refused for what its header says. */
 static bool is_of_header(const struct answer *answer, const struct wire_header *header)
 {
 	const struct buyers *buyers = answer->buyers;
 	const struct wire_reply *reply = &answer->reply;
 
-	if (header->shard != buyers->lane && reply->verdict == VERDICT_WRONG_SHARD) {
-		CHECK(reply->quantity == buyers->lane || answer->wish->away ||
-		      reply->quantity == wire_shard_of(answer->wish->sku, buyers->shards));
-		return true;
-	}
-	return (header->flags & WIRE_FLAG_BASKET) != 0 && reply->verdict == VERDICT_BASKET_SIZE;
+	if (header->shard == buyers->lane || reply->verdict != VERDICT_WRONG_SHARD)
+		return false;
+	CHECK(reply->quantity == buyers->lane || answer->wish->away ||
+	      reply->quantity == wire_shard_of(answer->wish->sku, buyers->shards));
+	return true;
 }
 
 static bool is_state(const struct answer *answer)
@@ -554,7 +618,7 @@ static void told_one(const struct answer *answer, const struct wire_header *head
 {
 	CHECK(answer->reply.id[0] == answer->wish->id[0] &&
 	      answer->reply.id[1] == answer->wish->id[1]);
-	if (is_of_header(answer, header))
+	if (is_of_header(answer, header) || is_of_basket(answer, header))
 		return;
 	if (answer->wish->away)
 		told_away(answer);

@@ -65,8 +65,11 @@ void truth_block(void *context, const struct block_header *block, bool down)
 			truth->down[lsn] = true;
 		}
 	}
-	if (!down)
+	if (!down) {
+		/* A basket is in one block. */
+		CHECK((truth->records[truth->written_lsn].flags & RECORD_BASKET_GOES_ON) == 0);
 		ledger_check_sums(&truth->ledger);
+	}
 	while (truth->down_lsn < truth->written_lsn && truth->down[truth->down_lsn + 1])
 		truth->down_lsn++;
 }
