@@ -51,45 +51,54 @@ static struct question question_of(const struct basket *basket, uint32_t line,
 	};
 }
 
-/* Whether a line that would commit takes units that the buyer does not have yet. */
-static bool takes_units(const struct decision *decision)
+/* How many units more the buyer has after a line that would commit. */
+static int64_t units_more(const struct basket *basket, uint32_t line,
+			  const struct decision *decision)
 {
-	return decision->would_be == VERDICT_ACCEPTED || decision->would_be == VERDICT_HELD ||
-	       decision->would_be == VERDICT_CONFIRMED_LATE;
+	const struct wire_request *request = &basket->lines[line];
+	const uint64_t lsn = request->price_or_order & LSN_MAX;
+
+	switch ((enum verdict)decision->would_be) {
+	case VERDICT_ACCEPTED:
+	case VERDICT_HELD:
+	case VERDICT_CONFIRMED_LATE:
+		return request->quantity;
+	case VERDICT_CONFIRMED:
+		/* What is not paid is released. */
+		return (int64_t)request->quantity -
+		       holds_find(&basket->shard->holds, shard_lsn_hash(basket->shard, lsn), lsn)
+			       ->held;
+	default:
+		return 0;
+	}
 }
 
-/* What a line takes of its group's limit, so that later lines are judged after it. No two lines
- * have the same SKU: stock and its own limit concern no other line. */
-static struct buyer_count *group_of_line(const struct basket *basket, uint32_t line,
-					 uint32_t *offer_idx)
+/*
+ * Changes the buyer's count in the line's group, so that later lines are judged after it. No two
+ * lines have the same SKU: stock and its own limit concern no other line. sign: 1, or -1 to take it
+ * back.
+ */
+static void count_group(const struct basket *basket, uint32_t line, const struct decision *decision,
+			int sign)
 {
 	const struct wire_request *request = &basket->lines[line];
 	const struct offer *offer = key_offer(basket->shard, &basket->keys[line], request->sku);
+	const int64_t units = sign * units_more(basket, line, decision);
 	uint32_t group;
 
+	if (units == 0)
+		return;
 	DCHECK(offer != NULL);
 	group = offer_terms_of(&basket->shard->offers, offer)->group;
-	*offer_idx = BUYERS_GROUP | group;
-	return group == 0 ? NULL : group_count(basket->shard, request->buyer, group);
-}
-
-static void take_group(const struct basket *basket, uint32_t line)
-{
-	uint32_t offer_idx;
-	struct buyer_count *count = group_of_line(basket, line, &offer_idx);
-
-	if (count != NULL)
-		buyers_take(&basket->shard->buyers, count, basket->lines[line].buyer, offer_idx,
-			    basket->lines[line].quantity);
-}
-
-static void give_group_back(const struct basket *basket, uint32_t line)
-{
-	uint32_t offer_idx;
-	struct buyer_count *count = group_of_line(basket, line, &offer_idx);
-
-	if (count != NULL)
-		buyers_give_back(count, basket->lines[line].quantity);
+	if (group == 0)
+		return;
+	if (units > 0)
+		buyers_take(&basket->shard->buyers,
+			    group_count(basket->shard, request->buyer, group), request->buyer,
+			    BUYERS_GROUP | group, (uint32_t)units);
+	else
+		buyers_give_back(group_count(basket->shard, request->buyer, group),
+				 (uint32_t)-units);
 }
 
 /* Judges the lines, each after those before it. The number of lines judged: all, unless a hold's
@@ -106,14 +115,12 @@ static uint32_t judge_lines(const struct basket *basket, struct record *record,
 		decide_question(&question);
 		if (decisions[cnt].again)
 			break;
-		if (takes_units(&decisions[cnt]) && basket->shard->has_groups)
-			take_group(basket, cnt);
+		if (basket->shard->has_groups)
+			count_group(basket, cnt, &decisions[cnt], 1);
 		cnt++;
 	}
-	for (uint32_t i = 0; i < cnt && basket->shard->has_groups; i++) {
-		if (takes_units(&decisions[i]))
-			give_group_back(basket, i);
-	}
+	for (uint32_t i = cnt; i-- > 0 && basket->shard->has_groups;)
+		count_group(basket, i, &decisions[i], -1);
 	return cnt;
 }
 
@@ -218,7 +225,8 @@ uint32_t basket_lines(const struct shard *shard, const struct wire_request *requ
 		const struct hold *hold =
 			holds_find(&shard->holds, shard_lsn_hash(shard, lsn), lsn);
 
-		if (hold == NULL || hold->order.buyer != request->buyer)
+		if (hold == NULL || hold->order.kind != RECORD_HOLD ||
+		    hold->order.buyer != request->buyer)
 			return 0;
 		lines[cnt] = *request;
 		lines[cnt].flags = 0;
