@@ -16,7 +16,8 @@
 
 enum {
 	MODEL_OFFERS_MAX = 16,
-	MODEL_ORDERS_MAX = 4096,
+	/* A sale of a thousand operations has no more. */
+	MODEL_ORDERS_MAX = 1400,
 };
 
 enum model_state {
@@ -45,7 +46,8 @@ struct model_order {
 	uint16_t extensions;
 	enum model_state state;
 	bool bought;
-	bool late; /* sold after its end */
+	bool late;    /* sold after its end */
+	bool goes_on; /* the next record is of the same basket */
 	/* It ran out, and an EXPIRE record says so. Nobody sees a difference, but a clock that is
 	 * set back moves the end of what has no such record. */
 	bool end_recorded;
@@ -77,7 +79,7 @@ struct model_answer {
 struct model_request {
 	struct wire_request asked;
 	struct model_answer answer;
-	struct model_order *order; /* that it made or changed */
+	uint32_t order; /* that it made or changed: which of the orders */
 };
 
 /* An offer as its record said. */
@@ -91,6 +93,7 @@ struct model {
 	uint16_t lane;
 	uint16_t shards;
 	uint64_t next_lsn;
+	uint64_t basket_lsn; /* the first one of the basket that is being decided; 0: none is */
 	/* What the tables of the engine have room for. */
 	uint64_t bought_max;
 	uint64_t holds_max;
@@ -121,6 +124,23 @@ const char *model_expire(struct model *model, uint64_t now_ns, const struct reco
  */
 struct model_answer model_decide(struct model *model, uint64_t now_ns, uint64_t asked_ns,
 				 const struct wire_request *request, bool room);
+
+/* A CONFIRM that is a refund because of another line of its basket; it is known to be in order. */
+struct model_answer model_refund(struct model *model, uint64_t now_ns,
+				 const struct wire_request *request);
+
+/* Why these lines are no basket; VERDICT_NONE: they are. */
+uint8_t model_basket_wrong(const struct wire_request *lines, uint32_t cnt);
+
+/* What the lines of a basket get; the first of those that commit becomes LSN next_lsn. As
+ * model_decide. */
+void model_basket(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+		  const struct wire_request *lines, uint32_t cnt, bool room,
+		  struct model_answer *answers);
+
+/* The lines that a request for a whole basket stands for; 0: it names none. */
+uint32_t model_basket_lines(struct model *model, uint64_t now_ns,
+			    const struct wire_request *request, struct wire_request *lines);
 
 /* Ends what has run out by now_ns. model_decide does it first. */
 void model_end_due(struct model *model, uint64_t now_ns);

@@ -177,7 +177,7 @@ static bool same_entry(const struct shard *shard, const struct snapshot_order *e
 	same &= model_same(difference, "entry LSN", lsn, entry->lsn_quantity >> QUANTITY_BITS);
 	same &= model_same(difference, "entry kind", kind,
 			   entry->offer >> SNAPSHOT_KIND_SHIFT & 15);
-	same &= model_same(difference, "entry flags", record_flags, flags);
+	same &= model_same(difference, "entry flags", record_flags & 3, flags);
 	same &= model_same(difference, "entry SKU", record->sku, sku_at(shard, entry->offer));
 	same &= model_same(difference, "entry quantity", record->quantity,
 			   (uint16_t)entry->lsn_quantity);
@@ -216,9 +216,9 @@ static bool same_request(const struct shard *shard, const struct model *model,
 	flags = request->answer.record.flags;
 	/* The entry of a hold says how it was confirmed. */
 	if (request->asked.op == WIRE_OP_HOLD)
-		flags = request->order->late                      ? CONFIRM_LATE
-			: request->order->state == MODEL_REFUNDED ? CONFIRM_REFUND
-								  : 0;
+		flags = model->orders[request->order].late                      ? CONFIRM_LATE
+			: model->orders[request->order].state == MODEL_REFUNDED ? CONFIRM_REFUND
+										: 0;
 	return same_entry(shard, entry, &request->answer.record, flags, lsn, difference);
 }
 

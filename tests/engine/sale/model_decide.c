@@ -97,6 +97,12 @@ static struct model_order *order_named(struct model *model, const struct wire_re
 	return NULL;
 }
 
+/* Made by the basket that is being decided: nothing that its other lines could be told of. */
+static bool is_of_basket(const struct model *model, const struct model_order *order)
+{
+	return model->basket_lsn != 0 && order->lsn >= model->basket_lsn;
+}
+
 /* Units that a buyer holds or has bought, of a SKU, or (sku 0) of all SKUs of a group. held_only:
  * only what he holds. */
 static uint64_t units_of(const struct model *model, uint64_t buyer, uint64_t sku, uint32_t group,
@@ -107,7 +113,8 @@ static uint64_t units_of(const struct model *model, uint64_t buyer, uint64_t sku
 	for (uint32_t i = 0; i < model->order_cnt; i++) {
 		const struct model_order *order = &model->orders[i];
 
-		if (order->asked.buyer != buyer || (sku != 0 && order->asked.sku != sku))
+		if (order->asked.buyer != buyer || (sku != 0 && order->asked.sku != sku) ||
+		    (held_only && is_of_basket(model, order)))
 			continue;
 		if (sku == 0 && model_offer(model, order->asked.sku)->record.channel != group)
 			continue;
@@ -155,7 +162,8 @@ static const struct model_order *newest_hold(const struct model *model, uint64_t
 	for (uint32_t i = 0; i < model->order_cnt; i++) {
 		const struct model_order *order = &model->orders[i];
 
-		if (order->state != MODEL_OPEN || order->asked.buyer != buyer)
+		if (order->state != MODEL_OPEN || order->asked.buyer != buyer ||
+		    is_of_basket(model, order))
 			continue;
 		if (sku != 0 ? order->asked.sku == sku
 			     : model_offer(model, order->asked.sku)->record.channel == group)
@@ -244,7 +252,7 @@ static void commit(struct question *question, struct model_order *order, uint8_t
 	model->requests[model->request_cnt++] = (struct model_request){
 		.asked = *request,
 		.answer = question->answer,
-		.order = order,
+		.order = (uint32_t)(order - model->orders),
 	};
 	question->answer.committed = true;
 }
@@ -571,7 +579,8 @@ static void say_state(struct question *question, const struct model_order *order
 
 static void look_up(struct question *question, const struct model_request *request)
 {
-	const struct model_order *order = request != NULL ? request->order : NULL;
+	const struct model_order *order =
+		request != NULL ? &question->model->orders[request->order] : NULL;
 
 	if (has_flag(question->request, WIRE_ENTRY_BY_ORDER))
 		order = order_named(question->model, question->request);
@@ -593,7 +602,7 @@ static void answer_again(struct question *question, const struct model_request *
 	}
 	question->answer = request->answer;
 	question->answer.committed = false;
-	question->answer.wait_lsn_or = request->order->last_lsn;
+	question->answer.wait_lsn_or = question->model->orders[request->order].last_lsn;
 }
 
 static void decide_known(struct question *question)
@@ -619,6 +628,26 @@ static void decide_known(struct question *question)
 	}
 	question->answer.stock_left =
 		(uint32_t)model_units(question->model, question->request->sku).free;
+}
+
+struct model_answer model_refund(struct model *model, uint64_t now_ns,
+				 const struct wire_request *request)
+{
+	struct question question = {.model = model, .request = request, .now_ns = now_ns};
+	struct model_order *order = order_named(model, request);
+
+	CHECK(order != NULL);
+	if (order->state == MODEL_OPEN) {
+		order->ran_out = order->held;
+		order->held = 0;
+		order->ends_at_ns = now_ns;
+	}
+	order->state = MODEL_REFUNDED;
+	say_refund(&question, order);
+	commit(&question, order, RECORD_CONFIRM, CONFIRM_REFUND | CONFIRM_OF_BASKET,
+	       request->quantity);
+	question.answer.stock_left = (uint32_t)model_units(model, request->sku).free;
+	return question.answer;
 }
 
 struct model_answer model_decide(struct model *model, uint64_t now_ns, uint64_t asked_ns,

@@ -16,6 +16,8 @@
 
 static void print(const struct model_tally *tally)
 {
+	printf("%" PRIu64 " baskets, %" PRIu64 " of them refunds, %" PRIu64 " by their ids\n",
+	       tally->baskets, tally->basket_refunds, tally->whole_baskets);
 	printf("%" PRIu64 " operations, %" PRIu64 " reloads, %" PRIu64 " clocks set back, %" PRIu64
 	       " runs and %" PRIu64 " single holds ended, %" PRIu64 " of these for a decision\n",
 	       tally->operations, tally->reloads, tally->clock_backs, tally->expired_runs,

@@ -202,7 +202,7 @@ static uint8_t random_op(struct plan *plan)
 	return (uint8_t)(chance(plan, 500) ? below(plan, 12) : below(plan, 256));
 }
 
-static struct wire_request new_request(struct plan *plan, const struct model *model)
+static struct wire_request new_request(struct plan *plan, const struct model *model, uint8_t op)
 {
 	struct wire_request request = {
 		.id = {++plan->ids, ~plan->ids},
@@ -210,7 +210,7 @@ static struct wire_request new_request(struct plan *plan, const struct model *mo
 		.sku = plan->skus[below(plan, plan->sku_cnt)],
 		.channel = (uint32_t)below(plan, 3),
 		.quantity = random_quantity(plan),
-		.op = random_op(plan),
+		.op = op,
 	};
 
 	/* Most requests go to their shard. */
@@ -224,6 +224,10 @@ static struct wire_request new_request(struct plan *plan, const struct model *mo
 			request.flags |= WIRE_ENTRY_AT_MOST_0;
 	} else {
 		aim_at_order(plan, model, &request);
+	}
+	if ((request.op == WIRE_OP_CONFIRM || request.op == WIRE_OP_RELEASE) && chance(plan, 80)) {
+		request.flags = WIRE_ENTRY_WHOLE_BASKET;
+		request.quantity = 0;
 	}
 	if (request.op == WIRE_OP_LOOKUP && chance(plan, 900))
 		request.flags |= WIRE_ENTRY_BY_ORDER;
@@ -288,10 +292,54 @@ struct wire_request plan_request(struct plan *plan, const struct model *model)
 		if (chance(plan, 500))
 			spoil(plan, &request);
 	} else {
-		request = new_request(plan, model);
+		request = new_request(plan, model, random_op(plan));
 	}
 	plan->asked[lane][plan->asked_cnt[lane]++ % PLAN_ASKED_MAX] = request;
 	return request;
+}
+
+/* Lines of one buyer, each of another SKU, as far as chance gives such. */
+static struct plan_basket new_basket(struct plan *plan, const struct model *model)
+{
+	static const uint8_t ops[] = {WIRE_OP_BUY, WIRE_OP_HOLD, WIRE_OP_HOLD, WIRE_OP_CONFIRM,
+				      WIRE_OP_RELEASE};
+	const uint8_t op = chance(plan, 20) ? random_op(plan) : ops[below(plan, 5)];
+	struct plan_basket basket = {.cnt = 0};
+	const uint32_t want = (uint32_t)(chance(plan, 20) ? 1 : 2 + below(plan, 4));
+
+	for (unsigned tries = 0; tries < 40 && basket.cnt < want; tries++) {
+		struct wire_request line = new_request(plan, model, op);
+		bool fits = true;
+
+		if (basket.cnt > 0 && (op == WIRE_OP_BUY || op == WIRE_OP_HOLD))
+			line.buyer = basket.lines[0].buyer;
+		for (uint32_t i = 0; i < basket.cnt; i++)
+			fits &= line.buyer == basket.lines[0].buyer &&
+				line.sku != basket.lines[i].sku;
+		if (fits || chance(plan, 3))
+			basket.lines[basket.cnt++] = line;
+	}
+	return basket;
+}
+
+struct plan_basket plan_basket(struct plan *plan, const struct model *model)
+{
+	const uint16_t lane = model->lane;
+	const uint64_t cnt = plan->basket_cnt[lane];
+	struct plan_basket basket;
+
+	if (cnt > 0 && chance(plan, 200)) {
+		basket = plan->baskets[lane][below(
+			plan, cnt < PLAN_BASKETS_MAX ? cnt : (uint64_t)PLAN_BASKETS_MAX)];
+		if (chance(plan, 400))
+			spoil(plan, &basket.lines[below(plan, basket.cnt)]);
+		else if (chance(plan, 200) && basket.cnt > 1)
+			basket.cnt--;
+	} else {
+		basket = new_basket(plan, model);
+	}
+	plan->baskets[lane][plan->basket_cnt[lane]++ % PLAN_BASKETS_MAX] = basket;
+	return basket;
 }
 
 uint64_t plan_later(struct plan *plan, const struct model *model, uint64_t now_ns)

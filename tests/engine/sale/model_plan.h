@@ -13,6 +13,8 @@ enum {
 	PLAN_SHARDS = 2,
 	PLAN_RECORDS_MAX = 2 * MODEL_OFFERS_MAX,
 	PLAN_ASKED_MAX = 256,
+	PLAN_BASKETS_MAX = 8,
+	PLAN_LINES_MAX = 5,
 };
 
 struct plan {
@@ -32,12 +34,21 @@ struct plan {
 	/* Requests that a lane was asked before, to be asked again: a ring. */
 	struct wire_request asked[PLAN_SHARDS][PLAN_ASKED_MAX];
 	uint64_t asked_cnt[PLAN_SHARDS];
+	/* The same for baskets. */
+	struct plan_basket {
+		struct wire_request lines[PLAN_LINES_MAX];
+		uint32_t cnt;
+	} baskets[PLAN_SHARDS][PLAN_BASKETS_MAX];
+	uint64_t basket_cnt[PLAN_SHARDS];
 };
 
 void plan_make(struct plan *plan, uint64_t seed);
 
 /* A request to the lane of this model. */
 struct wire_request plan_request(struct plan *plan, const struct model *model);
+
+/* A basket to the lane of this model, or what is nearly one. */
+struct plan_basket plan_basket(struct plan *plan, const struct model *model);
 
 /* The lane's clock after some time: often the very end of a hold, or a ns before or after it. */
 uint64_t plan_later(struct plan *plan, const struct model *model, uint64_t now_ns);

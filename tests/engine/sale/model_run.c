@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/sale/basket.h"
 #include "tests/engine/sale/model_plan.h"
 
 enum {
@@ -196,6 +197,115 @@ static bool expire(struct sale *sale, struct side *side)
 	return true;
 }
 
+/* Lines that commit all or not at all, whatever made them. */
+static bool decide_lines(struct sale *sale, struct side *side, const struct wire_request *lines,
+			 uint32_t cnt, struct decision *got, struct model_answer *want)
+{
+	const bool room = !random_chance(&sale->plan.random, 20);
+	const uint64_t asked_ns = plan_asked(&sale->plan, side->now_ns);
+	struct record records[WIRE_ENTRY_CNT_MAX];
+	struct lookup keys[WIRE_ENTRY_CNT_MAX];
+	struct basket basket = {.shard = side->live,
+				.now_ns = side->now_ns,
+				.asked_ns = asked_ns,
+				.lines = lines,
+				.keys = keys,
+				.cnt = cnt};
+	enum basket_outcome outcome;
+	uint64_t unrecorded;
+	bool may_be_full;
+
+	lookup_all(side->live, lines, keys, cnt);
+	for (unsigned times = 0;; times++) {
+		outcome = basket_judge(&basket, room ? &records[0] : NULL, got);
+		if (outcome != BASKET_AGAIN)
+			break;
+		if (!room || times == AGAIN_MAX)
+			return fails(sale, "a basket judged again", "without room, or without end");
+		sale->tally->again++;
+		if (!expired(sale, side, &records[0]))
+			return false;
+	}
+	for (uint32_t i = 0; i < cnt && outcome == BASKET_COMMITS; i++)
+		basket_commit(&basket, i, &records[i], &got[i]);
+	model_end_due(&side->model, side->now_ns);
+	may_be_full = !room && model_unrecorded(&side->model, 0, &unrecorded) > 0;
+	model_basket(&side->model, side->now_ns, asked_ns, lines, cnt, room, want);
+	for (uint32_t i = 0; i < cnt; i++) {
+		trace_decision(sale, side, &lines[i], &got[i]);
+		sale->tally->verdicts[want[i].verdict]++;
+		/* What one line says for lack of room, the others follow. */
+		if (may_be_full
+			    ? got[i].committed
+			    : !model_check_answer(side->live, &side->model, &lines[i], &want[i],
+						  &got[i], &records[i], false, sale->difference))
+			return fails(sale, "a line of a basket", "see above");
+		if (got[i].committed && !note(sale, side, &records[i]))
+			return false;
+	}
+	sale->tally->baskets += outcome == BASKET_COMMITS;
+	sale->tally->basket_refunds += outcome == BASKET_COMMITS && basket.refund;
+	return true;
+}
+
+/* A request that stands for all lines of a basket; *named: false, it is none. */
+static bool decide_whole(struct sale *sale, struct side *side, const struct wire_request *request,
+			 bool *named)
+{
+	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
+	struct wire_request want_lines[WIRE_ENTRY_CNT_MAX];
+	struct decision got[WIRE_ENTRY_CNT_MAX];
+	struct model_answer want[WIRE_ENTRY_CNT_MAX];
+	struct decision sum;
+	uint32_t units = 0;
+	uint32_t cnt;
+
+	*named = (request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE) &&
+		 request->flags == WIRE_ENTRY_WHOLE_BASKET && request->quantity == 0;
+	if (!*named)
+		return true;
+	cnt = basket_lines(side->live, request, lines);
+	if (sale->trace)
+		printf("shard %u at %" PRIu64 ": op %u of the whole basket of order %" PRIx64
+		       ", buyer %" PRIu64 " sku %" PRIu64 ": %u lines\n",
+		       side->model.lane, side->now_ns, request->op, request->price_or_order,
+		       request->buyer, request->sku, cnt);
+	if (!model_same(sale->difference, "lines of a basket",
+			model_basket_lines(&side->model, side->now_ns, request, want_lines), cnt))
+		return false;
+	*named = cnt > 0;
+	if (cnt == 0)
+		return true;
+	if (memcmp(lines, want_lines, cnt * sizeof(lines[0])) != 0)
+		return fails(sale, "lines of a basket", "they are others");
+	if (!decide_lines(sale, side, lines, cnt, got, want))
+		return false;
+	basket_sum(got, cnt, &sum);
+	sale->tally->whole_baskets++;
+	for (uint32_t i = 0; i < cnt; i++)
+		units += got[i].quantity;
+	return model_same(sale->difference, "units of a basket", units, sum.quantity) &&
+	       model_same(sale->difference, "order of a basket", got[0].order_id, sum.order_id);
+}
+
+static bool decide_basket(struct sale *sale, struct side *side, uint64_t *done)
+{
+	const struct plan_basket basket = plan_basket(&sale->plan, &side->model);
+	struct decision got[PLAN_LINES_MAX];
+	struct model_answer want[PLAN_LINES_MAX];
+	const uint8_t wrong = model_basket_wrong(basket.lines, basket.cnt);
+
+	*done += basket.cnt;
+	if (!model_same(sale->difference, "what is wrong with a basket", wrong,
+			basket_wrong(basket.lines, basket.cnt)))
+		return false;
+	if (wrong != VERDICT_NONE) {
+		sale->tally->verdicts[wrong]++;
+		return true;
+	}
+	return decide_lines(sale, side, basket.lines, basket.cnt, got, want);
+}
+
 /* The requests of a datagram are looked up together, some passes ahead, and decided one after the
  * other: what was found may have changed by then. */
 static bool burst(struct sale *sale, struct side *side, uint64_t *done)
@@ -205,6 +315,7 @@ static bool burst(struct sale *sale, struct side *side, uint64_t *done)
 	struct lookup keys[BURST_MAX];
 	const uint32_t cnt = (uint32_t)(1 + random_below(random, BURST_MAX));
 	const unsigned passes = (unsigned)(1 + random_below(random, LOOKUP_PASS_CNT));
+	bool named;
 
 	for (uint32_t i = 0; i < cnt; i++)
 		requests[i] = plan_request(&sale->plan, &side->model);
@@ -216,7 +327,8 @@ static bool burst(struct sale *sale, struct side *side, uint64_t *done)
 			side->now_ns = plan_later(&sale->plan, &side->model, side->now_ns);
 		if (random_chance(random, 30) && !expire(sale, side))
 			return false;
-		if (!decide_one(sale, side, &requests[i], &keys[i]))
+		if (!decide_whole(sale, side, &requests[i], &named) ||
+		    (!named && !decide_one(sale, side, &requests[i], &keys[i])))
 			return false;
 		++*done;
 	}
@@ -301,8 +413,10 @@ static bool operate(struct sale *sale, uint64_t *done)
 	struct side *side = &sale->sides[random_below(&sale->plan.random, PLAN_SHARDS)];
 	const uint64_t what = random_below(&sale->plan.random, 1000);
 
-	if (what < 700)
+	if (what < 620)
 		return burst(sale, side, done);
+	if (what < 700)
+		return decide_basket(sale, side, done);
 	++*done;
 	if (what < 880)
 		side->now_ns = plan_later(&sale->plan, &side->model, side->now_ns);

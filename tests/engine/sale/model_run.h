@@ -19,6 +19,9 @@ struct model_tally {
 	uint64_t expired_singly;
 	uint64_t again; /* decisions that first wrote that holds had ended */
 	uint64_t reloads;
+	uint64_t baskets; /* that committed */
+	uint64_t basket_refunds;
+	uint64_t whole_baskets; /* asked for by their ids */
 	uint64_t clock_backs;
 };
 
