@@ -100,6 +100,7 @@ struct buyers {
 	const uint64_t *clock_ns; /* the lane's */
 	uint32_t sale;
 	bool undated_refused;
+	bool settled;    /* the lane has no record that was not written */
 	bool ack_memory; /* a crash may undo a yes that said so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];
 	struct parcel recorded[BUYERS_RECORDED_MAX]; /* what somebody without a key has */

@@ -469,6 +469,23 @@ unsigned ledger_overdue(const struct ledger *ledger, uint64_t at_ns)
 	return cnt;
 }
 
+bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, uint64_t units)
+{
+	const struct ledger_offer *offer = ledger_offer(ledger, sku);
+	uint64_t free;
+
+	if (offer == NULL)
+		return false;
+	free = offer->free;
+	for (unsigned i = 0; i < ledger->open_cnt; i++) {
+		const struct ledger_order *order = &ledger->orders[ledger->open[i]];
+
+		if (order->offer == offer->record && order->record->order.buyer == buyer)
+			free += order->held;
+	}
+	return units <= free && within_limits(ledger, buyer, offer->record, units, INSTANT_NEVER);
+}
+
 bool ledger_was(const struct ledger *ledger, uint64_t order_lsn, uint64_t from, uint64_t to,
 		ledger_fits_fn fits, const void *context)
 {

@@ -390,6 +390,20 @@ static void told_refusal(const struct answer *answer, enum tally_row row)
 	count(answer->buyers, row);
 }
 
+/* Nobody is refused because of what he holds himself. It can be told where nothing is decided that
+ * was not written, and no other line of a basket counts. */
+static void check_short(const struct answer *answer)
+{
+	const struct wire_request *request = answer->request;
+
+	if (request->op != WIRE_OP_HOLD || !answer->buyers->settled ||
+	    (answer->parcel->flags & WIRE_FLAG_BASKET) != 0)
+		return;
+	CHECK(truth_was_short(answer->truth, answer->parcel->lsn, request->buyer, request->sku,
+			      request->quantity));
+	count(answer->buyers, TALLY_HOLD_SHORT);
+}
+
 /* A refusal of a purchase or a change by what is now. */
 static void refused(const struct answer *answer)
 {
@@ -411,6 +425,10 @@ static void refused(const struct answer *answer)
 		break;
 	case VERDICT_SOLD_OUT:
 	case VERDICT_LIMIT_REACHED:
+		check_short(answer);
+		count(buyers, TALLY_REFUSED);
+		CHECK(op == WIRE_OP_BUY || op == WIRE_OP_HOLD);
+		break;
 	case VERDICT_NOT_OPEN:
 	case VERDICT_CLOSED:
 	case VERDICT_PRICE_TOO_HIGH:

@@ -257,6 +257,23 @@ struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t la
 	return hash;
 }
 
+bool truth_was_short(const struct truth *truth, uint64_t from, uint64_t buyer, uint64_t sku,
+		     uint64_t units)
+{
+	static struct ledger ledger;
+
+	if (!ledger_allows(&truth->ledger, buyer, sku, units))
+		return true;
+	ledger_begin(&ledger, truth->records, NULL);
+	for (;;) {
+		if (ledger.lsn >= from && !ledger_allows(&ledger, buyer, sku, units))
+			return true;
+		if (ledger.lsn == truth->written_lsn)
+			return false;
+		ledger_add(&ledger);
+	}
+}
+
 uint64_t truth_find(const struct truth *truth, uint64_t last_lsn, const uint64_t id[2],
 		    uint64_t sku)
 {

@@ -71,6 +71,7 @@ static void take_to_buyers(struct sim_engine *engine, const struct exchange *exc
 		if (journal_error(engine->lanes[i].lane->journal) != 0)
 			count(engine, TALLY_BESIDE_FAILED);
 	}
+	lane->buyers.settled = journal_next_lsn(lane->lane->journal) == lane->truth.written_lsn + 1;
 	buyers_told(&lane->buyers, exchange->packet, &lane->truth, !engine->disk.rotten,
 		    error != 0);
 }
