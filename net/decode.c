@@ -16,6 +16,10 @@ enum {
 	PROTOCOL_FRAGMENT = 44,
 	PROTOCOL_DESTINATION = 60,
 
+	/* A bit for each value of the header's flags: all but what there is (4) without basket (1).
+	 */
+	FLAGS_THAT_FIT = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 7,
+
 	IPV4_MORE_FRAGMENTS = 0x2000,
 	IPV4_FRAGMENT_OFFSET = 0x1fff,
 };
@@ -194,8 +198,7 @@ enum drop decode_datagram(const uint8_t *datagram, uint32_t bytes)
 	if (header->kind != WIRE_KIND_REQUEST)
 		return DROP_BAD_KIND;
 	if ((header->flags & ~WIRE_FLAGS_KNOWN) != 0 ||
-	    (header->flags & (WIRE_FLAG_WHAT_THERE_IS | WIRE_FLAG_BASKET)) ==
-		    WIRE_FLAG_WHAT_THERE_IS)
+	    (FLAGS_THAT_FIT >> (header->flags & WIRE_FLAGS_KNOWN) & 1) == 0)
 		return DROP_BAD_FLAGS;
 	if (header->count == 0 || header->count > WIRE_ENTRY_CNT_MAX ||
 	    wire_bytes(datagram) != bytes)

@@ -60,43 +60,12 @@ static bool bad_flags(const struct wire_request *request)
 		 (request->op != WIRE_OP_CONFIRM && request->op != WIRE_OP_RELEASE)));
 }
 
-enum verdict purchase_refusal(const struct question *question, const struct offer *offer)
-{
-	const struct wire_request *request = question->request;
-	struct decision *decision = question->decision;
-
-	if (question->asked_ns == ASKED_STALE) {
-		decision->instant_ns = question->now_ns;
-		return VERDICT_STALE;
-	}
-	if (request->quantity == 0)
-		return VERDICT_BAD_QUANTITY;
-	if (request->op == WIRE_OP_HOLD && offer->hold_seconds == 0)
-		return VERDICT_NO_HOLDS;
-	/* As of its issue: a copy that comes after the opening gets the answer of the first one. */
-	if (question->asked_ns < offer->opens_at_ns) {
-		decision->instant_ns = offer->opens_at_ns;
-		return VERDICT_NOT_OPEN;
-	}
-	if (question->now_ns >= offer->closes_at_ns) {
-		decision->instant_ns = offer->closes_at_ns;
-		return VERDICT_CLOSED;
-	}
-	if (is_at_most_0(request)
-		    ? offer->unit_price > 0
-		    : request->price_or_order != 0 && offer->unit_price > request->price_or_order)
-		return VERDICT_PRICE_TOO_HIGH;
-	if (request->quantity > offer->free)
-		return VERDICT_SOLD_OUT;
-	return VERDICT_NONE;
-}
-
 /* The buyer's counts, and whether they allow the purchase. */
-static enum verdict limit_refusal(const struct question *question, const struct offer *offer,
-				  struct limit_counts *counts)
+static inline enum verdict limit_refusal(const struct shard *shard,
+					 const struct wire_request *request,
+					 const struct lookup *key, const struct offer *offer,
+					 struct limit_counts *counts)
 {
-	const struct wire_request *request = question->request;
-	struct shard *shard = question->shard;
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 
 	*counts = (struct limit_counts){NULL, NULL};
@@ -104,8 +73,7 @@ static enum verdict limit_refusal(const struct question *question, const struct 
 		/* A single request above the limit is refused without a slot. */
 		if (request->quantity > offer->limit_per_buyer)
 			return VERDICT_LIMIT_REACHED;
-		counts->own =
-			key_count(shard, question->key, request->sku, request->buyer, offer_idx);
+		counts->own = key_count(shard, key, request->sku, request->buyer, offer_idx);
 		if (beyond_limit(counts->own, offer->limit_per_buyer, request->quantity))
 			return VERDICT_LIMIT_REACHED;
 	}
@@ -119,39 +87,56 @@ static enum verdict limit_refusal(const struct question *question, const struct 
 	return VERDICT_NONE;
 }
 
-static void decide_buy(const struct question *question, struct offer *offer)
+/* A BUY that holds which have ended may stop. */
+static __attribute__((noinline)) void refuse_buy(const struct question *question,
+						 struct offer *offer, enum verdict no)
 {
-	struct shard *shard = question->shard;
-	struct decision *decision = question->decision;
+	if (!ended_first(question, offer, no))
+		refuse(question->decision, no);
+}
+
+/* A question is made only where it is needed: most requests are BUYs, and time is short. */
+static inline __attribute__((always_inline)) void decide_buy(
+	struct shard *shard, uint64_t now_ns, uint64_t asked_ns, const struct wire_request *request,
+	const struct lookup *key, struct record *record, struct decision *decision,
+	struct offer *offer, bool only_judge, bool goes_on)
+{
 	struct limit_counts counts = {NULL, NULL};
-	enum verdict no = purchase_refusal(question, offer);
+	enum verdict no = purchase_refusal(now_ns, asked_ns, request, offer, decision);
 
 	if (no == VERDICT_NONE)
-		no = limit_refusal(question, offer, &counts);
+		no = limit_refusal(shard, request, key, offer, &counts);
 	if (no != VERDICT_NONE) {
-		if (shard->holds.open_cnt == 0 || !ended_first(question, offer, no))
+		if (shard->holds.open_cnt == 0)
 			refuse(decision, no);
+		else
+			refuse_buy(&(struct question){.shard = shard,
+						      .now_ns = now_ns,
+						      .request = request,
+						      .record = record,
+						      .decision = decision},
+				   offer, no);
 		return;
 	}
 	if (shard->orders.cnt == shard->orders.cnt_max || !counts_have_room(shard, &counts)) {
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
-	if (stops_short(question, VERDICT_ACCEPTED))
+	if (stops_short(only_judge, record, VERDICT_ACCEPTED, decision))
 		return;
-	*question->record = purchase_record(question, RECORD_ORDER, offer);
+	*record = purchase_record(RECORD_ORDER, request, now_ns, offer, goes_on);
 	decision->verdict = VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
-	decision->instant_ns = question->now_ns;
-	decision->quantity = question->request->quantity;
+	decision->instant_ns = now_ns;
+	decision->quantity = request->quantity;
 	decision->wait_lsn = shard->next_lsn;
 	decision->committed = true;
-	shard_commit_order(shard, question->record, offer, &counts, question->key->order_hash);
+	shard_commit_order(shard, record, offer, &counts, key->order_hash);
 	decision->stock_left = offer->free;
-	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == question->now_ns);
+	DCHECK(shard->next_lsn == decision->wait_lsn + 1 && shard->last_at_ns == now_ns);
 	/* A record that apply_order would refuse is never written. */
-	DCHECK(question->now_ns >= offer->opens_at_ns && question->now_ns < offer->closes_at_ns);
-	DCHECK(!is_at_most_0(question->request) || question->record->unit_price == 0);
+	DCHECK(now_ns >= offer->opens_at_ns && now_ns < offer->closes_at_ns);
+	DCHECK(!is_at_most_0(request) || record->unit_price == 0);
 }
 
 /* The table never holds offers of other shards' SKUs: only a SKU that isn't in it may be theirs. */
@@ -169,23 +154,34 @@ static void not_on_sale(const struct shard *shard, const struct wire_request *re
 	decision->quantity = owner;
 }
 
-static void pong(const struct question *question)
-{
-	question->decision->verdict = VERDICT_PONG;
-	question->decision->quantity = question->shard->shards;
-	question->decision->instant_ns = question->now_ns;
-}
-
-void decide_question(const struct question *question)
+/* What is no new BUY, of an offer that is there. */
+static __attribute__((noinline)) void decide_rest(const struct question *question,
+						  struct offer *offer, const struct order *order)
 {
 	const struct wire_request *request = question->request;
-	const struct lookup *key = question->key;
-	struct shard *shard = question->shard;
-	struct decision *decision = question->decision;
+
+	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0)
+		/* The lines of a basket are decided in its place (basket.h): so there is none. */
+		refuse(question->decision, VERDICT_NOT_FOUND);
+	else if (request->op == WIRE_OP_LOOKUP)
+		decide_lookup(question, offer, order);
+	else if (order != NULL)
+		answer_committed(question, order);
+	else if (request->op == WIRE_OP_HOLD)
+		decide_hold(question, offer);
+	else
+		decide_change(question, offer);
+}
+
+static inline __attribute__((always_inline)) void decide_any(
+	struct shard *shard, uint64_t now_ns, uint64_t asked_ns, const struct wire_request *request,
+	const struct lookup *key, struct record *record, struct decision *decision, bool only_judge,
+	bool goes_on, bool refund)
+{
 	const uint64_t id[2] = {request->id[0], request->id[1]};
 
-	DCHECK(question->now_ns >= shard->last_at_ns);
-	DCHECK(question->asked_ns <= question->now_ns || question->asked_ns == ASKED_STALE);
+	DCHECK(now_ns >= shard->last_at_ns);
+	DCHECK(asked_ns <= now_ns || asked_ns == ASKED_STALE);
 	DCHECK(key->offer_hash == shard_offer_hash(shard, request->sku));
 	DCHECK(key->order_hash == shard_order_hash(shard, id, request->sku));
 	if (request->op < WIRE_OP_BUY || request->op >= WIRE_OP_END || bad_flags(request) ||
@@ -194,7 +190,9 @@ void decide_question(const struct question *question)
 		return;
 	}
 	if (request->op == WIRE_OP_PING) {
-		pong(question);
+		decision->verdict = VERDICT_PONG;
+		decision->quantity = shard->shards;
+		decision->instant_ns = now_ns;
 		return;
 	}
 
@@ -209,35 +207,37 @@ void decide_question(const struct question *question)
 
 	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
-	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0)
-		/* The lines of a basket are decided in its place (basket.h): so there is none. */
-		refuse(decision, VERDICT_NOT_FOUND);
-	else if (request->op == WIRE_OP_LOOKUP)
-		decide_lookup(question, offer, order);
-	else if (order != NULL)
-		answer_committed(question, order);
-	else if (request->op == WIRE_OP_BUY)
-		decide_buy(question, offer);
-	else if (request->op == WIRE_OP_HOLD)
-		decide_hold(question, offer);
+	if (request->op == WIRE_OP_BUY && order == NULL)
+		decide_buy(shard, now_ns, asked_ns, request, key, record, decision, offer,
+			   only_judge, goes_on);
+	else if (request->op == WIRE_OP_BUY && order->kind == RECORD_ORDER &&
+		 same_purchase(order, request))
+		say_purchase(shard, order, decision);
 	else
-		decide_change(question, offer);
+		decide_rest(&(struct question){.shard = shard,
+					       .now_ns = now_ns,
+					       .asked_ns = asked_ns,
+					       .request = request,
+					       .key = key,
+					       .record = record,
+					       .decision = decision,
+					       .only_judge = only_judge,
+					       .goes_on = goes_on,
+					       .refund = refund},
+			    offer, order);
+}
+
+void decide_question(const struct question *question)
+{
+	decide_any(question->shard, question->now_ns, question->asked_ns, question->request,
+		   question->key, question->record, question->decision, question->only_judge,
+		   question->goes_on, question->refund);
 }
 
 void decide(struct shard *shard, uint64_t now_ns, uint64_t asked_ns,
 	    const struct wire_request *request, const struct lookup *key, struct record *record,
 	    struct decision *decision)
 {
-	const struct question question = {
-		.shard = shard,
-		.now_ns = now_ns,
-		.asked_ns = asked_ns,
-		.request = request,
-		.key = key,
-		.record = record,
-		.decision = decision,
-	};
-
 	*decision = (struct decision){0};
-	decide_question(&question);
+	decide_any(shard, now_ns, asked_ns, request, key, record, decision, false, false, false);
 }

@@ -177,7 +177,8 @@ void decide_hold(const struct question *question, struct offer *offer)
 	struct shard *shard = question->shard;
 	struct decision *decision = question->decision;
 	const struct wire_request *request = question->request;
-	enum verdict no = purchase_refusal(question, offer);
+	enum verdict no =
+		purchase_refusal(question->now_ns, question->asked_ns, request, offer, decision);
 	struct limit_counts counts;
 
 	if (no == VERDICT_NONE && !limits_allow(shard, offer, request->buyer, request->quantity))
@@ -192,9 +193,10 @@ void decide_hold(const struct question *question, struct offer *offer)
 		refuse(decision, VERDICT_TABLE_FULL);
 		return;
 	}
-	if (stops_short(question, VERDICT_HELD))
+	if (stops_short(question->only_judge, question->record, VERDICT_HELD, decision))
 		return;
-	*question->record = purchase_record(question, RECORD_HOLD, offer);
+	*question->record =
+		purchase_record(RECORD_HOLD, request, question->now_ns, offer, question->goes_on);
 	decision->verdict = VERDICT_HELD;
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
 	decision->quantity = request->quantity;
@@ -333,7 +335,7 @@ void decide_change(const struct question *question, struct offer *offer)
 			decision->quantity = request->quantity;
 	} else if (!room_for_change(question->shard, kind, &target)) {
 		refuse(decision, VERDICT_TABLE_FULL);
-	} else if (!stops_short(question, effect.verdict)) {
+	} else if (!stops_short(question->only_judge, question->record, effect.verdict, decision)) {
 		commit_change(question, offer, kind, &target, &effect);
 	}
 }
@@ -378,13 +380,10 @@ static void say_state(const struct question *question, const struct hold *hold)
 	}
 }
 
-/* The answer that a purchase got when it was committed. */
-static void say_purchase(const struct question *question, const struct order *order)
+void say_purchase(const struct shard *shard, const struct order *order, struct decision *decision)
 {
-	struct decision *decision = question->decision;
-	const struct shard *shard = question->shard;
-
 	DCHECK(order->lsn > 0 && order->quantity > 0);
+	DCHECK(!decision->committed);
 	decision->verdict = order->kind == RECORD_HOLD ? VERDICT_HELD : VERDICT_ACCEPTED;
 	decision->order_id = order_id_of(shard->lane, order->lsn);
 	decision->unit_price = order->unit_price;
@@ -427,7 +426,7 @@ void decide_lookup(const struct question *question, struct offer *offer, const s
 		return;
 	}
 	if (target.hold == NULL)
-		say_purchase(question, target.order);
+		say_purchase(question->shard, target.order, question->decision);
 	else if (question->record != NULL && hold_has_ended(target.hold, question->now_ns))
 		end_first(question, target.hold);
 	else
@@ -456,7 +455,7 @@ void answer_committed(const struct question *question, const struct order *order
 	if (request->op == WIRE_OP_BUY || request->op == WIRE_OP_HOLD) {
 		if (order->kind == (request->op == WIRE_OP_BUY ? RECORD_ORDER : RECORD_HOLD) &&
 		    same_purchase(order, request))
-			say_purchase(question, order);
+			say_purchase(shard, order, decision);
 		else
 			refuse(decision, VERDICT_CONFLICT);
 		return;

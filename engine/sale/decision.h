@@ -22,17 +22,18 @@ struct question {
 	bool refund;     /* a CONFIRM that another line of its basket makes a refund */
 };
 
-/* Whether the question is answered without a commit, for lack of room or because nobody asked for
- * one. */
-static inline bool stops_short(const struct question *question, enum verdict verdict)
+/* Whether a request is answered without a commit, for lack of room or because nobody asked for one.
+ */
+static inline bool stops_short(bool only_judge, const struct record *record, enum verdict verdict,
+			       struct decision *decision)
 {
-	if (question->only_judge) {
-		question->decision->would_be = (uint8_t)verdict;
+	if (only_judge) {
+		decision->would_be = (uint8_t)verdict;
 		return true;
 	}
-	if (question->record != NULL)
+	if (record != NULL)
 		return false;
-	question->decision->verdict = VERDICT_JOURNAL_FULL;
+	decision->verdict = VERDICT_JOURNAL_FULL;
 	return true;
 }
 
@@ -67,17 +68,16 @@ static inline bool same_purchase(const struct order *order, const struct wire_re
 }
 
 /* The record of a purchase, of a kind. */
-static inline struct record purchase_record(const struct question *question, uint8_t kind,
-					    const struct offer *offer)
+static inline struct record purchase_record(uint8_t kind, const struct wire_request *request,
+					    uint64_t now_ns, const struct offer *offer,
+					    bool goes_on)
 {
-	const struct wire_request *request = question->request;
-
 	return (struct record){
 		.kind = kind,
-		.flags = question->goes_on ? RECORD_BASKET_GOES_ON : 0,
+		.flags = goes_on ? RECORD_BASKET_GOES_ON : 0,
 		.quantity = request->quantity,
 		.channel = request->channel,
-		.at_ns = question->now_ns,
+		.at_ns = now_ns,
 		.sku = request->sku,
 		.unit_price = offer->unit_price,
 		.order = {.request_id = {request->id[0], request->id[1]},
@@ -87,7 +87,35 @@ static inline struct record purchase_record(const struct question *question, uin
 }
 
 /* Why a purchase at this offer is refused whatever its buyer has; VERDICT_NONE if it is not. */
-enum verdict purchase_refusal(const struct question *question, const struct offer *offer);
+static inline enum verdict purchase_refusal(uint64_t now_ns, uint64_t asked_ns,
+					    const struct wire_request *request,
+					    const struct offer *offer, struct decision *decision)
+{
+	if (asked_ns == ASKED_STALE) {
+		decision->instant_ns = now_ns;
+		return VERDICT_STALE;
+	}
+	if (request->quantity == 0)
+		return VERDICT_BAD_QUANTITY;
+	if (request->op == WIRE_OP_HOLD && offer->hold_seconds == 0)
+		return VERDICT_NO_HOLDS;
+	/* As of its issue: a copy that comes after the opening gets the answer of the first one. */
+	if (asked_ns < offer->opens_at_ns) {
+		decision->instant_ns = offer->opens_at_ns;
+		return VERDICT_NOT_OPEN;
+	}
+	if (now_ns >= offer->closes_at_ns) {
+		decision->instant_ns = offer->closes_at_ns;
+		return VERDICT_CLOSED;
+	}
+	if (is_at_most_0(request)
+		    ? offer->unit_price > 0
+		    : request->price_or_order != 0 && offer->unit_price > request->price_or_order)
+		return VERDICT_PRICE_TOO_HIGH;
+	if (request->quantity > offer->free)
+		return VERDICT_SOLD_OUT;
+	return VERDICT_NONE;
+}
 
 /* The rest is of decide_held.c. */
 
@@ -97,6 +125,9 @@ enum verdict purchase_refusal(const struct question *question, const struct offe
  * JOURNAL_FULL.
  */
 bool ended_first(const struct question *question, struct offer *offer, enum verdict verdict);
+
+/* The answer that a purchase got when it was committed. */
+void say_purchase(const struct shard *shard, const struct order *order, struct decision *decision);
 
 void decide_hold(const struct question *question, struct offer *offer);
 void decide_change(const struct question *question, struct offer *offer);
