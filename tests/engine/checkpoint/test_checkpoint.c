@@ -397,6 +397,16 @@ static void wrong_counts(struct checkpoint_header *header)
 	header->next_lsn++;
 }
 
+static void clock_format(struct checkpoint_header *header)
+{
+	header->format = CHECKPOINT_FORMAT_CLOCK;
+}
+
+static void holds_format(struct checkpoint_header *header)
+{
+	header->format = CHECKPOINT_FORMAT_HOLDS;
+}
+
 Test(checkpoint, what_is_whole_but_wrong_is_refused_too, .init = set_up, .fini = tear_down)
 {
 	struct shard *back = NULL;
@@ -415,6 +425,15 @@ Test(checkpoint, what_is_whole_but_wrong_is_refused_too, .init = set_up, .fini =
 	save();
 	forge(wrong_counts, 5);
 	cr_assert(eq(int, check(), -EBADMSG));
+	for (unsigned i = 0; i < 2; i++) {
+		save();
+		shard_clear(back);
+		forge(i == 0 ? clock_format : holds_format, 5);
+		cr_assert(eq(int, check(), 0), "all checksums are right");
+		cr_assert(eq(int, load(back), -EBADMSG));
+		cr_assert(ne(ptr, strstr(error.text, "its format does not fit"), NULL), "%s",
+			  error.text);
+	}
 	shard_close(back);
 }
 
