@@ -64,7 +64,7 @@ static void close_shard(void)
 	shard_close(shard);
 }
 
-TestSuite(basket, .init = open_shard, .fini = close_shard);
+TestSuite(sale_basket, .init = open_shard, .fini = close_shard);
 
 static struct decision decide_lines(uint64_t seconds, const struct wire_request *lines,
 				    uint32_t cnt, struct decision *decisions)
@@ -126,7 +126,7 @@ static void check_units(uint64_t sku, uint32_t free, uint32_t held, uint32_t sol
 	cr_assert(eq(u32, offer.sold, sold));
 }
 
-Test(basket, all_or_nothing)
+Test(sale_basket, all_or_nothing)
 {
 	PLAY(0, WIRE_OP_BUY, ANN, {CUP, 2, 0, GETS(BASKET_REFUSED)}, {JUG, 3, 0, GETS(SOLD_OUT)});
 	check_units(CUP, 2, 0, 0);
@@ -135,7 +135,7 @@ Test(basket, all_or_nothing)
 	check_units(JUG, 0, 0, 2);
 }
 
-Test(basket, a_table_has_room_for_all_lines_or_for_none)
+Test(sale_basket, a_table_has_room_for_all_lines_or_for_none)
 {
 	close_shard();
 	open_of_size(3);
@@ -144,7 +144,7 @@ Test(basket, a_table_has_room_for_all_lines_or_for_none)
 	check_units(CUP, 1, 1, 0);
 }
 
-Test(basket, the_limit_of_a_group_counts_over_all_lines)
+Test(sale_basket, the_limit_of_a_group_counts_over_all_lines)
 {
 	PLAY(0, WIRE_OP_HOLD, ANN, {RED, 1, 0, GETS(BASKET_REFUSED)},
 	     {BLUE, 2, 0, GETS(LIMIT_REACHED)});
@@ -153,7 +153,7 @@ Test(basket, the_limit_of_a_group_counts_over_all_lines)
 	     {BLUE, 1, 0, GETS(ALREADY_HELD)});
 }
 
-Test(basket, one_payment_has_one_answer)
+Test(sale_basket, one_payment_has_one_answer)
 {
 	PLAY(0, WIRE_OP_HOLD, ANN, {CUP, 1, 0, GETS(HELD)}, {RED, 1, 0, GETS(HELD)});
 	PLAY(5, WIRE_OP_HOLD, ANN, {JUG, 2, 0, GETS(HELD)}, {BLUE, 1, 0, GETS(HELD)});
@@ -167,7 +167,7 @@ Test(basket, one_payment_has_one_answer)
 }
 
 /* What a line gives back of its group's limit is there for the lines after it. */
-Test(basket, a_part_that_is_paid_makes_room_for_a_late_line)
+Test(sale_basket, a_part_that_is_paid_makes_room_for_a_late_line)
 {
 	PLAY(0, WIRE_OP_HOLD, ANN, {RED, 1, 0, GETS(HELD)}, {CUP, 1, 0, GETS(HELD)});
 	PLAY(10, WIRE_OP_HOLD, ANN, {BLUE, 2, 0, GETS(HELD)}, {CUP, 1, 0, GETS(HELD)});
@@ -194,7 +194,7 @@ static struct decision whole(uint64_t seconds, uint8_t op, uint64_t buyer, uint6
 	return cnt == 0 ? (struct decision){0} : decide_lines(seconds, lines, cnt, decisions);
 }
 
-Test(basket, is_paid_and_given_back_by_its_id)
+Test(sale_basket, is_paid_and_given_back_by_its_id)
 {
 	struct decision decision;
 
@@ -217,7 +217,7 @@ Test(basket, is_paid_and_given_back_by_its_id)
 }
 
 /* What was bought is no basket of holds, also when units of it came back. */
-Test(basket, what_was_bought_has_no_basket_id)
+Test(sale_basket, what_was_bought_has_no_basket_id)
 {
 	struct wire_request back = sale_buy(900, ANN, CUP);
 	struct decision decision;
@@ -231,7 +231,7 @@ Test(basket, what_was_bought_has_no_basket_id)
 	whole(1, WIRE_OP_CONFIRM, ANN, CUP, FIRST, 0);
 }
 
-Test(basket, what_is_none)
+Test(sale_basket, what_is_none)
 {
 	struct wire_request lines[3] = {sale_buy(1, ANN, CUP), sale_buy(2, ANN, JUG),
 					sale_buy(3, ANN, RED)};
