@@ -108,8 +108,10 @@ static void confirm(struct ledger_order *order, const struct record *record)
 	CHECK(!(late && refund) && record->quantity > 0);
 	if (refund && is_open(order, record)) {
 		CHECK(in_basket(record) && record->quantity <= order->held);
+		CHECK((record->flags & CONFIRM_OF_BASKET) != 0);
 		order->ran_out = order->held;
 		order->held = 0;
+		order->ends_ns = record->at_ns;
 	} else if (late || refund) {
 		CHECK(order->state == LEDGER_RAN_OUT && record->quantity <= order->ran_out);
 	} else {
