@@ -34,7 +34,8 @@ struct order {
 	uint64_t quantity : 16;
 	uint32_t offer_idx : SNAPSHOT_OFFER_BITS;
 	uint32_t kind : 4;  /* RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM .. RECORD_RETURN */
-	uint32_t flags : 4; /* the record's first two, then SNAPSHOT_CHANGED and ..._GOES_ON */
+	uint32_t flags : 4; /* the record's first two, then SNAPSHOT_CHANGED (of a CONFIRM its
+			       third) and SNAPSHOT_BASKET_GOES_ON */
 	uint32_t channel;
 };
 static_assert(sizeof(struct order) == CACHE_LINE_BYTES, "one line an order");

@@ -226,7 +226,7 @@ static inline void counts_take(struct shard *shard, const struct limit_counts *c
 /* What the log keeps of a record's flags. */
 static inline uint32_t order_flags(const struct record *record)
 {
-	return (record->flags & 3U) |
+	return (record->flags & (record->kind == RECORD_CONFIRM ? 7U : 3U)) |
 	       ((record->flags & RECORD_BASKET_GOES_ON) != 0 ? SNAPSHOT_BASKET_GOES_ON : 0U);
 }
 

@@ -509,10 +509,8 @@ Test(lane_turn, a_journal_without_room_holds_up_no_other_lane)
 	const struct parcel *other;
 
 	rig.finish_cnt[0] = 0;
-	while (journal_room(journal_of(0)) >= 29 * REQUEST_RECORDS_MAX) {
+	for (; journal_room(journal_of(0)) >= 29 * REQUEST_RECORDS_MAX; turn())
 		(void)ask(0, 29);
-		turn();
-	}
 	waiting = ask(0, 29);
 	other = ask(1, 29);
 	turns(2);

@@ -83,7 +83,7 @@ static void close_lane(void)
 	memory_disk_close(disk);
 }
 
-TestSuite(basket, .init = open_lane, .fini = close_lane);
+TestSuite(answer_basket, .init = open_lane, .fini = close_lane);
 
 static struct wire_request *begin(uint8_t cnt, uint8_t op, uint64_t first_id, uint8_t flags)
 {
@@ -135,7 +135,7 @@ static void ask_whole(uint8_t op, uint64_t id, uint64_t order_id)
 	ask(1);
 }
 
-Test(basket, commits_all_lines_in_one_block_and_answers_them_again)
+Test(answer_basket, commits_all_lines_in_one_block_and_answers_them_again)
 {
 	(void)begin(3, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
 	ask(3);
@@ -151,7 +151,7 @@ Test(basket, commits_all_lines_in_one_block_and_answers_them_again)
 	cr_assert(eq(u64, journal_next_lsn(lane.journal), OFFER_CNT + 4));
 }
 
-Test(basket, one_refused_line_stops_all)
+Test(answer_basket, one_refused_line_stops_all)
 {
 	struct wire_request *requests = begin(3, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
 
@@ -171,7 +171,7 @@ Test(basket, one_refused_line_stops_all)
 }
 
 /* Lines are judged after those before them: the group's limit counts all of them. */
-Test(basket, counts_the_group_over_its_lines)
+Test(answer_basket, counts_the_group_over_its_lines)
 {
 	struct wire_request *requests = begin(4, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
 
@@ -187,7 +187,7 @@ Test(basket, counts_the_group_over_its_lines)
 	cr_assert(eq(u8, replies[3].verdict, VERDICT_ACCEPTED));
 }
 
-Test(basket, says_what_is_no_basket)
+Test(answer_basket, says_what_is_no_basket)
 {
 	struct wire_request *requests = begin(1, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
 
@@ -212,7 +212,7 @@ Test(basket, says_what_is_no_basket)
 	cr_assert(eq(u64, journal_next_lsn(lane.journal), OFFER_CNT + 1));
 }
 
-Test(basket, is_confirmed_and_released_by_its_id)
+Test(answer_basket, is_confirmed_and_released_by_its_id)
 {
 	const uint64_t first = hold_basket(3, 100);
 	const uint64_t second = hold_basket(2, 200);
@@ -237,7 +237,7 @@ Test(basket, is_confirmed_and_released_by_its_id)
 }
 
 /* One line of a basket that ran out is gone: the whole payment is refused, once and for all. */
-Test(basket, late_payment_is_a_refund_as_a_whole)
+Test(answer_basket, late_payment_is_a_refund_as_a_whole)
 {
 	const uint64_t first = hold_basket(3, 100);
 	struct wire_request *requests;
@@ -269,7 +269,7 @@ Test(basket, late_payment_is_a_refund_as_a_whole)
 }
 
 /* An engine that recovers has the same state. */
-Test(basket, is_recovered_from_its_records)
+Test(answer_basket, is_recovered_from_its_records)
 {
 	const struct shard_size size = {
 		.offer_cnt = OFFER_CNT,
