@@ -471,7 +471,8 @@ unsigned ledger_overdue(const struct ledger *ledger, uint64_t at_ns)
 	return cnt;
 }
 
-bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, uint64_t units)
+bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, uint64_t units,
+		   uint64_t at_ns)
 {
 	const struct ledger_offer *offer = ledger_offer(ledger, sku);
 	uint64_t free;
@@ -482,7 +483,8 @@ bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, ui
 	for (unsigned i = 0; i < ledger->open_cnt; i++) {
 		const struct ledger_order *order = &ledger->orders[ledger->open[i]];
 
-		if (order->offer == offer->record && order->record->order.buyer == buyer)
+		if (order->offer == offer->record &&
+		    (order->record->order.buyer == buyer || order->ends_ns <= at_ns))
 			free += order->held;
 	}
 	return units <= free && within_limits(ledger, buyer, offer->record, units, INSTANT_NEVER);

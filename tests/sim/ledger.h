@@ -86,8 +86,9 @@ unsigned ledger_overdue(const struct ledger *ledger, uint64_t at_ns);
 /* The offers of two SKUs are the same or in one group. */
 bool ledger_together(const struct ledger *ledger, uint64_t sku, uint64_t other);
 
-/* Whether a buyer could have these units if he held none. */
-bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, uint64_t units);
+/* Whether a buyer could have these units if he held none, and what has ended by then was free. */
+bool ledger_allows(const struct ledger *ledger, uint64_t buyer, uint64_t sku, uint64_t units,
+		   uint64_t at_ns);
 
 /*
  * Whether an order was in a state that fits, at some LSN from `from` to `to`, which is at most the

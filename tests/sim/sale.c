@@ -250,7 +250,7 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 	run->holds = random_chance(random, 600);
 	engine->clock.leaps = run->holds && random_chance(random, 700);
 	run->follows = random_chance(random, 600);
-	run->prunes = run->follows && random_chance(random, 600);
+	run->prunes = run->follows && random_chance(random, 800);
 	choose_faults(run);
 	sim_fs_open(&engine->fs, random, tally, engine->lane_cnt);
 	engine->fs.engine = &engine->process;

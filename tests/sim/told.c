@@ -378,20 +378,36 @@ static uint64_t known_since(const struct buyers *buyers, uint64_t sku)
 }
 
 /* A change or a LOOKUP by order id that its order does not allow. */
-static void told_refusal(const struct answer *answer, enum tally_row row)
+static void told_refusal(const struct answer *answer)
 {
+	static const uint8_t rows[VERDICT_FAILURE_FIRST] = {
+		[VERDICT_NOT_FOUND] = TALLY_NOT_FOUND,
+		[VERDICT_OTHER_BUYER] = TALLY_OTHER_BUYER,
+		[VERDICT_BAD_QUANTITY] = TALLY_BAD_QUANTITY,
+		[VERDICT_TOO_MANY] = TALLY_TOO_MANY,
+		[VERDICT_ALREADY_SOLD] = TALLY_ALREADY_SOLD,
+		[VERDICT_HOLD_RELEASED] = TALLY_HOLD_RELEASED,
+		[VERDICT_HOLD_ENDED] = TALLY_HOLD_ENDED,
+		[VERDICT_HOLD_EXPIRED] = TALLY_HOLD_EXPIRED,
+		[VERDICT_CANNOT_EXTEND] = TALLY_CANNOT_EXTEND,
+		[VERDICT_NOT_SOLD] = TALLY_NOT_SOLD,
+	};
+	const uint8_t verdict = answer->reply.verdict;
+	const uint64_t order_id = answer->request->price_or_order;
+
+	/* Others nothing here can lead to. */
+	CHECK(verdict < VERDICT_FAILURE_FIRST && rows[verdict] != 0);
 	CHECK(answer->request->op > WIRE_OP_HOLD);
 	/* What rests on memory may rest on what was never written; so may what an id by chance
 	 * names. */
 	if (answer->reply.durability != DURABILITY_MEMORY &&
-	    (order_lsn_of(answer->buyers, answer->request->price_or_order) <=
-	     answer->truth->written_lsn))
-		CHECK(order_was(answer, answer->request->price_or_order, fits_refusal));
-	count(answer->buyers, row);
+	    order_lsn_of(answer->buyers, order_id) <= answer->truth->written_lsn)
+		CHECK(order_was(answer, order_id, fits_refusal));
+	count(answer->buyers, (enum tally_row)rows[verdict]);
 }
 
-/* Nobody is refused because of what he holds himself. It can be told where nothing is decided that
- * was not written, and no other line of a basket counts. */
+/* Nobody is refused because of what he holds himself, or of holds that have ended. It can be told
+ * where nothing is decided that was not written, and no other line of a basket counts. */
 static void check_short(const struct answer *answer)
 {
 	const struct wire_request *request = answer->request;
@@ -399,8 +415,7 @@ static void check_short(const struct answer *answer)
 	if (request->op != WIRE_OP_HOLD || !answer->buyers->settled ||
 	    (answer->parcel->flags & WIRE_FLAG_BASKET) != 0)
 		return;
-	CHECK(truth_was_short(answer->truth, answer->parcel->lsn, request->buyer, request->sku,
-			      request->quantity));
+	CHECK(truth_was_short(answer->truth, answer->parcel->lsn, request, answer->now_ns));
 	count(answer->buyers, TALLY_HOLD_SHORT);
 }
 
@@ -447,38 +462,8 @@ static void refused(const struct answer *answer)
 			CHECK(order_was(answer, answer->reply.order_id, fits_held));
 		count(buyers, TALLY_ALREADY_HELD);
 		break;
-	case VERDICT_NOT_FOUND:
-		told_refusal(answer, TALLY_NOT_FOUND);
-		break;
-	case VERDICT_OTHER_BUYER:
-		told_refusal(answer, TALLY_OTHER_BUYER);
-		break;
-	case VERDICT_BAD_QUANTITY:
-		told_refusal(answer, TALLY_BAD_QUANTITY);
-		break;
-	case VERDICT_TOO_MANY:
-		told_refusal(answer, TALLY_TOO_MANY);
-		break;
-	case VERDICT_ALREADY_SOLD:
-		told_refusal(answer, TALLY_ALREADY_SOLD);
-		break;
-	case VERDICT_HOLD_RELEASED:
-		told_refusal(answer, TALLY_HOLD_RELEASED);
-		break;
-	case VERDICT_HOLD_ENDED:
-		told_refusal(answer, TALLY_HOLD_ENDED);
-		break;
-	case VERDICT_HOLD_EXPIRED:
-		told_refusal(answer, TALLY_HOLD_EXPIRED);
-		break;
-	case VERDICT_CANNOT_EXTEND:
-		told_refusal(answer, TALLY_CANNOT_EXTEND);
-		break;
-	case VERDICT_NOT_SOLD:
-		told_refusal(answer, TALLY_NOT_SOLD);
-		break;
 	default:
-		CHECK(!"a verdict that nothing here can lead to");
+		told_refusal(answer);
 	}
 }
 

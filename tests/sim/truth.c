@@ -257,16 +257,19 @@ struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t la
 	return hash;
 }
 
-bool truth_was_short(const struct truth *truth, uint64_t from, uint64_t buyer, uint64_t sku,
-		     uint64_t units)
+bool truth_was_short(const struct truth *truth, uint64_t from, const struct wire_request *request,
+		     uint64_t at_ns)
 {
+	const uint64_t buyer = request->buyer;
+	const uint64_t sku = request->sku;
+	const uint64_t units = request->quantity;
 	static struct ledger ledger;
 
-	if (!ledger_allows(&truth->ledger, buyer, sku, units))
+	if (!ledger_allows(&truth->ledger, buyer, sku, units, at_ns))
 		return true;
 	ledger_begin(&ledger, truth->records, NULL);
 	for (;;) {
-		if (ledger.lsn >= from && !ledger_allows(&ledger, buyer, sku, units))
+		if (ledger.lsn >= from && !ledger_allows(&ledger, buyer, sku, units, at_ns))
 			return true;
 		if (ledger.lsn == truth->written_lsn)
 			return false;

@@ -11,6 +11,7 @@
 
 #include "engine/journal/format.h"
 #include "engine/sale/shard.h"
+#include "net/wire.h"
 #include "tests/sim/ledger.h"
 #include "tests/support/lane_rule.h"
 
@@ -69,9 +70,10 @@ void truth_compare(const struct truth *truth, const struct shard *shard);
 struct shard_hash truth_hash(struct truth *truth, uint64_t last_lsn, uint16_t lane,
 			     uint16_t shards);
 
-/* Whether at some LSN from this one on a buyer could not have had these units, whatever he held. */
-bool truth_was_short(const struct truth *truth, uint64_t from, uint64_t buyer, uint64_t sku,
-		     uint64_t units);
+/* Whether at some LSN from this one on a buyer could not have had these units, whatever he held and
+ * whatever had ended by this instant. */
+bool truth_was_short(const struct truth *truth, uint64_t from, const struct wire_request *request,
+		     uint64_t at_ns);
 
 /* The record of a request up to an LSN; 0 if there is none. */
 uint64_t truth_find(const struct truth *truth, uint64_t last_lsn, const uint64_t id[2],
