@@ -148,12 +148,12 @@ static inline void timer_wheel_open(struct timer_wheel *wheel)
  */
 static inline int32_t timer_wheel_next(struct timer_wheel *wheel, uint64_t now_tick)
 {
-	/* After a long pause one round is enough to see every timer. */
-	if (!wheel->opened && now_tick > wheel->tick + wheel->bucket_cnt)
-		wheel->tick = now_tick - wheel->bucket_cnt;
 	while (wheel->tick <= now_tick) {
 		int32_t idx;
 
+		/* After a long pause one round is enough to see every timer. */
+		if (!wheel->opened && now_tick > wheel->tick + wheel->bucket_cnt)
+			wheel->tick = now_tick - wheel->bucket_cnt;
 		if (!wheel->opened)
 			timer_wheel_open(wheel);
 		while ((idx = wheel->heads[wheel->bucket_cnt]) != TIMER_NONE) {

@@ -171,3 +171,23 @@ Test(timer_wheel, fires_many_of_one_tick_one_by_one)
 	free(heads);
 	free(timers);
 }
+
+/* A pause that begins between two timers of a tick: walking all its ticks would take hours. */
+Test(timer_wheel, passes_over_a_long_pause_in_one_round)
+{
+	const uint64_t later = UINT64_C(1) << 40;
+	struct timer timers[3];
+	int32_t heads[BUCKETS + 1];
+	struct timer_wheel wheel;
+
+	timer_wheel_init(&wheel, heads, BUCKETS, timers, sizeof(*timers), 0);
+	for (int32_t i = 0; i < 3; i++) {
+		timer_init(&timers[i]);
+		timer_wheel_start(&wheel, i, i < 2 ? 5 : later / 2);
+	}
+	cr_assert(timer_wheel_next(&wheel, 5) != TIMER_NONE);
+	cr_assert(timer_wheel_next(&wheel, later) != TIMER_NONE);
+	cr_assert(eq(i32, timer_wheel_next(&wheel, later), 2));
+	cr_assert(eq(i32, timer_wheel_next(&wheel, later), TIMER_NONE));
+	cr_assert(eq(u64, wheel.tick, later + 1));
+}
