@@ -174,6 +174,7 @@ expect_eq "kinds of records" "confirm expire extend hold offer order release ret
 echo "the same again in a new sale, as after a repair: changes follow the new ids"
 "$BIN/doorbuster" journal dump "$DATA" --json >"$WORK/report"
 DATA=$WORK/other
+# shellcheck disable=SC2034 # make_catalog and start_engine read it
 CATALOG=$WORK/other.csv
 make_catalog 9,1,1,0,,,,0,,, 1,5,100,0,,,3600,2,7200,, 2,3,4990,2,,,3600,0,,, \
 	3,1,250,0,,,3600,0,,, 4,4,100,0,,,3600,0,,7,1 5,4,100,0,,,3600,0,,7,1

@@ -72,6 +72,7 @@ line "requests without an answer" 0 "$(of .unanswered load.json)"
 line "answers that contradict what must come" 0 "$(of .contradictions load.json)"
 line "every unit accounted for at every block" true "$(of .conserved verify.json)"
 state_line
+# shellcheck disable=SC2034 # lib.sh reads it
 [ $rc = 0 ] || good=no
 
 say
