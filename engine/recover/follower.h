@@ -22,9 +22,9 @@
 
 struct follower {
 	const struct data_dir *dir;
-	uint16_t lane;
 	struct shard *shard;
 	struct shard_size size;
+	uint16_t lane;
 	bool groups;                   /* an offer has one: its buyers are counted twice */
 	struct lane_position position; /* applied up to here; all zeros: nothing yet */
 	uint64_t block_cnt;            /* before it */

@@ -269,6 +269,7 @@ static void commit_change(const struct question *question, struct offer *offer, 
 	struct shard *shard = question->shard;
 	struct decision *decision = question->decision;
 
+	CHECK(target->order != NULL);
 	*question->record = (struct record){
 		.kind = kind,
 		.flags = effect->flags | (question->goes_on ? RECORD_BASKET_GOES_ON : 0),

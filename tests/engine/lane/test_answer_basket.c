@@ -189,8 +189,9 @@ Test(answer_basket, counts_the_group_over_its_lines)
 
 Test(answer_basket, says_what_is_no_basket)
 {
-	struct wire_request *requests = begin(1, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
+	struct wire_request *requests;
 
+	(void)begin(1, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
 	ask(1);
 	cr_assert(eq(u8, replies[0].verdict, VERDICT_BASKET_SIZE));
 	requests = begin(2, WIRE_OP_BUY, 100, WIRE_FLAG_BASKET);
