@@ -56,7 +56,7 @@ expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=8
 expect_verdict BAD_REQUEST sku=1005,buyer=1,id=$(id 15),flags=1,max=5
 expect_verdict PRICE_TOO_HIGH sku=1005,buyer=1,id=$(id 15),flags=1
 expect_verdict BAD_REQUEST sku=1005,buyer=1
-expect_verdict NOT_SUPPORTED --basket sku=1005,buyer=1,id=$(id 16)
+expect_verdict BASKET_SIZE --basket sku=1005,buyer=1,id=$(id 16)
 
 # A free item: "at most 0" is another content than "any", and both get it.
 expect_verdict ACCEPTED sku=1007,buyer=1,id=$(id 17),flags=1
