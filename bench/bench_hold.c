@@ -149,6 +149,7 @@ static void run_baskets(void)
 static uint64_t run_out(void)
 {
 	uint64_t record_cnt = 0;
+	struct shard_sums sums = {.open_holds = 1};
 	struct record record;
 
 	for (uint64_t done = 0; done < cnt; done += BATCH_CNT) {
@@ -161,8 +162,10 @@ static uint64_t run_out(void)
 	}
 	now_ns += (HOLD_SECONDS + 1) * NS_PER_S;
 	bench_begin(&cases[RUN_OUT]);
-	while (shard_expire(shard, now_ns, EXPIRE_HOLDS_PER_TURN_MAX, &record))
-		record_cnt++;
+	while (sums.open_holds > 0) {
+		record_cnt += shard_expire(shard, now_ns, EXPIRE_HOLDS_PER_TURN_MAX, &record);
+		shard_sums(shard, &sums);
+	}
 	bench_end(&cases[RUN_OUT], cnt);
 	return record_cnt;
 }

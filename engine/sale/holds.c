@@ -134,6 +134,11 @@ void holds_unlink(struct holds *holds, struct terms *terms, const struct hold *h
 		next->prev = hold->prev;
 	else
 		list->last = hold->prev;
+	/* Else offers whose holds were all paid would be looked at in vain, all of a drop at once.
+	 */
+	if (terms->fresh.first == TIMER_NONE && terms->extended.first == TIMER_NONE &&
+	    timer_runs(&terms->timer))
+		timer_wheel_stop(&holds->wheel, (int32_t)hold->order.offer_idx);
 }
 
 /* Whether a hold counts for this owner. */
