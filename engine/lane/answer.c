@@ -104,9 +104,8 @@ static bool decide_whole(struct lane *lane, uint64_t asked_ns, const struct wire
 static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
 		       const struct lookup *key, struct decision *decision)
 {
-	if ((request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0 &&
+	if (request->flags == WIRE_ENTRY_WHOLE_BASKET &&
 	    (request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE) &&
-	    request->flags == WIRE_ENTRY_WHOLE_BASKET &&
 	    decide_whole(lane, asked_ns, request, decision))
 		return;
 	do {
@@ -145,12 +144,6 @@ static void write_date(const struct lane *lane, uint8_t *datagram)
 	date->sale = lane->sale;
 }
 
-/* Whether the datagram is a basket that commits as a whole, or is none and says so. */
-static bool is_basket(const struct wire_header *header)
-{
-	return (header->flags & WIRE_FLAG_BASKET) != 0;
-}
-
 /* Decides a basket's lines: each gets an answer of its own. */
 static void answer_basket(struct lane *lane, const struct wire_header *header, uint64_t asked_ns,
 			  const struct wire_request *requests, const struct lookup *keys,
@@ -177,7 +170,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	const uint64_t asked_ns =
 		datagram_asked_ns(datagram, lane->clock_ns, lane->sale, lane->undated_refused);
 	const uint32_t cnt = header->count;
-	const bool basket = whole == VERDICT_NONE && is_basket(header);
+	const bool basket = whole == VERDICT_NONE && (header->flags & WIRE_FLAG_BASKET) != 0;
 	struct decision lines[WIRE_ENTRY_CNT_MAX];
 	uint64_t wait_lsn = 0;
 

@@ -53,10 +53,7 @@ bool limits_allow(const struct shard *shard, const struct offer *offer, uint64_t
 {
 	const struct limit_counts counts = counts_find(shard, offer, buyer);
 
-	return (counts.own == NULL || !beyond_limit(counts.own, offer->limit_per_buyer, units)) &&
-	       (counts.group == NULL ||
-		!beyond_limit(counts.group, offer_terms_of(&shard->offers, offer)->group_limit,
-			      units));
+	return counts_allow(shard, offer, &counts, units);
 }
 
 static void judge_confirm(const struct shard *shard, const struct offer *offer,

@@ -179,15 +179,17 @@ void decide_hold(const struct question *question, struct offer *offer)
 	const struct wire_request *request = question->request;
 	enum verdict no =
 		purchase_refusal(question->now_ns, question->asked_ns, request, offer, decision);
-	struct limit_counts counts;
+	struct limit_counts counts = {NULL, NULL};
 
-	if (no == VERDICT_NONE && !limits_allow(shard, offer, request->buyer, request->quantity))
-		no = VERDICT_LIMIT_REACHED;
+	if (no == VERDICT_NONE) {
+		counts = counts_find(shard, offer, request->buyer);
+		if (!counts_allow(shard, offer, &counts, request->quantity))
+			no = VERDICT_LIMIT_REACHED;
+	}
 	if (no != VERDICT_NONE) {
 		refuse_hold(question, offer, no);
 		return;
 	}
-	counts = counts_find(shard, offer, request->buyer);
 	if (shard->holds.cnt == shard->holds.cnt_max || !change_has_room(shard) ||
 	    !counts_have_room(shard, &counts)) {
 		refuse(decision, VERDICT_TABLE_FULL);
@@ -319,10 +321,7 @@ void decide_change(const struct question *question, struct offer *offer)
 	}
 	if (late_waits(question, offer, &target))
 		return;
-	if (target.order != NULL && target.order->buyer != request->buyer)
-		effect = (struct effect){.verdict = VERDICT_OTHER_BUYER};
-	else
-		change_judge(question->shard, offer, &target, &change, &effect);
+	change_judge(question->shard, offer, &target, &change, &effect);
 	if (target.order != NULL && target.order->buyer == request->buyer) {
 		decision->order_id = order_id_of(question->shard->lane, target.order->lsn);
 		decision->unit_price = target.order->unit_price;

@@ -48,16 +48,7 @@ static void hash_order(const struct shard *shard, const struct order *order, str
 
 	const struct hashed_order hashed = {
 		.order_id = order_id_of(shard->lane, order->lsn),
-		.record = {.kind = (uint8_t)order->kind,
-			   .flags = (uint8_t)order->flags,
-			   .quantity = order->quantity,
-			   .channel = order->channel,
-			   .at_ns = order->at_ns,
-			   .sku = shard->offers.list[order->offer_idx].sku,
-			   .unit_price = order->unit_price,
-			   .order = {.request_id = {order->request_id[0], order->request_id[1]},
-				     .buyer = order->buyer,
-				     .max_price = order->max_price}},
+		.record = record_of_order(shard, order, (uint8_t)order->flags),
 	};
 
 	hash_add(sum, HASH_SEED_ORDER, &hashed, sizeof(hashed));

@@ -181,8 +181,7 @@ static bool take_units(struct shard *shard, const struct hold *hold)
 	const uint32_t counted = (uint32_t)hold->held + hold->sold;
 
 	if (units > offer->free || !counts_have_room(shard, &counts) ||
-	    (counts.own != NULL && beyond_limit(counts.own, offer->limit_per_buyer, counted)) ||
-	    (counts.group != NULL && beyond_limit(counts.group, terms->group_limit, counted)))
+	    !counts_allow(shard, offer, &counts, counted))
 		return false;
 	DCHECK(offer_conserved(&shard->offers, offer));
 	offer->free -= (uint32_t)units;
@@ -372,20 +371,9 @@ static int load_batch(struct shard *shard, const struct snapshot_order *orders, 
 			return bad(why, wrong);
 		if (order->kind != RECORD_ORDER)
 			return bad(why, "something else among its orders");
-		records[i] = (struct record){
-			.kind = RECORD_ORDER,
-			.flags = (order->flags & SNAPSHOT_BASKET_GOES_ON) != 0
-					 ? RECORD_BASKET_GOES_ON
-					 : 0,
-			.quantity = order->quantity,
-			.channel = order->channel,
-			.at_ns = order->at_ns,
-			.sku = shard->offers.list[order->offer_idx].sku,
-			.unit_price = order->unit_price,
-			.order = {.request_id = {order->request_id[0], order->request_id[1]},
-				  .buyer = order->buyer,
-				  .max_price = order->max_price},
-		};
+		records[i] = record_of_order(
+			shard, order,
+			(order->flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0);
 	}
 	apply_look_ahead(shard, records, keys, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {

@@ -196,6 +196,16 @@ static inline bool beyond_limit(const struct buyer_count *count, uint32_t limit,
 	       (limit < BUYER_UNITS_MAX ? limit : BUYER_UNITS_MAX);
 }
 
+/* Whether the limits that these counts are of allow so many units more. */
+static inline bool counts_allow(const struct shard *shard, const struct offer *offer,
+				const struct limit_counts *counts, uint32_t units)
+{
+	return (counts->own == NULL || !beyond_limit(counts->own, offer->limit_per_buyer, units)) &&
+	       (counts->group == NULL ||
+		!beyond_limit(counts->group, offer_terms_of(&shard->offers, offer)->group_limit,
+			      units));
+}
+
 static inline bool counts_have_room(const struct shard *shard, const struct limit_counts *counts)
 {
 	const uint64_t cnt = (counts->own != NULL && counts->own->units_1 == 0) +
@@ -228,6 +238,24 @@ static inline uint32_t order_flags(const struct record *record)
 {
 	return (record->flags & (record->kind == RECORD_CONFIRM ? 7U : 3U)) |
 	       ((record->flags & RECORD_BASKET_GOES_ON) != 0 ? SNAPSHOT_BASKET_GOES_ON : 0U);
+}
+
+/* The record of a request as the tables keep it, with these flags. */
+static inline struct record record_of_order(const struct shard *shard, const struct order *order,
+					    uint8_t flags)
+{
+	return (struct record){
+		.kind = (uint8_t)order->kind,
+		.flags = flags,
+		.quantity = order->quantity,
+		.channel = order->channel,
+		.at_ns = order->at_ns,
+		.sku = shard->offers.list[order->offer_idx].sku,
+		.unit_price = order->unit_price,
+		.order = {.request_id = {order->request_id[0], order->request_id[1]},
+			  .buyer = order->buyer,
+			  .max_price = order->max_price},
+	};
 }
 
 /* A request as the tables keep it, of the record that is LSN next_lsn. */
