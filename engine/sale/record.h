@@ -28,6 +28,10 @@ enum {
 	RECORD_RETURN = 8,  /* units of a sold order given back */
 	RECORD_EXPIRE = 9,  /* holds that ran out: a run of one SKU's, or one buyer's */
 	RECORD_PLACED = 10, /* a SKU that this shard's number names is sold by another shard */
+	/* Baskets over several shards (engine/lane/coordinator.h). */
+	RECORD_PREPARED = 11, /* a line that waits for the other shards: its units are set aside */
+	RECORD_ABORTED = 12,  /* such a line comes to nothing */
+	RECORD_LINK = 13,     /* a basket that begins here has a line in another shard */
 	RECORD_KIND_END,
 
 	RECORD_BYTES = 64,
@@ -43,8 +47,13 @@ enum {
 	RETURN_WRITE_OFF = 1 << 0,  /* the units are not for sale again */
 	EXPIRE_EXTENDED = 1 << 0,   /* the run is of holds that were lengthened */
 	EXPIRE_ONE = 1 << 1,        /* no run: one hold, by the LSN of its order */
-	/* ORDER, HOLD, CONFIRM, RELEASE: the next record of the lane is of the same basket, and in
-	 * the same block. */
+	/* PREPARED: the kind of record that it is to become, and of a RELEASE: RELEASE_ALL. */
+	PREPARED_KIND_MASK = 0xf,
+	PREPARED_ALL = 1 << 4,
+	/* ORDER, HOLD, CONFIRM, RELEASE: a PREPARED record of this request came before it. */
+	RECORD_WAS_PREPARED = 1 << 6,
+	/* ORDER, HOLD, CONFIRM, RELEASE, LINK: the next record of the lane is of the same basket,
+	 * and in the same block. */
 	RECORD_BASKET_GOES_ON = 1 << 7,
 };
 
@@ -59,8 +68,8 @@ enum {
 struct record {
 	uint8_t kind;
 	uint8_t flags;
-	/* ORDER, HOLD, CONFIRM, RELEASE, RETURN: units, 1..; EXTEND: as the request said; PLACED:
-	 * the shard; OFFER: the limit of its group. */
+	/* ORDER, HOLD, CONFIRM, RELEASE, RETURN, PREPARED: units, 1..; EXTEND: as the request
+	 * said; PLACED, LINK: the shard; OFFER: the limit of its group. */
 	uint16_t quantity;
 	uint32_t channel; /* of the request; OFFER: its group, 0: none */
 	uint64_t at_ns;   /* lane clock at the decision, ns since the epoch; falls at a CLOCK record
@@ -74,10 +83,14 @@ struct record {
 			uint64_t max_price; /* as the request said, 0: any, PRICE_AT_MOST_0: 0;
 					       part of its content */
 		} order;
-		struct { /* CONFIRM, RELEASE, EXTEND, RETURN: what happened to an order */
+		/* CONFIRM, RELEASE, EXTEND, RETURN: what happened to an order. ABORTED, LINK: the
+		 * line's request. */
+		struct {
 			uint64_t request_id[2];
 			uint64_t buyer;
-			uint64_t order_lsn; /* of this lane */
+			/* Of this lane; of an ABORTED the PREPARED record, of a LINK the basket's
+			 * first line. */
+			uint64_t order_lsn;
 		} change;
 		struct {
 			/* A run: all open holds of the SKU (EXPIRE_EXTENDED: those that were

@@ -65,10 +65,16 @@ void shard_save_holds(const struct shard *shard, uint64_t first, uint32_t cnt,
 void shard_save_changes(const struct shard *shard, uint64_t first, uint32_t cnt,
 			struct snapshot_order *out);
 
+void shard_save_links(const struct shard *shard, uint64_t first, uint32_t cnt,
+		      struct snapshot_link *out);
+/* By LSN, oldest first. */
+void shard_save_prepared(const struct shard *shard, uint64_t first, uint32_t cnt,
+			 struct snapshot_prepared *out);
+
 /*
  * How a checkpoint is loaded into an empty shard: first all offers, CLOCK and PLACED records, then
- * all orders, all holds, all changes, then the end: the next LSN and the instant of the last
- * record. Each is checked as far as the state then allows. Errors as shard_apply; after one only
+ * all orders, all holds, all changes, all links, all prepared lines, then the end: the next LSN and
+ * the instant of the last record. Each is checked as far as the state then allows. Errors as shard_apply; after one only
  * shard_clear may be called.
  */
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
@@ -79,6 +85,10 @@ int shard_load_holds(struct shard *shard, const struct snapshot_hold *holds, uin
 		     const char **why);
 int shard_load_changes(struct shard *shard, const struct snapshot_order *changes, uint32_t cnt,
 		       const char **why);
+int shard_load_links(struct shard *shard, const struct snapshot_link *links, uint32_t cnt,
+		     const char **why);
+int shard_load_prepared(struct shard *shard, const struct snapshot_prepared *prepared,
+			uint32_t cnt, const char **why);
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
 
 /* Makes it as it was after shard_open. */
@@ -91,10 +101,12 @@ struct shard_totals {
 	uint64_t orders;  /* that were bought; of some units may have come back */
 	uint64_t holds;   /* entries of shard_save_holds */
 	uint64_t changes; /* entries of shard_save_changes */
+	uint64_t links;    /* entries of shard_save_links */
+	uint64_t prepared; /* entries of shard_save_prepared */
 	uint64_t open_holds;
 	uint64_t units_stocked; /* initial + restocked */
 	uint64_t units_free;
-	uint64_t units_held;
+	uint64_t units_held; /* also for lines that are prepared */
 	uint64_t units_sold;
 	uint64_t units_written_off;
 	uint64_t offers_broken; /* SKUs whose sum is wrong: 0, always */
@@ -113,6 +125,9 @@ struct shard_sums {
 	uint64_t open_holds;
 	uint64_t changes;
 	uint64_t changes_max;
+	uint64_t links;
+	uint64_t links_max;
+	uint64_t prepared;
 	uint64_t units_stocked;
 	uint64_t units_free;
 	uint64_t units_held;
@@ -134,7 +149,7 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
  */
 bool shard_expire(struct shard *shard, uint64_t now_ns, uint32_t holds_max, struct record *record);
 
-/* XXH3-128 of every offer, order, hold, change and buyer count, summed: independent of table layout
+/* XXH3-128 of every offer, order, hold, change, link, prepared line and buyer count, summed: independent of table layout
  * and size. */
 struct shard_hash {
 	uint64_t low;

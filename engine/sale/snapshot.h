@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine/base/limits.h"
+#include "engine/sale/record.h"
 
 enum {
 	SNAPSHOT_ORDER_BYTES = 64,
@@ -71,6 +72,28 @@ struct snapshot_hold {
 	uint64_t reserved[2]; /* 0 */
 };
 static_assert(sizeof(struct snapshot_hold) == 2 * SNAPSHOT_ORDER_BYTES, "two entries");
+
+/* A line that waits for other shards. */
+struct snapshot_prepared {
+	struct record record; /* its PREPARED record */
+	uint64_t lsn;
+	uint64_t reserved[7]; /* 0 */
+};
+static_assert(sizeof(struct snapshot_prepared) == 2 * SNAPSHOT_ORDER_BYTES, "two entries");
+
+/* A line of a basket that another shard has: a LINK record. */
+struct snapshot_link {
+	uint64_t request_id[2];
+	uint64_t buyer;
+	uint64_t first_lsn; /* of the basket's first line */
+	uint64_t sku;
+	uint64_t at_ns;
+	uint64_t lsn;
+	uint16_t shard; /* that has the line */
+	uint16_t goes_on; /* 1: the next record is of the same basket, too */
+	uint32_t reserved; /* 0 */
+};
+static_assert(sizeof(struct snapshot_link) == SNAPSHOT_ORDER_BYTES, "an entry");
 static_assert(offsetof(struct snapshot_hold, ends_at_ns) == 64, "stored as it is");
 static_assert(offsetof(struct snapshot_hold, held) == 88, "stored as it is");
 static_assert(offsetof(struct snapshot_hold, state) == 98, "stored as it is");
