@@ -44,6 +44,9 @@ enum {
 	/* Frames one worker may hand to another before it has to drop (and count) them. */
 	HANDOVER_RING_CNT = 1024,
 
+	/* Lines of baskets over several shards that wait for the other shards, in one shard. */
+	PREPARED_MAX = 4096,
+
 	/* Messages that one worker may leave for another: a burst's worth of baskets. */
 	MAILBOX_RING_CNT = 128,
 

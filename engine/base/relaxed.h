@@ -17,4 +17,9 @@ static inline uint32_t relaxed_u32(const uint32_t *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
+static inline uint16_t relaxed_u16(const uint16_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 #endif

@@ -53,6 +53,7 @@ struct shard_size catalog_sizes_shard(const struct catalog_sizes *sizes, uint64_
 	}
 	size.hold_cnt = at_least(size.hold_cnt, had->hold_cnt);
 	size.change_cnt = at_least(size.change_cnt, had->change_cnt);
+	size.link_cnt = at_least(size.hold_cnt / HOLDS_A_LINK, had->link_cnt);
 
 	/* A buyer's count stays when his holds end or his units come back. */
 	if (holds > 0)

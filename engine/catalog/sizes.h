@@ -16,7 +16,9 @@
 #include "engine/sale/shard.h"
 
 enum {
-	HOLDS_A_UNIT = 4,      /* of offers with a hold time */
+	HOLDS_A_UNIT = 4,
+	/* Holds of which one has a line in another shard, at most. */
+	HOLDS_A_LINK = 2,      /* of offers with a hold time */
 	CHANGES_A_HOLD = 3,    /* extended, confirmed or released, returned */
 	UNITS_A_RETURN = 16,   /* one of so many units comes back */
 	HOLDS_AT_LEAST = 1024, /* where there are any; a small sale can have many visitors */

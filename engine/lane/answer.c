@@ -90,7 +90,8 @@ static bool decide_whole(struct lane *lane, uint64_t asked_ns, const struct wire
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 	struct lookup keys[WIRE_ENTRY_CNT_MAX];
 	struct decision decisions[WIRE_ENTRY_CNT_MAX];
-	const uint32_t cnt = basket_lines(lane->shard, request, lines);
+	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
+	const uint32_t cnt = basket_lines(lane->shard, request, lines, parts);
 
 	if (cnt == 0)
 		return false;

@@ -37,6 +37,15 @@ static inline void record_sizes_add(struct shard_size *size, const struct record
 	case RECORD_PLACED:
 		size->placed_cnt++;
 		break;
+	case RECORD_PREPARED:
+		/* Room is kept for what it may become. */
+		size->order_cnt += (record->flags & PREPARED_KIND_MASK) == RECORD_ORDER;
+		size->hold_cnt += (record->flags & PREPARED_KIND_MASK) == RECORD_HOLD;
+		size->change_cnt++;
+		break;
+	case RECORD_LINK:
+		size->link_cnt++;
+		break;
 	default:
 		break;
 	}

@@ -25,9 +25,12 @@ static inline int bad(const char **why, const char *text)
 int apply_offer(struct shard *shard, const struct record *record, const char **why);
 int apply_placed(struct shard *shard, const struct record *record, const char **why);
 int apply_clock(struct shard *shard, const struct record *record, const char **why);
-/* An ORDER or a HOLD, by its key. */
+/* An ORDER or a HOLD, by its key. as_of_ns: when it was judged. */
 int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
-		const char **why);
+		uint64_t as_of_ns, const char **why);
+/* What is wrong with a purchase whatever its buyer has; NULL: nothing. */
+const char *purchase_wrong(const struct record *record, const struct offer *offer,
+			   uint64_t as_of_ns);
 
 /* All passes over records of any kind, at most APPLY_BATCH_CNT. */
 void apply_look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,

@@ -46,7 +46,7 @@ static struct question question_of(const struct basket *basket, uint32_t line,
 		.key = &basket->keys[line],
 		.record = record,
 		.decision = decision,
-		.goes_on = line + 1 < basket->cnt,
+		.goes_on = line + 1 < basket->cnt || basket->links_follow,
 		.refund = basket->refund,
 	};
 }
@@ -177,7 +177,7 @@ enum basket_outcome basket_judge(struct basket *basket, struct record *record,
 			refuse(&decisions[i], others);
 		}
 	}
-	basket->refund = late && others == VERDICT_NONE;
+	basket->refund = (late || basket->late_elsewhere) && others == VERDICT_NONE;
 	return others != VERDICT_NONE ? BASKET_ANSWERED : BASKET_COMMITS;
 }
 
@@ -211,8 +211,24 @@ static uint16_t units_of_line(const struct shard *shard, const struct hold *hold
 	return hold->ran_out > 0 ? hold->ran_out : (uint16_t)hold->order.quantity;
 }
 
+/* A request for a whole basket as one for a line of it: of its hold, or none that is known yet. */
+static struct wire_request line_of(const struct shard *shard, const struct wire_request *request,
+				   const struct hold *hold)
+{
+	struct wire_request line = *request;
+
+	line.flags = 0;
+	if (hold != NULL) {
+		line.sku = shard->offers.list[hold->order.offer_idx].sku;
+		line.price_or_order = order_id_of(shard->lane, hold->order.lsn);
+		line.quantity = units_of_line(shard, hold, request);
+	}
+	return line;
+}
+
 uint32_t basket_lines(const struct shard *shard, const struct wire_request *request,
-		      struct wire_request lines[WIRE_ENTRY_CNT_MAX])
+		      struct wire_request lines[WIRE_ENTRY_CNT_MAX],
+		      struct basket_part parts[WIRE_ENTRY_CNT_MAX])
 {
 	uint64_t lsn = request->price_or_order & LSN_MAX;
 	uint32_t cnt = 0;
@@ -221,23 +237,47 @@ uint32_t basket_lines(const struct shard *shard, const struct wire_request *requ
 	if (request->price_or_order >> ORDER_ID_LSN_BITS != shard->lane || request->quantity != 0 ||
 	    shard->holds.cnt == 0)
 		return 0;
-	while (goes_on && cnt < WIRE_ENTRY_CNT_MAX) {
+	for (; goes_on && cnt < WIRE_ENTRY_CNT_MAX; cnt++, lsn++) {
 		const struct hold *hold =
 			holds_find(&shard->holds, shard_lsn_hash(shard, lsn), lsn);
+		const struct snapshot_link *link =
+			hold == NULL && cnt > 0 ? links_find(&shard->links, lsn) : NULL;
 
-		if (hold == NULL || hold->order.kind != RECORD_HOLD ||
-		    hold->order.buyer != request->buyer)
+		if (hold != NULL && hold->order.kind == RECORD_HOLD &&
+		    hold->order.buyer == request->buyer) {
+			lines[cnt] = line_of(shard, request, hold);
+			parts[cnt] = (struct basket_part){.shard = shard->lane};
+			goes_on = (hold->order.flags & SNAPSHOT_BASKET_GOES_ON) != 0;
+		} else if (link != NULL && link->buyer == request->buyer) {
+			lines[cnt] = line_of(shard, request, NULL);
+			lines[cnt].sku = link->sku;
+			parts[cnt] = (struct basket_part){
+				.shard = link->shard,
+				.hold_id = {link->request_id[0], link->request_id[1]}};
+			goes_on = link->goes_on != 0;
+		} else {
 			return 0;
-		lines[cnt] = *request;
-		lines[cnt].flags = 0;
-		lines[cnt].sku = shard->offers.list[hold->order.offer_idx].sku;
-		lines[cnt].price_or_order = order_id_of(shard->lane, lsn);
-		lines[cnt].quantity = units_of_line(shard, hold, request);
-		goes_on = (hold->order.flags & SNAPSHOT_BASKET_GOES_ON) != 0;
-		cnt++;
-		lsn++;
+		}
 	}
 	return lines[0].sku == request->sku ? cnt : 0;
+}
+
+bool basket_complete(const struct shard *shard, const uint64_t hold_id[2],
+		     struct wire_request *line)
+{
+	const struct offer *offer =
+		offers_find(&shard->offers, shard_offer_hash(shard, line->sku), line->sku);
+	const struct order *order;
+
+	DCHECK(line->op == WIRE_OP_CONFIRM || line->op == WIRE_OP_RELEASE);
+	if (offer == NULL)
+		return false;
+	order = orders_find(&shard->orders, shard_order_hash(shard, hold_id, line->sku), hold_id,
+			    shard_offer_idx(shard, offer));
+	if (order == NULL || order->kind != RECORD_HOLD || order->buyer != line->buyer)
+		return false;
+	*line = line_of(shard, line, hold_of(order));
+	return true;
 }
 
 void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision *sum)

@@ -18,7 +18,9 @@ struct basket {
 	const struct wire_request *lines;
 	const struct lookup *keys; /* after lookup_pass 0 */
 	uint32_t cnt;              /* 1 to WIRE_ENTRY_CNT_MAX */
-	bool refund;               /* set by basket_judge */
+	bool links_follow;         /* it goes on after these lines, in other shards */
+	bool late_elsewhere;       /* another shard's line of its payment came too late */
+	bool refund;               /* set by basket_judge: so did one of these, or that */
 };
 
 /* Why these lines are no basket, for each of them; VERDICT_NONE: they are. */
@@ -38,13 +40,24 @@ enum basket_outcome basket_judge(struct basket *basket, struct record *record,
 void basket_commit(const struct basket *basket, uint32_t line, struct record *record,
 		   struct decision *decision);
 
+/* A line of a whole basket. */
+struct basket_part {
+	uint16_t shard;      /* that has it */
+	uint64_t hold_id[2]; /* of another shard's: the request id of its hold */
+};
+
 /*
  * The lines of a request for a whole basket (WIRE_ENTRY_WHOLE_BASKET), as requests for one order
  * each, to be decided as a basket. How many there are; 0: the request names no basket of its buyer
- * that was held; then decide answers it.
+ * that was held; then decide answers it. Lines of other shards are to be completed there.
  */
 uint32_t basket_lines(const struct shard *shard, const struct wire_request *request,
-		      struct wire_request lines[WIRE_ENTRY_CNT_MAX]);
+		      struct wire_request lines[WIRE_ENTRY_CNT_MAX],
+		      struct basket_part parts[WIRE_ENTRY_CNT_MAX]);
+
+/* Completes such a line in its shard. False: it is not there. */
+bool basket_complete(const struct shard *shard, const uint64_t hold_id[2],
+		     struct wire_request *line);
 
 /* The answer to such a request, made of those to its lines. */
 void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision *sum);

@@ -171,6 +171,10 @@ void change_judge(const struct shard *shard, const struct offer *offer, const st
 		effect->verdict = VERDICT_OTHER_BUYER;
 		return;
 	}
+	if (hold != NULL && hold->pinned) {
+		effect->verdict = VERDICT_UNDER_WAY;
+		return;
+	}
 	if (change->quantity == 0 &&
 	    (change->kind == RECORD_CONFIRM || change->kind == RECORD_RETURN)) {
 		effect->verdict = VERDICT_BAD_QUANTITY;
@@ -481,7 +485,7 @@ void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list
 		uint32_t holds_max, struct record *record)
 {
 	const struct terms *terms = offer_terms_of(&shard->offers, offer);
-	struct hold *hold = hold_at(&shard->holds, list->first);
+	struct hold *hold = holds_first(&shard->holds, list);
 
 	DCHECK(hold != NULL && hold_has_ended(hold, now_ns) && holds_max > 0);
 	*record = (struct record){
@@ -490,15 +494,18 @@ void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list
 		.at_ns = now_ns,
 		.sku = offer->sku,
 	};
-	while (hold != NULL && record->expire.holds < holds_max && hold_has_ended(hold, now_ns)) {
+	while (hold != NULL && record->expire.holds < holds_max &&
+	       (hold->pinned || hold_has_ended(hold, now_ns))) {
 		struct hold *next = hold_at(&shard->holds, hold->next);
 
 		if (next != NULL)
 			prefetch(hold_at(&shard->holds, next->next));
-		record->expire.up_to_lsn = hold->since_lsn;
-		record->expire.holds++;
-		record->expire.units += hold->held;
-		run_out(shard, offer, hold);
+		if (!hold->pinned) {
+			record->expire.up_to_lsn = hold->since_lsn;
+			record->expire.holds++;
+			record->expire.units += hold->held;
+			run_out(shard, offer, hold);
+		}
 		hold = next;
 	}
 	commit_end(shard, record, offer);
@@ -533,7 +540,7 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 	struct terms *terms = offer_terms_of(&shard->offers, offer);
 	const struct hold_list *list =
 		(record->flags & EXPIRE_EXTENDED) != 0 ? &terms->extended : &terms->fresh;
-	struct hold *hold = hold_at(&shard->holds, list->first);
+	struct hold *hold = holds_first(&shard->holds, list);
 	uint64_t units = 0;
 	uint32_t cnt = 0;
 
@@ -541,6 +548,8 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 		return apply_one(shard, record, offer, why);
 	for (; hold != NULL && hold->since_lsn <= record->expire.up_to_lsn;
 	     hold = hold_at(&shard->holds, hold->next)) {
+		if (hold->pinned)
+			continue;
 		if (!hold_has_ended(hold, record->at_ns))
 			return wrong(why, "end of a hold that has not ended");
 		units += hold->held;
@@ -550,7 +559,7 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 		return wrong(why, "end of other holds than it says");
 	DCHECK(units <= offer->held);
 	while (cnt-- > 0)
-		run_out(shard, offer, hold_at(&shard->holds, list->first));
+		run_out(shard, offer, holds_first(&shard->holds, list));
 	commit_end(shard, record, offer);
 	return 0;
 }

@@ -67,15 +67,15 @@ struct limit_counts counts_find(const struct shard *shard, const struct offer *o
 bool limits_allow(const struct shard *shard, const struct offer *offer, uint64_t buyer,
 		  uint32_t units);
 
-/* Whether an open hold has ended. */
+/* Whether an open hold has ended. One that is pinned does not end. */
 static inline bool hold_has_ended(const struct hold *hold, uint64_t now_ns)
 {
-	return hold->state == HOLD_OPEN && hold->ends_at_ns <= now_ns;
+	return hold->state == HOLD_OPEN && hold->ends_at_ns <= now_ns && !hold->pinned;
 }
 
 /* These end holds by one EXPIRE record, which is made and committed as LSN next_lsn. */
 void expire_one(struct shard *shard, struct hold *hold, uint64_t now_ns, struct record *record);
-/* A run of at most holds_max of a list, whose first has ended by now. */
+/* A run of at most holds_max of a list, whose first that is not pinned has ended by now. */
 void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list, uint64_t now_ns,
 		uint32_t holds_max, struct record *record);
 /* Commits an EXPIRE record of the lane, if its holds and units are those that it says. */

@@ -173,6 +173,21 @@ static __attribute__((noinline)) void decide_rest(const struct question *questio
 		decide_change(question, offer);
 }
 
+/* A request that has been set aside for a basket, and waits for other shards. */
+static __attribute__((noinline)) bool waits_for_others(const struct shard *shard,
+						       const struct wire_request *request,
+						       const struct lookup *key,
+						       struct decision *decision)
+{
+	const uint64_t id[2] = {request->id[0], request->id[1]};
+
+	if (request->op == WIRE_OP_LOOKUP ||
+	    prepare_find(shard, key->order_hash, id, request->sku) == NULL)
+		return false;
+	refuse(decision, VERDICT_UNDER_WAY);
+	return true;
+}
+
 static inline __attribute__((always_inline)) void decide_any(
 	struct shard *shard, uint64_t now_ns, uint64_t asked_ns, const struct wire_request *request,
 	const struct lookup *key, struct record *record, struct decision *decision, bool only_judge,
@@ -207,6 +222,8 @@ static inline __attribute__((always_inline)) void decide_any(
 
 	const struct order *order = key_order(shard, key, id, shard_offer_idx(shard, offer));
 
+	if (shard->prepared_cnt > 0 && waits_for_others(shard, request, key, decision))
+		return;
 	if (request->op == WIRE_OP_BUY && order == NULL)
 		decide_buy(shard, now_ns, asked_ns, request, key, record, decision, offer,
 			   only_judge, goes_on);

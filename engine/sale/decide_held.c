@@ -57,7 +57,7 @@ static bool end_run_first(const struct question *question, struct offer *offer)
 	const uint32_t missing = question->request->quantity - offer->free;
 
 	DCHECK(question->request->quantity > offer->free);
-	if (list == NULL || !hold_has_ended(hold_at(&shard->holds, list->first), question->now_ns))
+	if (list == NULL || !hold_has_ended(holds_first(&shard->holds, list), question->now_ns))
 		return false;
 	if (question->record == NULL) {
 		refuse(question->decision, VERDICT_JOURNAL_FULL);

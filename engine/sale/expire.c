@@ -23,7 +23,7 @@ bool shard_expire(struct shard *shard, uint64_t now_ns, uint32_t holds_max, stru
 		if (offer == NULL)
 			return false;
 		list = holds_first_list(holds, offer_terms_of(&shard->offers, offer));
-		any = list != NULL && hold_has_ended(hold_at(holds, list->first), now_ns);
+		any = list != NULL && hold_has_ended(holds_first(holds, list), now_ns);
 		if (any)
 			expire_run(shard, offer, list, now_ns, holds_max, record);
 		holds_arm(holds, &shard->offers, offer);

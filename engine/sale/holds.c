@@ -211,8 +211,8 @@ void holds_disown(struct holds *holds, uint64_t hash, const struct hold *hold)
 
 struct hold_list *holds_first_list(const struct holds *holds, struct terms *terms)
 {
-	const struct hold *fresh = hold_at(holds, terms->fresh.first);
-	const struct hold *extended = hold_at(holds, terms->extended.first);
+	const struct hold *fresh = holds_first(holds, &terms->fresh);
+	const struct hold *extended = holds_first(holds, &terms->extended);
 
 	DCHECK(fresh == NULL || fresh->state == HOLD_OPEN);
 	DCHECK(extended == NULL || extended->state == HOLD_OPEN);
@@ -240,7 +240,7 @@ void holds_arm(struct holds *holds, const struct offers *offers, const struct of
 
 	if (list != NULL)
 		start_timer(holds, offers, (uint32_t)(offer - offers->list),
-			    tick_after(hold_at(holds, list->first)->ends_at_ns));
+			    tick_after(holds_first(holds, list)->ends_at_ns));
 }
 
 void holds_set_back(struct holds *holds, const struct offers *offers, uint64_t at_ns,

@@ -91,6 +91,16 @@ static inline struct hold_list *hold_list_of(struct terms *terms, const struct h
 	return hold->extensions > 0 ? &terms->extended : &terms->fresh;
 }
 
+/* The first hold of a list that may end: those that are pinned stay where they are. NULL: none. */
+static inline struct hold *holds_first(const struct holds *holds, const struct hold_list *list)
+{
+	struct hold *hold = hold_at(holds, list->first);
+
+	while (hold != NULL && hold->pinned)
+		hold = hold_at(holds, hold->next);
+	return hold;
+}
+
 /* Puts an open hold at the end of its offer's list, where no hold ends later, and makes the timer
  * fire in time for it. */
 void holds_push(struct holds *holds, const struct offers *offers, struct hold *hold);

@@ -59,6 +59,7 @@ struct hold {
 	uint16_t ran_out; /* HOLD_RAN_OUT, HOLD_REFUNDED: what was held at its end */
 	uint8_t state;    /* enum hold_state */
 	uint8_t extensions;
+	bool pinned;         /* its CONFIRM or RELEASE is prepared (prepare.h) */
 	uint64_t sold_at_ns; /* HOLD_SOLD: when it was confirmed, or bought */
 	/* While it is open, by number: holds of its offer, the next to end first; holds of its
 	 * buyer, the newest first. TIMER_NONE ends both. */

@@ -47,9 +47,10 @@ enum {
 	RETURN_WRITE_OFF = 1 << 0,  /* the units are not for sale again */
 	EXPIRE_EXTENDED = 1 << 0,   /* the run is of holds that were lengthened */
 	EXPIRE_ONE = 1 << 1,        /* no run: one hold, by the LSN of its order */
-	/* PREPARED: the kind of record that it is to become, and of a RELEASE: RELEASE_ALL. */
+	/* PREPARED: the kind of record that it is to become; RELEASE: no quantity was named. */
 	PREPARED_KIND_MASK = 0xf,
 	PREPARED_ALL = 1 << 4,
+	PREPARED_LATE = 1 << 5, /* CONFIRM: the hold had run out, and its units were taken again */
 	/* ORDER, HOLD, CONFIRM, RELEASE: a PREPARED record of this request came before it. */
 	RECORD_WAS_PREPARED = 1 << 6,
 	/* ORDER, HOLD, CONFIRM, RELEASE, LINK: the next record of the lane is of the same basket,

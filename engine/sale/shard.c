@@ -13,6 +13,7 @@ uint64_t shard_bytes(const struct shard_size *size)
 	return sizeof(struct shard) + offers_bytes(size->offer_cnt) +
 	       orders_bytes(size->order_cnt, size->hold_cnt, size->change_cnt) +
 	       holds_bytes(size->hold_cnt, size->offer_cnt) + buyers_bytes(size->buyer_cnt) +
+	       links_bytes(size->link_cnt) + prepare_bytes() +
 	       index_bytes(index_buckets_for(size->placed_cnt)) +
 	       (size->placed_cnt + 1) * sizeof(struct placed);
 }
@@ -50,6 +51,10 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 	if (rc == 0)
 		rc = holds_open(&shard->holds, arena, size->hold_cnt, &shard->offers);
 	if (rc == 0)
+		rc = prepare_open(&shard->prepared, arena);
+	if (rc == 0)
+		rc = links_open(&shard->links, arena, size->link_cnt);
+	if (rc == 0)
 		rc = placed_open(shard, size->placed_cnt);
 	if (rc == 0)
 		rc = buyers_open(&shard->buyers, arena, size->buyer_cnt);
@@ -71,6 +76,8 @@ void shard_close(struct shard *shard)
 
 void shard_clear(struct shard *shard)
 {
+	prepare_forget(shard);
+	shard->links.cnt = 0;
 	offers_clear(&shard->offers);
 	orders_clear(&shard->orders);
 	holds_clear(&shard->holds, &shard->offers);
@@ -98,6 +105,9 @@ void shard_sums(const struct shard *shard, struct shard_sums *sums)
 		.open_holds = relaxed_u64(&shard->holds.open_cnt),
 		.changes = relaxed_u32(&shard->orders.change_cnt),
 		.changes_max = shard->orders.change_cnt_max,
+		.links = relaxed_u64(&shard->links.cnt),
+		.links_max = shard->links.cnt_max,
+		.prepared = relaxed_u16(&shard->prepared_cnt),
 		.units_stocked = relaxed_u64(&shard->units_stocked),
 		.units_held = relaxed_u64(&shard->units_held),
 		.units_sold = relaxed_u64(&shard->units_sold),
@@ -136,6 +146,8 @@ static void add_up(const struct shard *shard, bool of_all, struct offer_sum *sum
 		sum->written_off += hold->written_off;
 		totals->open_holds += hold->state == HOLD_OPEN;
 	}
+	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX; i = prepare_next(shard, i + 1))
+		sums[of_all ? 0 : prepare_offer_idx(shard, i)].held += prepare_units(shard, i);
 }
 
 static bool offer_adds_up(const struct shard *shard, uint64_t idx, const struct offer_sum *sum)
@@ -159,6 +171,8 @@ void shard_totals(const struct shard *shard, struct shard_totals *totals)
 		.orders = shard->orders.cnt,
 		.holds = shard->holds.cnt,
 		.changes = shard->orders.change_cnt,
+		.links = shard->links.cnt,
+		.prepared = shard->prepared_cnt,
 	};
 	add_up(shard, by_offer == NULL, by_offer != NULL ? by_offer : &all, totals);
 	for (uint64_t i = 0; i < offers->cnt; i++) {

@@ -25,6 +25,7 @@ struct shard_size {
 	uint64_t buyer_cnt;  /* (buyer, SKU) pairs to count: the stock of offers with a limit */
 	uint64_t hold_cnt;   /* holds to remember, and bought orders of which units come back */
 	uint64_t change_cnt; /* CONFIRM, RELEASE, EXTEND and RETURN records to remember */
+	uint64_t link_cnt;   /* LINK records to remember */
 	uint64_t placed_cnt; /* SKUs of this shard's number that another one sells */
 };
 
@@ -74,8 +75,8 @@ void shard_save_prepared(const struct shard *shard, uint64_t first, uint32_t cnt
 /*
  * How a checkpoint is loaded into an empty shard: first all offers, CLOCK and PLACED records, then
  * all orders, all holds, all changes, all links, all prepared lines, then the end: the next LSN and
- * the instant of the last record. Each is checked as far as the state then allows. Errors as shard_apply; after one only
- * shard_clear may be called.
+ * the instant of the last record. Each is checked as far as the state then allows. Errors as
+ * shard_apply; after one only shard_clear may be called.
  */
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why);
@@ -87,8 +88,8 @@ int shard_load_changes(struct shard *shard, const struct snapshot_order *changes
 		       const char **why);
 int shard_load_links(struct shard *shard, const struct snapshot_link *links, uint32_t cnt,
 		     const char **why);
-int shard_load_prepared(struct shard *shard, const struct snapshot_prepared *prepared,
-			uint32_t cnt, const char **why);
+int shard_load_prepared(struct shard *shard, const struct snapshot_prepared *prepared, uint32_t cnt,
+			const char **why);
 int shard_load_end(struct shard *shard, uint64_t next_lsn, uint64_t last_at_ns, const char **why);
 
 /* Makes it as it was after shard_open. */
@@ -98,9 +99,9 @@ void shard_clear(struct shard *shard);
  * written off == the sums over its orders and holds. */
 struct shard_totals {
 	uint64_t offers;
-	uint64_t orders;  /* that were bought; of some units may have come back */
-	uint64_t holds;   /* entries of shard_save_holds */
-	uint64_t changes; /* entries of shard_save_changes */
+	uint64_t orders;   /* that were bought; of some units may have come back */
+	uint64_t holds;    /* entries of shard_save_holds */
+	uint64_t changes;  /* entries of shard_save_changes */
 	uint64_t links;    /* entries of shard_save_links */
 	uint64_t prepared; /* entries of shard_save_prepared */
 	uint64_t open_holds;
@@ -149,8 +150,8 @@ bool shard_check(const struct shard *shard, uint64_t *cursor, unsigned cnt);
  */
 bool shard_expire(struct shard *shard, uint64_t now_ns, uint32_t holds_max, struct record *record);
 
-/* XXH3-128 of every offer, order, hold, change, link, prepared line and buyer count, summed: independent of table layout
- * and size. */
+/* XXH3-128 of every offer, order, hold, change, link, prepared line and buyer count, summed:
+ * independent of table layout and size. */
 struct shard_hash {
 	uint64_t low;
 	uint64_t high;

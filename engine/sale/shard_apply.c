@@ -97,6 +97,9 @@ int apply_clock(struct shard *shard, const struct record *record, const char **w
 	if ((record->quantity | record->channel | record->sku | record->unit_price | reserved[0] |
 	     reserved[1] | reserved[2]) != 0)
 		return bad(why, "clock set back with reserved bytes in use");
+	/* A start ends all of them before it sets a clock back. */
+	if (shard->prepared_cnt > 0)
+		return bad(why, "clock set back while a line is prepared");
 	if (shard->clock_back_cnt == CLOCK_RECORDS_MAX) {
 		*why = "clock set back more often than the table was made for";
 		return -ENOSPC;
@@ -115,14 +118,14 @@ int apply_clock(struct shard *shard, const struct record *record, const char **w
 	return 0;
 }
 
-/* What is wrong with a purchase whatever its buyer has; NULL: nothing. */
-static const char *purchase_wrong(const struct record *record, const struct offer *offer)
+const char *purchase_wrong(const struct record *record, const struct offer *offer,
+			   uint64_t as_of_ns)
 {
 	if (record->quantity == 0)
 		return "order of no units";
 	if (record->quantity > offer->free)
 		return "order of more units than are free";
-	if (record->at_ns < offer->opens_at_ns || record->at_ns >= offer->closes_at_ns)
+	if (as_of_ns < offer->opens_at_ns || as_of_ns >= offer->closes_at_ns)
 		return "order while the offer was not open";
 	if (record->unit_price != offer->unit_price)
 		return "order at another price than the offer's";
@@ -161,7 +164,7 @@ static int take_limits(struct shard *shard, const struct record *record, const s
 
 /* Everything that decide checked when it committed this purchase must hold again. */
 int apply_order(struct shard *shard, const struct record *record, const struct lookup *key,
-		const char **why)
+		uint64_t as_of_ns, const char **why)
 {
 	const bool holds = record->kind == RECORD_HOLD;
 	struct offer *offer = key_offer(shard, key, record->sku);
@@ -171,7 +174,7 @@ int apply_order(struct shard *shard, const struct record *record, const struct l
 
 	if (offer == NULL)
 		return bad(why, "order of a SKU that was never put on sale");
-	wrong = purchase_wrong(record, offer);
+	wrong = purchase_wrong(record, offer, as_of_ns);
 	if (wrong != NULL)
 		return bad(why, wrong);
 	if (holds && offer->hold_seconds == 0)
@@ -194,7 +197,7 @@ int apply_order(struct shard *shard, const struct record *record, const struct l
 
 /* A change says what change_judge says of it. */
 static int apply_change(struct shard *shard, const struct record *record, const struct lookup *key,
-			const char **why)
+			uint64_t as_of_ns, const char **why)
 {
 	struct offer *offer = key_offer(shard, key, record->sku);
 	struct change change = {
@@ -203,7 +206,7 @@ static int apply_change(struct shard *shard, const struct record *record, const 
 			record->kind == RECORD_RETURN && (record->flags & RETURN_WRITE_OFF) != 0,
 		.quantity = record->quantity,
 		.buyer = record->change.buyer,
-		.at_ns = record->at_ns,
+		.at_ns = as_of_ns,
 		.refund =
 			record->kind == RECORD_CONFIRM && (record->flags & CONFIRM_OF_BASKET) != 0,
 	};
@@ -221,13 +224,13 @@ static int apply_change(struct shard *shard, const struct record *record, const 
 		return bad(why, "change of an order that is not there");
 	if (record->unit_price != target.order->unit_price)
 		return bad(why, "change at another price than the order's");
-	if (target.hold != NULL && hold_has_ended(target.hold, record->at_ns))
+	if (target.hold != NULL && hold_has_ended(target.hold, as_of_ns))
 		return bad(why, "change of a hold that has ended");
 	if (record->kind == RECORD_RELEASE && (record->flags & RELEASE_ALL) != 0)
 		change.quantity = 0;
 	change_judge(shard, offer, &target, &change, &effect);
 	if (!effect.commits || effect.quantity != record->quantity ||
-	    effect.flags != (record->flags & ~RECORD_BASKET_GOES_ON))
+	    effect.flags != (record->flags & ~(RECORD_BASKET_GOES_ON | RECORD_WAS_PREPARED)))
 		return bad(why, "change that does not follow from its order");
 	*why = "more changes than the tables were made for";
 	if (shard->orders.change_cnt == shard->orders.change_cnt_max ||
@@ -253,16 +256,22 @@ static int apply_expire(struct shard *shard, const struct record *record, const 
 /* The flags that a kind of record knows. */
 static uint8_t known_flags(uint8_t kind)
 {
+	const uint8_t in_basket = RECORD_BASKET_GOES_ON | RECORD_WAS_PREPARED;
+
 	switch (kind) {
 	case RECORD_OFFER:
 		return OFFER_PLACED;
 	case RECORD_ORDER:
 	case RECORD_HOLD:
-		return RECORD_BASKET_GOES_ON;
+		return in_basket;
 	case RECORD_CONFIRM:
-		return CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET | RECORD_BASKET_GOES_ON;
+		return CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET | in_basket;
 	case RECORD_RELEASE:
-		return RELEASE_ALL | RECORD_BASKET_GOES_ON;
+		return RELEASE_ALL | in_basket;
+	case RECORD_PREPARED:
+		return PREPARED_KIND_MASK | PREPARED_ALL | PREPARED_LATE;
+	case RECORD_LINK:
+		return RECORD_BASKET_GOES_ON;
 	case RECORD_RETURN:
 		return RETURN_WRITE_OFF;
 	case RECORD_EXPIRE:
@@ -270,6 +279,26 @@ static uint8_t known_flags(uint8_t kind)
 	default:
 		return 0;
 	}
+}
+
+/* A purchase or a change. */
+static int apply_request(struct shard *shard, const struct record *record, const struct lookup *key,
+			 const char **why)
+{
+	uint64_t as_of_ns = record->at_ns;
+	int rc = 0;
+
+	if ((record->flags & RECORD_WAS_PREPARED) != 0)
+		rc = apply_was_prepared(shard, record, key, &as_of_ns, why);
+	else if (prepare_find(shard, key->order_hash, record->order.request_id, record->sku) !=
+		 NULL)
+		rc = bad(why, "request that is prepared");
+	if (rc != 0)
+		return rc;
+	DCHECK(as_of_ns <= record->at_ns || shard->clock_back_cnt > 0);
+	return record->kind == RECORD_ORDER || record->kind == RECORD_HOLD
+		       ? apply_order(shard, record, key, as_of_ns, why)
+		       : apply_change(shard, record, key, as_of_ns, why);
 }
 
 static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
@@ -286,16 +315,21 @@ static int apply(struct shard *shard, uint64_t lsn, const struct record *record,
 	switch (record->kind) {
 	case RECORD_OFFER:
 		return apply_offer(shard, record, why);
-	case RECORD_ORDER:
-	case RECORD_HOLD:
-		return apply_order(shard, record, key, why);
 	case RECORD_CLOCK:
 		return apply_clock(shard, record, why);
+	case RECORD_ORDER:
+	case RECORD_HOLD:
 	case RECORD_CONFIRM:
 	case RECORD_RELEASE:
 	case RECORD_EXTEND:
 	case RECORD_RETURN:
-		return apply_change(shard, record, key, why);
+		return apply_request(shard, record, key, why);
+	case RECORD_PREPARED:
+		return apply_prepared(shard, record, key, why);
+	case RECORD_ABORTED:
+		return apply_aborted(shard, record, key, why);
+	case RECORD_LINK:
+		return apply_link(shard, record, why);
 	case RECORD_EXPIRE:
 		return apply_expire(shard, record, key, why);
 	case RECORD_PLACED:

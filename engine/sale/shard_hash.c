@@ -33,6 +33,8 @@ enum hash_seed {
 	HASH_SEED_HOLD,
 	HASH_SEED_GROUP,
 	HASH_SEED_PLACED,
+	HASH_SEED_LINK,
+	HASH_SEED_PREPARED,
 };
 
 static void hash_add(struct shard_hash *sum, enum hash_seed seed, const void *data, size_t bytes)
@@ -72,6 +74,22 @@ static void hash_orders(const struct shard *shard, struct shard_hash *sum)
 		shard_save_holds(shard, i, 1, &state);
 		/* Its number there depends on the order in which SKUs were put on sale only. */
 		hash_add(sum, HASH_SEED_HOLD, &state, sizeof(state));
+	}
+}
+
+static void hash_spanning(const struct shard *shard, struct shard_hash *sum)
+{
+	for (uint64_t i = 0; i < shard->links.cnt; i++) {
+		CHECK(i == 0 || shard->links.list[i - 1].lsn < shard->links.list[i].lsn);
+		hash_add(sum, HASH_SEED_LINK, &shard->links.list[i], sizeof(shard->links.list[i]));
+	}
+	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX;
+	     i = prepare_next(shard, i + 1)) {
+		const struct prepared *prepared = prepare_at(shard, i);
+		const struct snapshot_prepared hashed = {.record = prepared->record,
+							 .lsn = prepared->lsn};
+
+		hash_add(sum, HASH_SEED_PREPARED, &hashed, sizeof(hashed));
 	}
 }
 
@@ -133,6 +151,7 @@ struct shard_hash shard_hash(const struct shard *shard)
 		hash_add(&sum, HASH_SEED_CLOCK, hashed, sizeof(hashed));
 	}
 	hash_orders(shard, &sum);
+	hash_spanning(shard, &sum);
 	for (uint64_t i = 0; i < shard->buyers.bucket_cnt; i++) {
 		for (unsigned k = 0; k < BUYER_BUCKET_SLOTS; k++) {
 			const struct buyer_count *count = &shard->buyers.buckets[i].counts[k];

@@ -133,6 +133,46 @@ void shard_save_holds(const struct shard *shard, uint64_t first, uint32_t cnt,
 	}
 }
 
+void shard_save_links(const struct shard *shard, uint64_t first, uint32_t cnt,
+		      struct snapshot_link *out)
+{
+	CHECK(first + cnt <= shard->links.cnt);
+	for (uint32_t i = 0; i < cnt; i++)
+		out[i] = shard->links.list[first + i];
+}
+
+/* The prepared line with the lowest LSN above this one. */
+static const struct prepared *prepared_after(const struct shard *shard, uint64_t lsn)
+{
+	const struct prepared *least = NULL;
+
+	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX;
+	     i = prepare_next(shard, i + 1)) {
+		const struct prepared *prepared = prepare_at(shard, i);
+
+		if (prepared->lsn > lsn && (least == NULL || prepared->lsn < least->lsn))
+			least = prepared;
+	}
+	CHECK(least != NULL);
+	return least;
+}
+
+void shard_save_prepared(const struct shard *shard, uint64_t first, uint32_t cnt,
+			 struct snapshot_prepared *out)
+{
+	uint64_t lsn = 0;
+
+	CHECK(first + cnt <= shard->prepared_cnt);
+	for (uint64_t i = 0; i < first + cnt; i++) {
+		const struct prepared *prepared = prepared_after(shard, lsn);
+
+		lsn = prepared->lsn;
+		if (i >= first)
+			out[i - first] =
+				(struct snapshot_prepared){.record = prepared->record, .lsn = lsn};
+	}
+}
+
 /* An entry's order as the tables keep it; or what is wrong with it. */
 static const char *load_order(const struct shard *shard, const struct snapshot_order *entry,
 			      struct order *out)
@@ -304,6 +344,35 @@ int shard_load_changes(struct shard *shard, const struct snapshot_order *changes
 	return 0;
 }
 
+int shard_load_links(struct shard *shard, const struct snapshot_link *links, uint32_t cnt,
+		     const char **why)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const int rc = links_load(shard, &links[i], why);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int shard_load_prepared(struct shard *shard, const struct snapshot_prepared *prepared, uint32_t cnt,
+			const char **why)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		int rc;
+
+		for (unsigned k = 0; k < sizeof(prepared[i].reserved) / 8; k++) {
+			if (prepared[i].reserved[k] != 0)
+				return bad(why, "prepared line with reserved bytes in use");
+		}
+		rc = prepare_load(shard, &prepared[i].record, prepared[i].lsn, why);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 int shard_load_offers(struct shard *shard, const struct record *offers, uint32_t cnt,
 		      const char **why)
 {
@@ -385,7 +454,7 @@ static int load_batch(struct shard *shard, const struct snapshot_order *orders, 
 		if ((loaded[i].flags & SNAPSHOT_CHANGED) != 0)
 			rc = load_changed(shard, &loaded[i], why);
 		else
-			rc = apply_order(shard, &records[i], &keys[i], why);
+			rc = apply_order(shard, &records[i], &keys[i], records[i].at_ns, why);
 		if (rc != 0)
 			return rc;
 	}
@@ -480,6 +549,14 @@ static int check_end(const struct shard *shard, uint64_t next_lsn, uint64_t *ope
 	if (shard->orders.change_cnt > 0 &&
 	    shard->orders.changes[shard->orders.change_cnt - 1].lsn > last_lsn)
 		last_lsn = shard->orders.changes[shard->orders.change_cnt - 1].lsn;
+	if (shard->links.cnt > 0 && shard->links.list[shard->links.cnt - 1].lsn > last_lsn)
+		last_lsn = shard->links.list[shard->links.cnt - 1].lsn;
+	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX;
+	     i = prepare_next(shard, i + 1)) {
+		const struct prepared *prepared = prepare_at(shard, i);
+
+		last_lsn = prepared->lsn > last_lsn ? prepared->lsn : last_lsn;
+	}
 	return last_lsn >= next_lsn ? bad(why, "holds after its end") : 0;
 }
 

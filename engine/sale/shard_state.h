@@ -8,9 +8,11 @@
 #include "engine/sale/buyers.h"
 #include "engine/sale/hash.h"
 #include "engine/sale/holds.h"
+#include "engine/sale/links.h"
 #include "engine/sale/lookup.h"
 #include "engine/sale/offers.h"
 #include "engine/sale/orders.h"
+#include "engine/sale/prepare.h"
 #include "engine/sale/shard.h"
 #include "net/wire.h"
 
@@ -48,9 +50,12 @@ struct shard {
 	uint16_t lane;
 	uint16_t shards;
 	bool has_groups; /* an offer has one */
+	uint16_t prepared_cnt;
 	struct arena *arena;
 	struct holds holds;
 	uint64_t units_written_off;
+	struct prepared_table prepared;
+	struct links links;
 	struct index placed_index;
 	struct placed *placed;
 	uint64_t placed_cnt;

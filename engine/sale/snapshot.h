@@ -89,8 +89,8 @@ struct snapshot_link {
 	uint64_t sku;
 	uint64_t at_ns;
 	uint64_t lsn;
-	uint16_t shard; /* that has the line */
-	uint16_t goes_on; /* 1: the next record is of the same basket, too */
+	uint16_t shard;    /* that has the line */
+	uint16_t goes_on;  /* 1: the next record is of the same basket, too */
 	uint32_t reserved; /* 0 */
 };
 static_assert(sizeof(struct snapshot_link) == SNAPSHOT_ORDER_BYTES, "an entry");

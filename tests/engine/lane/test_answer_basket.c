@@ -283,6 +283,7 @@ Test(answer_basket, is_recovered_from_its_records)
 	const uint64_t first = hold_basket(3, 100);
 	struct basket basket = {.shard = lane.shard, .now_ns = 2000, .asked_ns = 2000, .cnt = 3};
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
+	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
 	struct lookup keys[WIRE_ENTRY_CNT_MAX];
 	struct decision decisions[WIRE_ENTRY_CNT_MAX];
 	struct record records[3];
@@ -301,7 +302,7 @@ Test(answer_basket, is_recovered_from_its_records)
 	whole.price_or_order = first;
 	whole.quantity = 0;
 	whole.flags = WIRE_ENTRY_WHOLE_BASKET;
-	cr_assert(eq(u32, basket_lines(lane.shard, &whole, lines), 3));
+	cr_assert(eq(u32, basket_lines(lane.shard, &whole, lines, parts), 3));
 	basket.lines = lines;
 	basket.keys = keys;
 	lookup_all(lane.shard, lines, keys, 3);

@@ -253,6 +253,7 @@ static bool decide_whole(struct sale *sale, struct side *side, const struct wire
 			 bool *named)
 {
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
+	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
 	struct wire_request want_lines[WIRE_ENTRY_CNT_MAX];
 	struct decision got[WIRE_ENTRY_CNT_MAX];
 	struct model_answer want[WIRE_ENTRY_CNT_MAX];
@@ -264,7 +265,7 @@ static bool decide_whole(struct sale *sale, struct side *side, const struct wire
 		 request->flags == WIRE_ENTRY_WHOLE_BASKET && request->quantity == 0;
 	if (!*named)
 		return true;
-	cnt = basket_lines(side->live, request, lines);
+	cnt = basket_lines(side->live, request, lines, parts);
 	if (sale->trace)
 		printf("shard %u at %" PRIu64 ": op %u of the whole basket of order %" PRIx64
 		       ", buyer %" PRIu64 " sku %" PRIu64 ": %u lines\n",

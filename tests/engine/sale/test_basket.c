@@ -181,6 +181,7 @@ static struct decision whole(uint64_t seconds, uint8_t op, uint64_t buyer, uint6
 			     uint64_t order, uint32_t want_cnt)
 {
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
+	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
 	struct decision decisions[WIRE_ENTRY_CNT_MAX];
 	struct wire_request request = sale_buy(++ids, buyer, sku);
 	uint32_t cnt;
@@ -189,7 +190,7 @@ static struct decision whole(uint64_t seconds, uint8_t op, uint64_t buyer, uint6
 	request.flags = WIRE_ENTRY_WHOLE_BASKET;
 	request.quantity = 0;
 	request.price_or_order = order;
-	cnt = basket_lines(shard, &request, lines);
+	cnt = basket_lines(shard, &request, lines, parts);
 	cr_assert(eq(u32, cnt, want_cnt));
 	return cnt == 0 ? (struct decision){0} : decide_lines(seconds, lines, cnt, decisions);
 }

@@ -1,0 +1,150 @@
+#include "engine/sale/links.h"
+
+#include <errno.h>
+
+#include "engine/base/check.h"
+#include "engine/sale/apply.h"
+
+uint64_t links_bytes(uint64_t cnt_max)
+{
+	return cnt_max * sizeof(struct snapshot_link);
+}
+
+int links_open(struct links *links, struct arena *arena, uint64_t cnt_max)
+{
+	CHECK(cnt_max <= ORDERS_MAX);
+	*links = (struct links){.cnt_max = cnt_max};
+	if (cnt_max == 0)
+		return 0;
+	links->list = arena_alloc(arena, links_bytes(cnt_max));
+	return links->list == NULL ? -ENOMEM : 0;
+}
+
+const struct snapshot_link *links_find(const struct links *links, uint64_t lsn)
+{
+	uint64_t low = 0;
+	uint64_t high = links->cnt;
+
+	while (low < high) {
+		const uint64_t middle = low + (high - low) / 2;
+
+		if (links->list[middle].lsn < lsn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	DCHECK(low <= links->cnt && (low == 0 || links->list[low - 1].lsn < lsn));
+	return low < links->cnt && links->list[low].lsn == lsn ? &links->list[low] : NULL;
+}
+
+bool links_have(const struct shard *shard, const uint64_t id[2], uint64_t sku, uint16_t line_shard)
+{
+	CHECK(line_shard < shard->shards);
+	for (uint64_t i = shard->links.cnt; i-- > 0;) {
+		const struct snapshot_link *link = &shard->links.list[i];
+
+		if (link->request_id[0] == id[0] && link->request_id[1] == id[1] &&
+		    link->sku == sku && link->shard == line_shard)
+			return true;
+	}
+	return false;
+}
+
+bool links_has_room(const struct shard *shard, uint32_t cnt)
+{
+	DCHECK(shard->links.cnt <= shard->links.cnt_max);
+	return shard->links.cnt + cnt <= shard->links.cnt_max;
+}
+
+static void add(struct shard *shard, const struct record *record, uint64_t lsn)
+{
+	DCHECK(links_has_room(shard, 1));
+	DCHECK(shard->links.cnt == 0 || shard->links.list[shard->links.cnt - 1].lsn < lsn);
+	shard->links.list[shard->links.cnt++] = (struct snapshot_link){
+		.request_id = {record->change.request_id[0], record->change.request_id[1]},
+		.buyer = record->change.buyer,
+		.first_lsn = record->change.order_lsn,
+		.sku = record->sku,
+		.at_ns = record->at_ns,
+		.lsn = lsn,
+		.shard = record->quantity,
+		.goes_on = (record->flags & RECORD_BASKET_GOES_ON) != 0,
+	};
+}
+
+static void end_record(struct shard *shard, const struct record *record)
+{
+	DCHECK(record->kind == RECORD_LINK);
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+}
+
+void link_commit(struct shard *shard, const struct link_line *line, uint64_t now_ns,
+		 struct record *record)
+{
+	CHECK(line->shard < shard->shards && line->shard != shard->lane);
+	DCHECK(line->first_lsn > 0 && line->first_lsn < shard->next_lsn);
+	*record = (struct record){
+		.kind = RECORD_LINK,
+		.flags = line->goes_on ? RECORD_BASKET_GOES_ON : 0,
+		.quantity = line->shard,
+		.at_ns = now_ns,
+		.sku = line->sku,
+		.change = {.request_id = {line->request_id[0], line->request_id[1]},
+			   .buyer = line->buyer,
+			   .order_lsn = line->first_lsn},
+	};
+	add(shard, record, shard->next_lsn);
+	end_record(shard, record);
+}
+
+/* A basket's records stand together: so its first line is not far before its links. */
+static const char *link_wrong(const struct shard *shard, const struct snapshot_link *link)
+{
+	if (link->shard >= shard->shards || link->shard == shard->lane)
+		return "link to an impossible shard";
+	if ((link->request_id[0] | link->request_id[1]) == 0)
+		return "link without a request id";
+	if (link->first_lsn == 0 || link->first_lsn >= link->lsn ||
+	    link->lsn - link->first_lsn >= WIRE_ENTRY_CNT_MAX)
+		return "link of a basket that does not begin before it";
+	return NULL;
+}
+
+int apply_link(struct shard *shard, const struct record *record, const char **why)
+{
+	const struct snapshot_link link = {
+		.request_id = {record->change.request_id[0], record->change.request_id[1]},
+		.first_lsn = record->change.order_lsn,
+		.lsn = shard->next_lsn,
+		.shard = record->quantity,
+	};
+
+	if ((record->channel | record->unit_price) != 0)
+		return bad(why, "link with reserved bytes in use");
+	if (link_wrong(shard, &link) != NULL)
+		return bad(why, link_wrong(shard, &link));
+	*why = "more links than the tables were made for";
+	if (!links_has_room(shard, 1))
+		return -ENOSPC;
+	add(shard, record, shard->next_lsn);
+	end_record(shard, record);
+	return 0;
+}
+
+int links_load(struct shard *shard, const struct snapshot_link *link, const char **why)
+{
+	const struct links *links = &shard->links;
+
+	if (link_wrong(shard, link) != NULL)
+		return bad(why, link_wrong(shard, link));
+	if (link->goes_on > 1 || link->reserved != 0)
+		return bad(why, "link with reserved bytes in use");
+	if (links->cnt > 0 && links->list[links->cnt - 1].lsn >= link->lsn)
+		return bad(why, "links that are not in lane order");
+	*why = "more links than the tables were made for";
+	if (!links_has_room(shard, 1))
+		return -ENOSPC;
+	shard->links.list[shard->links.cnt++] = *link;
+	return 0;
+}

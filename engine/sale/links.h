@@ -1,0 +1,56 @@
+/*
+ * links: the lines that a shard's baskets have in other shards, in lane order. A basket that spans
+ * shards begins in one of them, with its first line; the links stand right after that shard's own
+ * lines. They are the decision that the basket was committed, and how a whole basket is found by
+ * its id. Nothing is ever removed, and the table never grows.
+ */
+#ifndef DB_ENGINE_SALE_LINKS_H
+#define DB_ENGINE_SALE_LINKS_H
+
+#include <stdint.h>
+
+#include "alloc/arena.h"
+#include "engine/sale/record.h"
+#include "engine/sale/snapshot.h"
+
+struct shard;
+
+struct links {
+	struct snapshot_link *list; /* by LSN */
+	uint64_t cnt;
+	uint64_t cnt_max;
+};
+
+uint64_t links_bytes(uint64_t cnt_max);
+
+/* 0 or -ENOMEM. The memory is the arena's. */
+int links_open(struct links *links, struct arena *arena, uint64_t cnt_max);
+
+/* The link with this LSN, or NULL. */
+const struct snapshot_link *links_find(const struct links *links, uint64_t lsn);
+
+/* Whether a basket that began in this shard was committed with this line in that one. Looks at
+ * every link, the newest first: for a start, not for a turn. */
+bool links_have(const struct shard *shard, const uint64_t id[2], uint64_t sku, uint16_t line_shard);
+
+/* A line of a basket that is being committed. */
+struct link_line {
+	uint64_t request_id[2];
+	uint64_t buyer;
+	uint64_t sku;
+	uint64_t first_lsn; /* of the basket's first line */
+	uint16_t shard;
+	bool goes_on; /* another link follows */
+};
+
+/* Fills its LINK record, the next LSN. There is room: links_has_room. */
+void link_commit(struct shard *shard, const struct link_line *line, uint64_t now_ns,
+		 struct record *record);
+
+bool links_has_room(const struct shard *shard, uint32_t cnt);
+
+/* Applies a LINK record of the lane, or one of a checkpoint with its LSN. Errors as shard_apply. */
+int apply_link(struct shard *shard, const struct record *record, const char **why);
+int links_load(struct shard *shard, const struct snapshot_link *link, const char **why);
+
+#endif
