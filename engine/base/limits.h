@@ -47,8 +47,13 @@ enum {
 	/* Lines of baskets over several shards that wait for the other shards, in one shard. */
 	PREPARED_MAX = 4096,
 
-	/* Messages that one worker may leave for another: a burst's worth of baskets. */
-	MAILBOX_RING_CNT = 128,
+	/* Baskets over several shards that one shard decides at a time, of those that begin in it;
+	 * and of those that begin in others. One takes as long as two or three writes. */
+	BASKETS_MAX = 128,
+
+	/* Messages that one worker may leave for another: half of them ask, half of them answer.
+	 * A basket is at most 29 of them. */
+	MAILBOX_RING_CNT = 256,
 
 	/* Commands of operators to one lane that have no answer yet: a few blocks full of offers,
 	 * so that a catalog is put on sale at the speed of the disk. */

@@ -2,6 +2,7 @@
 
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
+#include "engine/lane/baskets.h"
 #include "engine/sale/basket.h"
 
 static_assert(sizeof(struct wire_reply) == sizeof(struct wire_request) &&
@@ -48,6 +49,41 @@ static void finish(struct lane *lane, struct decision *decision)
 		decision->order_id = lane->sale;
 }
 
+enum basket_outcome answer_judge(struct lane *lane, struct basket *basket, uint32_t record_cnt,
+				 struct decision *decisions)
+{
+	enum basket_outcome outcome;
+
+	DCHECK(record_cnt >= basket->cnt);
+	do {
+		const bool room = journal_has_room_together(lane->journal, record_cnt);
+		struct record *slot = room ? next_slot(lane) : NULL;
+
+		outcome = basket_judge(basket, slot, decisions);
+		if (outcome == BASKET_AGAIN)
+			journal_commit(lane->journal);
+	} while (outcome == BASKET_AGAIN);
+	for (uint32_t i = 0; i < basket->cnt; i++) {
+		if (decisions[i].verdict != VERDICT_NONE)
+			finish(lane, &decisions[i]);
+	}
+	return outcome;
+}
+
+void answer_commit(struct lane *lane, const struct basket *basket, uint32_t record_cnt,
+		   struct decision *decisions)
+{
+	journal_keep_together(lane->journal, record_cnt);
+	for (uint32_t i = 0; i < basket->cnt; i++) {
+		struct record *slot = next_slot(lane);
+
+		DCHECK(slot != NULL);
+		basket_commit(basket, i, slot, &decisions[i]);
+		journal_commit(lane->journal);
+		finish(lane, &decisions[i]);
+	}
+}
+
 /* Decides lines of one buyer that commit all or not at all. keys: after lookup_pass 0. */
 static void decide_basket(struct lane *lane, uint64_t asked_ns, const struct wire_request *lines,
 			  const struct lookup *keys, uint32_t cnt, struct decision *decisions)
@@ -60,32 +96,32 @@ static void decide_basket(struct lane *lane, uint64_t asked_ns, const struct wir
 		.keys = keys,
 		.cnt = cnt,
 	};
-	enum basket_outcome outcome;
 
-	do {
-		const bool room = journal_has_room_together(lane->journal, cnt);
-		struct record *slot = room ? next_slot(lane) : NULL;
-
-		outcome = basket_judge(&basket, slot, decisions);
-		if (outcome == BASKET_AGAIN)
-			journal_commit(lane->journal);
-	} while (outcome == BASKET_AGAIN);
-	if (outcome == BASKET_COMMITS)
-		journal_keep_together(lane->journal, cnt);
-	for (uint32_t i = 0; outcome == BASKET_COMMITS && i < cnt; i++) {
-		struct record *slot = next_slot(lane);
-
-		DCHECK(slot != NULL);
-		basket_commit(&basket, i, slot, &decisions[i]);
-		journal_commit(lane->journal);
-	}
-	for (uint32_t i = 0; i < cnt; i++)
-		finish(lane, &decisions[i]);
+	if (answer_judge(lane, &basket, cnt, decisions) == BASKET_COMMITS)
+		answer_commit(lane, &basket, cnt, decisions);
 }
 
-/* A request for a whole basket, by its lines. False: it names none. */
-static bool decide_whole(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
-			 struct decision *decision)
+/* Whether a basket has lines of other lanes, and this lane can ask them. */
+static bool spans_lanes(const struct lane *lane, const struct basket_part *parts, uint32_t cnt)
+{
+	bool spans = false;
+
+	DCHECK(cnt > 0);
+	for (uint32_t i = 1; i < cnt; i++)
+		spans |= parts[i].shard != lane->idx;
+	return spans && parts[0].shard == lane->idx && lane->baskets != NULL;
+}
+
+enum whole_outcome {
+	WHOLE_NONE, /* it names no basket: decide answers it */
+	WHOLE_ANSWERED,
+	WHOLE_LATER, /* other lanes have some of its lines */
+};
+
+/* A request for a whole basket, by its lines. entry: which of the datagram's it is. */
+static enum whole_outcome decide_whole(struct lane *lane, uint64_t asked_ns,
+				       const struct wire_request *request, uint32_t entry,
+				       struct decision *decision)
 {
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 	struct lookup keys[WIRE_ENTRY_CNT_MAX];
@@ -94,21 +130,23 @@ static bool decide_whole(struct lane *lane, uint64_t asked_ns, const struct wire
 	const uint32_t cnt = basket_lines(lane->shard, request, lines, parts);
 
 	if (cnt == 0)
-		return false;
+		return WHOLE_NONE;
 	DCHECK(cnt <= WIRE_ENTRY_CNT_MAX);
-	lookup_all(lane->shard, lines, keys, cnt);
-	decide_basket(lane, asked_ns, lines, keys, cnt, decisions);
+	if (spans_lanes(lane, parts, cnt)) {
+		if (coordinator_begin(lane, lines, parts, cnt, asked_ns, MAIL_ASK, (int)entry,
+				      decisions) == BASKET_BEGIN_PARKED)
+			return WHOLE_LATER;
+	} else {
+		lookup_all(lane->shard, lines, keys, cnt);
+		decide_basket(lane, asked_ns, lines, keys, cnt, decisions);
+	}
 	basket_sum(decisions, cnt, decision);
-	return true;
+	return WHOLE_ANSWERED;
 }
 
-static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
-		       const struct lookup *key, struct decision *decision)
+void answer_one(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
+		const struct lookup *key, struct decision *decision)
 {
-	if (request->flags == WIRE_ENTRY_WHOLE_BASKET &&
-	    (request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE) &&
-	    decide_whole(lane, asked_ns, request, decision))
-		return;
 	do {
 		struct record *slot = next_slot(lane);
 
@@ -121,9 +159,22 @@ static void decide_one(struct lane *lane, uint64_t asked_ns, const struct wire_r
 	finish(lane, decision);
 }
 
-/* Writes a reply over its request; the id stays where it is. */
-static void write_reply(const struct lane *lane, const struct decision *decision,
-			struct wire_reply *reply)
+/* False: its answer comes later. */
+static bool decide_entry(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
+			 const struct lookup *key, uint32_t entry, struct decision *decision)
+{
+	enum whole_outcome whole = WHOLE_NONE;
+
+	if (request->flags == WIRE_ENTRY_WHOLE_BASKET &&
+	    (request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE))
+		whole = decide_whole(lane, asked_ns, request, entry, decision);
+	if (whole == WHOLE_NONE)
+		answer_one(lane, asked_ns, request, key, decision);
+	return whole != WHOLE_LATER;
+}
+
+void answer_write(const struct lane *lane, const struct decision *decision,
+		  struct wire_reply *reply)
 {
 	/* What an answer rests on is the order's record, or one that changed the order later. */
 	DCHECK(decision->wait_lsn == 0 || (decision->order_id & LSN_MAX) <= decision->wait_lsn);
@@ -145,20 +196,40 @@ static void write_date(const struct lane *lane, uint8_t *datagram)
 	date->sale = lane->sale;
 }
 
-/* Decides a basket's lines: each gets an answer of its own. */
-static void answer_basket(struct lane *lane, const struct wire_header *header, uint64_t asked_ns,
+/* Which lanes the lines are of, as far as this one knows. */
+static void find_parts(const struct lane *lane, const struct wire_request *lines, uint32_t cnt,
+		       struct basket_part *parts)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		parts[i] = (struct basket_part){.shard = shard_owner(lane->shard, lines[i].sku)};
+		/* A datagram of another format of the map could name any. */
+		DCHECK(parts[i].shard < SHARDS_MAX);
+	}
+}
+
+/* Decides a basket's lines: each gets an answer of its own. False: the answers come later. */
+static bool answer_basket(struct lane *lane, const struct wire_header *header, uint64_t asked_ns,
 			  const struct wire_request *requests, const struct lookup *keys,
 			  struct decision *decisions)
 {
 	const enum verdict wrong = basket_wrong(requests, header->count);
+	const bool each = (header->flags & WIRE_FLAG_WHAT_THERE_IS) != 0;
+	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
 
-	for (uint32_t i = 0; i < header->count; i++) {
+	for (uint32_t i = 0; i < header->count; i++)
 		decisions[i] = (struct decision){.verdict = (uint8_t)wrong};
-		if (wrong == VERDICT_NONE && (header->flags & WIRE_FLAG_WHAT_THERE_IS) != 0)
-			decide_one(lane, asked_ns, &requests[i], &keys[i], &decisions[i]);
-	}
-	if (wrong == VERDICT_NONE && (header->flags & WIRE_FLAG_WHAT_THERE_IS) == 0)
+	if (wrong != VERDICT_NONE)
+		return true;
+	find_parts(lane, requests, header->count, parts);
+	if (spans_lanes(lane, parts, header->count))
+		return coordinator_begin(lane, requests, parts, header->count, asked_ns,
+					 each ? MAIL_EACH : MAIL_ASK, -1,
+					 decisions) == BASKET_BEGIN_ANSWERED;
+	if (!each)
 		decide_basket(lane, asked_ns, requests, keys, header->count, decisions);
+	for (uint32_t i = 0; each && i < header->count; i++)
+		answer_one(lane, asked_ns, &requests[i], &keys[i], &decisions[i]);
+	return true;
 }
 
 uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct lookup *keys,
@@ -174,21 +245,24 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	const bool basket = whole == VERDICT_NONE && (header->flags & WIRE_FLAG_BASKET) != 0;
 	struct decision lines[WIRE_ENTRY_CNT_MAX];
 	uint64_t wait_lsn = 0;
+	bool now = true;
 
 	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	if (basket)
-		answer_basket(lane, header, asked_ns, requests, keys, lines);
-	for (uint32_t i = 0; i < cnt; i++) {
+		now = answer_basket(lane, header, asked_ns, requests, keys, lines);
+	for (uint32_t i = 0; i < cnt && (now || !basket); i++) {
 		struct decision decision = {.verdict = (uint8_t)whole};
 
 		DCHECK(keys[i].request == &requests[i]);
 		if (basket)
 			decision = lines[i];
 		else if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
-			decide_one(lane, asked_ns, &requests[i], &keys[i], &decision);
+			now = decide_entry(lane, asked_ns, &requests[i], &keys[i], i, &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
 			decision.quantity = shard_owner(lane->shard, requests[i].sku);
-		write_reply(lane, &decision, &replies[i]);
+		if (!now && !basket)
+			continue;
+		answer_write(lane, &decision, &replies[i]);
 		verdict_cnt[decision.verdict]++;
 		if (decision.wait_lsn > wait_lsn)
 			wait_lsn = decision.wait_lsn;
@@ -211,6 +285,7 @@ void answer_unavailable(const struct lane *lane, uint8_t *datagram, uint64_t dur
 
 		/* The order id alone does not show it: a PONG has the sale there. */
 		if (reply->durability == DURABILITY_NONE ||
+		    reply->order_id >> ORDER_ID_LSN_BITS != lane->idx ||
 		    shard_changed_lsn(lane->shard, reply->order_id & LSN_MAX) <= durable_lsn)
 			continue;
 		/* What is taken back was counted. */

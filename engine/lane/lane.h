@@ -62,6 +62,8 @@ struct lane {
 	struct backlog *backlog;
 	struct reply_queue *reply_queue;
 	struct commands *commands; /* from the control thread */
+	/* Of baskets over several shards; NULL: it answers their lines as WRONG_SHARD. */
+	struct lane_baskets *baskets;
 } __attribute__((aligned(CACHE_LINE_BYTES)));
 static_assert(sizeof(struct lane) == (size_t)2 * CACHE_LINE_BYTES, "a turn touches two lines");
 static_assert(offsetof(struct lane, filling_lsn) < CACHE_LINE_BYTES,

@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
 #include "engine/lane/answer.h"
+#include "engine/lane/baskets.h"
 #include "engine/lane/carry_out.h"
 
 enum {
@@ -140,10 +141,14 @@ static void decide_exchange(struct lane_turn *turn, struct lane *lane, struct ex
 	lane_tick(lane, exchange->at_ns);
 	exchange->lsn =
 		answer_datagram(lane, exchange_datagram(exchange), lookups, turn->verdict_cnt);
-	if (exchange->lsn > 0)
+	if (baskets_parking(lane)) {
+		baskets_park(lane, exchange, exchange->lsn);
+		baskets_turn(turn);
+	} else if (exchange->lsn > 0) {
 		reply_queue_push(lane->reply_queue, exchange);
-	else
+	} else {
 		turn->ops->reply(turn->host, exchange);
+	}
 }
 
 static bool decide_backlog(struct lane_turn *turn, struct lane *lane)
@@ -198,7 +203,10 @@ void lane_turn_decide(struct lane_turn *turn)
 		DCHECK(batch->ahead[LOOKUP_PASS_CNT - 1] > i);
 		decide_exchange(turn, lane, exchange, &batch->lookups[batch->first_request[i]]);
 	}
+	baskets_turn(turn);
+	baskets_release(turn);
 	turn->ops->flush(turn->host, LANE_TURN_DECIDE);
+	baskets_flushed(turn);
 }
 
 static void on_written(void *context, uint64_t token, int64_t result)
@@ -242,9 +250,12 @@ static void release_lane(struct lane_turn *turn, struct lane *lane)
 void lane_turn_release(struct lane_turn *turn)
 {
 	take_step(turn, LANE_TURN_RELEASED);
+	baskets_turn(turn);
 	FOR_EACH_LANE (turn, lane)
 		release_lane(turn, lane);
+	baskets_release(turn);
 	turn->ops->flush(turn->host, LANE_TURN_RELEASE);
+	baskets_flushed(turn);
 }
 
 static bool wants_closing_block(const struct lane *lane)
@@ -369,7 +380,8 @@ void lane_turn_close(struct lane_turn *turn)
 bool lane_turn_all_done(const struct lane_turn *turn)
 {
 	FOR_EACH_LANE (turn, lane) {
-		if (!backlog_empty(lane->backlog) || !reply_queue_empty(lane->reply_queue))
+		if (!backlog_empty(lane->backlog) || !reply_queue_empty(lane->reply_queue) ||
+		    !baskets_idle(lane))
 			return false;
 		if (commands_any(lane->commands))
 			return false;

@@ -28,6 +28,7 @@
 #include "engine/journal/disk.h"
 #include "engine/lane/exchange.h"
 #include "engine/lane/lane.h"
+#include "engine/lane/mail.h"
 #include "engine/sale/decide.h"
 
 /* The exchanges of one burst, in the order they came. */
@@ -68,7 +69,14 @@ struct lane_host_ops {
 	void (*flush)(void *host, enum lane_turn_stage stage);
 	/* The exchange gets no answer: its lane's backlog is full. */
 	void (*drop)(void *host, const struct exchange *exchange);
+	/* Mails of and to other workers' lanes: takes the next, of any worker; false: there is
+	 * none. Those of a worker come in order. For a send there is always room: mail.h. NULL
+	 * where there is one worker. */
+	bool (*take)(void *host, struct mail *mail);
+	void (*send)(void *host, uint16_t worker_idx, const struct mail *mail);
 };
+
+struct post;
 
 struct lane_turn {
 	const struct lane_host_ops *ops;
@@ -78,6 +86,7 @@ struct lane_turn {
 	uint16_t lane_step;
 	uint16_t lane_cnt; /* of all */
 	struct disk *disk;
+	struct post *post;     /* of baskets over several shards; NULL: there are none */
 	uint64_t *verdict_cnt; /* [VERDICT_END] */
 	uint64_t wall_ns;      /* of this turn */
 	uint64_t monotonic_ns; /* of this turn: for what must not depend on the wall clock */

@@ -129,9 +129,18 @@ static bool has_room(const struct basket *basket)
 {
 	const struct shard *shard = basket->shard;
 	const uint32_t cnt = basket->cnt;
+	uint64_t count_cnt = 0;
 
 	DCHECK(makes_basket(basket->lines[0].op));
-	if (shard->buyers.cnt + 2 * (uint64_t)cnt > shard->buyers.cnt_max)
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct offer *offer =
+			key_offer(shard, &basket->keys[i], basket->lines[i].sku);
+
+		DCHECK(offer != NULL);
+		count_cnt += (offer->limit_per_buyer > 0) +
+			     (uint64_t)(offer_terms_of(&shard->offers, offer)->group != 0);
+	}
+	if (shard->buyers.cnt + count_cnt > shard->buyers.cnt_max)
 		return false;
 	switch (basket->lines[0].op) {
 	case WIRE_OP_BUY:

@@ -37,15 +37,38 @@ const struct snapshot_link *links_find(const struct links *links, uint64_t lsn)
 	return low < links->cnt && links->list[low].lsn == lsn ? &links->list[low] : NULL;
 }
 
-bool links_have(const struct shard *shard, const uint64_t id[2], uint64_t sku, uint16_t line_shard)
+/* Whether the payment of this LSN is a refund. */
+static bool is_refund(const struct orders *orders, uint64_t lsn)
+{
+	uint32_t low = 0;
+	uint32_t high = orders->change_cnt;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+
+		if (orders->changes[middle].lsn < lsn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	DCHECK(low == 0 || orders->changes[low - 1].lsn < lsn);
+	return low < orders->change_cnt && orders->changes[low].lsn == lsn &&
+	       orders->changes[low].kind == RECORD_CONFIRM &&
+	       (orders->changes[low].flags & CONFIRM_REFUND) != 0;
+}
+
+bool links_decided(const struct shard *shard, const uint64_t id[2], uint64_t sku,
+		   uint16_t line_shard, bool *refund)
 {
 	CHECK(line_shard < shard->shards);
 	for (uint64_t i = shard->links.cnt; i-- > 0;) {
 		const struct snapshot_link *link = &shard->links.list[i];
 
-		if (link->request_id[0] == id[0] && link->request_id[1] == id[1] &&
-		    link->sku == sku && link->shard == line_shard)
-			return true;
+		if (link->request_id[0] != id[0] || link->request_id[1] != id[1] ||
+		    link->sku != sku || link->shard != line_shard)
+			continue;
+		*refund = is_refund(&shard->orders, link->first_lsn);
+		return true;
 	}
 	return false;
 }

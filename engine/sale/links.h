@@ -7,6 +7,7 @@
 #ifndef DB_ENGINE_SALE_LINKS_H
 #define DB_ENGINE_SALE_LINKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "alloc/arena.h"
@@ -29,9 +30,12 @@ int links_open(struct links *links, struct arena *arena, uint64_t cnt_max);
 /* The link with this LSN, or NULL. */
 const struct snapshot_link *links_find(const struct links *links, uint64_t lsn);
 
-/* Whether a basket that began in this shard was committed with this line in that one. Looks at
- * every link, the newest first: for a start, not for a turn. */
-bool links_have(const struct shard *shard, const uint64_t id[2], uint64_t sku, uint16_t line_shard);
+/*
+ * Whether a basket that began in this shard was committed with this line in that one. *refund: as a
+ * payment that came too late. Looks at every link, the newest first: for a start, not for a turn.
+ */
+bool links_decided(const struct shard *shard, const uint64_t id[2], uint64_t sku,
+		   uint16_t line_shard, bool *refund);
 
 /* A line of a basket that is being committed. */
 struct link_line {

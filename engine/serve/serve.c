@@ -22,6 +22,7 @@
 #include "engine/serve/privileges.h"
 #include "engine/serve/report.h"
 #include "engine/serve/state.h"
+#include "engine/worker/mailbox.h"
 
 enum {
 	EAL_ARGS_MAX = 64,
@@ -248,6 +249,9 @@ static int workers_up(struct server *server)
 	memcpy(shared->self.ipv6, options->ipv6, sizeof(shared->self.ipv6));
 	if (options->core_cnt > 1 && handover_open(&shared->handover, options->core_cnt) != 0)
 		return FAIL(server, -ENOMEM, "no memory for the hand-over between workers");
+	if (options->core_cnt > 1 && options->shards > 1 &&
+	    mailbox_open(&shared->mailbox, options->core_cnt) != 0)
+		return FAIL(server, -ENOMEM, "no memory for the mails between workers");
 	for (uint16_t i = 0; i < options->core_cnt; i++) {
 		const unsigned lanes = options->shards / options->core_cnt + 1U;
 		int rc = disk_uring_open(&server->disks[i], lanes * WRITES_IN_FLIGHT_MAX,
@@ -279,6 +283,7 @@ static void workers_down(struct server *server)
 			server->disks[i]->ops->close(server->disks[i]);
 	}
 	handover_close(server->shared.handover);
+	mailbox_close(server->shared.mailbox);
 }
 
 /* Returns when every worker has begun a new turn. */
@@ -455,6 +460,7 @@ static const struct step {
 	{"port", port_up, port_down},
 	{"metrics", metrics_up, metrics_down},
 	{"journal format", serve_format_up, NULL},
+	{"baskets", serve_baskets_up, NULL},
 	{"settled clock", serve_clock_settled_up, NULL},
 	{"offers", serve_offers_up, NULL},
 	{"threads", threads_up, NULL},

@@ -108,6 +108,9 @@ int serve_format_up(struct server *server);
 int serve_clock_up(struct server *server);
 int serve_clock_settled_up(struct server *server);
 
+/* Resolves what several shards were deciding when the engine ended (lane/resolve.h). */
+int serve_baskets_up(struct server *server);
+
 /* Reads the wall clock, and reports a step. */
 void serve_clock_look(struct server *server);
 

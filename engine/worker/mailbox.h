@@ -11,26 +11,11 @@
 #ifndef DB_ENGINE_WORKER_MAILBOX_H
 #define DB_ENGINE_WORKER_MAILBOX_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/base/limits.h"
-
-enum {
-	MAIL_BYTES = CACHE_LINE_BYTES,
-	MAIL_TEXT_BYTES = MAIL_BYTES - 8,
-};
-
-/* One mail: a cache line. `kind` says how the rest is read; its sender and reader agree on it. */
-struct mail {
-	uint16_t kind;
-	uint16_t lane_idx;      /* that it is for, of the receiving worker */
-	uint16_t from_lane_idx; /* of the sending worker */
-	uint16_t reserved;      /* 0 */
-	uint8_t text[MAIL_TEXT_BYTES];
-};
-static_assert(sizeof(struct mail) == MAIL_BYTES, "a line a mail");
+#include "engine/lane/mail.h"
 
 struct mailbox;
 

@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include "engine/base/check.h"
+#include "engine/worker/mailbox.h"
 #include "engine/worker/state.h"
 #include "net/reply.h"
 
@@ -103,11 +104,41 @@ static void drop(void *host, const struct exchange *exchange)
 	worker_drop(host, exchange->packet, DROP_BACKLOG_FULL);
 }
 
+static bool take(void *host, struct mail *mail)
+{
+	struct worker *worker = host;
+	struct mailbox *mailbox = worker->shared->mailbox;
+
+	for (uint16_t i = 0; mailbox != NULL && i < worker->worker_cnt; i++) {
+		const uint16_t from = worker->mail_from;
+
+		if (from != worker->idx && mailbox_take(mailbox, from, worker->idx, mail)) {
+			worker->done_cnt++;
+			return true;
+		}
+		/* The next one: a question's mails come without others in between. */
+		worker->mail_from = (uint16_t)(from + 1 < worker->worker_cnt ? from + 1 : 0);
+	}
+	return false;
+}
+
+static void send(void *host, uint16_t worker_idx, const struct mail *mail)
+{
+	struct worker *worker = host;
+	const bool sent = mailbox_put(worker->shared->mailbox, worker->idx, worker_idx, mail);
+
+	/* Each end keeps to what the ring has room for: mail.h. */
+	CHECK(sent);
+	worker->done_cnt++;
+}
+
 const struct lane_host_ops worker_host_ops = {
 	.has_room = has_room,
 	.reply = reply,
 	.flush = flush,
 	.drop = drop,
+	.take = take,
+	.send = send,
 };
 
 /* Never waits for our own shards: two workers could wait for each other. */

@@ -30,6 +30,7 @@ struct worker {
 	uint16_t worker_cnt;
 	uint16_t handover_first; /* the worker whose questions are taken first; the next one each
 				    turn */
+	uint16_t mail_from;      /* the worker whose mails are taken next */
 	uint16_t burst_max;      /* how many datagrams the next burst may have */
 	bool receiving;
 	bool busy;            /* the last turn did something */

@@ -10,6 +10,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/relaxed.h"
 #include "engine/base/secret.h"
+#include "engine/lane/baskets.h"
 #include "engine/worker/state.h"
 
 enum {
@@ -224,6 +225,25 @@ int worker_run(void *context)
 	return 0;
 }
 
+/* What baskets over several shards need: nothing, where there is one. */
+static bool open_baskets(struct worker *worker)
+{
+	const struct worker_shared *shared = worker->shared;
+
+	if (shared->shard_cnt == 1)
+		return true;
+	worker->turn.post = arena_alloc(worker->arena, sizeof(*worker->turn.post));
+	if (worker->turn.post == NULL)
+		return false;
+	FOR_EACH_LANE (&worker->turn, lane) {
+		lane->baskets = arena_alloc(worker->arena, sizeof(*lane->baskets));
+		if (lane->baskets == NULL)
+			return false;
+		lane_baskets_init(lane->baskets);
+	}
+	return true;
+}
+
 static struct commands *new_commands(struct arena *arena)
 {
 	void *memory = arena_alloc(arena, commands_bytes());
@@ -286,6 +306,8 @@ int worker_open(struct worker **out, struct worker_shared *shared, uint16_t idx,
 		if (lane->reply_queue == NULL || lane->backlog == NULL || lane->commands == NULL)
 			goto fail;
 	}
+	if (!open_baskets(worker))
+		goto fail;
 	*out = worker;
 	return 0;
 fail:
@@ -337,6 +359,9 @@ void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *c
 			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].packet);
 		for (uint32_t i = backlog->head; i != backlog->tail; i++)
 			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].packet);
+		for (uint32_t i = 0; lane->baskets != NULL && i < lane->baskets->parked_cnt; i++)
+			visit(context,
+			      lane->baskets->parked[lane->baskets->parked_list[i]].exchange.packet);
 	}
 	CHECK(worker->tx_queue.cnt <= TX_QUEUE_FRAMES_MAX);
 	for (uint32_t i = 0; i < worker->tx_queue.cnt; i++)
@@ -352,6 +377,7 @@ uint32_t worker_waiting_cnt(const struct worker *worker)
 	FOR_EACH_LANE (&worker->turn, lane)
 		cnt += relaxed_u32(&lane->reply_queue->tail) -
 		       relaxed_u32(&lane->reply_queue->head) + relaxed_u32(&lane->backlog->tail) -
-		       relaxed_u32(&lane->backlog->head);
+		       relaxed_u32(&lane->backlog->head) +
+		       (lane->baskets != NULL ? relaxed_u16(&lane->baskets->parked_cnt) : 0U);
 	return cnt;
 }

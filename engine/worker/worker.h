@@ -54,6 +54,7 @@ struct worker_shared {
 	const struct key_ring *keys;   /* that a worker begins with; then COMMAND_USE_KEYS */
 	struct lane *lanes;            /* [shard_cnt] */
 	struct handover *handover;     /* NULL with one worker */
+	struct mailbox *mailbox;       /* NULL with one worker */
 	uint16_t shard_cnt;
 	uint16_t owners[SHARDS_MAX]; /* the worker of each shard */
 	struct wall_now now;         /* the time of all lanes: a step reaches all of them */

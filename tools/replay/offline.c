@@ -15,6 +15,7 @@
 #include "engine/catalog/sizes.h"
 #include "engine/journal/data_dir.h"
 #include "engine/journal/journal.h"
+#include "engine/lane/baskets.h"
 #include "engine/lane/lane_turn.h"
 #include "tools/replay/paper_lane.h"
 
@@ -39,6 +40,8 @@ struct offline {
 	struct segment_source **segments;
 	void *buffers; /* BUFFERS_BYTES a lane */
 	struct backlog *backlogs;
+	struct lane_baskets *baskets; /* of each lane; NULL: there is one lane */
+	struct post *post;
 	struct reply_queue *reply_queue; /* of all lanes: no answer waits in it offline */
 	uint64_t verdicts[VERDICT_END];
 	offline_op_verdicts by_op[WIRE_OP_END];
@@ -281,6 +284,10 @@ static int open_lane(struct offline *offline, uint16_t idx, struct error *error)
 	offline->tended_ns[idx] = offline->options.first_ns;
 	lane->backlog = &offline->backlogs[idx];
 	lane->reply_queue = offline->reply_queue;
+	if (offline->baskets != NULL) {
+		lane->baskets = &offline->baskets[idx];
+		lane_baskets_init(lane->baskets);
+	}
 	if (kept)
 		data_dir_lane_path(&offline->dir, idx, path, sizeof(path));
 	offline->segments[idx] =
@@ -330,6 +337,13 @@ int offline_open(struct offline **out, const struct offline_options *options, st
 	offline->buffers = aligned_alloc(BLOCK_ALIGN_BYTES, shards * BUFFERS_BYTES);
 	offline->backlogs = calloc(shards, sizeof(struct backlog));
 	offline->reply_queue = calloc(1, sizeof(struct reply_queue));
+	if (shards > 1) {
+		offline->baskets =
+			aligned_alloc(CACHE_LINE_BYTES, shards * sizeof(struct lane_baskets));
+		offline->post = calloc(1, sizeof(struct post));
+	}
+	if (offline->baskets != NULL)
+		memset(offline->baskets, 0, shards * sizeof(struct lane_baskets));
 	/* So that no lane's blocks wait for another's. */
 	offline->disk = paper_disk_open((unsigned)shards * WRITES_IN_FLIGHT_MAX);
 	offline->turn = (struct lane_turn){
@@ -339,10 +353,12 @@ int offline_open(struct offline **out, const struct offline_options *options, st
 		.lane_step = 1,
 		.lane_cnt = options->shards,
 		.disk = offline->disk,
+		.post = offline->post,
 		.verdict_cnt = offline->verdicts,
 	};
 	if (offline->lanes != NULL && offline->segments != NULL && offline->buffers != NULL &&
-	    offline->backlogs != NULL && offline->reply_queue != NULL && offline->disk != NULL)
+	    offline->backlogs != NULL && offline->reply_queue != NULL && offline->disk != NULL &&
+	    (shards == 1 || (offline->baskets != NULL && offline->post != NULL)))
 		rc = options->journal != NULL ? make_journal(offline, error) : 0;
 	for (uint16_t i = 0; rc == 0 && i < shards; i++)
 		rc = open_lane(offline, i, error);
@@ -572,6 +588,8 @@ void offline_close(struct offline *offline)
 	if (offline->disk != NULL)
 		offline->disk->ops->close(offline->disk);
 	free(offline->reply_queue);
+	free(offline->baskets);
+	free(offline->post);
 	free(offline->backlogs);
 	free(offline->buffers);
 	free(offline->segments);

@@ -1,0 +1,279 @@
+#include "engine/lane/baskets.h"
+
+#include "engine/base/check.h"
+#include "engine/lane/acknowledged.h"
+#include "engine/lane/answer.h"
+#include "engine/lane/lane_turn.h"
+
+enum {
+	/* What a turn does for baskets is bounded: mails of another worker, and steps. */
+	MAILS_PER_TURN_MAX = MAILBOX_RING_CNT,
+	STEPS_PER_TURN_MAX = 16,
+};
+
+void lane_baskets_init(struct lane_baskets *baskets)
+{
+	CHECK((uintptr_t)baskets % CACHE_LINE_BYTES == 0);
+	baskets->parking = BASKETS_MAX;
+	for (uint16_t i = 0; i < BASKETS_MAX; i++) {
+		baskets->spanning_list[i] = i;
+		baskets->shared_list[i] = i;
+		baskets->parked_list[i] = i;
+	}
+}
+
+/* ---- datagrams ---- */
+
+bool baskets_parking(const struct lane *lane)
+{
+	return lane->baskets != NULL && lane->baskets->parking < BASKETS_MAX;
+}
+
+void baskets_park(struct lane *lane, const struct exchange *exchange, uint64_t lsn)
+{
+	struct lane_baskets *baskets = lane->baskets;
+	struct parked *parked = &baskets->parked[baskets->parking];
+
+	CHECK(baskets_parking(lane) && parked->used && parked->basket_cnt > 0);
+	parked->exchange = *exchange;
+	parked->lsn = lsn > parked->lsn ? lsn : parked->lsn;
+	baskets->parking = BASKETS_MAX;
+}
+
+/* A datagram whose baskets have all been answered: gives it to the host if it may leave. */
+static void release(struct lane_turn *turn, struct lane *lane, struct parked *parked)
+{
+	const uint64_t acknowledged = acknowledged_lsn(lane);
+	const bool lost = lane_is_lost(lane);
+
+	if (parked->answered || parked->basket_cnt > 0 || (parked->lsn > acknowledged && !lost) ||
+	    !turn->ops->has_room(turn->host, &parked->exchange))
+		return;
+	DCHECK(parked->exchange.lane_idx == lane->idx);
+	if (parked->lsn > acknowledged)
+		answer_unavailable(lane, exchange_datagram(&parked->exchange), acknowledged,
+				   turn->verdict_cnt);
+	turn->ops->reply(turn->host, &parked->exchange);
+	parked->answered = true;
+}
+
+void baskets_release(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane) {
+		struct lane_baskets *baskets = lane->baskets;
+
+		for (uint16_t i = 0; baskets != NULL && i < baskets->parked_cnt; i++)
+			release(turn, lane, &baskets->parked[baskets->parked_list[i]]);
+	}
+}
+
+void baskets_flushed(struct lane_turn *turn)
+{
+	FOR_EACH_LANE (turn, lane) {
+		struct lane_baskets *baskets = lane->baskets;
+
+		for (uint16_t i = 0; baskets != NULL && i < baskets->parked_cnt;) {
+			const uint16_t number = baskets->parked_list[i];
+
+			DCHECK(baskets->parked[number].used);
+			if (!baskets->parked[number].answered) {
+				i++;
+				continue;
+			}
+			baskets->parked[number].used = false;
+			baskets->parked_cnt--;
+			baskets->parked_list[i] = baskets->parked_list[baskets->parked_cnt];
+			baskets->parked_list[baskets->parked_cnt] = number;
+		}
+	}
+}
+
+bool baskets_idle(const struct lane *lane)
+{
+	const struct lane_baskets *baskets = lane->baskets;
+
+	return baskets == NULL ||
+	       (baskets->spanning_cnt | baskets->shared_cnt | baskets->parked_cnt) == 0;
+}
+
+/* ---- mails ---- */
+
+static uint16_t worker_of(const struct lane_turn *turn, uint16_t lane_idx)
+{
+	DCHECK(lane_idx < turn->lane_cnt);
+	return lane_idx % turn->lane_step;
+}
+
+bool post_has_credits(const struct lane_turn *turn, uint16_t lane_idx, uint32_t mail_cnt)
+{
+	DCHECK(mail_cnt > 0 && mail_cnt <= WIRE_ENTRY_CNT_MAX);
+	return turn->post->credits[worker_of(turn, lane_idx)] + mail_cnt <= MAIL_CREDITS_MAX;
+}
+
+void post_take_credits(struct lane_turn *turn, uint16_t lane_idx, uint32_t mail_cnt)
+{
+	CHECK(post_has_credits(turn, lane_idx, mail_cnt));
+	turn->post->credits[worker_of(turn, lane_idx)] += (uint16_t)mail_cnt;
+}
+
+void post_return_credits(struct lane_turn *turn, uint16_t lane_idx, uint32_t mail_cnt)
+{
+	uint16_t *credits = &turn->post->credits[worker_of(turn, lane_idx)];
+
+	CHECK(*credits >= mail_cnt);
+	*credits = (uint16_t)(*credits - mail_cnt);
+}
+
+void post_send(struct lane_turn *turn, struct mail *mail)
+{
+	struct post *post = turn->post;
+	const uint16_t worker = worker_of(turn, mail->lane_idx);
+
+	DCHECK(mail->from_lane_idx % turn->lane_step == turn->lane_first);
+	mail->reserved = 0;
+	if (worker != turn->lane_first) {
+		turn->ops->send(turn->host, worker, mail);
+		return;
+	}
+	CHECK(post->tail - post->head < MAILBOX_RING_CNT);
+	post->local[post->tail++ & (MAILBOX_RING_CNT - 1)] = *mail;
+}
+
+/* A question arrives in parts, and none of another from the same worker in between. */
+static void take_part(struct lane_turn *turn, struct incoming *incoming, const struct mail *mail)
+{
+	if (mail->kind == MAIL_OPEN) {
+		CHECK(incoming->line_cnt == incoming->open.line_cnt);
+		incoming->open = mail->open;
+		incoming->lane_idx = mail->lane_idx;
+		incoming->from_lane_idx = mail->from_lane_idx;
+		incoming->line_cnt = 0;
+		return;
+	}
+	CHECK(incoming->line_cnt < incoming->open.line_cnt &&
+	      incoming->from_lane_idx == mail->from_lane_idx &&
+	      incoming->open.basket == mail->line.basket);
+	incoming->line[incoming->line_cnt] = mail->line.line;
+	incoming->lines[incoming->line_cnt++] = mail->line.request;
+	if (incoming->line_cnt == incoming->open.line_cnt)
+		participant_asked(turn, &turn->lanes[incoming->lane_idx], incoming);
+}
+
+static void take(struct lane_turn *turn, const struct mail *mail)
+{
+	struct lane *lane = &turn->lanes[mail->lane_idx];
+
+	CHECK(mail->lane_idx < turn->lane_cnt && mail->from_lane_idx < turn->lane_cnt);
+	CHECK(worker_of(turn, mail->lane_idx) == turn->lane_first);
+	switch ((enum mail_kind)mail->kind) {
+	case MAIL_OPEN:
+	case MAIL_LINE:
+		take_part(turn, &turn->post->incoming[worker_of(turn, mail->from_lane_idx)], mail);
+		return;
+	case MAIL_VOTE:
+	case MAIL_ANSWER:
+		coordinator_take(turn, lane, mail);
+		return;
+	case MAIL_DECIDE:
+		participant_take(turn, lane, mail);
+		return;
+	}
+	CHECK(!"a mail of unknown kind");
+}
+
+static bool take_mails(struct lane_turn *turn)
+{
+	struct post *post = turn->post;
+	struct mail mail;
+	bool any = false;
+
+	for (unsigned i = 0; i < MAILS_PER_TURN_MAX && turn->ops->take != NULL &&
+			     turn->ops->take(turn->host, &mail);
+	     i++) {
+		take(turn, &mail);
+		any = true;
+	}
+	while (post->head != post->tail) {
+		mail = post->local[post->head++ & (MAILBOX_RING_CNT - 1)];
+		take(turn, &mail);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- what waits for a record ---- */
+
+/* The next that need not wait longer. */
+static bool next_done(struct waits *waits, uint64_t lsn, bool lost, struct wait *wait)
+{
+	if (waits->head == waits->tail)
+		return false;
+	*wait = waits->list[waits->head & (WAITS_MAX - 1)];
+	if (wait->lsn > lsn && !lost)
+		return false;
+	waits->head++;
+	return true;
+}
+
+static bool end_waits(struct lane_turn *turn, struct lane *lane)
+{
+	struct lane_baskets *baskets = lane->baskets;
+	const bool lost = lane_is_lost(lane);
+	const uint64_t on_disk = command_acknowledged_lsn(lane);
+	struct wait wait;
+	bool any = false;
+
+	DCHECK(on_disk <= acknowledged_lsn(lane));
+	while (next_done(&baskets->until_disk, on_disk, lost, &wait)) {
+		if (wait.is_shared)
+			participant_written(turn, lane, wait.number);
+		else
+			coordinator_written(turn, lane, wait.number);
+		any = true;
+	}
+	while (next_done(&baskets->until_acknowledged, acknowledged_lsn(lane), lost, &wait)) {
+		participant_acknowledged(turn, lane, wait.number);
+		any = true;
+	}
+	return any;
+}
+
+static bool step(struct lane_turn *turn)
+{
+	bool any = take_mails(turn);
+
+	FOR_EACH_LANE (turn, lane) {
+		if (lane->baskets == NULL ||
+		    (lane->baskets->spanning_cnt | lane->baskets->shared_cnt) == 0)
+			continue;
+		any |= end_waits(turn, lane);
+		any |= participant_turn(turn, lane);
+		any |= coordinator_turn(turn, lane);
+	}
+	return any;
+}
+
+void baskets_turn(struct lane_turn *turn)
+{
+	if (turn->post == NULL)
+		return;
+	for (unsigned i = 0; i < STEPS_PER_TURN_MAX; i++) {
+		if (!step(turn))
+			return;
+	}
+}
+
+struct wire_reply reply_of_decision(const struct wire_request *line,
+				    const struct decision *decision)
+{
+	DCHECK(decision->verdict < VERDICT_END);
+	return (struct wire_reply){
+		.id = {line->id[0], line->id[1]},
+		.order_id = decision->order_id,
+		.unit_price = decision->unit_price,
+		.instant_ns = decision->instant_ns,
+		.stock_left = decision->stock_left,
+		.quantity = decision->quantity,
+		.verdict = decision->verdict,
+	};
+}

@@ -1,0 +1,337 @@
+/*
+ * participant: a lane's lines of baskets that begin in other lanes.
+ */
+#include "engine/base/check.h"
+#include "engine/lane/acknowledged.h"
+#include "engine/lane/answer.h"
+#include "engine/lane/baskets.h"
+#include "engine/lane/lane_turn.h"
+#include "engine/sale/prepare.h"
+
+static struct shared *new_shared(struct lane_baskets *baskets, const struct incoming *incoming)
+{
+	struct shared *shared = &baskets->shared[baskets->shared_list[baskets->shared_cnt]];
+
+	CHECK(baskets->shared_cnt < BASKETS_MAX && shared->state == SHARED_FREE);
+	baskets->shared_cnt++;
+	*shared = (struct shared){
+		.cnt = incoming->line_cnt,
+		.coordinator_idx = incoming->from_lane_idx,
+		.basket = incoming->open.basket,
+	};
+	memcpy(shared->line, incoming->line, sizeof(shared->line));
+	return shared;
+}
+
+static void end_shared(struct lane_baskets *baskets, struct shared *shared)
+{
+	const uint16_t number = (uint16_t)(shared - baskets->shared);
+	uint16_t i = 0;
+
+	CHECK(shared->state != SHARED_FREE);
+	shared->state = SHARED_FREE;
+	while (baskets->shared_list[i] != number)
+		i++;
+	DCHECK(i < baskets->shared_cnt);
+	baskets->shared_cnt--;
+	baskets->shared_list[i] = baskets->shared_list[baskets->shared_cnt];
+	baskets->shared_list[baskets->shared_cnt] = number;
+}
+
+static void vote(struct lane_turn *turn, const struct lane *lane, uint16_t coordinator_idx,
+		 const struct mail_vote *vote)
+{
+	struct mail mail = {
+		.kind = MAIL_VOTE,
+		.lane_idx = coordinator_idx,
+		.from_lane_idx = lane->idx,
+		.vote = *vote,
+	};
+
+	post_send(turn, &mail);
+}
+
+/* Sends the answers of all lines, which may leave, and ends it. */
+static void send_answers(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+{
+	const uint64_t acknowledged = acknowledged_lsn(lane);
+
+	DCHECK(shared->cnt > 0 && shared->cnt <= WIRE_ENTRY_CNT_MAX);
+	for (unsigned i = 0; i < shared->cnt; i++) {
+		struct mail mail = {
+			.kind = MAIL_ANSWER,
+			.lane_idx = shared->coordinator_idx,
+			.from_lane_idx = lane->idx,
+			.answer = {.basket = shared->basket,
+				   .line = shared->line[i],
+				   .would = shared->would[i],
+				   .reply = shared->replies[i]},
+		};
+
+		if (shared->wait_lsn[i] > acknowledged)
+			mail.answer.reply = (struct wire_reply){.verdict = VERDICT_UNAVAILABLE};
+		else
+			mail.answer.reply.durability =
+				(uint8_t)acknowledged_durability(lane, shared->wait_lsn[i]);
+		post_send(turn, &mail);
+	}
+	end_shared(lane->baskets, shared);
+}
+
+/* The answers leave as soon as what they rest on is acknowledged. */
+static void answer(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+{
+	uint64_t lsn = 0;
+
+	shared->state = SHARED_ANSWERS;
+	for (unsigned i = 0; i < shared->cnt; i++)
+		lsn = shared->wait_lsn[i] > lsn ? shared->wait_lsn[i] : lsn;
+	DCHECK(lsn < journal_next_lsn(lane->journal));
+	if (lsn <= acknowledged_lsn(lane) || lane_is_lost(lane))
+		send_answers(turn, lane, shared);
+	else
+		wait_for(&lane->baskets->until_acknowledged, lsn,
+			 (uint32_t)(shared - lane->baskets->shared), true);
+}
+
+void participant_acknowledged(struct lane_turn *turn, struct lane *lane, uint32_t number)
+{
+	CHECK(lane->baskets->shared[number].state == SHARED_ANSWERS);
+	send_answers(turn, lane, &lane->baskets->shared[number]);
+}
+
+static void keep_answer(struct shared *shared, unsigned i, const struct wire_request *line,
+			const struct decision *decision)
+{
+	DCHECK(i < shared->cnt);
+	shared->replies[i] = reply_of_decision(line, decision);
+	shared->would[i] = decision->would_be != VERDICT_NONE && decision->verdict == VERDICT_NONE;
+	shared->wait_lsn[i] = shared->would[i] ? 0 : decision->wait_lsn;
+}
+
+static void answer_all(struct lane_turn *turn, struct lane *lane, struct shared *shared,
+		       enum verdict verdict)
+{
+	for (unsigned i = 0; i < shared->cnt; i++) {
+		shared->replies[i] = (struct wire_reply){.verdict = (uint8_t)verdict};
+		shared->would[i] = false;
+		shared->wait_lsn[i] = 0;
+	}
+	answer(turn, lane, shared);
+}
+
+/* The lines as requests; false: one of them names an order that is not there. */
+static bool complete(const struct lane *lane, const struct incoming *incoming,
+		     struct wire_request *lines, struct decision *decisions)
+{
+	const struct mail_open *open = &incoming->open;
+	bool all = true;
+
+	for (unsigned i = 0; i < incoming->line_cnt; i++) {
+		const struct wire_request *named = &incoming->lines[i];
+		const uint64_t hold_id[2] = {named->id[0], named->id[1]};
+
+		lines[i] = *named;
+		decisions[i] = (struct decision){.verdict = VERDICT_BASKET_REFUSED};
+		if (open->whole == 0)
+			continue;
+		lines[i] = (struct wire_request){
+			.id = {open->id[0], open->id[1]},
+			.buyer = open->buyer,
+			.sku = named->sku,
+			.channel = open->channel,
+			.op = open->op,
+		};
+		if (basket_complete(lane->shard, hold_id, &lines[i]))
+			continue;
+		decisions[i].verdict = VERDICT_NOT_FOUND;
+		all = false;
+	}
+	return all;
+}
+
+/* Sets all lines aside, which were judged so. */
+static void prepare(struct lane *lane, struct shared *shared, const struct basket *basket,
+		    const struct decision *decisions)
+{
+	DCHECK(shared->cnt == basket->cnt);
+	for (unsigned i = 0; i < basket->cnt; i++) {
+		struct record *slot = journal_slot(lane->journal);
+
+		shared->places[i] = (uint16_t)prepare_line(basket, i, &decisions[i], slot);
+		journal_commit(lane->journal);
+	}
+	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+	shared->late = basket->refund;
+	shared->state = SHARED_PREPARED;
+	wait_for(&lane->baskets->until_disk, journal_next_lsn(lane->journal) - 1,
+		 (uint32_t)(shared - lane->baskets->shared), true);
+}
+
+static void judge(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming,
+		  struct shared *shared)
+{
+	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
+	struct lookup keys[WIRE_ENTRY_CNT_MAX];
+	struct decision decisions[WIRE_ENTRY_CNT_MAX];
+	struct basket basket = {
+		.shard = lane->shard,
+		.now_ns = lane->clock_ns,
+		/* Another lane's clock may be ahead of ours. */
+		.asked_ns = incoming->open.asked_ns > lane->clock_ns &&
+					    incoming->open.asked_ns != ASKED_STALE
+				    ? lane->clock_ns
+				    : incoming->open.asked_ns,
+		.lines = lines,
+		.keys = keys,
+		.cnt = incoming->line_cnt,
+	};
+	enum basket_outcome outcome = BASKET_ANSWERED;
+
+	if (complete(lane, incoming, lines, decisions)) {
+		lookup_all(lane->shard, lines, keys, basket.cnt);
+		if (incoming->open.mode == MAIL_EACH)
+			for (unsigned i = 0; i < basket.cnt; i++)
+				answer_one(lane, basket.asked_ns, &lines[i], &keys[i],
+					   &decisions[i]);
+		else
+			outcome = answer_judge(lane, &basket, basket.cnt, decisions);
+	}
+	if (outcome == BASKET_COMMITS && incoming->open.mode == MAIL_PREPARE) {
+		if (journal_has_room(lane->journal, basket.cnt) &&
+		    prepare_has_room(lane->shard, basket.cnt)) {
+			prepare(lane, shared, &basket, decisions);
+			return;
+		}
+		answer_all(turn, lane, shared, VERDICT_UNDER_WAY);
+		return;
+	}
+	for (unsigned i = 0; i < basket.cnt; i++)
+		keep_answer(shared, i, &lines[i], &decisions[i]);
+	answer(turn, lane, shared);
+}
+
+void participant_asked(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming)
+{
+	struct lane_baskets *baskets = lane->baskets;
+	struct shared *shared;
+
+	DCHECK(incoming->lane_idx == lane->idx);
+	/* On paper only datagrams move a lane's clock. */
+	if (lane->ack == ACK_ON_PAPER)
+		lane_tick(lane, incoming->open.at_ns);
+	if (baskets->shared_cnt == BASKETS_MAX ||
+	    (!answer_possible(lane, incoming->line_cnt) && !lane_is_lost(lane))) {
+		vote(turn, lane, incoming->from_lane_idx,
+		     &(struct mail_vote){.basket = incoming->open.basket, .word = MAIL_BUSY});
+		return;
+	}
+	shared = new_shared(baskets, incoming);
+	shared->state = SHARED_ANSWERS;
+	if (lane_is_lost(lane))
+		answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
+	else
+		judge(turn, lane, incoming, shared);
+}
+
+void participant_written(struct lane_turn *turn, struct lane *lane, uint32_t number)
+{
+	struct shared *shared = &lane->baskets->shared[number];
+
+	CHECK(shared->state == SHARED_PREPARED);
+	if (lane_is_lost(lane)) {
+		/* Whether they are on disk the next start finds out; nobody decides to commit. */
+		lane->baskets->in_doubt_cnt += shared->cnt;
+		answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
+		return;
+	}
+	shared->state = SHARED_WAITS;
+	vote(turn, lane, shared->coordinator_idx,
+	     &(struct mail_vote){.basket = shared->basket,
+				 .share = (uint16_t)number,
+				 .word = MAIL_YES,
+				 .late = shared->late});
+}
+
+void participant_take(struct lane_turn *turn, struct lane *lane, const struct mail *mail)
+{
+	struct shared *shared = &lane->baskets->shared[mail->decide.share];
+
+	(void)turn;
+	CHECK(mail->kind == MAIL_DECIDE && mail->decide.share < BASKETS_MAX);
+	CHECK(shared->state == SHARED_WAITS && shared->basket == mail->decide.basket &&
+	      shared->coordinator_idx == mail->from_lane_idx);
+	shared->state = SHARED_DECIDED;
+	shared->decision = mail->decide.decision;
+	shared->refund = mail->decide.refund != 0;
+}
+
+static void commit(struct lane *lane, struct shared *shared)
+{
+	for (unsigned i = 0; i < shared->cnt; i++) {
+		struct record *slot = journal_slot(lane->journal);
+		struct decision decision;
+
+		prepare_commit(lane->shard, shared->places[i], lane->clock_ns, shared->refund, slot,
+			       &decision);
+		journal_commit(lane->journal);
+		shared->replies[i] = reply_of_decision(&(struct wire_request){0}, &decision);
+		shared->would[i] = false;
+		shared->wait_lsn[i] = decision.wait_lsn;
+	}
+	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+}
+
+static void give_back(struct lane *lane, const struct shared *shared)
+{
+	for (unsigned i = 0; i < shared->cnt; i++) {
+		prepare_abort(lane->shard, shared->places[i], lane->clock_ns,
+			      journal_slot(lane->journal));
+		journal_commit(lane->journal);
+	}
+	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
+}
+
+/* Does what was decided, if there is room for the records. */
+static bool carry_out(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+{
+	const bool lost = lane_is_lost(lane) || shared->decision == MAIL_UNKNOWN ||
+			  (lane->draining && journal_is_full(lane->journal));
+
+	DCHECK(shared->state == SHARED_DECIDED && shared->cnt > 0);
+	if (!lost && !journal_has_room(lane->journal, shared->cnt))
+		return false;
+	if (lost)
+		lane->baskets->in_doubt_cnt += shared->cnt;
+	if (shared->decision == MAIL_COMMIT) {
+		if (lost) {
+			answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
+			return true;
+		}
+		commit(lane, shared);
+		answer(turn, lane, shared);
+		return true;
+	}
+	if (!lost)
+		give_back(lane, shared);
+	vote(turn, lane, shared->coordinator_idx,
+	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
+	end_shared(lane->baskets, shared);
+	return true;
+}
+
+bool participant_turn(struct lane_turn *turn, struct lane *lane)
+{
+	struct lane_baskets *baskets = lane->baskets;
+	bool any = false;
+
+	for (uint16_t i = baskets->shared_cnt; i-- > 0;) {
+		struct shared *shared = &baskets->shared[baskets->shared_list[i]];
+
+		/* One that ends changes places with one that was looked at. */
+		DCHECK(shared->state != SHARED_FREE);
+		if (shared->state == SHARED_DECIDED)
+			any |= carry_out(turn, lane, shared);
+	}
+	return any;
+}
