@@ -201,6 +201,21 @@ counted() { # drops|verdicts NAME
 		"$ENGINE_OUT"
 }
 
+# Fills a disk to its last block. For a file that it has yet to write, ext4 sets aside more than the
+# file then takes, so that a file that found the disk full may leave some blocks free.
+fill_disk() { # DIR
+	local block_bytes=65536 turns=0
+
+	until [ "$(stat -f -c %a "$1")" = 0 ]; do
+		[ $((turns += 1)) -le 20 ] ||
+			fail "$1 does not get full: $(stat -f "$1"; cat "$WORK/dd.err")"
+		! dd if=/dev/zero of="$1/filler" bs=$block_bytes oflag=append conv=notrunc \
+			2>"$WORK/dd.err" || fail "$1 is a disk without end"
+		sync -f "$1"
+		block_bytes=$(stat -f -c %S "$1")
+	done
+}
+
 METRICS=127.0.0.1:9464
 
 # GET from the engine's --metrics $METRICS: the body in $WORK/answer, the status in HTTP_STATUS.

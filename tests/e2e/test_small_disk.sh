@@ -15,10 +15,6 @@ follow() {
 	FOLLOWER=$!
 }
 
-full() {
-	dd if=/dev/zero of="$DISK/filler" bs=64K 2>"$WORK/dd.err" || true
-}
-
 truncate -s 64M "$WORK/disk.img"
 mkfs.ext4 -q -m 0 -O ^has_journal "$WORK/disk.img"
 mkdir "$DISK"
@@ -37,7 +33,7 @@ expect_verdict ACCEPTED "sku=1,buyer=1,id=$(id 1)"
 wait_for "it to be on disk" orders_reached 1
 $JOURNAL checkpoint "$DATA" >"$WORK/checkpoint" 2>&1 || fail "$(cat "$WORK/checkpoint")"
 
-full
+fill_disk "$DISK"
 follow
 expect_verdict ACCEPTED "sku=1,buyer=2,id=$(id 2)"
 wait_for "the follower to find the disk full" grep -q 'No space' "$WORK/follower.err"
@@ -46,7 +42,7 @@ expect_eq "times that it says so" 1 "$(grep -c 'No space' "$WORK/follower.err")"
 rm "$DISK/filler"
 wait_for "its checkpoint" grep -q '"written":true' "$WORK/follower"
 
-full
+fill_disk "$DISK"
 expect_verdict ACCEPTED "sku=1,buyer=3,id=$(id 3)"
 wait_for "the disk to be full again" eval '[ "$(grep -c "No space" "$WORK/follower.err")" = 2 ]'
 kill -TERM $FOLLOWER

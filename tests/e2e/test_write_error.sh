@@ -41,9 +41,11 @@ mount --bind "$BAD" "$DATA/lane-001"
 start_engine --shards 2 --segment-mib 1
 expect_verdict ACCEPTED --shard 1 "sku=$bad,buyer=1,id=$(id 1)"
 expect_verdict ACCEPTED --shard 1 "sku=$bad,buyer=2,id=$(id 2)"
+# What makes segments ahead must not write while holes are dug.
+wait_for "the segments ahead" test -e "$BAD/seg-000000000002"
 sync -f "$BAD"
 fallocate --dig-holes "$UNDER/disk.img"
-! dd if=/dev/zero of="$UNDER/filler" bs=4096 2>"$WORK/dd.err" || fail "a disk without end"
+fill_disk "$UNDER"
 
 expect_verdict UNAVAILABLE --shard 1 "sku=$bad,buyer=3,id=$(id 3)"
 wait_for "what the operator is told" grep -q 'lane 1: .*journal write failed' "$ENGINE_OUT.err"
