@@ -76,9 +76,13 @@ class Engine:
         requests are a result, too."""
         time.sleep(PEER_PAUSE_S)
         before, aside = scrape(self.metrics), self.aside_s()
-        result = process.run_json(
-            [process.BIN / "doorbuster-load", *self.sale.flags, *self.to, "--keys", self.keys,
-             "--prepared", "--ack", self.ack, "--json", *flags], cpu=self.cpu, good=good)
+        try:
+            result = process.run_json(
+                [process.BIN / "doorbuster-load", *self.sale.flags, *self.to, "--keys", self.keys,
+                 "--prepared", "--ack", self.ack, "--json", *flags], cpu=self.cpu, good=good)
+        except process.Failed as failed:
+            raise process.Failed(f"{failed}; dropped by the engine so far: "
+                                 f"{drops(self.metrics) or 'nothing'}") from None
         others = set(result["verdicts"]) - SALE_VERDICTS
         if (result["contradictions"] != 0 or result["replies_bad_tag"] != 0
                 or (others and result["scenario"] != "mixed")):
@@ -131,13 +135,23 @@ def engine(sale, ack="memory", orders_max=20000000, port="memif", cores=None,
         running.stop()
 
 
+def metrics_of(address):
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=300) as answer:
+        return answer.read().decode()
+
+
+def drops(address):
+    """Frames that the engine dropped, by reason; why a load lost requests."""
+    found = re.findall(r'^doorbuster_drops_total\{reason="(\w+)"\} ([1-9]\d*)$',
+                       metrics_of(address), re.MULTILINE)
+    return ", ".join(f"{reason} {count}" for reason, count in found)
+
+
 def scrape(address):
     """The engine's metrics of its time: {(name, stage): sum over workers}."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=300) as answer:
-        text = answer.read().decode()
     sums = {}
-    for name, labels, value in re.findall(r"^(doorbuster_worker_\w+)\{([^}]*)\} (\S+)", text,
-                                          re.MULTILINE):
+    for name, labels, value in re.findall(r"^(doorbuster_worker_\w+)\{([^}]*)\} (\S+)",
+                                          metrics_of(address), re.MULTILINE):
         stage = re.search(r'stage="([^"]*)"', labels)
         key = (name.removeprefix("doorbuster_worker_"), stage[1] if stage else "")
         sums[key] = sums.get(key, 0) + float(value)
