@@ -31,8 +31,7 @@ hit() { # PID restart-command...
 	case $((RANDOM % 5)) in
 	0 | 1)
 		echo "    killed"
-		kill -9 "$1"
-		wait "$1" 2>/dev/null || true
+		end9 "$1"
 		"${@:2}"
 		;;
 	2 | 3)
@@ -124,7 +123,7 @@ lose_minutes() {
 	for node in "${NODES[@]}"; do kill_node "$node"; done
 	cp -a "$NATS_STORE" "$WORK/older"
 	for node in "${NODES[@]}"; do start_node "$node"; done
-	wait_for "all nodes" cluster_ready
+	wait_for_cluster
 	sell $((ROUNDS + 1))
 	sold
 	wait_for "the streams to have all" streamed
@@ -135,7 +134,7 @@ lose_minutes() {
 		mv "$WORK/older/n$node" "$NATS_STORE/"
 	done
 	for node in "${NODES[@]}"; do start_node "$node"; done
-	wait_for "all nodes" cluster_ready
+	wait_for_cluster
 	wait_for "the streams to have all again" streamed
 }
 
@@ -180,7 +179,7 @@ chaos() {
 		sleep 0.$((RANDOM % 6))
 		blow
 		sold
-		wait_for "all nodes" cluster_ready
+		wait_for_cluster
 	done
 	[ "$LOSE" = 0 ] || lose_minutes
 	stop_engine

@@ -11,6 +11,7 @@ SERVE=$BIN/doorbuster-serve
 ENGINE_PID=
 ENGINE_OUT=
 ENGINE_CNT=0
+declare -A SERVER_LOGS=()
 # ASan and debug builds start and drain slowly.
 START_LIMIT_S=30
 . tests/support/patience.sh
@@ -23,10 +24,17 @@ on_exit() {
 	# shellcheck disable=SC2046
 	kill -9 $(jobs -p) 2>/dev/null || true
 	wait 2>/dev/null || true
-	if [ "$rc" != 0 ] && [ "$rc" != 77 ] && [ -n "$ENGINE_OUT" ]; then
+	[ "$rc" != 0 ] && [ "$rc" != 77 ] || return 0
+	if [ -n "$ENGINE_OUT" ]; then
 		echo "last engine said:"
 		tail -n 30 "$ENGINE_OUT" "$ENGINE_OUT.err"
 	fi
+	[ ${#SERVER_LOGS[@]} = 0 ] || tail -n 10 "${!SERVER_LOGS[@]}" 2>/dev/null
+}
+
+# The log of another server: its last lines are printed if the test fails.
+show_at_failure() { # FILE
+	SERVER_LOGS[$1]=1
 }
 
 fail() {
@@ -137,9 +145,15 @@ stop_engine() {
 	! grep -E '^lane .*conserved=NO' "$ENGINE_OUT" || fail "a lane lost or made units"
 }
 
+# Kills processes, and waits until they are gone: on a busy machine that may take a second, in which
+# they still have their ports, locks and files.
+end9() { # PID...
+	kill -9 "$@"
+	wait "$@" 2>/dev/null || true
+}
+
 kill9() {
-	kill -9 "$ENGINE_PID"
-	wait "$ENGINE_PID" 2>/dev/null || true
+	end9 "$ENGINE_PID"
 	ENGINE_PID=
 }
 

@@ -13,9 +13,14 @@ start_nats() { # [PORT [CONFIG-LINE...]]
 		[ $# -lt 2 ] || printf '%s\n' "${@:2}"
 	} >"$WORK/nats.$port.conf"
 	nats-server -c "$WORK/nats.$port.conf" >>"$WORK/nats.$port.log" 2>&1 &
-	# shellcheck disable=SC2034 # the test's
 	NATS_PID=$!
-	wait_for "nats-server" nats_ready "$port"
+	show_at_failure "$WORK/nats.$port.log"
+	wait_for "nats-server" nats_ready_or_ended "$port"
+	kill -0 $NATS_PID 2>/dev/null || fail "nats-server ended"
+}
+
+nats_ready_or_ended() { # PORT
+	! kill -0 $NATS_PID 2>/dev/null || nats_ready "$1"
 }
 
 nats_ready() { # PORT

@@ -18,11 +18,11 @@ start_node() { # NODE
 	END
 	nats-server -c "$WORK/node$1.conf" >>"$WORK/node$1.log" 2>&1 &
 	NODE_PID[$1]=$!
+	show_at_failure "$WORK/node$1.log"
 }
 
 kill_node() { # NODE
-	kill -9 "${NODE_PID[$1]}"
-	wait "${NODE_PID[$1]}" 2>/dev/null || true
+	end9 "${NODE_PID[$1]}"
 }
 
 start_cluster() {
@@ -30,7 +30,23 @@ start_cluster() {
 	for node in "${NODES[@]}"; do
 		start_node "$node"
 	done
-	wait_for "the cluster" cluster_ready
+	wait_for_cluster
+}
+
+wait_for_cluster() {
+	local node
+	wait_for "all nodes" cluster_ready_or_one_ended
+	for node in "${NODES[@]}"; do
+		kill -0 "${NODE_PID[$node]}" 2>/dev/null || fail "node $node ended"
+	done
+}
+
+cluster_ready_or_one_ended() {
+	local node
+	for node in "${NODES[@]}"; do
+		kill -0 "${NODE_PID[$node]}" 2>/dev/null || return 0
+	done
+	cluster_ready
 }
 
 cluster_ready() {

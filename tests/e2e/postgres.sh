@@ -28,14 +28,14 @@ start_postgres() {
 		"$PG_BIN/postgres" -D "$PG_DIR/data" -k "$PG_DIR" -h '' \
 		-c fsync=off -c max_wal_size=256MB -c shared_buffers=64MB >>"$WORK/pg.log" 2>&1 &
 	PG_PID=$!
+	show_at_failure "$WORK/pg.log"
 	wait_for "PostgreSQL" as_nobody "$PG_BIN/pg_isready" -h "$PG_DIR"
 }
 
 # As in a crash: what it had not written to its log is gone. What it had, the kernel still has.
 kill9_postgres() {
 	local pids
-	kill -9 $PG_PID
-	wait $PG_PID 2>/dev/null || true
+	end9 $PG_PID
 	# A new one refuses to start while a process of the old one has its memory.
 	while pids=$(pgrep -u nobody -x postgres); do
 		kill -9 $pids 2>/dev/null || true

@@ -156,8 +156,7 @@ holds_killed() {
 		--shards 4 --json >held.json && [ "$(json .requests held.json)" -ge 3000 ]
 }
 wait_for "the frames in the file" holds_killed
-kill -KILL $CAPTURE_PID
-wait $CAPTURE_PID || true
+end9 $CAPTURE_PID
 holds_killed || fail "the file of a killed capture: $(cat held.json)"
 
 # A full disk ends it at once, with the file and the reason; the engine sells on.

@@ -31,8 +31,7 @@ time.sleep(60)' "$SOCKET" "$1" &
 }
 
 unlisten() {
-	kill -9 $LISTENER
-	wait $LISTENER 2>/dev/null || true
+	end9 $LISTENER
 }
 
 make_keys

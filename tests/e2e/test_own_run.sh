@@ -22,8 +22,7 @@ expect_match "its last line" 'another doorbuster serves lo .* share /run/doorbus
 expect_verdict ACCEPTED sku=1,buyer=1,id=$(id 2)
 
 echo "what a killed one left is no engine"
-kill -9 "$ENGINE_PID"
-wait "$ENGINE_PID" || true
+end9 "$ENGINE_PID"
 elsewhere --data "$WORK/second" --base-port 7800 >"$WORK/second.out" 2>"$WORK/second.err" &
 ENGINE_PID=$!
 wait_for "the second engine" grep -q '^ready ' "$WORK/second.out"

@@ -58,8 +58,7 @@ for blow in "produce-errors 7 6 19 -195" "down 1" "produce-errors 45 45" \
 	load=$!
 	case $blow in
 	kill-relay)
-		kill -9 $RELAY
-		wait $RELAY || true
+		end9 $RELAY
 		relay_beside
 		;;
 	kill-engine)

@@ -88,8 +88,8 @@ for n in 1 2 3 4; do
 	load=$!
 	sleep 0.$((RANDOM % 5))
 	case $n in
-	1) kill -9 $RELAY; relay_beside nats ;;
-	2) kill -9 $NATS_PID; sleep 0.2; start_nats ;;
+	1) end9 $RELAY; relay_beside nats ;;
+	2) end9 $NATS_PID; sleep 0.2; start_nats ;;
 	3) kill -STOP $NATS_PID; sleep 0.5; kill -CONT $NATS_PID ;;
 	4) kill -STOP $RELAY; sleep 0.3; kill -CONT $RELAY ;;
 	esac
@@ -102,7 +102,7 @@ kill -TERM $RELAY
 wait $RELAY || fail "relay: $(cat "$WORK/nats.err")"
 relay_once || fail "relay: $(cat "$WORK/once")"
 expect_stream
-kill -9 $consumer
+end9 $consumer
 "$BIN/doorbuster-consume" --from $URL --cursor "$WORK/c" --out "$WORK/c.out" 2>"$WORK/c.err" ||
 	fail "consume: $(cat "$WORK/c.err")"
 cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has different records"
@@ -110,7 +110,7 @@ cmp "$WORK/c.out" "$WORK/stream" || fail "the consumer that was killed has diffe
 echo "what Prometheus is told"
 relay_beside nats --metrics 127.0.0.1:9464
 wait_for "the first report" asked "$(("$(wc -l <"$WORK/stream")"))"
-kill -9 $NATS_PID
+end9 $NATS_PID
 wait_for "health to say so" unhealthy
 start_nats
 wait_for "health again" healthy
@@ -126,7 +126,7 @@ start_engine --port "$PORT"
 relay_beside nats
 sell 5 20000
 wait_for "the relay to be done" relayed
-kill -9 $NATS_PID
+end9 $NATS_PID
 rm -r "$NATS_STORE"
 mv "$WORK/older" "$NATS_STORE"
 start_nats

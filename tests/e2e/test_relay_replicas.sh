@@ -71,7 +71,7 @@ expect_eq "the leader, after the others were restarted" "$LEADER" "$(leader_of $
 sell 2 200
 wait_for "the second sale to be acknowledged" acknowledged "$(last_lsn)"
 acked=$(tail -n 1 "$WORK/relay.out" | jq '.lanes[0].lsn')
-kill -9 $RELAY
+end9 $RELAY
 # Gone, not asked to step down: then it would hand over what the others lack.
 kill_node "$LEADER"
 stop_engine

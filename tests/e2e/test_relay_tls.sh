@@ -39,8 +39,7 @@ start_tls() {
 }
 
 stop_nats() {
-	kill -9 $NATS_PID
-	wait $NATS_PID 2>/dev/null || true
+	end9 $NATS_PID
 }
 
 relay() { # ADDRESS ARGS...

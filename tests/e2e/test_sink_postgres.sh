@@ -93,8 +93,7 @@ for n in 1 2 3 4 5; do
 	load=$!
 	wait_for "some of it to be stored" stored $((LOAD_ORDERS * (n - 1) + 1))
 	if [ $((n % 2)) = 1 ]; then
-		kill -9 $SINK
-		wait $SINK || true
+		end9 $SINK
 		[ $n = 3 ] && TO="$PGBOUNCER_URL user=nobody" || TO=$PG_URL
 		sink_beside beside
 	else
