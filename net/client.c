@@ -38,6 +38,8 @@ static int32_t take_slot(struct client *client, uint16_t shard)
 
 	client->free_head = slot->timer.next;
 	slot->state = SLOT_FILLING;
+	slot->scattered = false;
+	slot->basket = 0;
 	slot->shard = shard;
 	slot->count = 0;
 	slot->backoff_ms = client->retry_first_ms;
@@ -55,7 +57,7 @@ void client_free_slot(struct client *client, int32_t idx)
 	client->free_head = idx;
 }
 
-static void queue_slot(struct client *client, int32_t idx)
+void client_queue_slot(struct client *client, int32_t idx)
 {
 	client->slots[idx].state = SLOT_QUEUED;
 	client->slots[idx].timer.next = NO_SLOT;
@@ -92,13 +94,60 @@ static void double_backoff(struct slot *slot)
 		slot->backoff_ms * 2 < RETRY_MS_MAX ? slot->backoff_ms * 2 : RETRY_MS_MAX;
 }
 
-/* ---- datagrams ---- */
-
-/* Closes a datagram: header, and the echo by which its reply is known. Signed when it leaves. If
- * the path does not carry all of its entries, the last wait until the first are answered. */
-static void seal(struct client *client, int32_t idx)
+void client_wait(struct client *client, int32_t idx)
 {
 	struct slot *slot = &client->slots[idx];
+
+	start_timer(client, idx, with_jitter(client, slot->backoff_ms));
+	double_backoff(slot);
+}
+
+void client_wait_to_end(struct client *client, int32_t idx)
+{
+	start_timer(client, idx, RETRY_MS_MAX);
+	double_backoff(&client->slots[idx]);
+}
+
+/* ---- datagrams ---- */
+
+/* Puts the entries that go where the first goes to the front, in order. Returns how many. */
+static uint16_t gather(struct slot *slot)
+{
+	const uint16_t shard = slot->entries[0].shard;
+	uint16_t cnt = 0;
+
+	for (uint16_t i = 0; i < slot->count; i++) {
+		const struct wire_request request = slot->requests[i];
+		const struct entry entry = slot->entries[i];
+
+		if (entry.shard != shard)
+			continue;
+		memmove(&slot->requests[cnt + 1], &slot->requests[cnt],
+			(i - cnt) * sizeof(request));
+		memmove(&slot->entries[cnt + 1], &slot->entries[cnt], (i - cnt) * sizeof(entry));
+		slot->requests[cnt] = request;
+		slot->entries[cnt++] = entry;
+	}
+	slot->shard = shard;
+	return cnt;
+}
+
+/* How many of its entries a slot's next datagram has. What is of another shard, and what the path
+ * does not carry, waits until these are answered. */
+static uint16_t next_count(const struct client *client, struct slot *slot)
+{
+	const uint16_t together = slot->scattered ? gather(slot) : slot->count;
+
+	if (slot->basket != 0 || together <= client->fill_max)
+		return together;
+	return (uint16_t)client->fill_max;
+}
+
+/* Header, and the echo by which its reply is known. Signed when it leaves. */
+void client_seal(struct client *client, int32_t idx)
+{
+	struct slot *slot = &client->slots[idx];
+	const uint16_t count = next_count(client, slot);
 
 	slot->generation++;
 	slot->tries = 0;
@@ -106,15 +155,14 @@ static void seal(struct client *client, int32_t idx)
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
-		.count = (uint8_t)(slot->count < client->fill_max ? slot->count : client->fill_max),
-		.flags = client->dates ? WIRE_FLAG_DATED : 0,
+		.count = (uint8_t)count,
+		.flags = (uint8_t)(slot->basket | (client->dates ? WIRE_FLAG_DATED : 0)),
 		.shard = slot->shard,
 		.key_id = client->key.id,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = (uint64_t)slot->generation << 32 | (uint32_t)idx,
 	};
-	memcpy(wire_requests(slot->bytes), slot->requests,
-	       wire_count(slot->bytes) * sizeof(slot->requests[0]));
+	memcpy(wire_requests(slot->bytes), slot->requests, count * sizeof(slot->requests[0]));
 	slot->is_signed = false;
 }
 
@@ -147,14 +195,24 @@ static void close_datagram(struct client *client, uint16_t shard)
 	if (idx == NO_SLOT)
 		return;
 	client->filling[shard] = NO_SLOT;
-	seal(client, idx);
-	queue_slot(client, idx);
+	client_seal(client, idx);
+	client_queue_slot(client, idx);
 }
 
-/* Puts a request into its shard's datagram. False: no datagram is free. */
-static bool add_entry(struct client *client, uint16_t shard, const struct wire_request *request,
+static void put_entry(struct slot *slot, const struct wire_request *request,
 		      const struct entry *entry, uint64_t deadline_ns)
 {
+	slot->requests[slot->count] = *request;
+	slot->entries[slot->count] = *entry;
+	slot->count++;
+	if (deadline_ns < slot->deadline_ns)
+		slot->deadline_ns = deadline_ns;
+}
+
+bool client_add_entry(struct client *client, const struct wire_request *request,
+		      const struct entry *entry, uint64_t deadline_ns)
+{
+	const uint16_t shard = entry->shard;
 	int32_t idx = client->filling[shard];
 
 	if (idx == NO_SLOT) {
@@ -163,249 +221,10 @@ static bool add_entry(struct client *client, uint16_t shard, const struct wire_r
 			return false;
 		client->filling[shard] = idx;
 	}
-
-	struct slot *slot = &client->slots[idx];
-
-	slot->requests[slot->count] = *request;
-	slot->entries[slot->count] = *entry;
-	slot->count++;
-	if (deadline_ns < slot->deadline_ns)
-		slot->deadline_ns = deadline_ns;
-	if (slot->count >= client->fill_max)
+	put_entry(&client->slots[idx], request, entry, deadline_ns);
+	if (client->slots[idx].count >= client->fill_max)
 		close_datagram(client, shard);
 	return true;
-}
-
-/* Whether a refusal is of this moment alone: a copy that comes later may be carried out, because
- * units came back, the hold nears its end, or what was held is sold by then. */
-static bool is_of_the_moment(uint8_t verdict)
-{
-	switch (verdict) {
-	case VERDICT_SOLD_OUT:
-	case VERDICT_LIMIT_REACHED:
-	case VERDICT_ALREADY_HELD:
-	case VERDICT_CANNOT_EXTEND:
-	case VERDICT_NOT_SOLD:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void finish(struct client *client, const struct entry *entry, uint64_t not_after_ns,
-		   bool answered, const struct wire_reply *reply)
-{
-	const struct client_answer answer = {
-		.user = entry->user,
-		.answered = answered,
-		.attempts = entry->attempts,
-		.latency_ns = client->now_ns > entry->intended_ns
-				      ? client->now_ns - entry->intended_ns
-				      : 0,
-		.not_after_ns = not_after_ns,
-		/* Of the attempts, `told` and this one were answered. */
-		.may_turn = answered && entry->attempts > entry->told + 1 &&
-			    is_of_the_moment(reply->verdict),
-		.reply = *reply,
-	};
-
-	client->pending--;
-	client->answered++;
-	client->on_answer(client->context, &answer);
-}
-
-/* The deadline has passed. Unless all copies were answered, the outcome of the others is unknown.
- */
-static void give_up(struct client *client, int32_t idx)
-{
-	struct slot *slot = &client->slots[idx];
-
-	for (unsigned i = 0; i < slot->count; i++) {
-		const struct wire_request *request = &slot->requests[i];
-		const struct entry *entry = &slot->entries[i];
-		const bool answered = entry->told > 0 && entry->told == entry->attempts;
-		const struct wire_reply unknown = {
-			.id = {request->id[0], request->id[1]},
-			.verdict = VERDICT_UNAVAILABLE,
-		};
-
-		finish(client, entry, slot->not_after_ns, answered,
-		       answered ? &entry->last : &unknown);
-	}
-	client_free_slot(client, idx);
-}
-
-/* Whether a later copy may get another verdict. early: the engine's clock has not reached the date
- * of one. */
-static bool may_turn(uint8_t verdict, bool early)
-{
-	return verdict == VERDICT_UNAVAILABLE || verdict == VERDICT_DRAINING ||
-	       verdict == VERDICT_JOURNAL_FULL ||
-	       (early && (verdict == VERDICT_STALE || verdict == VERDICT_NOT_OPEN));
-}
-
-/* Whether an answer sends the request to another shard, and it may go there. Remembers the way. */
-static bool moves(struct client *client, const struct wire_request *request,
-		  const struct entry *entry, const struct wire_reply *reply)
-{
-	if (reply->verdict != VERDICT_WRONG_SHARD || reply->quantity >= client->shards)
-		return false;
-	if (request->op != WIRE_OP_PING)
-		client_routes_learn(&client->routes, request->sku, reply->quantity);
-	return entry->moves > 0;
-}
-
-/* An entry goes to another shard: copies at the former one never become orders. */
-static void move_entry(struct entry *entry)
-{
-	DCHECK(entry->moves > 0);
-	entry->moves--;
-	entry->told = entry->attempts;
-}
-
-/* Puts the request into a datagram to the shard that the answer names. False: none is free. */
-static bool reroute(struct client *client, const struct wire_request *request, struct entry *entry,
-		    uint64_t deadline_ns, const struct wire_reply *reply)
-{
-	struct entry moved = *entry;
-
-	move_entry(&moved);
-	return add_entry(client, reply->quantity, request, &moved, deadline_ns);
-}
-
-/* Reads the date of a reply: the engine's clock, and whether it has not reached a date of ours.
- * too_old: requests that are STALE were dated by a clock that is late. */
-static bool hear_date(struct client *client, const struct slot *slot, const uint8_t *datagram,
-		      bool *too_old)
-{
-	const struct wire_date date = wire_date_of(datagram);
-	const bool early = date.issued_at_ns < slot->issued_at_ns;
-
-	*too_old = !early && date.sale == client->sale;
-	engine_clock_hear(&client->clocks[slot->shard], client->now_ns, date.issued_at_ns,
-			  wire_date_of(slot->bytes).issued_at_ns);
-	return early;
-}
-
-/* Moves what a datagram had no room for to the front: at the back are those that were asked
- * already. Returns how many were moved. */
-static uint16_t move_rest(struct slot *slot, uint16_t first, uint16_t kept)
-{
-	struct wire_request *requests = slot->requests;
-	struct wire_request asked[WIRE_ENTRY_CNT_MAX];
-	struct entry entries[WIRE_ENTRY_CNT_MAX];
-	const uint16_t rest = slot->count - first;
-
-	if (rest == 0)
-		return 0;
-	memcpy(asked, requests, kept * sizeof(asked[0]));
-	memcpy(entries, slot->entries, kept * sizeof(entries[0]));
-	memmove(requests, &requests[first], rest * sizeof(requests[0]));
-	memmove(slot->entries, &slot->entries[first], rest * sizeof(entries[0]));
-	memcpy(&requests[rest], asked, kept * sizeof(asked[0]));
-	memcpy(&slot->entries[rest], entries, kept * sizeof(entries[0]));
-	return rest;
-}
-
-/* What stays in a datagram that was answered. */
-struct kept {
-	uint16_t cnt;
-	uint16_t moving; /* of these, to another shard, but no datagram was free */
-	uint16_t shard;  /* of the first of those that move */
-	bool one_way;    /* all that move go there */
-};
-
-static void keep(struct slot *slot, unsigned from, const struct wire_reply *reply, bool early,
-		 struct kept *kept)
-{
-	struct entry *entry = &slot->entries[kept->cnt];
-
-	slot->requests[kept->cnt++] = slot->requests[from];
-	*entry = slot->entries[from];
-	entry->told += !early;
-	entry->last = *reply;
-}
-
-static void keep_moving(struct slot *slot, unsigned from, const struct wire_reply *reply,
-			struct kept *kept)
-{
-	if (kept->moving++ == 0) {
-		kept->shard = reply->quantity;
-		kept->one_way = true;
-	}
-	kept->one_way &= kept->shard == reply->quantity;
-	keep(slot, from, reply, false, kept);
-}
-
-/* Sends a datagram to the shard that all of its entries move to. */
-static void move_slot(struct client *client, int32_t idx, uint16_t shard)
-{
-	struct slot *slot = &client->slots[idx];
-
-	for (unsigned i = 0; i < slot->count; i++)
-		move_entry(&slot->entries[i]);
-	slot->shard = shard;
-	slot->backoff_ms = client->retry_first_ms;
-	seal(client, idx);
-	queue_slot(client, idx);
-}
-
-/* Sends again, or puts off, what stays in a slot. */
-static void ask_kept(struct client *client, int32_t idx, const struct kept *kept, bool in_time)
-{
-	struct slot *slot = &client->slots[idx];
-	const uint16_t rest = move_rest(slot, header_of(slot)->count, kept->cnt);
-
-	slot->count = kept->cnt + rest;
-	if (slot->count == 0) {
-		client_free_slot(client, idx);
-		return;
-	}
-	if (kept->moving == slot->count && kept->one_way) {
-		move_slot(client, idx, kept->shard);
-		return;
-	}
-	seal(client, idx);
-	if (kept->cnt == 0) {
-		slot->backoff_ms = client->retry_first_ms;
-		queue_slot(client, idx);
-		return;
-	}
-	start_timer(client, idx, in_time ? with_jitter(client, slot->backoff_ms) : RETRY_MS_MAX);
-	double_backoff(slot);
-}
-
-/* Hands out the answers of a datagram. Entries whose verdict may turn stay in the slot and are
- * asked again later, or wait for the deadline if there is no time for that; so do those that no
- * datagram to their shard was free for. Entries that the datagram had no room for go out next. */
-static void answer_slot(struct client *client, int32_t idx, uint8_t *datagram)
-{
-	struct slot *slot = &client->slots[idx];
-	const struct wire_reply *replies = wire_replies(datagram);
-	const bool in_time =
-		client->now_ns + slot->backoff_ms * UINT64_C(1000000) < slot->deadline_ns;
-	const uint16_t asked = header_of(slot)->count;
-	struct kept kept = {0};
-	bool too_old = false;
-	const bool early = wire_is_dated(datagram) && hear_date(client, slot, datagram, &too_old);
-
-	timer_wheel_stop(&client->wheel, idx);
-	for (unsigned i = 0; i < asked; i++) {
-		const struct wire_request *request = &slot->requests[i];
-		struct entry *entry = &slot->entries[i];
-
-		if (moves(client, request, entry, &replies[i])) {
-			if (!reroute(client, request, entry, slot->deadline_ns, &replies[i]))
-				keep_moving(slot, i, &replies[i], &kept);
-			continue;
-		}
-		if (may_turn(replies[i].verdict, early) ||
-		    (in_time && too_old && replies[i].verdict == VERDICT_STALE))
-			keep(slot, i, &replies[i], early, &kept);
-		else
-			finish(client, entry, slot->not_after_ns, true, &replies[i]);
-	}
-	ask_kept(client, idx, &kept, in_time);
 }
 
 /* Whether its header says that it is a reply to one of our datagrams. */
@@ -485,8 +304,8 @@ static int next_burst(struct client *client, struct client_packet *packets, int3
 	     idx = client->slots[idx].timer.next) {
 		struct slot *slot = &client->slots[idx];
 
-		if (header_of(slot)->count > client->fill_max)
-			seal(client, idx);
+		if (header_of(slot)->count > client->fill_max && slot->basket == 0)
+			client_seal(client, idx);
 		idxs[cnt] = idx;
 		packets[cnt] = (struct client_packet){
 			.bytes = slot->bytes,
@@ -506,6 +325,13 @@ static int next_burst(struct client *client, struct client_packet *packets, int3
 	return cnt;
 }
 
+/* The path does not carry so many entries. False: that was known, so they are what is never cut; or
+ * it is a single one. Both wait for another path. */
+static bool learns_limit(struct client *client, uint32_t count)
+{
+	return count <= client_path_entries(client) && client_path_too_long(client, count);
+}
+
 static int send_queue(struct client *client)
 {
 	while (client->queue_head != NO_SLOT) {
@@ -516,8 +342,7 @@ static int send_queue(struct client *client)
 
 		sent = client->transport->send(client->transport, packets, cnt);
 		if (sent == -EMSGSIZE) {
-			/* A single entry that is too long waits for another path. */
-			if (client_path_too_long(client, wire_count(packets[0].bytes)))
+			if (learns_limit(client, wire_count(packets[0].bytes)))
 				continue;
 			sent = 1;
 		}
@@ -533,8 +358,7 @@ static int send_queue(struct client *client)
 			for (unsigned k = 0; k < header_of(slot)->count; k++)
 				slot->entries[k].attempts++;
 			slot->tries++;
-			start_timer(client, idxs[i], with_jitter(client, slot->backoff_ms));
-			double_backoff(slot);
+			client_wait(client, idxs[i]);
 		}
 		if (sent < cnt)
 			break;
@@ -568,7 +392,7 @@ static void expire_queue(struct client *client)
 		const int32_t idx = expired;
 
 		expired = client->slots[idx].timer.next;
-		give_up(client, idx);
+		client_give_up(client, idx);
 	}
 }
 
@@ -597,7 +421,7 @@ static int receive_all(struct client *client, uint32_t timeout_us)
 				client->stats.replies_unmatched +=
 					!client_path_heard(client, packets[i].bytes);
 			else if (match(client, &packets[i], &idx) != NULL)
-				answer_slot(client, idx, packets[i].bytes);
+				client_answer_slot(client, idx, packets[i].bytes);
 		}
 	} while (cnt == BURST_CNT);
 	return 0;
@@ -610,14 +434,14 @@ static void fire_timers(struct client *client)
 
 	while ((idx = timer_wheel_next(&client->wheel, now_ms)) != TIMER_NONE) {
 		if (client->now_ns >= client->slots[idx].deadline_ns) {
-			give_up(client, idx);
+			client_give_up(client, idx);
 		} else {
 			const struct slot *slot = &client->slots[idx];
 
 			client->stats.datagrams_resent++;
 			if (slot->tries > 1)
 				client_path_doubt(client, slot->shard, wire_count(slot->bytes));
-			queue_slot(client, idx);
+			client_queue_slot(client, idx);
 		}
 	}
 }
@@ -645,7 +469,7 @@ static void give_up_all(struct client *client)
 		const int32_t idx = ended;
 
 		ended = client->slots[idx].timer.next;
-		give_up(client, idx);
+		client_give_up(client, idx);
 	}
 }
 
@@ -659,7 +483,7 @@ static void send_again(struct client *client, uint32_t more_than)
 			continue;
 		timer_wheel_stop(&client->wheel, (int32_t)i);
 		slot->backoff_ms = client->retry_first_ms;
-		queue_slot(client, (int32_t)i);
+		client_queue_slot(client, (int32_t)i);
 	}
 }
 
@@ -696,13 +520,25 @@ int client_poll(struct client *client, uint32_t timeout_us)
 	return rc != 0 ? rc : (int)client->answered;
 }
 
-int client_submit(struct client *client, const struct client_request *request)
+/* Where a request goes first, and how often it may go elsewhere. */
+static struct entry entry_of(const struct client *client, const struct client_request *request)
 {
 	struct entry entry = {
 		.user = request->user,
 		.intended_ns = request->intended_ns,
 		.moves = 1,
 	};
+
+	if (request->op != WIRE_OP_PING) {
+		entry.shard = wire_shard_of(request->sku, client->shards);
+		/* One more for a way that may be an old one. */
+		entry.moves += client_routes_find(client->routes, request->sku, &entry.shard);
+	}
+	return entry;
+}
+
+static struct wire_request wire_of(const struct client_request *request)
+{
 	struct wire_request wire = {
 		.id = {request->id[0], request->id[1]},
 		.buyer = request->buyer,
@@ -713,23 +549,56 @@ int client_submit(struct client *client, const struct client_request *request)
 		.op = request->op,
 		.flags = request->flags,
 	};
-	uint16_t shard = 0;
 
-	if (request->op != WIRE_OP_PING) {
-		shard = wire_shard_of(request->sku, client->shards);
-		/* One more for a way that may be an old one. */
-		entry.moves += client_routes_find(client->routes, request->sku, &shard);
-	}
 	if ((request->id[0] | request->id[1]) == 0)
 		randombytes_buf(wire.id, sizeof(wire.id));
+	return wire;
+}
+
+int client_submit(struct client *client, const struct client_request *request)
+{
+	struct entry entry = entry_of(client, request);
+	const struct wire_request wire = wire_of(request);
+
 	/* Once a datagram is often enough: the first entry's deadline is the datagram's. */
-	if (client->filling[shard] == NO_SLOT || entry.intended_ns == 0)
+	if (client->filling[entry.shard] == NO_SLOT || entry.intended_ns == 0)
 		client->now_ns = client_clock_ns(client);
 	if (entry.intended_ns == 0)
 		entry.intended_ns = client->now_ns;
-	if (!add_entry(client, shard, &wire, &entry, client->now_ns + client->timeout_ns))
+	if (!client_add_entry(client, &wire, &entry, client->now_ns + client->timeout_ns))
 		return -EAGAIN;
 	client->pending++;
+	return 0;
+}
+
+int client_submit_basket(struct client *client, const struct client_request *lines, uint32_t cnt,
+			 enum client_basket how)
+{
+	struct entry first;
+	int32_t idx;
+
+	if (cnt < CLIENT_BASKET_MIN || cnt > WIRE_ENTRY_CNT_MAX)
+		return -EINVAL;
+	if (cnt > client_path_entries(client))
+		return -EMSGSIZE;
+	first = entry_of(client, &lines[0]);
+	idx = take_slot(client, first.shard);
+	if (idx == NO_SLOT)
+		return -EAGAIN;
+	client->now_ns = client_clock_ns(client);
+	client->slots[idx].basket = (uint8_t)(WIRE_FLAG_BASKET | how);
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct wire_request wire = wire_of(&lines[i]);
+		struct entry entry = first;
+
+		entry.user = lines[i].user;
+		entry.intended_ns =
+			lines[i].intended_ns != 0 ? lines[i].intended_ns : client->now_ns;
+		put_entry(&client->slots[idx], &wire, &entry, client->now_ns + client->timeout_ns);
+	}
+	client->pending += cnt;
+	client_seal(client, idx);
+	client_queue_slot(client, idx);
 	return 0;
 }
 
@@ -758,6 +627,11 @@ int client_drain(struct client *client)
 uint32_t client_entries_max(const struct client *client)
 {
 	return client->fill_max;
+}
+
+uint32_t client_basket_max(const struct client *client)
+{
+	return client_path_entries(client);
 }
 
 const struct client_stats *client_stats(const struct client *client)

@@ -6,11 +6,11 @@
  *
  * A datagram is dated by the engine's clock, for the sale that its PONG named, and good until the
  * request times out: a recording of it is worth nothing after that. After a verdict that may turn
- * (DRAINING, JOURNAL_FULL, UNAVAILABLE) the request is sent again until its deadline. Such a
- * verdict is the answer only if every copy that was sent got one of them; else the outcome is
- * unknown. A request that is STALE because the engine has another sale is answered so: it is never
- * sent into the other sale. A refusal that holds for this moment alone, such as SOLD_OUT, is the
- * answer at once: `may_turn` says whether a copy is still out that may be carried out.
+ * (DRAINING, JOURNAL_FULL, UNAVAILABLE, UNDER_WAY) the request is sent again until its deadline.
+ * Such a verdict is the answer only if every copy that was sent got one of them; else the outcome
+ * is unknown. A request that is STALE because the engine has another sale is answered so: it is
+ * never sent into the other sale. A refusal that holds for this moment alone, such as SOLD_OUT, is
+ * the answer at once: `may_turn` says whether a copy is still out that may be carried out.
  *
  * client_ask.h has a function for each request.
  *
@@ -122,7 +122,8 @@ struct client_answer {
 	uint64_t not_after_ns;   /* by the engine's clock: no copy is carried out after it, so a
 				    later LOOKUP is final; 0: undated, no LOOKUP is final */
 	bool may_turn;           /* a refusal of this moment, while another copy was not answered:
-				    that one may still be carried out, until not_after_ns */
+				    that one may still be carried out, until not_after_ns. Of a
+				    basket: also where such a refusal stopped this line */
 	struct wire_reply reply; /* id always filled in */
 };
 
@@ -162,6 +163,32 @@ uint64_t client_engine_now_ns(const struct client *client, uint16_t shard);
  * 0; -EAGAIN when datagrams_in_flight_max are out: poll first.
  */
 int client_submit(struct client *client, const struct client_request *request);
+
+/* How a basket is decided: all of its lines or none, or each line by itself. */
+enum client_basket {
+	CLIENT_ALL_OR_NOTHING = 0,
+	CLIENT_WHAT_THERE_IS = WIRE_FLAG_WHAT_THERE_IS,
+};
+
+enum {
+	CLIENT_BASKET_MIN = 2, /* lines; at most WIRE_ENTRY_CNT_MAX */
+};
+
+/*
+ * Takes a basket: lines of one buyer and one op, each of another SKU (WIRE.md says what the engine
+ * answers otherwise). It is one datagram, to the shard of the first line's SKU: never split, never
+ * put together with other requests. It is sent again as a whole until every line has an answer, or
+ * its time is up; then each line gets its callback, in order. It leaves with the next client_poll.
+ *
+ * 0; -EINVAL: cnt is not CLIENT_BASKET_MIN to WIRE_ENTRY_CNT_MAX; -EMSGSIZE: above
+ * client_basket_max; -EAGAIN when datagrams_in_flight_max are out: poll first. Where it is not 0
+ * nothing was taken.
+ */
+int client_submit_basket(struct client *client, const struct client_request *lines, uint32_t cnt,
+			 enum client_basket how);
+
+/* Lines of the longest basket, as far as the path carries it. */
+uint32_t client_basket_max(const struct client *client);
 
 /* Closes the datagrams being filled, so that the next poll sends them. */
 void client_flush(struct client *client);

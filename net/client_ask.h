@@ -1,8 +1,8 @@
 /*
- * client_ask: what a gateway asks, a function an op. Each gives a request for client_submit, with
- * an id of all zero, which asks for a random one: set `id` where a retry must be the same request,
- * `channel`, `user` and `intended_ns` where they matter. WIRE.md says what each op does, and what
- * its verdicts mean.
+ * client_ask: what a gateway asks, a function an op. Each gives a request for client_submit, or a
+ * line for client_submit_basket, with an id of all zero, which asks for a random one: set `id`
+ * where a retry must be the same request, `channel`, `user` and `intended_ns` where they matter.
+ * WIRE.md says what each op does, and what its verdicts mean.
  *
  * All of a request but `user` and `intended_ns` is its content: under the same id it must stay as
  * it is. Nothing here can fail, and any thread may call it.
@@ -68,6 +68,29 @@ static inline struct client_request client_ask_release(uint64_t sku, uint64_t bu
 						       uint64_t order_id, uint16_t quantity)
 {
 	return client_ask_of(WIRE_OP_RELEASE, sku, buyer, order_id, quantity);
+}
+
+/* A whole basket of holds was paid, or is given back: of its first line the SKU and the order id.
+ * One request with one answer, for client_submit. */
+static inline struct client_request client_ask_whole(enum wire_op op, uint64_t first_sku,
+						     uint64_t buyer, uint64_t first_order_id)
+{
+	struct client_request request = client_ask_of(op, first_sku, buyer, first_order_id, 0);
+
+	request.flags = WIRE_ENTRY_WHOLE_BASKET;
+	return request;
+}
+
+static inline struct client_request client_ask_confirm_whole(uint64_t first_sku, uint64_t buyer,
+							     uint64_t first_order_id)
+{
+	return client_ask_whole(WIRE_OP_CONFIRM, first_sku, buyer, first_order_id);
+}
+
+static inline struct client_request client_ask_release_whole(uint64_t first_sku, uint64_t buyer,
+							     uint64_t first_order_id)
+{
+	return client_ask_whole(WIRE_OP_RELEASE, first_sku, buyer, first_order_id);
 }
 
 /* Lengthens a hold, as the offer allows. */

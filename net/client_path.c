@@ -41,16 +41,22 @@ static uint32_t bytes_of(const struct client *client, uint32_t count)
 	return client->dates ? wire_dated_bytes(count) : wire_datagram_bytes(count);
 }
 
+uint32_t client_path_entries(const struct client *client)
+{
+	const uint32_t cnt = wire_entries_within(client->path.bytes_max, client->dates);
+
+	return cnt > 0 ? cnt : 1;
+}
+
 /* What the path carries is known: bytes_max, at least one entry. */
 static void set_limit(struct client *client, uint32_t bytes_max)
 {
 	struct client_path *path = &client->path;
-	uint32_t cnt = wire_entries_within(bytes_max, client->dates);
 	struct error line;
+	uint32_t cnt;
 
 	path->bytes_max = bytes_max;
-	if (cnt == 0)
-		cnt = 1;
+	cnt = client_path_entries(client);
 	client->fill_max = cnt < client->entries_max ? cnt : client->entries_max;
 	if (client->fill_max == client->entries_max ||
 	    (path->said_bytes != 0 && path->said_bytes <= bytes_max))

@@ -1,6 +1,6 @@
 /*
  * client_state: what a client is made of; for net/client*.c alone. client.c has its work,
- * client_open.c its begin and end.
+ * client_answer.c what replies mean, client_open.c its begin and end.
  */
 #ifndef DB_NET_CLIENT_STATE_H
 #define DB_NET_CLIENT_STATE_H
@@ -30,8 +30,9 @@ struct entry {
 	uint64_t user;
 	uint64_t intended_ns;
 	uint32_t attempts;
-	uint32_t told; /* attempts that were answered by a verdict that may turn */
-	uint8_t moves; /* how often it may still be sent to the shard that a WRONG_SHARD names */
+	uint32_t told;  /* attempts that were answered by a verdict that may turn */
+	uint16_t shard; /* where it is asked, or goes next */
+	uint8_t moves;  /* how often it may still be sent to the shard that a WRONG_SHARD names */
 	struct wire_reply last; /* of those answers */
 };
 
@@ -39,9 +40,12 @@ struct entry {
 struct slot {
 	enum slot_state state;
 	bool is_signed; /* its bytes need no new tag */
-	uint16_t shard;
+	bool scattered; /* its entries may be of several shards */
+	uint8_t basket; /* WIRE_FLAG_BASKET, and how it is decided; 0: single requests */
+	uint16_t shard; /* of the datagram, so of its first entry */
 	uint16_t count; /* of entries; the datagram has the first of them, as many as its header
-			   says: all, unless the path carries no more */
+			   says: all, unless some are of another shard, or the path carries no
+			   more. Of a basket: all */
 	uint16_t tries; /* how often this datagram was sent */
 	uint32_t generation; /* with the index: the datagram's echo */
 	uint32_t backoff_ms;
@@ -122,6 +126,9 @@ uint64_t client_clock_ns(const struct client *client);
 /* The second half of the echo of a PING that looks for the path's limit; no slot's index. */
 #define PROBE_ECHO (UINT32_MAX - 1)
 
+/* The most entries of a datagram that the path carries, as far as is known; at least 1. */
+uint32_t client_path_entries(const struct client *client);
+
 /* Asks the transport what the path carries, after client->dates has its value. */
 void client_path_begin(struct client *client);
 
@@ -154,5 +161,30 @@ void client_ask_anew(struct client *client);
 
 /* Puts a slot on the free list. */
 void client_free_slot(struct client *client, int32_t idx);
+
+/* Puts a request into the datagram of the entry's shard. False: no datagram is free. */
+bool client_add_entry(struct client *client, const struct wire_request *request,
+		      const struct entry *entry, uint64_t deadline_ns);
+
+/* Makes a slot's datagram of its entries; a reply to the former one is none to this. */
+void client_seal(struct client *client, int32_t idx);
+
+/* Sends a slot's datagram with the next poll. */
+void client_queue_slot(struct client *client, int32_t idx);
+
+/* Sends it again after its backoff, which doubles; or at its end: after RETRY_MS_MAX, which is
+ * later. */
+void client_wait(struct client *client, int32_t idx);
+void client_wait_to_end(struct client *client, int32_t idx);
+
+/* ---- client_answer.c ---- */
+
+/* Hands out what the reply to a slot's datagram answers. The rest is asked again: now, elsewhere,
+ * or later. */
+void client_answer_slot(struct client *client, int32_t idx, uint8_t *datagram);
+
+/* The deadline has passed. Unless all copies were answered, the outcome of the others is unknown.
+ */
+void client_give_up(struct client *client, int32_t idx);
 
 #endif

@@ -25,6 +25,7 @@ enum {
 struct answers {
 	unsigned total;
 	unsigned cnt[USERS_MAX];
+	unsigned turn[USERS_MAX]; /* of the last: how many came before it */
 	struct client_answer last[USERS_MAX];
 };
 
@@ -38,7 +39,7 @@ static inline void on_answer(void *context, const struct client_answer *answer)
 	struct answers *to = context;
 
 	cr_assert(lt(u64, answer->user, USERS_MAX));
-	to->total++;
+	to->turn[answer->user] = to->total++;
 	to->cnt[answer->user]++;
 	to->last[answer->user] = *answer;
 }
