@@ -1,7 +1,7 @@
 /*
  * doorbuster-buy: one purchase, hold, payment, return or lookup over an ordinary socket, retried
- * under one request id until it is answered or times out; or all of a repair's report again. A thin
- * user of the client library.
+ * under one request id until it is answered or times out; or a basket; or all of a repair's report
+ * again. A thin user of the client library.
  */
 #include <stdio.h>
 
@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "tools/buy/again.h"
+#include "tools/buy/basket.h"
 #include "tools/buy/options.h"
 #include "tools/buy/outcome.h"
 #include "tools/buy/words.h"
@@ -45,6 +46,8 @@ static int buy(const struct buy_options *options)
 
 	if (options->again != NULL)
 		return again(options->again, &client_options);
+	if (options->basket != NULL)
+		return basket(options, &client_options);
 	if (client_open(&client, &client_options, keep_answer, &answer, &error) != 0) {
 		cli_wrong("%s", error.text);
 		return CLI_EXIT_FAILED;
@@ -59,7 +62,7 @@ static int buy(const struct buy_options *options)
 	}
 	client_close(client);
 	if (options->json)
-		words_print_json(stdout, &answer, options->numbers);
+		words_print_json(stdout, NULL, &answer, options->numbers);
 	else
 		words_print(stdout, &options->request, &answer);
 	return outcome_exit(&answer);

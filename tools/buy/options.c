@@ -10,6 +10,7 @@
 
 static const char help[] =
 	"usage: doorbuster buy --server HOST:PORT --keys FILE --sku N --buyer N [options]\n"
+	"       doorbuster buy --server HOST:PORT --keys FILE --buyer N --basket FILE\n"
 	"       doorbuster buy --server HOST:PORT --keys FILE --again REPORT [options]\n"
 	"\n"
 	"  --server HOST:PORT   the engine's first UDP port: 127.0.0.1:7700, [::1]:7700\n"
@@ -40,6 +41,17 @@ static const char help[] =
 	"                       order's old and new id as CSV. The same again is\n"
 	"                       harmless: what is sold already stays as it is\n"
 	"\n"
+	"Baskets: all of it or nothing, in one step:\n"
+	"  --basket FILE        buy the lines of this file, or with --hold hold them; -: of\n"
+	"                       the standard input. 2 to 29 lines sku,quantity,max_price,\n"
+	"                       each another SKU; with a header the columns may be in any\n"
+	"                       order, and max_price may be missing: any price. All lines\n"
+	"                       have one request id. Prints an outcome for each\n"
+	"  --what-there-is      with --basket FILE: each line by itself\n"
+	"  --confirm ORDER --basket, --release ORDER --basket\n"
+	"                       of a basket that was held, all lines: ORDER and --sku are\n"
+	"                       those of its first line\n"
+	"\n"
 	"  --timeout-ms N       give up after so long (default 10000); the request is\n"
 	"                       good for as long and no longer\n"
 	"  --undated            send no date, as older clients do: for an engine with\n"
@@ -50,10 +62,11 @@ static const char help[] =
 	"  --numbers            with --json: they are numbers, up to 2^64 - 1\n"
 	"\n"
 	"Exit code 0: carried out, or the order that was looked up is there (--again: all\n"
-	"are sold); 1: nothing was changed (refused, or the engine could not); 2: no\n"
-	"answer or UNAVAILABLE (the outcome is unknown: ask again with the same\n"
-	"--request-id), bad usage, or no room for the output; 3: the hold had ended, and\n"
-	"its units are gone: pay the buyer back. This answer is final.\n";
+	"are sold); 1: nothing was changed (refused, or the engine could not; of what\n"
+	"there is: for one line at least); 2: no answer, UNAVAILABLE or UNDER_WAY (the\n"
+	"outcome is unknown: ask again with the same --request-id), bad usage, or no room\n"
+	"for the output; 3: the hold had ended, and its units are gone: pay the buyer\n"
+	"back. This answer is final.\n";
 
 enum {
 	OPT_SERVER = 256,
@@ -73,6 +86,8 @@ enum {
 	OPT_WRITE_OFF,
 	OPT_LOOKUP,
 	OPT_LOOKUP_ORDER,
+	OPT_BASKET,
+	OPT_WHAT_THERE_IS,
 	OPT_AGAIN,
 	OPT_TIMEOUT,
 	OPT_UNDATED,
@@ -100,6 +115,8 @@ static const struct option long_options[] = {
 	{"write-off", no_argument, NULL, OPT_WRITE_OFF},
 	{"lookup", no_argument, NULL, OPT_LOOKUP},
 	{"lookup-order", required_argument, NULL, OPT_LOOKUP_ORDER},
+	{"basket", optional_argument, NULL, OPT_BASKET},
+	{"what-there-is", no_argument, NULL, OPT_WHAT_THERE_IS},
 	{"again", required_argument, NULL, OPT_AGAIN},
 	{"timeout-ms", required_argument, NULL, OPT_TIMEOUT},
 	{"undated", no_argument, NULL, OPT_UNDATED},
@@ -168,6 +185,11 @@ static bool read_switch(int option, const char *text, struct buy_options *option
 		return options->json = true;
 	case OPT_NUMBERS:
 		return options->numbers = true;
+	case OPT_BASKET:
+		options->basket = text;
+		return true;
+	case OPT_WHAT_THERE_IS:
+		return options->what_there_is = true;
 	case OPT_WRITE_OFF:
 		return true;
 	default:
@@ -239,18 +261,51 @@ static bool check_useful(const struct reading *reading)
 	return true;
 }
 
+static bool is_whole_op(const struct reading *reading)
+{
+	return reading->op_flag == OPT_CONFIRM || reading->op_flag == OPT_RELEASE;
+}
+
+static bool check_refused(const struct reading *reading, const char *what, const int *refused)
+{
+	for (; *refused != 0; refused++) {
+		if (given(reading, *refused))
+			return cli_wrong("%s; without --%s", what, name_of(*refused));
+	}
+	return true;
+}
+
+/* --basket with a file to buy or hold, without one to confirm or release. */
+static bool check_basket(const struct reading *reading)
+{
+	static const int refused[] = {OPT_SKU, OPT_QUANTITY, OPT_MAX_PRICE, 0};
+	const bool file = reading->options->basket != NULL;
+
+	if (reading->op_flag != 0 && reading->op_flag != OPT_HOLD && !is_whole_op(reading))
+		return cli_wrong("--basket, --%s: one of them at a time; an order of a basket is "
+				 "asked for by itself",
+				 name_of(reading->op_flag));
+	if (is_whole_op(reading) && file)
+		return cli_wrong("--basket %s: a basket is paid or released by the order of its "
+				 "first line; --%s ORDER --basket, without a file",
+				 reading->options->basket, name_of(reading->op_flag));
+	if (!is_whole_op(reading) && !file)
+		return cli_wrong("--basket: FILE is missing: the lines of the basket; -: standard "
+				 "input");
+	if (file)
+		return check_refused(reading, "--basket: the file says what", refused);
+	return !given(reading, OPT_QUANTITY) ||
+	       cli_wrong("--quantity: a whole basket is paid or released; leave it out");
+}
+
 static bool check_again(const struct reading *reading)
 {
-	static const int refused[] = {OPT_SKU, OPT_BUYER, OPT_JSON, OPT_QUANTITY, OPT_WRITE_OFF};
+	static const int refused[] = {OPT_SKU,       OPT_BUYER,  OPT_JSON,          OPT_QUANTITY,
+				      OPT_WRITE_OFF, OPT_BASKET, OPT_WHAT_THERE_IS, 0};
 
 	if (reading->op_flag != 0)
 		return cli_wrong("--again, --%s: one of them at a time", name_of(reading->op_flag));
-	for (unsigned i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		if (given(reading, refused[i]))
-			return cli_wrong("--again: the file says what and for whom; without --%s",
-					 name_of(refused[i]));
-	}
-	return true;
+	return check_refused(reading, "--again: the file says what and for whom", refused);
 }
 
 static bool check_together(const struct reading *reading)
@@ -263,7 +318,11 @@ static bool check_together(const struct reading *reading)
 		return cli_wrong("--keys FILE is missing");
 	if (options->again != NULL)
 		return check_again(reading);
-	if (!given(reading, OPT_SKU))
+	if (given(reading, OPT_BASKET) && !check_basket(reading))
+		return false;
+	if (options->what_there_is && options->basket == NULL)
+		return cli_wrong("--what-there-is: only with --basket FILE; leave it out");
+	if (!given(reading, OPT_SKU) && options->basket == NULL)
 		return cli_wrong("--sku N is missing");
 	if (!given(reading, OPT_BUYER) && reading->op_flag != OPT_LOOKUP)
 		return cli_wrong("--buyer N is missing");
@@ -286,8 +345,12 @@ static struct client_request asked(const struct reading *reading)
 	case OPT_HOLD:
 		return client_ask_hold(sku, buyer, units, reading->max_price);
 	case OPT_CONFIRM:
+		if (given(reading, OPT_BASKET))
+			return client_ask_confirm_whole(sku, buyer, order_id);
 		return client_ask_confirm(sku, buyer, order_id, units);
 	case OPT_RELEASE:
+		if (given(reading, OPT_BASKET))
+			return client_ask_release_whole(sku, buyer, order_id);
 		return client_ask_release(sku, buyer, order_id, said->quantity);
 	case OPT_EXTEND:
 		return client_ask_extend(sku, buyer, order_id);
@@ -314,6 +377,12 @@ static void make_request(const struct reading *reading)
 	*said = request;
 }
 
+/* The word after a flag: no flag itself. */
+static bool is_value(const char *word)
+{
+	return word != NULL && (word[0] != '-' || word[1] == '\0');
+}
+
 enum buy_options_result buy_options_parse(struct buy_options *options, int argc, char **argv)
 {
 	struct reading reading = {.options = options, .max_price = CLIENT_ANY_PRICE};
@@ -325,6 +394,9 @@ enum buy_options_result buy_options_parse(struct buy_options *options, int argc,
 			fputs(help, stdout);
 			return BUY_OPTIONS_HELP;
 		}
+		/* FILE may be a word of its own. */
+		if (option == OPT_BASKET && optarg == NULL && is_value(argv[optind]))
+			optarg = argv[optind++];
 		if (!read_option(option, optarg, &reading))
 			return BUY_OPTIONS_WRONG;
 		reading.given |= UINT32_C(1) << (option - OPT_SERVER);

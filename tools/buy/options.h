@@ -12,10 +12,12 @@
 struct buy_options {
 	const char *server;
 	const char *keys;
-	const char *again; /* NULL: one request */
-	uint64_t key_id;   /* UINT64_MAX: the lowest */
-	struct client_request request;
-	uint32_t timeout_ms; /* 0: the client's own */
+	const char *again;             /* NULL: not of a report */
+	const char *basket;            /* NULL: not from a file; "-": standard input */
+	bool what_there_is;            /* of the basket each line by itself */
+	uint64_t key_id;               /* UINT64_MAX: the lowest */
+	struct client_request request; /* of a basket: what all of its lines have */
+	uint32_t timeout_ms;           /* 0: the client's own */
 	bool undated;
 	bool json;
 	bool numbers;

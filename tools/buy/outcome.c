@@ -11,6 +11,8 @@ int outcome_exit(const struct client_answer *answer)
 		return CLI_EXIT_BAD;
 	case VERDICT_HOLD_EXPIRED:
 		return BUY_EXIT_REFUND;
+	case VERDICT_UNDER_WAY:
+		return CLI_EXIT_FAILED;
 	case VERDICT_TABLE_FULL:
 	case VERDICT_DRAINING:
 	case VERDICT_JOURNAL_FULL:

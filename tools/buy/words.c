@@ -29,6 +29,14 @@ static void print_durability(FILE *out, const struct wire_reply *reply)
 	fprintf(out, ", %s", durability_name(reply->durability));
 }
 
+/* A whole basket: the units of all lines, whose prices differ. */
+static void print_whole(FILE *out, const struct wire_reply *reply)
+{
+	fprintf(out, ": basket %" PRIu64 ", %u units in all", reply->order_id, reply->quantity);
+	print_instant(out, ", ", reply->instant_ns);
+	print_durability(out, reply);
+}
+
 /* What was carried out. A LOOKUP of what has no units any more says so. */
 static void print_done(FILE *out, const struct wire_reply *reply, bool looked_up)
 {
@@ -99,6 +107,9 @@ static void print_held(FILE *out, const struct wire_reply *reply)
 	case VERDICT_NO_HOLDS:
 		fputs("; buy instead", out);
 		break;
+	case VERDICT_UNDER_WAY:
+		fputs(" with the same --request-id: so far the outcome is unknown", out);
+		break;
 	default:
 		break;
 	}
@@ -137,6 +148,24 @@ static void print_silence(FILE *out, const struct client_answer *answer, const c
 	putc('\n', out);
 }
 
+static void print_verdict(FILE *out, const struct client_request *request,
+			  const struct wire_reply *reply)
+{
+	const bool whole = (request->flags & WIRE_ENTRY_WHOLE_BASKET) != 0;
+
+	fputs(verdict_text(reply->verdict), out);
+	if (whole && reply->verdict < VERDICT_REFUSAL_FIRST)
+		print_whole(out, reply);
+	else if (whole && reply->verdict == VERDICT_HOLD_EXPIRED)
+		fprintf(out,
+			": basket %" PRIu64 "; pay back all of it, %u units, this answer is final",
+			reply->order_id, reply->quantity);
+	else if (reply->verdict < VERDICT_REFUSAL_FIRST)
+		print_done(out, reply, request->op == WIRE_OP_LOOKUP);
+	else
+		print_refused(out, reply);
+}
+
 void words_print(FILE *out, const struct client_request *request,
 		 const struct client_answer *answer)
 {
@@ -149,11 +178,7 @@ void words_print(FILE *out, const struct client_request *request,
 		print_silence(out, answer, request_id);
 		return;
 	}
-	fputs(verdict_text(reply->verdict), out);
-	if (reply->verdict < VERDICT_REFUSAL_FIRST)
-		print_done(out, reply, request->op == WIRE_OP_LOOKUP);
-	else
-		print_refused(out, reply);
+	print_verdict(out, request, reply);
 	fprintf(out, " (%u left, %" PRIu64 " us, request id %s)", reply->stock_left,
 		answer->latency_ns / 1000, request_id);
 	if (answer->may_turn) {
@@ -165,8 +190,16 @@ void words_print(FILE *out, const struct client_request *request,
 	putc('\n', out);
 }
 
+void words_print_line(FILE *out, const struct client_request *request,
+		      const struct client_answer *answer)
+{
+	fprintf(out, "SKU %" PRIu64 ": ", request->sku);
+	words_print(out, request, answer);
+}
+
 /* By hand: no text here needs escaping, and jansson's integers end at 2^63 - 1. */
-void words_print_json(FILE *out, const struct client_answer *answer, bool numbers)
+void words_print_json(FILE *out, const struct client_request *line,
+		      const struct client_answer *answer, bool numbers)
 {
 	const struct wire_reply *reply = &answer->reply;
 	const uint64_t id[2] = {reply->id[0], reply->id[1]};
@@ -174,7 +207,10 @@ void words_print_json(FILE *out, const struct client_answer *answer, bool number
 	char request_id[33];
 
 	cli_request_id_text(id, request_id);
-	fprintf(out, "{\"verdict\":\"%s\",\"request_id\":\"%s\",\"answered\":%s,\"may_turn\":%s,",
+	putc('{', out);
+	if (line != NULL)
+		fprintf(out, "\"sku\":%s%" PRIu64 "%s,", q, line->sku, q);
+	fprintf(out, "\"verdict\":\"%s\",\"request_id\":\"%s\",\"answered\":%s,\"may_turn\":%s,",
 		verdict_name(reply->verdict), request_id, answer->answered ? "true" : "false",
 		answer->may_turn ? "true" : "false");
 	fprintf(out, "\"order_id\":%s%" PRIu64 "%s,\"unit_price\":%s%" PRIu64 "%s,", q,

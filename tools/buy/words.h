@@ -13,7 +13,13 @@
 void words_print(FILE *out, const struct client_request *request,
 		 const struct client_answer *answer);
 
-/* One object on a line. numbers: values of 64 bits are numbers, not strings of digits. */
-void words_print_json(FILE *out, const struct client_answer *answer, bool numbers);
+/* The same of a line of a basket, after its SKU. */
+void words_print_line(FILE *out, const struct client_request *request,
+		      const struct client_answer *answer);
+
+/* One object on a line. line: of a basket, to say its SKU; NULL: no basket. numbers: values of 64
+ * bits are numbers, not strings of digits. */
+void words_print_json(FILE *out, const struct client_request *line,
+		      const struct client_answer *answer, bool numbers);
 
 #endif

@@ -106,6 +106,35 @@ Test(buy_options, what_names_a_request_stays)
 	cr_assert(eq(u32, options.timeout_ms, 5));
 }
 
+Test(buy_options, a_basket_comes_from_a_file_or_is_named)
+{
+	static const char of[] = TO "--buyer 42 ";
+	char line[256];
+
+	snprintf(line, sizeof(line), "%s--basket cart.csv --channel 7 --request-id " ID, of);
+	cr_assert(eq(int, parse(line), BUY_OPTIONS_OK), "%s", complaint);
+	cr_assert(eq(str, (char *)options.basket, "cart.csv"));
+	cr_assert(eq(u8, options.request.op, WIRE_OP_BUY));
+	cr_assert(eq(u64, options.request.buyer, 42));
+	cr_assert(eq(u32, options.request.channel, 7));
+	cr_assert(ne(u64, options.request.id[0], 0));
+	cr_assert(not(options.what_there_is));
+	snprintf(line, sizeof(line), "%s--basket - --hold --what-there-is", of);
+	cr_assert(eq(int, parse(line), BUY_OPTIONS_OK), "%s", complaint);
+	cr_assert(eq(str, (char *)options.basket, "-"));
+	cr_assert(eq(u8, options.request.op, WIRE_OP_HOLD));
+	cr_assert(options.what_there_is);
+	snprintf(line, sizeof(line), "%s--hold --basket=cart.csv", of);
+	cr_assert(eq(int, parse(line), BUY_OPTIONS_OK), "%s", complaint);
+	cr_assert(eq(str, (char *)options.basket, "cart.csv"));
+
+	check_request(OF "--confirm 281474976710663 --basket", WIRE_OP_CONFIRM, ORDER, 0,
+		      WIRE_ENTRY_WHOLE_BASKET);
+	cr_assert(options.basket == NULL);
+	check_request(OF "--basket --release 281474976710663", WIRE_OP_RELEASE, ORDER, 0,
+		      WIRE_ENTRY_WHOLE_BASKET);
+}
+
 /* What does not go together is refused, and the complaint begins with the flag that it is about. */
 Test(buy_options, wrong_combinations_are_refused_by_name)
 {
@@ -140,7 +169,21 @@ Test(buy_options, wrong_combinations_are_refused_by_name)
 		{TO "--again file --hold", "--again, --hold: one of them"},
 		{TO "--again file --sku 7", "--again: the file says what and for whom"},
 		{TO "--again file --json", "--again: the file says what and for whom"},
+		{TO "--again file --basket cart.csv", "--again: the file says what and for whom"},
 		{OF "--hold 5", "'5' is not a flag"},
+		{TO "--buyer 42 --basket", "--basket: FILE is missing"},
+		{TO "--buyer 42 --basket --hold", "--basket: FILE is missing"},
+		{TO "--basket cart.csv", "--buyer N is missing"},
+		{OF "--basket cart.csv", "--basket: the file says what; without --sku"},
+		{TO "--buyer 42 --basket cart.csv --quantity 2", "without --quantity"},
+		{TO "--buyer 42 --basket cart.csv --max-price 2", "without --max-price"},
+		{OF "--confirm 5 --basket cart.csv", "--confirm ORDER --basket, without a file"},
+		{OF "--release 5 --basket --quantity 1", "--quantity: a whole basket"},
+		{OF "--extend 5 --basket", "--basket, --extend: one of them"},
+		{OF "--lookup --request-id " ID " --basket -", "--basket, --lookup: one of them"},
+		{TO "--buyer 42 --confirm 5 --basket", "--sku N is missing"},
+		{OF "--what-there-is", "--what-there-is: only with --basket FILE"},
+		{OF "--confirm 5 --basket --what-there-is", "--what-there-is: only with"},
 	};
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

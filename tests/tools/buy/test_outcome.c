@@ -24,6 +24,8 @@ Test(outcome, is_unknown_only_where_the_verdict_says_so)
 			cr_assert(eq(int, rc, BUY_EXIT_REFUND));
 		else if (verdict != VERDICT_NONE && verdict < VERDICT_REFUSAL_FIRST)
 			cr_assert(eq(int, rc, CLI_EXIT_GOOD), "%s", text);
+		else if (verdict == VERDICT_UNDER_WAY)
+			cr_assert(eq(int, rc, CLI_EXIT_FAILED), "it may be carried out yet");
 		else if (verdict < VERDICT_FAILURE_FIRST || strstr(text, "nothing was changed"))
 			cr_assert(eq(int, rc, CLI_EXIT_BAD), "%s", text);
 		else

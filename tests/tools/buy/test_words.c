@@ -100,7 +100,62 @@ Test(words, say_what_a_refusal_means)
 	check_verdict(VERDICT_PRICE_TOO_HIGH, WIRE_OP_BUY,
 		      "price above the highest price asked for: it costs 4990" TAIL "\n");
 	check_verdict(VERDICT_NOT_OPEN, WIRE_OP_HOLD, "not open yet: opens " INSTANT TAIL "\n");
+	check_verdict(
+		VERDICT_UNDER_WAY, WIRE_OP_BUY,
+		"its basket is being decided, ask again with the same --request-id: so far the "
+		"outcome is unknown" TAIL "\n");
 	check_verdict(VERDICT_OTHER_BUYER, WIRE_OP_RELEASE, "order of another buyer" TAIL "\n");
+}
+
+/* Its lines have prices of their own. */
+Test(words, say_what_became_of_a_whole_basket)
+{
+	static const struct {
+		uint8_t verdict;
+		const char *wanted;
+	} wanted[] = {
+		{VERDICT_CONFIRMED,
+		 "hold confirmed: basket 5, 2 units in all, " INSTANT ", durable" TAIL "\n"},
+		{VERDICT_RELEASED,
+		 "hold released: basket 5, 2 units in all, " INSTANT ", durable" TAIL "\n"},
+		{VERDICT_HOLD_EXPIRED,
+		 "hold had ended and its units are gone: refund: basket 5; pay back all of it, "
+		 "2 units, this answer is final" TAIL "\n"},
+		{VERDICT_TOO_MANY, "more units than the order has" TAIL "\n"},
+	};
+
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		const struct client_request request = {.op = WIRE_OP_CONFIRM,
+						       .flags = WIRE_ENTRY_WHOLE_BASKET};
+		const struct client_answer answer = answer_of(wanted[i].verdict);
+		char *text = NULL;
+		size_t bytes = 0;
+		FILE *out = open_memstream(&text, &bytes);
+
+		words_print(out, &request, &answer);
+		fclose(out);
+		cr_expect(eq(str, text, (char *)wanted[i].wanted));
+		free(text);
+	}
+}
+
+Test(words, say_of_which_line_they_are)
+{
+	const struct client_request request = {.op = WIRE_OP_BUY, .sku = UINT64_MAX};
+	const struct client_answer answer = answer_of(VERDICT_BASKET_REFUSED);
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	words_print_line(out, &request, &answer);
+	words_print_json(out, &request, &answer, false);
+	words_print_json(out, &request, &answer, true);
+	fclose(out);
+	cr_expect(strncmp(text, "SKU 18446744073709551615: another request of the basket", 55) == 0,
+		  "%s", text);
+	cr_expect(strstr(text, "\n{\"sku\":\"18446744073709551615\",\"verdict\":") != NULL);
+	cr_expect(strstr(text, "\n{\"sku\":18446744073709551615,\"verdict\":") != NULL);
+	free(text);
 }
 
 /* Every verdict is one line that begins with its text. */
@@ -146,7 +201,7 @@ static json_t *object_of(const struct client_answer *answer, bool numbers)
 	FILE *out = open_memstream(&text, &bytes);
 	json_t *object;
 
-	words_print_json(out, answer, numbers);
+	words_print_json(out, NULL, answer, numbers);
 	fclose(out);
 	object = json_loads(text, 0, NULL);
 	cr_assert(object != NULL, "%s", text);
