@@ -213,12 +213,15 @@ int main(int argc, char **argv)
 	shard = make_shard(rounds);
 	for (uint64_t i = 0; i < rounds; i++) {
 		run_purchases(BUY, WIRE_OP_BUY, VERDICT_ACCEPTED);
+		bench_round(&cases[BUY]);
 		run_purchases(HOLD, WIRE_OP_HOLD, VERDICT_HELD);
+		bench_round(&cases[HOLD]);
 		run_confirms();
+		bench_round(&cases[CONFIRM]);
 		run_baskets();
+		bench_round(&cases[BASKET_LINE]);
 		record_cnt += run_out();
-		for (unsigned k = 0; k < CASE_CNT; k++)
-			bench_round(&cases[k]);
+		bench_round(&cases[RUN_OUT]);
 	}
 	printf("%" PRIu64 " SKUs, %" PRIu64
 	       " requests a case and round, random buyers; %.2f records "
