@@ -24,7 +24,7 @@ struct limit_counts counts_find(const struct shard *shard, const struct offer *o
 				uint64_t buyer)
 {
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
-	const uint32_t group = shard->offers.terms[offer_idx].group;
+	const uint32_t group = offer_group(shard, offer);
 	struct limit_counts counts = {NULL, NULL};
 
 	if (offer->limit_per_buyer > 0)
@@ -37,7 +37,7 @@ struct limit_counts counts_find(const struct shard *shard, const struct offer *o
 
 uint64_t owner_hash(const struct shard *shard, const struct offer *offer, uint64_t buyer)
 {
-	const uint32_t group = offer_terms_of(&shard->offers, offer)->group;
+	const uint32_t group = offer_group(shard, offer);
 
 	return group != 0 ? shard_group_hash(shard, buyer, group)
 			  : shard_buyer_hash(shard, buyer, offer->sku);
@@ -250,15 +250,6 @@ static void commit_end(struct shard *shard, const struct record *record, const s
 	shard->last_at_ns = record->at_ns;
 }
 
-static void hold_begin(struct shard *shard, struct hold *hold)
-{
-	const struct offer *offer = &shard->offers.list[hold->order.offer_idx];
-
-	DCHECK(hold->last_lsn <= shard->next_lsn);
-	holds_push(&shard->holds, &shard->offers, hold);
-	holds_own(&shard->holds, &shard->offers, owner_hash(shard, offer, hold->order.buyer), hold);
-}
-
 /* Takes a hold that is no longer open out of its lists. */
 static void hold_end(struct shard *shard, const struct hold *hold)
 {
@@ -266,7 +257,9 @@ static void hold_end(struct shard *shard, const struct hold *hold)
 
 	DCHECK(offer->held >= hold->held);
 	holds_unlink(&shard->holds, offer_terms_of(&shard->offers, offer), hold);
-	holds_disown(&shard->holds, owner_hash(shard, offer, hold->order.buyer), hold);
+	holds_disown(&shard->holds,
+		     holds_disown_hashes(hold) ? owner_hash(shard, offer, hold->order.buyer) : 0,
+		     hold);
 }
 
 /* Units leave what the buyer has. */
@@ -296,33 +289,63 @@ static void units_back(struct shard *shard, struct offer *offer, const struct ho
 	counts_give_back(shard, offer, hold->order.buyer, units);
 }
 
+/* Field by field: gcc would clear the whole of it first, which takes as long as a line of memory.
+ * holds_push and holds_own link it. */
+static inline void hold_fill(const struct shard *shard, struct hold *hold,
+			     const struct record *record, uint32_t offer_idx)
+{
+	const uint64_t hold_seconds = shard->offers.list[offer_idx].hold_seconds;
+
+	DCHECK(hold_seconds > 0 && record->kind == RECORD_HOLD);
+	hold->order = order_of_record(shard, record, offer_idx);
+	hold->ends_at_ns = record->at_ns + hold_seconds * NS_PER_S;
+	hold->since_lsn = shard->next_lsn;
+	hold->last_lsn = shard->next_lsn;
+	hold->held = record->quantity;
+	hold->sold = 0;
+	hold->returned = 0;
+	hold->written_off = 0;
+	hold->ran_out = 0;
+	hold->state = HOLD_OPEN;
+	hold->extensions = 0;
+	hold->pinned = false;
+	hold->sold_at_ns = 0;
+}
+
+/* owner_hash of a HOLD by its key, which may have it. */
+static uint64_t owner_of_key(const struct shard *shard, const struct offer *offer,
+			     const struct record *record, const struct lookup *key)
+{
+	const uint64_t hash = key->buyer_hash != 0 && offer_group(shard, offer) == 0
+				      ? key->buyer_hash
+				      : owner_hash(shard, offer, record->order.buyer);
+
+	DCHECK(record->sku == offer->sku);
+	DCHECK(hash == owner_hash(shard, offer, record->order.buyer));
+	return hash;
+}
+
 void change_commit_hold(struct shard *shard, const struct record *record, struct offer *offer,
-			const struct limit_counts *counts, uint64_t order_hash)
+			const struct limit_counts *counts, const struct lookup *key)
 {
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
-	struct hold *hold = holds_add(&shard->holds, shard_lsn_hash(shard, shard->next_lsn));
+	struct hold *hold = shard_add_hold(shard, shard->next_lsn);
 
 	DCHECK(record->kind == RECORD_HOLD && record->sku == offer->sku && hold != NULL);
 	DCHECK(record->quantity > 0 && record->quantity <= offer->free);
-	*hold = (struct hold){
-		.order = order_of_record(shard, record, offer_idx),
-		.ends_at_ns = record->at_ns + offer->hold_seconds * NS_PER_S,
-		.since_lsn = shard->next_lsn,
-		.last_lsn = shard->next_lsn,
-		.held = record->quantity,
-		.state = HOLD_OPEN,
-	};
-	index_add(&shard->orders.index, order_hash,
+	hold_fill(shard, hold, record, offer_idx);
+	index_add(&shard->orders.index, key->order_hash,
 		  hold_number(&shard->holds, hold) | NUMBER_OF_HOLD);
 	counts_take(shard, counts, record->order.buyer, offer_idx, record->quantity);
 	offer->free -= record->quantity;
 	offer->held += record->quantity;
 	shard->units_held += record->quantity;
 	shard->holds.undecided_cnt++;
-	hold_begin(shard, hold);
+	holds_push(&shard->holds, &shard->offers, hold);
+	holds_own(&shard->holds, &shard->offers, owner_of_key(shard, offer, record, key), hold);
 	commit_end(shard, record, offer);
 	DCHECK(shard->holds.open_cnt <= shard->holds.undecided_cnt);
-	DCHECK(orders_find(&shard->orders, order_hash, record->order.request_id, offer_idx) ==
+	DCHECK(orders_find(&shard->orders, key->order_hash, record->order.request_id, offer_idx) ==
 	       &hold->order);
 }
 
@@ -406,7 +429,7 @@ static void commit_extend(struct shard *shard, const struct record *record,
 /* A bought order of which units come back gets an entry among the holds. */
 static struct hold *shadow_of(struct shard *shard, struct order *order)
 {
-	struct hold *hold = holds_add(&shard->holds, shard_lsn_hash(shard, order->lsn));
+	struct hold *hold = holds_add_other(&shard->holds, shard_lsn_hash(shard, order->lsn));
 
 	CHECK(hold != NULL && order->kind == RECORD_ORDER);
 	order->flags |= SNAPSHOT_CHANGED;

@@ -51,7 +51,7 @@ uint64_t change_instant_ns(const struct shard *shard, const struct order *change
  * change_judge says the same.
  */
 void change_commit_hold(struct shard *shard, const struct record *record, struct offer *offer,
-			const struct limit_counts *counts, uint64_t order_hash);
+			const struct limit_counts *counts, const struct lookup *key);
 void change_commit(struct shard *shard, const struct record *record, struct offer *offer,
 		   const struct target *target, uint64_t order_hash);
 

@@ -2,10 +2,86 @@
 
 #include "engine/base/check.h"
 #include "engine/sale/decision.h"
+#include "engine/sale/lookup_held.h"
+
+/* The passes of a shard that has holds. */
+static __attribute__((noinline)) void seek_any(const struct shard *shard, struct lookup *keys,
+					       uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct wire_request *request = keys[i].request;
+
+		DCHECK(request != NULL && keys[i].buyer_hash == 0);
+		key_seek(shard, &keys[i]);
+		if (request->op > WIRE_OP_HOLD)
+			key_seek_change(shard, request->price_or_order & LSN_MAX);
+	}
+}
+
+/* What lowers the buyer's counts, at least most times. */
+static bool counts_less(uint8_t op)
+{
+	return op == WIRE_OP_RELEASE || op == WIRE_OP_RETURN;
+}
+
+static __attribute__((noinline)) void peek_any(const struct shard *shard, struct lookup *keys,
+					       uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct wire_request *request = keys[i].request;
+		const uint64_t lsn = request->price_or_order & LSN_MAX;
+
+		DCHECK(request != NULL);
+		if (request->op == WIRE_OP_BUY)
+			key_peek(shard, &keys[i], request->sku, request->buyer);
+		else if (request->op == WIRE_OP_HOLD)
+			key_peek_hold(shard, &keys[i], request->sku, request->buyer);
+		else
+			key_peek_change(shard, &keys[i], request->sku, request->buyer, lsn,
+					counts_less(request->op));
+	}
+}
+
+static __attribute__((noinline)) void look_any(const struct shard *shard, struct lookup *keys,
+					       uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		const struct wire_request *request = keys[i].request;
+
+		DCHECK(request != NULL && keys[i].count == NULL);
+		if (request->op == WIRE_OP_BUY)
+			key_look(shard, &keys[i], request->buyer);
+		else if (request->op == WIRE_OP_HOLD)
+			key_look_hold(shard, &keys[i], request->buyer);
+		else
+			key_look_change(shard, &keys[i], request->price_or_order & LSN_MAX);
+	}
+}
+
+static void look_at_any(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt)
+{
+	DCHECK(shard->holds.list != NULL);
+	switch (pass) {
+	case 1:
+		seek_any(shard, keys, cnt);
+		break;
+	case 2:
+		peek_any(shard, keys, cnt);
+		break;
+	default:
+		DCHECK(pass == LOOKUP_PASS_CNT - 1);
+		look_any(shard, keys, cnt);
+		break;
+	}
+}
 
 void lookup_pass(unsigned pass, const struct shard *shard, struct lookup *keys, uint32_t cnt)
 {
 	DCHECK(pass < LOOKUP_PASS_CNT);
+	if (pass > 0 && shard->holds.list != NULL) {
+		look_at_any(pass, shard, keys, cnt);
+		return;
+	}
 	switch (pass) {
 	case 0:
 		for (uint32_t i = 0; i < cnt; i++) {

@@ -182,7 +182,7 @@ void decide_hold(const struct question *question, struct offer *offer)
 	struct limit_counts counts = {NULL, NULL};
 
 	if (no == VERDICT_NONE) {
-		counts = counts_find(shard, offer, request->buyer);
+		counts = key_counts(shard, question->key, offer, request->sku, request->buyer);
 		if (!counts_allow(shard, offer, &counts, request->quantity))
 			no = VERDICT_LIMIT_REACHED;
 	}
@@ -204,7 +204,7 @@ void decide_hold(const struct question *question, struct offer *offer)
 	decision->quantity = request->quantity;
 	decision->wait_lsn = shard->next_lsn;
 	decision->committed = true;
-	change_commit_hold(shard, question->record, offer, &counts, question->key->order_hash);
+	change_commit_hold(shard, question->record, offer, &counts, question->key);
 	decision->instant_ns = shard->holds.list[shard->holds.cnt - 1].ends_at_ns;
 	decision->stock_left = offer->free;
 	DCHECK(decision->instant_ns > question->now_ns);

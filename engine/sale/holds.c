@@ -16,11 +16,22 @@ static uint32_t buckets_for(uint64_t offer_cnt_max)
 	return cnt;
 }
 
-uint64_t holds_bytes(uint64_t cnt_max, uint64_t offer_cnt_max)
+static uint64_t list_bytes(uint64_t cnt_max)
+{
+	return (cnt_max + ORDERS_WRITE_AHEAD_CNT) * sizeof(struct hold);
+}
+
+static uint64_t windows_for(uint64_t window_lsn_max)
+{
+	return window_lsn_max / LSNS_A_WINDOW + 1;
+}
+
+uint64_t holds_bytes(uint64_t cnt_max, uint64_t window_lsn_max, uint64_t offer_cnt_max)
 {
 	if (cnt_max == 0)
 		return 0;
-	return cnt_max * sizeof(struct hold) + 2 * index_bytes(index_buckets_for(cnt_max)) +
+	return list_bytes(cnt_max) + windows_for(window_lsn_max) * sizeof(struct lsn_window) +
+	       2 * index_bytes(index_buckets_for(cnt_max)) +
 	       (buckets_for(offer_cnt_max) + 1) * sizeof(int32_t);
 }
 
@@ -31,7 +42,7 @@ static void open_wheel(struct holds *holds, const struct offers *offers, uint64_
 			 &offers->terms->timer, sizeof(struct terms), tick);
 }
 
-int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max,
+int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max, uint64_t window_lsn_max,
 	       const struct offers *offers)
 {
 	int rc;
@@ -41,12 +52,14 @@ int holds_open(struct holds *holds, struct arena *arena, uint64_t cnt_max,
 	*holds = (struct holds){.cnt_max = cnt_max};
 	if (cnt_max == 0)
 		return 0;
-	holds->list = arena_alloc(arena, cnt_max * sizeof(struct hold));
+	holds->list = arena_alloc(arena, list_bytes(cnt_max));
+	holds->window_cnt = windows_for(window_lsn_max);
+	holds->windows = arena_alloc(arena, holds->window_cnt * sizeof(struct lsn_window));
 	holds->heads = arena_alloc(arena, (buckets_for(offers->cnt_max) + 1) * sizeof(int32_t));
-	rc = index_open(&holds->by_lsn, arena, index_buckets_for(cnt_max));
+	rc = index_open(&holds->others, arena, index_buckets_for(cnt_max));
 	if (rc == 0)
 		rc = index_open(&holds->owners, arena, index_buckets_for(cnt_max));
-	if (rc != 0 || holds->list == NULL || holds->heads == NULL)
+	if (rc != 0 || holds->list == NULL || holds->windows == NULL || holds->heads == NULL)
 		return -ENOMEM;
 	CHECK((uintptr_t)holds->list % CACHE_LINE_BYTES == 0);
 	open_wheel(holds, offers, 0);
@@ -58,23 +71,68 @@ void holds_clear(struct holds *holds, const struct offers *offers)
 	holds->cnt = 0;
 	holds->open_cnt = 0;
 	holds->undecided_cnt = 0;
+	holds->last_place = 0;
+	holds->other_cnt = 0;
 	DCHECK(offers->cnt == 0);
 	if (holds->cnt_max == 0)
 		return;
-	index_clear(&holds->by_lsn);
+	memset(holds->windows, 0, holds->window_cnt * sizeof(struct lsn_window));
+	index_clear(&holds->others);
 	index_clear(&holds->owners);
 	open_wheel(holds, offers, 0);
 }
 
-struct hold *holds_add(struct holds *holds, uint64_t hash)
+struct hold *holds_find_other(const struct holds *holds, uint64_t hash, uint64_t lsn)
+{
+	struct index_search search = index_search(&holds->others, hash);
+	uint32_t number;
+
+	DCHECK(lsn <= LSN_MAX && holds->other_cnt <= holds->cnt);
+	while (index_next(&holds->others, &search, &number)) {
+		DCHECK(number < holds->cnt);
+		if (holds->list[number].order.lsn == lsn)
+			return &holds->list[number];
+	}
+	return NULL;
+}
+
+static struct hold *append(struct holds *holds, uint64_t place)
 {
 	struct hold *hold = &holds->list[holds->cnt];
 
+	DCHECK(holds->cnt < holds->cnt_max && place > holds->last_place);
+	if (holds_have_window(holds, place)) {
+		struct lsn_window *window = &holds->windows[place / LSNS_A_WINDOW];
+
+		DCHECK(window->places == 0 || window->first < holds->cnt);
+		if (window->places == 0)
+			window->first = holds->cnt;
+		window->places |= UINT64_C(1) << place % LSNS_A_WINDOW;
+		holds->last_place = place;
+	}
+	holds->cnt++;
+	prefetch_to_write(&hold[ORDERS_WRITE_AHEAD_CNT]);
+	prefetch_to_write(&hold[ORDERS_WRITE_AHEAD_CNT].ends_at_ns);
+	return hold;
+}
+
+struct hold *holds_add(struct holds *holds, uint64_t lsn)
+{
+	CHECK(lsn > holds->last_place && holds_have_window(holds, lsn));
+	return holds->cnt == holds->cnt_max ? NULL : append(holds, lsn);
+}
+
+struct hold *holds_add_other(struct holds *holds, uint64_t hash)
+{
+	DCHECK(holds->cnt <= holds->cnt_max && holds->other_cnt <= holds->cnt);
 	if (holds->cnt == holds->cnt_max)
 		return NULL;
-	index_add(&holds->by_lsn, hash, (uint32_t)holds->cnt++);
-	DCHECK(hold_number(holds, hold) == holds->cnt - 1);
-	return hold;
+	index_add(&holds->others, hash, (uint32_t)holds->cnt);
+	holds->other_cnt++;
+	DCHECK(holds->other_cnt <= holds->cnt + 1);
+	/* The next place is free: the record because of which it is added is no hold's that has a
+	 * window, and comes after the last that is. */
+	return append(holds, holds->last_place + 1);
 }
 
 /* The first tick at whose firing a hold that ends at this instant has ended. */
@@ -136,8 +194,8 @@ void holds_unlink(struct holds *holds, struct terms *terms, const struct hold *h
 		list->last = hold->prev;
 	/* Else offers whose holds were all paid would be looked at in vain, all of a drop at once.
 	 */
-	if (terms->fresh.first == TIMER_NONE && terms->extended.first == TIMER_NONE &&
-	    timer_runs(&terms->timer))
+	if (prev == NULL && next == NULL && terms->fresh.first == TIMER_NONE &&
+	    terms->extended.first == TIMER_NONE && timer_runs(&terms->timer))
 		timer_wheel_stop(&holds->wheel, (int32_t)hold->order.offer_idx);
 }
 
@@ -147,44 +205,57 @@ static bool owns(const struct offers *offers, const struct hold *hold, uint64_t 
 {
 	const uint32_t group = offers->terms[offer_idx].group;
 
-	DCHECK(offer_idx < offers->cnt && hold->state == HOLD_OPEN);
+	DCHECK(offer_idx < offers->cnt);
 	return hold->order.buyer == buyer &&
 	       (hold->order.offer_idx == offer_idx ||
 		(group != 0 && offers->terms[hold->order.offer_idx].group == group));
 }
 
-struct hold *holds_owned(const struct holds *holds, const struct offers *offers, uint64_t hash,
-			 uint64_t buyer, const struct offer *offer)
+/* The owner's hold that is in the index, open or not, or NULL. */
+static struct hold *indexed_of(const struct holds *holds, const struct offers *offers,
+			       uint64_t hash, uint64_t buyer, uint32_t offer_idx)
 {
-	struct index_search search;
+	struct index_search search = index_search(&holds->owners, hash);
 	uint32_t number;
 
-	if (holds->open_cnt == 0)
-		return NULL;
-	search = index_search(&holds->owners, hash);
 	while (index_next(&holds->owners, &search, &number)) {
-		if (owns(offers, &holds->list[number], buyer, (uint32_t)(offer - offers->list)))
+		DCHECK(number < holds->cnt);
+		if (owns(offers, &holds->list[number], buyer, offer_idx))
 			return &holds->list[number];
 	}
 	return NULL;
 }
 
+struct hold *holds_owned(const struct holds *holds, const struct offers *offers, uint64_t hash,
+			 uint64_t buyer, const struct offer *offer)
+{
+	struct hold *hold;
+
+	if (holds->open_cnt == 0)
+		return NULL;
+	hold = indexed_of(holds, offers, hash, buyer, (uint32_t)(offer - offers->list));
+	return hold != NULL && hold->state == HOLD_OPEN ? hold : NULL;
+}
+
 void holds_own(struct holds *holds, const struct offers *offers, uint64_t hash, struct hold *hold)
 {
 	const uint32_t number = hold_number(holds, hold);
-	struct hold *newest = holds_owned(holds, offers, hash, hold->order.buyer,
-					  &offers->list[hold->order.offer_idx]);
+	struct hold *indexed =
+		indexed_of(holds, offers, hash, hold->order.buyer, hold->order.offer_idx);
 
 	hold->owner_prev = TIMER_NONE;
 	hold->owner_next = TIMER_NONE;
-	DCHECK(newest != hold && hold->state == HOLD_OPEN);
-	DCHECK(newest == NULL || newest->owner_prev == TIMER_NONE);
-	if (newest == NULL) {
+	DCHECK(indexed != hold && hold->state == HOLD_OPEN);
+	DCHECK(indexed == NULL || indexed->owner_prev == TIMER_NONE);
+	DCHECK(indexed == NULL || indexed->order.buyer == hold->order.buyer);
+	if (indexed == NULL)
 		index_add(&holds->owners, hash, number);
-	} else {
-		hold->owner_next = (int32_t)hold_number(holds, newest);
-		newest->owner_prev = (int32_t)number;
-		index_replace(&holds->owners, hash, hold_number(holds, newest), number);
+	else
+		index_replace(&holds->owners, hash, hold_number(holds, indexed), number);
+	if (indexed != NULL && indexed->state == HOLD_OPEN) {
+		DCHECK(indexed->order.lsn < hold->order.lsn);
+		hold->owner_next = (int32_t)hold_number(holds, indexed);
+		indexed->owner_prev = (int32_t)number;
 	}
 	holds->open_cnt++;
 }
@@ -194,7 +265,7 @@ void holds_disown(struct holds *holds, uint64_t hash, const struct hold *hold)
 	struct hold *newer = hold_at(holds, hold->owner_prev);
 	struct hold *older = hold_at(holds, hold->owner_next);
 
-	DCHECK(holds->open_cnt > 0);
+	DCHECK(holds->open_cnt > 0 && hold->state == HOLD_OPEN);
 	DCHECK(newer == NULL || newer->order.buyer == hold->order.buyer);
 	DCHECK(older == NULL || older->order.buyer == hold->order.buyer);
 	if (older != NULL)
@@ -204,8 +275,6 @@ void holds_disown(struct holds *holds, uint64_t hash, const struct hold *hold)
 	else if (older != NULL)
 		index_replace(&holds->owners, hash, hold_number(holds, hold),
 			      hold_number(holds, older));
-	else
-		index_remove(&holds->owners, hash, hold_number(holds, hold));
 	holds->open_cnt--;
 }
 

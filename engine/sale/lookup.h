@@ -8,6 +8,8 @@
  *	pass 2	looks at the offer; asks for the buyer's bucket if something is to be had
  *	pass 3	looks there; asks for the next one if it is full
  *
+ * What requests other than BUY need besides is in lookup_held.h.
+ *
  * What they find is a hint: decisions made after a pass may change all of it but the hashes.
  */
 #ifndef DB_ENGINE_SALE_LOOKUP_H

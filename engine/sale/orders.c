@@ -67,5 +67,6 @@ struct order *orders_add_change(struct orders *orders, uint64_t hash)
 		return NULL;
 	DCHECK(orders->change_cnt < orders->change_cnt_max);
 	index_add(&orders->index, hash, (uint32_t)orders->change_cnt | NUMBER_OF_CHANGE);
+	prefetch_to_write(&orders->changes[orders->change_cnt + ORDERS_WRITE_AHEAD_CNT]);
 	return &orders->changes[orders->change_cnt++];
 }

@@ -306,7 +306,8 @@ static void commit_purchase(struct shard *shard, struct offer *offer, const stru
 	decision->order_id = order_id_of(shard->lane, shard->next_lsn);
 	decision->instant_ns = record->at_ns;
 	if (record->kind == RECORD_HOLD) {
-		change_commit_hold(shard, record, offer, &counts, order_hash);
+		change_commit_hold(shard, record, offer, &counts,
+				   &(struct lookup){.order_hash = order_hash});
 		decision->verdict = VERDICT_HELD;
 		decision->instant_ns = shard->holds.list[shard->holds.cnt - 1].ends_at_ns;
 	} else {

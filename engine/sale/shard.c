@@ -8,12 +8,20 @@
 #include "engine/base/relaxed.h"
 #include "engine/sale/shard_state.h"
 
+/* Up to which LSN holds are found without a hash. Each record has an entry in one of the tables, or
+ * ends holds; but those of baskets over several shards that came to nothing are without a bound. */
+static uint64_t windows_up_to(const struct shard_size *size)
+{
+	return 2 * (size->offer_cnt + size->placed_cnt + size->order_cnt + 2 * size->hold_cnt +
+		    size->change_cnt + size->link_cnt);
+}
+
 uint64_t shard_bytes(const struct shard_size *size)
 {
 	return sizeof(struct shard) + offers_bytes(size->offer_cnt) +
 	       orders_bytes(size->order_cnt, size->hold_cnt, size->change_cnt) +
-	       holds_bytes(size->hold_cnt, size->offer_cnt) + buyers_bytes(size->buyer_cnt) +
-	       links_bytes(size->link_cnt) + prepare_bytes() +
+	       holds_bytes(size->hold_cnt, windows_up_to(size), size->offer_cnt) +
+	       buyers_bytes(size->buyer_cnt) + links_bytes(size->link_cnt) + prepare_bytes() +
 	       index_bytes(index_buckets_for(size->placed_cnt)) +
 	       (size->placed_cnt + 1) * sizeof(struct placed);
 }
@@ -49,7 +57,8 @@ int shard_open(struct shard **out, uint16_t lane, uint16_t shards, const struct 
 		rc = orders_open(&shard->orders, arena, size->order_cnt, size->hold_cnt,
 				 size->change_cnt);
 	if (rc == 0)
-		rc = holds_open(&shard->holds, arena, size->hold_cnt, &shard->offers);
+		rc = holds_open(&shard->holds, arena, size->hold_cnt, windows_up_to(size),
+				&shard->offers);
 	if (rc == 0)
 		rc = prepare_open(&shard->prepared, arena);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/sale/change.h"
+#include "engine/sale/lookup_held.h"
 
 /* What an offer's record says beside the offer's own line. */
 static void take_terms(struct shard *shard, const struct offer *offer, const struct record *record)
@@ -142,12 +143,7 @@ static int take_limits(struct shard *shard, const struct record *record, const s
 {
 	const uint32_t offer_idx = shard_offer_idx(shard, offer);
 
-	*counts = (struct limit_counts){NULL, NULL};
-	if (offer->limit_per_buyer > 0)
-		counts->own = key_count(shard, key, record->sku, record->order.buyer, offer_idx);
-	if (shard->has_groups && shard->offers.terms[offer_idx].group != 0)
-		counts->group = group_count(shard, record->order.buyer,
-					    shard->offers.terms[offer_idx].group);
+	*counts = key_counts(shard, key, offer, record->sku, record->order.buyer);
 	DCHECK(offer_idx < shard->offers.cnt);
 	*why = "more orders than the tables were made for";
 	if (!counts_have_room(shard, counts))
@@ -189,7 +185,7 @@ int apply_order(struct shard *shard, const struct record *record, const struct l
 	if (rc != 0)
 		return rc;
 	if (holds)
-		change_commit_hold(shard, record, offer, &counts, key->order_hash);
+		change_commit_hold(shard, record, offer, &counts, key);
 	else
 		shard_commit_order(shard, record, offer, &counts, key->order_hash);
 	return 0;
@@ -353,6 +349,44 @@ int shard_apply(struct shard *shard, uint64_t lsn, const struct record *record, 
 	return rc;
 }
 
+static bool is_change(const struct record *record)
+{
+	return record->kind >= RECORD_CONFIRM && record->kind <= RECORD_RETURN;
+}
+
+static void seek(const struct shard *shard, const struct record *record, struct lookup *key)
+{
+	DCHECK(key->buyer_hash == 0 && key->count == NULL);
+	key_seek(shard, key);
+	if (is_change(record))
+		key_seek_change(shard, record->change.order_lsn);
+}
+
+static void peek(const struct shard *shard, const struct record *record, struct lookup *key)
+{
+	const uint64_t buyer = record->order.buyer;
+	const bool counts = record->kind == RECORD_RELEASE || record->kind == RECORD_RETURN;
+
+	DCHECK(key->buyer_hash == 0 && key->count == NULL);
+	if (is_change(record))
+		key_peek_change(shard, key, record->sku, buyer, record->change.order_lsn, counts);
+	else if (record->kind == RECORD_HOLD && shard->holds.list != NULL)
+		key_peek_hold(shard, key, record->sku, buyer);
+	else
+		key_peek(shard, key, record->sku, buyer);
+}
+
+static void look(const struct shard *shard, const struct record *record, struct lookup *key)
+{
+	DCHECK(key->count == NULL);
+	if (is_change(record))
+		key_look_change(shard, key, record->change.order_lsn);
+	else if (record->kind == RECORD_HOLD && shard->holds.list != NULL)
+		key_look_hold(shard, key, record->order.buyer);
+	else
+		key_look(shard, key, record->order.buyer);
+}
+
 void apply_look_ahead(const struct shard *shard, const struct record *records, struct lookup *keys,
 		      uint32_t cnt)
 {
@@ -360,11 +394,11 @@ void apply_look_ahead(const struct shard *shard, const struct record *records, s
 	for (uint32_t i = 0; i < cnt; i++)
 		key_hash(shard, &keys[i], records[i].order.request_id, records[i].sku);
 	for (uint32_t i = 0; i < cnt; i++)
-		key_seek(shard, &keys[i]);
+		seek(shard, &records[i], &keys[i]);
 	for (uint32_t i = 0; i < cnt; i++)
-		key_peek(shard, &keys[i], records[i].sku, records[i].order.buyer);
+		peek(shard, &records[i], &keys[i]);
 	for (uint32_t i = 0; i < cnt; i++)
-		key_look(shard, &keys[i], records[i].order.buyer);
+		look(shard, &records[i], &keys[i]);
 }
 
 int shard_apply_many(struct shard *shard, uint64_t lsn, const struct record *records, uint32_t cnt,

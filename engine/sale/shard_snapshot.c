@@ -282,16 +282,20 @@ static int load_hold(struct shard *shard, const struct snapshot_hold *entry, con
 	hash = shard_lsn_hash(shard, loaded.order.lsn);
 	if (shard->holds.cnt > 0 && holds_find(&shard->holds, hash, loaded.order.lsn) != NULL)
 		return bad(why, "hold that is there twice");
+	if (loaded.order.kind == RECORD_HOLD && loaded.order.lsn <= shard->holds.last_place)
+		return bad(why, "holds that are not in lane order");
 	if (loaded.order.kind == RECORD_HOLD &&
 	    is_known(shard, &loaded.order, hash_of(shard, &loaded.order)))
 		return bad(why, "request committed twice");
 	if (!take_units(shard, &loaded))
 		return bad(why, "hold of more units than the offer or its buyer may have");
-	*why = "more holds than the tables were made for";
-	if (shard->holds.cnt == shard->holds.cnt_max)
+	hold = loaded.order.kind == RECORD_HOLD ? shard_add_hold(shard, loaded.order.lsn)
+						: holds_add_other(&shard->holds, hash);
+	if (hold == NULL) {
+		*why = "more holds than the tables were made for";
 		return -ENOSPC;
-	hold = holds_add(&shard->holds, hash);
-	DCHECK(hold != NULL && hold_number(&shard->holds, hold) == shard->holds.cnt - 1);
+	}
+	DCHECK(hold_number(&shard->holds, hold) == shard->holds.cnt - 1);
 	*hold = loaded;
 	shard->holds.undecided_cnt += hold->state == HOLD_OPEN || hold->state == HOLD_RAN_OUT;
 	if (loaded.order.kind == RECORD_HOLD)

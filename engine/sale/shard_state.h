@@ -102,6 +102,23 @@ static inline uint32_t shard_offer_idx(const struct shard *shard, const struct o
 	return (uint32_t)(offer - shard->offers.list);
 }
 
+/* Adds the hold with this LSN, higher than those before, for the caller to fill in; NULL when full.
+ */
+static inline struct hold *shard_add_hold(struct shard *shard, uint64_t lsn)
+{
+	DCHECK(lsn > shard->holds.last_place);
+	return holds_have_window(&shard->holds, lsn)
+		       ? holds_add(&shard->holds, lsn)
+		       : holds_add_other(&shard->holds, shard_lsn_hash(shard, lsn));
+}
+
+/* 0: none. Where no offer has one, the terms are not looked at. */
+static inline uint32_t offer_group(const struct shard *shard, const struct offer *offer)
+{
+	DCHECK(shard->has_groups || offer_terms_of(&shard->offers, offer)->group == 0);
+	return shard->has_groups ? offer_terms_of(&shard->offers, offer)->group : 0;
+}
+
 /* The passes over one key, in this order: lookup.h. */
 static inline void key_hash(const struct shard *shard, struct lookup *key, const uint64_t id[2],
 			    uint64_t sku)
@@ -191,6 +208,23 @@ static inline struct buyer_count *group_count(const struct shard *shard, uint64_
 	DCHECK(group > 0 && group <= GROUP_MAX);
 	return buyers_find(&shard->buyers, shard_group_hash(shard, buyer, group), buyer,
 			   BUYERS_GROUP | group);
+}
+
+/* The buyer's counts that bind a sale of this offer. */
+static inline struct limit_counts key_counts(const struct shard *shard, const struct lookup *key,
+					     const struct offer *offer, uint64_t sku,
+					     uint64_t buyer)
+{
+	const uint32_t group = offer_group(shard, offer);
+	struct limit_counts counts = {NULL, NULL};
+
+	DCHECK(offer->sku == sku);
+	DCHECK(key->buyer_hash == 0 || key->buyer_hash == shard_buyer_hash(shard, buyer, sku));
+	if (offer->limit_per_buyer > 0)
+		counts.own = key_count(shard, key, sku, buyer, shard_offer_idx(shard, offer));
+	if (group != 0)
+		counts.group = group_count(shard, buyer, group);
+	return counts;
 }
 
 /* Whether units more would pass a limit. `limit` 0: there is none. */

@@ -214,6 +214,10 @@ Test(shard_snapshot, refuses_holds_that_cannot_be)
 
 	holds[3].order.lsn_quantity = holds[2].order.lsn_quantity;
 	refused("there twice");
+	holds[3] = holds[2];
+	holds[2] = good;
+	refused("holds that are not in lane order");
+	holds[2] = holds[3];
 	holds[3] = good;
 	holds[3].order.request_id[0] = holds[2].order.request_id[0];
 	holds[3].order.request_id[1] = holds[2].order.request_id[1];
