@@ -504,11 +504,63 @@ void expire_one(struct shard *shard, struct hold *hold, uint64_t now_ns, struct 
 	commit_end(shard, record, offer);
 }
 
+enum {
+	RUN_AHEAD_CNT = 4,
+};
+
+/* Holds of a list one after the other. Those to come are asked for, and what their buyers have. */
+struct run {
+	const struct shard *shard;
+	const struct offer *offer;
+	struct hold *ahead[RUN_AHEAD_CNT];
+	unsigned at;
+};
+
+static struct hold *ask_for_hold(const struct holds *holds, int32_t number)
+{
+	struct hold *hold = hold_at(holds, number);
+
+	DCHECK(hold == NULL || hold->state == HOLD_OPEN);
+	if (hold != NULL) {
+		prefetch_to_write(hold);
+		prefetch_to_write(&hold->ends_at_ns);
+	}
+	return hold;
+}
+
+static struct run run_of(const struct shard *shard, const struct offer *offer, struct hold *first)
+{
+	struct run run = {.shard = shard, .offer = offer, .ahead = {first}};
+
+	for (unsigned i = 1; i < RUN_AHEAD_CNT && run.ahead[i - 1] != NULL; i++)
+		run.ahead[i] = ask_for_hold(&shard->holds, run.ahead[i - 1]->next);
+	DCHECK(first == NULL || first->order.offer_idx == shard_offer_idx(shard, offer));
+	return run;
+}
+
+/* The next one; NULL: there is none. It may be taken out of the list then. */
+static struct hold *run_next(struct run *run)
+{
+	struct hold *hold = run->ahead[run->at];
+	struct hold *last = run->ahead[(run->at + RUN_AHEAD_CNT - 1) % RUN_AHEAD_CNT];
+	const struct hold *soon = run->ahead[(run->at + RUN_AHEAD_CNT / 2) % RUN_AHEAD_CNT];
+
+	DCHECK(hold != NULL || last == NULL);
+	if (soon != NULL && run->offer->limit_per_buyer > 0)
+		prefetch(buyers_home(
+			&run->shard->buyers,
+			shard_buyer_hash(run->shard, soon->order.buyer, run->offer->sku)));
+	run->ahead[run->at] = last == NULL ? NULL : ask_for_hold(&run->shard->holds, last->next);
+	run->at = (run->at + 1) % RUN_AHEAD_CNT;
+	return hold;
+}
+
 void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list, uint64_t now_ns,
 		uint32_t holds_max, struct record *record)
 {
 	const struct terms *terms = offer_terms_of(&shard->offers, offer);
-	struct hold *hold = holds_first(&shard->holds, list);
+	struct run run = run_of(shard, offer, holds_first(&shard->holds, list));
+	struct hold *hold = run_next(&run);
 
 	DCHECK(hold != NULL && hold_has_ended(hold, now_ns) && holds_max > 0);
 	*record = (struct record){
@@ -517,19 +569,15 @@ void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list
 		.at_ns = now_ns,
 		.sku = offer->sku,
 	};
-	while (hold != NULL && record->expire.holds < holds_max &&
-	       (hold->pinned || hold_has_ended(hold, now_ns))) {
-		struct hold *next = hold_at(&shard->holds, hold->next);
-
-		if (next != NULL)
-			prefetch(hold_at(&shard->holds, next->next));
-		if (!hold->pinned) {
-			record->expire.up_to_lsn = hold->since_lsn;
-			record->expire.holds++;
-			record->expire.units += hold->held;
-			run_out(shard, offer, hold);
-		}
-		hold = next;
+	for (; hold != NULL && record->expire.holds < holds_max &&
+	       (hold->pinned || hold_has_ended(hold, now_ns));
+	     hold = run_next(&run)) {
+		if (hold->pinned)
+			continue;
+		record->expire.up_to_lsn = hold->since_lsn;
+		record->expire.holds++;
+		record->expire.units += hold->held;
+		run_out(shard, offer, hold);
 	}
 	commit_end(shard, record, offer);
 }
@@ -563,14 +611,14 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 	struct terms *terms = offer_terms_of(&shard->offers, offer);
 	const struct hold_list *list =
 		(record->flags & EXPIRE_EXTENDED) != 0 ? &terms->extended : &terms->fresh;
-	struct hold *hold = holds_first(&shard->holds, list);
+	struct run run = run_of(shard, offer, holds_first(&shard->holds, list));
+	struct hold *hold;
 	uint64_t units = 0;
 	uint32_t cnt = 0;
 
 	if ((record->flags & EXPIRE_ONE) != 0)
 		return apply_one(shard, record, offer, why);
-	for (; hold != NULL && hold->since_lsn <= record->expire.up_to_lsn;
-	     hold = hold_at(&shard->holds, hold->next)) {
+	while ((hold = run_next(&run)) != NULL && hold->since_lsn <= record->expire.up_to_lsn) {
 		if (hold->pinned)
 			continue;
 		if (!hold_has_ended(hold, record->at_ns))
