@@ -156,6 +156,8 @@ static void give_back(struct shard *shard, const struct record *record)
 
 		DCHECK(hold->pinned);
 		hold->pinned = false;
+		/* It may have ended meanwhile: its offer's timer did not fire for it. */
+		holds_arm(&shard->holds, &shard->offers, offer);
 	}
 	if (takes_units(record)) {
 		const struct limit_counts counts = counts_find(shard, offer, record->order.buyer);
@@ -442,6 +444,23 @@ static const char *line_wrong(const struct shard *shard, const struct record *re
 	return NULL;
 }
 
+/* Whether keep_room can keep room for it. */
+static bool has_room_kept(const struct shard *shard, const struct record *record)
+{
+	const bool change = shard->orders.change_cnt < shard->orders.change_cnt_max;
+
+	switch (kind_of(record)) {
+	case RECORD_ORDER:
+		return shard->orders.cnt < shard->orders.cnt_max;
+	case RECORD_HOLD:
+		return shard->holds.cnt < shard->holds.cnt_max && change;
+	case RECORD_RELEASE:
+		return change;
+	default:
+		return true;
+	}
+}
+
 /* 0, or as shard_apply if the tables or the buyer's limits have no room for a prepared purchase. */
 static int purchase_fits(const struct shard *shard, const struct record *record,
 			 const struct offer *offer, const char **why)
@@ -459,10 +478,7 @@ static int purchase_fits(const struct shard *shard, const struct record *record,
 	*why = "more orders than the tables were made for";
 	if (!counts_have_room(shard, &counts))
 		return -ENOSPC;
-	if (holds ? shard->holds.cnt == shard->holds.cnt_max || !change_has_room(shard)
-		  : shard->orders.cnt == shard->orders.cnt_max)
-		return -ENOSPC;
-	return 0;
+	return has_room_kept(shard, record) ? 0 : -ENOSPC;
 }
 
 int apply_prepared(struct shard *shard, const struct record *record, const struct lookup *key,
@@ -481,7 +497,7 @@ int apply_prepared(struct shard *shard, const struct record *record, const struc
 		if (wrong != NULL)
 			return bad(why, wrong);
 		*why = "more changes than the tables were made for";
-		if (kind_of(record) == RECORD_RELEASE && !change_has_room(shard))
+		if (!has_room_kept(shard, record))
 			return -ENOSPC;
 	}
 	if (rc != 0)
@@ -533,6 +549,17 @@ int apply_was_prepared(struct shard *shard, const struct record *record, const s
 	return 0;
 }
 
+/* What change_wrong says, as far as it is known later: other buyers may have taken the free units
+ * since. */
+static bool change_fits_state(const struct record *record, const struct hold *hold)
+{
+	if (hold->state == HOLD_OPEN)
+		return (record->flags & PREPARED_LATE) == 0 && record->quantity <= hold->held &&
+		       ((record->flags & PREPARED_ALL) == 0 || record->quantity == hold->held);
+	return hold->state == HOLD_RAN_OUT && kind_of(record) == RECORD_CONFIRM &&
+	       record->quantity <= hold->ran_out;
+}
+
 int prepare_load(struct shard *shard, const struct record *record, uint64_t lsn, const char **why)
 {
 	const struct offer *offer;
@@ -551,8 +578,10 @@ int prepare_load(struct shard *shard, const struct record *record, uint64_t lsn,
 
 		hold = target.hold;
 		if (hold == NULL || hold->order.buyer != record->change.buyer || hold->pinned ||
-		    (hold->state != HOLD_OPEN && hold->state != HOLD_RAN_OUT))
+		    hold->order.unit_price != record->unit_price)
 			return bad(why, "prepared change of a hold that is not there");
+		if (!change_fits_state(record, hold))
+			return bad(why, "prepared change that does not follow from its hold");
 	}
 	if (takes_units(record)) {
 		const struct limit_counts counts = counts_find(shard, offer, record->order.buyer);
@@ -566,11 +595,7 @@ int prepare_load(struct shard *shard, const struct record *record, uint64_t lsn,
 		}
 	}
 	*why = "more prepared lines than the tables were made for";
-	if (!prepare_has_room(shard, 1) ||
-	    (kind_of(record) == RECORD_ORDER && shard->orders.cnt == shard->orders.cnt_max) ||
-	    (kind_of(record) == RECORD_HOLD && shard->holds.cnt == shard->holds.cnt_max) ||
-	    (kind_of(record) != RECORD_ORDER && kind_of(record) != RECORD_CONFIRM &&
-	     !change_has_room(shard)))
+	if (!prepare_has_room(shard, 1) || !has_room_kept(shard, record))
 		return -ENOSPC;
 	add(shard, record, lsn);
 	return 0;

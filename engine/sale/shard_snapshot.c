@@ -428,6 +428,29 @@ static int load_changed(struct shard *shard, const struct order *order, const ch
 	return 0;
 }
 
+/* The flags of a bought order's record. */
+static uint8_t record_flags(const struct order *order)
+{
+	uint8_t flags = 0;
+
+	if ((order->flags & SNAPSHOT_BASKET_GOES_ON) != 0)
+		flags |= RECORD_BASKET_GOES_ON;
+	if ((order->flags & SNAPSHOT_WAS_PREPARED) != 0)
+		flags |= RECORD_WAS_PREPARED;
+	return flags;
+}
+
+/* When an order was judged, as far as its entry says it: one that was prepared was judged while the
+ * offer was open, and may have been committed after that. */
+static uint64_t judged_at(const struct shard *shard, const struct order *order)
+{
+	const struct offer *offer = &shard->offers.list[order->offer_idx];
+
+	if ((order->flags & SNAPSHOT_WAS_PREPARED) == 0 || order->at_ns < offer->closes_at_ns)
+		return order->at_ns;
+	return offer->closes_at_ns - 1;
+}
+
 static int load_batch(struct shard *shard, const struct snapshot_order *orders, uint32_t cnt,
 		      const char **why)
 {
@@ -444,9 +467,7 @@ static int load_batch(struct shard *shard, const struct snapshot_order *orders, 
 			return bad(why, wrong);
 		if (order->kind != RECORD_ORDER)
 			return bad(why, "something else among its orders");
-		records[i] = record_of_order(
-			shard, order,
-			(order->flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0);
+		records[i] = record_of_order(shard, order, record_flags(order));
 	}
 	apply_look_ahead(shard, records, keys, cnt);
 	for (uint32_t i = 0; i < cnt; i++) {
@@ -458,7 +479,8 @@ static int load_batch(struct shard *shard, const struct snapshot_order *orders, 
 		if ((loaded[i].flags & SNAPSHOT_CHANGED) != 0)
 			rc = load_changed(shard, &loaded[i], why);
 		else
-			rc = apply_order(shard, &records[i], &keys[i], records[i].at_ns, why);
+			rc = apply_order(shard, &records[i], &keys[i], judged_at(shard, &loaded[i]),
+					 why);
 		if (rc != 0)
 			return rc;
 	}

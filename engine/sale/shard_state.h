@@ -275,7 +275,11 @@ static inline void counts_take(struct shard *shard, const struct limit_counts *c
 /* What the log keeps of a record's flags. */
 static inline uint32_t order_flags(const struct record *record)
 {
+	const bool was_prepared =
+		record->kind == RECORD_ORDER && (record->flags & RECORD_WAS_PREPARED) != 0;
+
 	return (record->flags & (record->kind == RECORD_CONFIRM ? 7U : 3U)) |
+	       (was_prepared ? SNAPSHOT_WAS_PREPARED : 0U) |
 	       ((record->flags & RECORD_BASKET_GOES_ON) != 0 ? SNAPSHOT_BASKET_GOES_ON : 0U);
 }
 

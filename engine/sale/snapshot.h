@@ -39,6 +39,7 @@ enum {
 	SNAPSHOT_KIND_SHIFT = 24,
 	SNAPSHOT_FLAGS_SHIFT = 28,
 	/* The first two bits are the record's flags; of a hold: those of its CONFIRM. */
+	SNAPSHOT_WAS_PREPARED = 1 << 0, /* of a bought order: RECORD_WAS_PREPARED */
 	/* Of a CONFIRM the third bit is the record's, too. */
 	SNAPSHOT_CHANGED = 1 << 2, /* a bought order of which there is also a snapshot_hold */
 	SNAPSHOT_BASKET_GOES_ON = 1 << 3,
