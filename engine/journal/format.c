@@ -91,7 +91,8 @@ uint16_t block_format_of(const struct record *records, uint32_t record_cnt)
 static bool goes_on(const struct record *record)
 {
 	return (record->kind == RECORD_ORDER || record->kind == RECORD_HOLD ||
-		record->kind == RECORD_CONFIRM || record->kind == RECORD_RELEASE) &&
+		record->kind == RECORD_CONFIRM || record->kind == RECORD_RELEASE ||
+		record->kind == RECORD_LINK) &&
 	       (record->flags & RECORD_BASKET_GOES_ON) != 0;
 }
 

@@ -12,6 +12,7 @@ enum {
 	CLOCK = 3, /* a record that sets the clock back, the first of a block of format 2 */
 	HOLD = 4,  /* it and the kinds after it: only in a block of format 3 */
 	RELEASE = 6,
+	LINK = 13,
 	BASKET_GOES_ON = 128,
 };
 
@@ -61,8 +62,8 @@ static unsigned format_of(const uint8_t *records, uint64_t cnt)
 
 	for (uint64_t i = 0; i < cnt; i++)
 		has_new |= is_new(records + i * RECORD);
-	if (cnt > 0 && (last[1] & BASKET_GOES_ON) != 0 && last[0] <= RELEASE && last[0] != OFFER &&
-	    last[0] != CLOCK)
+	if (cnt > 0 && (last[1] & BASKET_GOES_ON) != 0 &&
+	    ((last[0] <= RELEASE && last[0] != OFFER && last[0] != CLOCK) || last[0] == LINK))
 		return 0;
 	if (has_new)
 		return sets_clock ? 0 : 3;

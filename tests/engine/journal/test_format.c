@@ -346,13 +346,14 @@ Test(journal_format, a_block_of_format_3_has_a_new_record)
 
 Test(journal_format, no_block_ends_within_a_basket)
 {
-	static const uint8_t kinds[] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM, RECORD_RELEASE};
+	static const uint8_t kinds[] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM, RECORD_RELEASE,
+					RECORD_LINK};
 	struct block_header *block = (struct block_header *)(example + BLOCK_ALIGN_BYTES);
 	struct record *records = (struct record *)(block + 1);
 
 	make_example();
 	block->format = JOURNAL_FORMAT_HOLDS;
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < sizeof(kinds); i++) {
 		records[0].kind = records[1].kind = kinds[i];
 		records[0].flags = RECORD_BASKET_GOES_ON;
 		records[1].flags = 0;
