@@ -53,7 +53,11 @@ struct shard_size catalog_sizes_shard(const struct catalog_sizes *sizes, uint64_
 	}
 	size.hold_cnt = at_least(size.hold_cnt, had->hold_cnt);
 	size.change_cnt = at_least(size.change_cnt, had->change_cnt);
-	size.link_cnt = at_least(size.hold_cnt / HOLDS_A_LINK, had->link_cnt);
+	if (sizes->spans)
+		size.link_cnt =
+			at_least(size.order_cnt / ORDERS_A_LINK + size.hold_cnt / HOLDS_A_LINK,
+				 LINKS_AT_LEAST);
+	size.link_cnt = at_least(size.link_cnt, had->link_cnt);
 
 	/* A buyer's count stays when his holds end or his units come back. */
 	if (holds > 0)

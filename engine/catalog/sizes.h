@@ -17,14 +17,17 @@
 
 enum {
 	HOLDS_A_UNIT = 4,
-	/* Holds of which one has a line in another shard, at most. */
-	HOLDS_A_LINK = 2,      /* of offers with a hold time */
+	/* Of so many orders, or holds, one has a line in another shard, at most. A hold's payment
+	 * has one, too. */
+	ORDERS_A_LINK = 8,
+	HOLDS_A_LINK = 2,
+	LINKS_AT_LEAST = 1024, /* where there are other shards, which may sell far more */
 	CHANGES_A_HOLD = 3,    /* extended, confirmed or released, returned */
 	UNITS_A_RETURN = 16,   /* one of so many units comes back */
 	HOLDS_AT_LEAST = 1024, /* where there are any; a small sale can have many visitors */
 };
 
-/* All zeros: no offer was added. */
+/* All zeros: no offer was added, and there is one shard. */
 struct catalog_sizes {
 	uint64_t offer_cnt;
 	uint64_t stock;
@@ -32,6 +35,7 @@ struct catalog_sizes {
 	uint64_t count_stock; /* of offers with a limit, twice if both of buyer and group */
 	uint32_t counts_max;  /* limits of one offer: 0 to 2 */
 	bool holds_count;     /* an offer with a hold time has a limit */
+	bool spans;           /* there are other shards: a basket may have lines there */
 };
 
 void catalog_sizes_add(struct catalog_sizes *sizes, const struct catalog_offer *offer);

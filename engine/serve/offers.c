@@ -10,6 +10,7 @@
 #include "engine/catalog/difference.h"
 #include "engine/catalog/placement.h"
 #include "engine/catalog/sizes.h"
+#include "engine/recover/scan.h"
 #include "engine/serve/start_turn.h"
 #include "engine/serve/state.h"
 #include "net/wire.h"
@@ -19,12 +20,8 @@ void serve_offers_size(const struct server *server, uint16_t lane, struct shard_
 	const struct serve_options *options = server->options;
 	const struct recover_scan *scan = &server->scans[lane];
 	const struct catalog *on_sale = server->on_sale;
-	const struct shard_size had = {
-		.order_cnt = scan->order_cnt,
-		.hold_cnt = scan->hold_cnt,
-		.change_cnt = scan->change_cnt,
-	};
-	struct catalog_sizes sizes = {0};
+	struct catalog_sizes sizes = {.spans = options->shards > 1};
+	struct shard_size had;
 	uint64_t placed_cnt = scan->placed_cnt;
 
 	for (uint32_t i = 0; i < on_sale->cnt; i++) {
@@ -46,6 +43,7 @@ void serve_offers_size(const struct server *server, uint16_t lane, struct shard_
 		if (!elsewhere)
 			catalog_sizes_add(&sizes, line);
 	}
+	recover_sizes(scan, &had);
 	*size = catalog_sizes_shard(&sizes, options->order_cnt_max, options->hold_cnt_max, &had);
 	size->placed_cnt = placed_cnt;
 }

@@ -88,7 +88,7 @@ static void size_of(struct offline *offline, uint16_t lane, struct shard_size *s
 {
 	static const struct shard_size had;
 	const struct offline_options *options = &offline->options;
-	struct catalog_sizes sizes = {0};
+	struct catalog_sizes sizes = {.spans = options->shards > 1};
 	uint64_t placed_cnt = 0;
 
 	for (uint32_t i = 0; i < options->catalog->cnt; i++) {

@@ -94,6 +94,26 @@ Test(sizes, of_what_the_operator_sets)
 	expect(size_of(&bought, 1, 1000000, 0, &had), 17024, 17024, 1424, 2524);
 }
 
+/* Links, only where there are other shards: one of eight orders, one of two holds, and some where
+ * this shard sells little. */
+Test(sizes, of_baskets_over_shards)
+{
+	const struct catalog_offer held = offer_of(16000, 0, 600, 0);
+	const struct catalog_offer few = offer_of(1, 0, 0, 0);
+	const struct shard_size had = {.link_cnt = 100000};
+	struct catalog_sizes sizes = {.spans = false};
+
+	catalog_sizes_add(&sizes, &held);
+	cr_expect(eq(u64, catalog_sizes_shard(&sizes, 0, 0, &nothing).link_cnt, 0));
+	sizes.spans = true;
+	cr_expect(eq(u64, catalog_sizes_shard(&sizes, 0, 0, &nothing).link_cnt,
+		     17024 / 8 + 65024 / 2));
+	cr_expect(eq(u64, catalog_sizes_shard(&sizes, 0, 0, &had).link_cnt, 100000));
+	sizes = (struct catalog_sizes){.spans = true};
+	catalog_sizes_add(&sizes, &few);
+	cr_expect(eq(u64, catalog_sizes_shard(&sizes, 0, 0, &nothing).link_cnt, 1024));
+}
+
 /* What came back and was bought again fills the tables; a restart makes room for as much. */
 Test(sizes, grow_with_what_there_is)
 {
