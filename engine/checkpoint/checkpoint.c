@@ -154,6 +154,13 @@ static void show_chunk(struct checkpoint_chunk *chunk, const struct chunk_header
 		chunk->holds = (const struct snapshot_hold *)(front + 1);
 		chunk->cnt /= CHECKPOINT_HOLD_ENTRIES;
 		break;
+	case RECORD_LINK:
+		chunk->links = (const struct snapshot_link *)(front + 1);
+		break;
+	case RECORD_PREPARED:
+		chunk->prepared = (const struct snapshot_prepared *)(front + 1);
+		chunk->cnt /= CHECKPOINT_PREPARED_ENTRIES;
+		break;
 	default:
 		chunk->changes = (const struct snapshot_order *)(front + 1);
 		break;
@@ -209,6 +216,10 @@ static int load_chunk(struct shard *shard, const struct checkpoint_chunk *chunk,
 		return shard_load_orders(shard, chunk->orders, chunk->cnt, why);
 	if (chunk->holds != NULL)
 		return shard_load_holds(shard, chunk->holds, chunk->cnt, why);
+	if (chunk->links != NULL)
+		return shard_load_links(shard, chunk->links, chunk->cnt, why);
+	if (chunk->prepared != NULL)
+		return shard_load_prepared(shard, chunk->prepared, chunk->cnt, why);
 	return shard_load_changes(shard, chunk->changes, chunk->cnt, why);
 }
 
@@ -232,7 +243,8 @@ static void look_at(const struct checkpoint_chunk *chunk, struct content *conten
 		content->bought_cnt += checkpoint_entry_kind(&hold->order) == RECORD_ORDER;
 		content->reserved |= hold->reserved_32 | hold->reserved[0] | hold->reserved[1];
 	}
-	content->is_new |= chunk->holds != NULL || chunk->changes != NULL;
+	content->is_new |= chunk->holds != NULL || chunk->changes != NULL || chunk->links != NULL ||
+			   chunk->prepared != NULL;
 }
 
 /* Older programs decide by the format; and the counts must be those of the entries. */
@@ -241,7 +253,7 @@ static const char *content_wrong(const struct checkpoint_header *header, const s
 {
 	uint16_t format = CHECKPOINT_FORMAT;
 
-	if (content->is_new)
+	if (content->is_new || checkpoint_unsaved_cnt(header) > 0)
 		format = CHECKPOINT_FORMAT_HOLDS;
 	else if (shard_clock_backs(shard) > 0)
 		format = CHECKPOINT_FORMAT_CLOCK;

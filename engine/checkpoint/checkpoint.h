@@ -53,6 +53,8 @@ struct checkpoint_chunk {
 	const struct snapshot_order *orders;
 	const struct snapshot_hold *holds;
 	const struct snapshot_order *changes;
+	const struct snapshot_link *links;
+	const struct snapshot_prepared *prepared;
 	uint32_t cnt; /* of that pointer's */
 };
 

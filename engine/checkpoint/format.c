@@ -13,7 +13,8 @@
 #include "engine/journal/format.h"
 
 /* The kinds of chunks, in the order of a file. */
-static const uint16_t kinds[] = {RECORD_OFFER, RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM};
+static const uint16_t kinds[] = {RECORD_OFFER,   RECORD_ORDER, RECORD_HOLD,
+				 RECORD_CONFIRM, RECORD_LINK,  RECORD_PREPARED};
 
 enum {
 	KIND_CNT = sizeof(kinds) / sizeof(kinds[0]),
@@ -28,6 +29,10 @@ static uint64_t entries_of(const struct checkpoint_header *header, uint16_t kind
 		return header->order_cnt;
 	case RECORD_HOLD:
 		return header->hold_cnt * CHECKPOINT_HOLD_ENTRIES;
+	case RECORD_LINK:
+		return header->link_cnt;
+	case RECORD_PREPARED:
+		return (uint64_t)header->prepared_cnt * CHECKPOINT_PREPARED_ENTRIES;
 	default:
 		return header->change_cnt;
 	}
@@ -74,10 +79,18 @@ static bool format_is_known(const struct checkpoint_header *header)
 
 static bool reserved_is_zero(const struct checkpoint_header *header)
 {
-	return header->reserved_16 == 0 && header->reserved_32 == 0 && header->reserved == 0 &&
+	return header->reserved_16 == 0 &&
 	       (header->format == CHECKPOINT_FORMAT_HOLDS ||
-		(header->hold_cnt | header->change_cnt | header->placed_cnt | header->bought_cnt |
-		 header->units_written_off) == 0);
+		(header->prepared_cnt | header->hold_cnt | header->change_cnt | header->placed_cnt |
+		 header->bought_cnt | header->units_written_off | header->link_cnt) == 0);
+}
+
+/* Whether a lane can have records that leave no entry: EXPIRE of its holds, and lines of baskets
+ * over several shards. */
+static bool can_leave_none(const struct checkpoint_header *header)
+{
+	return header->hold_cnt > header->bought_cnt ||
+	       (header->format == CHECKPOINT_FORMAT_HOLDS && header->shards > 1);
 }
 
 static bool counts_are_possible(const struct checkpoint_header *header)
@@ -89,18 +102,20 @@ static bool counts_are_possible(const struct checkpoint_header *header)
 	/* None by itself is more: so their sums are right. */
 	if (header->offer_cnt >= header->next_lsn || header->order_cnt >= header->next_lsn ||
 	    header->hold_cnt >= header->next_lsn || header->change_cnt >= header->next_lsn ||
-	    header->placed_cnt > header->offer_cnt || header->bought_cnt > header->hold_cnt ||
-	    header->bought_cnt > header->order_cnt)
+	    header->link_cnt >= header->next_lsn || header->placed_cnt > header->offer_cnt ||
+	    header->bought_cnt > header->hold_cnt || header->bought_cnt > header->order_cnt)
 		return false;
 	if (header->offer_cnt - header->placed_cnt > OFFERS_MAX + CLOCK_RECORDS_MAX ||
 	    header->placed_cnt > OFFERS_MAX || header->order_cnt > UINT32_MAX ||
-	    header->hold_cnt > UINT32_MAX || header->change_cnt > UINT32_MAX)
+	    header->hold_cnt > UINT32_MAX || header->change_cnt > UINT32_MAX ||
+	    header->link_cnt > UINT32_MAX || header->prepared_cnt > PREPARED_MAX)
+		return false;
+	if (header->shards == 1 && (header->link_cnt | header->prepared_cnt) != 0)
 		return false;
 	records = header->offer_cnt + header->order_cnt + header->hold_cnt - header->bought_cnt +
-		  header->change_cnt;
-	/* Only EXPIRE records leave no entry, and without a hold there is none. */
+		  header->change_cnt + header->link_cnt + header->prepared_cnt;
 	return records == header->next_lsn - 1 ||
-	       (records < header->next_lsn - 1 && header->hold_cnt > header->bought_cnt);
+	       (records < header->next_lsn - 1 && can_leave_none(header));
 }
 
 static bool position_is_possible(const struct checkpoint_header *header)

@@ -11,8 +11,8 @@
 struct stream {
 	struct checkpoint *checkpoint; /* NULL: there are none */
 	uint16_t kind;
-	const struct snapshot_order *entries; /* of the chunk read last */
-	uint32_t step;                        /* entries from one of the kind to the next */
+	const uint8_t *entries; /* of the chunk read last */
+	uint32_t entry_bytes;
 	uint32_t cnt;
 	uint32_t next;
 	bool ended;
@@ -22,10 +22,23 @@ enum {
 	STREAM_ORDERS,
 	STREAM_HOLDS,
 	STREAM_CHANGES,
+	STREAM_LINKS,
+	STREAM_PREPARED,
 	STREAM_CNT,
 };
 
-static const uint16_t stream_kinds[STREAM_CNT] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM};
+static const uint16_t stream_kinds[STREAM_CNT] = {
+	[STREAM_ORDERS] = RECORD_ORDER,      [STREAM_HOLDS] = RECORD_HOLD,
+	[STREAM_CHANGES] = RECORD_CONFIRM,   [STREAM_LINKS] = RECORD_LINK,
+	[STREAM_PREPARED] = RECORD_PREPARED,
+};
+
+/* The entry that comes next, made a record. */
+struct entry {
+	uint64_t lsn;
+	struct stream *from; /* NULL: there is none */
+	struct record record;
+};
 
 struct checkpoint_records {
 	struct checkpoint_header header;
@@ -73,9 +86,30 @@ static int read_offers(struct checkpoint_records *records, struct checkpoint *ch
 
 static uint64_t entry_cnt(const struct checkpoint_header *header, uint16_t kind)
 {
-	if (kind == RECORD_ORDER)
+	switch (kind) {
+	case RECORD_ORDER:
 		return header->order_cnt;
-	return kind == RECORD_HOLD ? header->hold_cnt : header->change_cnt;
+	case RECORD_HOLD:
+		return header->hold_cnt;
+	case RECORD_LINK:
+		return header->link_cnt;
+	case RECORD_PREPARED:
+		return header->prepared_cnt;
+	default:
+		return header->change_cnt;
+	}
+}
+
+static uint32_t entry_bytes(uint16_t kind)
+{
+	switch (kind) {
+	case RECORD_HOLD:
+		return sizeof(struct snapshot_hold);
+	case RECORD_PREPARED:
+		return sizeof(struct snapshot_prepared);
+	default:
+		return CHECKPOINT_ENTRY_BYTES;
+	}
 }
 
 static int open_all(struct checkpoint_records *records, const struct data_dir *dir, uint16_t lane,
@@ -93,7 +127,7 @@ static int open_all(struct checkpoint_records *records, const struct data_dir *d
 		struct stream *stream = &records->streams[i];
 
 		stream->kind = stream_kinds[i];
-		stream->step = stream->kind == RECORD_HOLD ? CHECKPOINT_HOLD_ENTRIES : 1;
+		stream->entry_bytes = entry_bytes(stream->kind);
 		stream->ended = entry_cnt(&records->header, stream->kind) == 0;
 		if (stream->ended)
 			continue;
@@ -119,7 +153,7 @@ int checkpoint_records_open(struct checkpoint_records **out, const struct data_d
 		return rc;
 	}
 	records->exact =
-		records->header.placed_cnt == 0 && checkpoint_expire_cnt(&records->header) == 0;
+		records->header.placed_cnt == 0 && checkpoint_unsaved_cnt(&records->header) == 0;
 	records->lsn = 1;
 	*out = records;
 	return 0;
@@ -141,6 +175,22 @@ const struct checkpoint_header *checkpoint_records_header(const struct checkpoin
 	return &records->header;
 }
 
+static const void *entries_of(const struct checkpoint_chunk *chunk, uint16_t kind)
+{
+	switch (kind) {
+	case RECORD_ORDER:
+		return chunk->orders;
+	case RECORD_HOLD:
+		return chunk->holds;
+	case RECORD_LINK:
+		return chunk->links;
+	case RECORD_PREPARED:
+		return chunk->prepared;
+	default:
+		return chunk->changes;
+	}
+}
+
 /* Reads the next chunk of a stream. It ends at the first of another kind. */
 static int fill_stream(struct stream *stream, struct error *error)
 {
@@ -150,10 +200,8 @@ static int fill_stream(struct stream *stream, struct error *error)
 
 	if (rc < 0)
 		return rc;
-	if (rc == 1 && stream->kind == RECORD_ORDER)
-		entries = chunk.orders;
-	else if (rc == 1)
-		entries = stream->kind == RECORD_HOLD ? (const void *)chunk.holds : chunk.changes;
+	if (rc == 1)
+		entries = entries_of(&chunk, stream->kind);
 	stream->ended = entries == NULL;
 	stream->entries = entries;
 	stream->cnt = stream->ended ? 0 : chunk.cnt;
@@ -161,9 +209,18 @@ static int fill_stream(struct stream *stream, struct error *error)
 	return 0;
 }
 
+static uint64_t lsn_of(const struct stream *stream, const void *entry)
+{
+	if (stream->kind == RECORD_LINK)
+		return ((const struct snapshot_link *)entry)->lsn;
+	if (stream->kind == RECORD_PREPARED)
+		return ((const struct snapshot_prepared *)entry)->lsn;
+	return ((const struct snapshot_order *)entry)->lsn_quantity >> QUANTITY_BITS;
+}
+
 /* *entry: the stream's next, without bought orders among the holds, which are among the orders too;
  * NULL after the last. 0 or -errno. */
-static int look(struct stream *stream, const struct snapshot_order **entry, struct error *error)
+static int look(struct stream *stream, const void **entry, struct error *error)
 {
 	*entry = NULL;
 	while (!stream->ended) {
@@ -174,7 +231,7 @@ static int look(struct stream *stream, const struct snapshot_order **entry, stru
 				return rc;
 			continue;
 		}
-		*entry = &stream->entries[stream->next * stream->step];
+		*entry = stream->entries + (size_t)stream->next * stream->entry_bytes;
 		if (stream->kind != RECORD_HOLD || checkpoint_entry_kind(*entry) == RECORD_HOLD)
 			return 0;
 		*entry = NULL;
@@ -183,64 +240,109 @@ static int look(struct stream *stream, const struct snapshot_order **entry, stru
 	return 0;
 }
 
-/* The entry with the least LSN of all streams, and its stream; NULL after the last. */
-static int look_at_all(struct checkpoint_records *records, const struct snapshot_order **entry,
-		       struct stream **from, struct error *error)
-{
-	*entry = NULL;
-	*from = NULL;
-	for (unsigned i = 0; i < STREAM_CNT; i++) {
-		const struct snapshot_order *one;
-		const int rc = look(&records->streams[i], &one, error);
-
-		if (rc != 0)
-			return rc;
-		if (one != NULL &&
-		    (*entry == NULL || one->lsn_quantity >> QUANTITY_BITS <
-					       (*entry)->lsn_quantity >> QUANTITY_BITS)) {
-			*entry = one;
-			*from = &records->streams[i];
-		}
-	}
-	return 0;
-}
-
 static uint8_t flags_of(const struct snapshot_order *entry)
 {
 	const uint32_t flags = entry->offer >> SNAPSHOT_FLAGS_SHIFT;
 	const uint8_t kind = checkpoint_entry_kind(entry);
-	/* A hold's entry has those of its CONFIRM there. */
-	const bool own = kind != RECORD_ORDER && kind != RECORD_HOLD;
+	uint8_t of_record = 0;
 
-	return (uint8_t)((own ? flags & (CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET) : 0) |
-			 ((flags & SNAPSHOT_BASKET_GOES_ON) != 0 ? RECORD_BASKET_GOES_ON : 0));
+	if (kind == RECORD_ORDER)
+		of_record = (flags & SNAPSHOT_WAS_PREPARED) != 0 ? RECORD_WAS_PREPARED : 0;
+	else if (kind != RECORD_HOLD) /* its entry has those of its CONFIRM there */
+		of_record = flags & (CONFIRM_LATE | CONFIRM_REFUND | CONFIRM_OF_BASKET);
+	if ((flags & SNAPSHOT_BASKET_GOES_ON) != 0)
+		of_record |= RECORD_BASKET_GOES_ON;
+	return of_record;
 }
 
-/* Changes have the LSN of their order where orders have the highest price. */
-static struct record record_of(const struct snapshot_order *entry, uint64_t sku)
+/* Changes have the LSN of their order where orders have the highest price. 0, or -EBADMSG. */
+static int record_of_order(const struct checkpoint_records *records,
+			   const struct snapshot_order *entry, struct record *record)
 {
+	const uint32_t offer = entry->offer & ((UINT32_C(1) << SNAPSHOT_OFFER_BITS) - 1);
+
 	static_assert(offsetof(struct record, change.order_lsn) ==
 			      offsetof(struct record, order.max_price),
 		      "either");
-	return (struct record){
+	if (offer >= records->sku_cnt)
+		return -EBADMSG;
+	*record = (struct record){
 		.kind = checkpoint_entry_kind(entry),
 		.flags = flags_of(entry),
 		.quantity = (uint16_t)entry->lsn_quantity,
 		.channel = entry->channel,
 		.at_ns = entry->at_ns,
-		.sku = sku,
+		.sku = records->skus[offer],
 		.unit_price = entry->unit_price,
 		.order = {.request_id = {entry->request_id[0], entry->request_id[1]},
 			  .buyer = entry->buyer,
 			  .max_price = entry->max_price},
 	};
+	return 0;
+}
+
+static struct record record_of_link(const struct snapshot_link *link)
+{
+	return (struct record){
+		.kind = RECORD_LINK,
+		.flags = link->goes_on != 0 ? RECORD_BASKET_GOES_ON : 0,
+		.quantity = link->shard,
+		.at_ns = link->at_ns,
+		.sku = link->sku,
+		.change = {.request_id = {link->request_id[0], link->request_id[1]},
+			   .buyer = link->buyer,
+			   .order_lsn = link->first_lsn},
+	};
+}
+
+static int record_of(const struct checkpoint_records *records, const struct stream *stream,
+		     const void *entry, struct record *record)
+{
+	if (stream->kind == RECORD_LINK) {
+		*record = record_of_link(entry);
+		return 0;
+	}
+	if (stream->kind == RECORD_PREPARED) {
+		*record = ((const struct snapshot_prepared *)entry)->record;
+		return record->kind == RECORD_PREPARED ? 0 : -EBADMSG;
+	}
+	return record_of_order(records, entry, record);
+}
+
+static int say_impossible(const struct checkpoint_records *records, struct error *error)
+{
+	return error_say(error, -EBADMSG, "%s: no record of it can be LSN %" PRIu64, records->path,
+			 records->lsn);
+}
+
+/* The entry with the least LSN of all streams. */
+static int look_at_all(struct checkpoint_records *records, struct entry *first, struct error *error)
+{
+	const void *least = NULL;
+
+	*first = (struct entry){.lsn = UINT64_MAX};
+	for (unsigned i = 0; i < STREAM_CNT; i++) {
+		struct stream *stream = &records->streams[i];
+		const void *entry;
+		const int rc = look(stream, &entry, error);
+
+		if (rc != 0)
+			return rc;
+		if (entry == NULL || (least != NULL && lsn_of(stream, entry) >= first->lsn))
+			continue;
+		least = entry;
+		first->from = stream;
+		first->lsn = lsn_of(stream, entry);
+	}
+	if (least != NULL && record_of(records, first->from, least, &first->record) != 0)
+		return say_impossible(records, error);
+	return 0;
 }
 
 int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 			    struct record *record, struct error *error)
 {
-	const struct snapshot_order *entry;
-	struct stream *from;
+	struct entry entry;
 	int rc = 0;
 
 	if (!records->exact && records->offer_next < records->offer_cnt) {
@@ -250,26 +352,19 @@ int checkpoint_records_next(struct checkpoint_records *records, uint64_t *lsn,
 	}
 	if (records->lsn == records->header.next_lsn)
 		return 0;
-	rc = look_at_all(records, &entry, &from, error);
-	if (rc != 0 || (entry == NULL && !records->exact))
+	rc = look_at_all(records, &entry, error);
+	if (rc != 0 || (entry.from == NULL && !records->exact))
 		return rc;
-
-	const uint64_t entry_lsn =
-		entry == NULL ? UINT64_MAX : entry->lsn_quantity >> QUANTITY_BITS;
-	const uint32_t offer =
-		entry == NULL ? 0 : entry->offer & ((UINT32_C(1) << SNAPSHOT_OFFER_BITS) - 1);
-
 	*lsn = records->lsn;
-	if (entry != NULL && offer < records->sku_cnt && entry_lsn < records->header.next_lsn &&
-	    (entry_lsn == records->lsn || (!records->exact && entry_lsn > records->lsn))) {
-		*lsn = entry_lsn;
-		*record = record_of(entry, records->skus[offer]);
-		from->next++;
-	} else if (entry_lsn > records->lsn && records->offer_next < records->offer_cnt) {
+	if (entry.from != NULL && entry.lsn < records->header.next_lsn &&
+	    (entry.lsn == records->lsn || (!records->exact && entry.lsn > records->lsn))) {
+		*lsn = entry.lsn;
+		*record = entry.record;
+		entry.from->next++;
+	} else if (entry.lsn > records->lsn && records->offer_next < records->offer_cnt) {
 		*record = records->offers[records->offer_next++];
 	} else {
-		return error_say(error, -EBADMSG, "%s: no record of it can be LSN %" PRIu64,
-				 records->path, records->lsn);
+		return say_impossible(records, error);
 	}
 	records->lsn = *lsn + 1;
 	return 1;

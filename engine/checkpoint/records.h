@@ -1,10 +1,11 @@
 /*
  * records: makes the lane's records again from a checkpoint: the records before its next LSN, in
  * lane order, as they were in their blocks. A checkpoint stores offers without their LSNs. As LSNs
- * have no gaps, the offers' LSNs are those that nothing else has. Where the lane has EXPIRE
- * records, which a checkpoint does not store, or PLACED ones, which it stores after the offers, the
- * LSNs of the offers can't be told: then offers, CLOCK and PLACED records come first, with LSN 0,
- * and after them every other record with its own.
+ * have no gaps, the offers' LSNs are those that nothing else has. Where the lane has records that a
+ * checkpoint does not store (checkpoint_unsaved_cnt), or PLACED ones, which it stores after the
+ * offers, the LSNs of the offers can't be told: then offers, CLOCK and PLACED records come first,
+ * with LSN 0, and after them every other record with its own. RECORD_WAS_PREPARED is kept of orders
+ * only.
  *
  * Cold calls, one thread.
  */

@@ -54,6 +54,13 @@ static void save_entries(const struct shard *shard, struct chunk_header *chunk, 
 		shard_save_holds(shard, first / CHECKPOINT_HOLD_ENTRIES,
 				 chunk->entry_cnt / CHECKPOINT_HOLD_ENTRIES, entries);
 		break;
+	case RECORD_LINK:
+		shard_save_links(shard, first, chunk->entry_cnt, entries);
+		break;
+	case RECORD_PREPARED:
+		shard_save_prepared(shard, first / CHECKPOINT_PREPARED_ENTRIES,
+				    chunk->entry_cnt / CHECKPOINT_PREPARED_ENTRIES, entries);
+		break;
 	default:
 		shard_save_changes(shard, first, chunk->entry_cnt, entries);
 		break;
@@ -113,7 +120,8 @@ static void count_new(struct checkpoint_header *header, const struct shard *shar
 {
 	const struct record *offers = entries;
 	const struct snapshot_hold *holds = entries;
-	bool is_new = header->hold_cnt + header->change_cnt > 0;
+	bool is_new =
+		header->hold_cnt + header->change_cnt + header->link_cnt + header->prepared_cnt > 0;
 
 	for (uint64_t i = 0; i < header->offer_cnt; i++) {
 		const uint64_t left = header->offer_cnt - i;
@@ -136,7 +144,7 @@ static void count_new(struct checkpoint_header *header, const struct shard *shar
 			shard_save_holds(shard, i, left < room ? (uint32_t)left : room, entries);
 		header->bought_cnt += checkpoint_entry_kind(&holds[i % room].order) == RECORD_ORDER;
 	}
-	if (is_new)
+	if (is_new || checkpoint_unsaved_cnt(header) > 0)
 		header->format = CHECKPOINT_FORMAT_HOLDS;
 }
 
@@ -172,9 +180,11 @@ static int fill_header(struct checkpoint_header *header, const struct data_dir *
 		.units_ordered = totals.units_sold,
 		.state_hash = {hash.low, hash.high},
 		.shards = dir->shards,
+		.prepared_cnt = (uint32_t)totals.prepared,
 		.hold_cnt = totals.holds,
 		.change_cnt = totals.changes,
 		.units_written_off = totals.units_written_off,
+		.link_cnt = totals.links,
 	};
 	count_new(header, shard, entries);
 	header->checksum = checkpoint_checksum(header);

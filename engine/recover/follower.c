@@ -25,6 +25,7 @@ enum {
 /* What the lane has after the follower's position. */
 struct survey {
 	struct shard_size more; /* that the tables must take; without buyers */
+	uint64_t aborted_cnt;   /* ABORTED records */
 	bool groups;            /* an offer has one */
 	uint64_t watermark_lsn;
 };
@@ -73,6 +74,7 @@ static int survey_lane(const struct follower *follower, struct survey *survey, s
 	while ((rc = next_block(reader, &block, &records, error)) == 1) {
 		for (uint32_t i = 0; i < block->record_cnt; i++) {
 			record_sizes_add(&survey->more, &records[i]);
+			survey->aborted_cnt += records[i].kind == RECORD_ABORTED;
 			survey->groups |=
 				records[i].kind == RECORD_OFFER && records[i].channel != 0;
 		}
@@ -101,6 +103,8 @@ static int apply_proven(struct follower *follower, uint64_t watermark_lsn, struc
 		rc = recover_apply(follower->shard, block, records, path, error);
 		if (rc != 0)
 			break;
+		for (uint32_t i = 0; i < block->record_cnt; i++)
+			follower->aborted_cnt += records[i].kind == RECORD_ABORTED;
 		lane_reader_position(reader, &follower->position);
 		follower->block_cnt++;
 	}
@@ -189,6 +193,27 @@ static int copy_changes(const struct copying *copying, uint64_t cnt)
 	return rc;
 }
 
+static int copy_links(const struct copying *copying, uint64_t cnt)
+{
+	uint32_t batch;
+	int rc = 0;
+
+	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
+		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
+		shard_save_links(copying->from, at, batch, copying->entries);
+		rc = shard_load_links(copying->to, copying->entries, batch, copying->why);
+	}
+	return rc;
+}
+
+static int copy_prepared(const struct copying *copying, uint64_t cnt)
+{
+	static_assert(PREPARED_MAX <= CHECKPOINT_CHUNK_ENTRIES / CHECKPOINT_PREPARED_ENTRIES,
+		      "all of them at once");
+	shard_save_prepared(copying->from, 0, (uint32_t)cnt, copying->entries);
+	return shard_load_prepared(copying->to, copying->entries, (uint32_t)cnt, copying->why);
+}
+
 static int copy_shard(const struct shard *from, struct shard *to, const char **why)
 {
 	const struct copying copying = {
@@ -205,6 +230,10 @@ static int copy_shard(const struct shard *from, struct shard *to, const char **w
 		rc = copy_holds(&copying, totals.holds);
 	if (rc == 0)
 		rc = copy_changes(&copying, totals.changes);
+	if (rc == 0)
+		rc = copy_links(&copying, totals.links);
+	if (rc == 0)
+		rc = copy_prepared(&copying, totals.prepared);
 	if (rc == 0)
 		rc = shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
 	free(copying.entries);
@@ -227,6 +256,7 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 {
 	const struct shard_size *more = &survey->more;
 	struct shard_size size = follower->size;
+	uint64_t aborted_max = follower->aborted_max;
 	struct shard *bigger = NULL;
 	struct shard_totals totals;
 	const char *why = "no memory";
@@ -235,9 +265,12 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 
 	shard_totals(follower->shard, &totals);
 	grows = raise(&size.offer_cnt, totals.offers, more->offer_cnt);
-	grows |= raise(&size.order_cnt, totals.orders, more->order_cnt);
-	grows |= raise(&size.hold_cnt, totals.holds, more->hold_cnt);
-	grows |= raise(&size.change_cnt, totals.changes, more->change_cnt);
+	/* Room is kept for what a line that waits may become. */
+	grows |= raise(&size.order_cnt, totals.orders + totals.prepared, more->order_cnt);
+	grows |= raise(&size.hold_cnt, totals.holds + totals.prepared, more->hold_cnt);
+	grows |= raise(&size.change_cnt, totals.changes + totals.prepared, more->change_cnt);
+	grows |= raise(&size.link_cnt, totals.links, more->link_cnt);
+	grows |= raise(&aborted_max, follower->aborted_cnt, survey->aborted_cnt);
 	grows |= raise(&size.placed_cnt,
 		       shard_entries(follower->shard) - totals.offers -
 			       shard_clock_backs(follower->shard),
@@ -247,6 +280,7 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 	if (!grows)
 		return 0;
 	record_sizes_end(&size, follower->groups);
+	size.buyer_cnt += aborted_max * (follower->groups ? 2 : 1);
 	rc = open_shard(follower, &size, &bigger, error);
 	if (rc != 0)
 		return rc;
@@ -260,6 +294,9 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 	shard_close(follower->shard);
 	follower->shard = bigger;
 	follower->size = size;
+	/* They were not copied. */
+	follower->aborted_cnt = 0;
+	follower->aborted_max = aborted_max;
 	return 0;
 }
 
@@ -273,6 +310,7 @@ int follower_open(struct follower *follower, const struct data_dir *dir, uint16_
 	if (rc != 0)
 		return rc;
 	recover_sizes(&scan, &follower->size);
+	follower->aborted_max = scan.aborted_cnt;
 	for (uint64_t i = 0; i < scan.offer_cnt; i++)
 		follower->groups |= scan.offers[i].channel != 0;
 	rc = open_shard(follower, &follower->size, &follower->shard, error);

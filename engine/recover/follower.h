@@ -25,7 +25,11 @@ struct follower {
 	struct shard *shard;
 	struct shard_size size;
 	uint16_t lane;
-	bool groups;                   /* an offer has one: its buyers are counted twice */
+	bool groups; /* an offer has one: its buyers are counted twice */
+	/* ABORTED records since the tables were made, and what they have room for: the count of a
+	 * buyer stays. */
+	uint64_t aborted_cnt;
+	uint64_t aborted_max;
 	struct lane_position position; /* applied up to here; all zeros: nothing yet */
 	uint64_t block_cnt;            /* before it */
 	uint64_t saved_lsn;            /* the next LSN of the checkpoint loaded or written last */

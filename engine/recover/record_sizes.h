@@ -51,6 +51,14 @@ static inline void record_sizes_add(struct shard_size *size, const struct record
 	}
 }
 
+/* The same for lines that wait when the records begin. */
+static inline void record_sizes_add_prepared(struct shard_size *size, uint64_t cnt)
+{
+	size->order_cnt += cnt;
+	size->hold_cnt += cnt;
+	size->change_cnt += cnt;
+}
+
 /* groups: an offer has a group, so that a unit may count for its SKU and for that. */
 static inline void record_sizes_end(struct shard_size *size, bool groups)
 {

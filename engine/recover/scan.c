@@ -67,7 +67,12 @@ static int scan_block(struct recover_scan *scan, const struct record *records, u
 	struct shard_size size = {0};
 
 	for (uint32_t i = 0; i < cnt; i++) {
-		record_sizes_add(&size, &records[i]);
+		/* A line that waits needs room only until it is decided: recover_sizes. */
+		if (records[i].kind == RECORD_PREPARED)
+			scan->prepared_cnt++;
+		else
+			record_sizes_add(&size, &records[i]);
+		scan->aborted_cnt += records[i].kind == RECORD_ABORTED;
 		count_units(scan, &records[i]);
 		if (records[i].kind == RECORD_OFFER && recover_keep_offer(scan, &records[i]) != 0)
 			return -ENOMEM;
@@ -76,6 +81,7 @@ static int scan_block(struct recover_scan *scan, const struct record *records, u
 	scan->hold_cnt += size.hold_cnt;
 	scan->change_cnt += size.change_cnt;
 	scan->placed_cnt += size.placed_cnt;
+	scan->link_cnt += size.link_cnt;
 	return 0;
 }
 
@@ -203,6 +209,11 @@ void recover_sizes(const struct recover_scan *scan, struct shard_size *size)
 		.hold_cnt = scan->hold_cnt,
 		.change_cnt = scan->change_cnt,
 		.placed_cnt = scan->placed_cnt,
+		.link_cnt = scan->link_cnt,
 	};
+	record_sizes_add_prepared(size, scan->prepared_cnt < PREPARED_MAX ? scan->prepared_cnt
+									  : PREPARED_MAX);
 	record_sizes_end(size, groups);
+	/* The count of a buyer stays when his line comes to nothing. */
+	size->buyer_cnt += scan->aborted_cnt * (groups ? 2 : 1);
 }

@@ -32,6 +32,9 @@ struct recover_scan {
 	uint64_t hold_cnt;      /* HOLD records, and RETURNs: each may be of another bought order */
 	uint64_t change_cnt;    /* CONFIRM, RELEASE, EXTEND and RETURN records */
 	uint64_t placed_cnt;    /* PLACED records */
+	uint64_t link_cnt;      /* LINK records */
+	uint64_t prepared_cnt;  /* PREPARED records, and lines that waited at the checkpoint */
+	uint64_t aborted_cnt;   /* ABORTED records */
 	uint64_t units_ordered; /* bought and confirmed, without those that were returned */
 	uint64_t units_written_off;
 	uint64_t block_cnt; /* closing blocks included */

@@ -78,6 +78,8 @@ static int try_one(const struct data_dir *dir, uint16_t lane, uint64_t lsn, uint
 		scan->hold_cnt = header->hold_cnt;
 		scan->change_cnt = header->change_cnt;
 		scan->placed_cnt = header->placed_cnt;
+		scan->link_cnt = header->link_cnt;
+		scan->prepared_cnt = header->prepared_cnt;
 		scan->units_ordered = header->units_ordered;
 		scan->units_written_off = header->units_written_off;
 		scan->block_cnt = header->block_cnt;

@@ -51,14 +51,16 @@ static int take_next(struct comparing *comparing)
 	}
 }
 
-/* Whether the checkpoint has this record of the lane without its LSN, or may have dropped it. The
- * good part may begin later than the checkpoint's records, so some are passed over. */
+/* Whether the checkpoint has this record of the lane without its LSN, or may have dropped it: a
+ * line that was prepared may wait no longer. The good part may begin later than the checkpoint's
+ * records, so some are passed over. */
 static bool is_loose(struct loose *loose, const struct record *record)
 {
 	const bool placed = record->kind == RECORD_PLACED;
 	uint64_t *next = &loose->next[placed];
 
-	if (record->kind == RECORD_EXPIRE)
+	if (record->kind == RECORD_EXPIRE || record->kind == RECORD_PREPARED ||
+	    record->kind == RECORD_ABORTED)
 		return true;
 	if (!placed && record->kind != RECORD_OFFER && record->kind != RECORD_CLOCK)
 		return false;
@@ -67,6 +69,16 @@ static bool is_loose(struct loose *loose, const struct record *record)
 			return true;
 	}
 	return false;
+}
+
+/* A checkpoint keeps of orders only that they were prepared. */
+static bool is_same(const struct record *saved, const struct record *record)
+{
+	struct record kept = *record;
+
+	if (record->kind != RECORD_ORDER)
+		kept.flags &= (uint8_t)~RECORD_WAS_PREPARED;
+	return memcmp(saved, &kept, sizeof(kept)) == 0;
 }
 
 static bool compare_one(void *context, uint64_t lsn, const struct record *record)
@@ -80,7 +92,7 @@ static bool compare_one(void *context, uint64_t lsn, const struct record *record
 		comparing->rc = take_next(comparing);
 	if (comparing->rc != 0)
 		return false;
-	if (comparing->saved_lsn == lsn ? memcmp(&comparing->saved, record, sizeof(*record)) != 0
+	if (comparing->saved_lsn == lsn ? !is_same(&comparing->saved, record)
 					: !is_loose(&comparing->loose, record))
 		comparing->different_lsn = lsn;
 	return comparing->different_lsn == 0;

@@ -4,8 +4,9 @@
  * it; what it takes comes out record by record, in lane order, and can be written and loaded again.
  * What was written and not damaged is never refused; what was damaged always.
  *
- * Input: byte 0 how (enum how), then the bytes as they are, or a seed (odd: of a sale with holds)
- * and a size of a sale, and edits of four bytes until the end.
+ * Input: byte 0 how (enum how; with SPANS: of a lane of two, with lines of baskets that span both),
+ * then the bytes as they are, or a seed (odd: of a sale with holds) and a size of a sale, and edits
+ * of four bytes until the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ enum {
 	ORDERS_MAX_HERE = 1200,
 	FILE_BYTES_MAX = 1 << 17,
 	BLOCKS = 9,
+	SPANS = 128,
 };
 
 enum how {
@@ -44,10 +46,11 @@ struct input {
 };
 
 static struct data_dir dir = {.journal_id = 0x636b7074, .shards = 1, .lock_fd = -1};
-static struct shard *shard;
+static struct shard *shard; /* two of those below */
 static struct shard *other;
+static struct shard *opened[2][2]; /* of one, and of two */
 /* The leak check sees nothing that only a shard points to. */
-static const void *volatile arenas[2];
+static const void *volatile arenas[2][2];
 static _Alignas(8) uint8_t written[FILE_BYTES_MAX];
 static _Alignas(8) uint8_t edited[FILE_BYTES_MAX];
 static struct error error;
@@ -87,14 +90,16 @@ static void set_up(void)
 		.hold_cnt = ORDERS_MAX_HERE,
 		.change_cnt = ORDERS_MAX_HERE,
 		.placed_cnt = OFFERS_MAX_HERE,
+		.link_cnt = ORDERS_MAX_HERE,
 	};
 	char lane[600];
 
 	if (dir.path[0] != '\0')
 		return;
-	CHECK(shard_open(&shard, 0, 1, &room) == 0 && shard_open(&other, 0, 1, &room) == 0);
-	arenas[0] = shard->arena;
-	arenas[1] = other->arena;
+	for (uint16_t i = 0; i < 4; i++) {
+		CHECK(shard_open(&opened[i / 2][i % 2], 0, 1 + i / 2, &room) == 0);
+		arenas[i / 2][i % 2] = opened[i / 2][i % 2]->arena;
+	}
 	snprintf(dir.path, sizeof(dir.path), "%s/fuzz-checkpoint-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	CHECK(mkdtemp(dir.path) != NULL);
@@ -131,7 +136,9 @@ static uint64_t make_file(struct input *input)
 	uint64_t bytes;
 
 	shard_clear(shard);
-	if (seed % 2 == 1)
+	if (dir.shards == 2)
+		random_spanning(shard, seed, cnt / 4, NULL);
+	else if (seed % 2 == 1)
 		random_holds(shard, seed, cnt / 2, NULL);
 	else
 		random_sale(shard, seed, cnt);
@@ -240,17 +247,17 @@ static void check_records(uint64_t lsn, bool pristine)
 	shard_clear(other);
 	CHECK(checkpoint_records_open(&records, &dir, 0, lsn, &error) == 0);
 	header = checkpoint_records_header(records);
-	whole = checkpoint_expire_cnt(header) == 0 && header->placed_cnt == 0;
+	whole = checkpoint_unsaved_cnt(header) == 0 && header->placed_cnt == 0;
 	while ((rc = checkpoint_records_next(records, &at, &record, &error)) == 1) {
 		CHECK(whole ? at == last + 1 : at == 0 || at > last);
 		CHECK(record.kind > 0 && record.kind < RECORD_KIND_END &&
-		      record.kind != RECORD_EXPIRE);
+		      record.kind != RECORD_EXPIRE && record.kind != RECORD_ABORTED);
 		CHECK(at > 0 || (cnt < header->offer_cnt && last == 0));
 		CHECK(!pristine || !whole || shard_apply(other, at, &record, &why) == 0);
 		last = at;
 		cnt++;
 	}
-	CHECK(rc == 0 && cnt == lsn - 1 - checkpoint_expire_cnt(header) && last < lsn);
+	CHECK(rc == 0 && cnt == lsn - 1 - checkpoint_unsaved_cnt(header) && last < lsn);
 	CHECK(!pristine || !whole || same_state());
 	checkpoint_records_close(records);
 }
@@ -281,6 +288,7 @@ static void check_good(const char *path, uint64_t lsn, bool pristine)
 	shard_totals(shard, &totals);
 	CHECK(totals.offers_broken == 0 && totals.orders == header.order_cnt);
 	CHECK(totals.holds == header.hold_cnt && totals.changes == header.change_cnt);
+	CHECK(totals.links == header.link_cnt && totals.prepared == header.prepared_cnt);
 	CHECK(totals.units_stocked ==
 	      totals.units_free + totals.units_held + totals.units_sold + totals.units_written_off);
 	CHECK(load(lsn, other) == 0 && same_state());
@@ -292,7 +300,9 @@ static void check_good(const char *path, uint64_t lsn, bool pristine)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t cnt)
 {
 	struct input input = {data, cnt};
-	const enum how how = (enum how)(next(&input) % HOW_CNT);
+	const uint8_t first = next(&input);
+	const enum how how = (enum how)(first % SPANS % HOW_CNT);
+	const unsigned spans = first / SPANS;
 	uint64_t bytes = 0;
 	uint64_t lsn = 2;
 	uint64_t before = 0;
@@ -301,6 +311,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t cnt)
 	int rc;
 
 	set_up();
+	dir.shards = 1 + (uint16_t)spans;
+	shard = opened[spans][0];
+	other = opened[spans][1];
 	if (how == HOW_RAW) {
 		bytes = input.left < FILE_BYTES_MAX ? input.left : FILE_BYTES_MAX - 1;
 		memcpy(edited, input.bytes, bytes);

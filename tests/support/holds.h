@@ -19,4 +19,9 @@ struct shard_size holds_room(uint64_t cnt);
  */
 void random_holds(struct shard *shard, uint64_t seed, uint32_t cnt, struct record *lane);
 
+/* The same in one of several shards, with lines of baskets that are prepared, committed and
+ * aborted, and with links; at the end some wait. lane has room for shard_next_lsn + 12 * cnt + 20.
+ */
+void random_spanning(struct shard *shard, uint64_t seed, uint32_t cnt, struct record *lane);
+
 #endif

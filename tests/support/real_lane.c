@@ -56,14 +56,15 @@ int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_by
 {
 	const struct shard_size size = holds_room(ROOM);
 	const uint64_t requests = lane->requests;
+	const uint16_t shards = lane->shards > 0 ? lane->shards : 1;
 	int rc;
 
-	*lane = (struct real_lane){.requests = requests};
-	rc = data_dir_open(&lane->dir, path, 1, &lane->error);
+	*lane = (struct real_lane){.requests = requests, .shards = shards};
+	rc = data_dir_open(&lane->dir, path, shards, &lane->error);
 	if (rc == 0)
 		rc = recover_scan(&lane->dir, 0, &lane->scan, &lane->error);
 	if (rc == 0)
-		rc = shard_open(&lane->shard, 0, 1, &size);
+		rc = shard_open(&lane->shard, 0, shards, &size);
 	if (rc == 0)
 		rc = recover_lane(&lane->dir, 0, &lane->scan, lane->shard, &lane->error);
 	if (rc == 0)
@@ -118,21 +119,28 @@ void real_lane_sell(struct real_lane *lane, uint32_t cnt)
 void real_lane_trade(struct real_lane *lane, uint64_t seed, uint32_t cnt)
 {
 	const uint64_t from = shard_next_lsn(lane->shard);
-	struct record *records = calloc(from + 4 * (uint64_t)cnt + 20, sizeof(*records));
+	struct record *records = calloc(from + 12 * (uint64_t)cnt + 20, sizeof(*records));
+	bool goes_on = false;
 
 	CHECK(records != NULL);
-	random_holds(lane->shard, seed, cnt, records);
+	if (lane->shards > 1)
+		random_spanning(lane->shard, seed, cnt, records);
+	else
+		random_holds(lane->shard, seed, cnt, records);
 	for (uint64_t lsn = from; lsn < shard_next_lsn(lane->shard); lsn++) {
 		const struct record *record = &records[lsn - 1];
 
 		/* Its block begins with it. */
 		if (record->kind == RECORD_CLOCK)
 			wait_idle(lane);
-		while (journal_room(lane->journal) == 0)
+		while (!goes_on && !journal_has_room_together(lane->journal, WIRE_ENTRY_CNT_MAX))
 			pump(lane);
+		if (!goes_on)
+			journal_keep_together(lane->journal, WIRE_ENTRY_CNT_MAX);
 		*journal_slot(lane->journal) = *record;
 		journal_commit(lane->journal);
-		if (lsn % 100 == 0)
+		goes_on = (record->flags & RECORD_BASKET_GOES_ON) != 0;
+		if (lsn % 100 == 0 && !goes_on)
 			pump(lane);
 	}
 	wait_idle(lane);

@@ -25,17 +25,18 @@ struct real_lane {
 	struct journal *journal;
 	void *buffers;
 	uint64_t requests; /* asked so far, over all lives: each has another id */
+	uint16_t shards;   /* set before it is opened; 0: 1 */
 	struct error error;
 };
 
-/* 0, or what went wrong with lane->error. Shard 0 of 1. */
+/* 0, or what went wrong with lane->error. Shard 0. */
 int real_lane_open(struct real_lane *lane, const char *path, uint64_t segment_bytes);
 
 /* Puts SKU 1 on sale if it isn't, then sells cnt units to as many buyers; all durable after it. */
 void real_lane_sell(struct real_lane *lane, uint32_t cnt);
 
-/* Sells with holds as random_holds does (holds.h), on a lane that sells nothing else; all durable
- * after it. */
+/* Sells with holds as random_holds does (holds.h), or as random_spanning where there are more
+ * shards, on a lane that sells nothing else; all durable after it. */
 void real_lane_trade(struct real_lane *lane, uint64_t seed, uint32_t cnt);
 
 /* Seals and waits. */

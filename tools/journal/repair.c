@@ -75,6 +75,8 @@ static int load_base(const struct repair *repair, struct lane_case *one, struct 
 		size.hold_cnt += header->hold_cnt;
 		size.change_cnt += header->change_cnt;
 		size.placed_cnt += header->placed_cnt;
+		size.link_cnt += header->link_cnt;
+		record_sizes_add_prepared(&size, header->prepared_cnt);
 		groups |= header->format == CHECKPOINT_FORMAT_HOLDS;
 	}
 	record_sizes_end(&size, groups);

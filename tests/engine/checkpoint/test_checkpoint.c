@@ -148,6 +148,42 @@ Test(checkpoint, holds_come_back_and_go_on_alike, .init = set_up, .fini = tear_d
 	}
 }
 
+/* Links, and lines that wait: both shards go on alike, also where a line that was judged in time is
+ * committed later. */
+Test(checkpoint, what_waits_for_other_shards_comes_back, .init = set_up, .fini = tear_down)
+{
+	static struct record lane[120000];
+	const struct shard_size room = holds_room(9000);
+	uint64_t waiting = 0;
+
+	dir.shards = 2;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct shard *back = NULL;
+		struct shard_totals totals;
+		const char *why = "";
+		uint64_t from;
+
+		shard_close(shard);
+		cr_assert(eq(int, shard_open(&shard, 0, 2, &room), 0));
+		cr_assert(eq(int, shard_open(&back, 0, 2, &room), 0));
+		random_spanning(shard, seed, (uint32_t)(seed * 200), NULL);
+		shard_totals(shard, &totals);
+		cr_assert(gt(u64, totals.links, 0));
+		waiting += totals.prepared;
+		save();
+		cr_assert(eq(int, load(back), 0), "%s", error.text);
+		assert_same(shard, back);
+		from = shard_next_lsn(shard);
+		random_spanning(shard, ~seed, 1000, lane);
+		for (uint64_t lsn = from; lsn < shard_next_lsn(shard); lsn++)
+			cr_assert(eq(int, shard_apply(back, lsn, &lane[lsn - 1], &why), 0),
+				  "LSN %lu: %s", lsn, why);
+		assert_same(shard, back);
+		shard_close(back);
+	}
+	cr_assert(gt(u64, waiting, 20));
+}
+
 /* Older programs decide by the format. */
 Test(checkpoint, its_format_says_what_is_in_it, .init = set_up, .fini = tear_down)
 {

@@ -194,10 +194,10 @@ Test(checkpoint_format, impossible_headers_are_refused)
 			bad.clock_ns = bad.last_at_ns - 1;
 			break;
 		case 15:
-			bad.reserved_32 = 1;
+			bad.prepared_cnt = 1;
 			break;
 		default:
-			bad.reserved = 1;
+			bad.link_cnt = 1;
 			break;
 		}
 		cr_assert(ne(ptr, (void *)judge(&bad), NULL), "way %u", way);
@@ -212,15 +212,17 @@ static struct checkpoint_header holds_header(void)
 	make_example();
 	memcpy(&header, example, sizeof(header));
 	header.format = CHECKPOINT_FORMAT_HOLDS;
-	/* 2 offers and a PLACED record; 4 orders; 5 holds and an order with a return; 6 changes; 7
-	 * EXPIRE records. */
-	header.next_lsn = 1 + 3 + 4 + 5 + 6 + 7;
+	/* 2 offers and a PLACED record; 4 orders; 5 holds and an order with a return; 6 changes; 2
+	 * links; a prepared line; 7 records that left no entry. */
+	header.next_lsn = 1 + 3 + 4 + 5 + 6 + 2 + 1 + 7;
 	header.offer_cnt = 3;
 	header.placed_cnt = 1;
 	header.order_cnt = 4;
 	header.hold_cnt = 6;
 	header.bought_cnt = 1;
 	header.change_cnt = 6;
+	header.link_cnt = 2;
+	header.prepared_cnt = 1;
 	header.units_written_off = 3;
 	return header;
 }
@@ -230,8 +232,8 @@ Test(checkpoint_format, impossible_headers_of_format_3_are_refused)
 	const struct checkpoint_header good = holds_header();
 
 	cr_assert(eq(ptr, (void *)judge(&good), NULL));
-	cr_assert(eq(u64, checkpoint_expire_cnt(&good), 7));
-	for (unsigned way = 0; way < 13; way++) {
+	cr_assert(eq(u64, checkpoint_unsaved_cnt(&good), 7));
+	for (unsigned way = 0; way < 17; way++) {
 		struct checkpoint_header bad = good;
 
 		switch (way) {
@@ -258,6 +260,9 @@ Test(checkpoint_format, impossible_headers_of_format_3_are_refused)
 			break;
 		case 7:
 			bad.hold_cnt = bad.bought_cnt; /* nothing could run out */
+			bad.shards = 1;                /* or wait for another shard */
+			bad.link_cnt = 0;
+			bad.prepared_cnt = 0;
 			break;
 		case 8:
 			bad.next_lsn = UINT64_C(1) << 40;
@@ -268,10 +273,24 @@ Test(checkpoint_format, impossible_headers_of_format_3_are_refused)
 			bad.change_cnt = UINT64_C(1) << 33;
 			break;
 		case 10:
-			bad.reserved = 1;
+			bad.next_lsn = UINT64_C(1) << 40;
+			bad.prepared_cnt = PREPARED_MAX + 1;
 			break;
 		case 11:
 			bad.reserved_16 = 1;
+			break;
+		case 12:
+			bad.link_cnt = UINT64_MAX;
+			break;
+		case 13:
+			bad.next_lsn = UINT64_C(1) << 40;
+			bad.link_cnt = UINT64_C(1) << 33;
+			break;
+		case 14:
+			bad.link_cnt += 8; /* more records than LSNs */
+			break;
+		case 15:
+			bad.prepared_cnt += 8;
 			break;
 		default:
 			bad.next_lsn = UINT64_C(1) << 40;
@@ -281,7 +300,7 @@ Test(checkpoint_format, impossible_headers_of_format_3_are_refused)
 		cr_assert(ne(ptr, (void *)judge(&bad), NULL), "way %u", way);
 	}
 	/* In the older formats nothing of it may be there. */
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 6; i++) {
 		struct checkpoint_header bad;
 
 		memcpy(&bad, example, sizeof(bad));
@@ -314,25 +333,30 @@ Test(checkpoint_format, holds_take_two_entries_and_lie_in_one_chunk)
 		uint16_t kind;
 		uint32_t cnt;
 	} wanted[] = {
-		{RECORD_OFFER, 1}, {RECORD_ORDER, 2},   {RECORD_HOLD, CHECKPOINT_CHUNK_ENTRIES},
-		{RECORD_HOLD, 2},  {RECORD_CONFIRM, 5},
+		{RECORD_OFFER, 1},    {RECORD_ORDER, 2},   {RECORD_HOLD, CHECKPOINT_CHUNK_ENTRIES},
+		{RECORD_HOLD, 2},     {RECORD_CONFIRM, 5}, {RECORD_LINK, 3},
+		{RECORD_PREPARED, 8},
 	};
 	const struct checkpoint_header header = {
 		.offer_cnt = 1,
 		.order_cnt = 2,
 		.hold_cnt = CHECKPOINT_CHUNK_ENTRIES / 2 + 1,
 		.change_cnt = 5,
+		.link_cnt = 3,
+		.prepared_cnt = 4,
 	};
 	uint16_t kind;
 
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 7; i++) {
 		cr_assert(eq(u32, chunk_entries(&header, i, &kind), wanted[i].cnt));
 		cr_assert(eq(u16, kind, wanted[i].kind));
 	}
-	cr_assert(eq(u32, chunk_entries(&header, 5, &kind), 0));
+	cr_assert(eq(u32, chunk_entries(&header, 7, &kind), 0));
 	cr_assert(eq(u64, chunk_first(&header, RECORD_OFFER), 0));
 	cr_assert(eq(u64, chunk_first(&header, RECORD_HOLD), 2));
 	cr_assert(eq(u64, chunk_first(&header, RECORD_CONFIRM), 4));
+	cr_assert(eq(u64, chunk_first(&header, RECORD_PREPARED), 6));
 	cr_assert(eq(u64, checkpoint_bytes(&header),
-		     192 + 5 * 64 + (1 + 2 + CHECKPOINT_CHUNK_ENTRIES + 2 + 5) * UINT64_C(64)));
+		     192 + 7 * 64 +
+			     (1 + 2 + CHECKPOINT_CHUNK_ENTRIES + 2 + 5 + 3 + 8) * UINT64_C(64)));
 }

@@ -91,6 +91,40 @@ Test(follower, follows_holds_beside_the_writer, .init = set_up, .fini = tear_dow
 	assert_same();
 }
 
+/* Lines that wait for other shards, and what becomes of them: they take room only while they wait,
+ * but for the counts of buyers whose lines came to nothing. */
+Test(follower, follows_a_lane_of_several, .init = set_up, .fini = tear_down)
+{
+	struct shard_totals totals;
+
+	real_lane_close(&lane);
+	temp_dir_remove();
+	temp_dir_make();
+	lane.shards = 2;
+	cr_assert(eq(int, real_lane_open(&lane, temp_path("data"), SMALL_BYTES), 0), "%s",
+		  lane.error.text);
+	cr_assert(eq(int, data_dir_read(&dir, temp_path("data"), &error), 0));
+	follow();
+	for (unsigned i = 0; i < 12; i++) {
+		real_lane_trade(&lane, i, 100 * i);
+		real_lane_seal(&lane);
+		catch_up();
+		assert_same();
+	}
+	shard_totals(follower.shard, &totals);
+	cr_assert(all(gt(u64, totals.prepared, 0), gt(u64, totals.links, 0)));
+	save();
+	follower_close(&follower);
+	follow();
+	cr_assert(gt(u64, follower.saved_lsn, 1), "it began with the checkpoint");
+	assert_same();
+	real_lane_trade(&lane, 99, 500);
+	real_lane_seal(&lane);
+	catch_up();
+	assert_same();
+	lane.shards = 1;
+}
+
 Test(follower, follows_beside_the_writer, .init = set_up, .fini = tear_down)
 {
 	follow();

@@ -103,6 +103,40 @@ Test(recover_scan, sizes_hold_exactly_the_lane, .init = set_up, .fini = temp_dir
 	real_lane_close(&lane);
 }
 
+/* A scan of a lane whose baskets span shards counts as the tables do, and they have room, also for
+ * what waits. */
+Test(recover_scan, sizes_hold_a_lane_of_several, .init = set_up, .fini = temp_dir_remove)
+{
+	struct shard_totals totals;
+	struct shard_size size;
+	struct shard *shard = NULL;
+	struct shard_hash wanted;
+	struct shard_hash got;
+
+	lane.shards = 2;
+	reopen(SMALL_BYTES);
+	real_lane_trade(&lane, 7, 2000);
+	shard_totals(lane.shard, &totals);
+	wanted = shard_hash(lane.shard);
+	real_lane_close(&lane);
+	lane.shards = 2;
+	reopen(SMALL_BYTES);
+	recover_sizes(&lane.scan, &size);
+	cr_assert(all(eq(u64, lane.scan.order_cnt, totals.orders),
+		      eq(u64, lane.scan.change_cnt, totals.changes),
+		      eq(u64, lane.scan.link_cnt, totals.links),
+		      eq(u64, lane.scan.units_ordered, totals.units_sold)));
+	cr_assert(all(gt(u64, totals.links, 0), gt(u64, lane.scan.aborted_cnt, 0),
+		      gt(u64, lane.scan.prepared_cnt, lane.scan.aborted_cnt)));
+	cr_assert(eq(int, shard_open(&shard, 0, 2, &size), 0));
+	cr_assert(eq(int, recover_lane(&lane.dir, 0, &lane.scan, shard, &lane.error), 0), "%s",
+		  lane.error.text);
+	got = shard_hash(shard);
+	cr_assert(all(eq(u64, got.low, wanted.low), eq(u64, got.high, wanted.high)));
+	shard_close(shard);
+	real_lane_close(&lane);
+}
+
 /* What holds and changes take in the tables, and units as the records say it. */
 Test(recover_scan, sizes_hold_a_lane_with_holds, .init = set_up, .fini = temp_dir_remove)
 {

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/checkpoint/checkpoint.h"
 #include "engine/repair/compare.h"
+#include "net/wire.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/holds.h"
 #include "tests/support/memory_disk.h"
@@ -31,7 +32,7 @@ static void save(uint64_t last_lsn)
 	const char *why = "";
 	uint64_t bytes;
 
-	cr_assert(eq(int, shard_open(&shard, 0, 1, &room), 0));
+	cr_assert(eq(int, shard_open(&shard, 0, dir.shards, &room), 0));
 	for (uint64_t lsn = 1; lsn <= last_lsn; lsn++)
 		cr_assert(eq(int, shard_apply(shard, lsn, &history[lsn - 1], &why), 0), "%s", why);
 	position = any_position(shard);
@@ -73,7 +74,11 @@ static uint64_t compare(uint64_t lane_cnt, uint64_t saved_lsn)
 	disk = memory_disk_open(dir.journal_id, 0, UINT64_C(4) << 20, 3);
 	journal = memory_disk_journal(disk, &tail);
 	for (uint64_t i = 0; i < lane_cnt; i++) {
-		if (i % 90 == 0 || history[i].kind == RECORD_CLOCK) {
+		const bool within = i > 0 && (history[i - 1].flags & RECORD_BASKET_GOES_ON) != 0;
+
+		if (!within)
+			journal_keep_together(journal, WIRE_ENTRY_CNT_MAX);
+		if ((i % 90 == 0 && !within) || history[i].kind == RECORD_CLOCK) {
 			journal_pump(journal, 5000);
 			memory_disk_complete_all(disk, journal);
 		}
@@ -97,6 +102,19 @@ static uint64_t compare(uint64_t lane_cnt, uint64_t saved_lsn)
 	mended_files_close(mended);
 	memory_disk_close(disk);
 	return different_lsn;
+}
+
+/* The same sale in one of two shards. */
+static void begin_spanning(void)
+{
+	const struct shard_size room = holds_room(4 * ASKED);
+	struct shard *shard = NULL;
+
+	dir.shards = 2;
+	cr_assert(eq(int, shard_open(&shard, 0, 2, &room), 0));
+	random_spanning(shard, 5, ASKED / 2, history);
+	cnt = shard_next_lsn(shard) - 1;
+	shard_close(shard);
 }
 
 static uint64_t last_of(uint8_t kind)
@@ -132,6 +150,39 @@ Test(repair_compare, another_history_is_found_by_its_first_record_that_is_stored
 		history[lsn - 1].at_ns--;
 	}
 	cr_assert(eq(u64, compare(cnt, cnt), 0));
+}
+
+/* The other way round, lines that were prepared, whatever became of them. */
+Test(repair_compare, of_a_lane_of_several_shards)
+{
+	static const uint8_t kinds[] = {RECORD_ORDER, RECORD_HOLD, RECORD_CONFIRM, RECORD_RELEASE,
+					RECORD_LINK};
+	uint64_t waiting = 0;
+
+	begin_spanning();
+	save(cnt);
+	save(cnt / 2);
+	cr_assert(eq(u64, compare(cnt, cnt), 0));
+	cr_assert(eq(u64, compare(cnt / 2, cnt), 0));
+	cr_assert(eq(u64, compare(cnt, cnt / 2), 0));
+	for (unsigned i = 0; i < sizeof(kinds); i++) {
+		const uint64_t lsn = last_of(kinds[i]);
+
+		history[lsn - 1].at_ns++;
+		cr_assert(eq(u64, compare(cnt, cnt), lsn), "kind %u", kinds[i]);
+		history[lsn - 1].at_ns--;
+	}
+	/* One that waits is stored. */
+	for (uint64_t lsn = cnt; lsn > 0 && waiting == 0; lsn--) {
+		waiting = history[lsn - 1].kind == RECORD_PREPARED ? lsn : 0;
+		for (uint64_t i = lsn; i < cnt && waiting > 0; i++) {
+			if (history[i].order.request_id[0] == history[lsn - 1].order.request_id[0])
+				waiting = 0;
+		}
+	}
+	cr_assert(gt(u64, waiting, 0));
+	history[waiting - 1].order.buyer++;
+	cr_assert(eq(u64, compare(cnt, cnt), waiting));
 }
 
 /* A checkpoint does not store that a hold ran out: but in the lane it cannot be that it was paid.
