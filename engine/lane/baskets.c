@@ -2,8 +2,8 @@
 
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
-#include "engine/lane/answer.h"
-#include "engine/lane/lane_turn.h"
+#include "engine/lane/decisions.h"
+#include "engine/lane/turn.h"
 
 enum {
 	/* What a turn does for baskets is bounded: mails of another worker, and steps. */

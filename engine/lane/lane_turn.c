@@ -7,6 +7,7 @@
 #include "engine/lane/answer.h"
 #include "engine/lane/baskets.h"
 #include "engine/lane/carry_out.h"
+#include "engine/lane/decisions.h"
 
 enum {
 	/* The passes continue when the last of them is only so far ahead, not at every request. */

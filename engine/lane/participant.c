@@ -3,9 +3,9 @@
  */
 #include "engine/base/check.h"
 #include "engine/lane/acknowledged.h"
-#include "engine/lane/answer.h"
 #include "engine/lane/baskets.h"
-#include "engine/lane/lane_turn.h"
+#include "engine/lane/decisions.h"
+#include "engine/lane/turn.h"
 #include "engine/sale/prepare.h"
 
 static struct shared *new_shared(struct lane_baskets *baskets, const struct incoming *incoming)

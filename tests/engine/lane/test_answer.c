@@ -5,6 +5,7 @@
 #include <criterion/new/assert.h>
 
 #include "engine/lane/answer.h"
+#include "engine/lane/decisions.h"
 #include "tests/support/frames.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/sale.h"
