@@ -222,7 +222,8 @@ PEER_SRCS := bench/peers/udp_echo.c $(if $(call has,hiredis),bench/peers/redis_l
 PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distance \
              $(BUILD)/bench/idle_sender $(BUILD)/bench/jitter
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
-                           tools/load/holds_plan.c $(COMMON_SRCS))
+                           tools/load/holds_plan.c tools/load/baskets_plan.c \
+                           tools/load/demand.c $(COMMON_SRCS))
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
 PEER_LIBS_postgres_load := $(shell pkg-config --libs libpq 2>/dev/null)
 PEER_CFLAGS := -I/usr/include/postgresql
@@ -367,6 +368,7 @@ help:
 	@echo 'make run     a drop on a real engine, checked to the last unit, and once more'
 	@echo '             downstream: in files; DOWNSTREAM=nats: in a nats-server of its own;'
 	@echo '             SCENARIO=holds: buyers that hold, pay late or never, and return'
+	@echo '             SCENARIO=baskets: all of a basket or nothing, over two shards'
 	@echo 'make test    every test; ends on the line that counts them'
 	@echo 'make serve   keeps a demo engine selling until Ctrl-C'
 	@echo 'make all     the programs, in build/release'

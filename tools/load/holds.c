@@ -52,11 +52,12 @@ bool load_holds_open(struct load_holds *holds, const struct scenario *scenario,
 		.buyers = calloc(scenario->distinct_cnt, sizeof(*holds->buyers)),
 		.least_durability = least_durability,
 	};
-	return holds->buyers != NULL;
+	return stock_open(&holds->stock, HOLDS_SKUS) && holds->buyers != NULL;
 }
 
 void load_holds_close(struct load_holds *holds)
 {
+	stock_close(&holds->stock);
 	free(holds->buyers);
 	holds->buyers = NULL;
 }
@@ -66,17 +67,10 @@ uint64_t load_holds_order_id(const struct load_holds *holds, uint32_t idx)
 	return holds->buyers[idx].order_id;
 }
 
-static void count(struct holds_count *of, uint64_t units)
-{
-	of->cnt++;
-	of->units += units;
-}
-
 /* Of what is left of a hold: `from` to `to` hundredths of the hold time after `at_ns`. */
 static uint64_t within(const struct holds_plan *plan, uint64_t at_ns, uint64_t from, uint64_t to)
 {
-	return at_ns + HOLD_NS / 100 * from +
-	       (uint64_t)(((unsigned __int128)plan->share * (HOLD_NS / 100 * (to - from))) >> 32);
+	return checkout_within(at_ns, HOLD_NS, plan->share, from, to);
 }
 
 /* ---- what he asks ---- */
@@ -172,7 +166,7 @@ static uint64_t go_on(struct event *event, enum step step, uint64_t at_ns)
 static void run_out(struct event *event)
 {
 	if (event->buyer->held > 0)
-		count(&event->holds->figures.ran_out, event->buyer->held);
+		units_count_add(&event->holds->figures.ran_out, event->buyer->held);
 }
 
 static uint64_t end_unpaid(struct event *event)
@@ -242,7 +236,7 @@ static void take_hold(struct event *event)
 	buyer->ends_at_ns = reply->instant_ns;
 	buyer->unit_price = reply->unit_price;
 	buyer->held = reply->quantity;
-	count(&figures->held, reply->quantity);
+	units_count_add(&figures->held, reply->quantity);
 	if (reply->instant_ns > figures->latest_end_ns)
 		figures->latest_end_ns = reply->instant_ns;
 }
@@ -257,9 +251,8 @@ static uint64_t after_hold(struct event *event)
 		if (event->buyer->ends_at_ns == 0)
 			event->buyer->ends_at_ns = event->now_ns + PATIENCE_NS;
 		if (event->now_ns < event->buyer->ends_at_ns)
-			return event->now_ns + TRY_AGAIN_NS +
-			       (uint64_t)(((unsigned __int128)event->plan->share * TRY_AGAIN_NS) >>
-					  32);
+			return checkout_within(event->now_ns, TRY_AGAIN_NS, event->plan->share, 100,
+					       200);
 		event->holds->figures.gave_up++;
 		return end(event);
 	case VERDICT_UNKNOWN_SKU:
@@ -283,7 +276,7 @@ static uint64_t after_reload(struct event *event)
 		if (!is_his(event, event->buyer->held) ||
 		    event->reply->instant_ns != event->buyer->ends_at_ns)
 			contradict(event, "not his hold");
-		count(&event->holds->figures.again, event->reply->quantity);
+		units_count_add(&event->holds->figures.again, event->reply->quantity);
 		return end_unpaid(event);
 	case VERDICT_HELD:
 		/* The old one had ended: this one began at its end or later. */
@@ -316,7 +309,7 @@ static uint64_t after_extend(struct event *event)
 		event->buyer->ends_at_ns = reply->instant_ns;
 		if (reply->instant_ns > event->holds->figures.latest_end_ns)
 			event->holds->figures.latest_end_ns = reply->instant_ns;
-		count(&event->holds->figures.extended, reply->quantity);
+		units_count_add(&event->holds->figures.extended, reply->quantity);
 		/* After the end that it would have had: 1.0 to 1.1; it has one of 1.4 and more. */
 		return go_on(event, STEP_CONFIRM,
 			     within(event->plan, reply->instant_ns, 0, 10) - HOLD_NS * 40 / 100);
@@ -330,16 +323,15 @@ static uint64_t after_extend(struct event *event)
 }
 
 /* Sold, in time or late; the rest of a part is released. */
-static uint64_t take_sale(struct event *event, struct holds_count *figure)
+static uint64_t take_sale(struct event *event, struct units_count *figure)
 {
 	const struct holds_plan *plan = event->plan;
 	struct load_holds_buyer *buyer = event->buyer;
-	struct holds_figures *figures = &event->holds->figures;
 
 	if (!is_his(event, plan->paid))
 		contradict(event, "not what he paid");
-	count(figure, event->reply->quantity);
-	figures->units_sold[plan->sku - 1] += event->reply->quantity;
+	units_count_add(figure, event->reply->quantity);
+	event->holds->stock.skus[plan->sku - 1].sold += event->reply->quantity;
 	buyer->sold = event->reply->quantity;
 	if (plan->fate == HOLDS_RETURNS)
 		return go_on(event, STEP_RETURN, within(plan, event->now_ns, 1, 30));
@@ -367,7 +359,7 @@ static uint64_t after_confirm(struct event *event)
 		if (reply->instant_ns >= buyer->ends_at_ns)
 			contradict(event, "in time after the end");
 		if (buyer->held > reply->quantity)
-			count(&figures->released, buyer->held - reply->quantity);
+			units_count_add(&figures->released, buyer->held - reply->quantity);
 		return take_sale(event, &figures->confirmed);
 	case VERDICT_CONFIRMED_LATE:
 		if (reply->instant_ns < buyer->ends_at_ns)
@@ -378,7 +370,7 @@ static uint64_t after_confirm(struct event *event)
 		if (!is_refund(event) || was_open(event))
 			contradict(event, "not the refund that is due");
 		run_out(event);
-		count(&figures->refunded, reply->quantity);
+		units_count_add(&figures->refunded, reply->quantity);
 		/* Later, when units may have come back. */
 		return go_on(event, STEP_CONFIRM_AGAIN,
 			     within(event->plan, event->now_ns, 30, 150));
@@ -397,7 +389,7 @@ static uint64_t after_release(struct event *event)
 	case VERDICT_RELEASED:
 		if (!is_his(event, units) || event->reply->instant_ns >= buyer->ends_at_ns)
 			contradict(event, "not what he released");
-		count(&event->holds->figures.released, units);
+		units_count_add(&event->holds->figures.released, units);
 		buyer->held -= units;
 		/* The state of the part that he still holds; of none, it says RELEASED. */
 		return buyer->held > 0 ? end_unpaid(event) : end(event);
@@ -419,10 +411,11 @@ static uint64_t after_return(struct event *event)
 		return end_wrong(event, "refused");
 	if (!is_his(event, plan->returned))
 		contradict(event, "not what he returned");
-	count(plan->write_off ? &figures->written_off : &figures->returned, plan->returned);
-	figures->units_sold[plan->sku - 1] -= plan->returned;
+	units_count_add(plan->write_off ? &figures->written_off : &figures->returned,
+			plan->returned);
+	event->holds->stock.skus[plan->sku - 1].sold -= plan->returned;
 	if (plan->write_off)
-		figures->units_gone[plan->sku - 1] += plan->returned;
+		event->holds->stock.skus[plan->sku - 1].gone += plan->returned;
 	event->buyer->sold -= plan->returned;
 	return plan->looks ? go_on(event, STEP_LOOK, within(plan, event->now_ns, 1, 30))
 			   : end(event);
@@ -505,21 +498,6 @@ void load_holds_silence(struct load_holds *holds, uint32_t idx)
 	holds->ended++;
 }
 
-bool load_holds_all_free(struct load_holds *holds)
-{
-	struct holds_figures *figures = &holds->figures;
-
-	figures->units_stranded = 0;
-	for (uint32_t i = 0; i < HOLDS_SKUS; i++) {
-		const uint64_t must = figures->first_free[i];
-		const uint64_t have =
-			figures->last_free[i] + figures->units_sold[i] + figures->units_gone[i];
-
-		figures->units_stranded += must > have ? must - have : have - must;
-	}
-	return figures->units_stranded == 0;
-}
-
 bool load_holds_all_ended(const struct load_holds *holds)
 {
 	const struct holds_figures *figures = &holds->figures;
@@ -528,3 +506,60 @@ bool load_holds_all_ended(const struct load_holds *holds)
 								    figures->released.units +
 								    figures->ran_out.units;
 }
+
+/* ---- for the checkout ---- */
+
+static int submit(void *buyers, struct client *client, uint32_t idx, uint64_t intended_ns)
+{
+	struct client_request request;
+
+	load_holds_request(buyers, idx, &request);
+	request.intended_ns = intended_ns;
+	return client_submit(client, &request);
+}
+
+static uint32_t buyer_of(uint64_t user)
+{
+	return (uint32_t)user;
+}
+
+static uint64_t order_id(const void *buyers, uint32_t idx)
+{
+	return load_holds_order_id(buyers, idx);
+}
+
+static uint64_t answer(void *buyers, uint64_t user, uint64_t now_ns, const struct wire_reply *reply)
+{
+	return load_holds_answer(buyers, buyer_of(user), now_ns, reply);
+}
+
+static uint64_t silence(void *buyers, uint64_t user)
+{
+	load_holds_silence(buyers, buyer_of(user));
+	return 0;
+}
+
+static uint32_t ended(const void *buyers)
+{
+	return ((const struct load_holds *)buyers)->ended;
+}
+
+static void sums(const void *buyers, struct tally *tally)
+{
+	const struct holds_figures *figures = &((const struct load_holds *)buyers)->figures;
+
+	tally->accepted_new = figures->confirmed.cnt + figures->late.cnt;
+	tally->units = figures->confirmed.units + figures->late.units;
+	tally->contradictions = figures->contradictions;
+}
+
+const struct checkout_buyers load_holds_buyers = {
+	.hold_seconds = HOLDS_SECONDS,
+	.submit = submit,
+	.buyer_of = buyer_of,
+	.order_id = order_id,
+	.answer = answer,
+	.silence = silence,
+	.ended = ended,
+	.sums = sums,
+};

@@ -4,7 +4,8 @@
  * units and price; in time before the end of the hold and late after it, to the nanosecond, by the
  * instants that the engine says; a refund for good.
  *
- * Knows no clock and no network: the caller sends the requests and brings the answers.
+ * Knows no clock and no network: the caller sends the requests and brings the answers, as
+ * checkout.h does.
  */
 #ifndef DB_TOOLS_LOAD_HOLDS_H
 #define DB_TOOLS_LOAD_HOLDS_H
@@ -13,38 +14,27 @@
 #include <stdint.h>
 
 #include "net/client.h"
+#include "tools/load/checkout.h"
 #include "tools/load/holds_plan.h"
 
 struct load_holds_buyer;
 
-/* Holds and orders, and their units. */
-struct holds_count {
-	uint64_t cnt;
-	uint64_t units;
-};
-
 struct holds_figures {
-	struct holds_count held;
-	struct holds_count again; /* ALREADY_HELD */
-	struct holds_count extended;
-	struct holds_count confirmed; /* in time */
-	struct holds_count late;
-	struct holds_count refunded;
-	struct holds_count released; /* by RELEASE, and the rest of a part that was paid */
-	struct holds_count ran_out;  /* also those that were paid late or refunded afterwards */
-	struct holds_count returned; /* for sale again */
-	struct holds_count written_off;
+	struct units_count held;
+	struct units_count again; /* ALREADY_HELD */
+	struct units_count extended;
+	struct units_count confirmed; /* in time */
+	struct units_count late;
+	struct units_count refunded;
+	struct units_count released; /* by RELEASE, and the rest of a part that was paid */
+	struct units_count ran_out;  /* also those that were paid late or refunded afterwards */
+	struct units_count returned; /* for sale again */
+	struct units_count written_off;
 	uint64_t looked_up;
 	uint64_t gave_up; /* buyers that never got a hold */
 	uint64_t lost;    /* buyers of whom a request had no answer, or that of a failure */
 	uint64_t contradictions;
-	uint64_t latest_end_ns;          /* of all holds, by the engine's clock */
-	uint64_t units_sold[HOLDS_SKUS]; /* and not returned */
-	uint64_t units_gone[HOLDS_SKUS]; /* written off */
-	uint64_t first_free[HOLDS_SKUS]; /* the caller's: stock left before the first HOLD, */
-	uint64_t last_free[HOLDS_SKUS];  /* and after the last hold ended */
-	uint64_t units_stranded;         /* more or fewer free at the end than there must be */
-	bool free_known;                 /* of first_free and last_free */
+	uint64_t latest_end_ns; /* of all holds, by the engine's clock */
 };
 
 struct load_holds {
@@ -54,6 +44,7 @@ struct load_holds {
 	uint32_t ended;           /* buyers that do nothing any more */
 	uint32_t said;            /* contradictions that were printed */
 	struct holds_figures figures;
+	struct stock stock;
 };
 
 /* False: no memory. */
@@ -77,9 +68,8 @@ uint64_t load_holds_answer(struct load_holds *holds, uint32_t idx, uint64_t now_
 /* No answer came: what he holds is not known, and he has ended. */
 void load_holds_silence(struct load_holds *holds, uint32_t idx);
 
-/* Whether each unit that came back is free, by last_free: what was free at first, less what was
- * sold and not returned for sale. Sets units_stranded. */
-bool load_holds_all_free(struct load_holds *holds);
+/* The buyers of a checkout; the state is a struct load_holds. */
+extern const struct checkout_buyers load_holds_buyers;
 
 /* Whether each unit that was held was sold, released or ran out, and nobody was lost. */
 bool load_holds_all_ended(const struct load_holds *holds);

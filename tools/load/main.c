@@ -14,11 +14,13 @@
 #include "tools/common/cli.h"
 #include "tools/common/output_file.h"
 #include "tools/common/transport_port.h"
+#include "tools/load/baskets.h"
+#include "tools/load/checkout.h"
 #include "tools/load/drive.h"
+#include "tools/load/holds.h"
 #include "tools/load/options.h"
 #include "tools/load/progress.h"
 #include "tools/load/report.h"
-#include "tools/load/run_holds.h"
 #include "tools/load/run_prepared.h"
 
 static void on_signal(int signal)
@@ -148,8 +150,14 @@ static int run_whole(const struct load_options *options, struct scenario *scenar
 		.elapsed_ns = prepared.volley.elapsed_ns,
 		.stopped = prepared.volley.stopped,
 	};
-	return finish(&(struct report){options, scenario, tally, &result, NULL, &prepared,
-				       port_reopened_cnt, NULL});
+	return finish(&(struct report){
+		.options = options,
+		.scenario = scenario,
+		.tally = tally,
+		.result = &result,
+		.prepared = &prepared,
+		.port_reopened_cnt = port_reopened_cnt,
+	});
 }
 
 /* Beside the bar of the progress. */
@@ -200,15 +208,24 @@ static int run_sale(const struct load_options *options, struct scenario *scenari
 		cli_wrong("%s: %s", options->server, strerror(-rc));
 		return CLI_EXIT_FAILED;
 	}
-	return finish(&(struct report){options, scenario, tally, &result, &stats, NULL,
-				       port_reopened_cnt, NULL});
+	return finish(&(struct report){
+		.options = options,
+		.scenario = scenario,
+		.tally = tally,
+		.result = &result,
+		.stats = &stats,
+		.port_reopened_cnt = port_reopened_cnt,
+	});
 }
 
-static int run_holds(const struct load_options *options, struct scenario *scenario,
-		     struct tally *tally)
+/* Buyers whose requests follow from answers; `what` has what they are. good: whether their sums
+ * are as they must be, beside the stock. */
+static int run_checkout(const struct load_options *options, struct checkout *checkout,
+			const struct report *what, const struct stock *stock,
+			bool (*good)(const void *), const void *buyers)
 {
 	struct client_options client_options = sale_options(options);
-	struct run_holds *run = run_holds_open(options, scenario, tally);
+	struct report report = *what;
 	struct client *client = NULL;
 	struct drive_result result;
 	struct client_stats stats;
@@ -216,29 +233,83 @@ static int run_holds(const struct load_options *options, struct scenario *scenar
 	struct key key;
 	int rc = CLI_EXIT_FAILED;
 
-	if (run == NULL) {
-		cli_wrong("no memory for the buyers; lower --requests");
-		return CLI_EXIT_FAILED;
-	}
 	client_options.key = &key;
 	if (!cli_key(options->keys, options->key_id, &key) ||
 	    !open_transport(options, &client_options.transport)) {
 		/* It said why. */
-	} else if (client_open(&client, &client_options, run_holds_answer, run, &error) != 0) {
+	} else if (client_open(&client, &client_options, checkout_answer, checkout, &error) != 0) {
 		cli_wrong("%s", error.text);
-	} else if ((rc = run_holds_drive(run, client, &result)) != 0) {
+	} else if ((rc = checkout_drive(checkout, client, &result)) != 0) {
 		cli_wrong("%s: %s", options->server, strerror(-rc));
 		rc = CLI_EXIT_FAILED;
 	} else {
 		stats = *client_stats(client);
-		rc = finish(&(struct report){options, scenario, tally, &result, &stats, NULL,
-					     reopened_cnt(options, client_options.transport),
-					     run_holds_figures(run)});
-		if (!run_holds_good(run) && rc == CLI_EXIT_GOOD)
+		report.result = &result;
+		report.stats = &stats;
+		report.stock = stock;
+		report.port_reopened_cnt = reopened_cnt(options, client_options.transport);
+		rc = finish(&report);
+		if (rc == CLI_EXIT_GOOD &&
+		    (!good(buyers) || !stock->known || stock->units_stranded > 0))
 			rc = CLI_EXIT_BAD;
 	}
 	client_close(client);
-	run_holds_close(run);
+	return rc;
+}
+
+static int no_memory(void)
+{
+	cli_wrong("no memory for the buyers; lower --requests");
+	return CLI_EXIT_FAILED;
+}
+
+static bool holds_good(const void *holds)
+{
+	return load_holds_all_ended(holds);
+}
+
+static int run_holds(const struct load_options *options, struct scenario *scenario,
+		     struct tally *tally)
+{
+	struct report report = {.options = options, .scenario = scenario, .tally = tally};
+	struct checkout *checkout = NULL;
+	struct load_holds holds;
+	int rc;
+
+	if (load_holds_open(&holds, scenario, options->ack))
+		checkout = checkout_open(options, scenario, &load_holds_buyers, &holds,
+					 &holds.stock, tally);
+	report.holds = &holds.figures;
+	rc = checkout == NULL
+		     ? no_memory()
+		     : run_checkout(options, checkout, &report, &holds.stock, holds_good, &holds);
+	checkout_close(checkout);
+	load_holds_close(&holds);
+	return rc;
+}
+
+static bool baskets_good(const void *baskets)
+{
+	return load_baskets_all_ended(baskets);
+}
+
+static int run_baskets(const struct load_options *options, struct scenario *scenario,
+		       struct tally *tally)
+{
+	struct report report = {.options = options, .scenario = scenario, .tally = tally};
+	struct checkout *checkout = NULL;
+	struct load_baskets baskets;
+	int rc;
+
+	if (load_baskets_open(&baskets, scenario, options->ack))
+		checkout = checkout_open(options, scenario, &load_baskets_buyers, &baskets,
+					 &baskets.stock, tally);
+	report.baskets = &baskets.figures;
+	rc = checkout == NULL ? no_memory()
+			      : run_checkout(options, checkout, &report, &baskets.stock,
+					     baskets_good, &baskets);
+	checkout_close(checkout);
+	load_baskets_close(&baskets);
 	return rc;
 }
 
@@ -276,9 +347,10 @@ static int sell(const struct load_options *options, struct scenario *scenario)
 	if (tally_open(&tally, scenario, orders) &&
 	    (tally.waiting == NULL || waiting_open(&waiting, scenario->distinct_cnt))) {
 		catch_signals();
-		rc = (options->kind == SCENARIO_HOLDS ? run_holds
-		      : options->prepared             ? run_whole
-						      : run_sale)(options, scenario, &tally);
+		rc = (options->kind == SCENARIO_HOLDS     ? run_holds
+		      : options->kind == SCENARIO_BASKETS ? run_baskets
+		      : options->prepared                 ? run_whole
+							  : run_sale)(options, scenario, &tally);
 	} else {
 		cli_wrong("no memory for the answers; lower --requests");
 	}

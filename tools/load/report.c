@@ -38,12 +38,14 @@ static void print_sale(const struct tally *tally)
 	print_count("contradictions", tally->contradictions);
 }
 
-/* What became of the holds, by the answers: cnt holds, orders or payments, and their units. */
-static const struct {
+/* What became of it, by the answers: cnt holds, orders, payments or baskets, and their units. */
+struct count_row {
 	const char *name;
 	const char *json;
 	size_t offset;
-} hold_counts[] = {
+};
+
+static const struct count_row hold_counts[] = {
 	{"holds", "held", offsetof(struct holds_figures, held)},
 	{"  confirmed in time", "confirmed", offsetof(struct holds_figures, confirmed)},
 	{"  released", "released", offsetof(struct holds_figures, released)},
@@ -54,36 +56,76 @@ static const struct {
 	{"asked for again, and held already", "again", offsetof(struct holds_figures, again)},
 	{"returned, for sale again", "returned", offsetof(struct holds_figures, returned)},
 	{"returned, written off", "written_off", offsetof(struct holds_figures, written_off)},
+	{NULL, NULL, 0},
 };
 
-static const struct holds_count *hold_count(const struct holds_figures *holds, unsigned i)
+static const struct count_row basket_counts[] = {
+	{"baskets bought", "bought", offsetof(struct baskets_figures, bought)},
+	{"  in part, what there was", "in_part", offsetof(struct baskets_figures, in_part)},
+	{"baskets held", "held", offsetof(struct baskets_figures, held)},
+	{"  confirmed in time", "confirmed", offsetof(struct baskets_figures, confirmed)},
+	{"  released", "released", offsetof(struct baskets_figures, released)},
+	{"  ran out", "ran_out", offsetof(struct baskets_figures, ran_out)},
+	{"    paid late, sold all the same", "late", offsetof(struct baskets_figures, late)},
+	{"    paid late, to pay back", "refunded", offsetof(struct baskets_figures, refunded)},
+	{NULL, NULL, 0},
+};
+
+static const struct units_count *count_of(const void *figures, const struct count_row *row)
 {
-	return (const struct holds_count *)((const char *)holds + hold_counts[i].offset);
+	return (const struct units_count *)((const char *)figures + row->offset);
+}
+
+static void print_counts(const struct tally *tally, const void *figures,
+			 const struct count_row *rows)
+{
+	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
+		if (tally->verdicts[verdict] > 0)
+			print_count(verdict_text((uint8_t)verdict), tally->verdicts[verdict]);
+	}
+	for (; rows->name != NULL; rows++) {
+		const struct units_count *count = count_of(figures, rows);
+
+		printf("  %-46s %12" PRIu64 "  (%" PRIu64 " units)\n", rows->name, count->cnt,
+		       count->units);
+	}
+}
+
+static void print_stock(const struct stock *stock)
+{
+	if (!stock->known) {
+		printf("  units stranded at the end: not known, nobody said the stock\n");
+		return;
+	}
+	print_count("units stranded at the end", stock->units_stranded);
+	print_count("units sold that there were not", stock->units_oversold);
 }
 
 static void print_holds(const struct report *report)
 {
 	const struct holds_figures *holds = report->holds;
 
-	for (unsigned verdict = 0; verdict < VERDICT_END; verdict++) {
-		if (report->tally->verdicts[verdict] > 0)
-			print_count(verdict_text((uint8_t)verdict),
-				    report->tally->verdicts[verdict]);
-	}
-	for (unsigned i = 0; i < sizeof(hold_counts) / sizeof(hold_counts[0]); i++) {
-		const struct holds_count *count = hold_count(holds, i);
-
-		printf("  %-46s %12" PRIu64 "  (%" PRIu64 " units)\n", hold_counts[i].name,
-		       count->cnt, count->units);
-	}
+	print_counts(report->tally, holds, hold_counts);
 	print_count("orders looked up", holds->looked_up);
 	print_count("buyers that never got a hold", holds->gave_up);
 	print_count("buyers lost: a request without an outcome", holds->lost);
-	if (holds->free_known)
-		print_count("units stranded at the end", holds->units_stranded);
-	else
-		printf("  units stranded at the end: not known, nobody said the stock\n");
+	print_stock(report->stock);
 	print_count("contradictions", holds->contradictions);
+}
+
+static void print_baskets(const struct report *report)
+{
+	const struct baskets_figures *baskets = report->baskets;
+
+	print_counts(report->tally, baskets, basket_counts);
+	print_count("times that a basket was sold out", baskets->refused);
+	print_count("buyers that got nothing", baskets->gave_up);
+	print_count("buyers lost: a request without an outcome", baskets->lost);
+	print_count("requests that were repeated", baskets->repeated);
+	print_count("  answered otherwise", baskets->other_answers);
+	print_count("baskets of which a part was carried out", baskets->halves);
+	print_stock(report->stock);
+	print_count("contradictions", baskets->contradictions);
 }
 
 static double idle_share(const struct volley *volley)
@@ -121,6 +163,8 @@ void report_table(const struct report *report)
 	       report->options->seed, report->result->stopped ? ", stopped early" : "");
 	if (report->holds != NULL)
 		print_holds(report);
+	else if (report->baskets != NULL)
+		print_baskets(report);
 	else if (!is_echo(report))
 		print_sale(tally);
 	if (tally->waiting != NULL)
@@ -213,23 +257,54 @@ static void set_prepared(json_t *object, const struct report *report)
 	}
 }
 
-static json_t *holds_json(const struct holds_figures *holds)
+static json_t *counts_json(const void *figures, const struct count_row *rows)
 {
 	json_t *object = json_object();
 
-	for (unsigned i = 0; i < sizeof(hold_counts) / sizeof(hold_counts[0]); i++) {
-		const struct holds_count *count = hold_count(holds, i);
+	for (; rows->name != NULL; rows++) {
+		const struct units_count *count = count_of(figures, rows);
 
-		json_object_set_new(object, hold_counts[i].json,
+		json_object_set_new(object, rows->json,
 				    json_pack("{s:I,s:I}", "count", (json_int_t)count->cnt, "units",
 					      (json_int_t)count->units));
 	}
+	return object;
+}
+
+static void set_stock(json_t *object, const struct stock *stock)
+{
+	json_object_set_new(object, "units_stranded",
+			    stock->known ? json_integer((json_int_t)stock->units_stranded)
+					 : json_null());
+	json_object_set_new(object, "units_oversold",
+			    stock->known ? json_integer((json_int_t)stock->units_oversold)
+					 : json_null());
+}
+
+static json_t *holds_json(const struct report *report)
+{
+	const struct holds_figures *holds = report->holds;
+	json_t *object = counts_json(holds, hold_counts);
+
 	set_count(object, "looked_up", holds->looked_up);
 	set_count(object, "gave_up", holds->gave_up);
 	set_count(object, "lost", holds->lost);
-	json_object_set_new(object, "units_stranded",
-			    holds->free_known ? json_integer((json_int_t)holds->units_stranded)
-					      : json_null());
+	set_stock(object, report->stock);
+	return object;
+}
+
+static json_t *baskets_json(const struct report *report)
+{
+	const struct baskets_figures *baskets = report->baskets;
+	json_t *object = counts_json(baskets, basket_counts);
+
+	set_count(object, "refused", baskets->refused);
+	set_count(object, "gave_up", baskets->gave_up);
+	set_count(object, "lost", baskets->lost);
+	set_count(object, "repeated", baskets->repeated);
+	set_count(object, "other_answers", baskets->other_answers);
+	set_count(object, "halves", baskets->halves);
+	set_stock(object, report->stock);
 	return object;
 }
 
@@ -262,7 +337,9 @@ void report_json(const struct report *report)
 	if (tally->waiting != NULL)
 		set_count(object, "came_back", report->result->came_back);
 	if (report->holds != NULL)
-		json_object_set_new(object, "holds", holds_json(report->holds));
+		json_object_set_new(object, "holds", holds_json(report));
+	if (report->baskets != NULL)
+		json_object_set_new(object, "baskets", baskets_json(report));
 	set_real(object, "requests_per_s", rate_of(tally->answered, elapsed_ns));
 	set_real(object, "orders_per_s", rate_of(tally->accepted_new, elapsed_ns));
 	json_object_set_new(object, "latency_us", histogram_json(&tally->latency_ns));

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "net/client.h"
+#include "tools/load/baskets.h"
 #include "tools/load/drive.h"
 #include "tools/load/holds.h"
 #include "tools/load/options.h"
@@ -22,6 +23,8 @@ struct report {
 	const struct prepared_run *prepared; /* NULL: not */
 	uint64_t port_reopened_cnt;          /* times that it went deaf, and was opened anew */
 	const struct holds_figures *holds;   /* NULL: another scenario */
+	const struct baskets_figures *baskets;
+	const struct stock *stock; /* of these two */
 };
 
 void report_table(const struct report *report);

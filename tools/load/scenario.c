@@ -1,13 +1,14 @@
 #include "tools/load/scenario.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/catalog/catalog.h"
 #include "tools/common/output_file.h"
+#include "tools/load/baskets_plan.h"
+#include "tools/load/demand.h"
 #include "tools/load/holds_plan.h"
 #include "tools/load/mixed.h"
 
@@ -27,15 +28,8 @@ enum {
 	MIXED_SKUS = 10000,
 };
 
-static const double ZIPF_EXPONENT = 0.99;
-
-/* A column of Vose's alias method (1991): itself with `share` of 2^32, else the other. */
-struct alias {
-	uint32_t share;
-	uint32_t other;
-};
-
-static const char *const names[] = {"drop", "singles-day", "mixed", "echo", "holds", "catalog"};
+static const char *const names[] = {"drop",  "singles-day", "mixed",  "echo",
+				    "holds", "baskets",     "catalog"};
 
 bool scenario_kind_of(const char *name, enum scenario_kind *out)
 {
@@ -53,66 +47,26 @@ const char *scenario_name(enum scenario_kind kind)
 	return names[kind];
 }
 
-/* How much of the demand the SKU of this rank (from 0) draws, unscaled. */
-static double weight_of(uint32_t rank)
-{
-	return 1.0 / pow(rank + 1.0, ZIPF_EXPONENT);
-}
-
-static double weight_sum(uint32_t sku_cnt)
-{
-	double sum = 0;
-
-	for (uint32_t i = 0; i < sku_cnt; i++)
-		sum += weight_of(i);
-	return sum;
-}
-
 /* Of a SKU's index, unscaled. */
-static double demand_of(const struct scenario *scenario, uint32_t i)
+static double demand_of(const void *context, uint32_t i)
 {
-	return scenario->catalog != NULL ? scenario->catalog->offers[i].stock : weight_of(i);
+	const struct scenario *scenario = context;
+
+	return scenario->catalog != NULL ? scenario->catalog->offers[i].stock
+					 : demand_zipf_weight(i);
 }
 
-/* Pairs columns that hold too little with columns that hold too much. sum: of the demands. */
+/* sum: of the demands. */
 static bool make_aliases(struct scenario *scenario, double sum)
 {
-	const uint32_t cnt = scenario->sku_cnt;
-	double *height = malloc(cnt * sizeof(*height));
-	uint32_t *work = malloc(cnt * sizeof(*work));
-	uint32_t small = 0;   /* stack of too low columns grows from the front */
-	uint32_t large = cnt; /* of the others from the back */
+	scenario->aliases = demand_make(scenario->sku_cnt, demand_of, scenario, sum);
+	return scenario->aliases != NULL;
+}
 
-	scenario->aliases = malloc(cnt * sizeof(*scenario->aliases));
-	if (height == NULL || work == NULL || scenario->aliases == NULL) {
-		free(height);
-		free(work);
-		return false;
-	}
-	for (uint32_t i = 0; i < cnt; i++) {
-		height[i] = demand_of(scenario, i) / sum * cnt;
-		work[height[i] < 1.0 ? small++ : --large] = i;
-	}
-	while (small > 0 && large < cnt) {
-		const uint32_t low = work[--small];
-		const uint32_t high = work[large];
-
-		scenario->aliases[low] = (struct alias){
-			.share = (uint32_t)(height[low] * UINT32_MAX), .other = high};
-		height[high] -= 1.0 - height[low];
-		if (height[high] < 1.0) {
-			large++;
-			work[small++] = high;
-		}
-	}
-	/* What rounding left over is full. */
-	for (uint32_t i = 0; i < small; i++)
-		scenario->aliases[work[i]] = (struct alias){UINT32_MAX, work[i]};
-	for (uint32_t i = large; i < cnt; i++)
-		scenario->aliases[work[i]] = (struct alias){UINT32_MAX, work[i]};
-	free(height);
-	free(work);
-	return true;
+static bool make_zipf(struct scenario *scenario)
+{
+	scenario->weight_sum = demand_zipf_sum(scenario->sku_cnt);
+	return make_aliases(scenario, scenario->weight_sum);
 }
 
 /* All indexes once, the first 5 % of them twice, shuffled (Fisher and Yates) by the seed. */
@@ -153,6 +107,11 @@ bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t 
 		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : HOLDS_BUYERS;
 		scenario->send_cnt = scenario->distinct_cnt;
 		scenario->sku_cnt = HOLDS_SKUS;
+	} else if (kind == SCENARIO_BASKETS) {
+		scenario->distinct_cnt = request_cnt > 0 ? request_cnt : BASKETS_BUYERS;
+		scenario->send_cnt = scenario->distinct_cnt;
+		scenario->sku_cnt = BASKETS_SKUS;
+		made = make_zipf(scenario);
 	} else {
 		const bool mixed = kind == SCENARIO_MIXED;
 
@@ -163,7 +122,7 @@ bool scenario_open(struct scenario *scenario, enum scenario_kind kind, uint64_t 
 		scenario->sku_cnt = sku_cnt > 0 ? sku_cnt : mixed ? MIXED_SKUS : SINGLES_DAY_SKUS;
 		scenario->quantity_max = SINGLES_DAY_QUANTITY_MAX;
 		if (kind == SCENARIO_SINGLES_DAY)
-			made = make_aliases(scenario, weight_sum(scenario->sku_cnt));
+			made = make_zipf(scenario);
 	}
 	if (!made)
 		scenario_close(scenario);
@@ -229,10 +188,7 @@ static uint64_t random_of(const struct scenario *scenario, uint32_t idx)
 /* The index of the SKU that a request asks for. */
 static uint32_t drawn_sku(const struct scenario *scenario, uint64_t draw)
 {
-	const uint32_t column = (uint32_t)(((draw >> 32) * scenario->sku_cnt) >> 32);
-	const struct alias *alias = &scenario->aliases[column];
-
-	return (uint32_t)draw <= alias->share ? column : alias->other;
+	return demand_draw(scenario->aliases, scenario->sku_cnt, draw);
 }
 
 const struct catalog_offer *scenario_offer(const struct scenario *scenario, uint32_t idx)
@@ -297,7 +253,6 @@ void scenario_request(const struct scenario *scenario, uint32_t n, struct client
 int scenario_catalog(const struct scenario *scenario, const char *path)
 {
 	const double units = scenario->distinct_cnt * (1.0 + scenario->quantity_max) / 2.0;
-	const double sum = weight_sum(scenario->sku_cnt);
 	FILE *file = output_file_stream(path, OUTPUT_PUBLIC);
 	int rc = 0;
 
@@ -305,6 +260,8 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 		return -errno;
 	if (scenario->kind == SCENARIO_HOLDS)
 		holds_plan_catalog(scenario, file);
+	else if (scenario->kind == SCENARIO_BASKETS)
+		baskets_plan_catalog(scenario, file);
 	else
 		fputs("sku,stock,unit_price,limit_per_buyer,opens_at,closes_at,hold_seconds\n",
 		      file);
@@ -312,7 +269,8 @@ int scenario_catalog(const struct scenario *scenario, const char *path)
 		fprintf(file, "1,%d,%d,1,,,\n", DROP_STOCK, DROP_PRICE);
 	for (uint32_t i = 0; scenario->kind == SCENARIO_SINGLES_DAY && i < scenario->sku_cnt; i++)
 		fprintf(file, "%u,%.0f,%d,%u,,,\n", i + 1,
-			weight_of(i) / sum * units * (100 + SINGLES_DAY_SPARE_PERCENT) / 100 +
+			demand_zipf_weight(i) / scenario->weight_sum * units *
+					(100 + SINGLES_DAY_SPARE_PERCENT) / 100 +
 				SINGLES_DAY_SPARE_UNITS,
 			SINGLES_DAY_PRICE, scenario->limit);
 	if (scenario->kind == SCENARIO_MIXED)

@@ -37,7 +37,7 @@ int scenario_open_catalog(struct scenario *scenario, const char *path, uint64_t 
 void scenario_close(struct scenario *scenario);
 
 /* The n-th request to send, n < send_cnt; its user is the index, the same for both sendings. Not of
- * holds, whose requests follow from answers. */
+ * holds and baskets, whose requests follow from answers. */
 void scenario_request(const struct scenario *scenario, uint32_t n, struct client_request *out);
 
 /* Units that the request with this index asks for; not of mixed. Of a catalog: at most the offer's

@@ -1,6 +1,6 @@
 /*
- * scenario_state: what a scenario is made of. scenario.c opens it; it and mixed.c make requests of
- * it.
+ * scenario_state: what a scenario is made of. scenario.c opens it; it, mixed.c and the plans of
+ * holds and baskets make requests of it.
  */
 #ifndef DB_TOOLS_LOAD_SCENARIO_STATE_H
 #define DB_TOOLS_LOAD_SCENARIO_STATE_H
@@ -20,6 +20,8 @@ enum scenario_kind {
 	SCENARIO_ECHO,
 	/* Buyers that hold, pay, release, return, or never pay: holds_plan.h. */
 	SCENARIO_HOLDS,
+	/* Baskets that are bought, held, paid, released: baskets_plan.h. */
+	SCENARIO_BASKETS,
 	/* The offers of a catalog of the operator's own, by their stock: each unit on sale draws as
 	 * many buyers as any other. A buyer pays at most the price in the file. */
 	SCENARIO_CATALOG,
@@ -38,7 +40,8 @@ struct scenario {
 	uint32_t limit;          /* singles-day: units a buyer, in the catalog; 0: none */
 	uint16_t quantity_max;   /* singles-day, catalog: units a request, from 1 */
 	uint32_t *order;         /* drop: what is sent when, as indexes; else NULL: 0, 1, 2, ... */
-	struct alias *aliases;   /* singles-day, catalog: the distribution over SKUs */
+	struct alias *aliases;   /* singles-day, baskets, catalog: the distribution over SKUs */
+	double weight_sum;       /* singles-day, baskets: of the SKUs' weights */
 	struct catalog *catalog; /* catalog: what is on sale; else NULL */
 };
 

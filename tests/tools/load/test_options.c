@@ -87,6 +87,8 @@ Test(load_options, everything_a_scenario_knows_is_read)
 	cr_assert(eq(int, parse("--scenario holds " SALE "--requests 9 --rate 7 --ack durable"),
 		     LOAD_OPTIONS_OK));
 	cr_assert(all(eq(int, options.kind, SCENARIO_HOLDS), not(options.prepared)));
+	cr_assert(eq(int, parse("--scenario baskets " SALE "--fill 5 --rate 7"), LOAD_OPTIONS_OK));
+	cr_assert(all(eq(int, options.kind, SCENARIO_BASKETS), not(options.prepared)));
 	cr_assert(
 		eq(int,
 		   parse("--scenario singles-day " SALE "--prepared --arrivals poisson --rate 1000 "
@@ -182,6 +184,10 @@ Test(load_options, flags_that_would_be_ignored_are_refused)
 		"--scenario mixed " SALE "--limit 5",
 		"--scenario drop " SALE "--units-max 1",
 		"--scenario echo " SALE,
+		"--scenario baskets " SALE "--prepared",
+		"--scenario baskets " SALE "--undated",
+		"--scenario baskets " SALE "--orders file",
+		"--scenario baskets " SALE "--skus 7",
 		"--scenario holds " SALE "--prepared",
 		"--scenario holds " SALE "--undated",
 		"--scenario holds " SALE "--orders file",
