@@ -6,7 +6,7 @@
 run() { # DIR
 	tools/demo/run.sh "$BIN" "$1" >"$WORK/out" 2>"$WORK/err" ||
 		fail "make run: $(cat "$WORK/out" "$WORK/err")"
-	expect_eq "promises that held" 12 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+	expect_eq "promises that held" 13 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
 	expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
 	expect_match "units sold" 'units sold, as the engine counts +15,000   yes' \
 		"$(cat "$WORK/out")"
@@ -32,13 +32,14 @@ expect_match "downstream" 'orders downstream, each once .nats. +15,000   yes' "$
 # The other sale: holds that run out, late payments, returns.
 SCENARIO=holds BUYERS=2000 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
 	fail "make run SCENARIO=holds: $(cat "$WORK/out" "$WORK/err")"
-expect_eq "promises that held" 12 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+expect_eq "promises that held" 13 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
 expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
 for what in "  confirmed in time" "  ran out" "    paid late, refund" "extended" "returned, for"; do
 	grep -q "^  $what .* [1-9][0-9,]* " "$WORK/out" || fail "nothing $what: $(cat "$WORK/out")"
 done
 ! SCENARIO=other tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>&1 || fail "any scenario"
-expect_match "which there are" 'SCENARIO=other: there is drop and holds' "$(cat "$WORK/out")"
+expect_match "which there are" 'SCENARIO=other: there is drop, holds and baskets' \
+	"$(cat "$WORK/out")"
 
 mkdir "$WORK/mine"
 echo text >"$WORK/mine/file"

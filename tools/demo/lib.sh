@@ -44,9 +44,9 @@ prepare_demo() { # DIR
 
 # Starts the engine on lo; where that cannot be, says what is missing, and takes memif, which needs
 # neither privileges nor AF_XDP. Sets port.
-start_demo() { # BIN DIR
+start_demo() { # BIN DIR ENGINE-ARGS...
 	port=lo
-	try_port "$1" "$2" && return
+	try_port "$@" && return
 	# The steps of a start in which the port takes part.
 	local why='s/^.*doorbuster-serve: \(port check\|DPDK\|port\): //p'
 	if ! grep -q . <(sed -n "$why" "$2/engine.err"); then
@@ -58,15 +58,15 @@ start_demo() { # BIN DIR
 		"$(sed -n "$why" "$2/engine.err")"
 	say "So the buyers come over memif, shared memory between two processes."
 	port=memif:$(realpath "$2")/memif
-	try_port "$1" "$2" || lost "The engine did not start on memif either" engine.err
+	try_port "$@" || lost "The engine did not start on memif either" engine.err
 }
 
 # The engine's first line is `ready ...`.
-try_port() { # BIN DIR
+try_port() { # BIN DIR ENGINE-ARGS...
 	local waited=0
 
 	"$1/doorbuster-serve" --data "$2/data" --catalog "$2/catalog.csv" --keys "$2/keys" \
-		--port "$port" >"$2/engine.out" 2>"$2/engine.err" &
+		--port "$port" "${@:3}" >"$2/engine.out" 2>"$2/engine.err" &
 	engine=$!
 	until grep -q '^ready ' "$2/engine.out"; do
 		if ! kill -0 "$engine" 2>/dev/null; then
@@ -126,7 +126,66 @@ stop_demo() {
 	[ $rc = 0 ] || lost "the engine ended with $rc" engine.err
 }
 
+# A whole sale with a scenario of `doorbuster load` whose buyers hold; what it found is in
+# load.json, what the journal says in verify.json. Sets stock, the units put on sale, and rc.
+sell_to() { # SCENARIO ENGINE-ARGS...
+	local load=(--server 127.0.0.1:7700)
+
+	prepare_demo "$demo"
+	"$bin/doorbuster" load --scenario "$1" --requests "$buyers" \
+		--catalog-out "$demo/catalog.csv"
+	stock=$(awk -F , 'NR > 1 { n += $2 } END { print n }' "$demo/catalog.csv")
+	start_demo "$bin" "$demo" "${@:2}"
+	say "engine    $(sed -n 's/^ready //p' "$demo/engine.out")"
+	[ "$port" = lo ] || load=(--server 198.18.0.1:7700 --port "$port")
+	rc=0
+	"$bin/doorbuster" load --scenario "$1" "${load[@]}" --keys "$demo/keys" \
+		--requests "$buyers" --ack durable --timeout-ms 60000 --json >"$demo/load.json" \
+		2>"$demo/load.err" || rc=$?
+	[ $rc -le 1 ] && [ -s "$demo/load.json" ] || lost "the load failed" load.err
+	cat "$demo/load.err" >&2
+	stop_demo
+	"$bin/doorbuster" journal verify "$demo/data" --json >"$demo/verify.json" ||
+		lost "the journal does not agree" verify.json
+	told_by=$1
+}
+
 # ---- the table at the end ----
+
+told() { # NAME count|units: what buyers were told
+	of ".$told_by.$1.$2" load.json
+}
+
+figure() { # WHAT NAME
+	printf '  %-42s %10s %11s\n' "$1" "$(group "$(told "$2" count)")" \
+		"$(group "$(told "$2" units)")"
+}
+
+# What must hold of every sale with holds, by the load and the journal.
+lines_of_holds() { # UNITS-SOLD UNITS-WRITTEN-OFF
+	line "units held = confirmed + released + ran out" "$(told held units)" \
+		$(($(told confirmed units) + $(told released units) + $(told ran_out units)))
+	line "units put on sale, in the journal" "$stock" "$(of .units_stocked verify.json)"
+	line "  free + held + sold + written off" "$stock" \
+		"$(of '.units_free + .units_held + .units + .units_written_off' verify.json)"
+	line "  held at the end" 0 "$(of .units_held verify.json)"
+	line "  sold, as the engine counts" "$1" "$(drained units)"
+	line "  written off" "$2" "$(of .units_written_off verify.json)"
+	line "units stranded, as buyers see the stock" 0 \
+		"$(of ".$told_by.units_stranded" load.json)"
+	line "units sold that there were not" 0 "$(of ".$told_by.units_oversold" load.json)"
+	line "buyers without an outcome" 0 "$(of ".$told_by.lost" load.json)"
+	line "requests without an answer" 0 "$(of .unanswered load.json)"
+	line "answers that contradict what must come" 0 "$(of .contradictions load.json)"
+	line "every unit accounted for at every block" true "$(of .conserved verify.json)"
+	state_line
+	[ "$rc" = 0 ] || good=no
+}
+
+rate_line() {
+	printf '%s requests in %.1f s: %s a second; ' "$(group "$(of .answered load.json)")" \
+		"$(of .seconds load.json)" "$(group "$(of '.requests_per_s | floor' load.json)")"
+}
 
 of() { # FILTER FILE
 	jq -r "$1" "$demo/$2"

@@ -6,14 +6,14 @@
 #   tools/demo/run.sh [BUILD [DIR]]    default: build/release, build/demo
 #
 # DOWNSTREAM=file, or nats for a nats-server of its own: where a relay carries the orders meanwhile.
-# SCENARIO=holds: another sale, tools/demo/holds.sh.
+# SCENARIO=holds, SCENARIO=baskets: other sales, tools/demo/holds.sh and baskets.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 case ${SCENARIO:-drop} in
 drop) ;;
-holds) exec tools/demo/holds.sh "$@" ;;
+holds | baskets) exec "tools/demo/$SCENARIO.sh" "$@" ;;
 *)
-	printf 'SCENARIO=%s: there is drop and holds\n' "$SCENARIO" >&2
+	printf 'SCENARIO=%s: there is drop, holds and baskets\n' "$SCENARIO" >&2
 	exit 1
 	;;
 esac
@@ -58,8 +58,7 @@ line "every unit accounted for (stock = free + held + sold)" true "$(of .conserv
 state_line
 
 say
-printf '%s requests in %.1f s: %s a second; ' "$(group "$(of .answered load.json)")" \
-	"$(of .seconds load.json)" "$(group "$(of '.requests_per_s | floor' load.json)")"
+rate_line
 printf 'sold out after %s orders.\n' "$(group "$(of .orders load.json)")"
 printf 'Round trip p50 %.0f us, p99 %.0f us, p99.9 %.0f us' "$(of '.latency_us.p50' load.json)" \
 	"$(of '.latency_us.p99' load.json)" "$(of '.latency_us."p99.9"' load.json)"
@@ -71,5 +70,6 @@ say
 say "Try next:"
 try "make serve" "keep an engine up, and buy from it"
 try "make run SCENARIO=holds" "buyers that hold, pay late, return"
+try "make run SCENARIO=baskets" "all of a basket or nothing, over two shards"
 try "$bin/doorbuster journal dump $demo/data | less" "every order as it was sold"
 try "make test" "what else it withstands"
