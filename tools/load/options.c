@@ -114,9 +114,8 @@ static const char help[] =
 	"\n"
 	"Exit code 0: everything was answered as this scenario's sale answers (no unknown\n"
 	"SKU, and not only refusals of other kinds than sold out and limit reached;\n"
-	"mixed, holds and baskets: each as it must be, and no unit is stranded), and\n"
-	"nothing contradicts; 1: not so; 2: could not run, or its results could not be\n"
-	"written.\n";
+	"mixed, holds, baskets: each as it must be, and no unit is stranded), and nothing\n"
+	"contradicts; 1: not so; 2: could not run, or its results could not be written.\n";
 
 enum {
 	OPT_SCENARIO = 256,
