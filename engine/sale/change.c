@@ -559,21 +559,25 @@ void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list
 		uint32_t holds_max, struct record *record)
 {
 	const struct terms *terms = offer_terms_of(&shard->offers, offer);
-	struct run run = run_of(shard, offer, holds_first(&shard->holds, list));
-	struct hold *hold = run_next(&run);
+	struct hold *hold = holds_first(&shard->holds, list);
+	struct run run;
 
 	DCHECK(hold != NULL && hold_has_ended(hold, now_ns) && holds_max > 0);
+	/* A run leaves none out: so readers of it need not know what is pinned. */
+	if (hold != hold_at(&shard->holds, list->first)) {
+		expire_one(shard, hold, now_ns, record);
+		return;
+	}
+	run = run_of(shard, offer, hold);
+	hold = run_next(&run);
 	*record = (struct record){
 		.kind = RECORD_EXPIRE,
 		.flags = list == &terms->extended ? EXPIRE_EXTENDED : 0,
 		.at_ns = now_ns,
 		.sku = offer->sku,
 	};
-	for (; hold != NULL && record->expire.holds < holds_max &&
-	       (hold->pinned || hold_has_ended(hold, now_ns));
+	for (; hold != NULL && record->expire.holds < holds_max && hold_has_ended(hold, now_ns);
 	     hold = run_next(&run)) {
-		if (hold->pinned)
-			continue;
 		record->expire.up_to_lsn = hold->since_lsn;
 		record->expire.holds++;
 		record->expire.units += hold->held;
@@ -611,7 +615,7 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 	struct terms *terms = offer_terms_of(&shard->offers, offer);
 	const struct hold_list *list =
 		(record->flags & EXPIRE_EXTENDED) != 0 ? &terms->extended : &terms->fresh;
-	struct run run = run_of(shard, offer, holds_first(&shard->holds, list));
+	struct run run = run_of(shard, offer, hold_at(&shard->holds, list->first));
 	struct hold *hold;
 	uint64_t units = 0;
 	uint32_t cnt = 0;
@@ -619,10 +623,8 @@ int expire_apply(struct shard *shard, const struct record *record, struct offer 
 	if ((record->flags & EXPIRE_ONE) != 0)
 		return apply_one(shard, record, offer, why);
 	while ((hold = run_next(&run)) != NULL && hold->since_lsn <= record->expire.up_to_lsn) {
-		if (hold->pinned)
-			continue;
 		if (!hold_has_ended(hold, record->at_ns))
-			return wrong(why, "end of a hold that has not ended");
+			return wrong(why, "end of a hold that has not ended, or is pinned");
 		units += hold->held;
 		cnt++;
 	}

@@ -75,7 +75,8 @@ static inline bool hold_has_ended(const struct hold *hold, uint64_t now_ns)
 
 /* These end holds by one EXPIRE record, which is made and committed as LSN next_lsn. */
 void expire_one(struct shard *shard, struct hold *hold, uint64_t now_ns, struct record *record);
-/* A run of at most holds_max of a list, whose first that is not pinned has ended by now. */
+/* A run of at most holds_max of a list, whose first that is not pinned has ended by now. One that
+ * stands after a pinned one is ended by itself. */
 void expire_run(struct shard *shard, struct offer *offer, struct hold_list *list, uint64_t now_ns,
 		uint32_t holds_max, struct record *record);
 /* Commits an EXPIRE record of the lane, if its holds and units are those that it says. */
