@@ -155,8 +155,11 @@ static void add_up(const struct shard *shard, bool of_all, struct offer_sum *sum
 		sum->written_off += hold->written_off;
 		totals->open_holds += hold->state == HOLD_OPEN;
 	}
-	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX; i = prepare_next(shard, i + 1))
+	for (uint32_t i = prepare_next(shard, 0); i < PREPARED_MAX;
+	     i = prepare_next(shard, i + 1)) {
 		sums[of_all ? 0 : prepare_offer_idx(shard, i)].held += prepare_units(shard, i);
+		totals->units_prepared += prepare_units(shard, i);
+	}
 }
 
 static bool offer_adds_up(const struct shard *shard, uint64_t idx, const struct offer_sum *sum)

@@ -107,7 +107,8 @@ struct shard_totals {
 	uint64_t open_holds;
 	uint64_t units_stocked; /* initial + restocked */
 	uint64_t units_free;
-	uint64_t units_held; /* also for lines that are prepared */
+	uint64_t units_held;     /* also for lines that are prepared */
+	uint64_t units_prepared; /* of these, for such lines */
 	uint64_t units_sold;
 	uint64_t units_written_off;
 	uint64_t offers_broken; /* SKUs whose sum is wrong: 0, always */

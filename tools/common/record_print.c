@@ -66,10 +66,11 @@ static void put_bool(struct print *out, const char *name, bool value)
 }
 
 static const char *const kind_names[RECORD_KIND_END] = {
-	[RECORD_ORDER] = "order",   [RECORD_OFFER] = "offer",     [RECORD_CLOCK] = "clock",
-	[RECORD_HOLD] = "hold",     [RECORD_CONFIRM] = "confirm", [RECORD_RELEASE] = "release",
-	[RECORD_EXTEND] = "extend", [RECORD_RETURN] = "return",   [RECORD_EXPIRE] = "expire",
-	[RECORD_PLACED] = "placed",
+	[RECORD_ORDER] = "order",   [RECORD_OFFER] = "offer",       [RECORD_CLOCK] = "clock",
+	[RECORD_HOLD] = "hold",     [RECORD_CONFIRM] = "confirm",   [RECORD_RELEASE] = "release",
+	[RECORD_EXTEND] = "extend", [RECORD_RETURN] = "return",     [RECORD_EXPIRE] = "expire",
+	[RECORD_PLACED] = "placed", [RECORD_PREPARED] = "prepared", [RECORD_ABORTED] = "aborted",
+	[RECORD_LINK] = "link",
 };
 
 const char *record_kind_name(uint8_t kind)
@@ -89,8 +90,8 @@ static uint64_t order_id_in(uint16_t lane, uint64_t lsn, const struct record *re
 	return order_id_of(lane, is_change(record) ? record->change.order_lsn : lsn);
 }
 
-/* Of an order, a hold, and what became of one. */
-static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
+/* Who asked for what, under which id. */
+static void put_request(struct print *out, const struct record *record)
 {
 	char id[33];
 
@@ -99,6 +100,12 @@ static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const stru
 	put_text(out, id);
 	put_wide(out, "\",\"buyer\":", record->order.buyer);
 	put_wide(out, ",\"sku\":", record->sku);
+}
+
+/* Of an order, a hold, and what became of one. */
+static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
+{
+	put_request(out, record);
 	put_u64(out, ",\"quantity\":", record->quantity);
 	put_wide(out, ",\"unit_price\":", record->unit_price);
 	if (is_change(record))
@@ -117,6 +124,8 @@ static void put_order(struct print *out, uint16_t lane, uint64_t lsn, const stru
 	} else if (record->kind == RECORD_RETURN) {
 		put_bool(out, ",\"write_off\":", (record->flags & RETURN_WRITE_OFF) != 0);
 	}
+	if ((record->flags & RECORD_WAS_PREPARED) != 0)
+		put_text(out, ",\"was_prepared\":true");
 	if ((record->flags & RECORD_BASKET_GOES_ON) != 0)
 		put_text(out, ",\"basket_goes_on\":true");
 }
@@ -180,6 +189,55 @@ static void put_placed(struct print *out, const struct record *record)
 	put_u64(out, ",\"shard\":", record->quantity);
 }
 
+/* What a line asks for that waits for other shards. It has no order yet, unless it changes one. */
+static void put_prepared(struct print *out, uint16_t lane, const struct record *record)
+{
+	const uint8_t kind = record->flags & PREPARED_KIND_MASK;
+	const bool changes = kind == RECORD_CONFIRM || kind == RECORD_RELEASE;
+
+	put_request(out, record);
+	put_u64(out, ",\"quantity\":", record->quantity);
+	put_wide(out, ",\"unit_price\":", record->unit_price);
+	if (changes)
+		put_text(out, ",\"max_price\":null");
+	else
+		put_wide(out, ",\"max_price\":", record->order.max_price);
+	put_u64(out, ",\"channel\":", record->channel);
+	if (changes)
+		put_wide(out, ",\"order_id\":", order_id_of(lane, record->change.order_lsn));
+	else
+		put_text(out, ",\"order_id\":null");
+	put_text(out, ",\"to_become\":\"");
+	put_text(out, record_kind_name(kind));
+	put_text(out, "\"");
+	if (kind == RECORD_CONFIRM)
+		put_bool(out, ",\"late\":", (record->flags & PREPARED_LATE) != 0);
+	else if (kind == RECORD_RELEASE)
+		put_bool(out, ",\"all\":", (record->flags & PREPARED_ALL) != 0);
+}
+
+static void put_no_order(struct print *out, const struct record *record)
+{
+	put_request(out, record);
+	put_text(out, ",\"quantity\":null,\"unit_price\":null,\"max_price\":null"
+		      ",\"channel\":null,\"order_id\":null");
+}
+
+static void put_aborted(struct print *out, const struct record *record)
+{
+	put_no_order(out, record);
+	put_u64(out, ",\"prepared_lsn\":", record->change.order_lsn);
+}
+
+static void put_link(struct print *out, const struct record *record)
+{
+	put_no_order(out, record);
+	put_u64(out, ",\"shard\":", record->quantity);
+	put_u64(out, ",\"first_lsn\":", record->change.order_lsn);
+	if ((record->flags & RECORD_BASKET_GOES_ON) != 0)
+		put_text(out, ",\"basket_goes_on\":true");
+}
+
 void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const struct record *record)
 {
 	if (out->used > PRINT_BYTES - PRINT_LINE_BYTES_MAX)
@@ -212,6 +270,15 @@ void print_record_json(struct print *out, uint16_t lane, uint64_t lsn, const str
 		break;
 	case RECORD_PLACED:
 		put_placed(out, record);
+		break;
+	case RECORD_PREPARED:
+		put_prepared(out, lane, record);
+		break;
+	case RECORD_ABORTED:
+		put_aborted(out, record);
+		break;
+	case RECORD_LINK:
+		put_link(out, record);
 		break;
 	default:
 		put_u64(out, ",\"kind_number\":", record->kind);
@@ -252,7 +319,7 @@ void print_record_csv(struct print *out, uint16_t lane, uint64_t lsn, const stru
 }
 
 static const char columns[] =
-	"lane         lsn  kind     at (UTC)                                   sku"
+	"lane         lsn  kind      at (UTC)                                   sku"
 	"   quantity    unit price                 buyer     channel"
 	"  request id                        order id\n";
 
@@ -311,8 +378,43 @@ static void order_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
 		what = "  all";
 	else if (record->kind == RECORD_RETURN && (flags & RETURN_WRITE_OFF) != 0)
 		what = "  written off";
-	snprintf(cells->rest, sizeof(cells->rest), "%s%s", what,
+	snprintf(cells->rest, sizeof(cells->rest), "%s%s%s", what,
+		 (flags & RECORD_WAS_PREPARED) != 0 ? "  was prepared" : "",
 		 (flags & RECORD_BASKET_GOES_ON) != 0 ? "  basket goes on" : "");
+}
+
+static void request_cells(struct cells *cells, const struct record *record)
+{
+	set_number(cells->buyer, record->order.buyer);
+	cli_request_id_text(record->order.request_id, cells->request_id);
+}
+
+static void prepared_cells(struct cells *cells, uint16_t lane, const struct record *record)
+{
+	const uint8_t kind = record->flags & PREPARED_KIND_MASK;
+	const char *what = "";
+
+	request_cells(cells, record);
+	set_number(cells->quantity, record->quantity);
+	set_number(cells->price, record->unit_price);
+	set_number(cells->channel, record->channel);
+	if (kind == RECORD_CONFIRM || kind == RECORD_RELEASE)
+		set_number(cells->order_id, order_id_of(lane, record->change.order_lsn));
+	if (kind == RECORD_CONFIRM && (record->flags & PREPARED_LATE) != 0)
+		what = ", late";
+	else if (kind == RECORD_RELEASE && (record->flags & PREPARED_ALL) != 0)
+		what = ", all";
+	snprintf(cells->rest, sizeof(cells->rest), "  to become: %s%s", record_kind_name(kind),
+		 what);
+}
+
+static void link_cells(struct cells *cells, const struct record *record)
+{
+	request_cells(cells, record);
+	snprintf(cells->rest, sizeof(cells->rest),
+		 "  line in shard %u of the basket from LSN %" PRIu64 "%s", record->quantity,
+		 record->change.order_lsn,
+		 (record->flags & RECORD_BASKET_GOES_ON) != 0 ? "  basket goes on" : "");
 }
 
 static void offer_cells(struct cells *cells, const struct record *record)
@@ -359,6 +461,17 @@ static void fill_cells(struct cells *cells, uint16_t lane, uint64_t lsn,
 	case RECORD_PLACED:
 		snprintf(cells->rest, sizeof(cells->rest), "  in shard %u", record->quantity);
 		break;
+	case RECORD_PREPARED:
+		prepared_cells(cells, lane, record);
+		break;
+	case RECORD_ABORTED:
+		request_cells(cells, record);
+		snprintf(cells->rest, sizeof(cells->rest), "  prepared by LSN %" PRIu64,
+			 record->change.order_lsn);
+		break;
+	case RECORD_LINK:
+		link_cells(cells, record);
+		break;
 	default:
 		break;
 	}
@@ -380,13 +493,13 @@ void print_record_text(struct print *out, uint16_t lane, uint64_t lsn, const str
 	if (record->kind == RECORD_CLOCK) {
 		print_instant(record->clock.was_ns, was);
 		out->used += (size_t)snprintf(at, PRINT_LINE_BYTES_MAX,
-					      "%4u  %10s  clock    %s  set back from %s\n", lane,
+					      "%4u  %10s  clock     %s  set back from %s\n", lane,
 					      cells.lsn, instant, was);
 		return;
 	}
 	fill_cells(&cells, lane, lsn, record);
 	out->used += (size_t)snprintf(at, PRINT_LINE_BYTES_MAX,
-				      "%4u  %10s  %-7s  %s  %20" PRIu64
+				      "%4u  %10s  %-8s  %s  %20" PRIu64
 				      "  %9s  %12s  %20s  %10s  %s  %s%s\n",
 				      lane, cells.lsn, record_kind_name(record->kind), instant,
 				      record->sku, cells.quantity, cells.price, cells.buyer,

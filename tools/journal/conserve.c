@@ -120,7 +120,7 @@ int conserve_block(void *context, const struct block_header *block, const struct
 	for (uint32_t i = 0; i < block->record_cnt && rc == 0; i++) {
 		const uint64_t number = place_of(conserve, records[i].sku)->number;
 
-		/* CLOCK and PLACED records are of no SKU that is sold here. */
+		/* CLOCK, PLACED and LINK records are of no SKU that is sold here. */
 		if (number == 0 || number == last)
 			continue;
 		rc = prove(conserve, number - 1, error);

@@ -96,6 +96,8 @@ int hold_sums_add(struct hold_sums *sums, const struct shard *shard, uint16_t la
 	int rc;
 
 	shard_totals(shard, &totals);
+	sums->prepared.holds += totals.prepared;
+	sums->prepared.units += totals.units_prepared;
 	open = calloc(totals.open_holds + 1, sizeof(*open));
 	if (open == NULL)
 		return -ENOMEM;

@@ -39,8 +39,9 @@ struct hold_sums {
 	uint64_t now_ns;       /* by which ages are counted */
 	struct hold_row *rows; /* by lane and SKU; only SKUs with an open hold */
 	uint64_t row_cnt;
-	struct hold_row total; /* without SKU and lane */
-	uint64_t held_cnt;     /* all that were ever held, and what became of them */
+	struct hold_row total;      /* without SKU and lane */
+	struct hold_count prepared; /* lines that wait for other shards, and units held for them */
+	uint64_t held_cnt;          /* all that were ever held, and what became of them */
 	uint64_t states[HOLD_STATE_END];
 };
 

@@ -87,6 +87,13 @@ static void print_text(const struct hold_sums *sums)
 		printf("oldest   since %s: order %" PRIu64 ", SKU %" PRIu64 ", buyer %" PRIu64 "\n",
 		       oldest, total->oldest.order_id, total->oldest.sku, total->oldest.buyer);
 	}
+	if (sums->prepared.holds > 0)
+		printf("waiting  %" PRIu64 " lines of baskets over several shards, over %" PRIu64
+		       " units that count as held, too: %" PRIu64 " held in all.\n"
+		       "         An engine that runs decides them at once, one that is started at "
+		       "its start\n",
+		       sums->prepared.holds, sums->prepared.units,
+		       total->all.units + sums->prepared.units);
 	printf("in all   %" PRIu64 " were held: %" PRIu64 " open, %" PRIu64 " paid, %" PRIu64
 	       " released, %" PRIu64 " ran out, %" PRIu64 " ran out and refunded\n",
 	       sums->held_cnt, sums->states[HOLD_OPEN], sums->states[HOLD_SOLD],
@@ -145,6 +152,7 @@ static void print_json(const struct hold_sums *sums)
 {
 	json_t *root = row_json(&sums->total);
 	json_t *rows = json_array();
+	json_t *prepared = json_object();
 
 	for (uint64_t i = 0; i < sums->row_cnt; i++) {
 		json_t *row = row_json(&sums->rows[i]);
@@ -159,6 +167,9 @@ static void print_json(const struct hold_sums *sums)
 	json_object_set_new(root, "released", number(sums->states[HOLD_GONE]));
 	json_object_set_new(root, "ran_out", number(sums->states[HOLD_RAN_OUT]));
 	json_object_set_new(root, "refunded", number(sums->states[HOLD_REFUNDED]));
+	json_object_set_new(prepared, "lines", number(sums->prepared.holds));
+	json_object_set_new(prepared, "units", number(sums->prepared.units));
+	json_object_set_new(root, "prepared", prepared);
 	json_object_set_new(root, "skus", rows);
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');

@@ -151,6 +151,13 @@ static bool count_lost(void *context, uint64_t lsn, const struct record *record)
 	case RECORD_RETURN:
 		lost->changes++;
 		break;
+	case RECORD_LINK:
+		lost->links++;
+		break;
+	case RECORD_PREPARED:
+	case RECORD_ABORTED:
+		lost->prepared++;
+		break;
 	default:
 		break;
 	}

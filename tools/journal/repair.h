@@ -23,7 +23,9 @@ struct lost_records {
 	uint64_t units_held;
 	uint64_t payments; /* CONFIRM records, refunds too */
 	uint64_t payments_durable;
-	uint64_t changes; /* RELEASE, EXTEND, RETURN */
+	uint64_t changes;  /* RELEASE, EXTEND, RETURN */
+	uint64_t links;    /* lines in other lanes, of baskets that were decided in this one */
+	uint64_t prepared; /* PREPARED, ABORTED */
 };
 
 struct lane_case {

@@ -118,6 +118,21 @@ static void show_lost_holds(const struct lost_records *lost)
 		       "          may be another one then. Refund what ends as HOLD_EXPIRED\n");
 }
 
+/* What the other lanes make of a lost decision, they alone say. */
+static void show_lost_baskets(const struct lost_records *lost)
+{
+	if (lost->links + lost->prepared == 0)
+		return;
+	printf("          and of baskets over several shards %" PRIu64
+	       " links to lines in other lanes, %" PRIu64 " lines that waited\n",
+	       lost->links, lost->prepared);
+	if (lost->links > 0)
+		printf("          what another lane has sold of such a basket stays sold; a line "
+		       "that waits there comes\n"
+		       "          to nothing at the next start. The lines of this lane are sold "
+		       "again one by one\n");
+}
+
 static void show_lost(struct lane_case *one)
 {
 	const struct damage *damage = one->plan->damage;
@@ -136,6 +151,7 @@ static void show_lost(struct lane_case *one)
 		       loss->readable_cnt, damage->block_cnt, lost->orders, lost->units,
 		       lost->orders_durable, lost->offers);
 		show_lost_holds(lost);
+		show_lost_baskets(lost);
 		printf("          %" PRIu64 " cannot be read at all\n", loss_unreadable_cnt(loss));
 		printf("          LSN %" PRIu64
 		       " and later ones are given again: readers downstream may have seen them as "
@@ -253,6 +269,8 @@ static json_t *lane_json(const struct lane_case *one)
 	json_object_set_new(root, "readable_payments_acknowledged",
 			    number(one->lost.payments_durable));
 	json_object_set_new(root, "readable_changes", number(one->lost.changes));
+	json_object_set_new(root, "readable_links", number(one->lost.links));
+	json_object_set_new(root, "readable_prepared", number(one->lost.prepared));
 	json_object_set_new(root, "unreadable", number(loss_unreadable_cnt(loss)));
 	json_object_set_new(root, "garbage_bytes", number(damage->garbage_bytes));
 	return root;

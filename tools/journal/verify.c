@@ -61,7 +61,8 @@ static int compare_counts(const struct recover_scan *scan, const struct shard_to
 			  uint16_t lane, struct error *error)
 {
 	if (scan->order_cnt == totals->orders && scan->change_cnt == totals->changes &&
-	    scan->hold_cnt >= totals->holds && scan->units_ordered == totals->units_sold &&
+	    scan->hold_cnt >= totals->holds && scan->link_cnt == totals->links &&
+	    scan->units_ordered == totals->units_sold &&
 	    scan->units_written_off == totals->units_written_off)
 		return 0;
 	return error_say(error, -EBADMSG,
@@ -128,6 +129,9 @@ static void add_totals(struct shard_totals *sum, const struct shard_totals *tota
 	sum->holds += totals->holds;
 	sum->changes += totals->changes;
 	sum->open_holds += totals->open_holds;
+	sum->links += totals->links;
+	sum->prepared += totals->prepared;
+	sum->units_prepared += totals->units_prepared;
 	if (sum->offers_broken == 0)
 		sum->first_broken_sku = totals->first_broken_sku;
 	sum->offers_broken += totals->offers_broken;
@@ -263,9 +267,12 @@ static void print_json(const struct verify *verify)
 	json_object_set_new(root, "units_stocked", number(sum->units_stocked));
 	json_object_set_new(root, "units_free", number(sum->units_free));
 	json_object_set_new(root, "units_held", number(sum->units_held));
+	json_object_set_new(root, "units_prepared", number(sum->units_prepared));
 	json_object_set_new(root, "units_written_off", number(sum->units_written_off));
 	json_object_set_new(root, "changes", number(sum->changes));
 	json_object_set_new(root, "open_holds", number(sum->open_holds));
+	json_object_set_new(root, "prepared", number(sum->prepared));
+	json_object_set_new(root, "links", number(sum->links));
 	json_object_set_new(root, "conserved", json_boolean(conserved(verify)));
 	json_object_set_new(root, "blocks_conserved", number(verify->proved_cnt));
 	json_object_set_new(root, "torn_tails", number(torn));
@@ -336,6 +343,13 @@ static void print_text(const struct verify *verify, const char *orders)
 		printf("holds    %" PRIu64 " open, %" PRIu64
 		       " payments, releases, extensions and returns\n",
 		       sum->open_holds, sum->changes);
+	if (sum->links > 0)
+		printf("baskets  %" PRIu64 " lines are in another lane than their basket's first\n",
+		       sum->links);
+	if (sum->prepared > 0)
+		printf("waiting  %" PRIu64 " lines of baskets over several shards, over %" PRIu64
+		       " units that count as held; a start decides them\n",
+		       sum->prepared, sum->units_prepared);
 	printf("units    %" PRIu64 " stocked = %" PRIu64 " free + %" PRIu64 " held + %" PRIu64
 	       " sold + %" PRIu64 " written off: %s\n",
 	       sum->units_stocked, sum->units_free, sum->units_held, sum->units_sold,

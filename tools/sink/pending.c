@@ -163,7 +163,9 @@ void pending_add(struct pending *pending, uint16_t lane, uint64_t lsn, const str
 		add_clock(&rows[PENDING_CLOCKS], lane, lsn, record);
 		break;
 	default:
-		/* PLACED: where a SKU is sold, which its OFFER says as well. */
+		/* PLACED: where a SKU is sold, which its OFFER says as well. PREPARED, ABORTED,
+		 * LINK: what comes of a line of a basket over several shards is a record of its
+		 * own. */
 		break;
 	}
 }

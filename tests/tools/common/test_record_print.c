@@ -136,6 +136,38 @@ Test(record_print, json_of_what_runs_out_and_what_is_placed)
 	cr_assert(ne(ptr, strstr(printed(print_record_json, 0, &record), "\"lsn\":null,"), NULL));
 }
 
+#define WHO_ASKED                                                                                  \
+	"\"request_id\":\"01000000000000000200000000000000\",\"buyer\":\"42\",\"sku\":\"4711\","
+
+Test(record_print, json_of_baskets_over_several_shards)
+{
+	struct record record = change(RECORD_ORDER, RECORD_WAS_PREPARED);
+
+	expect_json(&record, "order",
+		    WHO "\"max_price\":\"5\",\"channel\":7,\"order_id\":\"562949953421321\","
+			"\"was_prepared\":true," AT);
+	record = change(RECORD_PREPARED, RECORD_HOLD);
+	expect_json(&record, "prepared",
+		    WHO "\"max_price\":\"5\",\"channel\":7,\"order_id\":null,"
+			"\"to_become\":\"hold\"," AT);
+	record.flags = RECORD_CONFIRM | PREPARED_LATE;
+	expect_json(&record, "prepared", WHO OF_5 "\"to_become\":\"confirm\",\"late\":true," AT);
+	record.flags = RECORD_RELEASE | PREPARED_ALL;
+	expect_json(&record, "prepared", WHO OF_5 "\"to_become\":\"release\",\"all\":true," AT);
+	record.flags = RECORD_RELEASE;
+	expect_json(&record, "prepared", WHO OF_5 "\"to_become\":\"release\",\"all\":false," AT);
+	record = change(RECORD_ABORTED, 0);
+	expect_json(&record, "aborted",
+		    WHO_ASKED "\"quantity\":null," NOTHING "\"prepared_lsn\":5," AT);
+	record = change(RECORD_LINK, RECORD_BASKET_GOES_ON);
+	expect_json(&record, "link",
+		    WHO_ASKED "\"quantity\":null," NOTHING
+			      "\"shard\":3,\"first_lsn\":5,\"basket_goes_on\":true," AT);
+	record.flags = 0;
+	expect_json(&record, "link",
+		    WHO_ASKED "\"quantity\":null," NOTHING "\"shard\":3,\"first_lsn\":5," AT);
+}
+
 static void expect_text(const struct record *record, uint64_t lsn, const char *wanted)
 {
 	const char *line = printed(print_record_text, lsn, record);
@@ -176,6 +208,36 @@ Test(record_print, text_says_what_became_of_an_order)
 		{RECORD_EXTEND, 0, " 2 9 extend " INSTANT CELLS "562949953421317\n"},
 		{RECORD_RETURN, RETURN_WRITE_OFF,
 		 " 2 9 return " INSTANT CELLS "562949953421317 written off\n"},
+	};
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct record record = change(cases[i].kind, cases[i].flags);
+
+		expect_text(&record, 9, cases[i].line);
+	}
+}
+
+Test(record_print, text_of_baskets_over_several_shards)
+{
+	static const struct {
+		uint8_t kind;
+		uint8_t flags;
+		const char *line;
+	} cases[] = {
+		{RECORD_HOLD, RECORD_WAS_PREPARED,
+		 " 2 9 hold " INSTANT CELLS "562949953421321 was prepared\n"},
+		{RECORD_PREPARED, RECORD_ORDER,
+		 " 2 9 prepared " INSTANT CELLS "- to become: order\n"},
+		{RECORD_PREPARED, RECORD_CONFIRM | PREPARED_LATE,
+		 " 2 9 prepared " INSTANT CELLS "562949953421317 to become: confirm, late\n"},
+		{RECORD_PREPARED, RECORD_RELEASE | PREPARED_ALL,
+		 " 2 9 prepared " INSTANT CELLS "562949953421317 to become: release, all\n"},
+		{RECORD_ABORTED, 0,
+		 " 2 9 aborted " INSTANT " 4711 - - 42 - 01000000000000000200000000000000 - "
+		 "prepared by LSN 5\n"},
+		{RECORD_LINK, RECORD_BASKET_GOES_ON,
+		 " 2 9 link " INSTANT " 4711 - - 42 - 01000000000000000200000000000000 - "
+		 "line in shard 3 of the basket from LSN 5 basket goes on\n"},
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
