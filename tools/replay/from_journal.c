@@ -23,8 +23,23 @@ struct told {
 	struct snapshot_order order;
 	uint64_t order_lsn; /* of the order that it made, changes or ends */
 	uint64_t offer;     /* in from_journal.offers */
+	uint64_t sku;
 	uint16_t lane;
 	uint8_t kind; /* RECORD_...; RECORD_EXPIRE: no request, but the end of a hold */
+	/* Where it is asked: itself, or of a line of a basket that begins in another lane the link
+	 * to it there. */
+	bool linked;
+	bool goes_on; /* the next one may be of the same basket */
+	uint16_t asked_lane;
+	uint64_t asked_at_ns;
+	uint64_t asked_lsn;
+	uint64_t first_lsn; /* linked: of the basket's first line */
+};
+
+/* A line of a basket that another lane has. */
+struct told_link {
+	struct snapshot_link link;
+	uint16_t lane;
 };
 
 /* A hold, or a bought order of which units came back, as of the request given last. */
@@ -47,6 +62,8 @@ struct from_journal {
 	uint64_t told_cnt;
 	struct told_hold *holds; /* by lane and LSN */
 	uint64_t hold_cnt;
+	struct told_link *links;
+	uint64_t link_cnt;
 	struct told_offer *offers;
 	uint64_t offer_cnt;
 	uint64_t order_cnt; /* bought or held */
@@ -86,11 +103,29 @@ static int by_instant(const void *a, const void *b)
 	const struct told *one = a;
 	const struct told *two = b;
 
-	if (one->order.at_ns != two->order.at_ns)
-		return one->order.at_ns < two->order.at_ns ? -1 : 1;
+	if (one->asked_at_ns != two->asked_at_ns)
+		return one->asked_at_ns < two->asked_at_ns ? -1 : 1;
+	if (one->asked_lane != two->asked_lane)
+		return one->asked_lane < two->asked_lane ? -1 : 1;
+	return one->asked_lsn < two->asked_lsn ? -1 : one->asked_lsn > two->asked_lsn;
+}
+
+/* What a link knows of the line that it is to. */
+struct request_key {
+	uint16_t lane;
+	uint64_t sku;
+	uint64_t id[2];
+};
+
+static int compare_keys(const struct request_key *one, const struct request_key *two)
+{
 	if (one->lane != two->lane)
 		return one->lane < two->lane ? -1 : 1;
-	return lsn_of(one) < lsn_of(two) ? -1 : lsn_of(one) > lsn_of(two);
+	if (one->sku != two->sku)
+		return one->sku < two->sku ? -1 : 1;
+	if (one->id[0] != two->id[0])
+		return one->id[0] < two->id[0] ? -1 : 1;
+	return one->id[1] < two->id[1] ? -1 : one->id[1] > two->id[1];
 }
 
 static int by_lane_lsn(const void *a, const void *b)
@@ -111,6 +146,7 @@ static bool grow(struct from_journal *journal, const struct shard_totals *totals
 	struct told *told = realloc(journal->told, (journal->told_cnt + more + 1) * sizeof(*told));
 	struct told_offer *offers;
 	struct told_hold *holds;
+	struct told_link *links;
 
 	if (told == NULL)
 		return false;
@@ -124,6 +160,10 @@ static bool grow(struct from_journal *journal, const struct shard_totals *totals
 	if (holds == NULL)
 		return false;
 	journal->holds = holds;
+	links = realloc(journal->links, (journal->link_cnt + totals->links + 1) * sizeof(*links));
+	if (links == NULL)
+		return false;
+	journal->links = links;
 	return true;
 }
 
@@ -137,7 +177,12 @@ static void take(struct from_journal *journal, const struct snapshot_order *orde
 		.offer = first_offer + (order->offer & ((1U << SNAPSHOT_OFFER_BITS) - 1)),
 		.lane = lane,
 		.kind = kind_of(order),
+		.goes_on = (flags_of(order) & SNAPSHOT_BASKET_GOES_ON) != 0,
+		.asked_lane = lane,
+		.asked_at_ns = order->at_ns,
 	};
+	told->sku = journal->offers[told->offer].view.sku;
+	told->asked_lsn = lsn_of(told);
 	told->order_lsn = told->kind == RECORD_ORDER || told->kind == RECORD_HOLD
 				  ? lsn_of(told)
 				  : order->max_price;
@@ -154,8 +199,11 @@ static void take_end(struct from_journal *journal, const struct snapshot_hold *h
 		return;
 	*end = end[-1];
 	end->kind = RECORD_EXPIRE;
+	end->goes_on = false;
 	end->order.at_ns = hold->ends_at_ns;
 	end->order.lsn_quantity = 0;
+	end->asked_at_ns = hold->ends_at_ns;
+	end->asked_lsn = 0;
 	journal->told_cnt++;
 }
 
@@ -218,6 +266,17 @@ static void take_holds(struct from_journal *journal, const struct shard *shard, 
 	}
 }
 
+static void take_links(struct from_journal *journal, const struct shard *shard, uint64_t cnt,
+		       uint16_t lane)
+{
+	for (uint64_t i = 0; i < cnt; i++) {
+		struct told_link *link = &journal->links[journal->link_cnt++];
+
+		link->lane = lane;
+		shard_save_links(shard, i, 1, &link->link);
+	}
+}
+
 static bool take_shard(struct from_journal *journal, const struct shard *shard, uint16_t lane)
 {
 	const uint64_t first_offer = journal->offer_cnt;
@@ -230,6 +289,7 @@ static bool take_shard(struct from_journal *journal, const struct shard *shard, 
 	take_orders(journal, shard, shard_save_orders, totals.orders, first_offer, lane);
 	take_orders(journal, shard, shard_save_changes, totals.changes, first_offer, lane);
 	take_holds(journal, shard, totals.holds, first_offer, lane);
+	take_links(journal, shard, totals.links, lane);
 	journal->order_cnt += totals.orders;
 	journal->change_cnt += totals.changes;
 	return true;
@@ -262,6 +322,65 @@ static int read_lane(struct from_journal *journal, uint16_t lane, struct error *
 	return rc;
 }
 
+static struct request_key key_of(const struct told *told)
+{
+	return (struct request_key){
+		.lane = told->lane,
+		.sku = told->sku,
+		.id = {told->order.request_id[0], told->order.request_id[1]},
+	};
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const struct request_key one = key_of(*(struct told *const *)a);
+	const struct request_key two = key_of(*(struct told *const *)b);
+
+	return compare_keys(&one, &two);
+}
+
+static int find_line(const void *key, const void *at)
+{
+	const struct request_key told = key_of(*(struct told *const *)at);
+
+	return compare_keys(key, &told);
+}
+
+/* A line of another lane is asked where its basket begins. One that is not there yet is left out:
+ * an engine is about to write it. */
+static bool join_baskets(struct from_journal *journal)
+{
+	struct told **lines = calloc(journal->told_cnt + 1, sizeof(*lines));
+	uint64_t cnt = 0;
+
+	if (lines == NULL)
+		return false;
+	for (uint64_t i = 0; i < journal->told_cnt; i++) {
+		if (journal->told[i].kind != RECORD_EXPIRE)
+			lines[cnt++] = &journal->told[i];
+	}
+	qsort(lines, cnt, sizeof(struct told *), by_line);
+	for (uint64_t i = 0; i < journal->link_cnt; i++) {
+		const struct told_link *link = &journal->links[i];
+		const struct request_key key = {
+			.lane = link->link.shard,
+			.sku = link->link.sku,
+			.id = {link->link.request_id[0], link->link.request_id[1]}};
+		struct told **found = bsearch(&key, lines, cnt, sizeof(struct told *), find_line);
+
+		if (found == NULL)
+			continue;
+		(*found)->linked = true;
+		(*found)->goes_on = link->link.goes_on != 0;
+		(*found)->asked_lane = link->lane;
+		(*found)->asked_at_ns = link->link.at_ns;
+		(*found)->asked_lsn = link->link.lsn;
+		(*found)->first_lsn = link->link.first_lsn;
+	}
+	free(lines);
+	return true;
+}
+
 int from_journal_open(struct from_journal **out, const char *path, struct error *error)
 {
 	struct from_journal *journal = calloc(1, sizeof(*journal));
@@ -273,6 +392,8 @@ int from_journal_open(struct from_journal **out, const char *path, struct error 
 	rc = data_dir_read(&journal->dir, path, error);
 	for (uint16_t lane = 0; rc == 0 && lane < journal->dir.shards; lane++)
 		rc = read_lane(journal, lane, error);
+	if (rc == 0 && journal->link_cnt > 0 && !join_baskets(journal))
+		rc = error_say(error, -ENOMEM, "no memory for its baskets");
 	if (rc != 0) {
 		from_journal_close(journal);
 		return rc;
@@ -295,10 +416,13 @@ static struct told_hold *hold_of(const struct from_journal *journal, const struc
 						sizeof(wanted), by_lane_lsn);
 }
 
-/* Whether the next one is of the same basket. */
-static bool goes_on(const struct told *told)
+/* Whether `next` is of the basket that begins with `first`, the line before it being `last`. */
+static bool is_of_basket(const struct told *first, const struct told *last, const struct told *next)
 {
-	return (flags_of(&told->order) & SNAPSHOT_BASKET_GOES_ON) != 0;
+	return last->goes_on && next->kind != RECORD_EXPIRE &&
+	       next->asked_lane == first->asked_lane &&
+	       (next->linked ? next->first_lsn == first->asked_lsn
+			     : next->asked_lsn == last->asked_lsn + 1);
 }
 
 /* A basket is a datagram of its own. Else requests of one lane that were decided at one instant, as
@@ -307,14 +431,14 @@ static bool goes_on(const struct told *told)
 static uint32_t group_at(const struct from_journal *journal, uint64_t first)
 {
 	const struct told *told = &journal->told[first];
-	const bool basket = goes_on(told);
+	const bool basket = told->goes_on;
 	uint32_t cnt = 1;
 
 	for (; cnt < WIRE_ENTRY_CNT_MAX && first + cnt < journal->told_cnt; cnt++) {
 		const struct told *next = &told[cnt];
 
-		if (basket ? !goes_on(next - 1)
-			   : goes_on(next) || next->kind == RECORD_EXPIRE ||
+		if (basket ? !is_of_basket(told, next - 1, next)
+			   : next->goes_on || next->linked || next->kind == RECORD_EXPIRE ||
 				     next->lane != told->lane ||
 				     next->order.at_ns != told->order.at_ns ||
 				     (next->order_lsn >= lsn_of(told) &&
@@ -365,7 +489,7 @@ static void begin(struct from_journal *journal, uint8_t kind, uint32_t cnt, uint
 		.kind = kind,
 		.count = (uint8_t)cnt,
 		.flags = WIRE_FLAG_DATED |
-			 (goes_on(&journal->told[journal->next]) ? WIRE_FLAG_BASKET : 0),
+			 (journal->told[journal->next].goes_on && cnt > 1 ? WIRE_FLAG_BASKET : 0),
 		.shard = lane,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
 		.echo = journal->datagrams,
@@ -407,7 +531,7 @@ static void make_request(struct from_journal *journal)
 		entries[i] = (struct wire_request){
 			.id = {told->order.request_id[0], told->order.request_id[1]},
 			.buyer = told->order.buyer,
-			.sku = journal->offers[told->offer].view.sku,
+			.sku = told->sku,
 			.price_or_order = order_id_of(told->lane, told->order_lsn),
 			.channel = told->order.channel,
 			.quantity = quantity_of(told),
@@ -528,13 +652,13 @@ bool from_journal_next(struct from_journal *journal, struct captured *out, uint8
 	(is_reply ? make_reply : make_request)(journal);
 	/* Request and answer get the instant of the order: a journal has no other. */
 	*wire_date(journal->datagram) = (struct wire_date){
-		.issued_at_ns = told->order.at_ns,
+		.issued_at_ns = told->asked_at_ns,
 		.valid_ms = FRESH_VALID_MS,
 		.sale = wire_sale_of(journal->dir.journal_id),
 	};
 	*datagram = journal->datagram;
 	*out = (struct captured){
-		.at_ns = told->order.at_ns,
+		.at_ns = told->asked_at_ns,
 		.datagram = journal->datagram,
 		.bytes = wire_bytes(journal->datagram),
 		.shard = told->lane,
@@ -605,6 +729,7 @@ void from_journal_close(struct from_journal *journal)
 	data_dir_close(&journal->dir);
 	free(journal->told);
 	free(journal->holds);
+	free(journal->links);
 	free(journal->offers);
 	free(journal);
 }

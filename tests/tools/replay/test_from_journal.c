@@ -116,10 +116,13 @@ static void decide_again(struct from_journal *journal, struct offline_sale *sale
 	while (from_journal_next(journal, &captured, &datagram)) {
 		struct batch batch = {.item_cnt = 1, .request_cnt = wire_count(datagram)};
 
-		batch.items[0] = (struct batch_item){
-			.datagram = datagram, .at_ns = captured.at_ns, .names_order = true};
+		batch.items[0] = (struct batch_item){.datagram = datagram,
+						     .at_ns = captured.at_ns,
+						     .shard = captured.shard,
+						     .names_order = true};
 		if (captured.kind == CAPTURED_REPLY)
-			compare_add(sale->compare, COMPARE_CAPTURED, 0, datagram, NULL);
+			compare_add(sale->compare, COMPARE_CAPTURED, captured.shard, datagram,
+				    NULL);
 		else
 			cr_assert_eq(offline_decide(sale->offline, &batch, on_reply, sale->compare,
 						    &error),
@@ -158,6 +161,91 @@ Test(from_journal, everything_is_decided_again_as_it_was)
 	cr_expect_eq(is.units_sold, was.units_sold + 1);
 	cr_expect_eq(is.units_written_off, was.units_written_off);
 	cr_expect_eq(is.holds, was.holds);
+	from_journal_close(journal);
+	offline_sale_close(again);
+	offline_sale_close(sale);
+	temp_dir_remove();
+}
+
+/* Four SKUs, which two shards sell in turn. */
+static struct catalog *spanning_catalog(void)
+{
+	const struct catalog_offer held = {.unit_price = 100, .stock = 20, .hold_seconds = 60};
+	struct catalog *catalog = offline_catalog(&held, 4);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		catalog->offers[i].shard_named = true;
+		catalog->offers[i].shard = (uint16_t)(i % 2);
+	}
+	return catalog;
+}
+
+/* A line of each. */
+static void ask_spanning(struct offline_sale *sale, uint64_t at_s, uint8_t op, uint64_t buyer,
+			 uint16_t quantity)
+{
+	struct wire_request *lines = offline_ask(sale, at_s, op, buyer, quantity, 0);
+	struct wire_header *header =
+		(struct wire_header *)sale->datagrams[sale->batch.item_cnt - 1];
+
+	header->flags = WIRE_FLAG_BASKET;
+	header->count = 4;
+	for (uint32_t i = 1; i < 4; i++) {
+		lines[i] = lines[0];
+		lines[i].sku += i;
+	}
+}
+
+/* Baskets over both shards: each is one datagram again, of the shard of its first line. */
+Test(from_journal, baskets_over_shards_are_put_together)
+{
+	struct offline_sale *sale;
+	struct offline_sale *again;
+	const struct compare_result *result;
+	struct from_journal *journal;
+	struct shard_totals totals;
+	struct error error;
+	uint64_t links = 0;
+	uint64_t basket;
+
+	temp_dir_make();
+	sale = offline_sale_open(spanning_catalog(), 2, temp_path("journal"));
+	again = offline_sale_open(spanning_catalog(), 2, NULL);
+	result = compare_result(again->compare);
+	ask_spanning(sale, 1, WIRE_OP_BUY, 1, 2);
+	answered(sale, VERDICT_ACCEPTED);
+	ask_spanning(sale, 2, WIRE_OP_HOLD, 2, 1);
+	basket = answered(sale, VERDICT_HELD);
+	offline_ask(sale, 3, WIRE_OP_CONFIRM, 2, 0, basket)->flags = WIRE_ENTRY_WHOLE_BASKET;
+	answered(sale, VERDICT_CONFIRMED);
+	ask_spanning(sale, 4, WIRE_OP_HOLD, 3, 1);
+	basket = answered(sale, VERDICT_HELD);
+	offline_ask(sale, 5, WIRE_OP_RELEASE, 3, 0, basket)->flags = WIRE_ENTRY_WHOLE_BASKET;
+	answered(sale, VERDICT_RELEASED);
+	offline_ask(sale, 6, WIRE_OP_BUY, 4, 1, 0);
+	answered(sale, VERDICT_ACCEPTED);
+	offline_sale_finish(sale);
+	for (uint16_t lane = 0; lane < 2; lane++) {
+		shard_totals(offline_shard(sale->offline, lane), &totals);
+		links += totals.links;
+		cr_expect_eq(totals.prepared, 0);
+	}
+	cr_assert_gt(links, 4);
+	cr_assert_eq(from_journal_open(&journal, temp_path("journal"), &error), 0, "%s",
+		     error.text);
+	decide_again(journal, again);
+	cr_expect_eq(result->different, 0);
+	cr_expect_eq(result->alone[COMPARE_CAPTURED] + result->alone[COMPARE_NEW], 0);
+	cr_expect_gt(result->compared, 10);
+	offline_sale_finish(again);
+	links = 0;
+	for (uint16_t lane = 0; lane < 2; lane++) {
+		shard_totals(offline_shard(again->offline, lane), &totals);
+		links -= totals.links;
+		shard_totals(offline_shard(sale->offline, lane), &totals);
+		links += totals.links;
+	}
+	cr_expect_eq(links, 0, "each basket spans the shards again");
 	from_journal_close(journal);
 	offline_sale_close(again);
 	offline_sale_close(sale);
