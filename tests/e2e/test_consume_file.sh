@@ -44,7 +44,8 @@ expect_refused() { # WHAT PATTERN COMMAND...
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --requests 100000 \
+	--catalog-out "$CATALOG"
 start_engine --port "$PORT" --shards 2 --segment-mib 1
 "$BIN/doorbuster-relay" --data "$DATA" --to file:"$COPY" 2>"$WORK/relay.err" &
 relay=$!

@@ -51,7 +51,8 @@ threads() { # FIELD
 	done
 }
 
-"$BIN/doorbuster" load --scenario singles-day --skus 100 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 100 --requests 100000 \
+	--catalog-out "$CATALOG"
 SKU=$(sed -n '2s/,.*//p' "$CATALOG")
 write_keys $KEY $OTHER_KEY
 start_engine --max-orders 500000 --segment-mib 4

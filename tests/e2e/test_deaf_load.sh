@@ -132,7 +132,8 @@ ip link del engine0
 ip netns del buyers
 make_veth 2
 rm -rf "$DATA" "$CATALOG"
-"$BIN/doorbuster" load --scenario singles-day --skus 100 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 100 --requests 400000 \
+	--catalog-out "$CATALOG"
 sed -i -E 's/^([0-9]+),[0-9]+,/\1,1000,/' "$CATALOG"
 # Preloaded for the queues of a veth pair alone.
 LD_PRELOAD=$PRELOAD DEAF_WHEN=$WORK/never ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \

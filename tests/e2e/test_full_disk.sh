@@ -7,13 +7,13 @@
 losetup -f >/dev/null 2>&1 || skip "no loop devices here"
 
 DISK=$WORK/disk
-LOAD="--scenario singles-day --skus 100 --requests 4000000"
+LOAD="--scenario singles-day --skus 100 --requests 400000"
 
 full() {
 	[ "$(ask "sku=1,buyer=1,id=$(id $RANDOM$RANDOM)" | cut -d' ' -f1)" = JOURNAL_FULL ]
 }
 
-truncate -s 640M "$WORK/disk.img"
+truncate -s 96M "$WORK/disk.img"
 mkfs.ext4 -q -m 0 -O ^has_journal "$WORK/disk.img"
 mkdir "$DISK"
 mount -o loop "$WORK/disk.img" "$DISK"
@@ -21,7 +21,7 @@ DATA=$DISK/data
 make_keys
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --catalog-out "$CATALOG"
-start_engine --metrics $METRICS
+start_engine --metrics $METRICS --segment-mib 4
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 fallocate -l "$(($(df --output=avail -B1 "$DISK" | tail -n 1) - 1048576))" "$DISK/filler"
 

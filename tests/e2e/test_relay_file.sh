@@ -38,7 +38,8 @@ sell() { # SEED REQUESTS
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --requests 60000 \
+	--catalog-out "$CATALOG"
 start_engine --port "$PORT" --shards 2 --segment-mib 4
 
 echo "killed again and again beside the sale"
@@ -47,7 +48,7 @@ for n in 1 2 3 4; do
 	one=$!
 	relay_beside json --to file:"$LINES" --format json
 	two=$!
-	sell $n 40000
+	sell $n 10000
 	kill -9 $one $two || fail "a relay ended: $(cat "$WORK"/relay.*.err)"
 	wait $one || true
 	wait $two || true

@@ -43,7 +43,8 @@ expect_topic() {
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 200 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 200 --requests 40000 \
+	--catalog-out "$CATALOG"
 start_engine --shards 2
 relay_beside
 # -195 transport, 7 timed out, 6 not leader, 19 not enough replicas, 45 out of order sequence

@@ -74,7 +74,8 @@ one_ended() {
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --requests 200000 \
+	--catalog-out "$CATALOG"
 start_nats
 start_engine --port "$PORT"
 
@@ -84,7 +85,7 @@ relay_beside nats
 	2>"$WORK/c.err" &
 consumer=$!
 for n in 1 2 3 4; do
-	sell $n 40000 &
+	sell $n 20000 &
 	load=$!
 	sleep 0.$((RANDOM % 5))
 	case $n in

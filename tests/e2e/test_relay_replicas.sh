@@ -44,7 +44,8 @@ consumed() {
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 50 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 50 --requests 4000 \
+	--catalog-out "$CATALOG"
 start_cluster
 # Two minutes by default.
 nats_ask 4231 "\$JS.API.STREAM.CREATE.$STREAM" "{\"name\":\"$STREAM\",\"retention\":\"limits\",

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/postgres.sh"
 
-LOAD_ORDERS=6000
+LOAD_ORDERS=3000
 PORT=memif:$WORK/memif
 LOAD=(--scenario singles-day --skus 500 --server 198.18.0.1:7700 --port "$PORT" --keys "$KEYS")
 
@@ -80,7 +80,8 @@ expect_passes() { # SCHEMA CODE...
 }
 
 make_keys
-"$BIN/doorbuster" load --scenario singles-day --skus 500 --catalog-out "$CATALOG"
+"$BIN/doorbuster" load --scenario singles-day --skus 500 --requests 40000 \
+	--catalog-out "$CATALOG"
 start_postgres
 start_pgbouncer nobody shop guest
 TO="$PGBOUNCER_URL user=nobody"

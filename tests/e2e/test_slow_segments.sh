@@ -4,7 +4,7 @@
 # time limit: 180 s
 . "$(dirname "$0")/lib.sh"
 
-LOAD="--scenario singles-day --skus 100 --requests 4000000"
+LOAD="--scenario singles-day --skus 100 --requests 400000"
 STUCK=$WORK/stuck
 
 full() {
@@ -17,7 +17,7 @@ make_keys
 # From the start on, so that there is only the first segment.
 touch "$STUCK"
 LD_PRELOAD=$BIN/tests/e2e/preload_stuck_segments.so STUCK_WHILE=$STUCK \
-	ASAN_OPTIONS=verify_asan_link_order=0 start_engine
+	ASAN_OPTIONS=verify_asan_link_order=0 start_engine --segment-mib 4
 expect_verdict ACCEPTED "sku=1,buyer=7,id=$(id 7)"
 # shellcheck disable=SC2086
 "$BIN/doorbuster" load $LOAD --server 127.0.0.1:7700 --keys "$KEYS" --timeout-ms 500 --json \
