@@ -12,6 +12,7 @@ enum step {
 	STEP_BASKET,
 	STEP_PAY,
 	STEP_RELEASE,
+	STEP_LOOK, /* whether a copy of what was refused was carried out */
 	STEP_ENDED,
 	STEPS,
 };
@@ -37,6 +38,8 @@ struct load_baskets_buyer {
 	bool again;                                   /* asks the step once more */
 	bool other_id;                                /* under another id */
 	bool silent;                                  /* a line had no answer */
+	bool may_turn;                                /* a copy of what was refused had none */
+	uint8_t looks_at;                             /* the line that is looked up */
 	uint8_t left;                                 /* lines without an answer */
 	uint16_t taken;                               /* lines that he has, a bit each */
 	struct wire_reply replies[BASKETS_LINES_MAX]; /* of what was asked last */
@@ -44,7 +47,7 @@ struct load_baskets_buyer {
 	uint64_t order_ids[BASKETS_LINES_MAX];
 };
 
-static const char *const step_names[STEPS] = {"basket", "payment", "release", "nothing"};
+static const char *const step_names[STEPS] = {"basket", "payment", "release", "lookup", "nothing"};
 
 bool load_baskets_open(struct load_baskets *baskets, const struct scenario *scenario,
 		       uint8_t least_durability)
@@ -80,11 +83,21 @@ static struct client_request asked(const struct baskets_plan *plan,
 		return client_ask_confirm_whole(plan->skus[0], number, buyer->order_ids[0]);
 	case STEP_RELEASE:
 		return client_ask_release_whole(plan->skus[0], number, buyer->order_ids[0]);
+	case STEP_LOOK:
+		return client_ask_lookup(plan->skus[line], (const uint64_t[2]){0, 0});
 	default:
 		return client_ask_for(holds_it(plan) ? WIRE_OP_HOLD : WIRE_OP_BUY, plan->skus[line],
 				      number, plan->quantities[line],
 				      baskets_plan_price(plan->skus[line]));
 	}
+}
+
+/* Of the id. A lookup has that of the basket. */
+static uint8_t request_number(const struct load_baskets_buyer *buyer)
+{
+	if (buyer->step == STEP_LOOK)
+		return STEP_BASKET;
+	return (uint8_t)(buyer->step + (buyer->other_id ? STEPS : 0));
 }
 
 uint32_t load_baskets_requests(const struct load_baskets *baskets, uint32_t idx,
@@ -99,10 +112,11 @@ uint32_t load_baskets_requests(const struct load_baskets *baskets, uint32_t idx,
 	baskets_plan_of(baskets->scenario, idx, &plan);
 	cnt = buyer->step == STEP_BASKET ? plan.cnt : 1;
 	for (uint32_t i = 0; i < cnt; i++) {
-		out[i] = asked(&plan, buyer, number, i);
-		baskets_plan_id(baskets->scenario, idx,
-				(uint8_t)(buyer->step + (buyer->other_id ? STEPS : 0)),
-				plan.own_ids ? i : 0, out[i].id);
+		const uint32_t line = buyer->step == STEP_LOOK ? buyer->looks_at : i;
+
+		out[i] = asked(&plan, buyer, number, line);
+		baskets_plan_id(baskets->scenario, idx, request_number(buyer),
+				plan.own_ids ? line : 0, out[i].id);
 		out[i].channel = baskets->scenario->channel;
 		out[i].user = (uint64_t)i << LINE_BITS | idx;
 	}
@@ -295,6 +309,23 @@ static uint32_t with_verdict(const struct event *event, uint8_t verdict)
 	return cnt;
 }
 
+/* He got nothing of this line, or of any. Unless every copy was refused one may have been carried
+ * out since: he looks, some time later. */
+static uint64_t look_at(struct event *event, uint32_t line)
+{
+	struct load_baskets_buyer *buyer = event->buyer;
+	const bool each = event->plan->fate == BASKETS_TAKES_WHAT_THERE_IS;
+
+	while (line < event->plan->cnt && (buyer->taken >> line & 1) != 0)
+		line++;
+	if (buyer->may_turn && line < (each ? event->plan->cnt : 1)) {
+		buyer->looks_at = (uint8_t)line;
+		return go_on(event, STEP_LOOK, event->now_ns, 100, 101);
+	}
+	event->figures->gave_up += buyer->taken == 0;
+	return end(event);
+}
+
 /* A line was sold out: nothing changed. Units come back when holds end. */
 static uint64_t try_again(struct event *event)
 {
@@ -305,8 +336,7 @@ static uint64_t try_again(struct event *event)
 		buyer->gives_up_ns = event->now_ns + PATIENCE_NS;
 	if (event->now_ns < buyer->gives_up_ns)
 		return checkout_within(event->now_ns, TRY_AGAIN_NS, event->plan->share, 100, 200);
-	event->figures->gave_up++;
-	return end(event);
+	return look_at(event, 0);
 }
 
 /* Another catalog: the run says so when it is over. */
@@ -386,10 +416,7 @@ static uint64_t after_what_there_is(struct event *event)
 		units_count_add(sold_out > 0 || buyer->again ? &event->figures->in_part
 							     : &event->figures->bought,
 				units);
-	if (at_ns != 0)
-		return at_ns;
-	event->figures->gave_up += buyer->taken == 0;
-	return end(event);
+	return at_ns != 0 ? at_ns : look_at(event, 0);
 }
 
 static uint64_t after_again(struct event *event)
@@ -462,6 +489,41 @@ static uint64_t after_release(struct event *event)
 	}
 }
 
+/* What was refused, carried out after all: the whole basket, or of what there was this line. A hold
+ * of it runs out. */
+static void take_copy(struct event *event)
+{
+	const struct baskets_plan *plan = event->plan;
+
+	event->figures->by_copy++;
+	if (plan->fate == BASKETS_TAKES_WHAT_THERE_IS) {
+		sell_line(event, event->buyer->looks_at);
+		units_count_add(&event->figures->in_part, plan->quantities[event->buyer->looks_at]);
+	} else if (holds_it(plan)) {
+		units_count_add(&event->figures->held, plan->units);
+		units_count_add(&event->figures->ran_out, plan->units);
+	} else {
+		sell_all(event, &event->figures->bought);
+	}
+}
+
+static uint64_t after_look(struct event *event)
+{
+	struct load_baskets_buyer *buyer = event->buyer;
+	const uint8_t verdict = buyer->replies[0].verdict;
+	const bool held = verdict == VERDICT_HELD || verdict == VERDICT_HOLD_ENDED;
+
+	if (verdict == VERDICT_ACCEPTED || held) {
+		if (held != holds_it(event->plan))
+			contradict(event, 0, "not what he asked for");
+		buyer->taken |= (uint16_t)(1U << buyer->looks_at);
+		take_copy(event);
+	} else if (verdict != VERDICT_NOT_FOUND) {
+		contradict(event, 0, "no state of what was refused");
+	}
+	return look_at(event, buyer->looks_at + 1U);
+}
+
 /* No answer, or that of a failure: what he has is not known. */
 static bool is_lost(const struct event *event)
 {
@@ -484,6 +546,8 @@ static uint64_t take_answers(struct event *event)
 									: after_basket(event);
 	case STEP_PAY:
 		return after_pay(event);
+	case STEP_LOOK:
+		return after_look(event);
 	default:
 		CHECK(event->buyer->step == STEP_RELEASE);
 		return after_release(event);
@@ -491,7 +555,7 @@ static uint64_t take_answers(struct event *event)
 }
 
 uint64_t load_baskets_answer(struct load_baskets *baskets, uint64_t user, uint64_t now_ns,
-			     const struct wire_reply *reply)
+			     const struct wire_reply *reply, bool may_turn)
 {
 	const uint32_t line = (uint32_t)(user >> LINE_BITS);
 	struct baskets_plan plan;
@@ -509,6 +573,7 @@ uint64_t load_baskets_answer(struct load_baskets *baskets, uint64_t user, uint64
 		event.buyer->replies[line] = *reply;
 	else
 		event.buyer->silent = true;
+	event.buyer->may_turn |= may_turn;
 	event.buyer->left--;
 	if (event.buyer->left > 0)
 		return 0;
@@ -560,14 +625,14 @@ static uint64_t order_id(const void *context, uint32_t idx)
 }
 
 static uint64_t answer(void *context, uint64_t user, uint64_t now_ns,
-		       const struct wire_reply *reply)
+		       const struct wire_reply *reply, bool may_turn)
 {
-	return load_baskets_answer(context, user, now_ns, reply);
+	return load_baskets_answer(context, user, now_ns, reply, may_turn);
 }
 
 static uint64_t silence(void *context, uint64_t user)
 {
-	return load_baskets_answer(context, user, 0, NULL);
+	return load_baskets_answer(context, user, 0, NULL, false);
 }
 
 static uint32_t ended(const void *context)

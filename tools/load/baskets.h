@@ -28,6 +28,8 @@ struct baskets_figures {
 	uint64_t refused;           /* answers: baskets of which one line at least was sold out */
 	uint64_t repeated;          /* answers that were asked for once more */
 	uint64_t gave_up;           /* buyers that got nothing */
+	uint64_t by_copy;           /* baskets, or lines of what there was, that were refused and
+				       carried out later, by a copy of the request */
 	uint64_t lost;              /* a request had no answer, or that of a failure */
 	uint64_t halves;            /* baskets of which a part was carried out */
 	uint64_t other_answers;     /* to what was asked again */
@@ -59,11 +61,11 @@ void load_baskets_asked(struct load_baskets *baskets, uint32_t idx);
 
 /*
  * Takes the answer to one of these, when the engine's clock was not before now_ns; NULL: none came.
- * After the last returns the instant of that clock at which he asks again; 0: he has ended, or
- * waits for more.
+ * may_turn: it is a refusal, and a copy may still be carried out. After the last returns the
+ * instant of that clock at which he asks again; 0: he has ended, or waits for more.
  */
 uint64_t load_baskets_answer(struct load_baskets *baskets, uint64_t user, uint64_t now_ns,
-			     const struct wire_reply *reply);
+			     const struct wire_reply *reply, bool may_turn);
 
 /* The buyers of a checkout; the state is a struct load_baskets. */
 extern const struct checkout_buyers load_baskets_buyers;

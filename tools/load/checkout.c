@@ -108,7 +108,7 @@ void checkout_answer(void *context, const struct client_answer *answer)
 			tally->verdicts[answer->reply.verdict]++;
 		engine_ns = engine_now_ns(checkout, idx, &answer->reply);
 		at_ns = checkout->kind->answer(checkout->buyers, answer->user, engine_ns,
-					       &answer->reply);
+					       &answer->reply, answer->may_turn);
 	} else {
 		tally->unanswered++;
 		at_ns = checkout->kind->silence(checkout->buyers, answer->user);

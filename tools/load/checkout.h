@@ -34,10 +34,11 @@ struct checkout_buyers {
 	uint32_t (*buyer_of)(uint64_t user);
 	/* The order that he has; 0: none yet. */
 	uint64_t (*order_id)(const void *buyers, uint32_t idx);
-	/* Takes an answer, when the engine's clock was not before now_ns. The instant of that clock
-	 * at which the buyer asks again; 0: he has ended, or waits for more answers. */
+	/* Takes an answer, when the engine's clock was not before now_ns; may_turn: as the client
+	 * says it. The instant of that clock at which the buyer asks again; 0: he has ended, or
+	 * waits for more answers. */
 	uint64_t (*answer)(void *buyers, uint64_t user, uint64_t now_ns,
-			   const struct wire_reply *reply);
+			   const struct wire_reply *reply, bool may_turn);
 	/* No answer came. The same. */
 	uint64_t (*silence)(void *buyers, uint64_t user);
 	/* How many have ended; sums for the tally. */

@@ -120,6 +120,7 @@ static void print_baskets(const struct report *report)
 	print_counts(report->tally, baskets, basket_counts);
 	print_count("times that a basket was sold out", baskets->refused);
 	print_count("buyers that got nothing", baskets->gave_up);
+	print_count("refused, and carried out by a copy of it", baskets->by_copy);
 	print_count("buyers lost: a request without an outcome", baskets->lost);
 	print_count("requests that were repeated", baskets->repeated);
 	print_count("  answered otherwise", baskets->other_answers);
@@ -299,6 +300,7 @@ static json_t *baskets_json(const struct report *report)
 	json_t *object = counts_json(baskets, basket_counts);
 
 	set_count(object, "refused", baskets->refused);
+	set_count(object, "by_copy", baskets->by_copy);
 	set_count(object, "gave_up", baskets->gave_up);
 	set_count(object, "lost", baskets->lost);
 	set_count(object, "repeated", baskets->repeated);

@@ -57,6 +57,8 @@ static struct {
 	enum fault fault;
 	uint64_t now_ns;
 	uint64_t orders_cnt;
+	bool copies;         /* of every request that is refused, one is in flight */
+	uint64_t copies_cnt; /* of these were carried out */
 	uint64_t free[BASKETS_SKUS];
 	struct basket baskets[BUYERS];
 } engine;
@@ -208,19 +210,49 @@ static void answer_release(struct basket *basket)
 	}
 }
 
+static bool is_refused(const struct wire_reply *reply)
+{
+	return reply->verdict == VERDICT_SOLD_OUT || reply->verdict == VERDICT_BASKET_REFUSED;
+}
+
+/* A copy of what was refused last comes now, if units are there: then a lookup finds it. */
+static struct wire_reply look_up(struct basket *basket, uint64_t sku)
+{
+	uint32_t line = 0;
+
+	while (basket->skus[line] != sku)
+		line++;
+	if (basket->state == NONE && basket->cnt > 0) {
+		struct baskets_plan plan;
+
+		baskets_plan_of(&scenario, (uint32_t)(basket - engine.baskets), &plan);
+		answer_lines(basket,
+			     plan.fate != BASKETS_BUYS && plan.fate != BASKETS_TAKES_WHAT_THERE_IS,
+			     plan.fate == BASKETS_TAKES_WHAT_THERE_IS);
+		engine.copies_cnt += !is_refused(&basket->lines[line]);
+	}
+	if (is_refused(&basket->lines[line]))
+		return (struct wire_reply){.verdict = VERDICT_NOT_FOUND};
+	return basket->lines[line];
+}
+
 /* Asks what a buyer asks, and brings all answers. Returns when he asks again. */
 static uint64_t ask(uint32_t idx)
 {
 	struct client_request requests[BASKETS_LINES_MAX];
 	const uint32_t cnt = load_baskets_requests(&baskets, idx, requests);
 	struct basket *basket = &engine.baskets[idx];
+	const bool looks = requests[0].op == WIRE_OP_LOOKUP;
+	struct wire_reply found = {0};
 	struct baskets_plan plan;
 	uint64_t at_ns = 0;
 
 	baskets_plan_of(&scenario, idx, &plan);
 	load_baskets_asked(&baskets, idx);
 	end_holds();
-	if (cnt > 1)
+	if (looks)
+		found = look_up(basket, requests[0].sku);
+	else if (cnt > 1)
 		answer_basket(basket, requests, cnt, plan.fate == BASKETS_TAKES_WHAT_THERE_IS);
 	else if (requests[0].op == WIRE_OP_CONFIRM)
 		answer_confirm(basket);
@@ -229,7 +261,11 @@ static uint64_t ask(uint32_t idx)
 	for (uint32_t i = 0; i < cnt; i++) {
 		cr_assert(eq(u64, at_ns, 0));
 		at_ns = load_baskets_answer(&baskets, requests[i].user, engine.now_ns,
-					    cnt > 1 ? &basket->lines[i] : &basket->change);
+					    looks     ? &found
+					    : cnt > 1 ? &basket->lines[i]
+						      : &basket->change,
+					    engine.copies && !looks &&
+						    is_refused(&basket->lines[i]));
 	}
 	return at_ns;
 }
@@ -255,12 +291,13 @@ static void start(uint64_t seed)
 }
 
 /* Buyers come one after another, three hold times in all, and each acts when he wants to. */
-static void run(enum fault fault, uint64_t seed)
+static void run_with(enum fault fault, bool copies, uint64_t seed)
 {
 	struct agenda agenda;
 
 	start(seed);
 	engine.fault = fault;
+	engine.copies = copies;
 	cr_assert(agenda_open(&agenda, BUYERS));
 	for (uint32_t i = 0; i < BUYERS; i++)
 		agenda_add(&agenda, BEGIN_NS + i * (3 * HOLD_NS / BUYERS), i);
@@ -281,6 +318,11 @@ static void run(enum fault fault, uint64_t seed)
 	for (uint32_t i = 0; i < BASKETS_SKUS; i++)
 		baskets.stock.skus[i].last_free = engine.free[i];
 	agenda_close(&agenda);
+}
+
+static void run(enum fault fault, uint64_t seed)
+{
+	run_with(fault, false, seed);
 }
 
 static void stop(void)
@@ -316,6 +358,18 @@ Test(load_baskets, nothing_is_stranded_and_nothing_contradicts)
 			      eq(u64, figures->lost, 0)));
 		stop();
 	}
+}
+
+/* Beside a refusal a copy is in flight, and finds units: they are not taken for stranded. */
+Test(load_baskets, what_a_copy_was_sold_is_found)
+{
+	run_with(NO_FAULT, true, 1);
+	cr_expect(gt(u64, engine.copies_cnt, 0));
+	cr_expect(ge(u64, baskets.figures.by_copy, engine.copies_cnt));
+	cr_expect(eq(u64, baskets.figures.contradictions, 0));
+	cr_expect(stock_all_free(&baskets.stock));
+	cr_expect(load_baskets_all_ended(&baskets));
+	stop();
 }
 
 Test(load_baskets, every_fault_of_an_engine_is_noticed, .init = be_silent)
@@ -354,7 +408,8 @@ Test(load_baskets, a_buyer_without_an_answer_is_lost, .init = be_silent)
 				     load_baskets_answer(&baskets, requests[i].user, BEGIN_NS,
 							 i > 0      ? &refused
 							 : idx == 0 ? &draining
-								    : NULL),
+								    : NULL,
+							 false),
 				     0));
 	}
 	cr_assert(all(eq(u64, baskets.figures.lost, 2), eq(u32, baskets.ended, 2)));
