@@ -83,6 +83,14 @@ bool serve_holds_are_full(const struct shard *shard)
 	       (sums.holds >= sums.holds_max || sums.changes >= sums.changes_max);
 }
 
+bool serve_links_are_full(const struct shard *shard)
+{
+	struct shard_sums sums;
+
+	shard_sums(shard, &sums);
+	return sums.links_max > 0 && sums.links >= sums.links_max;
+}
+
 static void look_at_journal(const struct lane *lane, const struct segment_source *segments,
 			    struct lane_figures *out)
 {
@@ -119,6 +127,9 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 	out->holds_max = sums.holds_max;
 	out->changes = sums.changes;
 	out->changes_max = sums.changes_max;
+	out->links = sums.links;
+	out->links_max = sums.links_max;
+	out->prepared = sums.prepared;
 	out->offers = sums.offers;
 	out->units_stocked = sums.units_stocked;
 	out->units_free = sums.units_free;
@@ -127,6 +138,7 @@ static void look_at_shard(const struct shard *shard, struct lane_figures *out)
 	out->units_written_off = sums.units_written_off;
 	out->table_full = serve_table_is_full(shard);
 	out->holds_full = serve_holds_are_full(shard);
+	out->links_full = serve_links_are_full(shard);
 	out->memory = shard_memory(shard);
 	out->arena_allocated_bytes = arena.allocated_bytes;
 	out->arena_mapped_bytes = arena.mapped_bytes;
@@ -559,7 +571,11 @@ static bool add_lane_health(struct serve_metrics *metrics, struct metrics_text *
 		if (lane->holds_full != 0)
 			metrics_text_add(text, "lane %u: no room for more holds (--max-holds)\n",
 					 i);
-		well = well && lane->sells && lane->table_full == 0 && lane->holds_full == 0;
+		if (lane->links_full != 0)
+			metrics_text_add(
+				text, "lane %u: no room for more baskets over several shards\n", i);
+		well = well && lane->sells && lane->table_full == 0 && lane->holds_full == 0 &&
+		       lane->links_full == 0;
 	}
 	return well;
 }

@@ -50,6 +50,10 @@ bool serve_table_is_full(const struct shard *shard);
 /* Whether it has no room for further holds, or for changes of those that there are. Any thread. */
 bool serve_holds_are_full(const struct shard *shard);
 
+/* Whether it has no room for further lines that its baskets have in other shards; false where there
+ * are none. Any thread. */
+bool serve_links_are_full(const struct shard *shard);
+
 /* What a link that is not up is called. */
 const char *serve_link_text(enum port_link link);
 

@@ -67,6 +67,7 @@ struct server {
 		bool full; /* the journal */
 		bool table_full;
 		bool holds_full;
+		bool links_full;
 		int segment_error;
 	} told[SHARDS_MAX];
 	uint32_t drops_told; /* bits: hints of watch_drops.c */

@@ -126,6 +126,21 @@ static void watch_holds(struct server *server, uint16_t idx)
 		idx);
 }
 
+/* Nor are links. */
+static void watch_links(struct server *server, uint16_t idx)
+{
+	const bool full = serve_links_are_full(server->shared.lanes[idx].shard);
+
+	if (!has_turned(&server->told[idx].links_full, full) || !full)
+		return;
+	fprintf(stderr,
+		LOG_AS_WARNING
+		"lane %u: it has no room for more baskets over several shards: those whose first "
+		"line is here get TABLE_FULL, all else is sold. Restart the engine, or give what "
+		"is sold together one shard in the catalog\n",
+		idx);
+}
+
 void serve_watch_lanes(struct server *server)
 {
 	serve_clock_look(server);
@@ -137,6 +152,7 @@ void serve_watch_lanes(struct server *server)
 		watch_journal(server, i);
 		watch_tables(server, i);
 		watch_holds(server, i);
+		watch_links(server, i);
 	}
 }
 

@@ -92,6 +92,7 @@ lane 0: no room for more holds (--max-holds)" "$HTTP_STATUS $(cat "$WORK/answer"
 wait_for "a line" grep -q '^lane 0: .*room for more holds.*TABLE_FULL' "$ENGINE_OUT.err"
 get /metrics
 for figure in holds_open=1 holds=1 holds_max=1 holds_full=1 hold_changes=0 hold_changes_max=3 \
+	links=0 links_max=0 links_full=0 prepared=0 \
 	units_stocked=11 units_free=7 units_held=3 units_sold=1 units_written_off=0; do
 	expect_eq "${figure%=*}" "${figure#*=}" \
 		"$(metric "doorbuster_lane_${figure%=*}{lane=\"0\"}")"
