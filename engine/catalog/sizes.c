@@ -56,7 +56,7 @@ struct shard_size catalog_sizes_shard(const struct catalog_sizes *sizes, uint64_
 	if (sizes->spans)
 		size.link_cnt =
 			at_least(size.order_cnt / ORDERS_A_LINK + size.hold_cnt / HOLDS_A_LINK,
-				 LINKS_AT_LEAST);
+				 had->link_cnt + had->link_cnt / 8 + LINKS_AT_LEAST);
 	size.link_cnt = at_least(size.link_cnt, had->link_cnt);
 
 	/* A buyer's count stays when his holds end or his units come back. */
