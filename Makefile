@@ -224,6 +224,12 @@ PEER_BINS := $(patsubst %.c,$(BUILD)/%,$(PEER_SRCS)) $(BUILD)/bench/core_distanc
 PEER_SUPPORT := $(call obj,bench/peers/peer_load.c tools/load/scenario.c tools/load/mixed.c \
                            tools/load/holds_plan.c tools/load/baskets_plan.c \
                            tools/load/demand.c $(COMMON_SRCS))
+# What holds cost through the whole path: the parts of the load, with another main.
+HOLD_LOAD := $(BUILD)/bench/hold_load
+$(HOLD_LOAD): $(BUILD)/bench/hold_load.o $(filter-out %/main.o,$(call tool_objs,load)) \
+    $(DPDK_LIB) $(LIB)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(TOOL_LDLIBS) $(LDLIBS)
 PEER_LIBS_redis_load := $(shell pkg-config --libs hiredis 2>/dev/null)
 PEER_LIBS_postgres_load := $(shell pkg-config --libs libpq 2>/dev/null)
 PEER_CFLAGS := -I/usr/include/postgresql
@@ -252,8 +258,8 @@ $(REPLAY_BINS): $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 .PHONY: tests-built bench-built fuzz-built stress-built
 stress-built: $(STRESS_BINS)
 tests-built: all $(UNIT) $(SIM) $(MODEL) $(STRESS_BINS) $(E2E_BINS) $(BENCH_BINS) $(REPLAY_BINS) \
-    $(BUILD)/bench/core_distance $(BUILD)/bench/jitter $(BUILD)/bench/peers/udp_echo
-bench-built: all $(BENCH_BINS) $(PEER_BINS)
+    $(BUILD)/bench/core_distance $(BUILD)/bench/jitter $(BUILD)/bench/peers/udp_echo $(HOLD_LOAD)
+bench-built: all $(BENCH_BINS) $(PEER_BINS) $(HOLD_LOAD)
 fuzz-built: $(FUZZ_BINS)
 
 # Static analysis: a stamp a source, made again when the source, a header of it or a rule changed.

@@ -93,6 +93,34 @@ def best_redis(results, mode):
     return f"redis {mode}", "best/orders_per_s"
 
 
+def held(results):
+    """What holds and baskets cost: decide alone, then through the whole path."""
+    ns = {case: results.median("decide holds", f"ns/{case}")
+          for case in ("buy", "hold", "confirm", "basket-line")}
+    measured = all(ns.values())
+    alone = ns["buy"] / (ns["hold"] + ns["confirm"]) if measured else None
+    line = ns["basket-line"] / ns["buy"] if measured else None
+    alone_command = 'make bench WHAT="decide holds"'
+    path = "make bench WHAT=holds"
+    return [
+        Row("HOLD and CONFIRM as a pair, decide alone, of BUY's rate", 0.45, alone, RATIO,
+            alone_command),
+        *(Row(f"HOLD and CONFIRM as a pair, whole path, {text}, of BUY's rate", 0.45,
+              results.median("holds", f"{fill}/pair_of_buy"), RATIO, path,
+              spread=results.spread("holds", f"{fill}/pair_of_buy"))
+          for fill, text in (("full", "full datagrams"), ("single", "one request a datagram"))),
+        Row("a line of a basket of four in one shard, decide alone, of BUY's time", 1.3, line,
+            RATIO, alone_command, less=True),
+        Row("a line of a basket of four in one shard, whole path, of BUY's time", 1.3,
+            results.median("holds", "basket/line_of_buy"), RATIO, path, less=True,
+            spread=results.spread("holds", "basket/line_of_buy")),
+        Row("a million holds that end at once: p99.9 of others at half load, of that without",
+            1.5, results.median("holds that end", "p99.9_ratio"), RATIO,
+            'make bench WHAT="holds that end"', less=True,
+            spread=results.spread("holds that end", "p99.9_ratio")),
+    ]
+
+
 def rows(document):
     results = Results(document)
     bench = "make bench WHAT="
@@ -147,6 +175,7 @@ def rows(document):
             bench + ('"tables 100 M"' if decided == 100000000 else "tables")),
         Row(f"whole path's speed with {remembered // 1000000} M remembered orders, of that with "
             "1 M", 0.7, grown, RATIO, bench + ("huge" if remembered == 100000000 else "growth")),
+        *held(results),
         Row("orders/s, memory ack, of Redis' best without persistence", REDIS_MEMORY, memory,
             RATIO, bench + '"redis no,engine memory full"', spread=memory_spread),
         Row("orders/s, durable ack, of Redis' best with appendfsync always", REDIS_DURABLE,

@@ -25,15 +25,28 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 class Sale:
     """A catalog, and the load's arguments for it."""
 
-    def __init__(self, scenario="singles-day", skus=100000, buyers=0, limit=100, requests=0):
+    def __init__(self, scenario="singles-day", skus=100000, buyers=0, limit=100, requests=0,
+                 hold_seconds=0, holds_max=0):
         self.flags = ["--scenario", scenario]
         self.catalog_flags = []
         self.requests = requests
+        self.hold_seconds = hold_seconds
+        self.serve_flags = ["--max-holds", holds_max] if holds_max else []
         if scenario == "singles-day":
             self.flags += ["--skus", skus, "--units-max", 1]
             self.catalog_flags = ["--limit", limit]
             if buyers:
                 self.flags += ["--buyers", buyers]
+
+    def allow_holds(self, catalog):
+        """Of every SKU: the last column of the file, which is empty."""
+        if self.hold_seconds == 0:
+            return
+        head, *offers = catalog.read_text().splitlines()
+        if not head.endswith(",hold_seconds") or not all(line.endswith(",") for line in offers):
+            raise process.Failed(f"{catalog}: its last column is not what it was")
+        catalog.write_text("\n".join([head, *(f"{line}{self.hold_seconds}" for line in offers)])
+                           + "\n")
 
 
 class Engine:
@@ -60,12 +73,13 @@ class Engine:
         process.subprocess.run([str(word) for word in (
             load, *sale.flags, *sale.catalog_flags, "--requests", sale.requests or orders_max,
             "--catalog-out", catalog)], check=True)
+        sale.allow_holds(catalog)
         began = time.monotonic()
         self.server = process.Server(work, "engine", [
             process.BIN / "doorbuster-serve", "--port", self.port, "--data",
             work / "data", "--catalog", catalog, "--keys", self.keys, "--ack", ack, "--cores",
             ",".join(map(str, cores)), "--shards", len(cores), "--max-orders", orders_max,
-            "--metrics", metrics],
+            "--metrics", metrics, *sale.serve_flags],
             cpu=None)
         self.server.wait_for(lambda: self.server.says("ready "))
         self.start_s = time.monotonic() - began

@@ -11,6 +11,7 @@ import subprocess
 from bench.harness import machine, process
 from bench.harness.downstream import downstream_step
 from bench.harness.engine import FULL, Sale, engine
+from bench.harness.holds import ends_step, rates_step
 from bench.harness.workers import workers_step
 
 LOADS = (10, 50, 80, 95)
@@ -38,6 +39,7 @@ PEER_SECONDS = 180
 GROWTH_POINTS = (1000000, 10000000, 30000000)
 GROWTH_CHUNK = 10000000
 BUYERS_BEFORE = 12000000 // SHRINK
+HOLDS = 1000000 // SHRINK
 # Measured in turn within one engine, so often.
 TURNS = 3
 
@@ -288,6 +290,8 @@ ROUNDS = {
         ("engine memory drop", drop_step("memory")),
         ("engine durable drop", drop_step("durable")),
         ("engine durable lo", lo_step),
+        ("holds", rates_step(HOLDS)),
+        ("holds that end", ends_step(HOLDS)),
     ],
     "peers": [
         ("redis no", peer_step("redis.py", "--fsync", "no")),
@@ -318,6 +322,7 @@ ONCE = {
     "huge": [("tables 100 M", tables_step(1000000, 100000000)),
              ("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
     "micro": [("decide", cases_step("bench_decide")),
+              ("decide holds", cases_step("bench_hold")),
               ("tables", tables_step(1000000, 10000000)),
               ("packet", cases_step("bench_packet")), ("tag", tag_step),
               ("append", cases_step("bench_append")), ("journal", journal_step),

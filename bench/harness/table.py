@@ -44,6 +44,13 @@ def headline(result):
     if "rows" in result:
         return "  ".join(f"{name} {rate(row['orders_per_s'])}" for name, row in
                          result["rows"].items() if name in HEADLINE_ROWS and "orders_per_s" in row)
+    if "basket" in result:
+        return (f"pair of BUY, full {result['full']['pair_of_buy']:.2f}, single "
+                f"{result['single']['pair_of_buy']:.2f}  basket line "
+                f"{result['basket']['line_of_buy']:.2f} BUYs")
+    if "with" in result:
+        return "  ".join(f"{what} p99.9 {micros(result[what]['p99.9_us'])}"
+                         for what in ("without", "with"))
     if "ns" in result:
         return "  ".join(f"{name} {value:.1f}" for name, value in result["ns"].items())[:60]
     for part in ("capacity", "best", "spike"):
@@ -160,6 +167,32 @@ def spike_rows(results):
     return rows
 
 
+def hold_rows(results):
+    """Rates of holds, payments and baskets beside purchases of the same run."""
+    rows = []
+    for fill, datagrams in (("full", 29), ("single", 1)):
+        buy = results.median("holds", f"{fill}/buy_per_s")
+        for what in ("buy", "hold", "confirm"):
+            value = results.median("holds", f"{fill}/{what}_per_s")
+            if value is not None:
+                rows.append([what.upper(), str(datagrams), rate(value), f"{value / buy:.2f}"])
+    for what, at in (("basket of four, a line", "lines"), ("BUY", "buys")):
+        value = results.median("holds", f"basket/{at}_per_s")
+        if value is not None:
+            rows.append([what, "4", rate(value), ""])
+    return rows
+
+
+def end_rows(results):
+    """What others wait for while holds end."""
+    return [[f"{what} a million holds that end"]
+            + [micros(results.median("holds that end", f"{what}/{quantile}_us"))
+               for quantile in ("p50", "p99", "p99.9", "max")]
+            + [f"{results.median('holds that end', f'{what}/lost'):,.0f}"]
+            for what in ("without", "with")
+            if results.median("holds that end", f"{what}/p50_us") is not None]
+
+
 def worker_rows(results):
     """Several workers, each on a core with its load."""
     rows = []
@@ -250,7 +283,7 @@ def scale_rows(results):
 def micro_rows(results):
     """Medians, in ns, of what is measured without the rest."""
     rows = []
-    for name in ("decide", "packet", "tag", "append"):
+    for name in ("decide", "decide holds", "packet", "tag", "append"):
         for run in results.by_name.get(name, [])[:1]:
             rows += [[name, case, f"{ns:.1f}"] for case, ns in run["result"]["ns"].items()]
     for name in ("tables", "tables 100 M"):
@@ -302,6 +335,10 @@ def tables(document):
         ("Singles Day, and every kind of answer",
          ["step", "what", "requests/s", "lost", "p50", "p99", "p99.9", "max"],
          spike_rows(results)),
+        ("Holds and baskets, memory ack, closed loop",
+         ["what", "requests a datagram", "requests/s", "of BUY"], hold_rows(results)),
+        ("Holds that end, memory ack, other requests at half load",
+         ["what", "p50", "p99", "p99.9", "max", "lost"], end_rows(results)),
         ("Latency at half load, and what machine, port and disk take without an engine",
          ["ack, datagrams", "what", *latency, ""], floor_rows(results)),
         ("Cycles a request by stage, at capacity", ["ack, datagrams", "stages", "busy"],

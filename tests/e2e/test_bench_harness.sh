@@ -40,6 +40,15 @@ jq '.runs = [
 		open: {"50": {latency_us: {"p50": 200, "p99": 400, "p99.9": 900}}},
 		raw: {"1": {kib: 16, p50_us: 80, p99_us: 160},
 			"8": {kib: 64, p50_us: 250, p99_us: 450}}}},
+	{name: "decide holds", round: 1, distance: "near",
+		result: {ns: {buy: 100, hold: 120, confirm: 80, "basket-line": 140}}},
+	{name: "holds", round: 1, distance: "near", result: {
+		full: {buy_per_s: 4e6, hold_per_s: 4e6, confirm_per_s: 4e6, pair_of_buy: 0.46},
+		single: {buy_per_s: 2e6, hold_per_s: 1e6, confirm_per_s: 1e6, pair_of_buy: 0.25},
+		basket: {lines_per_s: 1e6, buys_per_s: 1.2e6, line_of_buy: 1.21}}},
+	{name: "holds that end", round: 1, distance: "near", result: {"p99.9_ratio": 1.25,
+		without: {p50_us: 1, p99_us: 2, "p99.9_us": 4, max_us: 5, lost: 0},
+		with: {p50_us: 1, p99_us: 2, "p99.9_us": 5, max_us: 6, lost: 0}}},
 	{name: "packet", round: 1, distance: "near", result: {ns: {"decode-1": 4.5}}}]' \
 	"$WORK/out/results.json" >"$WORK/made.json"
 bench/render.py "$WORK/made.json" >"$WORK/made.md"
@@ -51,6 +60,14 @@ expect_match "machine beside it" 'each of the two cores \| 0.0 us \| 11 us \| 61
 	"$(cat "$WORK/made.md")"
 expect_match "disk beside it" 'of 64 KiB, 8 out \| 250 us \| 450 us' "$(cat "$WORK/made.md")"
 expect_match "durable p99" 'of one raw durable.* 2.50 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "a pair alone" 'as a pair, decide alone.* 0.50 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "a pair, full" 'pair, whole path, full.* 0.46 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "a pair, single" 'whole path, one request.* 0.25 .* missed ' "$(cat "$WORK/made.md")"
+expect_match "a line alone" 'four in one shard, decide.* 1.40 .* missed ' "$(cat "$WORK/made.md")"
+expect_match "a line" 'four in one shard, whole path.* 1.21 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "ends" 'holds that end at once.* 1.25 .* kept ' "$(cat "$WORK/made.md")"
+expect_match "ends beside each other" 'with a million holds that end \| 1 us ' \
+	"$(cat "$WORK/made.md")"
 expect_match "a part" 'packet \| decode-1 \| 4.5' "$(cat "$WORK/made.md")"
 expect_match "ratio" 'of testpmd.* 0.70 .* kept ' "$(cat "$WORK/made.md")"
 
@@ -66,13 +83,16 @@ expect_eq "exit code of one core twice" 2 $rc
 
 # Engines and loads, small: figures that say what they are, in the table too; nothing failed.
 export DB_BENCH_SHRINK=100
-bench --rounds 1 --what "engine memory drop,workers" --out "$WORK/engine"
+bench --rounds 1 --what "engine memory drop,holds,workers" --out "$WORK/engine"
 expect_eq "exit code of engine steps: $(cat "$WORK/bench.out" "$WORK/bench.err")" 0 $rc
 expect_eq "drop" 15000 "$(jq '.runs[] | select(.name == "engine memory drop") |
 	.result.report.orders' "$WORK/engine/results.json")"
 expect_eq "two workers gave something, and took only what was theirs" true "$(jq '.runs[] |
 	select(.name == "workers") | .result | .["two workers"].orders_per_s > 0 and
 	(.report.workers | length) == 2' "$WORK/engine/results.json")"
+expect_eq "holds, payments and baskets" true "$(jq '.runs[] | select(.name == "holds") | .result |
+	all(.full, .single; .hold_per_s > 0 and .confirm_per_s > 0 and .pair_of_buy > 0) and
+	.basket.line_of_buy > 0 and .report.orders == 40000' "$WORK/engine/results.json")"
 expect_match "workers" '\| two workers \| of one engine \|' "$(cat "$WORK/engine/table.md")"
 expect_match "load and engine busy" '\| memory drop \|.*\| [0-9]+ % \| [0-9]+ % \| [0-9]+ % \|' \
 	"$(cat "$WORK/engine/table.md")"

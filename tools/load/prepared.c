@@ -40,7 +40,7 @@ static void write_header(struct prepared *prepared, const struct prepared_option
 		.version = WIRE_VERSION,
 		.kind = WIRE_KIND_REQUEST,
 		.count = datagram->request_cnt,
-		.flags = prepared->date_bytes > 0 ? WIRE_FLAG_DATED : 0,
+		.flags = options->flags | (prepared->date_bytes > 0 ? WIRE_FLAG_DATED : 0),
 		.shard = (uint16_t)(datagram->shard + (kind == MIXED_MISADDRESSED)),
 		.key_id = options->key != NULL ? options->key->id : 0,
 		.shard_map_version = WIRE_SHARD_MAP_VERSION,
@@ -156,6 +156,8 @@ static void fill(struct prepared *prepared, const struct prepared_options *optio
 		uint64_t at;
 
 		scenario_request(scenario, n, &request);
+		if (options->shape != NULL)
+			options->shape(options->context, &request);
 		shard = wire_shard_of(request.sku, options->shards);
 		if (options->worker_cnt > 0 && shard % options->worker_cnt != options->worker_idx)
 			continue;

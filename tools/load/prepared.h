@@ -43,6 +43,10 @@ struct prepared_options {
 	/* Of an engine with worker_cnt workers only this one's shards; 0: all. */
 	uint16_t worker_idx;
 	uint16_t worker_cnt;
+	uint8_t flags; /* WIRE_FLAG_* of each datagram, besides those of its date */
+	/* Changes each request of the scenario; NULL: nothing does. */
+	void (*shape)(void *context, struct client_request *request);
+	void *context;
 };
 
 /* In the order of the scenario, shard by shard; a shard's last datagram may have fewer requests.

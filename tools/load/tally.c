@@ -123,6 +123,8 @@ void tally_reply(struct tally *tally, uint64_t user, const struct wire_reply *re
 		count_mixed(tally, user, reply);
 	else if (reply->verdict == VERDICT_ACCEPTED)
 		accept_order(tally, user, reply);
+	else if (reply->verdict == VERDICT_HELD)
+		tally->order_ids[user] = reply->order_id;
 	else
 		tally->contradictions += denies(tally, user, reply->verdict);
 	if (reply->verdict == VERDICT_NOT_OPEN && tally->waiting != NULL)
