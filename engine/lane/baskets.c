@@ -187,6 +187,7 @@ static bool take_mails(struct lane_turn *turn)
 	struct mail mail;
 	bool any = false;
 
+	DCHECK(post->tail - post->head <= MAILBOX_RING_CNT);
 	for (unsigned i = 0; i < MAILS_PER_TURN_MAX && turn->ops->take != NULL &&
 			     turn->ops->take(turn->host, &mail);
 	     i++) {
@@ -206,6 +207,7 @@ static bool take_mails(struct lane_turn *turn)
 /* The next that need not wait longer. */
 static bool next_done(struct waits *waits, uint64_t lsn, bool lost, struct wait *wait)
 {
+	DCHECK(waits->tail - waits->head <= WAITS_MAX);
 	if (waits->head == waits->tail)
 		return false;
 	*wait = waits->list[waits->head & (WAITS_MAX - 1)];

@@ -55,12 +55,14 @@ static void own_lines(const struct lane *lane, const struct spanning *spanning, 
 
 static void keep_own(struct spanning *spanning, const struct own *own)
 {
+	DCHECK(own->basket.cnt < spanning->cnt);
 	for (uint32_t i = 0; i < own->basket.cnt; i++)
 		spanning->decisions[own->line[i]] = own->decisions[i];
 }
 
 static void refuse_others(const struct lane *lane, struct spanning *spanning)
 {
+	DCHECK(is_own(lane, spanning, 0));
 	for (uint32_t i = 0; i < spanning->cnt; i++) {
 		if (!is_own(lane, spanning, i))
 			spanning->decisions[i] =
@@ -72,6 +74,7 @@ static void refuse_others(const struct lane *lane, struct spanning *spanning)
 
 static bool is_under_way(const struct lane_baskets *baskets, const struct wire_request *line)
 {
+	DCHECK(baskets->spanning_cnt <= BASKETS_MAX);
 	for (uint16_t i = 0; i < baskets->spanning_cnt; i++) {
 		const struct wire_request *first =
 			&baskets->spanning[baskets->spanning_list[i]].lines[0];
@@ -137,6 +140,7 @@ static void share_out(const struct lane *lane, struct spanning *spanning, const 
 /* Whether these are answers that were given before, and not refusals of now. */
 static bool was_committed(const struct own *own)
 {
+	DCHECK(own->basket.cnt > 0);
 	for (uint32_t i = 0; i < own->basket.cnt; i++) {
 		const uint8_t verdict = own->decisions[i].verdict;
 
@@ -153,6 +157,7 @@ static uint32_t others_cnt(const struct lane *lane, const struct spanning *spann
 
 	for (uint32_t i = 0; i < spanning->cnt; i++)
 		cnt += !is_own(lane, spanning, i);
+	DCHECK(cnt > 0 && cnt < spanning->cnt);
 	return cnt;
 }
 
@@ -246,6 +251,7 @@ static void write_answers(struct lane_turn *turn, struct lane *lane, struct span
 	struct parked *parked = &lane->baskets->parked[spanning->parked];
 	struct wire_reply *replies = wire_replies(exchange_datagram(&parked->exchange));
 
+	DCHECK(wire_count(exchange_datagram(&parked->exchange)) == spanning->cnt);
 	for (uint32_t i = 0; i < spanning->cnt; i++) {
 		answer_write(lane, &spanning->decisions[i], &replies[i]);
 		if (!is_own(lane, spanning, i))
@@ -261,6 +267,7 @@ static void write_sum(struct lane_turn *turn, struct lane *lane, struct spanning
 		&wire_replies(exchange_datagram(&parked->exchange))[spanning->entry];
 	struct decision sum;
 
+	DCHECK(spanning->entry < wire_count(exchange_datagram(&parked->exchange)));
 	basket_sum(spanning->decisions, spanning->cnt, &sum);
 	answer_write(lane, &sum, reply);
 	turn->verdict_cnt[reply->verdict]++;
@@ -431,6 +438,7 @@ static bool reroute(const struct lane *lane, struct spanning *spanning)
 
 static bool any_yes(const struct spanning *spanning)
 {
+	DCHECK(spanning->share_cnt < WIRE_ENTRY_CNT_MAX);
 	for (uint32_t i = 0; i < spanning->share_cnt; i++) {
 		if (spanning->shares[i].state == SHARE_YES)
 			return true;
@@ -470,6 +478,7 @@ static void next_step(struct lane_turn *turn, struct lane *lane, struct spanning
 static void send_to(struct lane_turn *turn, const struct lane *lane, const struct share *share,
 		    struct mail *mail)
 {
+	DCHECK(share->lane_idx != lane->idx && share->state == SHARE_ASKED);
 	mail->lane_idx = share->lane_idx;
 	mail->from_lane_idx = lane->idx;
 	post_send(turn, mail);
@@ -562,6 +571,7 @@ static bool send_questions(struct lane_turn *turn, struct lane *lane, struct spa
 
 static bool all_answered(const struct spanning *spanning)
 {
+	DCHECK(spanning->state != BASKET_FREE && spanning->share_cnt > 0);
 	for (uint32_t i = 0; i < spanning->share_cnt; i++) {
 		if (spanning->shares[i].state == SHARE_TO_ASK ||
 		    spanning->shares[i].state == SHARE_ASKED)

@@ -48,6 +48,7 @@ static void vote(struct lane_turn *turn, const struct lane *lane, uint16_t coord
 		.vote = *vote,
 	};
 
+	DCHECK(coordinator_idx != lane->idx && vote->basket < BASKETS_MAX);
 	post_send(turn, &mail);
 }
 
@@ -112,6 +113,7 @@ static void keep_answer(struct shared *shared, unsigned i, const struct wire_req
 static void answer_all(struct lane_turn *turn, struct lane *lane, struct shared *shared,
 		       enum verdict verdict)
 {
+	DCHECK(verdict >= VERDICT_REFUSAL_FIRST);
 	for (unsigned i = 0; i < shared->cnt; i++) {
 		shared->replies[i] = (struct wire_reply){.verdict = (uint8_t)verdict};
 		shared->would[i] = false;
@@ -127,6 +129,7 @@ static bool complete(const struct lane *lane, const struct incoming *incoming,
 	const struct mail_open *open = &incoming->open;
 	bool all = true;
 
+	DCHECK(incoming->line_cnt == open->line_cnt && open->line_cnt > 0);
 	for (unsigned i = 0; i < incoming->line_cnt; i++) {
 		const struct wire_request *named = &incoming->lines[i];
 		const uint64_t hold_id[2] = {named->id[0], named->id[1]};
@@ -268,6 +271,7 @@ void participant_take(struct lane_turn *turn, struct lane *lane, const struct ma
 
 static void commit(struct lane *lane, struct shared *shared)
 {
+	DCHECK(shared->decision == MAIL_COMMIT);
 	for (unsigned i = 0; i < shared->cnt; i++) {
 		struct record *slot = journal_slot(lane->journal);
 		struct decision decision;
@@ -284,6 +288,7 @@ static void commit(struct lane *lane, struct shared *shared)
 
 static void give_back(struct lane *lane, const struct shared *shared)
 {
+	DCHECK(shared->decision == MAIL_ABORT);
 	for (unsigned i = 0; i < shared->cnt; i++) {
 		prepare_abort(lane->shard, shared->places[i], lane->clock_ns,
 			      journal_slot(lane->journal));
