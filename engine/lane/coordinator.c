@@ -317,9 +317,12 @@ static void begin_finish(struct lane_turn *turn, struct lane *lane, struct spann
 static void abort_basket(struct lane_turn *turn, struct lane *lane, struct spanning *spanning)
 {
 	for (uint32_t i = 0; i < spanning->cnt; i++) {
-		if (spanning->decisions[i].verdict == VERDICT_NONE)
-			spanning->decisions[i] =
-				(struct decision){.verdict = VERDICT_BASKET_REFUSED};
+		struct decision *decision = &spanning->decisions[i];
+
+		if (decision->verdict != VERDICT_NONE)
+			continue;
+		decision->verdict = VERDICT_BASKET_REFUSED;
+		decision->wait_lsn = 0;
 	}
 	spanning->commits = false;
 	begin_finish(turn, lane, spanning);

@@ -384,6 +384,7 @@ Test(coordinator, a_line_that_is_refused_elsewhere_stops_all_and_leaves_no_recor
 	cr_assert(eq(u8, replies_of(parcel)[0].verdict, VERDICT_BASKET_REFUSED));
 	cr_assert(eq(u8, replies_of(parcel)[1].verdict, VERDICT_BASKET_REFUSED));
 	cr_assert(eq(u8, replies_of(parcel)[2].verdict, VERDICT_SOLD_OUT));
+	cr_assert(eq(u32, replies_of(parcel)[0].stock_left, STOCK));
 	for (unsigned i = 0; i < LANES; i++)
 		cr_assert(eq(u64, journal_next_lsn(lane_of(i)->journal), next_lsn[i]));
 	expect_rest();
