@@ -5,7 +5,7 @@
 make_keys
 CATALOG_HEADER+=,shard
 # SKU 1 belongs to shard 0 by its number: the client is sent on.
-make_catalog 1,9,100,9,,,3600,1 2,9,250,9,,,3600,1 3,2,990,9,,,3600,1
+make_catalog 1,9,100,9,,,3600,1 2,9,250,0,,,3600,1 3,2,990,0,,,3600,1 4,5,10,0,,,3600,0
 start_engine --shards 2
 
 baskets=0
@@ -86,6 +86,20 @@ cart rest 1,4 2,7
 buys 0 ACCEPTED,ACCEPTED --buyer 3 --basket "$WORK/rest"
 expect_eq "left of each" "0 0" "$(got 'map(.stock_left) | join(" ")')"
 
+echo "over two shards"
+cart over 4,1 3,1
+buys 0 ACCEPTED,ACCEPTED --buyer 4 --basket "$WORK/over"
+expect_eq "a lane for each" "0 1" \
+	"$(got 'map(.order_id | tonumber / 281474976710656 | floor) | join(" ")')"
+cart half 3,1 4,5
+buys 1 BASKET_REFUSED,SOLD_OUT --buyer 4 --basket "$WORK/half"
+expect_eq "left of the other shard's" 4 "$(got '.[1].stock_left')"
+buys 0 HELD,HELD --buyer 5 --basket "$WORK/over" --hold
+over=$(got '.[0].order_id')
+buys 1 SOLD_OUT,BASKET_REFUSED --buyer 4 --basket "$WORK/half"
+buys 0 CONFIRMED --sku 4 --buyer 5 --confirm "$over" --basket
+expect_eq "units paid" 2 "$(got '.[0].quantity')"
+
 echo "killed, and asked again"
 kill9
 start_engine --shards 2
@@ -122,6 +136,6 @@ wrong "$WORK/nowhere" 'nowhere: No such file'
 
 stop_engine
 verify
-expect_eq "units sold" "18 $(drained units)" \
+expect_eq "units sold" "22 $(drained units)" \
 	"$(json .units "$WORK/verify.json") $(json .units "$WORK/verify.json")"
 expect_eq "units held" 0 "$(json .units_held "$WORK/verify.json")"

@@ -29,14 +29,20 @@ umount /proc/sys
 DOWNSTREAM=nats run "$WORK/demo"
 expect_match "downstream" 'orders downstream, each once .nats. +15,000   yes' "$(cat "$WORK/out")"
 
-# The other sale: holds that run out, late payments, returns.
-SCENARIO=holds BUYERS=2000 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
-	fail "make run SCENARIO=holds: $(cat "$WORK/out" "$WORK/err")"
-expect_eq "promises that held" 13 "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
-expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
-for what in "  confirmed in time" "  ran out" "    paid late, refund" "extended" "returned, for"; do
-	grep -q "^  $what .* [1-9][0-9,]* " "$WORK/out" || fail "nothing $what: $(cat "$WORK/out")"
-done
+# The other sales: holds that run out, late payments, returns; baskets over two shards.
+other() { # SCENARIO BUYERS PROMISES FIGURES...
+	SCENARIO=$1 BUYERS=$2 tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>"$WORK/err" ||
+		fail "make run SCENARIO=$1: $(cat "$WORK/out" "$WORK/err")"
+	expect_eq "promises that held" "$3" "$(grep -c '^  .*[0-9a-z]   yes$' "$WORK/out")"
+	expect_eq "promises that did not" 0 "$(grep -c '   NO$' "$WORK/out")"
+	for what in "${@:4}"; do
+		grep -q "^  $what .* [1-9][0-9,]* " "$WORK/out" ||
+			fail "nothing $what: $(cat "$WORK/out")"
+	done
+}
+other holds 2000 13 "  confirmed in time" "  ran out" "    paid late, refund" "extended" \
+	"returned, for"
+other baskets 500 15 "bought" "held" "  confirmed in time" "  released" "  ran out"
 ! SCENARIO=other tools/demo/run.sh "$BIN" "$WORK/demo" >"$WORK/out" 2>&1 || fail "any scenario"
 expect_match "which there are" 'SCENARIO=other: there is drop, holds and baskets' \
 	"$(cat "$WORK/out")"
