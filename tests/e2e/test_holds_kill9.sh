@@ -1,6 +1,6 @@
-# The scenarios `holds` and, over two shards, `baskets` beside an engine that is killed in the middle
-# of them: every buyer gets the answers that he would have got without that, no basket is carried out
-# in part, and nothing is stranded.
+# The scenarios `holds` and, over two shards, `baskets`, beside an engine that is killed in the
+# middle of them: every buyer gets the answers that he would have got without that, no basket is
+# carried out in part, and nothing is stranded.
 # time limit: 150 s
 . "$(dirname "$0")/lib.sh"
 
