@@ -74,22 +74,27 @@ static void fail(const char *what)
 	exit(1);
 }
 
+static bool is_among(const uint64_t *skus, uint32_t cnt, uint64_t sku)
+{
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (skus[i] == sku)
+			return true;
+	}
+	return false;
+}
+
 /* Lines of a basket have one buyer, and SKUs of their own: one that is there already gives way to
  * the next. */
 static void shape_line(const struct volley_plan *plan, uint32_t idx, struct client_request *out)
 {
-	uint64_t skus[BASKET_CNT];
+	uint64_t skus[BASKET_CNT] = {0};
 
 	for (uint32_t line = 0; line <= idx % BASKET_CNT; line++) {
 		struct client_request request;
 
 		scenario_request(&plan->scenario, idx - idx % BASKET_CNT + line, &request);
-		for (uint32_t k = 0; k < line; k++) {
-			if (skus[k] != request.sku)
-				continue;
+		while (is_among(skus, line, request.sku))
 			request.sku = request.sku % sku_cnt + 1;
-			k = UINT32_MAX; /* from the first on */
-		}
 		skus[line] = request.sku;
 		if (line == 0)
 			out->buyer = request.buyer;
