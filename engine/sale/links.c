@@ -5,38 +5,6 @@
 #include "engine/base/check.h"
 #include "engine/sale/apply.h"
 
-uint64_t links_bytes(uint64_t cnt_max)
-{
-	return cnt_max * sizeof(struct snapshot_link);
-}
-
-int links_open(struct links *links, struct arena *arena, uint64_t cnt_max)
-{
-	CHECK(cnt_max <= ORDERS_MAX);
-	*links = (struct links){.cnt_max = cnt_max};
-	if (cnt_max == 0)
-		return 0;
-	links->list = arena_alloc(arena, links_bytes(cnt_max));
-	return links->list == NULL ? -ENOMEM : 0;
-}
-
-const struct snapshot_link *links_find(const struct links *links, uint64_t lsn)
-{
-	uint64_t low = 0;
-	uint64_t high = links->cnt;
-
-	while (low < high) {
-		const uint64_t middle = low + (high - low) / 2;
-
-		if (links->list[middle].lsn < lsn)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	DCHECK(low <= links->cnt && (low == 0 || links->list[low - 1].lsn < lsn));
-	return low < links->cnt && links->list[low].lsn == lsn ? &links->list[low] : NULL;
-}
-
 /* Whether the payment of this LSN is a refund. */
 static bool is_refund(const struct orders *orders, uint64_t lsn)
 {

@@ -10,25 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "alloc/arena.h"
 #include "engine/sale/record.h"
-#include "engine/sale/snapshot.h"
+#include "engine/sale/spanning.h"
 
 struct shard;
-
-struct links {
-	struct snapshot_link *list; /* by LSN */
-	uint64_t cnt;
-	uint64_t cnt_max;
-};
-
-uint64_t links_bytes(uint64_t cnt_max);
-
-/* 0 or -ENOMEM. The memory is the arena's. */
-int links_open(struct links *links, struct arena *arena, uint64_t cnt_max);
-
-/* The link with this LSN, or NULL. */
-const struct snapshot_link *links_find(const struct links *links, uint64_t lsn);
 
 /*
  * Whether a basket that began in this shard was committed with this line in that one. *refund: as a

@@ -7,44 +7,6 @@
 #include "engine/sale/change.h"
 #include "engine/sale/decision.h"
 
-uint64_t prepare_bytes(void)
-{
-	return PREPARED_MAX * sizeof(struct prepared) +
-	       index_bytes(index_buckets_for(PREPARED_MAX));
-}
-
-int prepare_open(struct prepared_table *table, struct arena *arena)
-{
-	table->list = arena_alloc(arena, PREPARED_MAX * sizeof(*table->list));
-	table->fresh = 0;
-	table->first_free = PREPARED_MAX;
-	CHECK((uintptr_t)table->list % sizeof(uint64_t) == 0);
-	return table->list == NULL
-		       ? -ENOMEM
-		       : index_open(&table->index, arena, index_buckets_for(PREPARED_MAX));
-}
-
-struct prepared *prepare_find(const struct shard *shard, uint64_t order_hash, const uint64_t id[2],
-			      uint64_t sku)
-{
-	const struct prepared_table *table = &shard->prepared;
-	struct index_search search;
-	uint32_t place;
-
-	if (shard->prepared_cnt == 0)
-		return NULL;
-	search = index_search(&table->index, order_hash);
-	while (index_next(&table->index, &search, &place)) {
-		struct prepared *prepared = &table->list[place];
-
-		DCHECK(place < table->fresh && prepared->lsn > 0);
-		if (prepared->record.order.request_id[0] == id[0] &&
-		    prepared->record.order.request_id[1] == id[1] && prepared->record.sku == sku)
-			return prepared;
-	}
-	return NULL;
-}
-
 struct prepared *prepare_at(const struct shard *shard, uint32_t place)
 {
 	CHECK(place < shard->prepared.fresh && shard->prepared.list[place].lsn > 0);
@@ -449,6 +411,7 @@ static bool has_room_kept(const struct shard *shard, const struct record *record
 {
 	const bool change = shard->orders.change_cnt < shard->orders.change_cnt_max;
 
+	DCHECK(shard->orders.change_cnt <= shard->orders.change_cnt_max);
 	switch (kind_of(record)) {
 	case RECORD_ORDER:
 		return shard->orders.cnt < shard->orders.cnt_max;
@@ -553,6 +516,7 @@ int apply_was_prepared(struct shard *shard, const struct record *record, const s
  * since. */
 static bool change_fits_state(const struct record *record, const struct hold *hold)
 {
+	DCHECK(!is_purchase(record) && !hold->pinned);
 	if (hold->state == HOLD_OPEN)
 		return (record->flags & PREPARED_LATE) == 0 && record->quantity <= hold->held &&
 		       ((record->flags & PREPARED_ALL) == 0 || record->quantity == hold->held);

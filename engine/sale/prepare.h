@@ -12,40 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "alloc/arena.h"
 #include "engine/sale/basket.h"
-#include "engine/sale/index.h"
 #include "engine/sale/record.h"
+#include "engine/sale/spanning.h"
 
 struct shard;
-
-struct prepared {
-	struct record record;
-	uint64_t lsn; /* of it; 0: a free place */
-	uint32_t next_free;
-};
-
-/* In a shard of which prepared_cnt places are in use. */
-struct prepared_table {
-	struct prepared *list; /* PREPARED_MAX places */
-	struct index index;    /* by request id and SKU */
-	uint32_t fresh;        /* places never used begin here */
-	uint32_t first_free;   /* used before: a list of places, PREPARED_MAX ends it */
-};
-
-uint64_t prepare_bytes(void);
-
-/* 0 or -ENOMEM. The memory is the arena's. */
-int prepare_open(struct prepared_table *table, struct arena *arena);
 
 /* Gives back what is set aside, and the places: before the shard is cleared. */
 void prepare_forget(struct shard *shard);
 
-/* The line of this request, by its hash, or NULL. */
-struct prepared *prepare_find(const struct shard *shard, uint64_t order_hash, const uint64_t id[2],
-			      uint64_t sku);
-
-/* The same, by place: what prepare_line returned. */
+/* The line in a place: what prepare_line returned. */
 struct prepared *prepare_at(const struct shard *shard, uint32_t place);
 
 /* The place of the first line from `place` on, PREPARED_MAX: there is none. */

@@ -5,7 +5,9 @@
 
 #include "engine/base/check.h"
 #include "engine/sale/change.h"
+#include "engine/sale/links.h"
 #include "engine/sale/lookup_held.h"
+#include "engine/sale/prepare.h"
 
 /* What an offer's record says beside the offer's own line. */
 static void take_terms(struct shard *shard, const struct offer *offer, const struct record *record)

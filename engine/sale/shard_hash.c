@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "engine/base/check.h"
+#include "engine/sale/prepare.h"
 #include "engine/sale/shard_state.h"
 
 /* What is hashed: one form for each order, without padding, independent of slots and table sizes.

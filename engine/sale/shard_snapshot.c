@@ -7,6 +7,8 @@
 #include "engine/base/check.h"
 #include "engine/sale/apply.h"
 #include "engine/sale/change.h"
+#include "engine/sale/links.h"
+#include "engine/sale/prepare.h"
 
 static struct record offer_record(const struct shard *shard, uint64_t idx)
 {
@@ -446,6 +448,7 @@ static uint64_t judged_at(const struct shard *shard, const struct order *order)
 {
 	const struct offer *offer = &shard->offers.list[order->offer_idx];
 
+	DCHECK(order->kind == RECORD_ORDER);
 	if ((order->flags & SNAPSHOT_WAS_PREPARED) == 0 || order->at_ns < offer->closes_at_ns)
 		return order->at_ns;
 	return offer->closes_at_ns - 1;

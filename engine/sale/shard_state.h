@@ -8,12 +8,11 @@
 #include "engine/sale/buyers.h"
 #include "engine/sale/hash.h"
 #include "engine/sale/holds.h"
-#include "engine/sale/links.h"
 #include "engine/sale/lookup.h"
 #include "engine/sale/offers.h"
 #include "engine/sale/orders.h"
-#include "engine/sale/prepare.h"
 #include "engine/sale/shard.h"
+#include "engine/sale/spanning.h"
 #include "net/wire.h"
 
 /* The lane's clock, set back. */
@@ -94,6 +93,15 @@ static inline uint64_t shard_group_hash(const struct shard *shard, uint64_t buye
 static inline uint64_t shard_lsn_hash(const struct shard *shard, uint64_t lsn)
 {
 	return shard_offer_hash(shard, lsn);
+}
+
+/* The line of this request that waits for other shards, by its hash, or NULL. */
+static inline struct prepared *prepare_find(const struct shard *shard, uint64_t order_hash,
+					    const uint64_t id[2], uint64_t sku)
+{
+	DCHECK(order_hash == shard_order_hash(shard, id, sku));
+	return shard->prepared_cnt == 0 ? NULL
+					: prepared_find(&shard->prepared, order_hash, id, sku);
 }
 
 static inline uint32_t shard_offer_idx(const struct shard *shard, const struct offer *offer)
