@@ -43,6 +43,7 @@ static struct shard *shard;
 static struct shard *applied;
 static struct shard *loaded;
 static struct shard *spare;
+static uint16_t shard_cnt = 2;
 static uint64_t ids;
 static uint64_t skus[FIRST];
 static uint32_t places[LINES]; /* of the basket that was prepared last */
@@ -107,10 +108,12 @@ static inline void open_of_size(const struct shard_size *size)
 {
 	uint64_t sku = 1000;
 
-	CHECK(shard_open(&shard, 0, 2, size) == 0 && shard_open(&applied, 0, 2, size) == 0);
-	CHECK(shard_open(&loaded, 0, 2, size) == 0 && shard_open(&spare, 0, 2, size) == 0);
+	CHECK(shard_open(&shard, 0, shard_cnt, size) == 0 &&
+	      shard_open(&applied, 0, shard_cnt, size) == 0);
+	CHECK(shard_open(&loaded, 0, shard_cnt, size) == 0 &&
+	      shard_open(&spare, 0, shard_cnt, size) == 0);
 	for (unsigned i = RED; i < FIRST; i++) {
-		while (wire_shard_of(++sku, 2) != 0)
+		while (wire_shard_of(++sku, shard_cnt) != 0)
 			;
 		skus[i] = sku;
 		apply(offer_of(i));
