@@ -130,6 +130,7 @@ void post_send(struct lane_turn *turn, struct mail *mail)
 	const uint16_t worker = worker_of(turn, mail->lane_idx);
 
 	DCHECK(mail->from_lane_idx % turn->lane_step == turn->lane_first);
+	DCHECK(mail->from_lane_idx != mail->lane_idx);
 	mail->reserved = 0;
 	if (worker != turn->lane_first) {
 		turn->ops->send(turn->host, worker, mail);
