@@ -24,6 +24,7 @@ static struct parcel *take_parcel(struct buyers *buyers)
 		parcel->out = true;
 		parcel->cnt = 0;
 		parcel->flags = 0;
+		parcel->whole.cnt = 0;
 		return parcel;
 	}
 	return NULL;
@@ -52,6 +53,7 @@ static void add(struct buyers *buyers, struct parcel *parcel, uint32_t wish, boo
 {
 	parcel->requests[parcel->cnt] = request_of(&buyers->wishes[wish], content, op);
 	parcel->wishes[parcel->cnt] = (uint16_t)wish;
+	parcel->owners[parcel->cnt] = (uint8_t)buyers->lane;
 	parcel->contents[parcel->cnt] = content;
 	parcel->cnt++;
 }
@@ -172,8 +174,10 @@ static uint32_t new_wish(struct buyers *buyers)
 	const uint32_t idx = buyers->wish_cnt;
 	struct wish *wish = &buyers->wishes[idx];
 	const struct wish *old = idx > 0 ? &buyers->wishes[random_below(random, idx)] : NULL;
+	/* The rest is for baskets. */
+	const uint32_t most = buyers->shards > 1 ? buyers->wish_max / 3 : buyers->wish_max;
 
-	if (idx > 0 && idx >= buyers->wish_max)
+	if (idx > 0 && idx >= most)
 		return (uint32_t)random_below(random, idx);
 	*wish = (struct wish){.id = {random_next(random) | 1, idx}};
 	choose_wish(buyers, wish);
@@ -205,20 +209,59 @@ static uint32_t plain_wish(struct buyers *buyers, uint8_t op, uint64_t buyer, ui
 	return idx;
 }
 
-/* Lines of several SKUs, to buy or to hold. */
+static bool has_room(const struct buyers *buyers)
+{
+	return buyers->wish_cnt < buyers->wish_max;
+}
+
+/* The lines after the first come in any order. */
+static void shuffle(struct sim_random *random, struct parcel *parcel)
+{
+	for (uint8_t i = 2; i < parcel->cnt; i++) {
+		const uint8_t k = (uint8_t)(1 + random_below(random, i));
+		const struct wire_request request = parcel->requests[i];
+		const uint16_t wish = parcel->wishes[i];
+		const uint8_t owner = parcel->owners[i];
+
+		parcel->requests[i] = parcel->requests[k];
+		parcel->wishes[i] = parcel->wishes[k];
+		parcel->owners[i] = parcel->owners[k];
+		parcel->requests[k] = request;
+		parcel->wishes[k] = wish;
+		parcel->owners[k] = owner;
+	}
+}
+
+/* Lines of some SKUs of a lane, to buy or to hold. */
+static void add_lines(struct buyers *buyers, struct parcel *parcel, uint8_t op, uint64_t buyer,
+		      unsigned per_mille)
+{
+	struct sim_random *random = buyers->random;
+	const unsigned one = (unsigned)random_below(random, buyers->sku_cnt);
+
+	for (unsigned i = 0; i < buyers->sku_cnt && has_room(buyers); i++) {
+		if (op == WIRE_OP_HOLD && !buyers->can_hold[i] && random_chance(random, 900))
+			continue;
+		if (i == one || random_chance(random, per_mille))
+			add(buyers, parcel, plain_wish(buyers, op, buyer, buyers->skus[i]), false,
+			    op);
+	}
+}
+
+/* Lines to buy or to hold; of several lanes, the first of this one. */
 static void add_purchases(struct buyers *buyers, struct parcel *parcel)
 {
 	struct sim_random *random = buyers->random;
 	const uint8_t op = buyers->holds && random_chance(random, 600) ? WIRE_OP_HOLD : WIRE_OP_BUY;
 	const uint64_t buyer = 1 + random_below(random, buyers->buyer_cnt);
+	const bool spans = buyers->shards > 1 && random_chance(random, 800);
 
-	for (unsigned i = 0; i < buyers->sku_cnt; i++) {
-		if (op == WIRE_OP_HOLD && !buyers->can_hold[i] && random_chance(random, 900))
-			continue;
-		if (random_chance(random, 800))
-			add(buyers, parcel, plain_wish(buyers, op, buyer, buyers->skus[i]), false,
-			    op);
+	add_lines(buyers, parcel, op, buyer, spans ? 100 : 700);
+	for (unsigned i = 0; i < buyers->shards && spans && parcel->cnt > 0; i++) {
+		if (i != buyers->lane && random_chance(random, 600))
+			add_lines(buyers->of_lane[i], parcel, op, buyer, 100);
 	}
+	shuffle(random, parcel);
 }
 
 static bool has_sku(const struct parcel *parcel, uint64_t sku)
@@ -230,18 +273,14 @@ static bool has_sku(const struct parcel *parcel, uint64_t sku)
 	return false;
 }
 
-/* Lines for several holds of a buyer, to pay or to release them. */
-static void add_changes(struct buyers *buyers, struct parcel *parcel)
+/* Lines for several holds of a buyer in a lane, to pay or to release them. */
+static void add_changes_of(struct buyers *buyers, struct parcel *parcel, uint8_t op, uint64_t buyer)
 {
-	struct sim_random *random = buyers->random;
-	const struct wish *one = find_order(buyers);
-	const uint8_t op = random_chance(random, 800) ? WIRE_OP_CONFIRM : WIRE_OP_RELEASE;
-
-	for (uint32_t i = 0; i < BUYERS_LATEST_CNT && one != NULL; i++) {
+	for (uint32_t i = 0; i < BUYERS_LATEST_CNT && has_room(buyers); i++) {
 		const struct wish *old = &buyers->wishes[buyers->latest[i]];
 		uint32_t idx;
 
-		if (!old->answered || old->op != WIRE_OP_HOLD || old->buyer != one->buyer ||
+		if (!old->answered || old->op != WIRE_OP_HOLD || old->buyer != buyer ||
 		    has_sku(parcel, old->sku))
 			continue;
 		idx = plain_wish(buyers, op, old->buyer, old->sku);
@@ -251,8 +290,66 @@ static void add_changes(struct buyers *buyers, struct parcel *parcel)
 	}
 }
 
+static void add_changes(struct buyers *buyers, struct parcel *parcel)
+{
+	struct sim_random *random = buyers->random;
+	const struct wish *one = find_order(buyers);
+	const uint8_t op = random_chance(random, 800) ? WIRE_OP_CONFIRM : WIRE_OP_RELEASE;
+	const bool spans = buyers->shards > 1 && random_chance(random, 900);
+
+	if (one == NULL)
+		return;
+	add_changes_of(buyers, parcel, op, one->buyer);
+	for (unsigned i = 0; i < buyers->shards && spans && parcel->cnt > 0; i++) {
+		if (i != buyers->lane)
+			add_changes_of(buyers->of_lane[i], parcel, op, one->buyer);
+	}
+	shuffle(random, parcel);
+}
+
+/* One entry for all lines of a basket that was held. */
+static void add_whole(struct buyers *buyers, struct parcel *parcel)
+{
+	struct sim_random *random = buyers->random;
+	const unsigned cnt =
+		buyers->held_cnt < BUYERS_HELD_MAX ? buyers->held_cnt : BUYERS_HELD_MAX;
+	/* Mostly a late one. */
+	const unsigned back =
+		(unsigned)random_below(random, random_chance(random, 700) ? 1 + cnt / 8 : cnt);
+	const struct held_basket *held =
+		&buyers->held[(buyers->held_cnt - 1 - back) % BUYERS_HELD_MAX];
+	const uint8_t op = random_chance(random, 750) ? WIRE_OP_CONFIRM : WIRE_OP_RELEASE;
+	uint64_t id[2];
+
+	for (uint8_t i = 0; i < held->cnt; i++) {
+		if (!has_room(buyers->of_lane[held->owners[i]]))
+			return;
+	}
+	parcel->whole = *held;
+	for (uint8_t i = 0; i < held->cnt; i++) {
+		struct buyers *owner = buyers->of_lane[held->owners[i]];
+		const struct wish *old = &owner->wishes[held->wishes[i]];
+		const uint32_t idx = plain_wish(owner, op, old->buyer, old->sku);
+		struct wish *wish = &owner->wishes[idx];
+
+		parcel->whole.wishes[i] = (uint16_t)idx;
+		if (i == 0)
+			memcpy(id, wish->id, sizeof(id));
+		memcpy(wish->id, id, sizeof(id));
+		wish->order_id = old->answer.order_id;
+		wish->quantity = 0;
+		wish->whole = true;
+	}
+	add(buyers, parcel, parcel->whole.wishes[0], false, op);
+	parcel->requests[0].flags = WIRE_ENTRY_WHOLE_BASKET;
+}
+
 static void fill_basket(struct buyers *buyers, struct parcel *parcel)
 {
+	if (buyers->held_cnt > 0 && random_chance(buyers->random, 250)) {
+		add_whole(buyers, parcel);
+		return;
+	}
 	parcel->flags = WIRE_FLAG_BASKET;
 	if (random_chance(buyers->random, 150))
 		parcel->flags |= WIRE_FLAG_WHAT_THERE_IS;
@@ -263,7 +360,7 @@ static void fill_basket(struct buyers *buyers, struct parcel *parcel)
 	if (parcel->cnt == 0)
 		add_purchases(buyers, parcel);
 	/* One line alone is mostly none. */
-	if (parcel->cnt == 1 && random_chance(buyers->random, 900))
+	if (parcel->cnt == 0 || (parcel->cnt == 1 && random_chance(buyers->random, 900)))
 		parcel->flags = 0;
 }
 
@@ -290,9 +387,16 @@ static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 	const uint64_t asked_ns = dates_asked_ns(buyers, parcel);
 
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
-		struct wish *wish = &buyers->wishes[parcel->wishes[i]];
+		struct wish *wish = &buyers->of_lane[parcel->owners[i]]->wishes[parcel->wishes[i]];
 
 		if (parcel->requests[i].op == wish->op && asked_ns > wish->asked_ns)
+			wish->asked_ns = asked_ns;
+	}
+	for (uint8_t i = 0; i < parcel->whole.cnt; i++) {
+		struct wish *wish =
+			&buyers->of_lane[parcel->whole.owners[i]]->wishes[parcel->whole.wishes[i]];
+
+		if (asked_ns > wish->asked_ns)
 			wish->asked_ns = asked_ns;
 	}
 }
@@ -300,7 +404,10 @@ static void note_asked(struct buyers *buyers, const struct parcel *parcel)
 /* Sends an earlier datagram once more, byte for byte. */
 static void send_again(struct buyers *buyers, struct parcel *parcel)
 {
-	*parcel = buyers->recorded[random_below(buyers->random, buyers->recorded_cnt)];
+	*parcel = buyers->recorded[buyers->again > 0
+					   ? buyers->again - 1
+					   : random_below(buyers->random, buyers->recorded_cnt)];
+	buyers->again = 0;
 	parcel->out = true;
 	count(buyers, TALLY_SENT_AGAIN);
 }
@@ -312,6 +419,9 @@ static void record(struct buyers *buyers, const struct parcel *parcel)
 				     : (unsigned)random_below(buyers->random, BUYERS_RECORDED_MAX);
 
 	buyers->recorded[idx] = *parcel;
+	/* A copy comes while it is decided. */
+	if ((parcel->flags != 0 || parcel->whole.cnt > 0) && random_chance(buyers->random, 500))
+		buyers->again = idx + 1;
 }
 
 /* New wishes and old ones, and LOOKUPs. */
@@ -345,11 +455,11 @@ struct parcel *buyers_ask(struct buyers *buyers)
 
 	if (parcel == NULL)
 		return NULL;
-	if (buyers->recorded_cnt > 0 && random_chance(random, 100)) {
+	if (buyers->again > 0 || (buyers->recorded_cnt > 0 && random_chance(random, 100))) {
 		send_again(buyers, parcel);
 		return parcel;
 	}
-	if (random_chance(random, 80))
+	if (random_chance(random, buyers->shards > 1 ? 250 : 80))
 		fill_basket(buyers, parcel);
 	/* Also what is left for a basket by chance. */
 	if (parcel->cnt == 0)
@@ -357,10 +467,13 @@ struct parcel *buyers_ask(struct buyers *buyers)
 	if (random_chance(random, 10))
 		shard = (uint16_t)(buyers->lane + 1);
 	pack(buyers, parcel, shard);
-	dates_choose(buyers, parcel);
+	if (parcel->flags != 0 && random_chance(random, 600))
+		dates_good(buyers, parcel);
+	else
+		dates_choose(buyers, parcel);
 	if (shard == buyers->lane)
 		note_asked(buyers, parcel);
-	if (random_chance(random, parcel->flags != 0 ? 400 : 100))
+	if (random_chance(random, parcel->flags != 0 || parcel->whole.cnt > 0 ? 400 : 100))
 		record(buyers, parcel);
 	return parcel;
 }
@@ -387,6 +500,9 @@ void buyers_forget_parcels(struct buyers *buyers)
 {
 	for (unsigned i = 0; i < BUYERS_PARCELS_MAX; i++)
 		buyers->parcels[i].out = false;
-	for (uint32_t i = 0; i < buyers->wish_cnt; i++)
+	buyers->again = 0;
+	for (uint32_t i = 0; i < buyers->wish_cnt; i++) {
 		buyers->wishes[i].yes_arrival = 0;
+		buyers->wishes[i].yes_answered = 0;
+	}
 }

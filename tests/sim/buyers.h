@@ -14,6 +14,7 @@
 
 #include "net/wire.h"
 #include "tests/sim/random.h"
+#include "tests/sim/sim_fs.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/truth.h"
 
@@ -24,6 +25,7 @@ enum {
 	BUYERS_RECORDED_MAX = 16,
 	BUYERS_AWAY_MAX = 16,
 	BUYERS_LATEST_CNT = 16,
+	BUYERS_HELD_MAX = 32,
 };
 
 /* What a buyer wants: one request id and SKU, with two contents, of which one can win. */
@@ -35,7 +37,8 @@ struct wish {
 	uint64_t order_id; /* the order that is to change; 0 of BUY and HOLD */
 	bool at_most_0;    /* and max_price is 0 */
 	bool write_off;
-	bool away; /* another lane sells the SKU */
+	bool away;  /* another lane sells the SKU */
+	bool whole; /* of a request for a whole basket: it named no quantity */
 	uint8_t op;
 	uint32_t channel;
 	uint16_t quantity;
@@ -47,8 +50,10 @@ struct wish {
 	/* Arrival, in this life, of the first datagram that got a yes; 0: none. A refusal of one
 	 * that arrived earlier may be delivered later. */
 	uint64_t yes_arrival;
-	uint64_t asked_ns; /* the latest instant that it may count as asked at; 0: none */
-	uint64_t lsn;      /* of its record, where it was found last */
+	uint64_t yes_answered; /* the latest arrival when that yes left */
+	uint8_t whole_verdict; /* that the whole basket got, a yes; 0: none */
+	uint64_t asked_ns;     /* the latest instant that it may count as asked at; 0: none */
+	uint64_t lsn;          /* of its record, where it was found last */
 	struct wire_reply answer;
 };
 
@@ -59,22 +64,35 @@ struct away {
 	uint16_t owner;
 };
 
+/* A basket that was held, by its lines: which buyers' (by lane), and which wish. */
+struct held_basket {
+	uint16_t wishes[WIRE_ENTRY_CNT_MAX];
+	uint8_t owners[WIRE_ENTRY_CNT_MAX];
+	uint8_t cnt;
+};
+
 /* A datagram in flight, to the engine or back. */
 struct parcel {
 	uint8_t datagram[WIRE_DATAGRAM_BYTES_MAX];
 	struct wire_request requests[WIRE_ENTRY_CNT_MAX];
 	uint16_t wishes[WIRE_ENTRY_CNT_MAX];
+	uint8_t owners[WIRE_ENTRY_CNT_MAX]; /* whose wishes they are: the lane's */
 	uint8_t contents[WIRE_ENTRY_CNT_MAX];
-	struct wire_date date; /* as it was sent */
+	struct held_basket whole; /* its one entry is for all these; cnt 0: it is not */
+	struct wire_date date;    /* as it was sent */
 	uint8_t cnt;
 	uint8_t flags; /* WIRE_FLAG_BASKET, WIRE_FLAG_WHAT_THERE_IS */
 	bool dated;
 	bool out;
-	uint64_t arrival; /* of the life, from 1 on */
-	uint64_t lsn;     /* the lane's last record then */
+	uint64_t arrival;            /* of the life, from 1 on */
+	uint64_t lsn[SIM_LANES_MAX]; /* the lanes' last records then */
+	bool parked;                 /* its answer waited for other lanes ... */
+	uint64_t answered;           /* ... and left when this was the latest arrival */
 };
 
 struct buyers {
+	struct buyers *of_lane[SIM_LANES_MAX]; /* those of every lane, these too */
+	const struct truth *truth;             /* the lane's */
 	struct sim_random *random;
 	struct tally *tally;
 	struct wish wishes[BUYERS_ORDERS_MAX];
@@ -97,14 +115,21 @@ struct buyers {
 	uint8_t entries_max;
 	uint16_t lane;
 	uint16_t shards;
-	const uint64_t *clock_ns; /* the lane's */
+	const uint64_t *clock_ns;    /* the lane's */
+	const uint64_t *arrival_cnt; /* the engine's */
 	uint32_t sale;
 	bool undated_refused;
 	bool settled;    /* the lane has no record that was not written */
+	bool failed;     /* a write of the lane failed */
+	bool ends;       /* the lane drains */
+	bool peace;      /* no basket over lanes is asked for any more */
 	bool ack_memory; /* a crash may undo a yes that said so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];
 	struct parcel recorded[BUYERS_RECORDED_MAX]; /* what somebody without a key has */
 	unsigned recorded_cnt;
+	unsigned again; /* 1 + that of the recorded which is sent next; 0: none */
+	struct held_basket held[BUYERS_HELD_MAX];
+	unsigned held_cnt; /* ever: a ring */
 };
 
 /* A datagram; NULL while all parcels are out. The engine gives it to buyers_told. */
@@ -113,10 +138,8 @@ struct parcel *buyers_ask(struct buyers *buyers);
 /* The same, of one op for each wish in turn, 0: its own; NULL also after the last. */
 struct parcel *buyers_ask_all(struct buyers *buyers, uint8_t op);
 
-/* A reply left the engine. healthy: nothing has happened that a journal cannot survive. failed: a
- * write of this lane failed. */
-void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
-		 bool healthy, bool failed);
+/* A reply left the engine. healthy: nothing has happened that a journal cannot survive. */
+void buyers_told(struct buyers *buyers, struct parcel *parcel, bool healthy);
 
 /* The engine ended, and all datagrams in flight are lost. */
 void buyers_forget_parcels(struct buyers *buyers);

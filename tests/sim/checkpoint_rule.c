@@ -36,6 +36,8 @@ struct content {
 	uint64_t holds; /* two entries each */
 	uint64_t changes;
 	uint64_t bought; /* of the holds, which are among the orders, too */
+	uint64_t links;
+	uint64_t prepared; /* two entries each */
 };
 
 static struct content content_of(const uint8_t *header)
@@ -46,6 +48,8 @@ static struct content content_of(const uint8_t *header)
 		.holds = le(header + 144, 8),
 		.changes = le(header + 152, 8),
 		.bought = le(header + 168, 8),
+		.links = le(header + 184, 8),
+		.prepared = le(header + 140, 4),
 	};
 }
 
@@ -58,11 +62,13 @@ static uint64_t bytes_of(uint64_t entries)
 static bool counts_good(const uint8_t *header, const struct content *content)
 {
 	const uint64_t records = content->offers + content->orders + content->holds -
-				 content->bought + content->changes;
+				 content->bought + content->changes + content->links +
+				 content->prepared;
 
 	return le(header + 4, 2) == 3 ? records <= le(header + 24, 8) - 1
 				      : records == le(header + 24, 8) - 1 && content->holds == 0 &&
-						content->changes == 0;
+						content->changes == 0 && content->links == 0 &&
+						content->prepared == 0;
 }
 
 static bool header_good(const struct rule_checkpoint *file)
@@ -79,7 +85,8 @@ static bool header_good(const struct rule_checkpoint *file)
 	       le(at + 8, 8) == XXH3_64bits_withSeed(at + 16, HEADER - 16, mix64(le(at, 8))) &&
 	       counts_good(at, &content) &&
 	       file->bytes == HEADER + bytes_of(content.offers) + bytes_of(content.orders) +
-				      bytes_of(2 * content.holds) + bytes_of(content.changes);
+				      bytes_of(2 * content.holds) + bytes_of(content.changes) +
+				      bytes_of(content.links) + bytes_of(2 * content.prepared);
 }
 
 bool checkpoint_rule(const struct rule_checkpoint *file, uint64_t *next_lsn, uint64_t *segment)
@@ -113,6 +120,8 @@ struct places {
 	const uint8_t *order;
 	const uint8_t *hold;
 	const uint8_t *change;
+	const uint8_t *link;
+	const uint8_t *prepared;
 };
 
 static struct places places_of(const uint8_t *header)
@@ -124,6 +133,8 @@ static struct places places_of(const uint8_t *header)
 	places.order = places.offer + bytes_of(content.offers);
 	places.hold = places.order + bytes_of(content.orders);
 	places.change = places.hold + bytes_of(2 * content.holds);
+	places.link = places.change + bytes_of(content.changes);
+	places.prepared = places.link + bytes_of(content.links);
 	return places;
 }
 
@@ -186,6 +197,30 @@ static const struct ledger_order *hold_made_by(const struct ledger *ledger, bool
 	return order;
 }
 
+static void check_link(const uint8_t *at, const struct record *record, uint64_t lsn)
+{
+	CHECK(memcmp(at, record->change.request_id, 16) == 0);
+	CHECK(le(at + 16, 8) == record->change.buyer && le(at + 24, 8) == record->change.order_lsn);
+	CHECK(le(at + 32, 8) == record->sku && le(at + 40, 8) == record->at_ns);
+	CHECK(le(at + 48, 8) == lsn && le(at + 56, 2) == record->quantity);
+	CHECK(le(at + 58, 2) == ((record->flags & RECORD_BASKET_GOES_ON) != 0));
+	CHECK(le(at + 60, 4) == 0);
+}
+
+/* Lines that wait, in lane order. */
+static void check_prepared(const uint8_t *header, const struct ledger *ledger)
+{
+	const uint8_t *at = places_of(header).prepared;
+
+	CHECK(content_of(header).prepared == ledger->prepared_cnt);
+	for (unsigned i = 0; i < ledger->prepared_cnt; i++, at += 2 * ENTRY) {
+		const uint64_t lsn = ledger->prepared[i];
+
+		CHECK(memcmp(at, &ledger->records[lsn], ENTRY) == 0);
+		CHECK(le(at + ENTRY, 8) == lsn);
+	}
+}
+
 static void check_record(struct places *places, const struct ledger *ledger, bool *shadowed,
 			 uint64_t lsn)
 {
@@ -204,6 +239,9 @@ static void check_record(struct places *places, const struct ledger *ledger, boo
 	} else if (is_change(record)) {
 		check_entry(places->change, record, lsn);
 		places->change += ENTRY;
+	} else if (record->kind == RECORD_LINK) {
+		check_link(places->link, record, lsn);
+		places->link += ENTRY;
 	}
 	if (hold != NULL) {
 		check_hold(places->hold, hold);
@@ -240,5 +278,6 @@ void checkpoint_rule_check(const struct rule_checkpoint *file, struct truth *tru
 			   (record->flags | record->quantity | record->channel |
 			    record->offer.extend) != 0);
 	}
+	check_prepared(file->data, &ledger);
 	CHECK(le(file->data + 4, 2) == (is_new ? 3 : set_back ? 2 : 1));
 }

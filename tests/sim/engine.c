@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/lane/resolve.h"
+#include "tests/sim/atomic.h"
 #include "tests/sim/turns.h"
 
 enum {
@@ -35,8 +37,8 @@ static int start_settles(struct sim_engine *engine)
 {
 	int rc = 0;
 
-	for (unsigned turn = 0;
-	     rc == 0 && (!lane_turn_all_done(&engine->turn) || operator_waits(engine)); turn++)
+	for (unsigned turn = 0; rc == 0 && (!turns_all_done(engine) || operator_waits(engine));
+	     turn++)
 		rc = start_goes_on(engine, turn);
 	return rc != 0 ? rc : engine->process.dead ? -EIO : -engine_error(engine);
 }
@@ -121,7 +123,7 @@ static int open_journal(struct sim_engine *engine, struct sim_lane *lane,
 		.journal_id = engine->dir.journal_id,
 		.lane = idx,
 		.tail = scan->tail,
-		.disk = &engine->disk.disk,
+		.disk = &engine->disk.rings[idx % engine->worker_cnt].disk,
 		.segments = lane->segments,
 		.buffers = lane->buffers,
 	};
@@ -140,6 +142,33 @@ static void settle_clock(struct sim_engine *engine)
 	}
 }
 
+/* Ends what several lanes were deciding, as serve_baskets_up does. */
+static int resolve(struct sim_engine *engine)
+{
+	struct resolved resolved = {0};
+	bool done;
+	int rc = 0;
+
+	for (unsigned turn = 0;; turn++) {
+		done = true;
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
+			done &= resolve_prepared(engine->lanes[i].lane, engine->turned,
+						 (uint16_t)engine->lane_cnt, &resolved);
+		if (done)
+			break;
+		rc = start_goes_on(engine, turn);
+		if (rc != 0)
+			return rc;
+	}
+	engine->tally->cnt[TALLY_RESOLVED_COMMITTED] += resolved.committed;
+	engine->tally->cnt[TALLY_RESOLVED_ABORTED] += resolved.aborted;
+	if (resolved.committed + resolved.aborted > 0)
+		rc = start_settles(engine);
+	if (rc == 0)
+		atomic_check_resolved(engine);
+	return rc;
+}
+
 int engine_start(struct sim_engine *engine)
 {
 	const bool back = random_chance(engine->random, 500); /* --clock-back */
@@ -147,6 +176,7 @@ int engine_start(struct sim_engine *engine)
 	int rc = 0;
 
 	memset(engine->disk.broken, 0, sizeof(engine->disk.broken));
+	turns_begin_workers(engine);
 	sim_clock_begin(&engine->clock, engine->fs.mono_ns);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0; i++)
 		rc = recover_one(engine, &engine->lanes[i], &scans[i]);
@@ -160,8 +190,10 @@ int engine_start(struct sim_engine *engine)
 		recover_scan_free(&scans[i]);
 	if (rc == 0)
 		settle_clock(engine);
+	for (unsigned i = 0; i < engine->worker_cnt && rc == 0; i++)
+		lane_turn_take_over(&engine->turns[i], engine->fs.mono_ns);
 	if (rc == 0)
-		lane_turn_take_over(&engine->turn, engine->fs.mono_ns);
+		rc = resolve(engine);
 	for (unsigned i = 0; i < engine->lane_cnt && rc == 0 && back; i++)
 		rc = set_back(engine, &engine->lanes[i]);
 	return rc == 0 ? add_offers(engine) : rc;
@@ -182,7 +214,7 @@ void engine_turn(struct sim_engine *engine)
 
 bool engine_all_decided(const struct sim_engine *engine)
 {
-	return engine->inbox_cnt == 0 && lane_turn_all_done(&engine->turn);
+	return engine->inbox_cnt == 0 && turns_all_done(engine);
 }
 
 int engine_error(const struct sim_engine *engine)

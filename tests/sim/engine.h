@@ -69,7 +69,10 @@ struct sim_engine {
 	struct sim_lane lanes[SIM_LANES_MAX];
 	struct lane turned[SIM_LANES_MAX]; /* those of `lanes` */
 	unsigned lane_cnt;
-	struct lane_turn turn;
+	struct lane_turn turns[SIM_LANES_MAX]; /* of the workers */
+	unsigned worker_cnt;
+	unsigned worker; /* whose turn it is */
+	struct mailbox *mailbox;
 	struct sim_arrival inbox[SIM_LANES_MAX * BUYERS_PARCELS_MAX];
 	unsigned inbox_cnt;
 	uint64_t arrival_cnt;

@@ -16,6 +16,7 @@ enum {
 	LEDGER_RECORDS_MAX = 3200,
 	LEDGER_OFFERS_MAX = 16,
 	LEDGER_BUYERS = 64, /* chains; a buyer's is his number's rest */
+	LEDGER_PREPARED_MAX = 1024,
 };
 
 enum ledger_state {
@@ -43,6 +44,7 @@ struct ledger_order {
 	uint8_t state; /* enum ledger_state */
 	uint8_t extensions;
 	bool late;
+	bool pinned; /* what it is to become is prepared */
 };
 
 /* Units. Those put on sale are the OFFER record's. */
@@ -62,7 +64,9 @@ struct ledger {
 	uint64_t ran_out_cnt; /* holds that EXPIRE records ended */
 	unsigned offer_cnt;
 	unsigned open_cnt;
-	uint16_t newest[LEDGER_BUYERS]; /* LSN of the newest order of a chain; 0: none */
+	unsigned prepared_cnt;
+	uint16_t prepared[LEDGER_PREPARED_MAX]; /* LSNs of lines between the steps, oldest first */
+	uint16_t newest[LEDGER_BUYERS];         /* LSN of the newest order of a chain; 0: none */
 	struct ledger_offer offers[LEDGER_OFFERS_MAX];
 	uint16_t open[LEDGER_RECORDS_MAX]; /* LSNs of open holds, in no order */
 	struct ledger_order orders[LEDGER_RECORDS_MAX];
@@ -73,6 +77,10 @@ void ledger_begin(struct ledger *ledger, const struct record *records, struct ta
 
 /* Adds the record with the next LSN. */
 void ledger_add(struct ledger *ledger);
+
+/* The PREPARED record that came to this record or to nothing by it: the latest of its request; 0:
+ * there is none. */
+uint64_t ledger_prepared_lsn(const struct record *records, uint64_t lsn);
 
 /* At the end of a block: every offer's units are those of its orders. */
 void ledger_check_sums(const struct ledger *ledger);

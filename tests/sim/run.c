@@ -21,6 +21,7 @@ enum {
 	PATIENCE_TURNS = 8000, /* within which a healthy engine has answered */
 	FAILED_TURNS = 8,      /* a failed lane gets requests before it is restarted */
 	DRAIN_TURNS = 300,
+	LEAP_TURNS = 500,
 };
 
 #define SAY(run, ...)                                                                              \
@@ -241,7 +242,8 @@ static bool drain(struct run *run)
 			return false;
 	}
 	for (unsigned turns = 0; turns < DRAIN_TURNS && engine_error(engine) == 0; turns++) {
-		lane_turn_close(&engine->turn);
+		for (unsigned i = 0; i < engine->worker_cnt; i++)
+			lane_turn_close(&engine->turns[i]);
 		turn(run);
 		if (engine->process.dead)
 			return false;
@@ -463,6 +465,9 @@ static void end_holds(struct run *run)
 			if (sums.open_holds == 0)
 				break;
 			CHECK(turns < PATIENCE_TURNS);
+			/* It may have been set back by days. */
+			if (turns % LEAP_TURNS == LEAP_TURNS - 1)
+				sim_clock_leap(&engine->clock);
 			turn(run);
 			any = true;
 		}
@@ -479,6 +484,8 @@ static void finish(struct run *run)
 
 	run->faults = (struct sim_faults){.no_space = run->faults.no_space};
 	run->peace = true;
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		engine->lanes[i].buyers.peace = true;
 	run->life++;
 	beside_kill(&run->follower);
 	beside_kill(&run->pruner);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/worker/mailbox.h"
+#include "tests/sim/atomic.h"
 #include "tests/sim/turns.h"
 
 enum {
@@ -176,6 +178,11 @@ static void choose_size(struct run *run, struct sim_lane *lane)
 		if (random_chance(&run->random, 150))
 			size->change_cnt = 4 + random_below(&run->random, 40);
 	}
+	/* Few links in some. */
+	if (run->engine.lane_cnt > 1)
+		size->link_cnt = random_chance(&run->random, 150)
+					 ? 1 + random_below(&run->random, 20)
+					 : (uint64_t)run->wishes * run->engine.lane_cnt;
 	/* With much room: whether a bucket is full depends on the hash key, which does not follow
 	 * from the seed. */
 	size->buyer_cnt = 8 * (size->order_cnt + size->hold_cnt);
@@ -191,6 +198,10 @@ static void choose_lane(struct run *run, unsigned idx)
 
 	memset(buffers[idx], 0xee, sizeof(buffers[idx]));
 	lane->buffers = buffers[idx];
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		buyers->of_lane[i] = &engine->lanes[i].buyers;
+	buyers->truth = &lane->truth;
+	buyers->arrival_cnt = &engine->arrival_cnt;
 	buyers->random = &run->random;
 	buyers->tally = engine->tally;
 	buyers->shards = (uint16_t)engine->lane_cnt;
@@ -216,6 +227,8 @@ static void on_block(void *context, const struct block_header *block, bool down)
 
 	CHECK(block->lane < engine->lane_cnt);
 	truth_block(&engine->lanes[block->lane].truth, block, down);
+	if (!down && !engine->disk.rotten)
+		atomic_check_block(engine, block);
 }
 
 struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
@@ -238,15 +251,21 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 	};
 	engine->lane_cnt =
 		1 +
-		(random_chance(random, 500) ? (unsigned)random_below(random, SIM_LANES_MAX) : 0);
+		(random_chance(random, 650) ? (unsigned)random_below(random, SIM_LANES_MAX) : 0);
 	tally->cnt[TALLY_LANES] += engine->lane_cnt - 1;
+	engine->worker_cnt = 1;
+	if (random_chance(random, 650))
+		engine->worker_cnt += (unsigned)random_below(random, engine->lane_cnt);
 	engine->ack_memory = random_chance(random, 150);
 	engine->undated_refused = random_chance(random, 400);
 	engine->segment_bytes = (3 + random_below(random, 18)) * BLOCK_ALIGN_BYTES;
 	run->wishes = (20 + (uint32_t)random_below(random, 500)) / engine->lane_cnt;
+	/* Baskets need more. */
+	if (engine->lane_cnt > 1)
+		run->wishes *= 3;
 	run->crowd = random_chance(random, 250) ? 8 : 1;
 	if (run->crowd > 1)
-		run->wishes *= 3;
+		run->wishes *= engine->lane_cnt > 1 ? 2 : 3;
 	run->holds = random_chance(random, 600);
 	engine->clock.leaps = run->holds && random_chance(random, 700);
 	run->follows = random_chance(random, 600);
@@ -255,7 +274,7 @@ struct run *sale_open(uint64_t seed, bool verbose, struct tally *tally)
 	sim_fs_open(&engine->fs, random, tally, engine->lane_cnt);
 	engine->fs.engine = &engine->process;
 	engine->fs.full_in_writing = random_chance(random, 300);
-	sim_disk_open(&engine->disk, &engine->fs, &engine->process);
+	sim_disk_open(&engine->disk, &engine->fs, &engine->process, (uint16_t)engine->worker_cnt);
 	engine->disk.on_block = on_block;
 	engine->disk.context = engine;
 	engine->dir = (struct data_dir){
@@ -274,6 +293,7 @@ void sale_close(struct run *run)
 {
 	struct sim_engine *engine = &run->engine;
 
+	mailbox_close(engine->mailbox);
 	sim_disk_close(&engine->disk);
 	sim_fs_close(&engine->fs);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {

@@ -20,9 +20,15 @@ enum fate {
 	FATE_CNT,
 };
 
-static struct sim_disk *of_disk(struct disk *disk)
+static struct sim_ring *of_disk(struct disk *disk)
 {
-	return (struct sim_disk *)((uintptr_t)disk - offsetof(struct sim_disk, disk));
+	return (struct sim_ring *)((uintptr_t)disk - offsetof(struct sim_ring, disk));
+}
+
+/* Whether it is a write of this ring. */
+static bool is_of(const struct sim_ring *ring, const struct sim_write *write)
+{
+	return write->lane % ring->of->worker_cnt == ring->worker;
 }
 
 static void count(struct sim_disk *disk, enum tally_row row)
@@ -98,7 +104,7 @@ static bool is_broken(struct sim_disk *disk, uint16_t lane)
 static int sim_write(struct disk *base, int fd, const void *buffer, uint32_t bytes, uint64_t offset,
 		     uint64_t token)
 {
-	struct sim_disk *disk = of_disk(base);
+	struct sim_disk *disk = of_disk(base)->of;
 	struct sim_write *write = &disk->writes[disk->write_cnt];
 	const struct block_header *block = buffer;
 	struct sim_open *open = &disk->fs->opens[fd - SIM_FD_FIRST];
@@ -138,10 +144,11 @@ static int sim_write(struct disk *base, int fd, const void *buffer, uint32_t byt
 
 static int sim_submit(struct disk *base)
 {
-	struct sim_disk *disk = of_disk(base);
+	const struct sim_ring *ring = of_disk(base);
+	struct sim_disk *disk = ring->of;
 
 	for (unsigned i = 0; i < disk->write_cnt && !disk->process->dead; i++)
-		disk->writes[i].submitted = true;
+		disk->writes[i].submitted |= is_of(ring, &disk->writes[i]);
 	return 0;
 }
 
@@ -212,15 +219,17 @@ static int64_t end_write(struct sim_disk *disk, const struct sim_write *write)
 }
 
 /* A write that may end now, any of them; write_cnt if none may. */
-static unsigned pick(struct sim_disk *disk)
+static unsigned pick(const struct sim_ring *ring)
 {
+	struct sim_disk *disk = ring->of;
 	unsigned ripe[SIM_WRITES_MAX];
 	unsigned cnt = 0;
 
 	for (unsigned i = 0; i < disk->write_cnt; i++) {
 		const struct sim_write *write = &disk->writes[i];
 
-		if (write->submitted && !write->orphan && write->not_before <= disk->reaps)
+		if (is_of(ring, write) && write->submitted && !write->orphan &&
+		    write->not_before <= disk->reaps)
 			ripe[cnt++] = i;
 	}
 	return cnt == 0 ? disk->write_cnt : ripe[random_below(disk->random, cnt)];
@@ -228,7 +237,8 @@ static unsigned pick(struct sim_disk *disk)
 
 static int sim_reap(struct disk *base, disk_done_fn *done, void *context)
 {
-	struct sim_disk *disk = of_disk(base);
+	const struct sim_ring *ring = of_disk(base);
+	struct sim_disk *disk = ring->of;
 	unsigned wanted = 0;
 	int cnt = 0;
 
@@ -237,7 +247,7 @@ static int sim_reap(struct disk *base, disk_done_fn *done, void *context)
 
 	disk->reaps++;
 	while (wanted-- > 0 && !disk->process->dead) {
-		const unsigned idx = pick(disk);
+		const unsigned idx = pick(ring);
 
 		if (idx == disk->write_cnt)
 			break;
@@ -340,15 +350,19 @@ void sim_disk_kill(struct sim_disk *disk)
 	}
 }
 
-void sim_disk_open(struct sim_disk *disk, struct sim_fs *fs, struct sim_process *process)
+void sim_disk_open(struct sim_disk *disk, struct sim_fs *fs, struct sim_process *process,
+		   uint16_t worker_cnt)
 {
+	CHECK(worker_cnt > 0 && worker_cnt <= SIM_LANES_MAX);
 	*disk = (struct sim_disk){
-		.disk.ops = &disk_ops,
+		.worker_cnt = worker_cnt,
 		.fs = fs,
 		.process = process,
 		.random = fs->random,
 		.tally = fs->tally,
 	};
+	for (uint16_t i = 0; i < worker_cnt; i++)
+		disk->rings[i] = (struct sim_ring){{&disk_ops}, disk, i};
 }
 
 void sim_disk_close(struct sim_disk *disk)

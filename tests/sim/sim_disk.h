@@ -37,8 +37,18 @@ struct sim_write {
 /* Called for every block when it is written, and when it is on disk and reported so. */
 typedef void sim_block_fn(void *context, const struct block_header *block, bool down);
 
+struct sim_disk;
+
+/* The ring of one worker, that does the writes of its lanes. */
+struct sim_ring {
+	struct disk disk; /* for journal_options, and for its turn */
+	struct sim_disk *of;
+	uint16_t worker;
+};
+
 struct sim_disk {
-	struct disk disk; /* for journal_options */
+	struct sim_ring rings[SIM_LANES_MAX];
+	uint16_t worker_cnt; /* lane i is worker i % worker_cnt's */
 	struct sim_fs *fs;
 	struct sim_process *process; /* whose writes they are */
 	struct sim_random *random;
@@ -56,7 +66,8 @@ struct sim_disk {
 	uint64_t sick[SIM_LANES_MAX]; /* writes of a lane until it breaks; 0: none */
 };
 
-void sim_disk_open(struct sim_disk *disk, struct sim_fs *fs, struct sim_process *process);
+void sim_disk_open(struct sim_disk *disk, struct sim_fs *fs, struct sim_process *process,
+		   uint16_t worker_cnt);
 void sim_disk_close(struct sim_disk *disk);
 
 /* Writes that a killed engine left may arrive at any turn, or when recovery waits. */

@@ -7,23 +7,9 @@
 #include "engine/base/check.h"
 #include "tests/sim/buyers.h"
 #include "tests/sim/dates.h"
+#include "tests/sim/told.h"
 
 static const uint64_t SECOND_NS = 1000000000;
-
-/* An answer to one entry. */
-struct answer {
-	struct buyers *buyers;
-	const struct truth *truth;
-	const struct parcel *parcel;
-	const struct wire_request *request;
-	struct wish *wish;
-	struct wire_reply reply;
-	uint64_t now_ns; /* the lane's clock, if the answer says so; else 0 */
-	bool content;
-	bool healthy;
-	bool failed;
-	bool stale;
-};
 
 static void count(struct buyers *buyers, enum tally_row row)
 {
@@ -51,7 +37,7 @@ static uint64_t order_lsn_of(const struct buyers *buyers, uint64_t order_id)
 static bool order_was(const struct answer *answer, uint64_t order_id, ledger_fits_fn fits)
 {
 	const struct truth *truth = answer->truth;
-	const uint64_t lsn = answer->parcel->lsn;
+	const uint64_t lsn = answer->parcel->lsn[answer->buyers->lane];
 
 	return ledger_was(&truth->ledger, order_lsn_of(answer->buyers, order_id),
 			  lsn < truth->written_lsn ? lsn : truth->written_lsn, truth->written_lsn,
@@ -59,7 +45,7 @@ static bool order_was(const struct answer *answer, uint64_t order_id, ledger_fit
 }
 
 /* Where the wish's record is among those up to an LSN; 0: nowhere. */
-static uint64_t find(struct wish *wish, const struct truth *truth, uint64_t last_lsn)
+uint64_t told_find(struct wish *wish, const struct truth *truth, uint64_t last_lsn)
 {
 	const struct record *record = &truth->records[wish->lsn];
 
@@ -138,10 +124,10 @@ static void check_content(const struct wish *wish, const struct record *record)
 
 	CHECK(record->channel == wish->channel + wish->winner);
 	CHECK(record->order.buyer == wish->buyer && write_off == wish->write_off);
-	/* How many units an EXTEND names does not matter. */
+	/* How many units an EXTEND names does not matter; for a whole basket none are named. */
 	if (all)
 		CHECK(wish->quantity + wish->winner == 0);
-	else if (record->kind != RECORD_EXTEND)
+	else if (record->kind != RECORD_EXTEND && !(wish->whole && record->kind == RECORD_CONFIRM))
 		CHECK(record->quantity == wish->quantity + wish->winner);
 	if (!is_purchase(record)) {
 		CHECK(record->change.order_lsn == (wish->order_id & LSN_MAX));
@@ -173,19 +159,19 @@ static bool is_yes(const struct answer *answer)
 		/* By this request's own record, or because another one's was refunded. */
 		return wish->op == WIRE_OP_CONFIRM &&
 		       (wish->done ||
-			find(answer->wish, answer->truth, answer->truth->written_lsn) > 0);
+			told_find(answer->wish, answer->truth, answer->truth->written_lsn) > 0);
 	default:
 		return false;
 	}
 }
 
 /* The wish is committed, as an answer says that rests on its record and may on later ones. */
-static void told_done(const struct answer *answer)
+void told_done(const struct answer *answer)
 {
 	struct buyers *buyers = answer->buyers;
 	struct wish *wish = answer->wish;
 	const bool durable = answer->reply.durability == DURABILITY_DURABLE;
-	const uint64_t lsn = find(wish, answer->truth, answer->truth->written_lsn);
+	const uint64_t lsn = told_find(wish, answer->truth, answer->truth->written_lsn);
 
 	CHECK(durable || (buyers->ack_memory && answer->reply.durability == DURABILITY_MEMORY));
 	count(buyers, durable ? TALLY_YES_DURABLE : TALLY_YES_MEMORY);
@@ -201,25 +187,18 @@ static void told_done(const struct answer *answer)
 	if (wish->unknown)
 		count(buyers, TALLY_TOLD_LATER);
 	wish->unknown = false;
-	if (wish->yes_arrival == 0 || answer->parcel->arrival < wish->yes_arrival)
-		wish->yes_arrival = answer->parcel->arrival;
+	if (wish->yes_arrival == 0 || answer->parcel->answered < wish->yes_arrival)
+		wish->yes_arrival = answer->parcel->answered;
+	if (wish->yes_answered == 0)
+		wish->yes_answered = *buyers->arrival_cnt;
 }
 
-/* A basket's lines that were committed with it follow each other. */
-static void check_lines(const struct answer *answer)
+/* Whether it may have been decided before the yes. */
+bool told_overtaken(const struct answer *answer)
 {
-	const struct parcel *parcel = answer->parcel;
-	const struct wish *first = &answer->buyers->wishes[parcel->wishes[0]];
-	const struct record *records = answer->truth->records;
-	const ptrdiff_t idx = answer->request - parcel->requests;
-
-	if ((parcel->flags & WIRE_FLAG_BASKET) == 0 || first->lsn == 0 || !first->done ||
-	    (records[first->lsn].flags & RECORD_BASKET_GOES_ON) == 0 ||
-	    (records[answer->wish->lsn - 1].flags & RECORD_BASKET_GOES_ON) == 0)
-		return;
-	CHECK(answer->wish->lsn == first->lsn + (uint64_t)idx);
-	CHECK(((records[answer->wish->lsn].flags & RECORD_BASKET_GOES_ON) != 0) ==
-	      (idx + 1 < parcel->cnt));
+	/* What other lanes were asked about they decided at any time until the answer. */
+	return answer->parcel->arrival <
+	       (answer->parcel->parked ? answer->wish->yes_answered : answer->wish->yes_arrival);
 }
 
 static void told_yes(const struct answer *answer)
@@ -240,7 +219,7 @@ static void told_yes(const struct answer *answer)
 	wish->answer = answer->reply;
 	if (wish->lsn > 0) {
 		check_content(wish, &answer->truth->records[wish->lsn]);
-		check_lines(answer);
+		told_check_lines(answer);
 	}
 }
 
@@ -415,7 +394,8 @@ static void check_short(const struct answer *answer)
 	if (request->op != WIRE_OP_HOLD || !answer->buyers->settled ||
 	    (answer->parcel->flags & WIRE_FLAG_BASKET) != 0)
 		return;
-	CHECK(truth_was_short(answer->truth, answer->parcel->lsn, request, answer->now_ns));
+	CHECK(truth_was_short(answer->truth, answer->parcel->lsn[answer->buyers->lane], request,
+			      answer->now_ns));
 	count(answer->buyers, TALLY_HOLD_SHORT);
 }
 
@@ -434,8 +414,9 @@ static void refused(const struct answer *answer)
 		count(buyers, TALLY_DRAINING);
 		break;
 	case VERDICT_TABLE_FULL:
-		/* Room was kept for every payment. */
-		CHECK(op != WIRE_OP_CONFIRM && op != WIRE_OP_BUY);
+		/* Room was kept for every payment; but not for links. */
+		CHECK((op != WIRE_OP_CONFIRM && op != WIRE_OP_BUY) ||
+		      (answer->parcel->flags & WIRE_FLAG_BASKET) != 0);
 		count(buyers, TALLY_TABLE_FULL);
 		break;
 	case VERDICT_SOLD_OUT:
@@ -467,6 +448,22 @@ static void refused(const struct answer *answer)
 	}
 }
 
+/* Whether the line was sought by its SKU's number, in a lane that did not know yet where it is
+ * sold. */
+static bool is_sought(const struct answer *answer)
+{
+	const struct buyers *buyers = answer->buyers;
+	const struct buyers *sought =
+		buyers->of_lane[wire_shard_of(answer->wish->sku, buyers->shards)];
+	unsigned i = 0;
+
+	if (buyers == answer->asked || sought == buyers)
+		return false;
+	while (sought->away[i].sku != answer->wish->sku)
+		CHECK(++i < sought->away_cnt);
+	return answer->parcel->arrival <= sought->away[i].known_since || answer->parcel->parked;
+}
+
 /* The lane does not sell the SKU yet. */
 static void told_unknown_sku(const struct answer *answer)
 {
@@ -475,9 +472,11 @@ static void told_unknown_sku(const struct answer *answer)
 
 	/* A SKU that is placed here is another shard's by its number. */
 	if (answer->reply.verdict == VERDICT_WRONG_SHARD)
-		CHECK(answer->reply.quantity == wire_shard_of(sku, buyers->shards) &&
-		      answer->reply.quantity != buyers->lane);
-	CHECK(answer->parcel->arrival <= known_since(buyers, sku));
+		/* A basket's line was sought there, and that shard knows who will sell it. */
+		CHECK(answer->reply.quantity == buyers->lane
+			      ? answer->parcel->parked
+			      : answer->reply.quantity == wire_shard_of(sku, buyers->shards));
+	CHECK(answer->parcel->arrival <= known_since(buyers, sku) || is_sought(answer));
 	if (answer->request->op == WIRE_OP_LOOKUP && !by_order(answer->request))
 		answer->wish->unknown = false;
 	count(buyers, TALLY_UNKNOWN_SKU);
@@ -510,7 +509,7 @@ static void told_no(const struct answer *answer)
 		return;
 	}
 	/* Decided before the order, but delivered after it. */
-	if (answer->parcel->arrival < wish->yes_arrival) {
+	if (told_overtaken(answer)) {
 		count(buyers, TALLY_OVERTAKEN);
 		return;
 	}
@@ -550,60 +549,15 @@ static void told_away(const struct answer *answer)
 	}
 }
 
-/* Why the datagram is no basket; VERDICT_NONE: it is one. */
-static uint8_t basket_wrong(const struct parcel *parcel)
-{
-	const struct wire_request *first = &parcel->requests[0];
-	bool ops = false;
-	bool buyers = false;
-	bool twice = false;
-
-	for (uint8_t i = 0; i < parcel->cnt; i++) {
-		const struct wire_request *line = &parcel->requests[i];
-
-		ops |= line->op != first->op || line->op > WIRE_OP_RELEASE;
-		buyers |= line->buyer != first->buyer;
-		for (uint8_t j = 0; j < i; j++)
-			twice |= parcel->requests[j].sku == line->sku;
-	}
-	return parcel->cnt < 2 ? VERDICT_BASKET_SIZE
-	       : ops           ? VERDICT_BASKET_OPS
-	       : buyers        ? VERDICT_BASKET_BUYERS
-	       : twice         ? VERDICT_BASKET_TWICE
-			       : VERDICT_NONE;
-}
-
-/* What a basket's line is told because of the others. */
-static bool is_of_basket(const struct answer *answer, const struct wire_header *header)
-{
-	const uint8_t wrong = basket_wrong(answer->parcel);
-	const uint8_t verdict = answer->reply.verdict;
-
-	if ((header->flags & WIRE_FLAG_BASKET) == 0 || verdict == VERDICT_UNAVAILABLE)
-		return false;
-	if (wrong != VERDICT_NONE) {
-		CHECK(verdict == wrong);
-		count(answer->buyers, TALLY_NO_BASKET);
-		return true;
-	}
-	if (verdict != VERDICT_BASKET_REFUSED)
-		return false;
-	CHECK((header->flags & WIRE_FLAG_WHAT_THERE_IS) == 0);
-	/* What was committed is answered again. */
-	CHECK(!answer->wish->done || answer->parcel->arrival < answer->wish->yes_arrival);
-	count(answer->buyers, TALLY_BASKET_REFUSED);
-	return true;
-}
-
 /* The whole datagram was refused for what its header says. */
 static bool is_of_header(const struct answer *answer, const struct wire_header *header)
 {
-	const struct buyers *buyers = answer->buyers;
+	const struct buyers *buyers = answer->asked;
 	const struct wire_reply *reply = &answer->reply;
 
 	if (header->shard == buyers->lane || reply->verdict != VERDICT_WRONG_SHARD)
 		return false;
-	CHECK(reply->quantity == buyers->lane || answer->wish->away ||
+	CHECK(reply->quantity == answer->buyers->lane || answer->wish->away ||
 	      reply->quantity == wire_shard_of(answer->wish->sku, buyers->shards));
 	return true;
 }
@@ -621,9 +575,12 @@ static void told_one(const struct answer *answer, const struct wire_header *head
 {
 	CHECK(answer->reply.id[0] == answer->wish->id[0] &&
 	      answer->reply.id[1] == answer->wish->id[1]);
-	if (is_of_header(answer, header) || is_of_basket(answer, header))
+	if (is_of_header(answer, header) || told_under_way(answer) ||
+	    told_of_basket(answer, header))
 		return;
-	if (answer->wish->away)
+	if (answer->parcel->whole.cnt > 0)
+		told_whole(answer);
+	else if (answer->wish->away)
 		told_away(answer);
 	else if (is_state(answer))
 		told_state(answer);
@@ -647,28 +604,33 @@ static void count_date(struct buyers *buyers, const struct parcel *parcel,
 		count(buyers, TALLY_NOT_OPEN_TO_IT);
 }
 
-void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct truth *truth,
-		 bool healthy, bool failed)
+void buyers_told(struct buyers *buyers, struct parcel *parcel, bool healthy)
 {
 	const struct wire_header *header = (const struct wire_header *)parcel->datagram;
 	const struct wire_reply *replies =
 		(const struct wire_reply *)(parcel->datagram + WIRE_HEADER_BYTES);
 	const struct wire_date date =
 		parcel->dated ? wire_date_of(parcel->datagram) : (struct wire_date){0};
+	bool failed = buyers->failed;
 
 	CHECK(parcel->out && header->count == parcel->cnt);
 	CHECK(wire_is_dated(parcel->datagram) == parcel->dated);
 	if (parcel->dated)
 		CHECK(date.sale == buyers->sale && date.valid_ms == parcel->date.valid_ms);
+	for (unsigned i = 0; i < buyers->shards && parcel->parked; i++)
+		failed |= buyers->of_lane[i]->failed || buyers->of_lane[i]->ends;
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
+		struct buyers *of = buyers->of_lane[parcel->owners[i]];
 		const struct answer answer = {
-			.buyers = buyers,
-			.truth = truth,
+			.buyers = of,
+			.truth = of->truth,
+			.asked = buyers,
 			.parcel = parcel,
 			.request = &parcel->requests[i],
-			.wish = &buyers->wishes[parcel->wishes[i]],
+			.wish = &of->wishes[parcel->wishes[i]],
 			.reply = replies[i],
-			.now_ns = date.issued_at_ns,
+			/* Another lane's clock may be behind. */
+			.now_ns = of == buyers ? date.issued_at_ns : 0,
 			.content = parcel->contents[i] != 0,
 			.healthy = healthy,
 			.failed = failed,
@@ -678,13 +640,15 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, const struct trut
 		told_one(&answer, header);
 		count_date(buyers, parcel, &answer.reply, &date);
 	}
+	told_keep_held(buyers, parcel, replies);
+	told_check_all(buyers, parcel, replies);
 	parcel->out = false;
 }
 
 static void check_wish(const struct buyers *buyers, const struct truth *truth, struct wish *wish,
 		       uint64_t last_lsn)
 {
-	const uint64_t lsn = find(wish, truth, last_lsn);
+	const uint64_t lsn = told_find(wish, truth, last_lsn);
 
 	CHECK(lsn > 0);
 	if (!wish->answered)
@@ -706,7 +670,7 @@ void buyers_recovered(struct buyers *buyers, const struct truth *truth, uint64_t
 	for (uint32_t i = 0; i < buyers->wish_cnt; i++) {
 		struct wish *wish = &buyers->wishes[i];
 
-		if (!wish->done || find(wish, truth, last_lsn) > 0)
+		if (!wish->done || told_find(wish, truth, last_lsn) > 0)
 			continue;
 		CHECK(buyers->ack_memory && !wish->durable);
 		wish->done = wish->answered = wish->winner = wish->unknown = false;

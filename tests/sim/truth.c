@@ -200,6 +200,7 @@ void truth_compare(const struct truth *truth, const struct shard *shard)
 	shard_totals(shard, &totals);
 	CHECK(shard_next_lsn(shard) == ledger->lsn + 1);
 	CHECK(totals.offers == ledger->offer_cnt && totals.open_holds == ledger->open_cnt);
+	CHECK(totals.prepared == ledger->prepared_cnt);
 	for (uint64_t i = 0; i < totals.offers; i++) {
 		shard_offer_at(shard, i, &view);
 		shard_terms_at(shard, i, &terms);
@@ -230,8 +231,16 @@ static struct shard_size size_of(const struct truth *truth, uint64_t last_lsn)
 		size.order_cnt += kind == RECORD_ORDER;
 		size.hold_cnt += kind == RECORD_HOLD || kind == RECORD_RETURN;
 		size.change_cnt += kind >= RECORD_CONFIRM && kind <= RECORD_RETURN;
+		size.link_cnt += kind == RECORD_LINK;
+		if (kind == RECORD_PREPARED) {
+			size.order_cnt++;
+			size.hold_cnt++;
+			size.change_cnt++;
+		}
 		/* Of an offer and of its group; with much room. */
-		size.buyer_cnt += kind == RECORD_ORDER || kind == RECORD_HOLD ? 8 : 0;
+		size.buyer_cnt +=
+			kind == RECORD_ORDER || kind == RECORD_HOLD || kind == RECORD_PREPARED ? 8
+											       : 0;
 	}
 	size.offer_cnt += size.offer_cnt == 0;
 	size.order_cnt += size.order_cnt == 0;

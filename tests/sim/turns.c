@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "engine/base/check.h"
+#include "engine/lane/baskets.h"
+#include "engine/worker/mailbox.h"
 #include "tests/sim/sim_calls.h"
 #include "tests/sim/sim_task.h"
 
@@ -12,6 +14,7 @@ enum {
 	/* A block that no answer waits for is held back for some of these. */
 	QUICK_TURN_NS_MAX = MEMORY_LINGER_NS / 4,
 	THREAD_RESUMES_MAX = 6,
+	MAIL_LATE = 300, /* per mille of the looks for mail that find none yet */
 };
 /* So this host never has to drop anything. */
 static_assert((int)BACKLOG_MAX >= (int)BUYERS_PARCELS_MAX, "a lane's parcels fit its backlog");
@@ -42,13 +45,24 @@ static void reply(void *host, const struct exchange *exchange)
 	engine->replies[engine->reply_cnt++] = exchange;
 }
 
+/* Whether the answer waited for other lanes. */
+static bool was_parked(const struct sim_lane *lane, const struct exchange *exchange)
+{
+	const struct lane_baskets *baskets = lane->lane->baskets;
+
+	return baskets != NULL && (uintptr_t)exchange >= (uintptr_t)baskets->parked &&
+	       (uintptr_t)exchange < (uintptr_t)(baskets->parked + BASKETS_MAX);
+}
+
 /* Decisions are made in the order of arrival. So answers that leave at once are in that order, and
- * so are those that wait. */
+ * so are those that wait for the lane's own disk. */
 static void check_order(struct sim_lane *lane, const struct exchange *exchange)
 {
 	const struct parcel *parcel = exchange->packet;
 	uint64_t *last = exchange->lsn == 0 ? &lane->last_at_once : &lane->last_released;
 
+	if (was_parked(lane, exchange))
+		return;
 	CHECK(parcel->arrival > *last);
 	*last = parcel->arrival;
 }
@@ -63,17 +77,27 @@ void turns_check_clock(struct sim_engine *engine, struct sim_lane *lane, uint64_
 static void take_to_buyers(struct sim_engine *engine, const struct exchange *exchange)
 {
 	struct sim_lane *lane = &engine->lanes[exchange->lane_idx];
+	struct parcel *parcel = exchange->packet;
 	const int error = journal_error(lane->lane->journal);
 
 	check_order(lane, exchange);
-	turns_check_clock(engine, lane, engine->turn.monotonic_ns);
+	turns_check_clock(engine, lane, engine->turns[engine->worker].monotonic_ns);
+	parcel->parked = was_parked(lane, exchange);
+	parcel->answered = parcel->parked ? engine->arrival_cnt : parcel->arrival;
 	for (unsigned i = 0; i < engine->lane_cnt && error == 0; i++) {
 		if (journal_error(engine->lanes[i].lane->journal) != 0)
 			count(engine, TALLY_BESIDE_FAILED);
 	}
-	lane->buyers.settled = journal_next_lsn(lane->lane->journal) == lane->truth.written_lsn + 1;
-	buyers_told(&lane->buyers, exchange->packet, &lane->truth, !engine->disk.rotten,
-		    error != 0);
+	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+		struct sim_lane *any = &engine->lanes[i];
+
+		any->buyers.settled =
+			journal_next_lsn(any->lane->journal) == any->truth.written_lsn + 1;
+		any->buyers.failed = journal_error(any->lane->journal) != 0;
+		/* What it could not write before it ended, the next start finds out. */
+		any->buyers.ends = any->lane->draining;
+	}
+	buyers_told(&lane->buyers, parcel, !engine->disk.rotten);
 }
 
 static void flush(void *host, enum lane_turn_stage stage)
@@ -93,11 +117,43 @@ static void drop(void *host, const struct exchange *exchange)
 	CHECK(!"a backlog that has no room for all that came");
 }
 
+/* A mail of some other worker; some take their time. */
+static bool take(void *host, struct mail *mail)
+{
+	struct sim_engine *engine = host;
+	const unsigned first = (unsigned)random_below(engine->random, engine->worker_cnt);
+
+	if (random_chance(engine->random, MAIL_LATE)) {
+		count(engine, TALLY_MAIL_LATE);
+		return false;
+	}
+	for (unsigned i = 0; i < engine->worker_cnt; i++) {
+		const unsigned from = (first + i) % engine->worker_cnt;
+
+		if (from == engine->worker ||
+		    !mailbox_take(engine->mailbox, (uint16_t)from, (uint16_t)engine->worker, mail))
+			continue;
+		count(engine, TALLY_MAILS);
+		return true;
+	}
+	return false;
+}
+
+static void put_mail(void *host, uint16_t worker_idx, const struct mail *mail)
+{
+	struct sim_engine *engine = host;
+
+	CHECK(!engine->process.dead);
+	CHECK(mailbox_put(engine->mailbox, (uint16_t)engine->worker, worker_idx, mail));
+}
+
 static const struct lane_host_ops host_ops = {
 	.has_room = has_room,
 	.reply = reply,
 	.flush = flush,
 	.drop = drop,
+	.take = take,
+	.send = put_mail,
 };
 
 void turns_open(struct sim_engine *engine)
@@ -106,15 +162,18 @@ void turns_open(struct sim_engine *engine)
 	static struct backlog backlogs[SIM_LANES_MAX];
 	static struct commands *commands[SIM_LANES_MAX];
 
-	engine->turn = (struct lane_turn){
-		.ops = &host_ops,
-		.host = engine,
-		.lanes = engine->turned,
-		.lane_step = 1,
-		.lane_cnt = (uint16_t)engine->lane_cnt,
-		.disk = &engine->disk.disk,
-		.verdict_cnt = engine->verdicts,
-	};
+	for (unsigned i = 0; i < engine->worker_cnt; i++) {
+		engine->turns[i] = (struct lane_turn){
+			.ops = &host_ops,
+			.host = engine,
+			.lanes = engine->turned,
+			.lane_first = (uint16_t)i,
+			.lane_step = (uint16_t)engine->worker_cnt,
+			.lane_cnt = (uint16_t)engine->lane_cnt,
+			.disk = &engine->disk.rings[i].disk,
+			.verdict_cnt = engine->verdicts,
+		};
+	}
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		engine->lanes[i].lane = &engine->turned[i];
 		engine->turned[i].reply_queue = &reply_queues[i];
@@ -123,6 +182,15 @@ void turns_open(struct sim_engine *engine)
 			CHECK(commands_open(&commands[i]) == 0);
 		engine->turned[i].commands = commands[i];
 	}
+}
+
+static struct lane_baskets *new_baskets(uint16_t lane_idx)
+{
+	static struct lane_baskets baskets[SIM_LANES_MAX];
+
+	memset(&baskets[lane_idx], 0, sizeof(baskets[0]));
+	lane_baskets_init(&baskets[lane_idx]);
+	return &baskets[lane_idx];
 }
 
 void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane)
@@ -142,14 +210,29 @@ void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane)
 		.condition = LANE_SELLING,
 		.sale = wire_sale_of(engine->dir.journal_id),
 		.undated_refused = engine->undated_refused,
+		.baskets = new_baskets(lane->buyers.lane),
 	};
+	if (engine->lane_cnt == 1)
+		lane->lane->baskets = NULL;
+}
+
+void turns_begin_workers(struct sim_engine *engine)
+{
+	static struct post posts[SIM_LANES_MAX];
+
+	mailbox_close(engine->mailbox);
+	CHECK(mailbox_open(&engine->mailbox, (uint16_t)engine->worker_cnt) == 0);
+	memset(posts, 0, sizeof(posts));
+	for (unsigned i = 0; i < engine->worker_cnt; i++)
+		engine->turns[i].post = engine->lane_cnt > 1 ? &posts[i] : NULL;
 }
 
 static void begin(struct sim_engine *engine)
 {
 	const uint64_t mono_ns = engine->fs.mono_ns;
 
-	lane_turn_begin(&engine->turn, wall_now_ns(&engine->clock.now, mono_ns), mono_ns);
+	lane_turn_begin(&engine->turns[engine->worker], wall_now_ns(&engine->clock.now, mono_ns),
+			mono_ns);
 }
 
 static void run_thread(struct sim_engine *engine)
@@ -180,38 +263,44 @@ static void time_goes_by(struct sim_engine *engine)
 /* What came becomes the batch, as far as there is room; the rest waits in the port. */
 static void take_burst(struct sim_engine *engine)
 {
-	struct lane_batch *batch = &engine->turn.batch;
-	unsigned taken = 0;
+	struct lane_turn *turn = &engine->turns[engine->worker];
+	struct lane_batch *batch = &turn->batch;
+	unsigned left = 0;
 
-	if (!lane_turn_has_room(&engine->turn))
+	if (!lane_turn_has_room(turn))
 		return;
-	while (taken < engine->inbox_cnt && batch->cnt < RX_BURST_MAX) {
-		const struct sim_arrival *arrival = &engine->inbox[taken++];
+	for (unsigned n = 0; n < engine->inbox_cnt; n++) {
+		const struct sim_arrival *arrival = &engine->inbox[n];
 		uint8_t *datagram = arrival->parcel->datagram;
 
+		if (arrival->lane_idx % engine->worker_cnt != engine->worker ||
+		    batch->cnt == RX_BURST_MAX) {
+			engine->inbox[left++] = *arrival;
+			continue;
+		}
 		arrival->parcel->arrival = ++engine->arrival_cnt;
-		arrival->parcel->lsn =
-			journal_next_lsn(engine->lanes[arrival->lane_idx].lane->journal) - 1;
+		for (unsigned i = 0; i < engine->lane_cnt; i++)
+			arrival->parcel->lsn[i] =
+				journal_next_lsn(engine->lanes[i].lane->journal) - 1;
 		batch->exchanges[batch->cnt] = (struct exchange){
 			.packet = arrival->parcel,
 			.frame = datagram,
-			.at_ns = engine->turn.wall_ns,
+			.at_ns = turn->wall_ns,
 			.view.payload_bytes = (uint16_t)wire_bytes(datagram),
 			.lane_idx = arrival->lane_idx,
 		};
-		lane_turn_add(&engine->turn);
+		lane_turn_add(turn);
 	}
-	engine->inbox_cnt -= taken;
-	memmove(engine->inbox, engine->inbox + taken, engine->inbox_cnt * sizeof(engine->inbox[0]));
+	engine->inbox_cnt = left;
 }
 
 static void check_lanes(struct sim_engine *engine)
 {
-	for (unsigned i = 0; i < engine->lane_cnt; i++) {
+	for (unsigned i = engine->worker; i < engine->lane_cnt; i += engine->worker_cnt) {
 		struct sim_lane *lane = &engine->lanes[i];
 		const bool failed = journal_error(lane->lane->journal) != 0;
 
-		turns_check_clock(engine, lane, engine->turn.monotonic_ns);
+		turns_check_clock(engine, lane, engine->turns[engine->worker].monotonic_ns);
 		CHECK((lane_condition(lane->lane) == LANE_FAILED) == failed);
 		CHECK(failed || lane->lane->error == 0);
 		CHECK(shard_check(lane->lane->shard, &lane->lane->check_cursor, ENGINE_OFFERS_MAX));
@@ -225,10 +314,10 @@ static void check_lanes(struct sim_engine *engine)
 	}
 }
 
-/* The rest of a turn, after what came was taken. */
+/* The rest of a worker's turn, after what came was taken. */
 static void finish_turn(struct sim_engine *engine)
 {
-	struct lane_turn *turn = &engine->turn;
+	struct lane_turn *turn = &engine->turns[engine->worker];
 
 	lane_turn_decide(turn);
 	lane_turn_write(turn);
@@ -238,22 +327,47 @@ static void finish_turn(struct sim_engine *engine)
 	CHECK(engine->reply_cnt == 0);
 	lane_turn_tend(turn);
 	check_lanes(engine);
-	for (unsigned i = 0; i < engine->lane_cnt; i++)
+	for (unsigned i = engine->worker; i < engine->lane_cnt; i += engine->worker_cnt)
 		operator_listen(engine, &engine->lanes[i]);
 	time_goes_by(engine);
 }
 
+/* Workers take turns in any order, some more of them than others. */
+static void run(struct sim_engine *engine, bool sells)
+{
+	const unsigned alone = engine->worker_cnt == 1;
+	const unsigned cnt =
+		alone ? 1
+		      : engine->worker_cnt +
+				(unsigned)random_below(engine->random, engine->worker_cnt);
+
+	for (unsigned i = 0; i < cnt && !engine->process.dead; i++) {
+		engine->worker =
+			alone ? 0 : (unsigned)random_below(engine->random, engine->worker_cnt);
+		begin(engine);
+		if (sells)
+			take_burst(engine);
+		finish_turn(engine);
+	}
+}
+
 void turns_start(struct sim_engine *engine)
 {
-	begin(engine);
-	finish_turn(engine);
+	run(engine, false);
 }
 
 void turns_run(struct sim_engine *engine)
 {
-	begin(engine);
-	take_burst(engine);
-	finish_turn(engine);
+	run(engine, true);
+}
+
+bool turns_all_done(const struct sim_engine *engine)
+{
+	for (unsigned i = 0; i < engine->worker_cnt; i++) {
+		if (!lane_turn_all_done(&engine->turns[i]))
+			return false;
+	}
+	return true;
 }
 
 void turns_forget(struct sim_engine *engine)

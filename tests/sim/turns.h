@@ -16,11 +16,17 @@ void turns_open(struct sim_engine *engine);
 /* A lane as its recovery left it: nothing waits in it. */
 void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane);
 
-/* A turn of a start: nobody can ask yet. */
+/* The workers of an engine that starts: no mails. */
+void turns_begin_workers(struct sim_engine *engine);
+
+/* A turn of each worker at a start: nobody can ask yet. */
 void turns_start(struct sim_engine *engine);
 
-/* One turn, unless a crash ends it; time passes. */
+/* Some turns of the workers, unless a crash ends them; time passes. */
 void turns_run(struct sim_engine *engine);
+
+/* Nothing is left to decide, to write or to wait for in any lane. */
+bool turns_all_done(const struct sim_engine *engine);
 
 /* Called before engine.process.dead is reset: what waited is lost. */
 void turns_forget(struct sim_engine *engine);
