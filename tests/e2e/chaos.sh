@@ -167,8 +167,8 @@ chaos() {
 	# shellcheck disable=SC2034 # lib.sh's
 	START_LIMIT_S=60
 	make_keys
-	"$BIN/doorbuster" load --scenario singles-day --skus 500 --requests $(((ROUNDS + 2) * REQUESTS)) \
-		--catalog-out "$CATALOG"
+	"$BIN/doorbuster" load --scenario singles-day --skus 500 \
+		--requests $(((ROUNDS + 2) * REQUESTS)) --catalog-out "$CATALOG"
 	start_postgres
 	start_cluster
 	start_engine --shards 2
