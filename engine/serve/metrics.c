@@ -16,6 +16,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/http_server.h"
 #include "engine/base/relaxed.h"
+#include "engine/serve/metrics_holds.h"
 #include "engine/serve/privileges.h"
 #include "engine/serve/report.h"
 #include "net/wire.h"
@@ -41,6 +42,7 @@ struct serve_metrics {
 	double started_s;                /* since the epoch */
 	uint64_t started_ns;             /* CLOCK_MONOTONIC */
 	struct lane_figures *lanes;      /* [shards]; of the answer being made */
+	struct hold_census *holds;       /* [shards]; of the answer being made */
 	struct worker_counters *workers; /* [core_cnt]; of the answer being made */
 };
 
@@ -400,6 +402,16 @@ static void add_clocks(const struct serve_metrics *metrics, struct metrics_text 
 	metrics_text_f64(text, NULL, (double)step_ns / NS_IN_S);
 }
 
+static void add_holds(const struct serve_metrics *metrics, struct metrics_text *text)
+{
+	const uint64_t now_ns = clock_wall_ns();
+
+	for (uint16_t i = 0; i < metrics->options->shards; i++)
+		hold_census_take(metrics->view.shared->lanes[i].shard, now_ns, CENSUS_HOLDS_MAX,
+				 &metrics->holds[i]);
+	metrics_add_holds(text, metrics->holds, metrics->options->shards, now_ns);
+}
+
 static void add_memory(const struct serve_metrics *metrics, struct metrics_text *text)
 {
 	metrics_text_family(text, "doorbuster_lane_memory_bytes", METRICS_GAUGE,
@@ -489,6 +501,7 @@ static void add_metrics(void *context, struct metrics_text *text)
 	add_port(metrics, text);
 	add_stages(metrics, text);
 	add_histograms(metrics, text);
+	add_holds(metrics, text);
 	add_memory(metrics, text);
 	add_clocks(metrics, text);
 }
@@ -634,9 +647,11 @@ int serve_metrics_open(struct serve_metrics **out, const struct serve_options *o
 
 	if (metrics != NULL) {
 		metrics->lanes = calloc(options->shards, sizeof(*metrics->lanes));
+		metrics->holds = calloc(options->shards, sizeof(*metrics->holds));
 		metrics->workers = calloc(options->core_cnt, sizeof(*metrics->workers));
 	}
-	if (metrics == NULL || metrics->lanes == NULL || metrics->workers == NULL) {
+	if (metrics == NULL || metrics->lanes == NULL || metrics->holds == NULL ||
+	    metrics->workers == NULL) {
 		error_set(error, "no memory to answer for metrics");
 		close(fd);
 		serve_metrics_close(metrics);
@@ -676,6 +691,7 @@ void serve_metrics_close(struct serve_metrics *metrics)
 		return;
 	http_server_close(metrics->http);
 	free(metrics->lanes);
+	free(metrics->holds);
 	free(metrics->workers);
 	free(metrics);
 }

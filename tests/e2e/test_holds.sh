@@ -7,7 +7,7 @@ make_keys
 CATALOG_HEADER+=,extensions,extend_seconds,group,group_limit
 make_catalog 1,5,100,0,,,3600,2,7200,, 2,3,4990,2,,,1,0,,, 3,1,250,0,,,1,0,,, \
 	4,4,100,0,,,3600,0,,7,1 5,4,100,0,,,3600,0,,7,1
-start_engine
+start_engine --metrics $METRICS
 
 buys=0
 # Asks with `buy`, which must end with this code and give this verdict. JSON in $WORK/answer.json.
@@ -88,6 +88,17 @@ expect_eq "open holds" "1 2 $order" \
 expect_eq "by SKU and age" "1 2" \
 	"$(jq -r '.skus[] | "\(.sku) \(.by_age.under_1_min.units)"' "$WORK/holds.json")"
 expect_match "as text" "oldest   since .*: order $order, SKU 1, buyer 1" "$(holds)"
+get /metrics
+expect_eq "the engine's open holds by age" "1 0 0 0 0" "$(for age in under_1_min under_5_min \
+	under_15_min older ended; do
+	metric "doorbuster_lane_open_holds{lane=\"0\",age=\"$age\"}"
+done | paste -sd' ')"
+expect_eq "their units" 2 "$(metric 'doorbuster_lane_open_hold_units{lane="0",age="under_1_min"}')"
+expect_eq "SKUs that are named" 1 "$(grep -c '^doorbuster_sku_held_units{' "$WORK/answer")"
+expect_eq "units of a SKU" 2 "$(metric 'doorbuster_sku_held_units{lane="0",sku="1"}')"
+expect_eq "holds of a SKU" 1 "$(metric 'doorbuster_sku_open_holds{lane="0",sku="1"}')"
+oldest_s=$(metric 'doorbuster_sku_oldest_hold_seconds{lane="0",sku="1"}')
+expect_eq "age of the oldest" 1 "$(awk "BEGIN { print ($oldest_s > 0 && $oldest_s < 60) }")"
 
 echo "short holds: one is paid late, one is not paid, one is to be paid back"
 asks 0 HELD --hold --sku 2 --buyer 5 --quantity 2

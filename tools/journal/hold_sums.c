@@ -5,14 +5,6 @@
 
 #include "engine/base/check.h"
 
-const char *const hold_age_names[HOLD_AGES] = {
-	[HOLD_UNDER_1_MIN] = "under_1_min",
-	[HOLD_UNDER_5_MIN] = "under_5_min",
-	[HOLD_UNDER_15_MIN] = "under_15_min",
-	[HOLD_OLDER] = "older",
-	[HOLD_ENDED] = "ended",
-};
-
 struct hold_sums *hold_sums_open(uint64_t now_ns)
 {
 	struct hold_sums *sums = calloc(1, sizeof(*sums));
@@ -27,21 +19,6 @@ void hold_sums_close(struct hold_sums *sums)
 	if (sums != NULL)
 		free(sums->rows);
 	free(sums);
-}
-
-static enum hold_age age_of(const struct hold_view *hold, uint64_t now_ns)
-{
-	const uint64_t min_ns = UINT64_C(60) * 1000000000;
-	/* A lane's clock may be ahead of ours. */
-	const uint64_t age_ns = hold->held_at_ns < now_ns ? now_ns - hold->held_at_ns : 0;
-
-	if (hold->ends_at_ns <= now_ns)
-		return HOLD_ENDED;
-	if (age_ns < min_ns)
-		return HOLD_UNDER_1_MIN;
-	if (age_ns < 5 * min_ns)
-		return HOLD_UNDER_5_MIN;
-	return age_ns < 15 * min_ns ? HOLD_UNDER_15_MIN : HOLD_OLDER;
 }
 
 static void count(struct hold_row *row, const struct hold_view *hold, enum hold_age age)
@@ -78,7 +55,8 @@ static int add_rows(struct hold_sums *sums, const struct hold_view *open, uint64
 		return -ENOMEM;
 	sums->rows = rows;
 	for (uint64_t i = 0; i < cnt; i++) {
-		const enum hold_age age = age_of(&open[i], sums->now_ns);
+		const enum hold_age age =
+			hold_age_of(open[i].held_at_ns, open[i].ends_at_ns, sums->now_ns);
 
 		if (i == 0 || open[i].sku != open[i - 1].sku)
 			rows[sums->row_cnt++] = (struct hold_row){.sku = open[i].sku, .lane = lane};

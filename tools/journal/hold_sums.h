@@ -6,20 +6,8 @@
 
 #include <stdint.h>
 
+#include "engine/sale/hold_age.h"
 #include "engine/sale/shard.h"
-
-/* How long ago a hold began. An extended one is as old as it is. */
-enum hold_age {
-	HOLD_UNDER_1_MIN,
-	HOLD_UNDER_5_MIN,
-	HOLD_UNDER_15_MIN,
-	HOLD_OLDER,
-	HOLD_ENDED, /* of any age: its end has come, and no record of the lane says so yet */
-	HOLD_AGES,
-};
-
-/* As JSON names them. */
-extern const char *const hold_age_names[HOLD_AGES];
 
 struct hold_count {
 	uint64_t holds;
