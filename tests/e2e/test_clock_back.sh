@@ -98,7 +98,7 @@ for lane in 0 1; do
 	expect_match "CLOCK records of lane $lane" '^[0-9]+ 86[34][0-9]{11}$' "$(clocks $lane)"
 	expect_eq "distance" 0 "$(json ".lanes[$lane].clock_ahead_ns" "$WORK/verify.json")"
 done
-expect_match "as text" ' clock    [0-9T:.-]*Z  set back from ' \
+expect_match "as text" ' clock +[0-9T:.-]*Z  set back from ' \
 	"$("$BIN/doorbuster" journal dump "$DATA")"
 
 echo "downstream"
