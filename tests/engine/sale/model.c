@@ -29,6 +29,7 @@ static void set_clock_back(struct model *model, uint64_t by_ns)
 	for (uint32_t i = 0; i < model->order_cnt; i++) {
 		struct model_order *order = &model->orders[i];
 
+		order->unpinned_ns = 0;
 		if (order->state == MODEL_OPEN ||
 		    (order->state == MODEL_RAN_OUT && !order->end_recorded))
 			order->ends_at_ns =
@@ -64,7 +65,7 @@ void model_end_due(struct model *model, uint64_t now_ns)
 	for (uint32_t i = 0; i < model->order_cnt; i++) {
 		struct model_order *order = &model->orders[i];
 
-		if (order->state != MODEL_OPEN || order->ends_at_ns > now_ns)
+		if (order->state != MODEL_OPEN || order->ends_at_ns > now_ns || order->pinned)
 			continue;
 		order->state = MODEL_RAN_OUT;
 		order->ran_out = order->held;
@@ -142,7 +143,7 @@ bool model_ended_before(const struct model *model, uint64_t instant_ns)
 		const struct model_order *order = &model->orders[i];
 
 		if (order->state == MODEL_RAN_OUT && !order->end_recorded &&
-		    order->ends_at_ns <= instant_ns)
+		    order->ends_at_ns <= instant_ns && order->unpinned_ns <= instant_ns)
 			return true;
 	}
 	return false;
@@ -160,6 +161,10 @@ struct model_units model_units(const struct model *model, uint64_t sku)
 		units.held += order->held;
 		units.sold += order->sold;
 		units.written_off += order->written_off;
+	}
+	for (uint32_t i = 0; i < model->waiting_cnt; i++) {
+		if (model->waiting[i].asked.sku == sku)
+			units.held += model->waiting[i].units;
 	}
 	CHECK(units.held + units.sold + units.written_off <= units.stock);
 	units.free = units.stock - units.held - units.sold - units.written_off;

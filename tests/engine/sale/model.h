@@ -18,6 +18,7 @@ enum {
 	MODEL_OFFERS_MAX = 16,
 	/* A sale of a thousand operations has no more. */
 	MODEL_ORDERS_MAX = 1400,
+	MODEL_WAITING_MAX = 64,
 };
 
 enum model_state {
@@ -38,6 +39,7 @@ struct model_order {
 	uint64_t sold_at_ns;
 	uint64_t since_lsn; /* of its HOLD or latest EXTEND */
 	uint64_t last_lsn;  /* of the record that changed it last */
+	uint64_t unpinned_ns;
 	uint16_t held;
 	uint16_t sold;
 	uint16_t returned;
@@ -48,6 +50,7 @@ struct model_order {
 	bool bought;
 	bool late;    /* sold after its end */
 	bool goes_on; /* the next record is of the same basket */
+	bool pinned;  /* a payment or release of it waits for other shards: it does not end */
 	/* It ran out, and an EXPIRE record says so. Nobody sees a difference, but a clock that is
 	 * set back moves the end of what has no such record. */
 	bool end_recorded;
@@ -82,6 +85,16 @@ struct model_request {
 	uint32_t order; /* that it made or changed: which of the orders */
 };
 
+/* A line of a basket over several shards, between its two steps. */
+struct model_waiting {
+	struct wire_request asked;
+	uint64_t lsn;    /* of its PREPARED record */
+	uint64_t at_ns;  /* when it was judged */
+	uint64_t units;  /* of the offer that are set aside for it */
+	uint8_t verdict; /* that it would get */
+	bool refund;     /* its basket's payment is too late */
+};
+
 /* An offer as its record said. */
 struct model_offer {
 	struct record record;
@@ -102,6 +115,9 @@ struct model {
 	uint32_t placed_cnt;
 	uint32_t order_cnt;
 	uint32_t request_cnt;
+	uint32_t waiting_cnt;
+	uint64_t link_cnt;
+	struct model_waiting waiting[MODEL_WAITING_MAX]; /* by LSN */
 	struct model_offer offers[MODEL_OFFERS_MAX];
 	struct record placed[MODEL_OFFERS_MAX];
 	struct model_order orders[MODEL_ORDERS_MAX];
@@ -138,6 +154,22 @@ void model_basket(struct model *model, uint64_t now_ns, uint64_t asked_ns,
 		  const struct wire_request *lines, uint32_t cnt, bool room,
 		  struct model_answer *answers);
 
+/* The first step of a basket over several shards: what its lines get here, or would get. True: they
+ * wait now, and records are those that this wrote. */
+bool model_prepare(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+		   const struct wire_request *lines, uint32_t cnt, bool room, bool late_elsewhere,
+		   struct model_answer *answers, struct record *records);
+
+/* The second step, of the line that waits there: it becomes what it asked for, or nothing. */
+struct model_answer model_carry_out(struct model *model, uint64_t now_ns, uint32_t waiting);
+struct record model_abort(struct model *model, uint64_t now_ns, uint32_t waiting);
+
+/* Whether a request waits for other shards. */
+bool model_is_waiting(const struct model *model, const struct wire_request *request);
+
+/* A line goes out of the table, and what was kept for it is given back. */
+void model_stop_waiting(struct model *model, uint64_t now_ns, uint32_t waiting);
+
 /* The lines that a request for a whole basket stands for; 0: it names none. */
 uint32_t model_basket_lines(struct model *model, uint64_t now_ns,
 			    const struct wire_request *request, struct wire_request *lines);
@@ -148,7 +180,8 @@ void model_end_due(struct model *model, uint64_t now_ns);
 /* Holds of a SKU that ran out without an EXPIRE record as yet: how many, and *units. 0: of all. */
 uint32_t model_unrecorded(const struct model *model, uint64_t sku, uint64_t *units);
 
-/* Whether a hold without an EXPIRE record ended at this instant or before. */
+/* Whether a hold without an EXPIRE record ended at this instant or before, and was not pinned
+ * later. */
 bool model_ended_before(const struct model *model, uint64_t instant_ns);
 
 /* Units of a SKU. */

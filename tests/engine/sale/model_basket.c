@@ -1,6 +1,6 @@
 /*
  * The model's baskets: the lines are decided one after the other on a copy of the shard, which
- * takes its place if all of them commit.
+ * takes its place if all of them commit. Of a basket over several shards they wait instead.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,23 +97,22 @@ static void commit_all(struct model *model, struct model *copy, uint64_t now_ns,
 	memcpy(model, copy, sizeof(*model));
 }
 
-void model_basket(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+/* What the lines would get; true: all of them would commit, and the copy is as after that. */
+static bool judge(struct model *model, struct model *copy, uint64_t now_ns, uint64_t asked_ns,
 		  const struct wire_request *lines, uint32_t cnt, bool room,
 		  struct model_answer *answers)
 {
-	struct model *copy = malloc(sizeof(*copy));
 	uint32_t would_cnt = 0;
 	uint8_t stopped;
 
-	CHECK(copy != NULL && cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
+	CHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	model_end_due(model, now_ns);
 	memcpy(copy, model, sizeof(*copy));
 	/* Where a table is full already, no line is carried out before another. */
 	if (!has_places(model, lines[0].op, 1)) {
 		for (uint32_t i = 0; i < cnt; i++)
 			answers[i] = model_decide(model, now_ns, asked_ns, &lines[i], room);
-		free(copy);
-		return;
+		return false;
 	}
 	copy->basket_lsn = copy->next_lsn;
 	copy->bought_max = copy->holds_max = copy->changes_max = UINT32_MAX;
@@ -126,9 +125,142 @@ void model_basket(struct model *model, uint64_t now_ns, uint64_t asked_ns,
 		if (answers[i].committed && stopped != VERDICT_NONE)
 			refuse(&answers[i], stopped);
 	}
-	if (would_cnt == cnt && stopped == VERDICT_NONE)
+	return would_cnt == cnt && stopped == VERDICT_NONE;
+}
+
+void model_basket(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+		  const struct wire_request *lines, uint32_t cnt, bool room,
+		  struct model_answer *answers)
+{
+	struct model *copy = malloc(sizeof(*copy));
+
+	CHECK(copy != NULL);
+	if (judge(model, copy, now_ns, asked_ns, lines, cnt, room, answers))
 		commit_all(model, copy, now_ns, lines, cnt, answers);
 	free(copy);
+}
+
+bool model_is_waiting(const struct model *model, const struct wire_request *request)
+{
+	for (uint32_t i = 0; i < model->waiting_cnt; i++) {
+		const struct wire_request *asked = &model->waiting[i].asked;
+
+		if (asked->sku == request->sku && asked->id[0] == request->id[0] &&
+		    asked->id[1] == request->id[1])
+			return true;
+	}
+	return false;
+}
+
+static struct model_order *hold_of(struct model *model, const struct wire_request *request)
+{
+	for (uint32_t i = 0; i < model->order_cnt; i++) {
+		if (((uint64_t)model->lane << 48 | model->orders[i].lsn) == request->price_or_order)
+			return &model->orders[i];
+	}
+	return NULL;
+}
+
+/* The tables keep a place for what a line may become: fewer are left, or more again. */
+static void keep_places(struct model *model, uint8_t op, bool keep)
+{
+	const uint64_t one = keep ? (uint64_t)-1 : 1;
+
+	if (op == WIRE_OP_BUY)
+		model->bought_max += one;
+	if (op == WIRE_OP_HOLD)
+		model->holds_max += one;
+	if (op == WIRE_OP_HOLD || op == WIRE_OP_RELEASE)
+		model->changes_max += one;
+}
+
+static struct record prepared_record(const struct model *model, const struct wire_request *line,
+				     const struct model_answer *answer, uint64_t now_ns)
+{
+	struct record record = answer->record;
+
+	record.kind = RECORD_PREPARED;
+	record.flags = answer->record.kind;
+	if (answer->verdict == VERDICT_CONFIRMED_LATE)
+		record.flags |= 32;
+	if (line->op == WIRE_OP_RELEASE && line->quantity == 0)
+		record.flags |= 16;
+	record.at_ns = now_ns;
+	CHECK(model->next_lsn > 1);
+	return record;
+}
+
+static void wait_for_others(struct model *model, uint64_t now_ns, const struct wire_request *line,
+			    const struct model_answer *answer, bool refund)
+{
+	const bool sets_aside = line->op == WIRE_OP_BUY || line->op == WIRE_OP_HOLD ||
+				answer->verdict == VERDICT_CONFIRMED_LATE;
+
+	CHECK(model->waiting_cnt < MODEL_WAITING_MAX);
+	model->waiting[model->waiting_cnt++] = (struct model_waiting){
+		.asked = *line,
+		.lsn = model->next_lsn++,
+		.at_ns = now_ns,
+		.units = sets_aside ? line->quantity : 0,
+		.verdict = answer->verdict,
+		.refund = refund && line->op == WIRE_OP_CONFIRM,
+	};
+	keep_places(model, line->op, true);
+	if (line->op == WIRE_OP_CONFIRM || line->op == WIRE_OP_RELEASE)
+		hold_of(model, line)->pinned = true;
+}
+
+bool model_prepare(struct model *model, uint64_t now_ns, uint64_t asked_ns,
+		   const struct wire_request *lines, uint32_t cnt, bool room, bool late_elsewhere,
+		   struct model_answer *answers, struct record *records)
+{
+	struct model *copy = malloc(sizeof(*copy));
+	bool refund = late_elsewhere;
+	bool waits;
+
+	CHECK(copy != NULL);
+	waits = judge(model, copy, now_ns, asked_ns, lines, cnt, room, answers);
+	free(copy);
+	for (uint32_t i = 0; i < cnt; i++)
+		refund |= answers[i].verdict == VERDICT_HOLD_EXPIRED;
+	for (uint32_t i = 0; i < cnt && waits; i++) {
+		records[i] = prepared_record(model, &lines[i], &answers[i], now_ns);
+		wait_for_others(model, now_ns, &lines[i], &answers[i], refund);
+	}
+	return waits;
+}
+
+void model_stop_waiting(struct model *model, uint64_t now_ns, uint32_t waiting)
+{
+	const struct wire_request line = model->waiting[waiting].asked;
+
+	CHECK(waiting < model->waiting_cnt);
+	keep_places(model, line.op, false);
+	if (line.op == WIRE_OP_CONFIRM || line.op == WIRE_OP_RELEASE) {
+		struct model_order *hold = hold_of(model, &line);
+
+		hold->pinned = false;
+		hold->unpinned_ns = now_ns;
+	}
+	for (uint32_t i = waiting + 1; i < model->waiting_cnt; i++)
+		model->waiting[i - 1] = model->waiting[i];
+	model->waiting_cnt--;
+}
+
+struct record model_abort(struct model *model, uint64_t now_ns, uint32_t waiting)
+{
+	const struct model_waiting line = model->waiting[waiting];
+
+	model_stop_waiting(model, now_ns, waiting);
+	model->next_lsn++;
+	return (struct record){
+		.kind = RECORD_ABORTED,
+		.at_ns = now_ns,
+		.sku = line.asked.sku,
+		.change = {.request_id = {line.asked.id[0], line.asked.id[1]},
+			   .buyer = line.asked.buyer,
+			   .order_lsn = line.lsn},
+	};
 }
 
 /* What a CONFIRM of a whole basket pays of a line. */

@@ -219,6 +219,9 @@ static bool same_request(const struct shard *shard, const struct model *model,
 		flags = model->orders[request->order].late                      ? CONFIRM_LATE
 			: model->orders[request->order].state == MODEL_REFUNDED ? CONFIRM_REFUND
 										: 0;
+	/* That of an order says that it waited. */
+	if (request->asked.op == WIRE_OP_BUY)
+		flags = (flags & RECORD_WAS_PREPARED) != 0;
 	return same_entry(shard, entry, &request->answer.record, flags, lsn, difference);
 }
 
@@ -417,6 +420,10 @@ static bool check_sums(const struct shard *shard, const struct model *model,
 	same &= model_same(difference, "sums: orders", totals->orders, sums.orders);
 	same &= model_same(difference, "sums: holds", totals->holds, sums.holds);
 	same &= model_same(difference, "sums: changes", totals->changes, sums.changes);
+	same &= model_same(difference, "prepared lines", model->waiting_cnt, totals->prepared);
+	same &= model_same(difference, "sums: prepared lines", totals->prepared, sums.prepared);
+	same &= model_same(difference, "links", model->link_cnt, totals->links);
+	same &= model_same(difference, "sums: links", totals->links, sums.links);
 	return same;
 }
 

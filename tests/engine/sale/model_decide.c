@@ -120,6 +120,14 @@ static uint64_t units_of(const struct model *model, uint64_t buyer, uint64_t sku
 			continue;
 		units += order->held + (held_only ? 0 : order->sold);
 	}
+	for (uint32_t i = 0; i < model->waiting_cnt && !held_only; i++) {
+		const struct model_waiting *line = &model->waiting[i];
+
+		if (line->asked.buyer == buyer &&
+		    (sku != 0 ? line->asked.sku == sku
+			      : model_offer(model, line->asked.sku)->record.channel == group))
+			units += line->units;
+	}
 	return units;
 }
 
@@ -311,7 +319,8 @@ static bool is_on_offer(struct question *question)
 	return false;
 }
 
-static void buy_or_hold(struct question *question)
+/* It commits, whatever stands against it. */
+static void sell_or_hold(struct question *question)
 {
 	struct model *model = question->model;
 	const struct wire_request *request = question->request;
@@ -319,17 +328,6 @@ static void buy_or_hold(struct question *question)
 	const bool buys = request->op == WIRE_OP_BUY;
 	struct model_order *order = &model->orders[model->order_cnt];
 
-	if (!is_on_offer(question))
-		return;
-
-	const struct stop stop = what_stops(question, request->quantity, false);
-
-	if (stop.stock || stop.limit || stop.group_limit) {
-		say_stopped(question, stop);
-		return;
-	}
-	if (!can_commit(question, NULL))
-		return;
 	CHECK(model->order_cnt < MODEL_ORDERS_MAX);
 	model->order_cnt++;
 	*order = (struct model_order){
@@ -350,6 +348,23 @@ static void buy_or_hold(struct question *question)
 	say(question, buys ? VERDICT_ACCEPTED : VERDICT_HELD);
 	name_rest(question, buys ? question->now_ns : order->ends_at_ns, request->quantity);
 	commit(question, order, buys ? RECORD_ORDER : RECORD_HOLD, 0, request->quantity);
+}
+
+static void buy_or_hold(struct question *question)
+{
+	const struct wire_request *request = question->request;
+
+	if (!is_on_offer(question))
+		return;
+
+	const struct stop stop = what_stops(question, request->quantity, false);
+
+	if (stop.stock || stop.limit || stop.group_limit) {
+		say_stopped(question, stop);
+		return;
+	}
+	if (can_commit(question, NULL))
+		sell_or_hold(question);
 }
 
 /* A refusal that rests on what became of an order. */
@@ -527,6 +542,10 @@ static void change(struct question *question)
 		say(question, VERDICT_OTHER_BUYER);
 		return;
 	}
+	if (order->pinned) {
+		say_of(question, order, VERDICT_UNDER_WAY);
+		return;
+	}
 	switch (question->request->op) {
 	case WIRE_OP_CONFIRM:
 		confirm(question, order);
@@ -611,7 +630,9 @@ static void decide_known(struct question *question)
 	const uint8_t op = question->request->op;
 
 	question->answer.unit_price = question->offer->record.unit_price;
-	if (has_flag(question->request, WIRE_ENTRY_WHOLE_BASKET)) {
+	if (op != WIRE_OP_LOOKUP && model_is_waiting(question->model, question->request)) {
+		say(question, VERDICT_UNDER_WAY);
+	} else if (has_flag(question->request, WIRE_ENTRY_WHOLE_BASKET)) {
 		say(question, VERDICT_NOT_FOUND);
 	} else if (op == WIRE_OP_LOOKUP) {
 		look_up(question, request);
@@ -647,6 +668,37 @@ struct model_answer model_refund(struct model *model, uint64_t now_ns,
 	commit(&question, order, RECORD_CONFIRM, CONFIRM_REFUND | CONFIRM_OF_BASKET,
 	       request->quantity);
 	question.answer.stock_left = (uint32_t)model_units(model, request->sku).free;
+	return question.answer;
+}
+
+struct model_answer model_carry_out(struct model *model, uint64_t now_ns, uint32_t waiting)
+{
+	const struct model_waiting line = model->waiting[waiting];
+	struct question question = {
+		.model = model,
+		.request = &line.asked,
+		.offer = model_offer(model, line.asked.sku),
+		.now_ns = now_ns,
+		.asked_ns = now_ns,
+		.room = true,
+	};
+
+	model_stop_waiting(model, now_ns, waiting);
+	if (line.refund) {
+		question.answer = model_refund(model, now_ns, &line.asked);
+		/* As each other answer of one that has just committed. */
+		question.answer.committed = true;
+	} else if (line.asked.op == WIRE_OP_BUY || line.asked.op == WIRE_OP_HOLD) {
+		sell_or_hold(&question);
+	} else if (line.asked.op == WIRE_OP_CONFIRM) {
+		sell(&question, order_named(model, &line.asked),
+		     line.verdict == VERDICT_CONFIRMED_LATE);
+	} else {
+		release(&question, order_named(model, &line.asked));
+	}
+	CHECK(question.answer.committed);
+	question.answer.record.flags |= RECORD_WAS_PREPARED;
+	model->requests[model->request_cnt - 1].answer.record.flags |= RECORD_WAS_PREPARED;
 	return question.answer;
 }
 

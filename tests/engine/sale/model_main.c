@@ -22,6 +22,9 @@ static void print(const struct model_tally *tally)
 	       " runs and %" PRIu64 " single holds ended, %" PRIu64 " of these for a decision\n",
 	       tally->operations, tally->reloads, tally->clock_backs, tally->expired_runs,
 	       tally->expired_singly, tally->again);
+	printf("%" PRIu64 " lines prepared, %" PRIu64 " carried out, %" PRIu64 " aborted, %" PRIu64
+	       " links\n",
+	       tally->prepared, tally->carried_out, tally->aborted, tally->links);
 	for (unsigned i = 0; i < VERDICT_END; i++) {
 		if (tally->verdicts[i] > 0)
 			printf("  %-15s %" PRIu64 "\n", verdict_name((uint8_t)i),

@@ -7,6 +7,8 @@
 
 #include "engine/base/check.h"
 #include "engine/sale/basket.h"
+#include "engine/sale/links.h"
+#include "engine/sale/prepare.h"
 #include "tests/engine/sale/model_plan.h"
 
 enum {
@@ -336,7 +338,146 @@ static bool burst(struct sale *sale, struct side *side, uint64_t *done)
 	return true;
 }
 
-static bool set_clock_back(struct sale *sale, struct side *side)
+/* Whether lines may be those that a shard has of a basket: one is enough. */
+static bool is_part(const struct plan_basket *plan)
+{
+	const struct wire_request *line = &plan->lines[0];
+
+	if (plan->cnt > 1)
+		return model_basket_wrong(plan->lines, plan->cnt) == VERDICT_NONE;
+	return plan->cnt == 1 && line->op > 0 && line->op <= WIRE_OP_RELEASE &&
+	       (line->flags & WIRE_ENTRY_WHOLE_BASKET) == 0;
+}
+
+/* Often one line: of more, one is refused most of the time. */
+static struct plan_basket random_part(struct sale *sale, const struct side *side)
+{
+	struct plan_basket plan = plan_basket(&sale->plan, &side->model);
+
+	if (plan.cnt > 1 && random_chance(&sale->plan.random, 700))
+		plan.cnt = 1;
+	return plan;
+}
+
+/* The first step of a basket over several shards, in one that has no other line of it. */
+static bool prepare(struct sale *sale, struct side *side, uint64_t *done)
+{
+	const struct plan_basket plan = random_part(sale, side);
+	const bool room = !random_chance(&sale->plan.random, 20);
+	struct record records[PLAN_LINES_MAX];
+	struct record want_records[PLAN_LINES_MAX];
+	struct decision got[PLAN_LINES_MAX];
+	struct model_answer want[PLAN_LINES_MAX];
+	struct lookup keys[PLAN_LINES_MAX];
+	struct basket basket = {.shard = side->live,
+				.now_ns = side->now_ns,
+				.asked_ns = plan_asked(&sale->plan, side->now_ns),
+				.lines = plan.lines,
+				.keys = keys,
+				.cnt = plan.cnt,
+				.late_elsewhere = random_chance(&sale->plan.random, 50)};
+	enum basket_outcome outcome;
+	uint64_t unrecorded;
+	bool may_be_full;
+
+	*done += plan.cnt;
+	if (!is_part(&plan) || side->model.waiting_cnt + plan.cnt > MODEL_WAITING_MAX)
+		return true;
+	lookup_all(side->live, plan.lines, keys, plan.cnt);
+	while ((outcome = basket_judge(&basket, room ? &records[0] : NULL, got)) == BASKET_AGAIN) {
+		sale->tally->again++;
+		if (!room || !expired(sale, side, &records[0]))
+			return fails(sale, "a basket judged again", "without room, or wrongly");
+	}
+	model_end_due(&side->model, side->now_ns);
+	may_be_full = !room && model_unrecorded(&side->model, 0, &unrecorded) > 0;
+	if (model_prepare(&side->model, side->now_ns, basket.asked_ns, plan.lines, plan.cnt, room,
+			  basket.late_elsewhere, want, want_records) != (outcome == BASKET_COMMITS))
+		return fails(sale, "a basket over shards", "only one of the two lets it wait");
+	for (uint32_t i = 0; i < plan.cnt; i++) {
+		trace_decision(sale, side, &plan.lines[i], &got[i]);
+		if (outcome != BASKET_COMMITS) {
+			sale->tally->verdicts[want[i].verdict]++;
+			if (!may_be_full &&
+			    !model_check_answer(side->live, &side->model, &plan.lines[i], &want[i],
+						&got[i], &records[i], false, sale->difference))
+				return fails(sale, "a line of a basket over shards", "see above");
+			continue;
+		}
+		if (!model_same(sale->difference, "would be", want[i].verdict, got[i].would_be))
+			return false;
+		prepare_line(&basket, i, &got[i], &records[i]);
+		sale->tally->prepared++;
+		if (memcmp(&records[i], &want_records[i], sizeof(records[i])) != 0)
+			return fails(sale, "a PREPARED record", "it is another");
+		if (!note(sale, side, &records[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The place of a line that waits, by its LSN: a snapshot changes places. */
+static uint32_t place_of(const struct shard *shard, uint64_t lsn)
+{
+	uint32_t place = prepare_next(shard, 0);
+
+	while (place < PREPARED_MAX && prepare_at(shard, place)->lsn != lsn)
+		place = prepare_next(shard, place + 1);
+	CHECK(place < PREPARED_MAX);
+	return place;
+}
+
+/* The second step, of any line that waits. */
+static bool decide_waiting(struct sale *sale, struct side *side)
+{
+	const uint32_t cnt = side->model.waiting_cnt;
+	const uint32_t i = cnt > 0 ? (uint32_t)random_below(&sale->plan.random, cnt) : 0;
+	const struct model_waiting line = side->model.waiting[i];
+	struct model_answer want;
+	struct decision got;
+	struct record record;
+	struct record want_record;
+
+	if (cnt == 0)
+		return true;
+	if (random_chance(&sale->plan.random, 300)) {
+		prepare_abort(side->live, place_of(side->live, line.lsn), side->now_ns, &record);
+		want_record = model_abort(&side->model, side->now_ns, i);
+		sale->tally->aborted++;
+		if (memcmp(&record, &want_record, sizeof(record)) != 0)
+			return fails(sale, "an ABORTED record", "it is another");
+		return note(sale, side, &record);
+	}
+	prepare_commit(side->live, place_of(side->live, line.lsn), side->now_ns, line.refund,
+		       &record, &got);
+	want = model_carry_out(&side->model, side->now_ns, i);
+	sale->tally->carried_out++;
+	trace_decision(sale, side, &line.asked, &got);
+	return (model_check_answer(side->live, &side->model, &line.asked, &want, &got, &record,
+				   false, sale->difference) ||
+		fails(sale, "a line that waited", "see above")) &&
+	       note(sale, side, &record);
+}
+
+static bool link_line(struct sale *sale, struct side *side)
+{
+	const struct link_line line = {
+		.request_id = {++sale->plan.ids, 0},
+		.buyer = 1,
+		.sku = 1,
+		.first_lsn = side->model.next_lsn - 1,
+		.shard = side->model.lane ^ 1,
+	};
+	struct record record;
+
+	link_commit(side->live, &line, side->now_ns, &record);
+	side->model.next_lsn++;
+	side->model.link_cnt++;
+	sale->tally->links++;
+	return note(sale, side, &record);
+}
+
+static bool move_clock_back(struct sale *sale, struct side *side)
 {
 	const uint64_t by_ns = 1 + random_below(&sale->plan.random, UINT64_C(20000000000));
 	const struct record record = {.kind = RECORD_CLOCK,
@@ -352,6 +493,30 @@ static bool set_clock_back(struct sale *sale, struct side *side)
 	if (sale->trace)
 		printf("shard %u: CLOCK back to %" PRIu64 "\n", side->model.lane, side->now_ns);
 	return apply(sale, side, &record);
+}
+
+static bool set_clock_back(struct sale *sale, struct side *side)
+{
+	while (side->model.waiting_cnt > 0) {
+		if (!decide_waiting(sale, side))
+			return false;
+	}
+	return move_clock_back(sale, side);
+}
+
+static int load_spanning(const struct shard *from, struct shard *to,
+			 const struct shard_totals *totals, const char **why)
+{
+	static struct snapshot_link links[MODEL_ORDERS_MAX];
+	static struct snapshot_prepared prepared[MODEL_WAITING_MAX];
+	int rc;
+
+	shard_save_links(from, 0, (uint32_t)totals->links, links);
+	rc = shard_load_links(to, links, (uint32_t)totals->links, why);
+	if (rc != 0)
+		return rc;
+	shard_save_prepared(from, 0, (uint32_t)totals->prepared, prepared);
+	return shard_load_prepared(to, prepared, (uint32_t)totals->prepared, why);
 }
 
 /* The state through its snapshot, in parts of a random size. */
@@ -389,6 +554,8 @@ static int load(const struct shard *from, struct shard *to, uint32_t part, const
 		shard_save_changes(from, at, cnt, orders);
 		rc = shard_load_changes(to, orders, cnt, why);
 	}
+	if (rc == 0)
+		rc = load_spanning(from, to, &totals, why);
 	return rc != 0 ? rc : shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
 }
 
@@ -414,11 +581,17 @@ static bool operate(struct sale *sale, uint64_t *done)
 	struct side *side = &sale->sides[random_below(&sale->plan.random, PLAN_SHARDS)];
 	const uint64_t what = random_below(&sale->plan.random, 1000);
 
-	if (what < 620)
+	if (what < 500)
 		return burst(sale, side, done);
-	if (what < 700)
+	if (what < 560)
 		return decide_basket(sale, side, done);
+	if (what < 680)
+		return prepare(sale, side, done);
 	++*done;
+	if (what < 750)
+		return decide_waiting(sale, side);
+	if (what < 755)
+		return link_line(sale, side);
 	if (what < 880)
 		side->now_ns = plan_later(&sale->plan, &side->model, side->now_ns);
 	else if (what < 960)
@@ -441,6 +614,7 @@ static void open_shard(struct shard **out, const struct sale *sale, uint16_t lan
 		.hold_cnt = sale->plan.holds_max + more,
 		.change_cnt = sale->plan.changes_max + more,
 		.placed_cnt = MODEL_OFFERS_MAX,
+		.link_cnt = MODEL_ORDERS_MAX,
 	};
 
 	CHECK(shard_open(out, lane, PLAN_SHARDS, &size) == 0);

@@ -23,6 +23,10 @@ struct model_tally {
 	uint64_t basket_refunds;
 	uint64_t whole_baskets; /* asked for by their ids */
 	uint64_t clock_backs;
+	uint64_t prepared; /* lines that waited for other shards, and what became of them */
+	uint64_t carried_out;
+	uint64_t aborted;
+	uint64_t links;
 };
 
 /* Runs a sale of so many operations. False, and what differs, with the number of the operation.

@@ -41,4 +41,7 @@ Test(model, random_sales_are_decided_as_by_the_engine)
 	cr_assert(gt(u64, tally.baskets, 0));
 	cr_assert(gt(u64, tally.basket_refunds, 0));
 	cr_assert(gt(u64, tally.whole_baskets, 0));
+	cr_assert(gt(u64, tally.carried_out, 0));
+	cr_assert(gt(u64, tally.aborted, 0));
+	cr_assert(gt(u64, tally.links, 0));
 }
