@@ -387,7 +387,7 @@ help:
 	@echo 'make soak-start  a start in which a system call fails, for each of them; hours'
 	@echo 'make chaos   RUNS=20 sales whose broker, relay and engine are killed; a minute each'
 	@echo 'make mutate  puts faults into the engine and its journal; tests must notice; 4 min'
-	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 16 minutes'
+	@echo 'make bench   engine beside testpmd, Redis, PostgreSQL; table, JSON, page; 18 minutes'
 	@echo 'make bench-check  instructions a request: fails if they grew by over 3 %; ACCEPT=1'
 	@echo 'make setup   installs missing packages (run, test and the others do it first)'
 	@echo 'make clean   removes build/'

@@ -290,8 +290,6 @@ ROUNDS = {
         ("engine memory drop", drop_step("memory")),
         ("engine durable drop", drop_step("durable")),
         ("engine durable lo", lo_step),
-        ("holds", rates_step(HOLDS)),
-        ("holds that end", ends_step(HOLDS)),
     ],
     "peers": [
         ("redis no", peer_step("redis.py", "--fsync", "no")),
@@ -306,7 +304,8 @@ ROUNDS = {
 
 # Likewise, but not more often than TURNS.
 SOME_ROUNDS = {
-    "spike": [("spike", spike_step), ("mixed", mixed_step)],
+    "spike": [("spike", spike_step), ("mixed", mixed_step), ("holds", rates_step(HOLDS)),
+              ("holds that end", ends_step(HOLDS))],
     "workers": [("workers", workers_step(WORKER_REQUESTS))],
     "scale": [
         *((f"skus {skus}", skus_step(skus)) for skus in (1, 1000, 100000, 1000000)),
