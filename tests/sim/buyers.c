@@ -24,6 +24,7 @@ static struct parcel *take_parcel(struct buyers *buyers)
 		parcel->out = true;
 		parcel->cnt = 0;
 		parcel->flags = 0;
+		parcel->made = false;
 		parcel->whole.cnt = 0;
 		return parcel;
 	}
@@ -359,6 +360,7 @@ static void fill_basket(struct buyers *buyers, struct parcel *parcel)
 		add_changes(buyers, parcel);
 	if (parcel->cnt == 0)
 		add_purchases(buyers, parcel);
+	parcel->made = parcel->cnt > 0;
 	/* One line alone is mostly none. */
 	if (parcel->cnt == 0 || (parcel->cnt == 1 && random_chance(buyers->random, 900)))
 		parcel->flags = 0;

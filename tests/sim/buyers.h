@@ -82,6 +82,7 @@ struct parcel {
 	struct wire_date date;    /* as it was sent */
 	uint8_t cnt;
 	uint8_t flags; /* WIRE_FLAG_BASKET, WIRE_FLAG_WHAT_THERE_IS */
+	bool made;     /* its lines are this basket's alone */
 	bool dated;
 	bool out;
 	uint64_t arrival;            /* of the life, from 1 on */

@@ -47,7 +47,8 @@ void told_check_lines(const struct answer *answer)
 	const ptrdiff_t idx = answer->request - parcel->requests;
 	const unsigned own = own_cnt(parcel, idx);
 
-	if ((parcel->flags & WIRE_FLAG_BASKET) == 0 || first->lsn == 0 || !first->done ||
+	if ((parcel->flags & WIRE_FLAG_BASKET) == 0 || !parcel->made || first->lsn == 0 ||
+	    !first->done ||
 	    (answer->asked->truth->records[first->lsn].flags & RECORD_BASKET_GOES_ON) == 0)
 		return;
 	if (answer->buyers != answer->asked) {
@@ -201,7 +202,8 @@ void told_keep_held(struct buyers *buyers, const struct parcel *parcel,
 	struct held_basket *held = &buyers->held[buyers->held_cnt % BUYERS_HELD_MAX];
 	const struct wish *first = &buyers->wishes[parcel->wishes[0]];
 
-	if (parcel->flags != WIRE_FLAG_BASKET || parcel->cnt < 2 || first->lsn == 0 ||
+	if (parcel->flags != WIRE_FLAG_BASKET || !parcel->made || parcel->cnt < 2 ||
+	    first->lsn == 0 ||
 	    (buyers->truth->records[first->lsn].flags & RECORD_BASKET_GOES_ON) == 0)
 		return;
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
@@ -226,7 +228,8 @@ void told_check_all(struct buyers *buyers, const struct parcel *parcel,
 	if (!spans(parcel, buyers->shards) || !parcel->parked)
 		return;
 	count(buyers, TALLY_SPANS);
-	if (parcel->flags != WIRE_FLAG_BASKET || !first->answered || first->lsn == 0 ||
+	if (parcel->flags != WIRE_FLAG_BASKET || !parcel->made || !first->answered ||
+	    first->lsn == 0 ||
 	    (buyers->truth->records[first->lsn].flags & RECORD_BASKET_GOES_ON) == 0)
 		return;
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
