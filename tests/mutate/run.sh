@@ -11,11 +11,12 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 unset MAKEFLAGS MFLAGS
 UNIT=build/debug/tests/unit
-SIM=build/debug/tests/sim
+SIM=build/debug/tests/sim/sim
 # Those of the engine.
 SUITES="@($(sed -nE 's/^Test\(([a-z0-9_]+),.*/\1/p' tests/engine/*/test_*.c | sort -u |
 	paste -sd'|'))/*"
 LIMIT_S=120
+SIM_LIMIT_S=600
 
 # Processes that still run a program of this slot: a test that hangs outlives its parent.
 end_left() {
@@ -74,12 +75,16 @@ killer() { # PATCH LOG
 		grep -q ' skipped$' "$2" && echo "e2e $what is skipped here" && return 2
 		;;
 	sim)
-		[ -x "$SIM" ] || { echo "there is no $SIM" && return 2; }
+		[ -f "$SIM" ] || { echo "there is no $SIM" && return 2; }
 		# The simulator is relinked with the fault, and run with the arguments that the
 		# patch gives.
 		make -s MODE=debug "$SIM" >"$2" 2>&1 || return 2
 		# shellcheck disable=SC2086
-		timeout --foreground -k 5 $LIMIT_S "$SIM" $what >"$2" 2>&1 || rc=1
+		timeout --foreground -k 5 $SIM_LIMIT_S "$SIM" $what >"$2" 2>&1 || rc=1
+		# That it did not run, or not to its end, is no finding.
+		if [ $rc = 1 ] && ! grep -aqE 'seed [0-9]+ failed|NEVER HAPPENED' "$2"; then
+			echo "the simulator found nothing, and did not end well" && return 2
+		fi
 		;;
 	*) echo "killer '$kind' is none of e2e, sim" && return 2 ;;
 	esac
