@@ -365,6 +365,7 @@ static void commit(struct lane *lane, struct spanning *spanning, struct own *own
 /* All other lines are set aside: the own ones are judged again. */
 static bool decide_basket(struct lane_turn *turn, struct lane *lane, struct spanning *spanning)
 {
+	enum basket_outcome outcome;
 	struct own own;
 
 	DCHECK(spanning->state == BASKET_DECIDING);
@@ -379,11 +380,14 @@ static bool decide_basket(struct lane_turn *turn, struct lane *lane, struct span
 	if (!answer_possible(lane, spanning->cnt))
 		return false;
 	own_lines(lane, spanning, &own);
-	if (answer_judge(lane, &own.basket, spanning->cnt, own.decisions) == BASKET_COMMITS &&
-	    links_has_room(lane->shard, others_cnt(lane, spanning))) {
+	outcome = answer_judge(lane, &own.basket, spanning->cnt, own.decisions);
+	if (outcome == BASKET_COMMITS && links_has_room(lane->shard, others_cnt(lane, spanning))) {
 		commit(lane, spanning, &own);
 		return true;
 	}
+	/* Other baskets have taken the room for links since it began. */
+	for (uint32_t i = 0; outcome == BASKET_COMMITS && i < own.basket.cnt; i++)
+		own.decisions[i] = (struct decision){.verdict = VERDICT_TABLE_FULL};
 	keep_own(spanning, &own);
 	abort_basket(turn, lane, spanning);
 	return true;
