@@ -485,7 +485,7 @@ static void finish(struct run *run)
 	run->faults = (struct sim_faults){.no_space = run->faults.no_space};
 	run->peace = true;
 	for (unsigned i = 0; i < engine->lane_cnt; i++)
-		engine->lanes[i].buyers.peace = true;
+		engine->lanes[i].buyers.peace = true; /* until it drains */
 	run->life++;
 	beside_kill(&run->follower);
 	beside_kill(&run->pruner);
@@ -511,6 +511,8 @@ static void finish(struct run *run)
 	CHECK(engine_error(engine) == 0);
 	for (unsigned i = 0; i < engine->lane_cnt; i++) {
 		struct shard_totals totals;
+
+		engine->lanes[i].buyers.peace = false;
 
 		shard_totals(engine->lanes[i].lane->shard, &totals);
 		CHECK(totals.offers_broken == 0 && totals.offers == engine->lanes[i].offer_cnt);
