@@ -289,21 +289,26 @@ bool basket_complete(const struct shard *shard, const uint64_t hold_id[2],
 	return true;
 }
 
+/* Which line speaks for all: one that was refused, then one refused because of others, then one
+ * that came late. */
+static unsigned weight(const struct decision *line)
+{
+	if (line->verdict == VERDICT_BASKET_REFUSED)
+		return 2;
+	if (line->verdict >= VERDICT_REFUSAL_FIRST)
+		return 3;
+	return line->verdict == VERDICT_CONFIRMED_LATE;
+}
+
 void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision *sum)
 {
 	const struct decision *worst = &decisions[0];
 	uint32_t units = 0;
 
 	for (uint32_t i = 0; i < cnt; i++) {
-		const struct decision *line = &decisions[i];
-		const bool refused = line->verdict >= VERDICT_REFUSAL_FIRST &&
-				     line->verdict != VERDICT_BASKET_REFUSED;
-		const bool worst_refused = worst->verdict >= VERDICT_REFUSAL_FIRST &&
-					   worst->verdict != VERDICT_BASKET_REFUSED;
-
-		if (!worst_refused && (refused || line->verdict == VERDICT_CONFIRMED_LATE))
-			worst = line;
-		units += line->quantity;
+		if (weight(&decisions[i]) > weight(worst))
+			worst = &decisions[i];
+		units += decisions[i].quantity;
 	}
 	DCHECK(cnt > 0 && worst->verdict != VERDICT_NONE);
 	*sum = decisions[0];

@@ -217,6 +217,23 @@ Test(sale_basket, is_paid_and_given_back_by_its_id)
 	check_units(RED, 5, 0, 0);
 }
 
+/* A yes means all of it: here one line was released before, alone, under the same request id. */
+Test(sale_basket, is_not_given_back_whose_line_was_before)
+{
+	struct wire_request one;
+	struct decision decision;
+
+	PLAY(0, WIRE_OP_HOLD, ANN, {CUP, 1, 0, GETS(HELD)}, {JUG, 2, 0, GETS(HELD)});
+	one = sale_buy(ids + 1, ANN, CUP);
+	one.op = WIRE_OP_RELEASE;
+	one.quantity = 0;
+	one.price_or_order = FIRST;
+	decision = sale_decide(shard, BEGIN_NS + SECOND_NS, &one, NULL);
+	cr_assert(eq(u8, decision.verdict, VERDICT_RELEASED));
+	decision = whole(1, WIRE_OP_RELEASE, ANN, CUP, FIRST, 2);
+	cr_assert(eq(u8, decision.verdict, VERDICT_BASKET_REFUSED));
+}
+
 /* What was bought is no basket of holds, also when units of it came back. */
 Test(sale_basket, what_was_bought_has_no_basket_id)
 {
