@@ -263,6 +263,12 @@ static bool fits_lookup(const void *context, const struct ledger_order *order)
 	}
 }
 
+static bool was_pinned(const void *context, const struct ledger_order *order)
+{
+	(void)context;
+	return order->pinned;
+}
+
 /* How an order is now. */
 static void told_state(const struct answer *answer)
 {
@@ -279,9 +285,10 @@ static void told_state(const struct answer *answer)
 		CHECK(reply->order_id == answer->request->price_or_order);
 		count(answer->buyers, TALLY_BY_ORDER);
 	}
-	/* A hold is open until the instant that it names. */
-	if (reply->verdict == VERDICT_HELD)
-		CHECK(answer->now_ns < reply->instant_ns);
+	/* A hold is open until the instant that it names, or until its basket is decided. */
+	if (reply->verdict == VERDICT_HELD && answer->now_ns >= reply->instant_ns)
+		CHECK(answer->buyers->shards > 1 &&
+		      (!answer->buyers->settled || order_was(answer, reply->order_id, was_pinned)));
 	if (reply->durability != DURABILITY_DURABLE)
 		return;
 	CHECK(order_was(answer, reply->order_id, fits_lookup));
