@@ -8,6 +8,7 @@
 enum {
 	/* What a turn does for baskets is bounded: mails of another worker, and steps. */
 	MAILS_PER_TURN_MAX = MAILBOX_RING_CNT,
+	MAILS_AHEAD_CNT = 32,
 	STEPS_PER_TURN_MAX = 16,
 };
 
@@ -182,24 +183,53 @@ static void take(struct lane_turn *turn, const struct mail *mail)
 	CHECK(!"a mail of unknown kind");
 }
 
-static bool take_mails(struct lane_turn *turn)
+static bool next_mail(struct lane_turn *turn, struct mail *mail)
 {
 	struct post *post = turn->post;
-	struct mail mail;
-	bool any = false;
 
 	DCHECK(post->tail - post->head <= MAILBOX_RING_CNT);
-	for (unsigned i = 0; i < MAILS_PER_TURN_MAX && turn->ops->take != NULL &&
-			     turn->ops->take(turn->host, &mail);
-	     i++) {
-		take(turn, &mail);
-		any = true;
+	if (turn->ops->take != NULL && turn->ops->take(turn->host, mail))
+		return true;
+	if (post->head == post->tail)
+		return false;
+	*mail = post->local[post->head++ & (MAILBOX_RING_CNT - 1)];
+	return true;
+}
+
+/* The passes over the lines that came, so that a participant does not wait for memory once a line.
+ */
+static void look_ahead(const struct lane_turn *turn, const struct mail *mails, uint32_t cnt)
+{
+	struct lookup keys[MAILS_AHEAD_CNT];
+
+	DCHECK(cnt <= MAILS_AHEAD_CNT);
+	for (unsigned pass = 0; pass < LOOKUP_PASS_CNT; pass++) {
+		for (uint32_t i = 0; i < cnt; i++) {
+			if (mails[i].kind != MAIL_LINE)
+				continue;
+			if (pass == 0)
+				lookups_begin(&keys[i], &mails[i].line.request, 1);
+			lookup_pass(pass, turn->lanes[mails[i].lane_idx].shard, &keys[i], 1);
+		}
 	}
-	while (post->head != post->tail) {
-		mail = post->local[post->head++ & (MAILBOX_RING_CNT - 1)];
-		take(turn, &mail);
-		any = true;
-	}
+}
+
+static bool take_mails(struct lane_turn *turn)
+{
+	struct mail mails[MAILS_AHEAD_CNT];
+	bool any = false;
+	uint32_t taken = 0;
+	uint32_t cnt;
+
+	do {
+		for (cnt = 0; cnt < MAILS_AHEAD_CNT && next_mail(turn, &mails[cnt]); cnt++)
+			;
+		look_ahead(turn, mails, cnt);
+		for (uint32_t i = 0; i < cnt; i++)
+			take(turn, &mails[i]);
+		any |= cnt > 0;
+		taken += cnt;
+	} while (cnt == MAILS_AHEAD_CNT && taken < MAILS_PER_TURN_MAX);
 	return any;
 }
 

@@ -84,6 +84,7 @@ struct spanning {
 	uint64_t asked_ns;
 	uint64_t lsn;      /* COMMITTED: of the last record of the decision */
 	uint64_t retry_ns; /* CLOCK_MONOTONIC: what was busy is asked again */
+	/* Of these the first cnt, or share_cnt, are in use. */
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
 	struct decision decisions[WIRE_ENTRY_CNT_MAX]; /* our own, and what the others answered */
@@ -135,6 +136,19 @@ struct waits {
 };
 static_assert((WAITS_MAX & (WAITS_MAX - 1)) == 0, "indexed by mask");
 
+/* Who is looked at in the next step, each once. */
+struct todo {
+	uint32_t head; /* free-running */
+	uint32_t tail;
+	uint16_t list[BASKETS_MAX];
+	bool listed[BASKETS_MAX];
+};
+static_assert((BASKETS_MAX & (BASKETS_MAX - 1)) == 0, "indexed by mask");
+
+enum {
+	FIRST_LINES_BITS = 10,
+};
+
 /* A question that is coming in, by worker: its lines follow it. */
 struct incoming {
 	struct mail_open open;
@@ -154,6 +168,10 @@ struct lane_baskets {
 	uint16_t spanning_list[BASKETS_MAX];
 	uint16_t shared_list[BASKETS_MAX];
 	uint16_t parked_list[BASKETS_MAX];
+	/* How many spanning baskets have a first line of each hash: mostly none. */
+	uint8_t first_lines[1 << FIRST_LINES_BITS];
+	struct todo spanning_todo;
+	struct todo shared_todo;
 	uint64_t in_doubt_cnt;           /* lines that only the next start can decide */
 	struct waits until_disk;         /* also with --ack memory: what other lanes rest on */
 	struct waits until_acknowledged; /* answers */
@@ -224,6 +242,27 @@ static inline void wait_for(struct waits *waits, uint64_t lsn, uint32_t number, 
 		(struct wait){.lsn = lsn, .number = (uint16_t)number, .is_shared = is_shared};
 }
 
+static inline void todo_add(struct todo *todo, uint32_t number)
+{
+	DCHECK(number < BASKETS_MAX);
+	if (todo->listed[number])
+		return;
+	CHECK(todo->tail - todo->head < BASKETS_MAX);
+	todo->listed[number] = true;
+	todo->list[todo->tail++ & (BASKETS_MAX - 1)] = (uint16_t)number;
+}
+
+/* The next one; false: there is none. */
+static inline bool todo_take(struct todo *todo, uint32_t *number)
+{
+	DCHECK(todo->tail - todo->head <= BASKETS_MAX);
+	if (todo->head == todo->tail)
+		return false;
+	*number = todo->list[todo->head++ & (BASKETS_MAX - 1)];
+	todo->listed[*number] = false;
+	return true;
+}
+
 /* Whether so many mails of questions, and of their answers, may be under way in addition. */
 bool post_has_credits(const struct lane_turn *turn, uint16_t lane_idx, uint32_t mail_cnt);
 void post_take_credits(struct lane_turn *turn, uint16_t lane_idx, uint32_t mail_cnt);
@@ -233,7 +272,7 @@ void post_return_credits(struct lane_turn *turn, uint16_t lane_idx, uint32_t mai
 void post_send(struct lane_turn *turn, struct mail *mail);
 
 void coordinator_take(struct lane_turn *turn, struct lane *lane, const struct mail *mail);
-/* Every basket of the lane. False: nothing changed. */
+/* Those that have something to do. False: nothing changed. */
 bool coordinator_turn(struct lane_turn *turn, struct lane *lane);
 /* The record that the basket waited for is on disk, or the lane is lost. */
 void coordinator_written(struct lane_turn *turn, struct lane *lane, uint32_t number);

@@ -2,6 +2,7 @@
  * coordinator: baskets whose first line is the lane's own.
  */
 #include "engine/base/check.h"
+#include "engine/base/mix64.h"
 #include "engine/lane/acknowledged.h"
 #include "engine/lane/baskets.h"
 #include "engine/lane/decisions.h"
@@ -72,9 +73,19 @@ static void refuse_others(const struct lane *lane, struct spanning *spanning)
 
 /* ---- its table ---- */
 
-static bool is_under_way(const struct lane_baskets *baskets, const struct wire_request *line)
+static uint8_t *first_lines_of(struct lane_baskets *baskets, const struct wire_request *line)
+{
+	const uint64_t hash = mix64(line->id[0] ^ line->id[1] ^ line->sku);
+
+	static_assert(BASKETS_MAX <= UINT8_MAX, "lane_baskets.first_lines");
+	return &baskets->first_lines[hash >> (64 - FIRST_LINES_BITS)];
+}
+
+static bool is_under_way(struct lane_baskets *baskets, const struct wire_request *line)
 {
 	DCHECK(baskets->spanning_cnt <= BASKETS_MAX);
+	if (*first_lines_of(baskets, line) == 0)
+		return false;
 	for (uint16_t i = 0; i < baskets->spanning_cnt; i++) {
 		const struct wire_request *first =
 			&baskets->spanning[baskets->spanning_list[i]].lines[0];
@@ -89,10 +100,12 @@ static bool is_under_way(const struct lane_baskets *baskets, const struct wire_r
 static void end_spanning(struct lane_baskets *baskets, struct spanning *spanning)
 {
 	const uint16_t number = (uint16_t)(spanning - baskets->spanning);
+	uint8_t *first_lines = first_lines_of(baskets, &spanning->lines[0]);
 	uint16_t i = 0;
 
-	CHECK(spanning->state != BASKET_FREE);
+	CHECK(spanning->state != BASKET_FREE && *first_lines > 0);
 	spanning->state = BASKET_FREE;
+	(*first_lines)--;
 	while (baskets->spanning_list[i] != number)
 		i++;
 	DCHECK(i < baskets->spanning_cnt);
@@ -224,13 +237,14 @@ enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request
 		return answer_alike(cnt, VERDICT_UNDER_WAY, decisions);
 	spanning = &baskets->spanning[baskets->spanning_list[baskets->spanning_cnt]];
 	CHECK(spanning->state == BASKET_FREE);
-	*spanning = (struct spanning){
-		.mode = (uint8_t)mode,
-		.whole = whole >= 0,
-		.entry = whole >= 0 ? (uint8_t)whole : 0,
-		.cnt = (uint8_t)cnt,
-		.asked_ns = asked_ns,
-	};
+	memset(spanning, 0, offsetof(struct spanning, lines));
+	spanning->mode = (uint8_t)mode;
+	spanning->whole = whole >= 0;
+	spanning->entry = whole >= 0 ? (uint8_t)whole : 0;
+	spanning->cnt = (uint8_t)cnt;
+	spanning->asked_ns = asked_ns;
+	memset(spanning->decisions, 0, cnt * sizeof(*decisions));
+	memset(spanning->durability, 0, cnt * sizeof(spanning->durability[0]));
 	memcpy(spanning->lines, lines, cnt * sizeof(*lines));
 	memcpy(spanning->parts, parts, cnt * sizeof(*parts));
 	if (!begin(lane, spanning)) {
@@ -239,6 +253,8 @@ enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request
 	}
 	first_step(lane, spanning);
 	baskets->spanning_cnt++;
+	(*first_lines_of(baskets, &lines[0]))++;
+	todo_add(&baskets->spanning_todo, (uint32_t)(spanning - baskets->spanning));
 	spanning->parked = parking_of(baskets);
 	baskets->parked[spanning->parked].basket_cnt++;
 	return BASKET_BEGIN_PARKED;
@@ -407,6 +423,7 @@ void coordinator_written(struct lane_turn *turn, struct lane *lane, uint32_t num
 		spanning->commits = false;
 	}
 	begin_finish(turn, lane, spanning);
+	todo_add(&lane->baskets->spanning_todo, number);
 }
 
 /* Seeks lines where the catalog placed their SKUs. False: none is elsewhere. */
@@ -588,6 +605,19 @@ static bool all_answered(const struct spanning *spanning)
 	       spanning->state == BASKET_FINISHING;
 }
 
+/* Whether it has something to do that no mail and no write asks for. */
+static bool wants_more(const struct spanning *spanning)
+{
+	bool to_ask = false;
+
+	DCHECK(spanning->share_cnt < WIRE_ENTRY_CNT_MAX);
+	if (spanning->state == BASKET_FREE || spanning->state == BASKET_COMMITTED)
+		return false;
+	for (uint32_t i = 0; i < spanning->share_cnt; i++)
+		to_ask |= spanning->shares[i].state == SHARE_TO_ASK;
+	return spanning->state == BASKET_DECIDING || to_ask;
+}
+
 static struct share *share_of(struct spanning *spanning, uint16_t lane_idx)
 {
 	for (uint32_t i = 0; i < spanning->share_cnt; i++) {
@@ -664,21 +694,26 @@ void coordinator_take(struct lane_turn *turn, struct lane *lane, const struct ma
 		take_answer(turn, spanning, share, &mail->answer);
 	if (all_answered(spanning))
 		next_step(turn, lane, spanning);
+	if (wants_more(spanning))
+		todo_add(&lane->baskets->spanning_todo, number);
 }
 
 bool coordinator_turn(struct lane_turn *turn, struct lane *lane)
 {
-	struct lane_baskets *baskets = lane->baskets;
+	struct todo *todo = &lane->baskets->spanning_todo;
+	uint32_t number;
 	bool any = false;
 
-	for (uint16_t i = baskets->spanning_cnt; i-- > 0;) {
-		struct spanning *spanning = &baskets->spanning[baskets->spanning_list[i]];
+	for (uint32_t left = todo->tail - todo->head; left > 0 && todo_take(todo, &number);
+	     left--) {
+		struct spanning *spanning = &lane->baskets->spanning[number];
 
-		DCHECK(spanning->state != BASKET_FREE);
 		if (spanning->state == BASKET_DECIDING)
 			any |= decide_basket(turn, lane, spanning);
-		else if (spanning->state != BASKET_COMMITTED)
+		else if (spanning->state != BASKET_COMMITTED && spanning->state != BASKET_FREE)
 			any |= send_questions(turn, lane, spanning);
+		if (wants_more(spanning))
+			todo_add(todo, number);
 	}
 	return any;
 }

@@ -144,7 +144,9 @@ static void decide_exchange(struct lane_turn *turn, struct lane *lane, struct ex
 		answer_datagram(lane, exchange_datagram(exchange), lookups, turn->verdict_cnt);
 	if (baskets_parking(lane)) {
 		baskets_park(lane, exchange, exchange->lsn);
-		baskets_turn(turn);
+		/* On paper what comes later must not be decided before. */
+		if (lane->ack == ACK_ON_PAPER)
+			baskets_turn(turn);
 	} else if (exchange->lsn > 0) {
 		reply_queue_push(lane->reply_queue, exchange);
 	} else {

@@ -14,12 +14,13 @@ static struct shared *new_shared(struct lane_baskets *baskets, const struct inco
 
 	CHECK(baskets->shared_cnt < BASKETS_MAX && shared->state == SHARED_FREE);
 	baskets->shared_cnt++;
-	*shared = (struct shared){
-		.cnt = incoming->line_cnt,
-		.coordinator_idx = incoming->from_lane_idx,
-		.basket = incoming->open.basket,
-	};
-	memcpy(shared->line, incoming->line, sizeof(shared->line));
+	/* What is of each line is written before it is read. */
+	shared->cnt = incoming->line_cnt;
+	shared->coordinator_idx = incoming->from_lane_idx;
+	shared->basket = incoming->open.basket;
+	shared->refund = false;
+	shared->late = false;
+	memcpy(shared->line, incoming->line, incoming->line_cnt);
 	return shared;
 }
 
@@ -267,6 +268,7 @@ void participant_take(struct lane_turn *turn, struct lane *lane, const struct ma
 	shared->state = SHARED_DECIDED;
 	shared->decision = mail->decide.decision;
 	shared->refund = mail->decide.refund != 0;
+	todo_add(&lane->baskets->shared_todo, mail->decide.share);
 }
 
 static void commit(struct lane *lane, struct shared *shared)
@@ -327,16 +329,19 @@ static bool carry_out(struct lane_turn *turn, struct lane *lane, struct shared *
 
 bool participant_turn(struct lane_turn *turn, struct lane *lane)
 {
-	struct lane_baskets *baskets = lane->baskets;
+	struct todo *todo = &lane->baskets->shared_todo;
+	uint32_t number;
 	bool any = false;
 
-	for (uint16_t i = baskets->shared_cnt; i-- > 0;) {
-		struct shared *shared = &baskets->shared[baskets->shared_list[i]];
+	for (uint32_t left = todo->tail - todo->head; left > 0 && todo_take(todo, &number);
+	     left--) {
+		struct shared *shared = &lane->baskets->shared[number];
 
-		/* One that ends changes places with one that was looked at. */
-		DCHECK(shared->state != SHARED_FREE);
-		if (shared->state == SHARED_DECIDED)
-			any |= carry_out(turn, lane, shared);
+		DCHECK(shared->state == SHARED_DECIDED);
+		if (carry_out(turn, lane, shared))
+			any = true;
+		else
+			todo_add(todo, number);
 	}
 	return any;
 }

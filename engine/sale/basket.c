@@ -137,8 +137,10 @@ static bool has_room(const struct basket *basket)
 			key_offer(shard, &basket->keys[i], basket->lines[i].sku);
 
 		DCHECK(offer != NULL);
+		/* Terms are a line of memory that a purchase needs for nothing else. */
 		count_cnt += (offer->limit_per_buyer > 0) +
-			     (uint64_t)(offer_terms_of(&shard->offers, offer)->group != 0);
+			     (uint64_t)(shard->has_groups &&
+					offer_terms_of(&shard->offers, offer)->group != 0);
 	}
 	if (shard->buyers.cnt + count_cnt > shard->buyers.cnt_max)
 		return false;
