@@ -102,6 +102,9 @@ def held(results):
     line = ns["basket-line"] / ns["buy"] if measured else None
     alone_command = 'make bench WHAT="decide holds"'
     path = "make bench WHAT=holds"
+    spanning = {case: results.median("baskets", f"ns/{case}")
+                for case in ("buy", "basket-within", "basket-over")}
+    over = spanning["basket-over"] / spanning["buy"] if all(spanning.values()) else None
     return [
         Row("HOLD and CONFIRM as a pair, decide alone, of BUY's rate", 0.45, alone, RATIO,
             alone_command),
@@ -114,6 +117,8 @@ def held(results):
         Row("a line of a basket of four in one shard, whole path, of BUY's time", 1.3,
             results.median("holds", "basket/line_of_buy"), RATIO, path, less=True,
             spread=results.spread("holds", "basket/line_of_buy")),
+        Row("a basket of two lines over two shards, in lanes on a disk in memory, of BUY's time",
+            4, over, RATIO, "make bench WHAT=baskets", less=True),
         Row("a million holds that end at once: p99.9 of others at half load, of that without",
             1.5, results.median("holds that end", "p99.9_ratio"), RATIO,
             'make bench WHAT="holds that end"', less=True,

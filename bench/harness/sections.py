@@ -322,6 +322,7 @@ ONCE = {
              ("growth 100 M", growth_step((1000000, 10000000, 100000000)))],
     "micro": [("decide", cases_step("bench_decide")),
               ("decide holds", cases_step("bench_hold")),
+              ("baskets", cases_step("bench_basket")),
               ("tables", tables_step(1000000, 10000000)),
               ("packet", cases_step("bench_packet")), ("tag", tag_step),
               ("append", cases_step("bench_append")), ("journal", journal_step),

@@ -283,7 +283,7 @@ def scale_rows(results):
 def micro_rows(results):
     """Medians, in ns, of what is measured without the rest."""
     rows = []
-    for name in ("decide", "decide holds", "packet", "tag", "append"):
+    for name in ("decide", "decide holds", "baskets", "packet", "tag", "append"):
         for run in results.by_name.get(name, [])[:1]:
             rows += [[name, case, f"{ns:.1f}"] for case, ns in run["result"]["ns"].items()]
     for name in ("tables", "tables 100 M"):
