@@ -316,7 +316,7 @@ static void add_whole(struct buyers *buyers, struct parcel *parcel)
 		buyers->held_cnt < BUYERS_HELD_MAX ? buyers->held_cnt : BUYERS_HELD_MAX;
 	/* Mostly a late one. */
 	const unsigned back =
-		(unsigned)random_below(random, random_chance(random, 700) ? 1 + cnt / 8 : cnt);
+		(unsigned)random_below(random, random_chance(random, 400) ? 1 + cnt / 8 : cnt);
 	const struct held_basket *held =
 		&buyers->held[(buyers->held_cnt - 1 - back) % BUYERS_HELD_MAX];
 	const uint8_t op = random_chance(random, 750) ? WIRE_OP_CONFIRM : WIRE_OP_RELEASE;
@@ -347,7 +347,7 @@ static void add_whole(struct buyers *buyers, struct parcel *parcel)
 
 static void fill_basket(struct buyers *buyers, struct parcel *parcel)
 {
-	if (buyers->held_cnt > 0 && random_chance(buyers->random, 250)) {
+	if (buyers->held_cnt > 0 && random_chance(buyers->random, 450)) {
 		add_whole(buyers, parcel);
 		return;
 	}
