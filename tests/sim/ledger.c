@@ -207,6 +207,7 @@ static void follow(struct ledger_order *order, const struct record *records, uin
 	if (record->kind == RECORD_PREPARED || record->kind == RECORD_ABORTED) {
 		CHECK(order->pinned == (record->kind == RECORD_ABORTED));
 		order->pinned = record->kind == RECORD_PREPARED;
+		order->unpinned_ns = record->at_ns;
 		return;
 	}
 	/* Until then it neither ends nor changes. */
@@ -218,6 +219,7 @@ static void follow(struct ledger_order *order, const struct record *records, uin
 		const uint64_t back_ns = record->clock.was_ns - record->at_ns;
 
 		order->ends_ns = order->ends_ns > back_ns ? order->ends_ns - back_ns : 1;
+		order->unpinned_ns = 0;
 		return;
 	}
 	case RECORD_CONFIRM:
@@ -662,7 +664,7 @@ unsigned ledger_overdue(const struct ledger *ledger, uint64_t at_ns)
 	for (unsigned i = 0; i < ledger->open_cnt; i++) {
 		const struct ledger_order *order = &ledger->orders[ledger->open[i]];
 
-		cnt += order->ends_ns <= at_ns && !order->pinned;
+		cnt += order->ends_ns <= at_ns && order->unpinned_ns <= at_ns && !order->pinned;
 	}
 	return cnt;
 }

@@ -36,6 +36,7 @@ struct ledger_order {
 	uint64_t since_lsn; /* its HOLD or latest EXTEND */
 	uint64_t last_lsn;  /* of the record that changed it last */
 	uint64_t sold_ns;
+	uint64_t unpinned_ns; /* since when it may end again */
 	uint16_t held;
 	uint16_t sold;
 	uint16_t ran_out; /* held at its end */
