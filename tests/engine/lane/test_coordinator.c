@@ -591,6 +591,37 @@ Test(coordinator, a_payment_too_late_for_one_line_is_a_refund_of_all)
 	expect_rest();
 }
 
+Test(coordinator, a_start_passes_a_refund_on_to_all_lines)
+{
+	const uint64_t order_id = hold_basket();
+	struct resolved resolved = {0};
+	struct hold_view hold;
+
+	rig.now_ns += 2 * HOLD_SECONDS * UINT64_C(1000000000);
+	turns();
+	for (unsigned i = 0; i < STOCK; i++) {
+		struct parcel *parcel = begin(1, 1, 0);
+
+		wire_requests(parcel->datagram)[0] = sale_buy(70 + i, BUYER + 1, rig.sku[1]);
+		ask(parcel);
+	}
+	turns();
+	/* The decision does not get to the disk, or nobody knows. */
+	rig.stands[0] = true;
+	(void)ask_whole(WIRE_OP_CONFIRM, 50, order_id);
+	turns();
+	rig.fails[0] = EIO;
+	rig.stands[0] = false;
+	turns();
+	for (unsigned i = 1; i < LANES; i++) {
+		cr_assert(eq(u64, totals_of(i).prepared, 1));
+		cr_assert(resolve_prepared(lane_of(i), rig.lanes, LANES, &resolved));
+		shard_hold_at(lane_of(i)->shard, 0, &hold);
+		cr_assert(eq(u8, hold.state, HOLD_REFUNDED));
+	}
+	cr_assert(eq(u64, totals_of(2).units_free, STOCK));
+}
+
 Test(coordinator, a_whole_basket_is_given_back)
 {
 	struct parcel *parcel = ask_whole(WIRE_OP_RELEASE, 50, hold_basket());
