@@ -50,7 +50,7 @@ enum whole_outcome {
 };
 
 /* A request for a whole basket, by its lines. entry: which of the datagram's it is. */
-static enum whole_outcome decide_whole(struct lane *lane, uint64_t asked_ns,
+static enum whole_outcome decide_whole(struct lane *lane, struct asked asked,
 				       const struct wire_request *request, uint32_t entry,
 				       struct decision *decision)
 {
@@ -64,29 +64,35 @@ static enum whole_outcome decide_whole(struct lane *lane, uint64_t asked_ns,
 		return WHOLE_NONE;
 	DCHECK(cnt <= WIRE_ENTRY_CNT_MAX);
 	if (spans_lanes(lane, parts, cnt)) {
-		if (coordinator_begin(lane, lines, parts, cnt, asked_ns, MAIL_ASK, (int)entry,
+		if (coordinator_begin(lane, lines, parts, cnt, asked, MAIL_ASK, (int)entry,
 				      decisions) == BASKET_BEGIN_PARKED)
 			return WHOLE_LATER;
 	} else {
 		lookup_all(lane->shard, lines, keys, cnt);
-		decide_basket(lane, asked_ns, lines, keys, cnt, decisions);
+		decide_basket(lane, asked.at_ns, lines, keys, cnt, decisions);
 	}
 	basket_sum(decisions, cnt, decision);
 	return WHOLE_ANSWERED;
 }
 
 /* False: its answer comes later. */
-static bool decide_entry(struct lane *lane, uint64_t asked_ns, const struct wire_request *request,
+static bool decide_entry(struct lane *lane, struct asked asked, const struct wire_request *request,
 			 const struct lookup *key, uint32_t entry, struct decision *decision)
 {
 	enum whole_outcome whole = WHOLE_NONE;
 
 	if (request->flags == WIRE_ENTRY_WHOLE_BASKET &&
 	    (request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE))
-		whole = decide_whole(lane, asked_ns, request, entry, decision);
-	if (whole == WHOLE_NONE)
-		answer_one(lane, asked_ns, request, key, decision);
-	return whole != WHOLE_LATER;
+		whole = decide_whole(lane, asked, request, entry, decision);
+	if (whole != WHOLE_NONE)
+		return whole != WHOLE_LATER;
+	/* NOT_FOUND would say that it never becomes an order. */
+	if (request->op == WIRE_OP_LOOKUP && (request->flags & WIRE_ENTRY_BY_ORDER) == 0 &&
+	    coordinator_decides(lane, request))
+		*decision = (struct decision){.verdict = VERDICT_UNDER_WAY};
+	else
+		answer_one(lane, asked.at_ns, request, key, decision);
+	return true;
 }
 
 /* Writes over the request's date: the lane's clock, and the sale. */
@@ -110,7 +116,7 @@ static void find_parts(const struct lane *lane, const struct wire_request *lines
 }
 
 /* Decides a basket's lines: each gets an answer of its own. False: the answers come later. */
-static bool answer_basket(struct lane *lane, const struct wire_header *header, uint64_t asked_ns,
+static bool answer_basket(struct lane *lane, const struct wire_header *header, struct asked asked,
 			  const struct wire_request *requests, const struct lookup *keys,
 			  struct decision *decisions)
 {
@@ -124,13 +130,13 @@ static bool answer_basket(struct lane *lane, const struct wire_header *header, u
 		return true;
 	find_parts(lane, requests, header->count, parts);
 	if (spans_lanes(lane, parts, header->count))
-		return coordinator_begin(lane, requests, parts, header->count, asked_ns,
+		return coordinator_begin(lane, requests, parts, header->count, asked,
 					 each ? MAIL_EACH : MAIL_ASK, -1,
 					 decisions) == BASKET_BEGIN_ANSWERED;
 	if (!each)
-		decide_basket(lane, asked_ns, requests, keys, header->count, decisions);
+		decide_basket(lane, asked.at_ns, requests, keys, header->count, decisions);
 	for (uint32_t i = 0; each && i < header->count; i++)
-		answer_one(lane, asked_ns, &requests[i], &keys[i], &decisions[i]);
+		answer_one(lane, asked.at_ns, &requests[i], &keys[i], &decisions[i]);
 	return true;
 }
 
@@ -141,8 +147,11 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	const struct wire_request *requests = wire_requests(datagram);
 	struct wire_reply *replies = wire_replies(datagram);
 	const enum verdict whole = datagram_verdict(lane, header);
-	const uint64_t asked_ns =
-		datagram_asked_ns(datagram, lane->clock_ns, lane->sale, lane->undated_refused);
+	const struct asked asked = {
+		.at_ns = datagram_asked_ns(datagram, lane->clock_ns, lane->sale,
+					   lane->undated_refused),
+		.good_until_ns = datagram_good_until_ns(datagram),
+	};
 	const uint32_t cnt = header->count;
 	const bool basket = whole == VERDICT_NONE && (header->flags & WIRE_FLAG_BASKET) != 0;
 	struct decision lines[WIRE_ENTRY_CNT_MAX];
@@ -151,7 +160,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 
 	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	if (basket)
-		now = answer_basket(lane, header, asked_ns, requests, keys, lines);
+		now = answer_basket(lane, header, asked, requests, keys, lines);
 	for (uint32_t i = 0; i < cnt && (now || !basket); i++) {
 		struct decision decision = {.verdict = (uint8_t)whole};
 
@@ -159,7 +168,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 		if (basket)
 			decision = lines[i];
 		else if (whole == VERDICT_NONE || requests[i].op == WIRE_OP_PING)
-			now = decide_entry(lane, asked_ns, &requests[i], &keys[i], i, &decision);
+			now = decide_entry(lane, asked, &requests[i], &keys[i], i, &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
 			decision.quantity = shard_owner(lane->shard, requests[i].sku);
 		if (!now && !basket)

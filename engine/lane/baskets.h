@@ -1,14 +1,13 @@
 /*
- * baskets: the baskets over several shards that a lane is deciding, in two steps:
- *
- *	coordinator.c	of those whose first line is the lane's own: it asks the other lanes,
- *decides, and answers participant.c	of those that begin in other lanes: it sets its lines aside,
- *and then makes them what they ask for, or gives them back
+ * baskets: the baskets over several shards that a lane is deciding, in two steps. Those whose first
+ * line is the lane's own are coordinator.c's: it asks the other lanes, decides, and answers. Lines
+ * of those that begin in other lanes are participant.c's: it sets them aside, and then makes them
+ * what they ask for, or gives them back.
  *
  * The decision is the coordinator's block: its own lines, and a LINK for each line of another lane.
- * It is written when all lines elsewhere are set aside on disk, and told to the others when it is
- *on disk itself. So after a crash the lanes alone say what was decided, whichever of them was
- *ahead: a line that is set aside was committed if a LINK says so (resolve.h).
+ * It is written when all lines elsewhere are set aside on disk. The others learn of it when it is
+ * on disk itself. So after a crash the lanes alone say what was decided, whichever of them was
+ * ahead: a line that is set aside was committed if a LINK says so (resolve.h).
  *
  * Guarantees: the lines commit all or not at all, also over a crash or a disk that fails. No lane
  * waits for another: what waits is the basket, in a table. Two baskets over the same units never
@@ -82,8 +81,9 @@ struct spanning {
 	uint8_t reroutes; /* how often a line was sought in another lane */
 	uint16_t parked;
 	uint64_t asked_ns;
-	uint64_t lsn;      /* COMMITTED: of the last record of the decision */
-	uint64_t retry_ns; /* CLOCK_MONOTONIC: what was busy is asked again */
+	uint64_t good_until_ns; /* by the lane's clock; later it commits nothing */
+	uint64_t lsn;           /* COMMITTED: of the last record of the decision */
+	uint64_t retry_ns;      /* CLOCK_MONOTONIC: what was busy is asked again */
 	/* Of these the first cnt, or share_cnt, are in use. */
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 	struct basket_part parts[WIRE_ENTRY_CNT_MAX];
@@ -108,6 +108,7 @@ struct shared {
 	uint8_t decision; /* DECIDED: enum mail_decision */
 	bool refund;
 	bool late;
+	bool given_up; /* DECIDED, and it was answered: nobody waits for it */
 	uint16_t coordinator_idx;
 	uint16_t basket; /* the coordinator's number */
 	uint8_t line[WIRE_ENTRY_CNT_MAX];
@@ -195,6 +196,12 @@ void lane_baskets_init(struct lane_baskets *baskets);
 
 /* ---- for answer.c, while it answers a datagram ---- */
 
+/* When a datagram was asked (as decide's asked_ns), and until when it is good. */
+struct asked {
+	uint64_t at_ns;
+	uint64_t good_until_ns;
+};
+
 enum basket_begin {
 	BASKET_BEGIN_ANSWERED, /* the decisions are the answers */
 	BASKET_BEGIN_PARKED,   /* the datagram's answer waits: baskets_park */
@@ -202,13 +209,16 @@ enum basket_begin {
 
 /*
  * Begins to decide a basket: lines as in struct spanning, of which some are other lanes'.
- * keys are those of the lines. whole: the datagram's entry that it answers, or -1: each line is an
+ * whole: the datagram's entry that it answers, or -1: each line is an
  * entry.
  */
 enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request *lines,
 				    const struct basket_part *parts, uint32_t cnt,
-				    uint64_t asked_ns, enum mail_mode mode, int whole,
+				    struct asked asked, enum mail_mode mode, int whole,
 				    struct decision *decisions);
+
+/* Whether a basket with a line of this request is being decided. Looks at all of them. */
+bool coordinator_decides(const struct lane *lane, const struct wire_request *request);
 
 /* Whether a datagram was parked while it was answered: then this takes it. lsn: what its other
  * answers rest on. */

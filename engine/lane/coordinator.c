@@ -97,6 +97,25 @@ static bool is_under_way(struct lane_baskets *baskets, const struct wire_request
 	return false;
 }
 
+bool coordinator_decides(const struct lane *lane, const struct wire_request *request)
+{
+	const struct lane_baskets *baskets = lane->baskets;
+
+	for (uint16_t i = 0; baskets != NULL && i < baskets->spanning_cnt; i++) {
+		const struct spanning *spanning = &baskets->spanning[baskets->spanning_list[i]];
+
+		DCHECK(spanning->state != BASKET_FREE);
+		for (uint32_t k = 0; k < spanning->cnt && !spanning->answered; k++) {
+			const struct wire_request *line = &spanning->lines[k];
+
+			if (line->id[0] == request->id[0] && line->id[1] == request->id[1] &&
+			    line->sku == request->sku)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void end_spanning(struct lane_baskets *baskets, struct spanning *spanning)
 {
 	const uint16_t number = (uint16_t)(spanning - baskets->spanning);
@@ -223,7 +242,7 @@ static enum basket_begin answer_alike(uint32_t cnt, enum verdict verdict,
 
 enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request *lines,
 				    const struct basket_part *parts, uint32_t cnt,
-				    uint64_t asked_ns, enum mail_mode mode, int whole,
+				    struct asked asked, enum mail_mode mode, int whole,
 				    struct decision *decisions)
 {
 	struct lane_baskets *baskets = lane->baskets;
@@ -242,7 +261,8 @@ enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request
 	spanning->whole = whole >= 0;
 	spanning->entry = whole >= 0 ? (uint8_t)whole : 0;
 	spanning->cnt = (uint8_t)cnt;
-	spanning->asked_ns = asked_ns;
+	spanning->asked_ns = asked.at_ns;
+	spanning->good_until_ns = asked.good_until_ns;
 	memset(spanning->decisions, 0, cnt * sizeof(*decisions));
 	memset(spanning->durability, 0, cnt * sizeof(spanning->durability[0]));
 	memcpy(spanning->lines, lines, cnt * sizeof(*lines));
@@ -395,6 +415,9 @@ static bool decide_basket(struct lane_turn *turn, struct lane *lane, struct span
 	}
 	if (!answer_possible(lane, spanning->cnt))
 		return false;
+	/* What its client was told is worth nothing after its life must not be committed then. */
+	if (lane->clock_ns > spanning->good_until_ns)
+		spanning->asked_ns = ASKED_STALE;
 	own_lines(lane, spanning, &own);
 	outcome = answer_judge(lane, &own.basket, spanning->cnt, own.decisions);
 	if (outcome == BASKET_COMMITS && links_has_room(lane->shard, others_cnt(lane, spanning))) {
@@ -635,6 +658,17 @@ static void end_share(struct lane_turn *turn, struct share *share, enum share_st
 	share->state = (uint8_t)state;
 }
 
+/* All lines of a share get this refusal. */
+static void refuse_share(struct spanning *spanning, const struct share *share, enum verdict verdict)
+{
+	DCHECK(verdict >= VERDICT_REFUSAL_FIRST);
+	for (uint32_t i = 0; i < spanning->cnt; i++) {
+		if (spanning->asked[i] && spanning->parts[i].shard == share->lane_idx)
+			spanning->decisions[i] = (struct decision){.verdict = (uint8_t)verdict};
+	}
+	spanning->refused = true;
+}
+
 static void take_vote(struct lane_turn *turn, const struct lane *lane, struct spanning *spanning,
 		      struct share *share, const struct mail_vote *vote)
 {
@@ -647,6 +681,13 @@ static void take_vote(struct lane_turn *turn, const struct lane *lane, struct sp
 		end_share(turn, share, SHARE_YES);
 		return;
 	case MAIL_BUSY:
+		if (spanning->state == BASKET_PREPARING && spanning->share_cnt > 1) {
+			/* What is set aside elsewhere must not wait for room here: two such
+			 * baskets could wait for each other. */
+			refuse_share(spanning, share, VERDICT_UNDER_WAY);
+			end_share(turn, share, SHARE_ENDED);
+			return;
+		}
 		end_share(turn, share, SHARE_TO_ASK);
 		/* On paper time does not pass. */
 		if (lane->ack != ACK_ON_PAPER)
@@ -684,9 +725,10 @@ void coordinator_take(struct lane_turn *turn, struct lane *lane, const struct ma
 {
 	const uint16_t number = mail->kind == MAIL_VOTE ? mail->vote.basket : mail->answer.basket;
 	struct spanning *spanning = &lane->baskets->spanning[number];
-	struct share *share = share_of(spanning, mail->from_lane_idx);
+	struct share *share;
 
 	CHECK(number < BASKETS_MAX && spanning->state != BASKET_FREE);
+	share = share_of(spanning, mail->from_lane_idx);
 	CHECK(share->state == SHARE_ASKED);
 	if (mail->kind == MAIL_VOTE)
 		take_vote(turn, lane, spanning, share, &mail->vote);

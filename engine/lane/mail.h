@@ -1,8 +1,8 @@
 /*
  * mail: what lanes say to each other about baskets over several shards. A mail is a cache line. The
  * lane in which a basket begins (coordinator.c) asks, the lanes that have its other lines
- * (participant.c) answer: each question once, with as many mails as its sender expects, so that no
- * ring between two workers is ever full (MAIL_CREDITS_MAX).
+ * (participant.c) answer each question, with no more mails than were allowed for when it was sent:
+ * so no ring between two workers is ever full (MAIL_CREDITS_MAX).
  */
 #ifndef DB_ENGINE_LANE_MAIL_H
 #define DB_ENGINE_LANE_MAIL_H

@@ -20,6 +20,7 @@ static struct shared *new_shared(struct lane_baskets *baskets, const struct inco
 	shared->basket = incoming->open.basket;
 	shared->refund = false;
 	shared->late = false;
+	shared->given_up = false;
 	memcpy(shared->line, incoming->line, incoming->line_cnt);
 	return shared;
 }
@@ -53,31 +54,40 @@ static void vote(struct lane_turn *turn, const struct lane *lane, uint16_t coord
 	post_send(turn, &mail);
 }
 
-/* Sends the answers of all lines, which may leave, and ends it. */
-static void send_answers(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+static void answer_line(struct lane_turn *turn, const struct lane *lane, uint16_t coordinator_idx,
+			const struct mail_answer *answer)
+{
+	struct mail mail = {
+		.kind = MAIL_ANSWER,
+		.lane_idx = coordinator_idx,
+		.from_lane_idx = lane->idx,
+		.answer = *answer,
+	};
+
+	DCHECK(answer->line < WIRE_ENTRY_CNT_MAX);
+	post_send(turn, &mail);
+}
+
+/* Sends the answers of all lines, which may leave. */
+static void send_answers(struct lane_turn *turn, const struct lane *lane,
+			 const struct shared *shared)
 {
 	const uint64_t acknowledged = acknowledged_lsn(lane);
 
 	DCHECK(shared->cnt > 0 && shared->cnt <= WIRE_ENTRY_CNT_MAX);
 	for (unsigned i = 0; i < shared->cnt; i++) {
-		struct mail mail = {
-			.kind = MAIL_ANSWER,
-			.lane_idx = shared->coordinator_idx,
-			.from_lane_idx = lane->idx,
-			.answer = {.basket = shared->basket,
-				   .line = shared->line[i],
-				   .would = shared->would[i],
-				   .reply = shared->replies[i]},
-		};
+		struct mail_answer answer = {.basket = shared->basket,
+					     .line = shared->line[i],
+					     .would = shared->would[i],
+					     .reply = shared->replies[i]};
 
 		if (shared->wait_lsn[i] > acknowledged)
-			mail.answer.reply = (struct wire_reply){.verdict = VERDICT_UNAVAILABLE};
+			answer.reply = (struct wire_reply){.verdict = VERDICT_UNAVAILABLE};
 		else
-			mail.answer.reply.durability =
+			answer.reply.durability =
 				(uint8_t)acknowledged_durability(lane, shared->wait_lsn[i]);
-		post_send(turn, &mail);
+		answer_line(turn, lane, shared->coordinator_idx, &answer);
 	}
-	end_shared(lane->baskets, shared);
 }
 
 /* The answers leave as soon as what they rest on is acknowledged. */
@@ -90,7 +100,7 @@ static void answer(struct lane_turn *turn, struct lane *lane, struct shared *sha
 		lsn = shared->wait_lsn[i] > lsn ? shared->wait_lsn[i] : lsn;
 	DCHECK(lsn < journal_next_lsn(lane->journal));
 	if (lsn <= acknowledged_lsn(lane) || lane_is_lost(lane))
-		send_answers(turn, lane, shared);
+		participant_acknowledged(turn, lane, (uint32_t)(shared - lane->baskets->shared));
 	else
 		wait_for(&lane->baskets->until_acknowledged, lsn,
 			 (uint32_t)(shared - lane->baskets->shared), true);
@@ -98,8 +108,12 @@ static void answer(struct lane_turn *turn, struct lane *lane, struct shared *sha
 
 void participant_acknowledged(struct lane_turn *turn, struct lane *lane, uint32_t number)
 {
-	CHECK(lane->baskets->shared[number].state == SHARED_ANSWERS);
-	send_answers(turn, lane, &lane->baskets->shared[number]);
+	struct shared *shared = &lane->baskets->shared[number];
+
+	CHECK(shared->state == SHARED_ANSWERS);
+	if (!shared->given_up)
+		send_answers(turn, lane, shared);
+	end_shared(lane->baskets, shared);
 }
 
 static void keep_answer(struct shared *shared, unsigned i, const struct wire_request *line,
@@ -134,6 +148,7 @@ static bool complete(const struct lane *lane, const struct incoming *incoming,
 	for (unsigned i = 0; i < incoming->line_cnt; i++) {
 		const struct wire_request *named = &incoming->lines[i];
 		const uint64_t hold_id[2] = {named->id[0], named->id[1]};
+		enum verdict wrong;
 
 		lines[i] = *named;
 		decisions[i] = (struct decision){.verdict = VERDICT_BASKET_REFUSED};
@@ -146,9 +161,10 @@ static bool complete(const struct lane *lane, const struct incoming *incoming,
 			.channel = open->channel,
 			.op = open->op,
 		};
-		if (basket_complete(lane->shard, hold_id, &lines[i]))
+		wrong = basket_complete(lane->shard, hold_id, &lines[i]);
+		if (wrong == VERDICT_NONE)
 			continue;
-		decisions[i].verdict = VERDICT_NOT_FOUND;
+		decisions[i].verdict = (uint8_t)wrong;
 		all = false;
 	}
 	return all;
@@ -189,6 +205,7 @@ static void judge(struct lane_turn *turn, struct lane *lane, const struct incomi
 		.lines = lines,
 		.keys = keys,
 		.cnt = incoming->line_cnt,
+		.to_prepare = true,
 	};
 	enum basket_outcome outcome = BASKET_ANSWERED;
 
@@ -215,27 +232,38 @@ static void judge(struct lane_turn *turn, struct lane *lane, const struct incomi
 	answer(turn, lane, shared);
 }
 
+/* A lane that can write no more needs no place for its answers. */
+static void answer_lost(struct lane_turn *turn, const struct lane *lane,
+			const struct incoming *incoming)
+{
+	for (unsigned i = 0; i < incoming->line_cnt; i++)
+		answer_line(turn, lane, incoming->from_lane_idx,
+			    &(struct mail_answer){.basket = incoming->open.basket,
+						  .line = incoming->line[i],
+						  .reply = {.verdict = VERDICT_UNAVAILABLE}});
+}
+
 void participant_asked(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming)
 {
 	struct lane_baskets *baskets = lane->baskets;
 	struct shared *shared;
 
 	DCHECK(incoming->lane_idx == lane->idx);
+	if (lane_is_lost(lane)) {
+		answer_lost(turn, lane, incoming);
+		return;
+	}
 	/* On paper only datagrams move a lane's clock. */
 	if (lane->ack == ACK_ON_PAPER)
 		lane_tick(lane, incoming->open.at_ns);
-	if (baskets->shared_cnt == BASKETS_MAX ||
-	    (!answer_possible(lane, incoming->line_cnt) && !lane_is_lost(lane))) {
+	if (baskets->shared_cnt == BASKETS_MAX || !answer_possible(lane, incoming->line_cnt)) {
 		vote(turn, lane, incoming->from_lane_idx,
 		     &(struct mail_vote){.basket = incoming->open.basket, .word = MAIL_BUSY});
 		return;
 	}
 	shared = new_shared(baskets, incoming);
 	shared->state = SHARED_ANSWERS;
-	if (lane_is_lost(lane))
-		answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
-	else
-		judge(turn, lane, incoming, shared);
+	judge(turn, lane, incoming, shared);
 }
 
 void participant_written(struct lane_turn *turn, struct lane *lane, uint32_t number)
@@ -299,28 +327,55 @@ static void give_back(struct lane *lane, const struct shared *shared)
 	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
 }
 
+/* There is no room for what was decided, and none comes by waiting: the buyer waits no longer. The
+ * units stay set aside until there is room again. */
+static void give_up(struct lane_turn *turn, const struct lane *lane, struct shared *shared)
+{
+	if (shared->decision != MAIL_COMMIT || shared->given_up || !journal_is_full(lane->journal))
+		return;
+	DCHECK(!lane->draining);
+	shared->given_up = true;
+	for (unsigned i = 0; i < shared->cnt; i++)
+		answer_line(turn, lane, shared->coordinator_idx,
+			    &(struct mail_answer){.basket = shared->basket,
+						  .line = shared->line[i],
+						  .reply = {.verdict = VERDICT_UNAVAILABLE}});
+}
+
+/* What was decided cannot be written any more: the next start does it. */
+static void leave(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+{
+	lane->baskets->in_doubt_cnt += shared->cnt;
+	if (shared->decision == MAIL_COMMIT) {
+		answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
+		return;
+	}
+	vote(turn, lane, shared->coordinator_idx,
+	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
+	end_shared(lane->baskets, shared);
+}
+
 /* Does what was decided, if there is room for the records. */
 static bool carry_out(struct lane_turn *turn, struct lane *lane, struct shared *shared)
 {
-	const bool lost = lane_is_lost(lane) || shared->decision == MAIL_UNKNOWN ||
-			  (lane->draining && journal_is_full(lane->journal));
+	const bool room = journal_has_room(lane->journal, shared->cnt);
 
 	DCHECK(shared->state == SHARED_DECIDED && shared->cnt > 0);
-	if (!lost && !journal_has_room(lane->journal, shared->cnt))
+	if (lane_is_lost(lane) || shared->decision == MAIL_UNKNOWN ||
+	    (lane->draining && !room && journal_is_full(lane->journal))) {
+		leave(turn, lane, shared);
+		return true;
+	}
+	if (!room) {
+		give_up(turn, lane, shared);
 		return false;
-	if (lost)
-		lane->baskets->in_doubt_cnt += shared->cnt;
+	}
 	if (shared->decision == MAIL_COMMIT) {
-		if (lost) {
-			answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
-			return true;
-		}
 		commit(lane, shared);
 		answer(turn, lane, shared);
 		return true;
 	}
-	if (!lost)
-		give_back(lane, shared);
+	give_back(lane, shared);
 	vote(turn, lane, shared->coordinator_idx,
 	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
 	end_shared(lane->baskets, shared);

@@ -64,7 +64,9 @@ static int64_t units_more(const struct basket *basket, uint32_t line,
 	case VERDICT_CONFIRMED_LATE:
 		return request->quantity;
 	case VERDICT_CONFIRMED:
-		/* What is not paid is released. */
+		/* What is not paid is released; but not while it is only set aside. */
+		if (basket->to_prepare)
+			return 0;
 		return (int64_t)request->quantity -
 		       holds_find(&basket->shard->holds, shard_lsn_hash(basket->shard, lsn), lsn)
 			       ->held;
@@ -124,25 +126,35 @@ static uint32_t judge_lines(const struct basket *basket, struct record *record,
 	return cnt;
 }
 
+/* Whether the buyers' table has room for the counts of all lines. Only purchases may need some. */
+static bool counts_fit(const struct basket *basket)
+{
+	const struct shard *shard = basket->shard;
+	uint64_t new_cnt = 0;
+
+	DCHECK(basket->cnt <= WIRE_ENTRY_CNT_MAX);
+	if ((basket->lines[0].op != WIRE_OP_BUY && basket->lines[0].op != WIRE_OP_HOLD) ||
+	    shard->buyers.cnt + 2 * (uint64_t)basket->cnt <= shard->buyers.cnt_max)
+		return true;
+	for (uint32_t i = 0; i < basket->cnt; i++) {
+		const struct wire_request *line = &basket->lines[i];
+		const struct offer *offer = key_offer(shard, &basket->keys[i], line->sku);
+		const struct limit_counts counts = counts_find(shard, offer, line->buyer);
+
+		new_cnt += (counts.own != NULL && counts.own->units_1 == 0) +
+			   (uint64_t)(counts.group != NULL && counts.group->units_1 == 0);
+	}
+	return shard->buyers.cnt + new_cnt <= shard->buyers.cnt_max;
+}
+
 /* Whether the tables have room for all lines at once. */
 static bool has_room(const struct basket *basket)
 {
 	const struct shard *shard = basket->shard;
 	const uint32_t cnt = basket->cnt;
-	uint64_t count_cnt = 0;
 
 	DCHECK(makes_basket(basket->lines[0].op));
-	for (uint32_t i = 0; i < cnt; i++) {
-		const struct offer *offer =
-			key_offer(shard, &basket->keys[i], basket->lines[i].sku);
-
-		DCHECK(offer != NULL);
-		/* Terms are a line of memory that a purchase needs for nothing else. */
-		count_cnt += (offer->limit_per_buyer > 0) +
-			     (uint64_t)(shard->has_groups &&
-					offer_terms_of(&shard->offers, offer)->group != 0);
-	}
-	if (shard->buyers.cnt + count_cnt > shard->buyers.cnt_max)
+	if (!counts_fit(basket))
 		return false;
 	switch (basket->lines[0].op) {
 	case WIRE_OP_BUY:
@@ -228,6 +240,7 @@ static struct wire_request line_of(const struct shard *shard, const struct wire_
 {
 	struct wire_request line = *request;
 
+	DCHECK(request->op == WIRE_OP_CONFIRM || request->op == WIRE_OP_RELEASE);
 	line.flags = 0;
 	if (hold != NULL) {
 		line.sku = shard->offers.list[hold->order.offer_idx].sku;
@@ -273,22 +286,24 @@ uint32_t basket_lines(const struct shard *shard, const struct wire_request *requ
 	return lines[0].sku == request->sku ? cnt : 0;
 }
 
-bool basket_complete(const struct shard *shard, const uint64_t hold_id[2],
-		     struct wire_request *line)
+enum verdict basket_complete(const struct shard *shard, const uint64_t hold_id[2],
+			     struct wire_request *line)
 {
 	const struct offer *offer =
 		offers_find(&shard->offers, shard_offer_hash(shard, line->sku), line->sku);
+	const uint64_t hash = shard_order_hash(shard, hold_id, line->sku);
 	const struct order *order;
 
 	DCHECK(line->op == WIRE_OP_CONFIRM || line->op == WIRE_OP_RELEASE);
 	if (offer == NULL)
-		return false;
-	order = orders_find(&shard->orders, shard_order_hash(shard, hold_id, line->sku), hold_id,
-			    shard_offer_idx(shard, offer));
+		return VERDICT_NOT_FOUND;
+	order = orders_find(&shard->orders, hash, hold_id, shard_offer_idx(shard, offer));
+	if (order == NULL && prepare_find(shard, hash, hold_id, line->sku) != NULL)
+		return VERDICT_UNDER_WAY;
 	if (order == NULL || order->kind != RECORD_HOLD || order->buyer != line->buyer)
-		return false;
+		return VERDICT_NOT_FOUND;
 	*line = line_of(shard, line, hold_of(order));
-	return true;
+	return VERDICT_NONE;
 }
 
 /* Which line speaks for all: one that was refused, then one refused because of others, then one

@@ -18,6 +18,7 @@ struct basket {
 	const struct wire_request *lines;
 	const struct lookup *keys; /* after lookup_pass 0 */
 	uint32_t cnt;              /* 1 to WIRE_ENTRY_CNT_MAX */
+	bool to_prepare;           /* if it commits, its lines are set aside: prepare_line */
 	bool links_follow;         /* it goes on after these lines, in other shards */
 	bool late_elsewhere;       /* another shard's line of its payment came too late */
 	bool refund;               /* set by basket_judge: so did one of these, or that */
@@ -55,9 +56,10 @@ uint32_t basket_lines(const struct shard *shard, const struct wire_request *requ
 		      struct wire_request lines[WIRE_ENTRY_CNT_MAX],
 		      struct basket_part parts[WIRE_ENTRY_CNT_MAX]);
 
-/* Completes such a line in its shard. False: it is not there. */
-bool basket_complete(const struct shard *shard, const uint64_t hold_id[2],
-		     struct wire_request *line);
+/* Completes such a line in its shard: VERDICT_NONE; or why not: NOT_FOUND, or UNDER_WAY where the
+ * hold itself is only set aside. */
+enum verdict basket_complete(const struct shard *shard, const uint64_t hold_id[2],
+			     struct wire_request *line);
 
 /* The answer to such a request, made of those to its lines. */
 void basket_sum(const struct decision *decisions, uint32_t cnt, struct decision *sum);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine/base/check.h"
+#include "engine/base/limits.h"
 #include "net/wire.h"
 
 /* Stands for the instant of a request that may get no new order. No clock has this value. */
@@ -41,6 +42,20 @@ static inline uint64_t datagram_asked_ns(const uint8_t *datagram, uint64_t now_n
 	if (wire_is_dated(datagram))
 		return dated_asked_ns(wire_date_of(datagram), now_ns, sale);
 	return undated_refused ? ASKED_STALE : now_ns;
+}
+
+/* The last instant at which its requests may get a new order, by the engine's clock. */
+static inline uint64_t datagram_good_until_ns(const uint8_t *datagram)
+{
+	struct wire_date date;
+
+	if (!wire_is_dated(datagram))
+		return INSTANT_NEVER;
+	date = wire_date_of(datagram);
+	if (date.valid_ms > WIRE_VALID_MS_MAX)
+		date.valid_ms = WIRE_VALID_MS_MAX;
+	DCHECK(date.issued_at_ns <= INSTANT_NEVER);
+	return date.issued_at_ns + date.valid_ms * UINT64_C(1000000);
 }
 
 #endif

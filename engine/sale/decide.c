@@ -257,7 +257,7 @@ static __attribute__((noinline)) bool waits_for_others(const struct shard *shard
 {
 	const uint64_t id[2] = {request->id[0], request->id[1]};
 
-	if (request->op == WIRE_OP_LOOKUP ||
+	if ((request->flags & WIRE_ENTRY_BY_ORDER) != 0 ||
 	    prepare_find(shard, key->order_hash, id, request->sku) == NULL)
 		return false;
 	refuse(decision, VERDICT_UNDER_WAY);

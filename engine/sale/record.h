@@ -28,7 +28,7 @@ enum {
 	RECORD_RETURN = 8,  /* units of a sold order given back */
 	RECORD_EXPIRE = 9,  /* holds that ran out: a run of one SKU's, or one buyer's */
 	RECORD_PLACED = 10, /* a SKU that this shard's number names is sold by another shard */
-	/* Baskets over several shards (engine/lane/coordinator.h). */
+	/* Baskets over several shards (engine/lane/baskets.h). */
 	RECORD_PREPARED = 11, /* a line that waits for the other shards: its units are set aside */
 	RECORD_ABORTED = 12,  /* such a line comes to nothing */
 	RECORD_LINK = 13,     /* a basket that begins here has a line in another shard */
@@ -37,7 +37,7 @@ enum {
 	RECORD_BYTES = 64,
 };
 
-/* record.flags. One bit has a meaning for each kind; all others are 0. */
+/* record.flags: what a bit means depends on the kind; bits without a meaning are 0. */
 enum {
 	OFFER_PLACED = 1 << 0,      /* OFFER: the catalog put it into this shard */
 	CONFIRM_LATE = 1 << 0,      /* the hold had run out, and the units were taken again */

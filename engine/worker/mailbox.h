@@ -4,7 +4,7 @@
  * that each ring has one producer and one consumer (spsc_ring.h).
  *
  * Guarantees: the mails of one worker to another arrive once, whole and in order. Never: locks,
- * waits, drops a mail; a sender without room keeps its mail and tries again in a later turn.
+ * waits, drops a mail. What its users send has a bound (mail.h), so that there is always room.
  *
  * Mails of different senders have no order among each other.
  */

@@ -123,6 +123,7 @@ struct buyers {
 	bool settled;    /* the lane has no record that was not written */
 	bool failed;     /* a write of the lane failed */
 	bool ends;       /* the lane drains */
+	bool was_full;   /* in this life its disk had no space */
 	bool peace;      /* no basket over lanes is asked for any more */
 	bool ack_memory; /* a crash may undo a yes that said so */
 	struct parcel parcels[BUYERS_PARCELS_MAX];

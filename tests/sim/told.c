@@ -530,8 +530,10 @@ static void told_no(const struct answer *answer)
 			count(buyers, TALLY_TOLD_LATER);
 		wish->unknown = false;
 	} else {
-		CHECK(answer->stale == (verdict == VERDICT_STALE));
-		if (!answer->stale)
+		/* Several lanes may have decided longer than its life. */
+		CHECK(answer->stale == (verdict == VERDICT_STALE) ||
+		      (verdict == VERDICT_STALE && answer->parcel->parked));
+		if (verdict != VERDICT_STALE)
 			refused(answer);
 	}
 }
@@ -625,7 +627,8 @@ void buyers_told(struct buyers *buyers, struct parcel *parcel, bool healthy)
 	if (parcel->dated)
 		CHECK(date.sale == buyers->sale && date.valid_ms == parcel->date.valid_ms);
 	for (unsigned i = 0; i < buyers->shards && parcel->parked; i++)
-		failed |= buyers->of_lane[i]->failed || buyers->of_lane[i]->ends;
+		failed |= buyers->of_lane[i]->failed || buyers->of_lane[i]->ends ||
+			  buyers->of_lane[i]->was_full;
 	for (uint8_t i = 0; i < parcel->cnt; i++) {
 		struct buyers *of = buyers->of_lane[parcel->owners[i]];
 		const struct answer answer = {

@@ -199,6 +199,7 @@ void turns_begin_lane(struct sim_engine *engine, struct sim_lane *lane)
 	struct backlog *backlog = lane->lane->backlog;
 	struct commands *commands = commands_init(lane->lane->commands);
 
+	lane->buyers.was_full = false;
 	reply_queue->head = reply_queue->tail;
 	backlog->head = backlog->tail;
 	*lane->lane = (struct lane){
@@ -314,13 +315,22 @@ static void check_lanes(struct sim_engine *engine)
 	}
 }
 
+/* A lane without space gives up on what was decided elsewhere, until it has some. */
+static void note_full(struct sim_engine *engine)
+{
+	for (unsigned i = 0; i < engine->lane_cnt; i++)
+		engine->lanes[i].buyers.was_full |= journal_is_full(engine->lanes[i].lane->journal);
+}
+
 /* The rest of a worker's turn, after what came was taken. */
 static void finish_turn(struct sim_engine *engine)
 {
 	struct lane_turn *turn = &engine->turns[engine->worker];
 
+	note_full(engine);
 	lane_turn_decide(turn);
 	lane_turn_write(turn);
+	note_full(engine);
 	if (engine->process.dead)
 		return;
 	lane_turn_release(turn);

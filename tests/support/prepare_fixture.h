@@ -191,6 +191,7 @@ static inline enum basket_outcome prepare_late(uint64_t seconds, uint8_t op, uin
 				.lines = requests,
 				.keys = keys,
 				.cnt = cnt,
+				.to_prepare = true,
 				.late_elsewhere = late};
 	enum basket_outcome outcome;
 

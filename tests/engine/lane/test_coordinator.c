@@ -622,6 +622,74 @@ Test(coordinator, a_start_passes_a_refund_on_to_all_lines)
 	cr_assert(eq(u64, totals_of(2).units_free, STOCK));
 }
 
+/* What is set aside in one lane must not wait for room in another. */
+Test(coordinator, a_lane_that_is_busy_stops_a_basket_of_more_lanes)
+{
+	struct lane_baskets *busy = lane_of(2)->baskets;
+	struct parcel *parcel;
+
+	rig.stands[1] = true;
+	parcel = ask_basket(0, 3, WIRE_OP_BUY, 1, BUYER);
+	/* Both were asked, and when they are asked again, one has no place any more. */
+	rig.deaf[0] = true;
+	turns();
+	busy->shared_cnt = BASKETS_MAX;
+	rig.deaf[0] = false;
+	turns();
+	rig.stands[1] = false;
+	turns();
+	busy->shared_cnt = 0;
+	cr_assert(parcel->answered);
+	cr_assert(eq(u8, replies_of(parcel)[0].verdict, VERDICT_BASKET_REFUSED));
+	cr_assert(eq(u8, replies_of(parcel)[2].verdict, VERDICT_UNDER_WAY));
+	cr_assert(eq(u64, totals_of(1).units_free, STOCK));
+	expect_rest();
+}
+
+/* NOT_FOUND would be for good. */
+Test(coordinator, a_lookup_of_what_is_under_way_says_so)
+{
+	struct parcel *parcel;
+	struct parcel *looked[2];
+
+	rig.stands[1] = true;
+	parcel = ask_basket(0, 2, WIRE_OP_BUY, 1, BUYER);
+	turns();
+	for (uint16_t i = 0; i < 2; i++) {
+		looked[i] = begin(i, 1, 0);
+		wire_requests(looked[i]->datagram)[0] = sale_buy(1, BUYER, rig.sku[i]);
+		wire_requests(looked[i]->datagram)[0].op = WIRE_OP_LOOKUP;
+		ask(looked[i]);
+	}
+	turns();
+	expect(looked[0], VERDICT_UNDER_WAY, VERDICT_NONE);
+	expect(looked[1], VERDICT_UNDER_WAY, VERDICT_NONE);
+	rig.stands[1] = false;
+	turns();
+	expect(parcel, VERDICT_ACCEPTED, VERDICT_ACCEPTED);
+}
+
+Test(coordinator, commits_nothing_after_the_life_of_its_datagram)
+{
+	struct parcel *parcel = begin(0, 2, 0);
+
+	rig.lanes[0].sale = 7;
+	(void)frame_dated(parcel->datagram, 2, rig.now_ns, 1000, 7);
+	((struct wire_header *)parcel->datagram)->flags |= WIRE_FLAG_BASKET;
+	for (unsigned i = 0; i < 2; i++)
+		wire_requests(parcel->datagram)[i] = sale_buy(1, BUYER, rig.sku[i]);
+	rig.stands[1] = true;
+	ask(parcel);
+	turns();
+	rig.now_ns += UINT64_C(2000000000);
+	turns();
+	rig.stands[1] = false;
+	turns();
+	expect(parcel, VERDICT_STALE, VERDICT_BASKET_REFUSED);
+	cr_assert(eq(u64, totals_of(0).units_sold + totals_of(1).units_sold, 0));
+	expect_rest();
+}
+
 Test(coordinator, a_whole_basket_is_given_back)
 {
 	struct parcel *parcel = ask_whole(WIRE_OP_RELEASE, 50, hold_basket());

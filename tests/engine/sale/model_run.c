@@ -375,6 +375,7 @@ static bool prepare(struct sale *sale, struct side *side, uint64_t *done)
 				.lines = plan.lines,
 				.keys = keys,
 				.cnt = plan.cnt,
+				.to_prepare = true,
 				.late_elsewhere = random_chance(&sale->plan.random, 50)};
 	enum basket_outcome outcome;
 	uint64_t unrecorded;

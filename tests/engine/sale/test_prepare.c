@@ -211,6 +211,28 @@ Test(sale_prepare, a_late_payment_takes_its_units_again)
 	check_units(CUP, 1, 0, 3);
 }
 
+/* What the payment of a part releases is not released yet while it waits: no other line of it may
+ * count on that. follow() would refuse it. */
+Test(sale_prepare, a_part_that_waits_makes_no_room)
+{
+	uint8_t verdicts[2];
+
+	GETS(HELD, ask(1, WIRE_OP_HOLD, ANN, RED, 2, 0));
+	cr_assert(eq(u32, expire(12), 1));
+	GETS(HELD, ask(13, WIRE_OP_HOLD, ANN, BLUE, 2, 0));
+	cr_assert(eq(int,
+		     (int)prepare_late(14, WIRE_OP_CONFIRM, ANN,
+				       (struct line[]){{BLUE, 1, FIRST + 2}, {RED, 2, FIRST}}, 2,
+				       false, verdicts),
+		     BASKET_COMMITS));
+	cr_assert(all(eq(u8, verdicts[0], VERDICT_CONFIRMED),
+		      eq(u8, verdicts[1], VERDICT_HOLD_EXPIRED)));
+	GETS(HOLD_EXPIRED, verdict_name(commit_at(15, places[0], true).verdict));
+	GETS(HOLD_EXPIRED, verdict_name(commit_at(15, places[1], true).verdict));
+	check_units(BLUE, 5, 0, 0);
+	check_units(RED, 5, 0, 0);
+}
+
 /* A basket of which one line cannot be sold is paid back as a whole, wherever that line is. */
 Test(sale_prepare, a_refund_is_of_all_lines)
 {
