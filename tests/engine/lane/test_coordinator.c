@@ -33,19 +33,19 @@ struct parcel {
 };
 
 static struct {
+	struct lane lanes[LANES];
 	struct disk disk;
+	uint64_t now_ns;
 	struct memory_disk *disks[LANES];
-	bool stands[LANES]; /* its writes do not come back */
-	int fails[LANES];   /* errno that they come back with */
 	uint64_t sku[LANES];
 	uint64_t verdicts[VERDICT_END];
-	uint64_t now_ns;
 	struct mail mails[THREADS][MAILBOX_RING_CNT]; /* to each thread */
-	unsigned mail_cnt[THREADS];
-	bool deaf[THREADS]; /* takes no mails */
 	struct lane_turn turns[THREADS];
-	struct lane lanes[LANES];
 	unsigned parcel_cnt;
+	unsigned mail_cnt[THREADS];
+	int fails[LANES];   /* errno that their writes come back with */
+	bool deaf[THREADS]; /* takes no mails */
+	bool stands[LANES]; /* its writes do not come back */
 	struct parcel parcels[PARCELS];
 } rig;
 
