@@ -1,11 +1,12 @@
 """What holds and baskets cost through the whole path, by bench/hold_load.c: rates beside plain
 purchases of the same engine, and what others wait while a million holds end at once."""
+import os
 import time
 
 from bench.harness import process
 from bench.harness.engine import PEER_PAUSE_S, SERVER_ADDRESS, Sale, engine
 
-SKUS = 100000
+SKUS = 100000 // int(os.environ.get("DB_BENCH_SHRINK", "1"))
 # Of the open loop that holds end in.
 END_SECONDS = 1.5
 # From the first hold to its end: time to hold all of them, and to prepare what comes then.
