@@ -2,7 +2,7 @@
 # says so, opens the port anew and continues. A load that retries gets every answer; a load that
 # sends each datagram once, and a replay, count what was lost until then. Also while the port can't
 # be opened, and where only one of two queues is deaf and the other never stands still.
-# time limit: 180 s
+# time limit: 300 s
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/veth.sh"
 
