@@ -65,6 +65,8 @@ start_demo() { # BIN DIR ENGINE-ARGS...
 try_port() { # BIN DIR ENGINE-ARGS...
 	local waited=0
 
+	# Not the line of the last time, which the shell below removes a moment later.
+	: >"$2/engine.out"
 	"$1/doorbuster-serve" --data "$2/data" --catalog "$2/catalog.csv" --keys "$2/keys" \
 		--port "$port" "${@:3}" >"$2/engine.out" 2>"$2/engine.err" &
 	engine=$!
