@@ -110,7 +110,6 @@ static void find_parts(const struct lane *lane, const struct wire_request *lines
 {
 	for (uint32_t i = 0; i < cnt; i++) {
 		parts[i] = (struct basket_part){.shard = shard_owner(lane->shard, lines[i].sku)};
-		/* A datagram of another format of the map could name any. */
 		DCHECK(parts[i].shard < SHARDS_MAX);
 	}
 }
@@ -161,7 +160,7 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 	DCHECK(cnt > 0 && cnt <= WIRE_ENTRY_CNT_MAX);
 	if (basket)
 		now = answer_basket(lane, header, asked, requests, keys, lines);
-	for (uint32_t i = 0; i < cnt && (now || !basket); i++) {
+	for (uint32_t i = 0; i < cnt; i++) {
 		struct decision decision = {.verdict = (uint8_t)whole};
 
 		DCHECK(keys[i].request == &requests[i]);
@@ -171,7 +170,8 @@ uint64_t answer_datagram(struct lane *lane, uint8_t *datagram, const struct look
 			now = decide_entry(lane, asked, &requests[i], &keys[i], i, &decision);
 		else if (whole == VERDICT_WRONG_SHARD)
 			decision.quantity = shard_owner(lane->shard, requests[i].sku);
-		if (!now && !basket)
+		/* The answer of a basket over several shards comes later. */
+		if (!now)
 			continue;
 		answer_write(lane, &decision, &replies[i]);
 		verdict_cnt[decision.verdict]++;

@@ -17,9 +17,9 @@ void lane_baskets_init(struct lane_baskets *baskets)
 	CHECK((uintptr_t)baskets % CACHE_LINE_BYTES == 0);
 	baskets->parking = BASKETS_MAX;
 	for (uint16_t i = 0; i < BASKETS_MAX; i++) {
-		baskets->spanning_list[i] = i;
-		baskets->shared_list[i] = i;
-		baskets->parked_list[i] = i;
+		baskets->spanning_places.list[i] = i;
+		baskets->shared_places.list[i] = i;
+		baskets->parked_places.list[i] = i;
 	}
 }
 
@@ -63,8 +63,8 @@ void baskets_release(struct lane_turn *turn)
 	FOR_EACH_LANE (turn, lane) {
 		struct lane_baskets *baskets = lane->baskets;
 
-		for (uint16_t i = 0; baskets != NULL && i < baskets->parked_cnt; i++)
-			release(turn, lane, &baskets->parked[baskets->parked_list[i]]);
+		for (uint16_t i = 0; baskets != NULL && i < baskets->parked_places.cnt; i++)
+			release(turn, lane, &baskets->parked[baskets->parked_places.list[i]]);
 	}
 }
 
@@ -73,18 +73,15 @@ void baskets_flushed(struct lane_turn *turn)
 	FOR_EACH_LANE (turn, lane) {
 		struct lane_baskets *baskets = lane->baskets;
 
-		for (uint16_t i = 0; baskets != NULL && i < baskets->parked_cnt;) {
-			const uint16_t number = baskets->parked_list[i];
+		/* From the end: one that is given back changes places with one that was seen. */
+		for (uint16_t i = baskets != NULL ? baskets->parked_places.cnt : 0; i-- > 0;) {
+			const uint16_t number = baskets->parked_places.list[i];
 
 			DCHECK(baskets->parked[number].used);
-			if (!baskets->parked[number].answered) {
-				i++;
+			if (!baskets->parked[number].answered)
 				continue;
-			}
 			baskets->parked[number].used = false;
-			baskets->parked_cnt--;
-			baskets->parked_list[i] = baskets->parked_list[baskets->parked_cnt];
-			baskets->parked_list[baskets->parked_cnt] = number;
+			places_give(&baskets->parked_places, number);
 		}
 	}
 }
@@ -93,8 +90,8 @@ bool baskets_idle(const struct lane *lane)
 {
 	const struct lane_baskets *baskets = lane->baskets;
 
-	return baskets == NULL ||
-	       (baskets->spanning_cnt | baskets->shared_cnt | baskets->parked_cnt) == 0;
+	return baskets == NULL || (baskets->spanning_places.cnt | baskets->shared_places.cnt |
+				   baskets->parked_places.cnt) == 0;
 }
 
 /* ---- mails ---- */
@@ -177,7 +174,7 @@ static void take(struct lane_turn *turn, const struct mail *mail)
 		coordinator_take(turn, lane, mail);
 		return;
 	case MAIL_DECIDE:
-		participant_take(turn, lane, mail);
+		participant_take(lane, mail);
 		return;
 	}
 	CHECK(!"a mail of unknown kind");
@@ -277,7 +274,7 @@ static bool step(struct lane_turn *turn)
 
 	FOR_EACH_LANE (turn, lane) {
 		if (lane->baskets == NULL ||
-		    (lane->baskets->spanning_cnt | lane->baskets->shared_cnt) == 0)
+		    (lane->baskets->spanning_places.cnt | lane->baskets->shared_places.cnt) == 0)
 			continue;
 		any |= end_waits(turn, lane);
 		any |= participant_turn(turn, lane);
@@ -294,19 +291,4 @@ void baskets_turn(struct lane_turn *turn)
 		if (!step(turn))
 			return;
 	}
-}
-
-struct wire_reply reply_of_decision(const struct wire_request *line,
-				    const struct decision *decision)
-{
-	DCHECK(decision->verdict < VERDICT_END);
-	return (struct wire_reply){
-		.id = {line->id[0], line->id[1]},
-		.order_id = decision->order_id,
-		.unit_price = decision->unit_price,
-		.instant_ns = decision->instant_ns,
-		.stock_left = decision->stock_left,
-		.quantity = decision->quantity,
-		.verdict = decision->verdict,
-	};
 }

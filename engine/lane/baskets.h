@@ -112,10 +112,8 @@ struct shared {
 	uint16_t coordinator_idx;
 	uint16_t basket; /* the coordinator's number */
 	uint8_t line[WIRE_ENTRY_CNT_MAX];
-	bool would[WIRE_ENTRY_CNT_MAX];
 	uint16_t places[WIRE_ENTRY_CNT_MAX]; /* prepare_line's */
-	struct wire_reply replies[WIRE_ENTRY_CNT_MAX];
-	uint64_t wait_lsn[WIRE_ENTRY_CNT_MAX];
+	struct decision decisions[WIRE_ENTRY_CNT_MAX];
 };
 
 /* Who waits for a record. */
@@ -160,15 +158,18 @@ struct incoming {
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 };
 
+/* The places of a table. */
+struct places {
+	uint16_t cnt; /* in use: the first of the list */
+	uint16_t list[BASKETS_MAX];
+};
+
 /* Of a lane. */
 struct lane_baskets {
-	uint16_t spanning_cnt; /* in use: the first of spanning_list */
-	uint16_t shared_cnt;
-	uint16_t parked_cnt;
 	uint16_t parking; /* of the datagram that is being answered; BASKETS_MAX: none */
-	uint16_t spanning_list[BASKETS_MAX];
-	uint16_t shared_list[BASKETS_MAX];
-	uint16_t parked_list[BASKETS_MAX];
+	struct places spanning_places;
+	struct places shared_places;
+	struct places parked_places;
 	/* How many spanning baskets have a first line of each hash: mostly none. */
 	uint8_t first_lines[1 << FIRST_LINES_BITS];
 	struct todo spanning_todo;
@@ -239,6 +240,25 @@ bool baskets_idle(const struct lane *lane);
 
 /* ---- between coordinator.c, participant.c and baskets.c ---- */
 
+/* A free place: there is one. */
+static inline uint16_t places_take(struct places *places)
+{
+	CHECK(places->cnt < BASKETS_MAX);
+	return places->list[places->cnt++];
+}
+
+/* The last one in use takes its place in the list. */
+static inline void places_give(struct places *places, uint32_t number)
+{
+	uint16_t i = 0;
+
+	while (places->list[i] != number)
+		i++;
+	CHECK(i < places->cnt);
+	places->list[i] = places->list[--places->cnt];
+	places->list[places->cnt] = (uint16_t)number;
+}
+
 /* Whether a lane can write no more. */
 static inline bool lane_is_lost(const struct lane *lane)
 {
@@ -288,13 +308,9 @@ bool coordinator_turn(struct lane_turn *turn, struct lane *lane);
 void coordinator_written(struct lane_turn *turn, struct lane *lane, uint32_t number);
 
 void participant_asked(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming);
-void participant_take(struct lane_turn *turn, struct lane *lane, const struct mail *mail);
+void participant_take(struct lane *lane, const struct mail *mail);
 bool participant_turn(struct lane_turn *turn, struct lane *lane);
 void participant_written(struct lane_turn *turn, struct lane *lane, uint32_t number);
 void participant_acknowledged(struct lane_turn *turn, struct lane *lane, uint32_t number);
-
-/* A reply that says a decision. */
-struct wire_reply reply_of_decision(const struct wire_request *line,
-				    const struct decision *decision);
 
 #endif

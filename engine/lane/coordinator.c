@@ -83,12 +83,12 @@ static uint8_t *first_lines_of(struct lane_baskets *baskets, const struct wire_r
 
 static bool is_under_way(struct lane_baskets *baskets, const struct wire_request *line)
 {
-	DCHECK(baskets->spanning_cnt <= BASKETS_MAX);
+	DCHECK(baskets->spanning_places.cnt <= BASKETS_MAX);
 	if (*first_lines_of(baskets, line) == 0)
 		return false;
-	for (uint16_t i = 0; i < baskets->spanning_cnt; i++) {
+	for (uint16_t i = 0; i < baskets->spanning_places.cnt; i++) {
 		const struct wire_request *first =
-			&baskets->spanning[baskets->spanning_list[i]].lines[0];
+			&baskets->spanning[baskets->spanning_places.list[i]].lines[0];
 
 		if (first->id[0] == line->id[0] && first->id[1] == line->id[1] &&
 		    first->sku == line->sku)
@@ -101,8 +101,9 @@ bool coordinator_decides(const struct lane *lane, const struct wire_request *req
 {
 	const struct lane_baskets *baskets = lane->baskets;
 
-	for (uint16_t i = 0; baskets != NULL && i < baskets->spanning_cnt; i++) {
-		const struct spanning *spanning = &baskets->spanning[baskets->spanning_list[i]];
+	for (uint16_t i = 0; baskets != NULL && i < baskets->spanning_places.cnt; i++) {
+		const struct spanning *spanning =
+			&baskets->spanning[baskets->spanning_places.list[i]];
 
 		DCHECK(spanning->state != BASKET_FREE);
 		for (uint32_t k = 0; k < spanning->cnt && !spanning->answered; k++) {
@@ -118,26 +119,19 @@ bool coordinator_decides(const struct lane *lane, const struct wire_request *req
 
 static void end_spanning(struct lane_baskets *baskets, struct spanning *spanning)
 {
-	const uint16_t number = (uint16_t)(spanning - baskets->spanning);
 	uint8_t *first_lines = first_lines_of(baskets, &spanning->lines[0]);
-	uint16_t i = 0;
 
 	CHECK(spanning->state != BASKET_FREE && *first_lines > 0);
 	spanning->state = BASKET_FREE;
 	(*first_lines)--;
-	while (baskets->spanning_list[i] != number)
-		i++;
-	DCHECK(i < baskets->spanning_cnt);
-	baskets->spanning_cnt--;
-	baskets->spanning_list[i] = baskets->spanning_list[baskets->spanning_cnt];
-	baskets->spanning_list[baskets->spanning_cnt] = number;
+	places_give(&baskets->spanning_places, (uint32_t)(spanning - baskets->spanning));
 }
 
 /* The place for the datagram that is being answered. */
 static uint16_t parking_of(struct lane_baskets *baskets)
 {
 	if (baskets->parking == BASKETS_MAX) {
-		baskets->parking = baskets->parked_list[baskets->parked_cnt++];
+		baskets->parking = places_take(&baskets->parked_places);
 		CHECK(!baskets->parked[baskets->parking].used);
 		baskets->parked[baskets->parking] = (struct parked){.used = true};
 	}
@@ -251,10 +245,10 @@ enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request
 	CHECK(cnt > 1 && cnt <= WIRE_ENTRY_CNT_MAX && parts[0].shard == lane->idx);
 	if (lane->draining)
 		return answer_alike(cnt, VERDICT_DRAINING, decisions);
-	if (is_under_way(baskets, &lines[0]) || baskets->spanning_cnt == BASKETS_MAX ||
-	    (baskets->parking == BASKETS_MAX && baskets->parked_cnt == BASKETS_MAX))
+	if (is_under_way(baskets, &lines[0]) || baskets->spanning_places.cnt == BASKETS_MAX ||
+	    (baskets->parking == BASKETS_MAX && baskets->parked_places.cnt == BASKETS_MAX))
 		return answer_alike(cnt, VERDICT_UNDER_WAY, decisions);
-	spanning = &baskets->spanning[baskets->spanning_list[baskets->spanning_cnt]];
+	spanning = &baskets->spanning[baskets->spanning_places.list[baskets->spanning_places.cnt]];
 	CHECK(spanning->state == BASKET_FREE);
 	memset(spanning, 0, offsetof(struct spanning, lines));
 	spanning->mode = (uint8_t)mode;
@@ -272,7 +266,7 @@ enum basket_begin coordinator_begin(struct lane *lane, const struct wire_request
 		return BASKET_BEGIN_ANSWERED;
 	}
 	first_step(lane, spanning);
-	baskets->spanning_cnt++;
+	(void)places_take(&baskets->spanning_places);
 	(*first_lines_of(baskets, &lines[0]))++;
 	todo_add(&baskets->spanning_todo, (uint32_t)(spanning - baskets->spanning));
 	spanning->parked = parking_of(baskets);
@@ -349,8 +343,8 @@ static void begin_finish(struct lane_turn *turn, struct lane *lane, struct spann
 		end_spanning(lane->baskets, spanning);
 }
 
-/* Answers of a basket that comes to nothing: whoever was not refused is because of the others. */
-static void abort_basket(struct lane_turn *turn, struct lane *lane, struct spanning *spanning)
+/* Nothing more is committed: whoever is not answered yet is refused because of the others. */
+static void end_uncommitted(struct lane_turn *turn, struct lane *lane, struct spanning *spanning)
 {
 	for (uint32_t i = 0; i < spanning->cnt; i++) {
 		struct decision *decision = &spanning->decisions[i];
@@ -410,7 +404,7 @@ static bool decide_basket(struct lane_turn *turn, struct lane *lane, struct span
 			spanning->decisions[i] = (struct decision){
 				.verdict = is_own(lane, spanning, i) ? VERDICT_UNAVAILABLE
 								     : VERDICT_BASKET_REFUSED};
-		abort_basket(turn, lane, spanning);
+		end_uncommitted(turn, lane, spanning);
 		return true;
 	}
 	if (!answer_possible(lane, spanning->cnt))
@@ -428,7 +422,7 @@ static bool decide_basket(struct lane_turn *turn, struct lane *lane, struct span
 	for (uint32_t i = 0; outcome == BASKET_COMMITS && i < own.basket.cnt; i++)
 		own.decisions[i] = (struct decision){.verdict = VERDICT_TABLE_FULL};
 	keep_own(spanning, &own);
-	abort_basket(turn, lane, spanning);
+	end_uncommitted(turn, lane, spanning);
 	return true;
 }
 
@@ -517,7 +511,7 @@ static void next_step(struct lane_turn *turn, struct lane *lane, struct spanning
 			spanning->shares[i].state = SHARE_TO_ASK;
 		return;
 	}
-	abort_basket(turn, lane, spanning);
+	end_uncommitted(turn, lane, spanning);
 }
 
 /* ---- mails ---- */
@@ -704,19 +698,10 @@ static void take_vote(struct lane_turn *turn, const struct lane *lane, struct sp
 static void take_answer(struct lane_turn *turn, struct spanning *spanning, struct share *share,
 			const struct mail_answer *answer)
 {
-	const struct wire_reply *reply = &answer->reply;
-
 	CHECK(answer->line < spanning->cnt && share->owed_cnt > 0);
-	spanning->decisions[answer->line] = (struct decision){
-		.verdict = reply->verdict,
-		.order_id = reply->order_id,
-		.unit_price = reply->unit_price,
-		.instant_ns = reply->instant_ns,
-		.stock_left = reply->stock_left,
-		.quantity = reply->quantity,
-	};
-	spanning->durability[answer->line] = reply->durability;
-	spanning->refused |= answer->would == 0;
+	spanning->decisions[answer->line] = answer->decision;
+	spanning->durability[answer->line] = answer->durability;
+	spanning->refused |= !decision_would_commit(&answer->decision);
 	if (--share->owed_cnt == 0)
 		end_share(turn, share, SHARE_ENDED);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "engine/base/limits.h"
+#include "engine/sale/decide.h"
 #include "net/wire.h"
 
 enum {
@@ -78,9 +79,9 @@ struct mail_vote {
 struct mail_answer {
 	uint16_t basket;
 	uint8_t line;
-	uint8_t would; /* to ASK: it would commit */
+	uint8_t durability; /* enum durability */
 	uint8_t reserved[4];
-	struct wire_reply reply;
+	struct decision decision; /* that waits for no record of the asking lane */
 };
 
 struct mail_decide {

@@ -10,10 +10,9 @@
 
 static struct shared *new_shared(struct lane_baskets *baskets, const struct incoming *incoming)
 {
-	struct shared *shared = &baskets->shared[baskets->shared_list[baskets->shared_cnt]];
+	struct shared *shared = &baskets->shared[places_take(&baskets->shared_places)];
 
-	CHECK(baskets->shared_cnt < BASKETS_MAX && shared->state == SHARED_FREE);
-	baskets->shared_cnt++;
+	CHECK(shared->state == SHARED_FREE);
 	/* What is of each line is written before it is read. */
 	shared->cnt = incoming->line_cnt;
 	shared->coordinator_idx = incoming->from_lane_idx;
@@ -25,19 +24,17 @@ static struct shared *new_shared(struct lane_baskets *baskets, const struct inco
 	return shared;
 }
 
+static uint32_t number_of(const struct lane_baskets *baskets, const struct shared *shared)
+{
+	DCHECK(shared >= baskets->shared && shared < baskets->shared + BASKETS_MAX);
+	return (uint32_t)(shared - baskets->shared);
+}
+
 static void end_shared(struct lane_baskets *baskets, struct shared *shared)
 {
-	const uint16_t number = (uint16_t)(shared - baskets->shared);
-	uint16_t i = 0;
-
 	CHECK(shared->state != SHARED_FREE);
 	shared->state = SHARED_FREE;
-	while (baskets->shared_list[i] != number)
-		i++;
-	DCHECK(i < baskets->shared_cnt);
-	baskets->shared_cnt--;
-	baskets->shared_list[i] = baskets->shared_list[baskets->shared_cnt];
-	baskets->shared_list[baskets->shared_cnt] = number;
+	places_give(&baskets->shared_places, number_of(baskets, shared));
 }
 
 static void vote(struct lane_turn *turn, const struct lane *lane, uint16_t coordinator_idx,
@@ -68,6 +65,18 @@ static void answer_line(struct lane_turn *turn, const struct lane *lane, uint16_
 	post_send(turn, &mail);
 }
 
+/* Nobody knows yet what these lines become. */
+static void say_unavailable(struct lane_turn *turn, const struct lane *lane,
+			    uint16_t coordinator_idx, uint16_t basket, const uint8_t *line,
+			    uint32_t cnt)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		answer_line(turn, lane, coordinator_idx,
+			    &(struct mail_answer){.basket = basket,
+						  .line = line[i],
+						  .decision = {.verdict = VERDICT_UNAVAILABLE}});
+}
+
 /* Sends the answers of all lines, which may leave. */
 static void send_answers(struct lane_turn *turn, const struct lane *lane,
 			 const struct shared *shared)
@@ -76,16 +85,16 @@ static void send_answers(struct lane_turn *turn, const struct lane *lane,
 
 	DCHECK(shared->cnt > 0 && shared->cnt <= WIRE_ENTRY_CNT_MAX);
 	for (unsigned i = 0; i < shared->cnt; i++) {
+		const uint64_t lsn = shared->decisions[i].wait_lsn;
 		struct mail_answer answer = {.basket = shared->basket,
 					     .line = shared->line[i],
-					     .would = shared->would[i],
-					     .reply = shared->replies[i]};
+					     .decision = shared->decisions[i]};
 
-		if (shared->wait_lsn[i] > acknowledged)
-			answer.reply = (struct wire_reply){.verdict = VERDICT_UNAVAILABLE};
+		answer.decision.wait_lsn = 0;
+		if (lsn > acknowledged)
+			answer.decision = (struct decision){.verdict = VERDICT_UNAVAILABLE};
 		else
-			answer.reply.durability =
-				(uint8_t)acknowledged_durability(lane, shared->wait_lsn[i]);
+			answer.durability = (uint8_t)acknowledged_durability(lane, lsn);
 		answer_line(turn, lane, shared->coordinator_idx, &answer);
 	}
 }
@@ -97,13 +106,13 @@ static void answer(struct lane_turn *turn, struct lane *lane, struct shared *sha
 
 	shared->state = SHARED_ANSWERS;
 	for (unsigned i = 0; i < shared->cnt; i++)
-		lsn = shared->wait_lsn[i] > lsn ? shared->wait_lsn[i] : lsn;
+		lsn = shared->decisions[i].wait_lsn > lsn ? shared->decisions[i].wait_lsn : lsn;
 	DCHECK(lsn < journal_next_lsn(lane->journal));
 	if (lsn <= acknowledged_lsn(lane) || lane_is_lost(lane))
-		participant_acknowledged(turn, lane, (uint32_t)(shared - lane->baskets->shared));
+		participant_acknowledged(turn, lane, number_of(lane->baskets, shared));
 	else
-		wait_for(&lane->baskets->until_acknowledged, lsn,
-			 (uint32_t)(shared - lane->baskets->shared), true);
+		wait_for(&lane->baskets->until_acknowledged, lsn, number_of(lane->baskets, shared),
+			 true);
 }
 
 void participant_acknowledged(struct lane_turn *turn, struct lane *lane, uint32_t number)
@@ -116,24 +125,12 @@ void participant_acknowledged(struct lane_turn *turn, struct lane *lane, uint32_
 	end_shared(lane->baskets, shared);
 }
 
-static void keep_answer(struct shared *shared, unsigned i, const struct wire_request *line,
-			const struct decision *decision)
-{
-	DCHECK(i < shared->cnt);
-	shared->replies[i] = reply_of_decision(line, decision);
-	shared->would[i] = decision->would_be != VERDICT_NONE && decision->verdict == VERDICT_NONE;
-	shared->wait_lsn[i] = shared->would[i] ? 0 : decision->wait_lsn;
-}
-
 static void answer_all(struct lane_turn *turn, struct lane *lane, struct shared *shared,
 		       enum verdict verdict)
 {
 	DCHECK(verdict >= VERDICT_REFUSAL_FIRST);
-	for (unsigned i = 0; i < shared->cnt; i++) {
-		shared->replies[i] = (struct wire_reply){.verdict = (uint8_t)verdict};
-		shared->would[i] = false;
-		shared->wait_lsn[i] = 0;
-	}
+	for (unsigned i = 0; i < shared->cnt; i++)
+		shared->decisions[i] = (struct decision){.verdict = (uint8_t)verdict};
 	answer(turn, lane, shared);
 }
 
@@ -171,21 +168,20 @@ static bool complete(const struct lane *lane, const struct incoming *incoming,
 }
 
 /* Sets all lines aside, which were judged so. */
-static void prepare(struct lane *lane, struct shared *shared, const struct basket *basket,
-		    const struct decision *decisions)
+static void prepare(struct lane *lane, struct shared *shared, const struct basket *basket)
 {
 	DCHECK(shared->cnt == basket->cnt);
 	for (unsigned i = 0; i < basket->cnt; i++) {
 		struct record *slot = journal_slot(lane->journal);
 
-		shared->places[i] = (uint16_t)prepare_line(basket, i, &decisions[i], slot);
+		shared->places[i] = (uint16_t)prepare_line(basket, i, &shared->decisions[i], slot);
 		journal_commit(lane->journal);
 	}
 	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
 	shared->late = basket->refund;
 	shared->state = SHARED_PREPARED;
 	wait_for(&lane->baskets->until_disk, journal_next_lsn(lane->journal) - 1,
-		 (uint32_t)(shared - lane->baskets->shared), true);
+		 number_of(lane->baskets, shared), true);
 }
 
 static void judge(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming,
@@ -193,7 +189,7 @@ static void judge(struct lane_turn *turn, struct lane *lane, const struct incomi
 {
 	struct wire_request lines[WIRE_ENTRY_CNT_MAX];
 	struct lookup keys[WIRE_ENTRY_CNT_MAX];
-	struct decision decisions[WIRE_ENTRY_CNT_MAX];
+	struct decision *decisions = shared->decisions;
 	struct basket basket = {
 		.shard = lane->shard,
 		.now_ns = lane->clock_ns,
@@ -221,26 +217,18 @@ static void judge(struct lane_turn *turn, struct lane *lane, const struct incomi
 	if (outcome == BASKET_COMMITS && incoming->open.mode == MAIL_PREPARE) {
 		if (journal_has_room(lane->journal, basket.cnt) &&
 		    prepare_has_room(lane->shard, basket.cnt)) {
-			prepare(lane, shared, &basket, decisions);
+			prepare(lane, shared, &basket);
 			return;
 		}
 		answer_all(turn, lane, shared, VERDICT_UNDER_WAY);
 		return;
 	}
-	for (unsigned i = 0; i < basket.cnt; i++)
-		keep_answer(shared, i, &lines[i], &decisions[i]);
+	/* What would commit rests on no record yet. */
+	for (unsigned i = 0; i < basket.cnt; i++) {
+		if (decision_would_commit(&decisions[i]))
+			decisions[i].wait_lsn = 0;
+	}
 	answer(turn, lane, shared);
-}
-
-/* A lane that can write no more needs no place for its answers. */
-static void answer_lost(struct lane_turn *turn, const struct lane *lane,
-			const struct incoming *incoming)
-{
-	for (unsigned i = 0; i < incoming->line_cnt; i++)
-		answer_line(turn, lane, incoming->from_lane_idx,
-			    &(struct mail_answer){.basket = incoming->open.basket,
-						  .line = incoming->line[i],
-						  .reply = {.verdict = VERDICT_UNAVAILABLE}});
 }
 
 void participant_asked(struct lane_turn *turn, struct lane *lane, const struct incoming *incoming)
@@ -250,13 +238,16 @@ void participant_asked(struct lane_turn *turn, struct lane *lane, const struct i
 
 	DCHECK(incoming->lane_idx == lane->idx);
 	if (lane_is_lost(lane)) {
-		answer_lost(turn, lane, incoming);
+		/* It can write no more, and needs no place for that answer. */
+		say_unavailable(turn, lane, incoming->from_lane_idx, incoming->open.basket,
+				incoming->line, incoming->line_cnt);
 		return;
 	}
 	/* On paper only datagrams move a lane's clock. */
 	if (lane->ack == ACK_ON_PAPER)
 		lane_tick(lane, incoming->open.at_ns);
-	if (baskets->shared_cnt == BASKETS_MAX || !answer_possible(lane, incoming->line_cnt)) {
+	if (baskets->shared_places.cnt == BASKETS_MAX ||
+	    !answer_possible(lane, incoming->line_cnt)) {
 		vote(turn, lane, incoming->from_lane_idx,
 		     &(struct mail_vote){.basket = incoming->open.basket, .word = MAIL_BUSY});
 		return;
@@ -285,11 +276,10 @@ void participant_written(struct lane_turn *turn, struct lane *lane, uint32_t num
 				 .late = shared->late});
 }
 
-void participant_take(struct lane_turn *turn, struct lane *lane, const struct mail *mail)
+void participant_take(struct lane *lane, const struct mail *mail)
 {
 	struct shared *shared = &lane->baskets->shared[mail->decide.share];
 
-	(void)turn;
 	CHECK(mail->kind == MAIL_DECIDE && mail->decide.share < BASKETS_MAX);
 	CHECK(shared->state == SHARED_WAITS && shared->basket == mail->decide.basket &&
 	      shared->coordinator_idx == mail->from_lane_idx);
@@ -303,15 +293,9 @@ static void commit(struct lane *lane, struct shared *shared)
 {
 	DCHECK(shared->decision == MAIL_COMMIT);
 	for (unsigned i = 0; i < shared->cnt; i++) {
-		struct record *slot = journal_slot(lane->journal);
-		struct decision decision;
-
-		prepare_commit(lane->shard, shared->places[i], lane->clock_ns, shared->refund, slot,
-			       &decision);
+		prepare_commit(lane->shard, shared->places[i], lane->clock_ns, shared->refund,
+			       journal_slot(lane->journal), &shared->decisions[i]);
 		journal_commit(lane->journal);
-		shared->replies[i] = reply_of_decision(&(struct wire_request){0}, &decision);
-		shared->would[i] = false;
-		shared->wait_lsn[i] = decision.wait_lsn;
 	}
 	CHECK(shard_next_lsn(lane->shard) == journal_next_lsn(lane->journal));
 }
@@ -335,24 +319,27 @@ static void give_up(struct lane_turn *turn, const struct lane *lane, struct shar
 		return;
 	DCHECK(!lane->draining);
 	shared->given_up = true;
-	for (unsigned i = 0; i < shared->cnt; i++)
-		answer_line(turn, lane, shared->coordinator_idx,
-			    &(struct mail_answer){.basket = shared->basket,
-						  .line = shared->line[i],
-						  .reply = {.verdict = VERDICT_UNAVAILABLE}});
+	say_unavailable(turn, lane, shared->coordinator_idx, shared->basket, shared->line,
+			shared->cnt);
+}
+
+/* The coordinator need not ask for these lines any more. */
+static void end_done(struct lane_turn *turn, struct lane *lane, struct shared *shared)
+{
+	DCHECK(shared->decision != MAIL_COMMIT);
+	vote(turn, lane, shared->coordinator_idx,
+	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
+	end_shared(lane->baskets, shared);
 }
 
 /* What was decided cannot be written any more: the next start does it. */
 static void leave(struct lane_turn *turn, struct lane *lane, struct shared *shared)
 {
 	lane->baskets->in_doubt_cnt += shared->cnt;
-	if (shared->decision == MAIL_COMMIT) {
+	if (shared->decision == MAIL_COMMIT)
 		answer_all(turn, lane, shared, VERDICT_UNAVAILABLE);
-		return;
-	}
-	vote(turn, lane, shared->coordinator_idx,
-	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
-	end_shared(lane->baskets, shared);
+	else
+		end_done(turn, lane, shared);
 }
 
 /* Does what was decided, if there is room for the records. */
@@ -373,12 +360,10 @@ static bool carry_out(struct lane_turn *turn, struct lane *lane, struct shared *
 	if (shared->decision == MAIL_COMMIT) {
 		commit(lane, shared);
 		answer(turn, lane, shared);
-		return true;
+	} else {
+		give_back(lane, shared);
+		end_done(turn, lane, shared);
 	}
-	give_back(lane, shared);
-	vote(turn, lane, shared->coordinator_idx,
-	     &(struct mail_vote){.basket = shared->basket, .word = MAIL_DONE});
-	end_shared(lane->baskets, shared);
 	return true;
 }
 

@@ -30,6 +30,13 @@ struct decision {
 	bool again;
 };
 
+/* Whether a line of a basket was only judged, and would commit. */
+static inline bool decision_would_commit(const struct decision *decision)
+{
+	DCHECK(decision->verdict < VERDICT_END && decision->would_be < VERDICT_END);
+	return decision->would_be != VERDICT_NONE && decision->verdict == VERDICT_NONE;
+}
+
 /*
  * A pass over cnt requests of one shard that are still to be decided, by their keys (lookup.h).
  * Only pass 0 is required before decide. The others, in their order, save waiting: best when pass n

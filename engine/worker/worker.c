@@ -359,9 +359,10 @@ void worker_each_held(const struct worker *worker, port_visit_fn *visit, void *c
 			visit(context, waiting->replies[i & (REPLIES_WAITING_MAX - 1)].packet);
 		for (uint32_t i = backlog->head; i != backlog->tail; i++)
 			visit(context, backlog->datagrams[i & (BACKLOG_MAX - 1)].packet);
-		for (uint32_t i = 0; lane->baskets != NULL && i < lane->baskets->parked_cnt; i++)
-			visit(context,
-			      lane->baskets->parked[lane->baskets->parked_list[i]].exchange.packet);
+		for (uint32_t i = 0; lane->baskets != NULL && i < lane->baskets->parked_places.cnt;
+		     i++)
+			visit(context, lane->baskets->parked[lane->baskets->parked_places.list[i]]
+					       .exchange.packet);
 	}
 	CHECK(worker->tx_queue.cnt <= TX_QUEUE_FRAMES_MAX);
 	for (uint32_t i = 0; i < worker->tx_queue.cnt; i++)
@@ -378,6 +379,7 @@ uint32_t worker_waiting_cnt(const struct worker *worker)
 		cnt += relaxed_u32(&lane->reply_queue->tail) -
 		       relaxed_u32(&lane->reply_queue->head) + relaxed_u32(&lane->backlog->tail) -
 		       relaxed_u32(&lane->backlog->head) +
-		       (lane->baskets != NULL ? relaxed_u16(&lane->baskets->parked_cnt) : 0U);
+		       (lane->baskets != NULL ? relaxed_u16(&lane->baskets->parked_places.cnt)
+					      : 0U);
 	return cnt;
 }

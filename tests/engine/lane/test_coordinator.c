@@ -633,12 +633,12 @@ Test(coordinator, a_lane_that_is_busy_stops_a_basket_of_more_lanes)
 	/* Both were asked, and when they are asked again, one has no place any more. */
 	rig.deaf[0] = true;
 	turns();
-	busy->shared_cnt = BASKETS_MAX;
+	busy->shared_places.cnt = BASKETS_MAX;
 	rig.deaf[0] = false;
 	turns();
 	rig.stands[1] = false;
 	turns();
-	busy->shared_cnt = 0;
+	busy->shared_places.cnt = 0;
 	cr_assert(parcel->answered);
 	cr_assert(eq(u8, replies_of(parcel)[0].verdict, VERDICT_BASKET_REFUSED));
 	cr_assert(eq(u8, replies_of(parcel)[2].verdict, VERDICT_UNDER_WAY));
