@@ -281,20 +281,6 @@ static int record_of_order(const struct checkpoint_records *records,
 	return 0;
 }
 
-static struct record record_of_link(const struct snapshot_link *link)
-{
-	return (struct record){
-		.kind = RECORD_LINK,
-		.flags = link->goes_on != 0 ? RECORD_BASKET_GOES_ON : 0,
-		.quantity = link->shard,
-		.at_ns = link->at_ns,
-		.sku = link->sku,
-		.change = {.request_id = {link->request_id[0], link->request_id[1]},
-			   .buyer = link->buyer,
-			   .order_lsn = link->first_lsn},
-	};
-}
-
 static int record_of(const struct checkpoint_records *records, const struct stream *stream,
 		     const void *entry, struct record *record)
 {

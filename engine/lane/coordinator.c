@@ -369,7 +369,7 @@ static void commit(struct lane *lane, struct spanning *spanning, struct own *own
 	keep_own(spanning, own);
 	for (uint32_t i = 0; i < spanning->cnt; i++) {
 		const struct wire_request *request = &spanning->lines[i];
-		const struct link_line line = {
+		const struct snapshot_link line = {
 			.request_id = {request->id[0], request->id[1]},
 			.buyer = request->buyer,
 			.sku = request->sku,

@@ -246,8 +246,7 @@ static void commit_end(struct shard *shard, const struct record *record, const s
 	       shard->units_stocked);
 	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
 	(void)offer;
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
+	shard_end_record(shard, record);
 }
 
 /* Takes a hold that is no longer open out of its lists. */
@@ -276,9 +275,7 @@ static void counts_give_back(struct shard *shard, const struct offer *offer, uin
 		buyers_give_back(counts.group, units);
 }
 
-/* Held units become free. */
-static void units_back(struct shard *shard, struct offer *offer, const struct hold *hold,
-		       uint32_t units)
+void units_back(struct shard *shard, struct offer *offer, uint64_t buyer, uint32_t units)
 {
 	if (units == 0)
 		return;
@@ -286,7 +283,7 @@ static void units_back(struct shard *shard, struct offer *offer, const struct ho
 	offer->held -= units;
 	offer->free += units;
 	shard->units_held -= units;
-	counts_give_back(shard, offer, hold->order.buyer, units);
+	counts_give_back(shard, offer, buyer, units);
 }
 
 /* Field by field: gcc would clear the whole of it first, which takes as long as a line of memory.
@@ -354,7 +351,7 @@ static void run_out(struct shard *shard, struct offer *offer, struct hold *hold)
 	DCHECK(hold->held > 0 && hold->held <= offer->held);
 	DCHECK(hold->state == HOLD_OPEN);
 	hold_end(shard, hold);
-	units_back(shard, offer, hold, hold->held);
+	units_back(shard, offer, hold->order.buyer, hold->held);
 	hold->ran_out = hold->held;
 	hold->held = 0;
 	hold->state = HOLD_RAN_OUT;
@@ -386,7 +383,8 @@ static void commit_confirm(struct shard *shard, const struct record *record, str
 	} else {
 		DCHECK(hold->state == HOLD_OPEN && record->quantity <= hold->held);
 		hold_end(shard, hold);
-		units_back(shard, offer, hold, (uint32_t)hold->held - record->quantity);
+		units_back(shard, offer, hold->order.buyer,
+			   (uint32_t)hold->held - record->quantity);
 		offer->held -= record->quantity;
 		shard->units_held -= record->quantity;
 	}
@@ -403,7 +401,7 @@ static void commit_release(struct shard *shard, const struct record *record, str
 			   struct hold *hold)
 {
 	DCHECK(hold->state == HOLD_OPEN && record->quantity <= hold->held);
-	units_back(shard, offer, hold, record->quantity);
+	units_back(shard, offer, hold->order.buyer, record->quantity);
 	hold->held = (uint16_t)(hold->held - record->quantity);
 	if (hold->held > 0)
 		return;

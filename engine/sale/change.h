@@ -67,6 +67,9 @@ struct limit_counts counts_find(const struct shard *shard, const struct offer *o
 bool limits_allow(const struct shard *shard, const struct offer *offer, uint64_t buyer,
 		  uint32_t units);
 
+/* Units that count as held become free, and leave what the buyer has. */
+void units_back(struct shard *shard, struct offer *offer, uint64_t buyer, uint32_t units);
+
 /* Whether an open hold has ended. One that is pinned does not end. */
 static inline bool hold_has_ended(const struct hold *hold, uint64_t now_ns)
 {

@@ -17,21 +17,29 @@
 /* Stands for the instant of a request that may get no new order. No clock has this value. */
 #define ASKED_STALE UINT64_MAX
 
+/* For how long it is good. */
+static inline uint64_t dated_valid_ns(struct wire_date date)
+{
+	const uint64_t valid_ms =
+		date.valid_ms < WIRE_VALID_MS_MAX ? date.valid_ms : WIRE_VALID_MS_MAX;
+
+	return valid_ms * UINT64_C(1000000);
+}
+
 /* When the requests of a dated datagram were asked, at most now_ns. ASKED_STALE: they are for
  * another sale, too old, too far ahead of the clock, or have no life at all. */
 static inline uint64_t dated_asked_ns(struct wire_date date, uint64_t now_ns, uint32_t sale)
 {
 	const uint64_t ns_per_ms = 1000000;
-	const uint64_t valid_ms =
-		date.valid_ms < WIRE_VALID_MS_MAX ? date.valid_ms : WIRE_VALID_MS_MAX;
+	const uint64_t valid_ns = dated_valid_ns(date);
 
 	DCHECK(now_ns != ASKED_STALE);
-	if (date.sale != sale || valid_ms == 0)
+	if (date.sale != sale || valid_ns == 0)
 		return ASKED_STALE;
 	if (date.issued_at_ns > now_ns)
 		return date.issued_at_ns - now_ns <= WIRE_AHEAD_MS_MAX * ns_per_ms ? now_ns
 										   : ASKED_STALE;
-	return now_ns - date.issued_at_ns <= valid_ms * ns_per_ms ? date.issued_at_ns : ASKED_STALE;
+	return now_ns - date.issued_at_ns <= valid_ns ? date.issued_at_ns : ASKED_STALE;
 }
 
 /* The same for any datagram that decode_datagram accepted. Undated requests, where they are
@@ -51,11 +59,9 @@ static inline uint64_t datagram_good_until_ns(const uint8_t *datagram)
 
 	if (!wire_is_dated(datagram))
 		return INSTANT_NEVER;
+	DCHECK(wire_count(datagram) > 0);
 	date = wire_date_of(datagram);
-	if (date.valid_ms > WIRE_VALID_MS_MAX)
-		date.valid_ms = WIRE_VALID_MS_MAX;
-	DCHECK(date.issued_at_ns <= INSTANT_NEVER);
-	return date.issued_at_ns + date.valid_ms * UINT64_C(1000000);
+	return date.issued_at_ns + dated_valid_ns(date);
 }
 
 #endif

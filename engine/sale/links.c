@@ -47,46 +47,26 @@ bool links_has_room(const struct shard *shard, uint32_t cnt)
 	return shard->links.cnt + cnt <= shard->links.cnt_max;
 }
 
-static void add(struct shard *shard, const struct record *record, uint64_t lsn)
+static void add(struct shard *shard, const struct snapshot_link *link)
 {
 	DCHECK(links_has_room(shard, 1));
-	DCHECK(shard->links.cnt == 0 || shard->links.list[shard->links.cnt - 1].lsn < lsn);
-	shard->links.list[shard->links.cnt++] = (struct snapshot_link){
-		.request_id = {record->change.request_id[0], record->change.request_id[1]},
-		.buyer = record->change.buyer,
-		.first_lsn = record->change.order_lsn,
-		.sku = record->sku,
-		.at_ns = record->at_ns,
-		.lsn = lsn,
-		.shard = record->quantity,
-		.goes_on = (record->flags & RECORD_BASKET_GOES_ON) != 0,
-	};
+	DCHECK(link->first_lsn > 0 && link->first_lsn < link->lsn);
+	DCHECK(shard->links.cnt == 0 || shard->links.list[shard->links.cnt - 1].lsn < link->lsn);
+	shard->links.list[shard->links.cnt++] = *link;
 }
 
-static void end_record(struct shard *shard, const struct record *record)
-{
-	DCHECK(record->kind == RECORD_LINK);
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
-}
-
-void link_commit(struct shard *shard, const struct link_line *line, uint64_t now_ns,
+void link_commit(struct shard *shard, const struct snapshot_link *line, uint64_t now_ns,
 		 struct record *record)
 {
+	struct snapshot_link link = *line;
+
 	CHECK(line->shard < shard->shards && line->shard != shard->lane);
 	DCHECK(line->first_lsn > 0 && line->first_lsn < shard->next_lsn);
-	*record = (struct record){
-		.kind = RECORD_LINK,
-		.flags = line->goes_on ? RECORD_BASKET_GOES_ON : 0,
-		.quantity = line->shard,
-		.at_ns = now_ns,
-		.sku = line->sku,
-		.change = {.request_id = {line->request_id[0], line->request_id[1]},
-			   .buyer = line->buyer,
-			   .order_lsn = line->first_lsn},
-	};
-	add(shard, record, shard->next_lsn);
-	end_record(shard, record);
+	link.at_ns = now_ns;
+	link.lsn = shard->next_lsn;
+	*record = record_of_link(&link);
+	add(shard, &link);
+	shard_end_record(shard, record);
 }
 
 /* A basket's records stand together: so its first line is not far before its links. */
@@ -104,12 +84,7 @@ static const char *link_wrong(const struct shard *shard, const struct snapshot_l
 
 int apply_link(struct shard *shard, const struct record *record, const char **why)
 {
-	const struct snapshot_link link = {
-		.request_id = {record->change.request_id[0], record->change.request_id[1]},
-		.first_lsn = record->change.order_lsn,
-		.lsn = shard->next_lsn,
-		.shard = record->quantity,
-	};
+	const struct snapshot_link link = link_of_record(record, shard->next_lsn);
 
 	if ((record->channel | record->unit_price) != 0)
 		return bad(why, "link with reserved bytes in use");
@@ -118,8 +93,8 @@ int apply_link(struct shard *shard, const struct record *record, const char **wh
 	*why = "more links than the tables were made for";
 	if (!links_has_room(shard, 1))
 		return -ENOSPC;
-	add(shard, record, shard->next_lsn);
-	end_record(shard, record);
+	add(shard, &link);
+	shard_end_record(shard, record);
 	return 0;
 }
 
@@ -136,6 +111,6 @@ int links_load(struct shard *shard, const struct snapshot_link *link, const char
 	*why = "more links than the tables were made for";
 	if (!links_has_room(shard, 1))
 		return -ENOSPC;
-	shard->links.list[shard->links.cnt++] = *link;
+	add(shard, link);
 	return 0;
 }

@@ -22,18 +22,9 @@ struct shard;
 bool links_decided(const struct shard *shard, const uint64_t id[2], uint64_t sku,
 		   uint16_t line_shard, bool *refund);
 
-/* A line of a basket that is being committed. */
-struct link_line {
-	uint64_t request_id[2];
-	uint64_t buyer;
-	uint64_t sku;
-	uint64_t first_lsn; /* of the basket's first line */
-	uint16_t shard;
-	bool goes_on; /* another link follows */
-};
-
-/* Fills its LINK record, the next LSN. There is room: links_has_room. */
-void link_commit(struct shard *shard, const struct link_line *line, uint64_t now_ns,
+/* Fills the LINK record of a line, the next LSN, at now_ns: of the line all but these is given.
+ * There is room: links_has_room. */
+void link_commit(struct shard *shard, const struct snapshot_link *line, uint64_t now_ns,
 		 struct record *record);
 
 bool links_has_room(const struct shard *shard, uint32_t cnt);

@@ -121,18 +121,8 @@ static void give_back(struct shard *shard, const struct record *record)
 		/* It may have ended meanwhile: its offer's timer did not fire for it. */
 		holds_arm(&shard->holds, &shard->offers, offer);
 	}
-	if (takes_units(record)) {
-		const struct limit_counts counts = counts_find(shard, offer, record->order.buyer);
-
-		DCHECK(record->quantity <= offer->held);
-		offer->free += record->quantity;
-		offer->held -= record->quantity;
-		shard->units_held -= record->quantity;
-		if (counts.own != NULL)
-			buyers_give_back(counts.own, record->quantity);
-		if (counts.group != NULL)
-			buyers_give_back(counts.group, record->quantity);
-	}
+	if (takes_units(record))
+		units_back(shard, offer, record->order.buyer, record->quantity);
 	DCHECK(offer_conserved(&shard->offers, offer));
 }
 
@@ -195,13 +185,6 @@ uint32_t prepare_offer_idx(const struct shard *shard, uint32_t place)
 	return shard_offer_idx(shard, offer_of(shard, &prepare_at(shard, place)->record));
 }
 
-static void end_record(struct shard *shard, const struct record *record)
-{
-	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
-}
-
 /* The PREPARED record of a line as it was judged. */
 static struct record record_of_line(const struct basket *basket, uint32_t line,
 				    const struct decision *judged)
@@ -244,8 +227,9 @@ uint32_t prepare_line(const struct basket *basket, uint32_t line, const struct d
 	DCHECK(line < basket->cnt);
 	*record = record_of_line(basket, line, judged);
 	DCHECK(record->quantity > 0);
+	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
 	place = add(shard, record, shard->next_lsn);
-	end_record(shard, record);
+	shard_end_record(shard, record);
 	return place;
 }
 
@@ -350,7 +334,8 @@ void prepare_abort(struct shard *shard, uint32_t place, uint64_t now_ns, struct 
 	*record = aborted_record(&prepared->record, prepared->lsn, now_ns);
 	take_out(shard, prepared);
 	DCHECK(record->change.order_lsn < shard->next_lsn);
-	end_record(shard, record);
+	DCHECK(record->at_ns >= shard->last_at_ns || shard->clock_back_cnt > 0);
+	shard_end_record(shard, record);
 }
 
 /* Why a change cannot have been prepared so; NULL: it can. */
@@ -469,7 +454,7 @@ int apply_prepared(struct shard *shard, const struct record *record, const struc
 	if (!prepare_has_room(shard, 1))
 		return -ENOSPC;
 	add(shard, record, shard->next_lsn);
-	end_record(shard, record);
+	shard_end_record(shard, record);
 	return 0;
 }
 
@@ -485,7 +470,7 @@ int apply_aborted(struct shard *shard, const struct record *record, const struct
 	    prepared->record.order.buyer != record->change.buyer)
 		return bad(why, "end of a line that is not prepared");
 	take_out(shard, prepared);
-	end_record(shard, record);
+	shard_end_record(shard, record);
 	return 0;
 }
 

@@ -62,8 +62,7 @@ int apply_offer(struct shard *shard, const struct record *record, const char **w
 	offer->limit_per_buyer = record->offer.limit_per_buyer;
 	offer->hold_seconds = record->offer.hold_seconds;
 	offer->added_at_ns = record->at_ns;
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
+	shard_end_record(shard, record);
 	return 0;
 }
 
@@ -86,8 +85,7 @@ int apply_placed(struct shard *shard, const struct record *record, const char **
 		.sku = record->sku, .at_ns = record->at_ns, .shard = record->quantity};
 	index_add(&shard->placed_index, shard_offer_hash(shard, record->sku),
 		  (uint32_t)shard->placed_cnt++);
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
+	shard_end_record(shard, record);
 	return 0;
 }
 
@@ -116,8 +114,7 @@ int apply_clock(struct shard *shard, const struct record *record, const char **w
 	DCHECK(shard->clock_back_cnt == 1 ||
 	       shard->clock_backs[shard->clock_back_cnt - 2].offers_before <= shard->offers.cnt);
 	holds_set_back(&shard->holds, &shard->offers, record->at_ns, record->clock.was_ns);
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
+	shard_end_record(shard, record);
 	return 0;
 }
 

@@ -330,6 +330,14 @@ static inline struct order order_of_record(const struct shard *shard, const stru
 	};
 }
 
+/* The record is applied: the next one follows. */
+static inline void shard_end_record(struct shard *shard, const struct record *record)
+{
+	DCHECK(shard->next_lsn <= LSN_MAX);
+	shard->next_lsn++;
+	shard->last_at_ns = record->at_ns;
+}
+
 /*
  * Commits an ORDER record as LSN next_lsn: the one place where free stock becomes sold, for decide
  * and for recovery alike. The caller has checked stock, limits and room.
@@ -358,8 +366,7 @@ static inline void shard_commit_order(struct shard *shard, const struct record *
 	DCHECK(offer_conserved(&shard->offers, offer));
 	shard->units_sold += record->quantity;
 	DCHECK(shard->units_held + shard->units_sold <= shard->units_stocked);
-	shard->next_lsn++;
-	shard->last_at_ns = record->at_ns;
+	shard_end_record(shard, record);
 }
 
 #endif

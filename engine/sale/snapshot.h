@@ -95,6 +95,37 @@ struct snapshot_link {
 	uint32_t reserved; /* 0 */
 };
 static_assert(sizeof(struct snapshot_link) == SNAPSHOT_ORDER_BYTES, "an entry");
+
+/* The LINK record that it stands for. */
+static inline struct record record_of_link(const struct snapshot_link *link)
+{
+	return (struct record){
+		.kind = RECORD_LINK,
+		.flags = link->goes_on != 0 ? RECORD_BASKET_GOES_ON : 0,
+		.quantity = link->shard,
+		.at_ns = link->at_ns,
+		.sku = link->sku,
+		.change = {.request_id = {link->request_id[0], link->request_id[1]},
+			   .buyer = link->buyer,
+			   .order_lsn = link->first_lsn},
+	};
+}
+
+/* The same back, of the record with this LSN. */
+static inline struct snapshot_link link_of_record(const struct record *record, uint64_t lsn)
+{
+	DCHECK(record->kind == RECORD_LINK);
+	return (struct snapshot_link){
+		.request_id = {record->change.request_id[0], record->change.request_id[1]},
+		.buyer = record->change.buyer,
+		.first_lsn = record->change.order_lsn,
+		.sku = record->sku,
+		.at_ns = record->at_ns,
+		.lsn = lsn,
+		.shard = record->quantity,
+		.goes_on = (record->flags & RECORD_BASKET_GOES_ON) != 0,
+	};
+}
 static_assert(offsetof(struct snapshot_hold, ends_at_ns) == 64, "stored as it is");
 static_assert(offsetof(struct snapshot_hold, held) == 88, "stored as it is");
 static_assert(offsetof(struct snapshot_hold, state) == 98, "stored as it is");

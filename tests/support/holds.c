@@ -254,7 +254,7 @@ static void link_lines(struct trade *trade)
 	const uint64_t first_lsn = shard_next_lsn(trade->shard) - 1;
 
 	for (uint64_t left = 1 + next_random(trade) % LINES; left > 0; left--) {
-		const struct link_line line = {
+		const struct snapshot_link line = {
 			.request_id = {next_random(trade) | 1, next_random(trade)},
 			.buyer = next_random(trade),
 			.sku = next_random(trade),

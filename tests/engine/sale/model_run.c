@@ -462,7 +462,7 @@ static bool decide_waiting(struct sale *sale, struct side *side)
 
 static bool link_line(struct sale *sale, struct side *side)
 {
-	const struct link_line line = {
+	const struct snapshot_link line = {
 		.request_id = {++sale->plan.ids, 0},
 		.buyer = 1,
 		.sku = 1,

@@ -8,12 +8,12 @@ TestSuite(sale_links, .init = open_shards, .fini = close_shards);
 
 static void link_to(uint64_t id, uint16_t line_shard, uint64_t first_lsn, bool goes_on)
 {
-	const struct link_line line = {.request_id = {id, 7},
-				       .buyer = ANN,
-				       .sku = 50 + id,
-				       .first_lsn = first_lsn,
-				       .shard = line_shard,
-				       .goes_on = goes_on};
+	const struct snapshot_link line = {.request_id = {id, 7},
+					   .buyer = ANN,
+					   .sku = 50 + id,
+					   .first_lsn = first_lsn,
+					   .shard = line_shard,
+					   .goes_on = goes_on};
 
 	link_commit(shard, &line, BEGIN_NS + SECOND_NS, &slot);
 	cr_assert(eq(u8, slot.kind, RECORD_LINK));
