@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "engine/recover/load.h"
 #include "engine/recover/record_sizes.h"
 #include "engine/recover/scan.h"
+#include "engine/sale/shard_copy.h"
 
 enum {
 	LANE_PATH_BYTES = 600,
@@ -127,119 +126,6 @@ static int open_shard(const struct follower *follower, const struct shard_size *
 			 follower->lane, bytes >> 20, arena_available_bytes() >> 20);
 }
 
-/* How many entries of a kind are saved and loaded at once. */
-static uint32_t batch_of(uint64_t left, uint32_t room)
-{
-	return left < room ? (uint32_t)left : room;
-}
-
-/* Both shards, and memory for entries, CHUNK_BYTES_MAX. */
-struct copying {
-	const struct shard *from;
-	struct shard *to;
-	void *entries;
-	const char **why;
-};
-
-static int copy_offers(const struct copying *copying, uint64_t cnt)
-{
-	uint32_t batch;
-	int rc = 0;
-
-	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
-		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
-		shard_save_offers(copying->from, at, batch, copying->entries);
-		rc = shard_load_offers(copying->to, copying->entries, batch, copying->why);
-	}
-	return rc;
-}
-
-static int copy_orders(const struct copying *copying, uint64_t cnt)
-{
-	uint32_t batch;
-	int rc = 0;
-
-	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
-		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
-		shard_save_orders(copying->from, at, batch, copying->entries);
-		rc = shard_load_orders(copying->to, copying->entries, batch, copying->why);
-	}
-	return rc;
-}
-
-static int copy_holds(const struct copying *copying, uint64_t cnt)
-{
-	uint32_t batch;
-	int rc = 0;
-
-	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
-		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES / CHECKPOINT_HOLD_ENTRIES);
-		shard_save_holds(copying->from, at, batch, copying->entries);
-		rc = shard_load_holds(copying->to, copying->entries, batch, copying->why);
-	}
-	return rc;
-}
-
-static int copy_changes(const struct copying *copying, uint64_t cnt)
-{
-	uint32_t batch;
-	int rc = 0;
-
-	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
-		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
-		shard_save_changes(copying->from, at, batch, copying->entries);
-		rc = shard_load_changes(copying->to, copying->entries, batch, copying->why);
-	}
-	return rc;
-}
-
-static int copy_links(const struct copying *copying, uint64_t cnt)
-{
-	uint32_t batch;
-	int rc = 0;
-
-	for (uint64_t at = 0; rc == 0 && at < cnt; at += batch) {
-		batch = batch_of(cnt - at, CHECKPOINT_CHUNK_ENTRIES);
-		shard_save_links(copying->from, at, batch, copying->entries);
-		rc = shard_load_links(copying->to, copying->entries, batch, copying->why);
-	}
-	return rc;
-}
-
-static int copy_prepared(const struct copying *copying, uint64_t cnt)
-{
-	static_assert(PREPARED_MAX <= CHECKPOINT_CHUNK_ENTRIES / CHECKPOINT_PREPARED_ENTRIES,
-		      "all of them at once");
-	shard_save_prepared(copying->from, 0, (uint32_t)cnt, copying->entries);
-	return shard_load_prepared(copying->to, copying->entries, (uint32_t)cnt, copying->why);
-}
-
-static int copy_shard(const struct shard *from, struct shard *to, const char **why)
-{
-	const struct copying copying = {
-		.from = from, .to = to, .entries = malloc(CHUNK_BYTES_MAX), .why = why};
-	struct shard_totals totals;
-	int rc = copying.entries == NULL ? -ENOMEM : 0;
-
-	shard_totals(from, &totals);
-	if (rc == 0)
-		rc = copy_offers(&copying, shard_entries(from));
-	if (rc == 0)
-		rc = copy_orders(&copying, totals.orders);
-	if (rc == 0)
-		rc = copy_holds(&copying, totals.holds);
-	if (rc == 0)
-		rc = copy_changes(&copying, totals.changes);
-	if (rc == 0)
-		rc = copy_links(&copying, totals.links);
-	if (rc == 0)
-		rc = copy_prepared(&copying, totals.prepared);
-	if (rc == 0)
-		rc = shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
-	free(copying.entries);
-	return rc;
-}
-
 /* What a table must take, of which there are so many now, and for more. True: that is new. */
 static bool raise(uint64_t *size, uint64_t now, uint64_t more)
 {
@@ -259,7 +145,7 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 	uint64_t aborted_max = follower->aborted_max;
 	struct shard *bigger = NULL;
 	struct shard_totals totals;
-	const char *why = "no memory";
+	const char *why;
 	bool grows;
 	int rc;
 
@@ -284,7 +170,7 @@ static int make_room(struct follower *follower, const struct survey *survey, str
 	rc = open_shard(follower, &size, &bigger, error);
 	if (rc != 0)
 		return rc;
-	rc = copy_shard(follower->shard, bigger, &why);
+	rc = shard_copy(follower->shard, bigger, CHECKPOINT_CHUNK_ENTRIES, &why);
 	if (rc != 0) {
 		error_set(error, "lane %u: its tables cannot be made bigger: %s", follower->lane,
 			  why);

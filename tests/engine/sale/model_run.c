@@ -9,6 +9,7 @@
 #include "engine/sale/basket.h"
 #include "engine/sale/links.h"
 #include "engine/sale/prepare.h"
+#include "engine/sale/shard_copy.h"
 #include "tests/engine/sale/model_plan.h"
 
 enum {
@@ -505,68 +506,14 @@ static bool set_clock_back(struct sale *sale, struct side *side)
 	return move_clock_back(sale, side);
 }
 
-static int load_spanning(const struct shard *from, struct shard *to,
-			 const struct shard_totals *totals, const char **why)
-{
-	static struct snapshot_link links[MODEL_ORDERS_MAX];
-	static struct snapshot_prepared prepared[MODEL_WAITING_MAX];
-	int rc;
-
-	shard_save_links(from, 0, (uint32_t)totals->links, links);
-	rc = shard_load_links(to, links, (uint32_t)totals->links, why);
-	if (rc != 0)
-		return rc;
-	shard_save_prepared(from, 0, (uint32_t)totals->prepared, prepared);
-	return shard_load_prepared(to, prepared, (uint32_t)totals->prepared, why);
-}
-
 /* The state through its snapshot, in parts of a random size. */
-static int load(const struct shard *from, struct shard *to, uint32_t part, const char **why)
-{
-	static struct record offers[PLAN_RECORDS_MAX + CLOCK_BACKS_MAX];
-	static struct snapshot_order orders[MODEL_ORDERS_MAX];
-	static struct snapshot_hold holds[MODEL_ORDERS_MAX];
-	const uint32_t entries = (uint32_t)shard_entries(from);
-	struct shard_totals totals;
-	int rc;
-
-	shard_totals(from, &totals);
-	CHECK(entries <= sizeof(offers) / sizeof(offers[0]));
-	shard_save_offers(from, 0, entries, offers);
-	rc = shard_load_offers(to, offers, entries, why);
-	for (uint64_t at = 0; rc == 0 && at < totals.orders; at += part) {
-		const uint32_t cnt =
-			totals.orders - at < part ? (uint32_t)(totals.orders - at) : part;
-
-		shard_save_orders(from, at, cnt, orders);
-		rc = shard_load_orders(to, orders, cnt, why);
-	}
-	for (uint64_t at = 0; rc == 0 && at < totals.holds; at += part) {
-		const uint32_t cnt =
-			totals.holds - at < part ? (uint32_t)(totals.holds - at) : part;
-
-		shard_save_holds(from, at, cnt, holds);
-		rc = shard_load_holds(to, holds, cnt, why);
-	}
-	for (uint64_t at = 0; rc == 0 && at < totals.changes; at += part) {
-		const uint32_t cnt =
-			totals.changes - at < part ? (uint32_t)(totals.changes - at) : part;
-
-		shard_save_changes(from, at, cnt, orders);
-		rc = shard_load_changes(to, orders, cnt, why);
-	}
-	if (rc == 0)
-		rc = load_spanning(from, to, &totals, why);
-	return rc != 0 ? rc : shard_load_end(to, shard_next_lsn(from), shard_last_at_ns(from), why);
-}
-
 static bool reload(struct sale *sale, struct side *side)
 {
 	const uint32_t part = (uint32_t)(1 + random_below(&sale->plan.random, 100));
 	struct shard *loaded = side->spare;
 	const char *why = "";
 
-	if (load(side->live, loaded, part, &why) != 0)
+	if (shard_copy(side->live, loaded, part, &why) != 0)
 		return fails(sale, "its own snapshot cannot be loaded", why);
 	if (!same_hash(sale, side->live, loaded, "after its snapshot"))
 		return false;

@@ -98,7 +98,7 @@ static void expect_bad(const struct record *record, const char *wanted)
 {
 	const char *why = "";
 
-	cr_assert(eq(int, shard_copy(shard, spare, &why), 0));
+	cr_assert(eq(int, copy_anew(shard, spare, &why), 0));
 	cr_assert(eq(int, shard_apply(spare, shard_next_lsn(spare), record, &why), -EBADMSG), "%s",
 		  wanted);
 	cr_assert(eq(str, (char *)why, (char *)wanted));
@@ -109,7 +109,7 @@ static void expect_bad_entry(const struct snapshot_link *link, const char *wante
 {
 	const char *why = "";
 
-	cr_assert(eq(int, shard_copy(shard, spare, &why), 0));
+	cr_assert(eq(int, copy_anew(shard, spare, &why), 0));
 	cr_assert(eq(int, shard_load_links(spare, link, 1, &why), -EBADMSG), "%s", wanted);
 	cr_assert(eq(str, (char *)why, (char *)wanted));
 }

@@ -322,7 +322,7 @@ Test(sale_prepare, places_are_used_again_up_to_their_number)
 	cr_assert(prepare_has_room(shard, 1));
 	cr_assert(not(prepare_has_room(shard, 2)));
 	/* All others, oldest first. */
-	cr_assert(eq(int, shard_copy(shard, applied, &(const char *){""}), 0));
+	cr_assert(eq(int, copy_anew(shard, applied, &(const char *){""}), 0));
 	same_hash(applied);
 	shard_clear(shard);
 	cr_assert(eq(u32, prepare_next(shard, 0), PREPARED_MAX));

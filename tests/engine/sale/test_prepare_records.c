@@ -11,7 +11,7 @@ static void expect_bad(const struct record *record, const char *wanted)
 	struct shard *copy = spare;
 	const char *why = "";
 
-	cr_assert(eq(int, shard_copy(shard, copy, &why), 0), "%s", why);
+	cr_assert(eq(int, copy_anew(shard, copy, &why), 0), "%s", why);
 	cr_assert(eq(int, shard_apply(copy, shard_next_lsn(copy), record, &why), -EBADMSG), "%s",
 		  wanted);
 	cr_assert(eq(str, (char *)why, (char *)wanted));
@@ -163,21 +163,21 @@ Test(sale_prepare_records, entries_that_no_engine_saved_are_refused)
 	};
 
 	GETS(HELD, ask(1, WIRE_OP_HOLD, ANN, RED, 2, 0));
-	cr_assert(eq(int, shard_copy(shard, spare, &why), 0));
+	cr_assert(eq(int, copy_anew(shard, spare, &why), 0));
 	prepare(2, WIRE_OP_RELEASE, ANN, RED, 0, FIRST, VERDICT_RELEASED);
 	shard_save_prepared(shard, 0, 1, &good);
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct shard *copy = i % 2 == 0 ? spare : applied;
 
 		abort_at(3, places[0]);
-		cr_assert(eq(int, shard_copy(shard, copy, &why), 0));
+		cr_assert(eq(int, copy_anew(shard, copy, &why), 0));
 		entry = good;
 		entry.record.flags = wrong[i].flags;
 		entry.record.quantity = wrong[i].quantity;
 		cr_assert(eq(int, shard_load_prepared(copy, &entry, 1, &why), -EBADMSG), "way %u",
 			  i);
 		cr_assert(eq(str, (char *)why, (char *)wrong[i].why));
-		cr_assert(eq(int, shard_copy(shard, applied, &why), 0));
+		cr_assert(eq(int, copy_anew(shard, applied, &why), 0));
 		prepare(3, WIRE_OP_RELEASE, ANN, RED, 0, FIRST, VERDICT_RELEASED);
 	}
 	abort_at(3, places[0]);
@@ -185,13 +185,13 @@ Test(sale_prepare_records, entries_that_no_engine_saved_are_refused)
 	entry.reserved[6] = 1;
 	cr_assert(eq(int, shard_load_prepared(spare, &entry, 1, &why), -EBADMSG));
 	cr_assert(eq(str, (char *)why, "prepared line with reserved bytes in use"));
-	cr_assert(eq(int, shard_copy(shard, spare, &why), 0));
+	cr_assert(eq(int, copy_anew(shard, spare, &why), 0));
 	entry = good;
 	entry.record.flags = RECORD_ORDER;
 	entry.record.quantity = 4;
 	cr_assert(eq(int, shard_load_prepared(spare, &entry, 1, &why), -EBADMSG));
 	cr_assert(eq(str, (char *)why, "prepared line of more units than there are"));
-	cr_assert(eq(int, shard_copy(shard, spare, &why), 0));
+	cr_assert(eq(int, copy_anew(shard, spare, &why), 0));
 	cr_assert(eq(int, shard_load_prepared(spare, &good, 1, &why), 0));
 	cr_assert(eq(int, shard_load_prepared(spare, &good, 1, &why), -EBADMSG));
 }
